@@ -1,0 +1,90 @@
+"""Every error that this package raises: what was expected, what was found, what to do. No secrets, no data rows."""
+
+from __future__ import annotations
+
+
+class ElementaryError(Exception):
+    """Base of all errors of this package.
+
+    :param message: what was expected, what was found and what to do, in words for the person who reads the task log.
+    """
+
+    #: A retry cannot help: the configuration, a privilege or the input has to change first.
+    permanent = True
+
+
+class ConfigurationError(ElementaryError):
+    """An argument, a connection or a parameter is missing or does not fit."""
+
+
+class ConnectionNotFoundError(ConfigurationError):
+    """Airflow knows no connection of that id."""
+
+
+class WarehouseError(ElementaryError):
+    """The warehouse could not be reached, or went away in the middle of a read; a retry may help."""
+
+    permanent = False
+
+
+class SchemaNotFoundError(ElementaryError):
+    """The connection sees no schema of that name."""
+
+
+class NotAnElementarySchemaError(ElementaryError):
+    """The schema exists but holds none of Elementary's tables."""
+
+
+class UnsupportedElementaryVersionError(ElementaryError):
+    """The schema was written by a version of the Elementary dbt package that lacks columns we cannot do without."""
+
+
+class UnknownTableError(ElementaryError):
+    """The table is not one of Elementary's, or this source does not hold it."""
+
+
+class UnknownColumnError(ElementaryError):
+    """The column is not one that the catalog classifies for this table, or this source does not hold it."""
+
+
+class QueryRefusedError(ElementaryError):
+    """The SQL guard refused a statement.
+
+    :param reason: the first reason found, in a few words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Query refused: {reason}")
+        self.reason = reason
+
+
+class AccessDeniedError(ElementaryError):
+    """The connection can do more, or less, than read the Elementary schema; nothing is synced over it."""
+
+
+class StoreError(ElementaryError):
+    """The store could not be read or written; a retry may help."""
+
+    permanent = False
+
+
+class StoreRefusedError(ElementaryError):
+    """The store is not fit to hold a snapshot: not writable, not encrypted, or no such place."""
+
+
+class KeyUnavailableError(ElementaryError):
+    """A key that is needed to seal or open a file is missing, disabled or refused."""
+
+
+class SnapshotNotFoundError(ElementaryError):
+    """The store holds no snapshot of that id or before that time."""
+
+
+class SnapshotCorruptError(ElementaryError):
+    """A manifest or a file of a snapshot is not what was written."""
+
+
+class SnapshotConflictError(ElementaryError):
+    """Another writer committed first, repeatedly; a retry may help."""
+
+    permanent = False

@@ -1,0 +1,121 @@
+"""The hinge: a warehouse connection and a stored snapshot both are a ``Source`` of Elementary tables as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from airflow_provider_elementary.catalog import TABLES, Table
+from airflow_provider_elementary.catalog.tables import ColumnType
+from airflow_provider_elementary.exceptions import UnknownColumnError, UnknownTableError
+
+ARROW_TYPES: dict[ColumnType, pa.DataType] = {
+    "string": pa.string(),
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+class Source(Protocol):
+    """Where Elementary tables are read from; rows arrive as record batches, never as a whole table.
+
+    A source reads only tables and columns that the catalog knows. Column names are lower case and types are the
+    catalog's, whatever the warehouse. Rows come as the dbt package wrote them: duplicates are not removed.
+    """
+
+    def tables(self) -> list[str]:
+        """Return the names of the catalog's tables that this source holds, in the catalog's order."""
+        ...
+
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns that :meth:`read` yields when it is asked for none in particular.
+
+        :raises UnknownTableError: this source does not hold that table.
+        """
+        ...
+
+    def read(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> pa.RecordBatchReader:
+        """Stream a table's rows, in no particular order.
+
+        :param table: one of :meth:`tables`.
+        :param columns: the columns to read, in this order; all that the source holds by default.
+        :param since: only rows whose watermark is at or after this time.
+        :param until: only rows whose watermark is before this time.
+        :raises UnknownTableError: this source does not hold that table.
+        :raises UnknownColumnError: a column is not held, or ``since``/``until`` are given for a table that has no
+            watermark.
+        """
+        ...
+
+
+def catalog_table(name: str) -> Table:
+    """Return the catalog's entry for a table.
+
+    :raises UnknownTableError: the table is not one of Elementary's.
+    """
+    try:
+        return TABLES[name]
+    except KeyError:
+        raise UnknownTableError(
+            f"Expected one of Elementary's tables, found {name!r}. The catalog knows: {', '.join(TABLES)}."
+        ) from None
+
+
+def select_columns(table: Table, held: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
+    """Return the columns to read, checked against those that a source holds.
+
+    :param held: the classified columns that the source holds.
+    :param wanted: the columns asked for; None for all.
+    :raises UnknownColumnError: a column asked for is not held.
+    """
+    if wanted is None:
+        return list(held)
+    missing = [column for column in wanted if column not in held]
+    if missing:
+        raise UnknownColumnError(
+            f"Expected columns of {table.name}, found {', '.join(map(repr, missing))}. "
+            f"This source holds: {', '.join(held)}."
+        )
+    return list(wanted)
+
+
+def require_watermark(table: Table) -> str:
+    """Return the table's watermark column.
+
+    :raises UnknownColumnError: the table has none, so ``since`` and ``until`` mean nothing for it.
+    """
+    if table.watermark is None:
+        raise UnknownColumnError(
+            f"Expected a table with a watermark for since/until, found {table.name}, whose rows are replaced in "
+            "place. Read it whole."
+        )
+    return table.watermark
+
+
+def arrow_schema(table: Table, columns: Sequence[str]) -> pa.Schema:
+    """Return the Arrow schema of these columns of a table, in this order."""
+    types = {column.name: ARROW_TYPES[column.type] for column in table.columns}
+    return pa.schema([(name, types[name]) for name in columns])
+
+
+def read_all(source: Source, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return a whole table: for small ones, in notebooks and tests."""
+    with source.read(table, columns=columns) as reader:
+        return reader.read_all()
+
+
+def reader_of(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
+    """Return a reader over batches that are made one at a time."""
+    return pa.RecordBatchReader.from_batches(schema, batches)
