@@ -1,0 +1,176 @@
+"""The manifest: one JSON document that says what a snapshot is; writing it is the commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.snapshots.keys import WrappedKey
+
+FORMAT_VERSION = 1
+PREFIX = "manifests/"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One sealed file.
+
+    :param key: its name in the store.
+    :param table: the table that its rows are of.
+    :param category: the one category in it, which names the key that opens it.
+    :param columns: its columns; files of one table with equal rows and other columns hold the same rows in order.
+    :param by_rows: True where the table's files hold different rows, False where they hold different columns.
+    :param rows: how many rows.
+    :param size: bytes.
+    :param sha256: of the encrypted bytes, hexadecimal.
+    :param min_watermark: the least watermark in it, ISO 8601, or None.
+    :param max_watermark: the greatest watermark in it, ISO 8601, or None.
+    """
+
+    key: str
+    table: str
+    category: Category
+    columns: tuple[str, ...]
+    by_rows: bool
+    rows: int
+    size: int
+    sha256: str
+    min_watermark: str | None
+    max_watermark: str | None
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """What the source held of one table.
+
+    :param rows: rows read from the source.
+    :param unknown_columns: columns that the catalog does not classify: quarantined, not read.
+    :param missing_columns: columns of the catalog that the source does not have.
+    :param withheld: categories of the table that the policy left out.
+    """
+
+    rows: int
+    unknown_columns: tuple[str, ...]
+    missing_columns: tuple[str, ...]
+    withheld: tuple[Category, ...]
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The snapshot before, by its place in the chain and the hash of its manifest."""
+
+    sequence: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a snapshot is.
+
+    :param snapshot_id: unique; begins with the time at which it was taken.
+    :param sequence: its place in the store's chain, from 1.
+    :param kind: ``full``.
+    :param created_at: when it was taken, UTC, ISO 8601.
+    :param run_key: what it was taken for; a second try for the same gets the same snapshot.
+    :param source: dialect, database and schema that it was read from, and the version of the Elementary package.
+    :param parent: the snapshot before it in the store, or None for the first.
+    :param tables: what the source held, by table.
+    :param files: the sealed files.
+    :param keys: the wrapped data keys, by category.
+    :param policy: the policy applied.
+    :param held_back: what it held back, by rule.
+    :param access: the report of the access check that came before the first read, or None if there was none.
+    :param protection: how the store protects objects at rest and on the way.
+    :param versions: versions of what wrote it.
+    """
+
+    snapshot_id: str
+    sequence: int
+    kind: str
+    created_at: str
+    run_key: str
+    source: Mapping[str, Any]
+    parent: Parent | None
+    tables: Mapping[str, TableEntry]
+    files: tuple[FileEntry, ...]
+    keys: Mapping[str, WrappedKey]
+    policy: Mapping[str, Any]
+    held_back: tuple[Mapping[str, Any], ...]
+    access: Mapping[str, Any] | None
+    protection: Mapping[str, str]
+    versions: Mapping[str, str]
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def rows(self) -> int:
+        """Rows read from the source, over all tables."""
+        return sum(table.rows for table in self.tables.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes of the sealed files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def taken_at(self) -> datetime:
+        """When it was taken, with its zone."""
+        return datetime.fromisoformat(self.created_at).replace(tzinfo=UTC)
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON: its SHA-256 is what the next snapshot and the anchors name."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str) -> Manifest:
+        """Read a manifest.
+
+        :param name: what to call it in an error.
+        :raises SnapshotCorruptError: it is not a manifest of a format that this version reads.
+        """
+        try:
+            facts = json.loads(content)
+            if facts["format_version"] != FORMAT_VERSION:
+                raise SnapshotCorruptError(
+                    f"Expected {name} in format {FORMAT_VERSION}, found format {facts['format_version']}. "
+                    "Read it with the version of this package that wrote it, or a later one."
+                )
+            facts["parent"] = Parent(**facts["parent"]) if facts["parent"] else None
+            facts["tables"] = {table: _table_entry(entry) for table, entry in facts["tables"].items()}
+            facts["files"] = tuple(_file_entry(entry) for entry in facts["files"])
+            facts["keys"] = {category: WrappedKey(**key) for category, key in facts["keys"].items()}
+            facts["held_back"] = tuple(facts["held_back"])
+            return cls(**facts)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SnapshotCorruptError(
+                f"Expected {name} to be a manifest, found something else ({type(error).__name__}). "
+                "Use another snapshot, or restore the object from a replica or an older version."
+            ) from None
+
+
+def sha256(content: bytes) -> str:
+    """Return the hash by which manifests are chained, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def manifest_key(sequence: int) -> str:
+    """Return the name under which the snapshot of that sequence number commits; names sort as numbers do."""
+    return f"{PREFIX}{sequence:010d}.json"
+
+
+def _file_entry(facts: dict[str, Any]) -> FileEntry:
+    return FileEntry(**{**facts, "category": Category(facts["category"]), "columns": tuple(facts["columns"])})
+
+
+def _table_entry(facts: dict[str, Any]) -> TableEntry:
+    return TableEntry(
+        rows=facts["rows"],
+        unknown_columns=tuple(facts["unknown_columns"]),
+        missing_columns=tuple(facts["missing_columns"]),
+        withheld=tuple(Category(category) for category in facts["withheld"]),
+    )

@@ -1,0 +1,198 @@
+"""Opening a snapshot: a ``Source`` over sealed files, with no warehouse behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.catalog import TABLES, Category
+from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotNotFoundError, UnknownTableError
+from airflow_provider_elementary.snapshots.keys import Keys
+from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key
+from airflow_provider_elementary.snapshots.seal import open_sealed
+from airflow_provider_elementary.snapshots.store import Store, open_store
+from airflow_provider_elementary.source import (
+    arrow_schema,
+    catalog_table,
+    reader_of,
+    require_watermark,
+    select_columns,
+)
+
+
+def open_snapshot(store: Store | str, snapshot: str | datetime = "latest", *, keys: Keys) -> SnapshotSource:
+    """Open a snapshot for reading.
+
+    :param store: the store, or its URI where the environment's own credentials open it.
+    :param snapshot: ``latest``, a snapshot's id, or a time: the newest snapshot taken at or before it (UTC where the
+        time has no zone).
+    :param keys: the master keys; a reader who holds those of some categories reads these.
+    :raises SnapshotNotFoundError: there is no such snapshot; the message says which there are.
+    """
+    if isinstance(store, str):
+        store = open_store(store)
+    return SnapshotSource(store, find_manifest(store, snapshot), keys)
+
+
+def committed_sequences(store: Store) -> list[int]:
+    """Return the sequence numbers of the snapshots that a store holds, oldest first."""
+    return [int(found.key.removeprefix(PREFIX).removesuffix(".json")) for found in store.list(PREFIX)]
+
+
+def read_manifest(store: Store, sequence: int) -> Manifest:
+    """Return the manifest of that number.
+
+    :raises SnapshotNotFoundError: there is none.
+    """
+    if (content := store.get(manifest_key(sequence))) is None:
+        raise SnapshotNotFoundError(f"Expected snapshot number {sequence} in {store.uri}, found none.")
+    return Manifest.from_bytes(content, manifest_key(sequence))
+
+
+def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest:
+    """Return the manifest of a snapshot; see :func:`open_snapshot` for how to name it."""
+    sequences = committed_sequences(store)
+    if not sequences:
+        raise SnapshotNotFoundError(
+            f"Expected a snapshot in {store.uri}, found none. Run the snapshot task first, and check the URI."
+        )
+    newest_first = (read_manifest(store, sequence) for sequence in reversed(sequences))
+    if snapshot == "latest":
+        return next(newest_first)
+    for manifest in newest_first:
+        if isinstance(snapshot, str):
+            if manifest.snapshot_id == snapshot:
+                return manifest
+        elif manifest.taken_at <= (snapshot if snapshot.tzinfo else snapshot.replace(tzinfo=UTC)):
+            return manifest
+    oldest, newest = read_manifest(store, sequences[0]), read_manifest(store, sequences[-1])
+    raise SnapshotNotFoundError(
+        f"Expected snapshot {snapshot} in {store.uri}, found {len(sequences)} others, "
+        f"from {oldest.snapshot_id} to {newest.snapshot_id}."
+    )
+
+
+class SnapshotSource:
+    """A snapshot as a :class:`~airflow_provider_elementary.source.Source`.
+
+    Rows of categories that the keys do not open, or that the policy left out, are not there: a table whose rows
+    belong to several categories then yields fewer rows, one whose columns do yields fewer columns.
+
+    :param store: where the files are.
+    :param manifest: which files.
+    :param keys: the master keys; a data key is unwrapped when the first file of its category is read.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest, keys: Keys) -> None:
+        self.manifest = manifest
+        self._store = store
+        self._keys = keys
+        self._opened: dict[Category, bytes | KeyUnavailableError] = {}
+
+    def tables(self) -> list[str]:
+        """Return the tables of which the keys open at least a part."""
+        files = {file.table for file in self.manifest.files if self._opens(file.category)}
+        return [name for name in TABLES if name in files]
+
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns that the keys open, in the catalog's order."""
+        held = {column for file in self._files(table) for column in file.columns}
+        known = catalog_table(table)
+        return arrow_schema(known, [column.name for column in known.columns if column.name in held])
+
+    def withheld(self, table: str) -> list[Category]:
+        """Return the categories of a table that the policy left out or the keys do not open."""
+        readable = {file.category for file in self._files(table)}
+        return [category for category in catalog_table(table).categories if category not in readable]
+
+    def read(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> pa.RecordBatchReader:
+        """Stream a table's rows; see :meth:`airflow_provider_elementary.source.Source.read`."""
+        known = catalog_table(table)
+        wanted = select_columns(known, self.schema(table).names, columns)
+        watermark = require_watermark(known) if since is not None or until is not None else None
+        needed = {*wanted, watermark} - {None}
+        files = self._files(table)
+        if files[0].by_rows:
+            batches = (batch for file in files for batch in self._open(file))
+        else:
+            batches = _side_by_side([self._open(file) for file in _covering(files, needed)])
+        schema = arrow_schema(known, wanted)
+        return reader_of(schema, _project(batches, schema, watermark, since, until))
+
+    def _files(self, table: str) -> list[FileEntry]:
+        name = catalog_table(table).name
+        files = [file for file in self.manifest.files if file.table == name]
+        if not files:
+            raise UnknownTableError(
+                f"Expected {table} in snapshot {self.manifest.snapshot_id}, found that it holds: "
+                f"{', '.join(self.tables())}. The source did not have the table, or the policy left it out."
+            )
+        readable = [file for file in files if self._opens(file.category)]
+        if not readable:
+            reason = self._opened[files[0].category]
+            raise reason if isinstance(reason, KeyUnavailableError) else KeyUnavailableError(table)
+        return readable
+
+    def _opens(self, category: Category) -> bool:
+        if category not in self._opened:
+            try:
+                self._opened[category] = self._keys.unwrap(category, self.manifest.keys[category])
+            except KeyUnavailableError as error:
+                self._opened[category] = error
+        return isinstance(self._opened[category], bytes)
+
+    def _open(self, file: FileEntry) -> Iterator[pa.RecordBatch]:
+        key = self._opened[file.category]
+        assert isinstance(key, bytes)  # noqa: S101
+        with self._store.open(file.key) as source:
+            yield from open_sealed(source, key, file.key)
+
+
+def _covering(files: Sequence[FileEntry], needed: set[str | None]) -> list[FileEntry]:
+    """Return the files that hold the needed columns; identifying columns are in each, so the first one has them."""
+    chosen: list[FileEntry] = []
+    missing = set(needed)
+    for file in files:
+        if missing & set(file.columns):
+            chosen.append(file)
+            missing -= set(file.columns)
+    return chosen
+
+
+def _side_by_side(parts: list[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    """Join parts that hold the same rows in the same order, whatever the sizes of their batches."""
+    waiting: list[pa.RecordBatch | None] = [next(part, None) for part in parts]
+    while all(batch is not None for batch in waiting):
+        batches = [batch for batch in waiting if batch is not None]
+        rows = min(batch.num_rows for batch in batches)
+        merged = {name: batch.column(name).slice(0, rows) for batch in reversed(batches) for name in batch.schema.names}
+        yield pa.RecordBatch.from_pydict(merged)
+        waiting = [
+            batch.slice(rows) if batch.num_rows > rows else next(part, None)
+            for batch, part in zip(batches, parts, strict=True)
+        ]
+
+
+def _project(
+    batches: Iterator[pa.RecordBatch],
+    schema: pa.Schema,
+    watermark: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if watermark is not None and since is not None:
+            batch = batch.filter(pc.greater_equal(batch[watermark], pa.scalar(since, pa.timestamp("us"))))
+        if watermark is not None and until is not None:
+            batch = batch.filter(pc.less(batch[watermark], pa.scalar(until, pa.timestamp("us"))))
+        yield batch.select(schema.names).cast(schema)

@@ -1,0 +1,97 @@
+"""Where snapshots rest: a small interface of a few verbs that every kind of store satisfies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of a store.
+
+    :param key: its name, relative to the store, with ``/`` between the parts.
+    :param size: bytes.
+    """
+
+    key: str
+    size: int
+
+
+class Store(Protocol):
+    """A place for whole objects under slash-separated keys; an object appears complete or not at all.
+
+    :param uri: how authors name the store: ``s3://bucket/prefix`` or ``file:///directory``.
+    """
+
+    uri: str
+
+    def describe(self) -> dict[str, str]:
+        """Return how objects are protected at rest and on the way, for the manifest."""
+        ...
+
+    def create(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Open a new object for writing; it appears when the block ends well and never when it raises.
+
+        :raises StoreRefusedError: the place may not be written, or not as protected as was asked for.
+        :raises StoreError: the store failed; a retry may help.
+        """
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a small object, replacing what is there."""
+        ...
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        """Write a small object unless one is there already; of several writers exactly one gets True."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """Return a small object, or None where there is none."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading at any position.
+
+        :raises StoreError: there is no such object, or the store failed.
+        """
+        ...
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose key starts with ``prefix``, in the order of their keys."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        ...
+
+
+def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> Store:
+    """Return the store that a URI names.
+
+    :param uri: ``file:///absolute/directory`` or ``s3://bucket/prefix``.
+    :param s3_client: for S3, a boto3 client; made from the environment's credentials by default.
+    :param kms_key_id: for S3, the KMS key for SSE-KMS; without one, objects are put with SSE-S3.
+    :raises ConfigurationError: the URI names no kind of store that is known.
+    :raises StoreRefusedError: the endpoint is not protected by TLS.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
+        from airflow_provider_elementary.snapshots.local import LocalStore
+
+        return LocalStore(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc:
+        from airflow_provider_elementary.snapshots.s3 import S3Store
+
+        if s3_client is None:
+            import boto3
+
+            s3_client = boto3.client("s3")
+        return S3Store(s3_client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)
+    raise ConfigurationError(f"Expected a store like s3://bucket/prefix or file:///absolute/directory, found {uri!r}.")

@@ -1,0 +1,76 @@
+"""Any other warehouse that Airflow has a DB-API hook for: slower, row by row, but it works the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_elementary.access.guard import GuardedQuery
+from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.warehouses.warehouse import went_away
+
+_BATCH_ROWS = 10_000
+
+
+class DbApiWarehouse:
+    """A session over a DB-API 2.0 connection.
+
+    :param connection: an open connection, as ``DbApiHook.get_conn()`` returns it.
+    :param dialect: sqlglot's name of its SQL.
+    :param schema: the Elementary schema.
+    :param database: the database that holds it, where the warehouse has such a level.
+    :param placeholder: how this driver marks a bound value.
+    :param transport: how the link is protected, as far as the client knows.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        dialect: str,
+        schema: str,
+        database: str | None,
+        placeholder: str,
+        transport: TransportFacts | None,
+    ) -> None:
+        self.dialect = dialect
+        self.schema = schema
+        self.database = database
+        self.placeholder = placeholder
+        self.transport = transport
+        self._connection = connection
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one catalogue statement."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(statement, tuple(parameters)) if parameters else cursor.execute(statement)
+            return [tuple(row) for row in cursor.fetchall()]
+        except Exception as error:
+            # DB-API drivers share the names of their errors but no base class.
+            if type(error).__name__ == "OperationalError":
+                raise went_away(self.dialect, "reading its catalogue", error) from None
+            self._connection.rollback()
+            raise StatementDeniedError(type(error).__name__) from None
+        finally:
+            cursor.close()
+
+    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a guarded query."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(query.sql)
+            names = [column[0] for column in cursor.description]
+            while rows := cursor.fetchmany(_BATCH_ROWS):
+                columns = [pa.array(values) for values in zip(*rows, strict=True)]
+                yield pa.RecordBatch.from_arrays(columns, names=names)
+        except Exception as error:
+            raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()

@@ -1,0 +1,80 @@
+"""DuckDB files: opened read-only, cut off from the file system and the network, configuration locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from airflow_provider_elementary.access.guard import GuardedQuery
+from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
+from airflow_provider_elementary.warehouses.warehouse import went_away
+
+_LOCKED = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "lock_configuration": "true",
+    # The buffer pool would otherwise grow with the file, up to most of the machine's memory.
+    "memory_limit": "256MB",
+    "threads": "2",
+}
+_BATCH_ROWS = 65_536
+_DENIED = (duckdb.CatalogException, duckdb.BinderException, duckdb.PermissionException)
+
+
+class DuckDBWarehouse:
+    """A session on a DuckDB file.
+
+    :param path: the file; it must exist, and no process may have it open for writing.
+    :param schema: the Elementary schema in it.
+    :raises ConfigurationError: there is no such file.
+    :raises WarehouseError: the file could not be opened, most often because a writer has it open.
+    """
+
+    dialect = "duckdb"
+    placeholder = "?"
+    transport = TransportFacts(encrypted=None, version=None, certificate_verified=None, detail="local file, no network")
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self.schema = schema
+        self.database: str | None = None
+        if not path.is_file():
+            raise ConfigurationError(
+                f"Expected a DuckDB file at {path}, found none. Put the file's path into the connection's host field."
+            )
+        try:
+            self._connection = duckdb.connect(str(path), read_only=True, config=_LOCKED)
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"Expected to open {path} read-only, found a failure ({type(error).__name__}). Check that it is a "
+                "DuckDB file of a version this DuckDB reads, and that no other process has it open for writing."
+            ) from None
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one catalogue statement."""
+        try:
+            return self._connection.cursor().execute(statement, list(parameters)).fetchall()
+        except _DENIED as error:
+            raise StatementDeniedError(type(error).__name__) from None
+        except duckdb.Error as error:
+            raise went_away(self.dialect, "reading its catalogue", error) from None
+
+    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a guarded query."""
+        # A cursor of its own, so that several tables can be read side by side.
+        cursor = self._connection.cursor()
+        try:
+            yield from cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS)
+        except (duckdb.Error, OSError) as error:
+            raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()

@@ -1,0 +1,69 @@
+"""Snowflake through the official connector: secondary roles off first, results as Arrow chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+from snowflake.connector import SnowflakeConnection
+from snowflake.connector.errors import Error as SnowflakeError
+from snowflake.connector.errors import ProgrammingError
+
+from airflow_provider_elementary.access.guard import GuardedQuery
+from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.warehouses.warehouse import went_away
+
+
+class SnowflakeWarehouse:
+    """A session on Snowflake.
+
+    :param connection: an open connection of the official connector.
+    :param schema: the Elementary schema, as Snowflake spells it.
+    :param database: the database that holds it.
+    :param transport: how the link is protected, as the client asked for it.
+    :raises WarehouseError: the session could not be narrowed to its one role.
+    """
+
+    dialect = "snowflake"
+    placeholder = "%s"
+
+    def __init__(
+        self, connection: SnowflakeConnection, schema: str, database: str | None, transport: TransportFacts
+    ) -> None:
+        self.schema = schema
+        self.database = database
+        self.transport = transport
+        self._connection = connection
+        try:
+            with connection.cursor() as cursor:
+                # The default ALL would lend every role of the user to each query.
+                cursor.execute("USE SECONDARY ROLES NONE")
+        except SnowflakeError as error:
+            raise went_away(self.dialect, "switching secondary roles off", error) from None
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one catalogue statement."""
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, tuple(parameters) or None)
+                return [tuple(row) for row in cursor.fetchall()]
+        except ProgrammingError as error:
+            # Snowflake answers the same for what does not exist and what is not granted.
+            raise StatementDeniedError(error.sqlstate or type(error).__name__) from None
+        except SnowflakeError as error:
+            raise went_away(self.dialect, "reading its catalogue", error) from None
+
+    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a guarded query, one result chunk at a time."""
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(query.sql)
+                for chunk in cursor.fetch_arrow_batches():
+                    yield from chunk.to_batches()
+        except (SnowflakeError, OSError) as error:
+            raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
