@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Protocol
 
 import pyarrow as pa
@@ -119,3 +120,9 @@ def read_all(source: Source, table: str, columns: Sequence[str] | None = None) -
 def reader_of(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
     """Return a reader over batches that are made one at a time."""
     return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def reader_of_first(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
+    """Return a reader over batches whose schema only the first of them tells; there must be one, even if empty."""
+    first = next(batches)
+    return pa.RecordBatchReader.from_batches(first.schema, chain([first], batches))

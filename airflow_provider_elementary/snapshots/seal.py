@@ -101,7 +101,7 @@ def sealed(target: BinaryIO, schema: pa.Schema, key: bytes, identity: frozenset[
 
 
 def open_sealed(source: BinaryIO, key: bytes, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a sealed file, a row group at a time.
+    """Yield the rows of a sealed file, a row group at a time; at least one batch, which may be empty.
 
     :param source: the encrypted bytes, readable at any position.
     :param key: the data key.
@@ -114,6 +114,8 @@ def open_sealed(source: BinaryIO, key: bytes, name: str) -> Iterator[pa.RecordBa
             decryption_properties=pe.create_decryption_properties(key),
             pre_buffer=False,
         ) as file:
+            if file.num_row_groups == 0:
+                yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
             for group in range(file.num_row_groups):
                 yield from file.read_row_group(group).to_batches()
     except (OSError, pa.ArrowException) as error:

@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
-from airflow_provider_elementary.warehouses.warehouse import went_away
+from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, went_away
 
 _BATCH_ROWS = 10_000
 
 
-class DbApiWarehouse:
+class DbApiWarehouse(CatalogueSession):
     """A session over a DB-API 2.0 connection.
 
     :param connection: an open connection, as ``DbApiHook.get_conn()`` returns it.
@@ -42,12 +42,12 @@ class DbApiWarehouse:
         self.transport = transport
         self._connection = connection
 
-    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement."""
         cursor = self._connection.cursor()
         try:
             cursor.execute(statement, tuple(parameters)) if parameters else cursor.execute(statement)
-            return [tuple(row) for row in cursor.fetchall()]
+            return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
         except Exception as error:
             # DB-API drivers share the names of their errors but no base class.
             if type(error).__name__ == "OperationalError":
@@ -63,9 +63,13 @@ class DbApiWarehouse:
         try:
             cursor.execute(query.sql)
             names = [column[0] for column in cursor.description]
-            while rows := cursor.fetchmany(_BATCH_ROWS):
+            rows = cursor.fetchmany(_BATCH_ROWS)
+            if not rows:
+                yield pa.RecordBatch.from_pydict({name: pa.nulls(0) for name in names})
+            while rows:
                 columns = [pa.array(values) for values in zip(*rows, strict=True)]
                 yield pa.RecordBatch.from_arrays(columns, names=names)
+                rows = cursor.fetchmany(_BATCH_ROWS)
         except Exception as error:
             raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
         finally:

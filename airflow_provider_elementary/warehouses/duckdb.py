@@ -12,7 +12,7 @@ import pyarrow as pa
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
-from airflow_provider_elementary.warehouses.warehouse import went_away
+from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 _LOCKED = {
     "enable_external_access": "false",
@@ -27,7 +27,7 @@ _BATCH_ROWS = 65_536
 _DENIED = (duckdb.CatalogException, duckdb.BinderException, duckdb.PermissionException)
 
 
-class DuckDBWarehouse:
+class DuckDBWarehouse(CatalogueSession):
     """A session on a DuckDB file.
 
     :param path: the file; it must exist, and no process may have it open for writing.
@@ -55,10 +55,11 @@ class DuckDBWarehouse:
                 "DuckDB file of a version this DuckDB reads, and that no other process has it open for writing."
             ) from None
 
-    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement."""
         try:
-            return self._connection.cursor().execute(statement, list(parameters)).fetchall()
+            cursor = self._connection.cursor().execute(statement, list(parameters))
+            return [column[0] for column in cursor.description or ()], cursor.fetchall()
         except _DENIED as error:
             raise StatementDeniedError(type(error).__name__) from None
         except duckdb.Error as error:
@@ -69,7 +70,7 @@ class DuckDBWarehouse:
         # A cursor of its own, so that several tables can be read side by side.
         cursor = self._connection.cursor()
         try:
-            yield from cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS)
+            yield from batches_of(cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS))
         except (duckdb.Error, OSError) as error:
             raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
         finally:

@@ -11,7 +11,7 @@ from adbc_driver_manager.dbapi import Connection
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
-from airflow_provider_elementary.warehouses.warehouse import went_away
+from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -20,7 +20,7 @@ _BATCH_BYTES = "4194304"
 _DENIED = frozenset({"42501", "42P01", "42703", "42883", "3F000", "42704"})
 
 
-class PostgresWarehouse:
+class PostgresWarehouse(CatalogueSession):
     """A session on PostgreSQL.
 
     :param connection: an open ADBC connection with autocommit off.
@@ -39,13 +39,13 @@ class PostgresWarehouse:
         self._connection = connection
         self._begun = False
 
-    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement; where it is refused, the transaction starts anew."""
         try:
             self._begin()
             with self._connection.cursor() as cursor:
                 cursor.execute(statement, list(parameters) or None)
-                return [tuple(row) for row in cursor.fetchall()]
+                return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
         except AdbcError as error:
             self._roll_back()
             if error.sqlstate in _DENIED:
@@ -59,7 +59,7 @@ class PostgresWarehouse:
             with self._connection.cursor(adbc_stmt_kwargs={"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}) as c:
                 c.execute(query.sql)
                 with c.fetch_record_batch() as reader:
-                    yield from reader
+                    yield from batches_of(reader)
         except (AdbcError, OSError, pa.ArrowException) as error:
             raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
 

@@ -12,10 +12,10 @@ from snowflake.connector.errors import ProgrammingError
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
-from airflow_provider_elementary.warehouses.warehouse import went_away
+from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 
-class SnowflakeWarehouse:
+class SnowflakeWarehouse(CatalogueSession):
     """A session on Snowflake.
 
     :param connection: an open connection of the official connector.
@@ -42,12 +42,12 @@ class SnowflakeWarehouse:
         except SnowflakeError as error:
             raise went_away(self.dialect, "switching secondary roles off", error) from None
 
-    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement."""
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(statement, tuple(parameters) or None)
-                return [tuple(row) for row in cursor.fetchall()]
+                return [column.name for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
         except ProgrammingError as error:
             # Snowflake answers the same for what does not exist and what is not granted.
             raise StatementDeniedError(error.sqlstate or type(error).__name__) from None
@@ -59,6 +59,8 @@ class SnowflakeWarehouse:
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(query.sql)
+                if cursor.rowcount == 0:
+                    yield from batches_of(cursor.fetch_arrow_all(force_return_table=True).to_reader())
                 for chunk in cursor.fetch_arrow_batches():
                     yield from chunk.to_batches()
         except (SnowflakeError, OSError) as error:

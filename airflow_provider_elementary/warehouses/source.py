@@ -25,6 +25,7 @@ from airflow_provider_elementary.source import (
     arrow_schema,
     catalog_table,
     reader_of,
+    reader_of_first,
     require_watermark,
     select_columns,
 )
@@ -129,11 +130,7 @@ class WarehouseSource:
 
         :raises QueryRefusedError: it is not one read-only query over Elementary's tables.
         """
-        batches = self.warehouse.stream(self.guarded(sql))
-        first = next(batches, None)
-        if first is None:
-            return reader_of(pa.schema([]), iter(()))
-        return reader_of(first.schema, _chain(first, batches))
+        return reader_of_first(self.warehouse.stream(self.guarded(sql)))
 
     def guarded(self, sql: str) -> GuardedQuery:
         """Pass a statement through the guard, for this session's dialect, schema and database."""
@@ -184,11 +181,6 @@ def _cast(array: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_decimal(array.type) and pa.types.is_floating(target):
         return pc.cast(array, target, safe=False)
     return array.cast(target)
-
-
-def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from rest
 
 
 def _find_schema(warehouse: Warehouse) -> str:
@@ -248,7 +240,7 @@ def _require_essential_columns(schema: str, held: Mapping[str, HeldTable]) -> No
     if lacking:
         details = "; ".join(f"{table} lacks {', '.join(columns)}" for table, columns in lacking.items())
         raise UnsupportedElementaryVersionError(
-            f"Expected the columns that identify and date Elementary's rows in schema {schema!r}, found that {details}. "
-            "The schema was written by an older version of the Elementary dbt package: upgrade it to 0.25 or later and "
-            "run `dbt run --select elementary`."
+            f"Expected the columns that identify and date Elementary's rows in schema {schema!r}, found that "
+            f"{details}. The schema was written by an older version of the Elementary dbt package: upgrade it to 0.25 "
+            "or later and run `dbt run --select elementary`."
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -18,6 +19,8 @@ class Warehouse(Session, Protocol):
     def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
         """Yield a guarded query's rows as the driver delivers them, in the driver's own types.
 
+        At least one batch comes, empty where there are no rows, so that the columns are always told.
+
         :raises WarehouseError: the warehouse could not be reached, went away or refused the query.
         """
         ...
@@ -25,6 +28,33 @@ class Warehouse(Session, Protocol):
     def close(self) -> None:
         """End the session; closing twice does no harm."""
         ...
+
+
+class CatalogueSession(ABC):
+    """Both shapes of an answer to a catalogue statement, for a warehouse that can :meth:`answer` one."""
+
+    @abstractmethod
+    def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run one catalogue statement and return the names of its columns and its rows."""
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one catalogue statement; see :meth:`Session.rows`."""
+        return self.answer(statement, parameters)[1]
+
+    def records(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Run one catalogue statement; see :meth:`Session.records`."""
+        names, rows = self.answer(statement, parameters)
+        return [dict(zip((name.lower() for name in names), row, strict=True)) for row in rows]
+
+
+def batches_of(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield a reader's batches, or one empty batch where there are none."""
+    empty = True
+    for batch in reader:
+        empty = False
+        yield batch
+    if empty:
+        yield pa.RecordBatch.from_pylist([], schema=reader.schema)
 
 
 def went_away(dialect: str, doing: str, error: BaseException) -> WarehouseError:

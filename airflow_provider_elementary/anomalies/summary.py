@@ -1,0 +1,74 @@
+"""What of many verdicts a person or a task needs: the recent ones, and the worst of them in sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Verdicts in short; it holds no raw values, so that it may go to XCom, logs and alerts.
+
+    :param judged: buckets that got a score.
+    :param anomalous: buckets that are anomalous.
+    :param tables: tables with an anomalous bucket, the one with most first.
+    :param anomalies: the anomalies with the highest scores: table, column, metric, bucket, score, kind, reason.
+    :param by_dimension: anomalous buckets of single dimension values, which are raw values and so only counted here.
+    """
+
+    judged: int
+    anomalous: int
+    tables: tuple[str, ...]
+    anomalies: tuple[dict[str, Any], ...]
+    by_dimension: int
+
+
+def recent(verdicts: pa.Table, days: int) -> pa.Table:
+    """Return the verdicts on buckets that end within the last days before the newest bucket's end.
+
+    :param days: how many days back; counted from the data, so that an old snapshot can be judged as well.
+    """
+    newest = pc.max(verdicts["bucket_end"]).as_py()
+    if newest is None:
+        return verdicts
+    oldest = pa.scalar(newest - timedelta(days=days), verdicts["bucket_end"].type)
+    return verdicts.filter(pc.greater(verdicts["bucket_end"], oldest))
+
+
+def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
+    """Return verdicts in short.
+
+    :param limit: how many anomalies are told one by one.
+    """
+    anomalies = verdicts.filter(verdicts["is_anomalous"])
+    tables = pc.value_counts(anomalies["full_table_name"]).to_pylist()
+    of_dimensions = pc.is_valid(anomalies["dimension"])
+    told = anomalies.filter(pc.invert(of_dimensions))
+    worst = told.append_column("magnitude", pc.abs(told["score"])).sort_by(
+        [("magnitude", "descending"), ("bucket_end", "descending"), ("full_table_name", "ascending")]
+    )
+    return Summary(
+        judged=len(verdicts) - verdicts["score"].null_count,
+        anomalous=len(anomalies),
+        tables=tuple(count["values"] for count in sorted(tables, key=lambda count: (-count["counts"], count["values"]))),
+        anomalies=tuple(_brief(row) for row in worst.slice(0, limit).to_pylist()),
+        by_dimension=pc.sum(of_dimensions).as_py() or 0,
+    )
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    start = row["bucket_start"] or row["bucket_end"]
+    return {
+        "table": row["full_table_name"],
+        "column": row["column_name"],
+        "metric": row["metric_name"],
+        "bucket": start.isoformat(),
+        "score": None if row["score"] is None else round(row["score"], 3),
+        "kind": row["kind"],
+        "reason": row["reason"],
+    }

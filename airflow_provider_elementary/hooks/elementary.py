@@ -1,0 +1,142 @@
+"""The only door to a warehouse: an Airflow connection becomes a ``Source`` over the Elementary schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
+
+from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError, ElementaryError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_elementary.access import AccessReport
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+DEFAULT_SCHEMA = "elementary"
+
+
+class ElementaryHook(BaseHook):
+    """Reads the Elementary schema of a warehouse, and proves that the connection can read nothing else.
+
+    The connection belongs to a dedicated role. Its type is ``elementary``, with the kind of warehouse in the extra
+    field ``warehouse_kind``, or any SQL type that Airflow knows; for DuckDB the host is the file's path.
+
+    :param elementary_conn_id: the Airflow connection.
+    :param schema: the Elementary schema; the connection's extra ``elementary_schema`` by default, else ``elementary``.
+    :param database: the database that holds it; the extra ``elementary_database`` by default, else the connection's.
+    """
+
+    conn_name_attr = "elementary_conn_id"
+    default_conn_name = "elementary_default"
+    conn_type = "elementary"
+    hook_name = "Elementary"
+
+    def __init__(
+        self, elementary_conn_id: str = default_conn_name, schema: str | None = None, database: str | None = None
+    ) -> None:
+        super().__init__()
+        self.elementary_conn_id = elementary_conn_id
+        self.schema = schema
+        self.database = database
+
+    def source(self) -> WarehouseSource:
+        """Open the Elementary schema as a source; use it as a context manager.
+
+        :raises ElementaryError: there is no such connection or schema, or the warehouse does not let us in.
+        """
+        from airflow_provider_elementary.hooks.clients import open_warehouse
+        from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+        connection = self._connection()
+        extra = connection.extra_dejson
+        warehouse = open_warehouse(
+            connection,
+            schema=self.schema or extra.get("elementary_schema") or DEFAULT_SCHEMA,
+            database=self.database or extra.get("elementary_database"),
+        )
+        try:
+            return WarehouseSource(warehouse)
+        except BaseException:
+            warehouse.close()
+            raise
+
+    def query(self, sql: str) -> pa.RecordBatchReader:
+        """Run one read-only query over Elementary's tables; the session ends with the last batch.
+
+        :raises QueryRefusedError: the guard refused it; the message says why.
+        """
+        from airflow_provider_elementary.source import reader_of_first
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with self.source() as source:
+                yield from source.query(sql)
+
+        return reader_of_first(batches())
+
+    def check_access(self, probes: Sequence[str] = ()) -> AccessReport:
+        """Prove what the connection may do; see :func:`airflow_provider_elementary.access.check_access`.
+
+        :param probes: relations outside the schema that the role must be refused.
+        """
+        with self.source() as source:
+            return self.check(source, probes)
+
+    def check(self, source: WarehouseSource, probes: Sequence[str] = ()) -> AccessReport:
+        """Prove what the open session of a source may do."""
+        from airflow_provider_elementary.access import check_access
+
+        return check_access(source.warehouse, allowed_addresses=self._allowed_addresses(), probes=probes)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in, find the Elementary schema and run the access check: the UI's Test button."""
+        try:
+            with self.source() as source:
+                report = self.check(source)
+                report.require()
+                held = len(source.tables())
+        except ElementaryError as error:
+            return False, str(error)
+        passed = sum(finding.status == "pass" for finding in report.findings)
+        return True, f"Read-only access to {held} Elementary tables proved by {passed} checks."
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Name the fields of the connection form (Airflow before 3.2; later versions read the provider's metadata)."""
+        from airflow_provider_elementary.get_provider_info import UI_FIELD_BEHAVIOUR
+
+        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+    def _connection(self) -> Connection:
+        """Return the connection, an ``elementary`` one as its warehouse's own type."""
+        try:
+            connection = self.get_connection(self.elementary_conn_id)
+        except AirflowNotFoundException:
+            raise ConnectionNotFoundError(
+                f"Expected an Airflow connection {self.elementary_conn_id!r}, found none. Add it in the UI under "
+                "Admin > Connections, to the secrets backend, or as AIRFLOW_CONN_"
+                f"{self.elementary_conn_id.upper()}."
+            ) from None
+        if connection.conn_type != self.conn_type:
+            return connection
+        if not (kind := connection.extra_dejson.get("warehouse_kind")):
+            raise ConfigurationError(
+                f"Expected the kind of warehouse in the extra field `warehouse_kind` of connection "
+                f"{self.elementary_conn_id!r}, found none. Set it to snowflake, postgres, redshift or duckdb."
+            )
+        return Connection(
+            conn_id=connection.conn_id,
+            conn_type=kind,
+            host=connection.host,
+            login=connection.login,
+            password=connection.password,
+            schema=connection.schema,
+            port=connection.port,
+            extra=connection.extra,
+        )
+
+    def _allowed_addresses(self) -> list[str]:
+        value = self._connection().extra_dejson.get("allowed_addresses") or ()
+        return value.replace(",", " ").split() if isinstance(value, str) else list(value)

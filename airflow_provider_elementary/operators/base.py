@@ -1,0 +1,166 @@
+"""What the operators share: the arguments that name a store, the key of a run, and how errors reach Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
+
+from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.hooks.store import ElementaryStoreHook, ServerSideEncryption
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.access import AccessReport
+    from airflow_provider_elementary.hooks.elementary import ElementaryHook
+    from airflow_provider_elementary.source import Source
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+
+class ElementaryFailException(AirflowFailException, ElementaryError):
+    """An error of ours that no retry can mend: Airflow fails the task at once."""
+
+
+@contextmanager
+def clear_failures() -> Iterator[None]:
+    """Let errors that a retry may mend pass, and make Airflow give up on the others at once."""
+    try:
+        yield
+    except ElementaryFailException:
+        raise
+    except ElementaryError as error:
+        if error.permanent:
+            raise ElementaryFailException(str(error)) from error
+        raise
+
+
+def run_key(context: Context) -> str:
+    """Return what a task instance works for: the same over retries and clears of one DAG run."""
+    instance = context["ti"]
+    return f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}"
+
+
+class ElementaryStoreOperator(BaseOperator):
+    """Base of the operators that write to a store.
+
+    :param store: ``s3://bucket/prefix`` or ``file:///absolute/directory``. (templated)
+    :param aws_conn_id: the AWS connection for S3 and KMS. (templated)
+    :param kms_key_id: the KMS key for server-side encryption and, unless narrowed, the master key of every category;
+        required on S3. (templated)
+    :param category_kms_key_ids: a KMS master key of its own for some categories, by category. (templated)
+    :param keys_conn_id: a connection with a master key for each category; required for local stores. (templated)
+    :param server_side_encryption: ``aws:kms``, or ``AES256`` for S3's own keys together with ``keys_conn_id``.
+    """
+
+    template_fields: Sequence[str] = ("store", "aws_conn_id", "kms_key_id", "category_kms_key_ids", "keys_conn_id")
+
+    def __init__(
+        self,
+        *,
+        store: str,
+        aws_conn_id: str | None = "aws_default",
+        kms_key_id: str | None = None,
+        category_kms_key_ids: Mapping[str, str] | None = None,
+        keys_conn_id: str | None = None,
+        server_side_encryption: ServerSideEncryption = "aws:kms",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.store = store
+        self.aws_conn_id = aws_conn_id
+        self.kms_key_id = kms_key_id
+        self.category_kms_key_ids = category_kms_key_ids
+        self.keys_conn_id = keys_conn_id
+        self.server_side_encryption = server_side_encryption
+
+    @cached_property
+    def store_hook(self) -> ElementaryStoreHook:
+        """The hook that opens the store and its keys."""
+        return ElementaryStoreHook(
+            self.store,
+            aws_conn_id=self.aws_conn_id,
+            # A form's empty field is no key.
+            kms_key_id=self.kms_key_id or None,
+            category_kms_key_ids=self.category_kms_key_ids,
+            keys_conn_id=self.keys_conn_id or None,
+            server_side_encryption=self.server_side_encryption,
+        )
+
+
+class ElementarySourceOperator(ElementaryStoreOperator):
+    """Base of the operators that read a warehouse or a snapshot, and write what they compute to a store.
+
+    :param elementary_conn_id: the connection of the warehouse to read; without one, a snapshot in the store is read
+        and no warehouse is needed. (templated)
+    :param snapshot: which snapshot: ``latest`` or its id. (templated)
+    :param schema: the Elementary schema of the warehouse. (templated)
+    :param database: the database that holds it. (templated)
+    :param accept_unknown: checks of the access check that may stay unknown.
+    """
+
+    template_fields: Sequence[str] = (
+        *ElementaryStoreOperator.template_fields,
+        "elementary_conn_id",
+        "snapshot",
+        "schema",
+        "database",
+    )
+
+    def __init__(
+        self,
+        *,
+        elementary_conn_id: str | None = None,
+        snapshot: str = "latest",
+        schema: str | None = None,
+        database: str | None = None,
+        accept_unknown: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.elementary_conn_id = elementary_conn_id
+        self.snapshot = snapshot
+        self.schema = schema
+        self.database = database
+        self.accept_unknown = tuple(accept_unknown)
+
+    @contextmanager
+    def open_source(self) -> Iterator[tuple[Source, dict[str, Any]]]:
+        """Open the warehouse, its access checked, or the snapshot.
+
+        :return: the source, and what it is, for the result's ``origin``.
+        """
+        if self.elementary_conn_id:
+            from airflow_provider_elementary.hooks.elementary import ElementaryHook
+
+            hook = ElementaryHook(self.elementary_conn_id, self.schema, self.database)
+            with hook.source() as source:
+                require_access(hook, source, self.accept_unknown)
+                yield source, {"dialect": source.warehouse.dialect, "schema": source.warehouse.schema}
+        else:
+            from airflow_provider_elementary.snapshots import open_snapshot
+
+            snapshot = open_snapshot(self.store_hook.store, self.snapshot, keys=self.store_hook.keys)
+            yield snapshot, {"store": self.store_hook.store.uri, "snapshot_id": snapshot.manifest.snapshot_id}
+
+
+def require_access(
+    hook: ElementaryHook, source: WarehouseSource, accept_unknown: Sequence[str], probes: Sequence[str] = ()
+) -> AccessReport:
+    """Check the access of an open session and stop unless every check passes.
+
+    :raises AccessDeniedError: a check failed, or is unknown and not accepted by name.
+    """
+    report = hook.check(source, probes)
+    passed = sum(finding.status == "pass" for finding in report.findings)
+    hook.log.info(
+        "access of %s: %s of %s checks pass, %s fail, %s unknown",
+        hook.elementary_conn_id,
+        passed,
+        len(report.findings),
+        len(report.failed),
+        len(report.unknown),
+    )
+    report.require(accept_unknown)
+    return report

@@ -1,0 +1,126 @@
+"""The operators on snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.operators.base import (
+    ElementaryStoreOperator,
+    clear_failures,
+    require_access,
+    run_key,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots import Manifest
+
+#: All categories but Query logs, as on Elementary Cloud's security page.
+DEFAULT_CATEGORIES = tuple(category.value for category in Category if category is not Category.QUERY_LOGS)
+
+
+class ElementarySnapshotOperator(ElementaryStoreOperator):
+    """Takes an encrypted snapshot of the Elementary schema, after proving that the connection can read nothing else.
+
+    A retry of the same DAG run finds the snapshot that an earlier try committed and returns it.
+
+    :param elementary_conn_id: the connection of the warehouse. (templated)
+    :param schema: the Elementary schema. (templated)
+    :param database: the database that holds it. (templated)
+    :param categories: the categories of information to take; all but ``query_logs`` by default. (templated)
+    :param failed_rows_per_test: sampled rows of one test that are taken at most; 0 takes none. (templated)
+    :param failed_rows_days: sampled rows older than this many days are left behind. (templated)
+    :param masked_columns: further ``table.column`` to mask; dbt vars always are. (templated)
+    :param accept_unknown: names of access checks that may stay unknown. (templated)
+    :param probes: relations outside the schema that the role must be refused. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *ElementaryStoreOperator.template_fields,
+        "elementary_conn_id",
+        "schema",
+        "database",
+        "categories",
+        "failed_rows_per_test",
+        "failed_rows_days",
+        "masked_columns",
+        "accept_unknown",
+        "probes",
+    )
+    ui_color = "#d7e4f7"
+
+    def __init__(
+        self,
+        *,
+        elementary_conn_id: str = "elementary_default",
+        schema: str | None = None,
+        database: str | None = None,
+        categories: Sequence[str] = DEFAULT_CATEGORIES,
+        failed_rows_per_test: int = 5,
+        failed_rows_days: int = 30,
+        masked_columns: Sequence[str] = (),
+        accept_unknown: Sequence[str] = (),
+        probes: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.elementary_conn_id = elementary_conn_id
+        self.schema = schema
+        self.database = database
+        self.categories = categories
+        self.failed_rows_per_test = failed_rows_per_test
+        self.failed_rows_days = failed_rows_days
+        self.masked_columns = masked_columns
+        self.accept_unknown = accept_unknown
+        self.probes = probes
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check access, take the snapshot, and return a small summary of its manifest."""
+        from airflow_provider_elementary.hooks.elementary import ElementaryHook
+        from airflow_provider_elementary.snapshots import Policy, write_snapshot
+
+        with clear_failures():
+            policy = Policy(
+                categories=tuple(Category(name) for name in self.categories),
+                failed_rows_per_test=int(self.failed_rows_per_test),
+                failed_rows_days=int(self.failed_rows_days),
+                masked_columns=tuple(self.masked_columns),
+            )
+            store, keys = self.store_hook.store, self.store_hook.keys
+            hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
+            with hook.source() as source:
+                report = require_access(hook, source, self.accept_unknown, self.probes)
+                manifest = write_snapshot(
+                    source, store, keys, policy=policy, run_key=run_key(context), access=report.to_dict()
+                )
+        summary = summarise(manifest, store.uri)
+        for asset in self.outlets or ():
+            context["outlet_events"][asset].extra = summary
+        return summary
+
+
+def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
+    """Return what XCom and the Asset event carry: small, no secrets, and the hash that anchors the chain."""
+    from airflow_provider_elementary.snapshots.manifest import sha256
+
+    return {
+        "store": store_uri,
+        "snapshot_id": manifest.snapshot_id,
+        "sequence": manifest.sequence,
+        "manifest_sha256": sha256(manifest.to_bytes()),
+        "created_at": manifest.created_at,
+        "tables": {name: table.rows for name, table in manifest.tables.items()},
+        "categories": {
+            category: {
+                "rows": sum(file.rows for file in manifest.files if file.category == category),
+                "bytes": sum(file.size for file in manifest.files if file.category == category),
+            }
+            for category in manifest.keys
+        },
+        "rows": manifest.rows,
+        "bytes": manifest.size,
+        "held_back": [dict(rule) for rule in manifest.held_back],
+    }

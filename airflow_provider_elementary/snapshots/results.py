@@ -1,0 +1,157 @@
+"""Sealed results: metrics and verdicts rest in the store as snapshots do, encrypted and committed by one document."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.snapshots.keys import Keys, WrappedKey
+from airflow_provider_elementary.snapshots.manifest import sha256
+from airflow_provider_elementary.snapshots.seal import open_sealed, sealed
+from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.source import reader_of_first
+
+log = logging.getLogger(__name__)
+
+ResultKind = Literal["metrics", "verdicts"]
+_CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """One sealed file of a result; see :class:`~.manifest.FileEntry` for the fields."""
+
+    key: str
+    category: Category
+    rows: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was computed, from what, and where it rests.
+
+    :param key: the name of this document in the store; ``read_result`` opens it.
+    :param kind: ``metrics`` or ``verdicts``.
+    :param run_key: what it was computed for; a second try for the same replaces it.
+    :param created_at: UTC, ISO 8601.
+    :param origin: what it was computed from: a snapshot's id, or a warehouse's dialect and schema.
+    :param parameters: how it was computed.
+    :param files: the sealed files, one per category.
+    :param keys: the wrapped data keys, by category.
+    """
+
+    key: str
+    kind: ResultKind
+    run_key: str
+    created_at: str
+    origin: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    files: tuple[ResultFile, ...]
+    keys: Mapping[str, WrappedKey]
+
+    @property
+    def rows(self) -> int:
+        """Rows over all files."""
+        return sum(file.rows for file in self.files)
+
+
+def write_result(
+    store: Store,
+    keys: Keys,
+    kind: ResultKind,
+    rows: pa.RecordBatchReader,
+    *,
+    run_key: str,
+    origin: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+) -> Result:
+    """Seal rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
+
+    The document that names the files is written last and replaces that of an earlier try; readers see one or the
+    other, never a mixture.
+
+    :param rows: what to keep, a batch at a time.
+    :param run_key: what it was computed for.
+    :param origin: what it was computed from.
+    :param parameters: how it was computed.
+    """
+    run = sha256(run_key.encode())[:32]
+    attempt = os.urandom(4).hex()
+    context = {"application": "airflow-provider-elementary", "result": f"{kind}/{run}"}
+    data_keys = {category: keys.new_data_key(category, {**context, "category": category.value}) for category in _CATEGORIES}
+    names = {category: f"results/{kind}/{run}/{attempt}-{category.value}.parquet" for category in _CATEGORIES}
+    with (
+        store.create(names[Category.TABLE_METRICS]) as of_tables,
+        store.create(names[Category.AGGREGATED_METRICS]) as of_columns,
+        sealed(of_tables, rows.schema, data_keys[Category.TABLE_METRICS].plaintext, frozenset()) as table_file,
+        sealed(of_columns, rows.schema, data_keys[Category.AGGREGATED_METRICS].plaintext, frozenset()) as column_file,
+    ):
+        for batch in rows:
+            without_column = pc.is_null(batch["column_name"])
+            table_file.write(batch.filter(without_column))
+            column_file.write(batch.filter(pc.invert(without_column)))
+    written = {Category.TABLE_METRICS: table_file, Category.AGGREGATED_METRICS: column_file}
+    result = Result(
+        key=f"results/{kind}/{run}.json",
+        kind=kind,
+        run_key=run_key,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        origin=origin,
+        parameters=parameters,
+        files=tuple(
+            ResultFile(names[category], category, file.rows, file.size, file.sha256)
+            for category, file in written.items()
+        ),
+        keys={category.value: key.wrapped for category, key in data_keys.items()},
+    )
+    superseded = _find(store, result.key)
+    store.put(result.key, json.dumps(asdict(result), sort_keys=True, default=str).encode())
+    for file in superseded.files if superseded else ():
+        store.delete(file.key)
+    log.info("sealed %s %s in %s", f"{result.rows:,}", kind, store.uri)
+    return result
+
+
+def read_result(store: Store, keys: Keys, key: str) -> pa.RecordBatchReader:
+    """Stream the rows of a result.
+
+    :param key: the result's key, as the task that computed it returned it.
+    :raises SnapshotNotFoundError: the store holds no such result.
+    :raises KeyUnavailableError: the keys do not open it.
+    """
+    if (result := _find(store, key)) is None:
+        raise SnapshotNotFoundError(f"Expected {key} in {store.uri}, found none. Run the task that computes it first.")
+    return reader_of_first(_batches(store, keys, result))
+
+
+def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:
+    for file in result.files:
+        data_key = keys.unwrap(file.category, result.keys[file.category.value])
+        with store.open(file.key) as source:
+            yield from open_sealed(source, data_key, file.key)
+
+
+def _find(store: Store, key: str) -> Result | None:
+    if (content := store.get(key)) is None:
+        return None
+    try:
+        facts = json.loads(content)
+        facts["files"] = tuple(ResultFile(**{**file, "category": Category(file["category"])}) for file in facts["files"])
+        facts["keys"] = {category: WrappedKey(**wrapped) for category, wrapped in facts["keys"].items()}
+        return Result(**facts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise SnapshotCorruptError(
+            f"Expected {key} to describe a result, found something else ({type(error).__name__}). Compute it again."
+        ) from None
