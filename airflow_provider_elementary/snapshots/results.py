@@ -136,6 +136,12 @@ def read_result(store: Store, keys: Keys, key: str) -> pa.RecordBatchReader:
     return reader_of_first(_batches(store, keys, result))
 
 
+def latest_result(store: Store, kind: ResultKind) -> Result | None:
+    """Return the newest result of a kind, or None where there is none."""
+    found = (_find(store, entry.key) for entry in store.list(f"results/{kind}/") if entry.key.endswith(".json"))
+    return max((result for result in found if result), key=lambda result: result.created_at, default=None)
+
+
 def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:
     for file in result.files:
         data_key = keys.unwrap(file.category, result.keys[file.category.value])

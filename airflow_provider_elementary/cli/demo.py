@@ -1,0 +1,113 @@
+"""The demo: the example DAG on the sample schema, through Airflow, into a local encrypted store; nothing leaves a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from airflow_provider_elementary.cli.show import show_store
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.sample import build_sample
+from airflow_provider_elementary.snapshots import LocalKeys, open_store
+
+_DAG_ID = "elementary_observability"
+_DAYS = 60
+_LINES_ON_FAILURE = 40
+
+
+def run_demo(dags: Path, home: Path) -> int:
+    """Run the example DAG once and show what it found.
+
+    :param dags: the folder of the example DAGs.
+    :param home: the folder for the sample, the keys, the store and Airflow's own files; made if it is not there.
+    :return: 0 where the DAG run succeeded, else its exit status.
+    :raises ConfigurationError: the folder holds no example DAGs.
+    """
+    if not (dags / f"{_DAG_ID}.py").is_file():
+        raise ConfigurationError(
+            f"Expected the example DAGs in {dags}, found no {_DAG_ID}.py. Run the demo from a checkout of the "
+            "repository, or name the folder with --dags."
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    store = open_store((home / "store").as_uri())
+    keys = _keys(home / "keys.json")
+    environment = _environment(dags, home, keys)
+    (home / "env.sh").write_text(
+        "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
+    )
+    (home / "env.sh").chmod(0o600)
+    build_sample(home / "sample.duckdb")
+    started = time.monotonic()
+    if status := _run_dag(home, environment, store.uri):
+        return status
+    show_store(store, LocalKeys(keys))
+    folder = os.path.relpath(home)
+    program = os.path.relpath(Path(sys.executable).parent / "airflow-elementary")
+    print(
+        f"\nOne DAG run of {_DAG_ID} took {time.monotonic() - started:.0f} s. Its files:\n"
+        f"  {folder}/store         encrypted Parquet, manifests, results\n"
+        f"  {folder}/keys.json     the master keys, which a real deployment keeps in a secrets backend\n"
+        f"  {folder}/run.log       the tasks' logs\n"
+        f"Look at them:\n"
+        f"  . {folder}/env.sh\n"
+        f"  {program} table dbt_invocations --limit 3 --store {store.uri} --keys-conn-id elementary_keys\n"
+        f"Run `make demo` again to add a snapshot; remove {folder} to start over."
+    )
+    return 0
+
+
+def _keys(path: Path) -> dict[str, str]:
+    """Return the demo's master keys, made at the first run and readable by their owner only."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(LocalKeys.generate(), file)
+    keys: dict[str, str] = json.loads(path.read_text())
+    return keys
+
+
+def _environment(dags: Path, home: Path, keys: dict[str, str]) -> dict[str, str]:
+    return {
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW_CONN_ELEMENTARY_DEMO": json.dumps({"conn_type": "duckdb", "host": str(home / "sample.duckdb")}),
+        "AIRFLOW_CONN_ELEMENTARY_KEYS": json.dumps({"conn_type": "generic", "extra": {"secret_keys": keys}}),
+    }
+
+
+def _run_dag(home: Path, environment: dict[str, str], store_uri: str) -> int:
+    """Run the DAG by ``airflow dags test``, its log in a file; show the file's end where it fails."""
+    conf = {
+        "elementary_conn_id": "elementary_demo",
+        "keys_conn_id": "elementary_keys",
+        "store": store_uri,
+        "days": _DAYS,
+    }
+    airflow = [sys.executable, "-m", "airflow"]
+    log = home / "run.log"
+    steps = {
+        "Preparing Airflow's database": [*airflow, "db", "migrate"],
+        f"Running the DAG {_DAG_ID}": [*airflow, "dags", "test", _DAG_ID, "--conf", json.dumps(conf)],
+    }
+    if (home / "airflow" / "airflow.db").exists():
+        del steps["Preparing Airflow's database"]
+    with log.open("w") as output:
+        for title, command in steps.items():
+            print(f"{title} …", flush=True)
+            finished = subprocess.run(  # noqa: S603 - our own interpreter with fixed words
+                command, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT, check=False
+            )
+            if finished.returncode:
+                break
+    text = log.read_text()
+    if finished.returncode or "state=failed" in text:
+        print("\n".join(text.splitlines()[-_LINES_ON_FAILURE:]), file=sys.stderr)
+        print(f"The DAG run failed; the whole log is in {log}.", file=sys.stderr)
+        return finished.returncode or 1
+    return 0

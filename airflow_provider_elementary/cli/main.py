@@ -1,0 +1,110 @@
+"""The commands of ``airflow-elementary`` and their arguments; what they do is in the core."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary import __version__
+from airflow_provider_elementary.exceptions import ElementaryError
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    :param arguments: the words after the program's name; those of this process by default.
+    :return: 0 where it went well, 1 where an error was shown.
+    """
+    parsed = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int | None] = parsed.command
+    try:
+        return command(parsed) or 0
+    except ElementaryError as error:
+        print(f"airflow-elementary: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="airflow-elementary", description="Encrypted snapshots of the Elementary schema, and what they say."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    keys = commands.add_parser("keys", help="master keys of a store").add_subparsers(required=True, metavar="ACTION")
+    generate = keys.add_parser("generate", help="print the extra of a keys connection with fresh master keys")
+    generate.set_defaults(command=_generate_keys)
+
+    summary = commands.add_parser("summary", help="show the latest snapshot and the anomalies found in it")
+    _add_store(summary)
+    summary.set_defaults(command=_summary)
+
+    table = commands.add_parser("table", help="print rows of one table of the latest snapshot, as JSON lines")
+    table.add_argument("table", help="a table of the Elementary schema")
+    table.add_argument("--limit", type=int, default=10, metavar="N", help="how many rows at most (default: 10)")
+    _add_store(table)
+    table.set_defaults(command=_table)
+
+    demo = commands.add_parser("demo", help="run the example DAG on the sample that the package carries")
+    demo.add_argument("--dags", type=Path, default=Path("dags"), help="folder of the example DAGs (default: dags)")
+    demo.add_argument("--home", type=Path, default=Path(".demo"), help="where all files go (default: .demo)")
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", required=True, help="s3://bucket/prefix or file:///directory")
+    parser.add_argument("--keys-conn-id", help="Airflow connection with the master keys, for a local store")
+    parser.add_argument("--kms-key-id", help="KMS key, for S3")
+    parser.add_argument("--aws-conn-id", default="aws_default", help="AWS connection (default: aws_default)")
+
+
+def _generate_keys(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.snapshots import LocalKeys
+
+    print(json.dumps({"secret_keys": LocalKeys.generate()}, indent=2))
+
+
+def _summary(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.cli.show import show_store
+
+    hook = _hook(arguments)
+    show_store(hook.store, hook.keys)
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.snapshots import open_snapshot
+
+    hook = _hook(arguments)
+    left = arguments.limit
+    with open_snapshot(hook.store, keys=hook.keys).read(arguments.table) as reader:
+        for batch in reader:
+            for row in batch.slice(0, left).to_pylist():
+                print(json.dumps(row, default=str, ensure_ascii=False))
+            left -= min(left, batch.num_rows)
+            if not left:
+                return
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from airflow_provider_elementary.cli.demo import run_demo
+
+    return run_demo(arguments.dags.resolve(), arguments.home.resolve())
+
+
+def _hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
+    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+
+    return ElementaryStoreHook(
+        arguments.store,
+        aws_conn_id=arguments.aws_conn_id,
+        kms_key_id=arguments.kms_key_id,
+        keys_conn_id=arguments.keys_conn_id,
+    )

@@ -1,0 +1,194 @@
+"""The sync that Elementary Cloud runs, in your own Airflow: prove access, snapshot, metrics, anomalies, summary.
+
+Only the first two tasks touch the warehouse; metrics and anomalies read the encrypted snapshot.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import DAG, Asset, Param, task
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
+from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
+from airflow_provider_elementary.operators.snapshot import DEFAULT_CATEGORIES, ElementarySnapshotOperator
+
+LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+
+PARAMS = {
+    "elementary_conn_id": Param(
+        "elementary_default",
+        type="string",
+        minLength=1,
+        title="Connection",
+        description="The Airflow connection of the warehouse, with the dedicated read-only role.",
+    ),
+    "store": Param(
+        LOCAL_STORE,
+        type="string",
+        pattern="^(s3://[a-z0-9]|file:///).+",
+        title="Store",
+        description="Where the encrypted snapshots go: s3://bucket/prefix, or file:///directory on the worker.",
+    ),
+    "categories": Param(
+        list(DEFAULT_CATEGORIES),
+        type="array",
+        items={"enum": [category.value for category in Category]},
+        minItems=1,
+        examples=[category.value for category in Category],
+        values_display={category.value: category.label for category in Category},
+        title="Categories of information",
+        description="What may leave the warehouse. Query logs hold compiled SQL and are left out by default.",
+    ),
+    "method": Param(
+        "elementary",
+        type="string",
+        enum=["elementary", "robust"],
+        values_display={"elementary": "Elementary's own rule", "robust": "Robust"},
+        title="Method",
+        description="How buckets are judged.",
+        section="Anomalies",
+    ),
+    "anomaly_sensitivity": Param(
+        3,
+        type="number",
+        exclusiveMinimum=0,
+        title="Sensitivity",
+        description="How many standard deviations from the mean are an anomaly; used by Elementary's own rule.",
+        section="Anomalies",
+    ),
+    "days": Param(
+        2,
+        type="integer",
+        minimum=1,
+        maximum=3650,
+        title="Days to report",
+        description="Anomalies in buckets that end within this many days before the newest are reported.",
+        section="Anomalies",
+    ),
+    "failed_rows_per_test": Param(
+        5,
+        type="integer",
+        minimum=0,
+        maximum=1000,
+        title="Failed rows per test",
+        description="Sampled rows of one failed test that are taken at most; 0 takes none.",
+        section="Failed rows sample",
+    ),
+    "failed_rows_days": Param(
+        30,
+        type="integer",
+        minimum=0,
+        maximum=3650,
+        title="Days of failed rows",
+        description="Sampled rows older than this are left behind.",
+        section="Failed rows sample",
+    ),
+    "keys_conn_id": Param(
+        "elementary_keys",
+        type=["null", "string"],
+        title="Keys connection",
+        description="For a local store: the connection that holds a master key for each category.",
+        section="Encryption",
+    ),
+    "kms_key_id": Param(
+        None,
+        type=["null", "string"],
+        title="KMS key",
+        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
+        section="Encryption",
+    ),
+    "aws_conn_id": Param(
+        "aws_default",
+        type="string",
+        title="AWS connection",
+        description="For S3 and KMS.",
+        section="Encryption",
+    ),
+    "elementary_schema": Param(
+        None,
+        type=["null", "string"],
+        title="Elementary schema",
+        description="Where it is not named in the connection.",
+        section="Warehouse",
+    ),
+    "accept_unknown": Param(
+        [],
+        type="array",
+        items={"type": "string"},
+        title="Checks that may stay unknown",
+        description="Names of access checks that this warehouse cannot answer. A failed check always stops the run.",
+        section="Warehouse",
+    ),
+}
+
+STORE: dict[str, Any] = {
+    "store": "{{ params.store }}",
+    "aws_conn_id": "{{ params.aws_conn_id }}",
+    "kms_key_id": "{{ params.kms_key_id }}",
+    "keys_conn_id": "{{ params.keys_conn_id }}",
+}
+WAREHOUSE: dict[str, Any] = {
+    "elementary_conn_id": "{{ params.elementary_conn_id }}",
+    "schema": "{{ params.elementary_schema }}",
+    "accept_unknown": "{{ params.accept_unknown }}",
+}
+
+with DAG(
+    dag_id="elementary_observability",
+    description="Prove access, snapshot the Elementary schema, compute table metrics, find anomalies",
+    doc_md=__doc__,
+    schedule="@hourly",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    render_template_as_native_obj=True,
+    tags=["elementary"],
+):
+    check_access = ElementaryAccessCheckOperator(task_id="check_access", **WAREHOUSE)
+
+    snapshot = ElementarySnapshotOperator(
+        task_id="snapshot",
+        categories="{{ params.categories }}",
+        failed_rows_per_test="{{ params.failed_rows_per_test }}",
+        failed_rows_days="{{ params.failed_rows_days }}",
+        outlets=[Asset("elementary_snapshots")],
+        **WAREHOUSE,
+        **STORE,
+    )
+
+    metrics = ElementaryTableMetricsOperator(
+        task_id="metrics",
+        snapshot="{{ ti.xcom_pull(task_ids='snapshot')['snapshot_id'] }}",
+        **STORE,
+    )
+
+    anomalies = ElementaryAnomalyOperator(
+        task_id="anomalies",
+        metrics="{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}",
+        method="{{ params.method }}",
+        parameters="{{ {'anomaly_sensitivity': params.anomaly_sensitivity} if params.method == 'elementary' else {} }}",
+        days="{{ params.days }}",
+        **STORE,
+    )
+
+    @task
+    def summary(taken: dict[str, Any], judged: dict[str, Any]) -> str:
+        """Tell the run in a few lines."""
+        lines = [
+            f"Snapshot {taken['snapshot_id']}: {taken['rows']:,} rows of {len(taken['tables'])} tables, "
+            f"{taken['bytes']:,} encrypted bytes in {taken['store']}",
+            f"Anomalies: {judged['anomalous']:,} of {judged['judged']:,} judged buckets, in {len(judged['tables'])} tables",
+            *(f"- {anomaly['reason']}" for anomaly in judged["anomalies"]),
+        ]
+        text = "\n".join(lines)
+        print(text)
+        return text
+
+    check_access >> snapshot >> metrics >> anomalies
+    summary(snapshot.output, anomalies.output)
