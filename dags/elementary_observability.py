@@ -183,7 +183,7 @@ with DAG(
         lines = [
             f"Snapshot {taken['snapshot_id']}: {taken['rows']:,} rows of {len(taken['tables'])} tables, "
             f"{taken['bytes']:,} encrypted bytes in {taken['store']}",
-            f"Anomalies: {judged['anomalous']:,} of {judged['judged']:,} judged buckets, in {len(judged['tables'])} tables",
+            f"Anomalies: {judged['anomalous']:,} of {judged['judged']:,} buckets, in {len(judged['tables'])} tables",
             *(f"- {anomaly['reason']}" for anomaly in judged["anomalies"]),
         ]
         text = "\n".join(lines)

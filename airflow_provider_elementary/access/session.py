@@ -18,7 +18,8 @@ class StatementDeniedError(Exception):
 class TransportFacts:
     """How the link is protected as the client knows it; the server cannot tell whether its certificate was checked.
 
-    :param encrypted: whether the client insists on TLS; None where it does not know, or where there is no network.
+    :param encrypted: True where the client speaks TLS or not at all, False where it would speak in clear; None where
+        that is not known, or where there is no network.
     :param version: the protocol in use, ``TLSv1.3``; None where the driver does not tell.
     :param certificate_verified: whether the server's certificate and host name are checked against an authority.
     :param detail: what this is concluded from, as in ``sslmode=verify-full``; never a secret.

@@ -55,7 +55,9 @@ def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
     return Summary(
         judged=len(verdicts) - verdicts["score"].null_count,
         anomalous=len(anomalies),
-        tables=tuple(count["values"] for count in sorted(tables, key=lambda count: (-count["counts"], count["values"]))),
+        tables=tuple(
+            count["values"] for count in sorted(tables, key=lambda count: (-count["counts"], count["values"]))
+        ),
         anomalies=tuple(_brief(row) for row in worst.slice(0, limit).to_pylist()),
         by_dimension=pc.sum(of_dimensions).as_py() or 0,
     )

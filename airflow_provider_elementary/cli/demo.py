@@ -1,4 +1,4 @@
-"""The demo: the example DAG on the sample schema, through Airflow, into a local encrypted store; nothing leaves a folder."""
+"""The demo: the example DAG on the sample, through Airflow, into a local encrypted store; all in one folder."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_provider_elementary.anomalies.summary import Summary, summarise
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.catalog import TABLES, Category
 from airflow_provider_elementary.snapshots import Keys, Manifest, Store, find_manifest
 from airflow_provider_elementary.snapshots.results import latest_result, read_result
 
-_ANOMALIES_SHOWN = 12
+_ANOMALIES_READ = 1000
+_INCIDENTS_SHOWN = 15
 
 
 def show_store(store: Store, keys: Keys, console: Console | None = None) -> None:
@@ -28,26 +29,26 @@ def show_store(store: Store, keys: Keys, console: Console | None = None) -> None
     if (verdicts := latest_result(store, "verdicts")) is not None:
         with read_result(store, keys, verdicts.key) as reader:
             table = reader.read_all()
-        _show_anomalies(console, table, summarise(table, _ANOMALIES_SHOWN))
+        _show_anomalies(console, table, summarise(table, _ANOMALIES_READ))
 
 
 def _show_snapshot(console: Console, store: Store, manifest: Manifest) -> None:
     source = manifest.source
-    console.print(
-        f"\n[bold]Snapshot {manifest.snapshot_id}[/bold] (number {manifest.sequence}) of schema "
-        f"{source['schema']} on {source['dialect']}, Elementary package {source['elementary_version'] or 'unknown'}"
-    )
-    console.print(f"in {store.uri}, protected by {manifest.protection['at_rest']}\n")
+    console.print(f"\n[bold]Snapshot {manifest.snapshot_id}[/bold], number {manifest.sequence} in {store.uri}")
+    console.print(f"of schema {source['schema']} on {source['dialect']}, by Elementary {source['elementary_version']}")
+    console.print(f"at rest: {manifest.protection['at_rest']}; on the way: {manifest.protection['in_transit']}")
     if manifest.access is not None:
         passed = sum(finding["status"] == "pass" for finding in manifest.access["findings"])
-        console.print(f"Access proved before the first read: {passed} of {len(manifest.access['findings'])} checks pass")
+        console.print(
+            f"Access proved before the first read: {passed} of {len(manifest.access['findings'])} checks pass"
+        )
     tables = Table("Table", "Rows", "Bytes", "Categories", title="What was taken", title_justify="left")
     for column in tables.columns[1:3]:
         column.justify = "right"
     files = defaultdict(list)
     for file in manifest.files:
         files[file.table].append(file)
-    for name, entry in manifest.tables.items():
+    for name, entry in sorted(manifest.tables.items(), key=lambda table: list(TABLES).index(table[0])):
         size = sum(file.size for file in files[name])
         labels = ", ".join(file.category.label for file in files[name])
         tables.add_row(name, f"{entry.rows:,}", f"{size:,}", labels or "left out")
@@ -69,10 +70,14 @@ def _show_anomalies(console: Console, verdicts: pa.Table, summary: Summary) -> N
         f"\n[bold]{summary.anomalous:,} anomalies[/bold] in {len(verdicts):,} buckets of "
         f"{len(set(verdicts['full_table_name'].to_pylist())):,} tables"
     )
+    incidents = defaultdict(list)
     for anomaly in summary.anomalies:
-        console.print(f"  {anomaly['score']:+.2f}  {anomaly['reason']}", soft_wrap=True, markup=False)
-    told = len(summary.anomalies) + summary.by_dimension
-    if summary.anomalous > told:
-        console.print(f"  … and {summary.anomalous - told:,} more")
+        incidents[anomaly["bucket"][:10], anomaly["table"]].append(anomaly)
+    by_size = sorted(incidents.values(), key=lambda found: (-len(found), found[0]["bucket"], found[0]["table"]))
+    for found in by_size[:_INCIDENTS_SHOWN]:
+        more = f" (and {len(found) - 1} more metrics of the table)" if len(found) > 1 else ""
+        console.print(f"  {found[0]['score']:+.2f}  {found[0]['reason']}{more}", soft_wrap=True, markup=False)
+    if len(by_size) > _INCIDENTS_SHOWN:
+        console.print(f"  … and in {len(by_size) - _INCIDENTS_SHOWN} more table days")
     if summary.by_dimension:
         console.print(f"  … and {summary.by_dimension:,} of single dimension values (raw values, so only counted here)")

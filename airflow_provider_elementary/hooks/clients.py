@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,10 @@ from urllib.parse import quote, urlencode
 
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
-from airflow_provider_elementary.access.session import TransportFacts
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 
 if TYPE_CHECKING:
+    from airflow_provider_elementary.access.session import TransportFacts
     from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 #: sqlglot's dialect of each further connection type that has a DB-API hook.
@@ -28,6 +29,7 @@ DIALECTS: Mapping[str, str] = {
     "mssql": "tsql",
     "vertica": "postgres",
 }
+OUR_FIELDS = frozenset({"warehouse_kind", "elementary_schema", "elementary_database", "allowed_addresses"})
 _LIBPQ_OPTIONS = frozenset(
     {
         "sslmode",
@@ -61,7 +63,7 @@ def open_warehouse(connection: Connection, *, schema: str, database: str | None)
     :raises ConfigurationError: the type is not supported, or a field is missing.
     :raises WarehouseError: the warehouse did not let us in.
     """
-    opener = _OPENERS.get(connection.conn_type, _open_with_dbapi_hook)
+    opener = _OPENERS.get(str(connection.conn_type), _open_with_dbapi_hook)
     return opener(connection, schema, database)
 
 
@@ -94,6 +96,8 @@ def _open_postgres(connection: Connection, schema: str, database: str | None) ->
 
 
 def _open_snowflake(connection: Connection, schema: str, database: str | None) -> Warehouse:
+    from airflow_provider_elementary.access.session import TransportFacts
+
     hook_module = importlib.import_module("airflow.providers.snowflake.hooks.snowflake")
     snowflake_errors = importlib.import_module("snowflake.connector.errors")
     from airflow_provider_elementary.warehouses.snowflake import SnowflakeWarehouse
@@ -124,18 +128,21 @@ def _open_with_dbapi_hook(connection: Connection, schema: str, database: str | N
 
     from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 
-    if (dialect := DIALECTS.get(connection.conn_type)) is None:
+    if (dialect := DIALECTS.get(str(connection.conn_type))) is None:
         known = sorted({*_OPENERS, *DIALECTS, "elementary"})
         raise ConfigurationError(
             f"Expected connection {connection.conn_id!r} to be of a type that this provider reads "
             f"({', '.join(known)}), found {connection.conn_type!r}."
         )
-    hook: Any = connection.get_hook(hook_params={"log_sql": False})
-    if not isinstance(hook, DbApiHook):
+    hook_class = type(connection.get_hook())  # type: ignore[no-untyped-call]
+    if not issubclass(hook_class, DbApiHook):
         raise ConfigurationError(
-            f"Expected a SQL hook for connection type {connection.conn_type!r}, found {type(hook).__name__}. "
+            f"Expected a SQL hook for connection type {connection.conn_type!r}, found {hook_class.__name__}. "
             "Install the Airflow provider of that warehouse."
         )
+    hook = over(hook_class, _without_our_fields(connection))(
+        **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
+    )
     try:
         opened = hook.get_conn()
     except Exception as error:
@@ -145,7 +152,7 @@ def _open_with_dbapi_hook(connection: Connection, schema: str, database: str | N
         opened,
         dialect=dialect,
         schema=schema,
-        database=database or connection.schema,
+        database=database,
         placeholder=hook.placeholder,
         transport=None,
     )
@@ -165,6 +172,21 @@ def over(hook_class: type[BaseHook], connection: Connection) -> Callable[..., An
         return connection
 
     return type(hook_class.__name__, (hook_class,), {"get_connection": classmethod(get_connection)})
+
+
+def _without_our_fields(connection: Connection) -> Connection:
+    """Return the connection without the extra fields that are ours: some hooks pass every field to their driver."""
+    extra = {name: value for name, value in connection.extra_dejson.items() if name not in OUR_FIELDS}
+    return Connection(
+        conn_id=connection.conn_id,
+        conn_type=connection.conn_type,
+        host=connection.host,
+        login=connection.login,
+        password=connection.password,
+        schema=connection.schema,
+        port=connection.port,
+        extra=json.dumps(extra),
+    )
 
 
 def _require(module: str, extra: str) -> Any:
@@ -202,6 +224,8 @@ def _libpq_uri(
 
 
 def _postgres_transport(host: str, options: Mapping[str, str]) -> TransportFacts:
+    from airflow_provider_elementary.access.session import TransportFacts
+
     if _is_socket(host):
         return TransportFacts(None, None, None, "local socket, no network")
     mode = options["sslmode"]

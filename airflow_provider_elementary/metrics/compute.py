@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_elementary.exceptions import ElementaryError, UnknownTableError
 from airflow_provider_elementary.metrics.definitions import DEFINITIONS, Definition
@@ -32,7 +33,7 @@ METRICS_SCHEMA = pa.schema(
         ("updated_at", pa.timestamp("us")),
     ]
 )
-_ENGINE = {
+_ENGINE: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -50,6 +51,12 @@ def compute_metrics(source: Source) -> pa.RecordBatchReader:
     """
     possible = [definition for definition in DEFINITIONS if _allows(source, definition)]
     return reader_of(METRICS_SCHEMA, _run(source, possible))
+
+
+def judged_metrics(metrics: pa.Table) -> pa.Table:
+    """Return the metrics in which anomalies are looked for: all but rates of verdicts, which are verdicts already."""
+    rates = {name for definition in DEFINITIONS if not definition.judged for name in definition.names}
+    return metrics.filter(pc.invert(pc.is_in(metrics["metric_name"], pa.array(sorted(rates)))))
 
 
 def _allows(source: Source, definition: Definition) -> bool:
@@ -71,8 +78,8 @@ def _allows(source: Source, definition: Definition) -> bool:
 def _run(source: Source, definitions: list[Definition]) -> Iterator[pa.RecordBatch]:
     needed: dict[str, set[str]] = {}
     for definition in definitions:
-        for table, columns in definition.needs.items():
-            needed.setdefault(table, set()).update(columns)
+        for name, names in definition.needs.items():
+            needed.setdefault(name, set()).update(names)
     with duckdb.connect(":memory:", config=_ENGINE) as engine:
         for table, columns in needed.items():
             with source.read(table, columns=sorted(columns)) as reader:

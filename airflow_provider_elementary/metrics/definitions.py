@@ -13,11 +13,13 @@ class Definition:
     :param names: the metrics, as they stand in ``metric_name``; empty where the package's own monitors name them.
     :param needs: the tables that the query reads, each with the columns that it reads.
     :param query: a DuckDB query over these tables that yields the columns of the long table of metrics.
+    :param judged: whether anomalies are looked for; rates of verdicts are verdicts already.
     """
 
     names: tuple[str, ...]
     needs: Mapping[str, tuple[str, ...]]
     query: str
+    judged: bool = True
 
 
 _NODES = """
@@ -46,15 +48,29 @@ executions AS (
 daily AS (
     SELECT full_table_name, day, max(created_at) AS updated_at,
         avg(execution_time) FILTER (WHERE status = 'success') AS execution_time,
-        sum(rows_affected)::DOUBLE AS rows_affected,
-        100.0 * count(*) FILTER (WHERE status = 'success') / count(*) AS success_rate
+        sum(rows_affected)::DOUBLE AS rows_affected
     FROM executions GROUP BY ALL
 )
 SELECT md5(concat_ws('|', full_table_name, metric_name, day)) AS id, full_table_name, NULL AS column_name, metric_name,
     metric_name AS metric_type, NULL AS dimension, NULL AS dimension_value, NULL AS metric_properties,
     day AS bucket_start, day + INTERVAL 1 DAY AS bucket_end, 24 AS bucket_duration_hours, metric_value, updated_at
-FROM (UNPIVOT daily ON execution_time, rows_affected, success_rate INTO NAME metric_name VALUE metric_value)
-"""
+FROM (UNPIVOT daily ON execution_time, rows_affected INTO NAME metric_name VALUE metric_value)
+"""  # noqa: S608 - constants
+
+_OUTCOMES = f"""
+WITH {_NODES},
+executions AS (
+    SELECT full_table_name, date_trunc('day', created_at) AS day, status, created_at
+    FROM dbt_run_results JOIN nodes USING (unique_id)
+    WHERE status IN ('success', 'error', 'fail')
+    QUALIFY row_number() OVER (PARTITION BY model_execution_id ORDER BY created_at DESC) = 1
+)
+SELECT md5(concat_ws('|', full_table_name, 'success_rate', day)) AS id, full_table_name, NULL AS column_name,
+    'success_rate' AS metric_name, 'success_rate' AS metric_type, NULL AS dimension, NULL AS dimension_value,
+    NULL AS metric_properties, day AS bucket_start, day + INTERVAL 1 DAY AS bucket_end, 24 AS bucket_duration_hours,
+    100.0 * count(*) FILTER (WHERE status = 'success') / count(*) AS metric_value, max(created_at) AS updated_at
+FROM executions GROUP BY full_table_name, day
+"""  # noqa: S608 - constants
 
 _TESTS = """
 WITH verdicts AS (
@@ -102,7 +118,7 @@ DEFINITIONS = (
         query=_COLLECTED,
     ),
     Definition(
-        names=("execution_time", "rows_affected", "success_rate"),
+        names=("execution_time", "rows_affected"),
         needs={
             "dbt_models": ("unique_id", "database_name", "schema_name", "alias"),
             "dbt_run_results": (
@@ -117,6 +133,15 @@ DEFINITIONS = (
         query=_RUNS,
     ),
     Definition(
+        names=("success_rate",),
+        needs={
+            "dbt_models": ("unique_id", "database_name", "schema_name", "alias"),
+            "dbt_run_results": ("model_execution_id", "unique_id", "created_at", "status"),
+        },
+        query=_OUTCOMES,
+        judged=False,
+    ),
+    Definition(
         names=("test_pass_rate", "test_warn_rate", "test_fail_rate"),
         needs={
             "elementary_test_results": (
@@ -129,5 +154,6 @@ DEFINITIONS = (
             )
         },
         query=_TESTS,
+        judged=False,
     ),
 )

@@ -1,0 +1,1 @@
+"""One operator is: read the arguments, call the core, log, return a small dict."""

@@ -14,6 +14,8 @@ from airflow_provider_elementary.operators.base import ElementarySourceOperator,
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_elementary.anomalies.detect import Method
+
 FailOn = Literal["none", "any"]
 
 
@@ -50,7 +52,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self,
         *,
         metrics: str | None = None,
-        method: str = "elementary",
+        method: Method = "elementary",
         parameters: Mapping[str, Any] | None = None,
         days: int = 2,
         fail_on: FailOn = "none",
@@ -67,6 +69,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         """Judge, seal, summarise; raise last, when everything is recorded."""
         from airflow_provider_elementary.anomalies import detect
         from airflow_provider_elementary.anomalies.summary import recent, summarise
+        from airflow_provider_elementary.metrics import judged_metrics
         from airflow_provider_elementary.snapshots.results import write_result
 
         with clear_failures():
@@ -75,7 +78,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             store, keys = self.store_hook.store, self.store_hook.keys
             metrics, origin = self._read_metrics()
             parameters = dict(self.parameters or {})
-            verdicts = recent(detect(metrics, method=self.method, **parameters), int(self.days))
+            verdicts = recent(detect(judged_metrics(metrics), method=self.method, **parameters), int(self.days))
             result = write_result(
                 store,
                 keys,

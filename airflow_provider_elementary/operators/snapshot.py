@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.links.snapshot import ElementaryManifestLink, ElementaryPageLink
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
@@ -50,6 +51,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         "accept_unknown",
         "probes",
     )
+    operator_extra_links = (ElementaryPageLink(), ElementaryManifestLink())
     ui_color = "#d7e4f7"
 
     def __init__(
@@ -76,6 +78,8 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         self.masked_columns = masked_columns
         self.accept_unknown = accept_unknown
         self.probes = probes
+        #: What :meth:`execute` returned, for the task's links.
+        self.summary: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check access, take the snapshot, and return a small summary of its manifest."""
@@ -96,7 +100,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
                 manifest = write_snapshot(
                     source, store, keys, policy=policy, run_key=run_key(context), access=report.to_dict()
                 )
-        summary = summarise(manifest, store.uri)
+        self.summary = summary = summarise(manifest, store.uri)
         for asset in self.outlets or ():
             context["outlet_events"][asset].extra = summary
         return summary

@@ -1,0 +1,1 @@
+"""The Elementary page in Airflow's UI."""

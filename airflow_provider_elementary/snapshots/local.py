@@ -34,7 +34,7 @@ class LocalStore:
         """Open a new file; it takes its name when the block ends well."""
         path = self._path(key)
         with self._failures(key):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_directory(path.parent)
             descriptor, partial = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -58,7 +58,7 @@ class LocalStore:
         """Write a small file unless one is there: a hard link fails where a rename would replace."""
         path = self._path(key)
         with self._failures(key):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_directory(path.parent)
             descriptor, partial = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -126,6 +126,13 @@ class LocalStore:
                 f"Expected to use {key} in {self.uri}, found {error.strerror or type(error).__name__}. "
                 "Nothing was committed; mend the disk and retry."
             ) from None
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory and those above it for their owner only; mkdir's own parents would be open to all."""
+    if not directory.is_dir():
+        _make_directory(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def _sync_directory(directory: Path) -> None:

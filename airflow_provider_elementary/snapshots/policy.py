@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,7 +59,9 @@ class Policy:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as JSON values, for the manifest."""
-        return asdict(self)
+        return {
+            name: list(map(str, value)) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
 
 
 @dataclass
@@ -84,20 +86,38 @@ class HeldBack:
         ]
 
 
-def limit_failed_rows(
-    batch: pa.RecordBatch, table: Table, policy: Policy, taken_at: datetime, held_back: HeldBack
-) -> pa.RecordBatch:
-    """Drop sampled rows beyond the number a test may give, and those that are too old.
+class FailedRowsLimit:
+    """Lets so many sampled rows of each test execution pass, and none that are too old, over all batches of a table.
 
-    :param batch: rows of ``test_result_rows`` that are failed rows; ``row_index`` counts from 1 in each execution.
+    :param table: the table of sampled rows.
+    :param policy: how many, and how old.
     :param taken_at: when the snapshot is taken, UTC without a zone.
+    :param held_back: where to count the others.
     """
-    if "row_index" in batch.schema.names:
-        within = pc.less_equal(batch["row_index"], pa.scalar(policy.failed_rows_per_test, pa.int64()))
-        batch = _keep(batch, within, f"failed_rows_per_test={policy.failed_rows_per_test}", table, held_back)
-    oldest = pa.scalar(taken_at - timedelta(days=policy.failed_rows_days), pa.timestamp("us"))
-    recent = pc.greater_equal(batch["created_at"], oldest)
-    return _keep(batch, recent, f"failed_rows_days={policy.failed_rows_days}", table, held_back)
+
+    def __init__(self, table: Table, policy: Policy, taken_at: datetime, held_back: HeldBack) -> None:
+        self._table = table
+        self._policy = policy
+        self._oldest = pa.scalar(taken_at - timedelta(days=policy.failed_rows_days), pa.timestamp("us"))
+        self._held_back = held_back
+        # Counted here and not read off row_index, which older rows lack.
+        self._passed: Counter[str] = Counter()
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows of a batch that may pass."""
+        recent = pc.fill_null(pc.greater_equal(batch["created_at"], self._oldest), False)
+        batch = self._keep(batch, recent, f"failed_rows_days={self._policy.failed_rows_days}")
+        within = pa.array(map(self._may_pass, batch["elementary_test_results_id"].to_pylist()), pa.bool_())
+        return self._keep(batch, within, f"failed_rows_per_test={self._policy.failed_rows_per_test}")
+
+    def _may_pass(self, execution: str) -> bool:
+        self._passed[execution] += 1
+        return self._passed[execution] <= self._policy.failed_rows_per_test
+
+    def _keep(self, batch: pa.RecordBatch, mask: pa.Array, rule: str) -> pa.RecordBatch:
+        kept = batch.filter(mask)
+        self._held_back.rows[rule, self._table.name] += batch.num_rows - kept.num_rows
+        return kept
 
 
 def limit_failed_row_lists(batch: pa.RecordBatch, table: Table, policy: Policy, held_back: HeldBack) -> pa.RecordBatch:
@@ -143,12 +163,6 @@ def _json_list(value: str | None) -> list[Any]:
     return rows if isinstance(rows, list) else [rows]
 
 
-def _keep(batch: pa.RecordBatch, mask: pa.Array, rule: str, table: Table, held_back: HeldBack) -> pa.RecordBatch:
-    kept = batch.filter(mask)
-    held_back.rows[rule, table.name] += batch.num_rows - kept.num_rows
-    return kept
-
-
 def _categories(names: Sequence[str]) -> tuple[Category, ...]:
     try:
         wanted = {Category(name) for name in names}
@@ -160,8 +174,3 @@ def _categories(names: Sequence[str]) -> tuple[Category, ...]:
     if not wanted:
         raise ConfigurationError("Expected at least one category to take, found none.")
     return tuple(category for category in Category if category in wanted)
-
-
-def policy_from(values: Mapping[str, Any]) -> Policy:
-    """Return the policy that a form or a template gave as plain values; what is absent keeps its default."""
-    return Policy(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

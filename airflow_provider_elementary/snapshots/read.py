@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -122,8 +123,9 @@ class SnapshotSource:
         watermark = require_watermark(known) if since is not None or until is not None else None
         needed = {*wanted, watermark} - {None}
         files = self._files(table)
+        batches: Iterator[pa.RecordBatch]
         if files[0].by_rows:
-            batches = (batch for file in files for batch in self._open(file))
+            batches = chain.from_iterable(map(self._open, files))
         else:
             batches = _side_by_side([self._open(file) for file in _covering(files, needed)])
         schema = arrow_schema(known, wanted)

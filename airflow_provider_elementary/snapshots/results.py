@@ -90,7 +90,9 @@ def write_result(
     run = sha256(run_key.encode())[:32]
     attempt = os.urandom(4).hex()
     context = {"application": "airflow-provider-elementary", "result": f"{kind}/{run}"}
-    data_keys = {category: keys.new_data_key(category, {**context, "category": category.value}) for category in _CATEGORIES}
+    data_keys = {
+        category: keys.new_data_key(category, {**context, "category": category.value}) for category in _CATEGORIES
+    }
     names = {category: f"results/{kind}/{run}/{attempt}-{category.value}.parquet" for category in _CATEGORIES}
     with (
         store.create(names[Category.TABLE_METRICS]) as of_tables,
@@ -154,7 +156,9 @@ def _find(store: Store, key: str) -> Result | None:
         return None
     try:
         facts = json.loads(content)
-        facts["files"] = tuple(ResultFile(**{**file, "category": Category(file["category"])}) for file in facts["files"])
+        facts["files"] = tuple(
+            ResultFile(**{**file, "category": Category(file["category"])}) for file in facts["files"]
+        )
         facts["keys"] = {category: WrappedKey(**wrapped) for category, wrapped in facts["keys"].items()}
         return Result(**facts)
     except (ValueError, KeyError, TypeError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
@@ -134,11 +134,11 @@ class S3Store:
             )
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum}
 
-    def complete_multipart(self, key: str, upload_id: str, parts: list[dict[str, Any]]) -> None:
+    def complete_multipart(self, key: str, upload_id: str, parts: Sequence[dict[str, Any]]) -> None:
         """Make an upload in parts an object."""
         with self.failures(key):
             self._client.complete_multipart_upload(
-                Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id, MultipartUpload={"Parts": parts}
+                Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id, MultipartUpload={"Parts": [*parts]}
             )
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
@@ -282,6 +282,12 @@ class _Ranges(io.RawIOBase):
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
         return self._position
+
+    def readall(self) -> bytes:
+        # The inherited way asks for 8 KiB at a time.
+        content = self._store.read_range(self._key, self._position, self._size) if self._position < self._size else b""
+        self._position += len(content)
+        return content
 
     def readinto(self, buffer: Any) -> int:
         end = min(self._position + len(buffer), self._size)

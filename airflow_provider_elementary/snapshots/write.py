@@ -29,10 +29,10 @@ from airflow_provider_elementary.snapshots.manifest import (
 )
 from airflow_provider_elementary.snapshots.parts import Part, parts_of
 from airflow_provider_elementary.snapshots.policy import (
+    FailedRowsLimit,
     HeldBack,
     Policy,
     limit_failed_row_lists,
-    limit_failed_rows,
     mask_columns,
 )
 from airflow_provider_elementary.snapshots.read import committed_sequences
@@ -66,6 +66,7 @@ class _OpenPart:
     part: Part
     key: str
     file: SealedFile
+    limit: FailedRowsLimit | None
     min_watermark: datetime | None = None
     max_watermark: datetime | None = None
 
@@ -172,7 +173,7 @@ def _seal_table(run: _Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
                 batch = limit_failed_row_lists(batch, table, run.policy, run.held_back)
                 batch = mask_columns(batch, table, run.policy, run.held_back)
                 for open_part in open_parts:
-                    _add(run, table, open_part, batch)
+                    _add(table, open_part, batch)
                 if table.row_split is not None:
                     _count_withheld_rows(run, table, parts, batch)
     files = [_file_entry(open_part) for open_part in open_parts]
@@ -188,13 +189,16 @@ def _open_part(run: _Run, stack: ExitStack, part: Part) -> _OpenPart:
     schema = pa.schema([run.source.schema(part.table).field(name) for name in part.columns])
     target = stack.enter_context(run.store.create(key))
     data_key = run.data_keys[part.category].plaintext
-    return _OpenPart(part, key, stack.enter_context(sealed(target, schema, data_key, table.required_columns)))
+    file = stack.enter_context(sealed(target, schema, data_key, table.required_columns))
+    is_sample = table.category is part.category is Category.FAILED_ROWS_SAMPLE
+    limit = FailedRowsLimit(table, run.policy, run.taken_at, run.held_back) if is_sample else None
+    return _OpenPart(part, key, file, limit)
 
 
-def _add(run: _Run, table: Table, open_part: _OpenPart, batch: pa.RecordBatch) -> None:
+def _add(table: Table, open_part: _OpenPart, batch: pa.RecordBatch) -> None:
     own = open_part.part.select(batch)
-    if open_part.part.category is Category.FAILED_ROWS_SAMPLE and table.category is Category.FAILED_ROWS_SAMPLE:
-        own = limit_failed_rows(own, table, run.policy, run.taken_at, run.held_back)
+    if open_part.limit is not None:
+        own = open_part.limit.apply(own)
     if table.watermark is not None and own.num_rows:
         least_greatest = pc.min_max(own[table.watermark]).as_py()
         known = [moment for moment in (open_part.min_watermark, least_greatest["min"]) if moment is not None]

@@ -8,13 +8,14 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
-_LOCKED = {
+_LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -38,11 +39,12 @@ class DuckDBWarehouse(CatalogueSession):
 
     dialect = "duckdb"
     placeholder = "?"
-    transport = TransportFacts(encrypted=None, version=None, certificate_verified=None, detail="local file, no network")
+    transport: TransportFacts | None = TransportFacts(
+        encrypted=None, version=None, certificate_verified=None, detail="local file, no network"
+    )
 
     def __init__(self, path: Path, schema: str) -> None:
         self.schema = schema
-        self.database: str | None = None
         if not path.is_file():
             raise ConfigurationError(
                 f"Expected a DuckDB file at {path}, found none. Put the file's path into the connection's host field."
@@ -54,6 +56,8 @@ class DuckDBWarehouse(CatalogueSession):
                 f"Expected to open {path} read-only, found a failure ({type(error).__name__}). Check that it is a "
                 "DuckDB file of a version this DuckDB reads, and that no other process has it open for writing."
             ) from None
+        # Names are qualified by it: in a file that is called like its schema, schema.table alone is ambiguous.
+        self.database: str | None = self.rows("SELECT current_database()")[0][0]
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement."""
@@ -70,6 +74,7 @@ class DuckDBWarehouse(CatalogueSession):
         # A cursor of its own, so that several tables can be read side by side.
         cursor = self._connection.cursor()
         try:
+            cursor.execute(f"USE {exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)}")
             yield from batches_of(cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS))
         except (duckdb.Error, OSError) as error:
             raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None

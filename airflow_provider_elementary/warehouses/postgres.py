@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_manager.dbapi import Connection
+from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
@@ -35,7 +36,7 @@ class PostgresWarehouse(CatalogueSession):
     def __init__(self, connection: Connection, schema: str, database: str | None, transport: TransportFacts) -> None:
         self.schema = schema
         self.database = database
-        self.transport = transport
+        self.transport: TransportFacts | None = transport
         self._connection = connection
         self._begun = False
 
@@ -45,7 +46,7 @@ class PostgresWarehouse(CatalogueSession):
             self._begin()
             with self._connection.cursor() as cursor:
                 cursor.execute(statement, list(parameters) or None)
-                return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
+                return [column[0] for column in cursor.description or ()], [tuple(row) for row in cursor.fetchall()]
         except AdbcError as error:
             self._roll_back()
             if error.sqlstate in _DENIED:
@@ -72,6 +73,9 @@ class PostgresWarehouse(CatalogueSession):
         if not self._begun:
             with self._connection.cursor() as cursor:
                 cursor.execute(_READ_ONLY)
+                # The temporary schema would come first if it were not named last.
+                schema = exp.to_identifier(self.schema, quoted=True).sql(self.dialect)
+                cursor.execute(f"SET LOCAL search_path = {schema}, pg_temp")
             self._begun = True
 
     def _roll_back(self) -> None:

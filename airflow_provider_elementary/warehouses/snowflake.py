@@ -33,7 +33,7 @@ class SnowflakeWarehouse(CatalogueSession):
     ) -> None:
         self.schema = schema
         self.database = database
-        self.transport = transport
+        self.transport: TransportFacts | None = transport
         self._connection = connection
         try:
             with connection.cursor() as cursor:

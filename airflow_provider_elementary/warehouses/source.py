@@ -121,9 +121,23 @@ class WarehouseSource:
         """Stream a table's rows by one guarded query; see :meth:`Source.read`."""
         held = self.held(table)
         wanted = select_columns(held.table, list(held.columns), columns)
-        query = self.guarded(_select(held, self._schema, wanted, since, until).sql(self.warehouse.dialect))
+        query = self.guarded(self._select(held, wanted, since, until).sql(self.warehouse.dialect))
         schema = arrow_schema(held.table, wanted)
         return reader_of(schema, _conform(self.warehouse.stream(query), schema, table))
+
+    def _select(
+        self, held: HeldTable, columns: Sequence[str], since: datetime | None, until: datetime | None
+    ) -> exp.Select:
+        """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
+        table = exp.table_(held.name, db=self._schema, catalog=self.warehouse.database, quoted=True)
+        query = exp.select(*(_column(held.columns[name]) for name in columns)).from_(table)
+        if since is not None or until is not None:
+            watermark = held.columns[require_watermark(held.table)]
+            if since is not None:
+                query = query.where(_column(watermark) >= _timestamp(since))
+            if until is not None:
+                query = query.where(_column(watermark) < _timestamp(until))
+        return query
 
     def query(self, sql: str) -> pa.RecordBatchReader:
         """Run an author's query over the Elementary tables; columns come as the warehouse types them.
@@ -137,20 +151,8 @@ class WarehouseSource:
         return guard_query(sql, dialect=self.warehouse.dialect, schema=self._schema, database=self.warehouse.database)
 
 
-def _select(
-    held: HeldTable, schema: str, columns: Sequence[str], since: datetime | None, until: datetime | None
-) -> exp.Select:
-    """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
-    table = exp.table_(exp.to_identifier(held.name, quoted=True), db=exp.to_identifier(schema, quoted=True))
-    query = exp.select(*(exp.column(exp.to_identifier(held.columns[name], quoted=True)) for name in columns))
-    query = query.from_(table)
-    if since is not None or until is not None:
-        watermark = exp.column(exp.to_identifier(held.columns[require_watermark(held.table)], quoted=True))
-        if since is not None:
-            query = query.where(watermark.copy() >= _timestamp(since))
-        if until is not None:
-            query = query.where(watermark.copy() < _timestamp(until))
-    return query
+def _column(name: str) -> exp.Column:
+    return exp.column(exp.to_identifier(name, quoted=True))
 
 
 def _timestamp(moment: datetime) -> exp.Cast:

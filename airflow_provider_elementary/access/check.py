@@ -1,0 +1,63 @@
+"""The proof of least privilege: a session is examined, its link judged, canaries read; the outcome is a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from airflow_provider_elementary.access.checks import duckdb, postgres, redshift, snowflake, standard
+from airflow_provider_elementary.access.checks.canaries import sing
+from airflow_provider_elementary.access.checks.examination import Examination, complete
+from airflow_provider_elementary.access.checks.transport import allowed_networks, judge_link
+from airflow_provider_elementary.access.report import AccessReport
+from airflow_provider_elementary.access.session import Session, StatementDeniedError
+from airflow_provider_elementary.exceptions import AccessDeniedError
+
+_EXAMINATIONS: Mapping[str, Callable[[Session, Sequence[str]], Examination]] = MappingProxyType(
+    {
+        "postgres": postgres.examine,
+        "snowflake": snowflake.examine,
+        "redshift": redshift.examine,
+        "duckdb": duckdb.examine,
+    }
+)
+
+
+def check_access(
+    session: Session, *, allowed_addresses: Sequence[str] = (), probes: Sequence[str] = ()
+) -> AccessReport:
+    """Prove what a session can do from the warehouse's own catalogue, and try what it must not.
+
+    Nothing is raised for what is found: :meth:`AccessReport.require` stops where a check does not pass.
+
+    :param session: the session that the sync reads through.
+    :param allowed_addresses: IP addresses and CIDR ranges that the warehouse may see the client at; none means any.
+    :param probes: tables outside the Elementary schema that must be unreadable, as the warehouse's SQL writes them,
+        besides those that its catalogue names. No row of them is read even where they are open.
+    :raises ConfigurationError: an address or a probe is malformed, or a probe is inside the Elementary schema.
+    :raises AccessDeniedError: the catalogue would not even tell who the session is.
+    :raises WarehouseError: the warehouse could not be reached or went away.
+    """
+    allowed = allowed_networks(allowed_addresses)
+    try:
+        examination = _EXAMINATIONS.get(session.dialect, standard.examine)(session, probes)
+    except StatementDeniedError:
+        raise AccessDeniedError(
+            f"Expected the {session.dialect} catalogue to tell what the session can do, found that it refused to. "
+            "Let the role read the catalogue's own views; without them nothing can be proved."
+        ) from None
+    findings = [
+        *examination.findings,
+        *judge_link(examination.link, session.transport, allowed),
+        sing(session, examination.canaries),
+    ]
+    return AccessReport(
+        dialect=session.dialect,
+        database=session.database,
+        schema=session.schema,
+        user=examination.user,
+        roles=tuple(examination.roles),
+        checked_at=datetime.now(UTC),
+        findings=complete(findings, session.dialect),
+    )

@@ -1,0 +1,306 @@
+"""The parts of SQL that a guarded query may be made of, as sqlglot names them; what is not here is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from sqlglot import exp
+
+from airflow_provider_elementary.exceptions import QueryRefusedError
+
+
+def _names(*words: str) -> frozenset[str]:
+    return frozenset(" ".join(words).split())
+
+
+_MODIFIERS = "joins laterals where group having qualify windows order limit offset"
+
+#: Nodes whose every argument is checked: the clauses that may be set.
+CLAUSES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "Select": _names("with_ kind expressions distinct from_ prewhere exclude", _MODIFIERS),
+        "Subquery": _names("this alias with_", _MODIFIERS),
+        "Union": _names("with_ this expression distinct by_name", _MODIFIERS),
+        "Except": _names("with_ this expression distinct by_name", _MODIFIERS),
+        "Intersect": _names("with_ this expression distinct by_name", _MODIFIERS),
+        "With": _names("expressions recursive"),
+        "CTE": _names("this alias scalar materialized"),
+        "TableAlias": _names("this columns"),
+        "Table": _names("this db catalog alias joins"),
+        "From": _names("this"),
+        "Join": _names("this on side kind using method match_condition"),
+        "Lateral": _names("this alias"),
+        "Values": _names("expressions alias"),
+        "Final": _names("this"),
+        "In": _names("this expressions query unnest"),
+        "Unnest": _names("expressions"),
+        "Identifier": _names("this quoted"),
+        "Column": _names("this table db catalog"),
+        "Star": _names("except_ replace rename ilike"),
+        "Cast": _names("this to format safe"),
+        "TryCast": _names("this to format safe requires_string"),
+        "DataType": _names("this expressions nested values nullable"),
+        "ColumnDef": _names("this kind"),
+        "Exists": _names("this expression"),
+        "Dot": _names("this expression"),
+        "Ordered": _names("this desc nulls_first"),
+        "Limit": _names("this expression offset limit_options expressions"),
+        "Window": _names("this partition_by order spec alias over first"),
+    }
+)
+
+#: Nodes that are harmless whatever their arguments, because those are nodes that are checked in turn.
+EXPRESSIONS = _names(
+    "Where PreWhere Group GroupingSets Cube Rollup Having Qualify Order Offset Fetch LimitOptions Distinct",
+    "WindowSpec Filter WithinGroup IgnoreNulls RespectNulls HavingMax Alias Aliases PropertyEQ Kwarg Lambda",
+    "Tuple Paren Literal Boolean Null Var RawString ByteString National Interval IntervalSpan DataTypeParam",
+    "And Or Not Xor EQ NEQ NullSafeEQ NullSafeNEQ GT GTE LT LTE Is Between Like ILike SimilarTo Escape RegexpILike",
+    "Any All Add Sub Mul Div IntDiv Mod Neg DPipe BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift",
+    "BitwiseRightShift Case If Bracket Slice Array AtTimeZone FromTimeZone Overlaps",
+    "JSONPath JSONPathRoot JSONPathKey JSONPathSubscript JSONPathWildcard JSONPathSlice JSONPathRecursive",
+    "JSONPathSelector JSONPathUnion JSONPathFilter JSONPathScript JSONBExtract JSONBExtractScalar JSONBContains",
+    "ArrayContainsAll ArrayContainedBy Glob JSONKeyValue JSONValue SafeFunc",
+    "OverflowTruncateBehavior FormatJson OnCondition",
+    "WeekStart",
+)
+
+#: What the functions of :mod:`functions` become when sqlglot knows them; ``Anonymous`` are those it does not know.
+FUNCTION_NODES = _names(
+    "Abs Acos Acosh AddMonths Anonymous AnonymousAggFunc AnyValue ApproxDistinct ApproxQuantile ApproxQuantiles",
+    "ApproxTopK ApproxTopSum ArgMax ArgMin ArrayAgg ArrayAll ArrayAny ArrayAppend ArrayCompact ArrayConcat",
+    "ArrayConcatAgg ArrayConstructCompact ArrayContains ArrayDistinct ArrayExcept ArrayFilter ArrayFirst",
+    "ArrayIntersect ArrayLast ArrayMax ArrayMin ArrayOverlaps ArrayPosition ArrayPrepend ArrayRemove ArrayReverse",
+    "ArraySize ArraySlice ArraySort ArraySum ArrayToString ArrayUniqueAgg Ascii Asin Asinh Atan Atan2 Atanh Avg",
+    "Base64Encode BitLength BitwiseAndAgg BitwiseCount BitwiseOrAgg BitwiseXorAgg Booland Boolnot Boolor BoolxorAgg",
+    "ByteLength CastToStrType Cbrt Ceil CheckJson Chr CityHash64 Coalesce CodePointsToString Collate",
+    "CombinedAggFunc CombinedParameterizedAgg Concat ConcatWs Contains ConvertTimezone Corr Cos Cosh Cot Count",
+    "CountIf CovarPop CovarSamp CumeDist CurrentDate CurrentDatetime CurrentTime CurrentTimestamp Date DateAdd",
+    "DateBin DateDiff DateFromParts DateFromUnixDate DateSub DateTrunc Datetime DatetimeAdd DatetimeDiff DatetimeSub",
+    "DatetimeTrunc Day DayOfMonth DayOfWeek DayOfWeekIso DayOfYear Dayname Decode DecodeCase Degrees DenseRank",
+    "Encode EndsWith EqualNull Exp Extract Factorial FarmFingerprint First FirstValue Float64 Floor Format FromBase",
+    "FromBase64 FromISO8601Date FromISO8601Timestamp FromJson GetExtract GetIgnoreCase Greatest GroupConcat Grouping",
+    "GroupingId HashAgg Hex Hll Hour Initcap Int64 IsArray IsInf IsNan IsNullValue JSONArray JSONArrayAgg",
+    "JSONArrayContains JSONBExists JSONBObjectAgg JSONBool JSONExists JSONExtract JSONExtractArray",
+    "JSONExtractScalar JSONFormat JSONKeys JSONKeysAtDepth JSONObject JSONObjectAgg JSONStripNulls JSONType",
+    "JSONValueArray JarowinklerSimilarity JustifyDays JustifyHours JustifyInterval Kurtosis Lag Last LastDay",
+    "LastValue LaxBool LaxFloat64 LaxInt64 LaxString Lead Least Left Length Levenshtein List Ln Localtime",
+    "Localtimestamp Log LogicalAnd LogicalOr Lower LowerHex MD5 MD5Digest MakeInterval Map MapContainsKey MapKeys Max",
+    "Median Min Minute Mode Month Monthname MonthsBetween Nanvl NextDay Normalize NthValue Ntile Nullif Nvl2 ObjectAgg",
+    "ObjectInsert Overlay Pad ParameterizedAgg ParseBignumeric ParseDatetime ParseJSON ParseNumeric ParseTime",
+    "PercentRank PercentileCont PercentileDisc Pi Pow PreviousDay",
+    "Quantile Quarter Radians Rand RangeBucket Rank Reduce",
+    "RegexpCount RegexpExtract RegexpExtractAll RegexpFullMatch RegexpInstr RegexpLike RegexpReplace RegexpSplit",
+    "RegexpSubstr RegrAvgx RegrAvgy RegrCount RegrIntercept RegrR2 RegrSlope RegrSxx RegrSxy RegrSyy RegrValx",
+    "RegrValy Replace Reverse Right Rint Round RowNumber SHA",
+    "SHA1Digest SHA2 SHA2Digest SafeAdd SafeDivide SafeMultiply",
+    "SafeNegate SafeSubtract Second Sign Sin Sinh Skewness SortArray Soundex Split SplitPart Sqrt StartsWith Stddev",
+    "StddevPop StddevSamp StrPosition StrToDate StrToTime StrToUnix String StringToArray StripNullValue Strtok",
+    "StrtokToArray Struct StructExtract Stuff Substring",
+    "SubstringIndex Sum Tan Tanh Time TimeAdd TimeDiff",
+    "TimeFromParts",
+    "TimeSlice TimeStrToTime TimeSub TimeToStr TimeToUnix TimeTrunc Timestamp TimestampAdd TimestampDiff",
+    "TimestampFromParts TimestampSub TimestampTrunc ToArray ToBase64 ToBoolean ToChar ToCodePoints ToDays ToDouble",
+    "ToNumber ToVariant Transform Translate Trim Trunc Try TsOrDsAdd TsOrDsDiff TsOrDsToDate TsOrDsToDatetime",
+    "TsOrDsToTime TsOrDsToTimestamp Typeof Unhex Unicode Uniform UnixDate UnixMicros UnixMillis UnixSeconds UnixToStr",
+    "UnixToTime Upper VarMap Variance VariancePop Week WeekOfYear WidthBucket XMLGet Year YearOfWeek YearOfWeekIso",
+)
+
+ALLOWED = EXPRESSIONS | FUNCTION_NODES | frozenset(CLAUSES)
+
+#: Types that only hold values: none that names an object (regclass), none that a user defined.
+PLAIN_TYPES = _names(
+    "BOOLEAN BIT TINYINT SMALLINT MEDIUMINT INT BIGINT INT128 INT256 UTINYINT USMALLINT UINT UBIGINT UINT128 UINT256",
+    "FLOAT DOUBLE DECIMAL DECIMAL32 DECIMAL64 DECIMAL128 DECIMAL256 BIGDECIMAL DECFLOAT CHAR NCHAR BPCHAR VARCHAR",
+    "NVARCHAR TEXT FIXEDSTRING BINARY VARBINARY DATE DATE32 TIME TIMETZ DATETIME DATETIME64 TIMESTAMP TIMESTAMPTZ",
+    "TIMESTAMPLTZ TIMESTAMPNTZ TIMESTAMP_S TIMESTAMP_MS TIMESTAMP_NS INTERVAL JSON JSONB VARIANT OBJECT SUPER UUID",
+    "ARRAY LIST MAP STRUCT LOWCARDINALITY NULL",
+)  # fmt: skip
+
+#: Words that may stand before an opening bracket without being a function.
+GRAMMAR_WORDS = _names(
+    "all and any array as between by case cube distinct else end except exclude exists filter from group having in",
+    "intersect interval is join lateral like ilike limit match_condition materialized minus not of offset on or order",
+    "outer over partition prewhere qualify rename replace rlike rollup row select sets similar some",
+    "then to top union unnest using values when where with within",
+)
+
+#: What a type name may be called before a bracket: ``varchar(10)``, ``decimal(10, 2)``, ``Nullable(String)``.
+TYPE_WORDS = _names(
+    "varchar char character nvarchar nchar bpchar varying text decimal numeric number dec bignumeric float",
+    "double time timestamp timestamptz timestamp_ntz timestamp_ltz timestamp_tz timetz datetime datetime64 zone bit",
+    "binary varbinary array map row nullable fixedstring lowcardinality decimal32 decimal64 decimal128",
+)  # fmt: skip
+
+_REASONS = {
+    "DynamicIdentifier": "IDENTIFIER() is not allowed",
+    "Explode": "a table function is not allowed",
+    "HistoricalData": "time travel is not allowed",
+    "Hint": "hints are not allowed",
+    "Into": "SELECT INTO is not allowed",
+    "Lock": "row locks (FOR UPDATE, FOR SHARE) are not allowed",
+    "ObjectIdentifier": "a cast to an object name (regclass and its like) is not allowed",
+    "Parameter": "parameters and session variables are not allowed",
+    "Pivot": "PIVOT is not allowed",
+    "Placeholder": "bind placeholders are not allowed",
+    "TableFromRows": "a table function is not allowed",
+    "TableSample": "sampling is not allowed",
+    "UnicodeString": "U& escapes are not allowed",
+    "Unnest": "a table function is not allowed",
+    "Version": "time travel is not allowed",
+}
+_CLAUSE_REASONS = {
+    "changes": "time travel (CHANGES) is not allowed",
+    "connect": "CONNECT BY is not allowed",
+    "cycle": "CYCLE is not allowed",
+    "field": "IN takes a list or a query, not a name",
+    "format": "FORMAT is not allowed",
+    "hint": "hints are not allowed",
+    "hints": "hints are not allowed",
+    "into": "SELECT INTO is not allowed",
+    "locks": "row locks (FOR UPDATE, FOR SHARE) are not allowed",
+    "match": "MATCH_RECOGNIZE is not allowed",
+    "pivots": "PIVOT is not allowed",
+    "rows_from": "a table function is not allowed",
+    "sample": "sampling is not allowed",
+    "search": "SEARCH is not allowed",
+    "settings": "SETTINGS is not allowed",
+    "udfs": "inline functions are not allowed",
+    "version": "time travel is not allowed",
+    "when": "time travel is not allowed",
+}
+
+
+def check_grammar(statement: exp.Expr, dialect: str) -> None:
+    """Refuse a statement that holds anything but what this module lists.
+
+    :raises QueryRefusedError: with the first thing found.
+    """
+    for node in statement.walk():
+        name = type(node).__name__
+        if name not in ALLOWED:
+            raise QueryRefusedError(_REASONS.get(name, f"{_spelled(name)} is not allowed"))
+        if check := _CHECKS.get(name):
+            check(node, dialect)
+        if clauses := CLAUSES.get(name):
+            for clause, value in node.args.items():
+                if clause not in clauses and value not in (None, False, []):
+                    reason = f"{clause.strip('_').replace('_', ' ').upper()} in {_spelled(name)} is not allowed"
+                    raise QueryRefusedError(_CLAUSE_REASONS.get(clause, reason))
+
+
+def _spelled(name: str) -> str:
+    return "".join(f" {c}" if c.isupper() and i and not name[i - 1].isupper() else c for i, c in enumerate(name))
+
+
+def _check_table(node: exp.Expr, dialect: str) -> None:
+    if not isinstance(node.this, exp.Identifier):
+        inner = type(node.this).__name__
+        if isinstance(node.this, (exp.Var, exp.Literal)):
+            raise QueryRefusedError("stages and files are not tables")
+        raise QueryRefusedError(_REASONS.get(inner, "a table function is not allowed"))
+
+
+def _check_relation(node: exp.Expr, dialect: str) -> None:
+    if not isinstance(node.this, (exp.Table, exp.Subquery, exp.Lateral, exp.Values, exp.Final)):
+        inner = type(node.this).__name__
+        raise QueryRefusedError(_REASONS.get(inner, "only tables and subqueries can be read from"))
+
+
+def _check_join(node: exp.Expr, dialect: str) -> None:
+    _check_relation(node, dialect)
+    method, kind = (str(node.args.get(key) or "").upper() for key in ("method", "kind"))
+    if method not in ("", "NATURAL", "ASOF") or kind not in (
+        "",
+        "INNER",
+        "OUTER",
+        "CROSS",
+        "SEMI",
+        "ANTI",
+        "ANY",
+        "ASOF",
+    ):
+        raise QueryRefusedError(f"{method or kind} JOIN is not allowed")
+
+
+def _check_exists(node: exp.Expr, dialect: str) -> None:
+    # Databricks has a function of that name over an array and a condition.
+    if not isinstance(node.this, exp.Query) and not isinstance(node.args.get("expression"), exp.Lambda):
+        raise QueryRefusedError("EXISTS takes a query")
+
+
+def _check_lateral(node: exp.Expr, dialect: str) -> None:
+    if not isinstance(node.this, exp.Subquery):
+        raise QueryRefusedError("a table function is not allowed")
+
+
+def _check_values(node: exp.Expr, dialect: str) -> None:
+    if not isinstance(node.parent, (exp.From, exp.Join, exp.Subquery)):
+        raise QueryRefusedError("VALUES can only be read from, FROM (VALUES …)")
+    if not node.expressions or not all(isinstance(row, exp.Tuple) for row in node.expressions):
+        raise QueryRefusedError("VALUES takes rows in brackets")
+
+
+def _check_in(node: exp.Expr, dialect: str) -> None:
+    # ClickHouse reads `x IN (name)` as a query over the table of that name.
+    if dialect == "clickhouse" and any(isinstance(_bare(item), (exp.Column, exp.Dot)) for item in node.expressions):
+        raise QueryRefusedError("IN takes a list or a query, not a name")
+
+
+def _bare(item: exp.Expr) -> exp.Expr:
+    while isinstance(item, (exp.Paren, exp.Alias)):
+        item = item.this
+    return item
+
+
+def _check_alias(node: exp.Expr, dialect: str) -> None:
+    # Two names in a bracket are no alias to a server that knows (TABLE name) and its like.
+    if not isinstance(node.parent, (exp.Select, exp.Star, exp.Struct)) and dialect != "clickhouse":
+        raise QueryRefusedError("an alias inside an expression is not allowed")
+
+
+def _check_unnest(node: exp.Expr, dialect: str) -> None:
+    if not isinstance(node.parent, exp.In):
+        raise QueryRefusedError("a table function is not allowed")
+
+
+def _check_dot(node: exp.Expr, dialect: str) -> None:
+    if dialect in ("postgres", "redshift") or not isinstance(node.expression, (exp.Identifier, exp.Literal, exp.Star)):
+        raise QueryRefusedError("a qualified function, or a field of an expression, is not allowed")
+
+
+def _check_type(node: exp.Expr, dialect: str) -> None:
+    if not isinstance(node.this, exp.DType) or node.this.name not in PLAIN_TYPES:
+        raise QueryRefusedError("a cast to a type that is not a plain one is not allowed")
+
+
+def _check_collate(node: exp.Expr, dialect: str) -> None:
+    collation = node.expression
+    if not isinstance(collation, (exp.Column, exp.Literal, exp.Var, exp.Identifier)) or collation.args.get("table"):
+        raise QueryRefusedError("a qualified collation is not allowed")
+
+
+_CHECKS: Mapping[str, Callable[[exp.Expr, str], None]] = MappingProxyType(
+    {
+        "Table": _check_table,
+        "Alias": _check_alias,
+        "From": _check_relation,
+        "Join": _check_join,
+        "Final": _check_relation,
+        "Exists": _check_exists,
+        "Lateral": _check_lateral,
+        "Values": _check_values,
+        "In": _check_in,
+        "Unnest": _check_unnest,
+        "Dot": _check_dot,
+        "DataType": _check_type,
+        "Collate": _check_collate,
+    }
+)
+
+
+def column_lists(statement: exp.Expr) -> Iterator[str]:
+    """Yield the names that are written like a function because columns follow them: ``WITH name (a, b) AS …``."""
+    for alias in statement.find_all(exp.TableAlias):
+        if alias.columns:
+            yield alias.name.lower()

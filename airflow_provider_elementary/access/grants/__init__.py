@@ -1,0 +1,86 @@
+"""The statements that create a dedicated read-only role over the Elementary schema, for each warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from airflow_provider_elementary.access.grants import (
+    bigquery,
+    clickhouse,
+    databricks,
+    duckdb,
+    postgres,
+    redshift,
+    snowflake,
+    trino,
+)
+from airflow_provider_elementary.access.grants.reader import Reader
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+__all__ = ["DIALECTS", "grants"]
+
+_STATEMENTS: Mapping[str, Callable[[Reader], list[str]]] = MappingProxyType(
+    {
+        "snowflake": snowflake.statements,
+        "postgres": postgres.statements,
+        "redshift": redshift.statements,
+        "bigquery": bigquery.statements,
+        "databricks": databricks.statements,
+        "clickhouse": clickhouse.statements,
+        "trino": trino.statements,
+        "duckdb": duckdb.statements,
+    }
+)
+
+#: The warehouses that :func:`grants` knows.
+DIALECTS = tuple(_STATEMENTS)
+
+
+def grants(
+    dialect: str,
+    *,
+    role: str,
+    user: str,
+    schema: str,
+    database: str | None = None,
+    dbt_role: str | None = None,
+    warehouse: str | None = None,
+    public_key: str | None = None,
+    network: Sequence[str] = (),
+) -> list[str]:
+    """Return the statements that let one user read the Elementary schema and nothing else.
+
+    Run them in order as an administrator; running them again changes nothing. None replaces a role or a user that
+    exists, and none holds a password. What no statement can do stands in comments before the statement it belongs to.
+
+    :param dialect: one of :data:`DIALECTS`.
+    :param role: the role to create; on BigQuery, which has none of its own, the roles are Google's.
+    :param user: who reads: a user, a service principal's application id, a service account's e-mail address.
+    :param schema: the Elementary schema (BigQuery: dataset).
+    :param database: what holds the schema: database, catalog or project.
+    :param dbt_role: who dbt connects as: the tables that it builds later stay readable.
+    :param warehouse: Snowflake's virtual warehouse that the queries run on.
+    :param public_key: the user's public key, in PEM or base64: RSA for Snowflake, SSH for ClickHouse.
+    :param network: IP addresses and CIDR ranges that the user may come from; none means any.
+    :raises ConfigurationError: a name cannot be quoted, an address is none, or something that this warehouse needs is
+        missing.
+    """
+    try:
+        statements = _STATEMENTS[dialect]
+    except KeyError:
+        raise ConfigurationError(
+            f"Expected a warehouse that grants are known for, found {dialect!r}. Known: {', '.join(DIALECTS)}."
+        ) from None
+    return statements(
+        Reader(
+            role=role,
+            user=user,
+            schema=schema,
+            database=database,
+            dbt_role=dbt_role,
+            warehouse=warehouse,
+            public_key=public_key,
+            network=tuple(network),
+        )
+    )

@@ -1,0 +1,48 @@
+"""Grants on ClickHouse: SELECT on the database alone, without the CREATE TABLE of Elementary's own documentation."""
+
+from __future__ import annotations
+
+import re
+
+from airflow_provider_elementary.access.grants.reader import Reader, commented, escaped_literal
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+_SSH_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256)\s+([A-Za-z0-9+/]+={0,2})(\s.*)?")
+
+
+def statements(reader: Reader) -> list[str]:
+    """Return the statements; run them as a user with access_management."""
+    role, user, schema = _name(reader.role), _name(reader.user), _name(reader.schema)
+    return [
+        f"CREATE ROLE IF NOT EXISTS {role};",
+        _create_user(reader, user),
+        commented(
+            f"GRANT SELECT ON {schema}.* TO {role};",
+            "A grant on the whole database covers tables that dbt builds later. ClickHouse calls a schema a database.",
+        ),
+        f"GRANT {role} TO {user};",
+        f"SET DEFAULT ROLE {role} TO {user};",
+    ]
+
+
+def _create_user(reader: Reader, user: str) -> str:
+    hosts = ", ".join(f"IP {escaped_literal(address)}" for address in reader.network) or "ANY"
+    settings = "SETTINGS readonly = 2"
+    if reader.public_key is None:
+        return commented(
+            f"CREATE USER IF NOT EXISTS {user} HOST NONE {settings};",
+            f"Nobody can log in as it yet: ALTER USER {user} IDENTIFIED WITH sha256_password BY '…' HOST {hosts};",
+        )
+    key = _SSH_KEY.fullmatch(reader.public_key.strip())
+    if key is None:
+        raise ConfigurationError(
+            "Expected an SSH public key (ssh-ed25519 AAAA…), found something else. Make one with: ssh-keygen -t ed25519"
+        )
+    return (
+        f"CREATE USER IF NOT EXISTS {user} IDENTIFIED WITH ssh_key BY KEY '{key[2]}' TYPE '{key[1]}' "
+        f"HOST {hosts} {settings};"
+    )
+
+
+def _name(name: str) -> str:
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"

@@ -1,0 +1,31 @@
+"""Grants on Databricks: Unity Catalog privileges for a group that holds one service principal."""
+
+from __future__ import annotations
+
+from airflow_provider_elementary.access.grants.reader import Reader, commented, quoted
+
+
+def statements(reader: Reader) -> list[str]:
+    """Return the statements; run them as the owner of the catalog."""
+    group = quoted(reader.role, "`")
+    catalog = quoted(reader.require("database", "databricks", "the catalog that holds the schema"), "`")
+    schema = f"{catalog}.{quoted(reader.schema, '`')}"
+    return [
+        commented(
+            f"GRANT USE CATALOG ON CATALOG {catalog} TO {group};",
+            f"First, in the account console: make the group {reader.role} with one member, the service principal",
+            f"{reader.user}, with an OAuth secret and CAN USE on one SQL warehouse. SQL can do neither.",
+            *_network(reader),
+        ),
+        f"GRANT USE SCHEMA ON SCHEMA {schema} TO {group};",
+        commented(
+            f"GRANT SELECT ON SCHEMA {schema} TO {group};",
+            "A privilege on the schema covers tables that dbt builds later, whoever owns them.",
+        ),
+    ]
+
+
+def _network(reader: Reader) -> list[str]:
+    if not reader.network:
+        return []
+    return [f"Allow only {', '.join(reader.network)} in the workspace's IP access list."]

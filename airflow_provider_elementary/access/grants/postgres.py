@@ -1,0 +1,138 @@
+"""Grants on PostgreSQL: a role, a user in it, lasting SELECT on the schema, and nothing through PUBLIC."""
+
+from __future__ import annotations
+
+from airflow_provider_elementary.access.grants.reader import Reader, commented, literal, quoted, short_enough
+
+_LONGEST_NAME = 63
+
+_CREATE_ROLE = """\
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {literal}) THEN
+    CREATE ROLE {role} {login};
+  END IF;"""
+
+# PostgreSQL has no way to deny: what PUBLIC holds, every role holds. Roles that the reader is in get nothing, nor do
+# those of managed services, which it may have to join to log in.
+_TAKE_FROM_PUBLIC = """\
+  FOR held IN
+    {held}
+  LOOP
+    IF NOT pg_has_role(current_user, held.owner, 'USAGE') THEN
+      RAISE WARNING '% on % stays open to PUBLIC: only its owner can close it', held.privilege, held.place;
+      CONTINUE;
+    END IF;
+    FOR other IN
+      SELECT rolname FROM pg_catalog.pg_roles
+      WHERE rolname NOT IN ({role}, {user}) AND NOT pg_has_role({user}, oid, 'MEMBER')
+        AND rolname !~ '^(pg_|rds_|cloudsql|azure_)' AND NOT rolsuper
+    LOOP
+      EXECUTE format('GRANT %s ON %s TO %I', held.privilege, held.place, other);
+    END LOOP;
+    EXECUTE format('REVOKE %s ON %s FROM PUBLIC', held.privilege, held.place);
+  END LOOP;"""
+
+_HELD_HERE = """\
+SELECT 'DATABASE ' || quote_ident(d.datname) AS place, d.datdba AS owner, a.privilege_type AS privilege
+    FROM pg_catalog.pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+    WHERE d.datname = current_database() AND a.grantee = 0 AND a.privilege_type IN ('TEMPORARY', 'CREATE')
+    UNION ALL
+    SELECT 'SCHEMA ' || quote_ident(n.nspname), n.nspowner, a.privilege_type
+    FROM pg_catalog.pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+    WHERE a.grantee = 0 AND a.privilege_type = 'CREATE'"""
+
+_HELD_ELSEWHERE = """\
+SELECT 'DATABASE ' || quote_ident(d.datname) AS place, d.datdba AS owner, a.privilege_type AS privilege
+    FROM pg_catalog.pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+    WHERE d.datallowconn AND d.datname <> current_database() AND d.datname NOT IN ('template0', 'template1')
+      AND a.grantee = 0 AND a.privilege_type = 'CONNECT'"""
+
+_DEFAULT_PRIVILEGES = """\
+  FOR owner IN
+    SELECT DISTINCT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = {schema_literal}
+    UNION SELECT pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace WHERE nspname = {schema_literal}
+  LOOP
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT SELECT ON TABLES TO %I',
+                   owner, {schema_literal}, {role_literal});
+  END LOOP;"""
+
+
+def statements(reader: Reader) -> list[str]:
+    """Return the statements; run them in the database that holds the schema."""
+    names = {
+        name: short_enough(value, _LONGEST_NAME, "PostgreSQL")
+        for name in ("role", "user", "schema", "database", "dbt_role")
+        if (value := getattr(reader, name)) is not None
+    }
+    role, user, schema = quoted(names["role"]), quoted(names["user"]), quoted(names["schema"])
+    granted = [
+        _block(_CREATE_ROLE.format(literal=literal(reader.role), role=role, login="NOLOGIN")),
+        commented(
+            _block(_CREATE_ROLE.format(literal=literal(reader.user), role=user, login="LOGIN")),
+            f"The user has no password yet: set one in psql with \\password {user}, or let it log in by certificate.",
+            *_host_based_authentication(reader),
+        ),
+        f"GRANT {role} TO {user};",
+    ]
+    return [
+        *(granted if reader.role != reader.user else granted[1:2]),
+        _connect(reader, role),
+        f"GRANT USAGE ON SCHEMA {schema} TO {role};",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
+        _future_tables(reader, role, schema),
+        commented(
+            _take_from_public(reader, _HELD_HERE),
+            "PUBLIC is every role, this reader too. What PUBLIC may create here is handed to each role that exists",
+            "today, then taken from PUBLIC: roles that are made later need a grant of their own.",
+        ),
+        commented(
+            _take_from_public(reader, _HELD_ELSEWHERE),
+            "The same for the right to connect to the other databases of this cluster.",
+        ),
+        f"ALTER ROLE {user} SET default_transaction_read_only = on;",
+    ]
+
+
+def _connect(reader: Reader, role: str) -> str:
+    if reader.database is not None:
+        return f"GRANT CONNECT ON DATABASE {quoted(reader.database)} TO {role};"
+    grant = f"  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), {literal(reader.role)});"
+    return _block(grant)
+
+
+def _future_tables(reader: Reader, role: str, schema: str) -> str:
+    reason = "dbt drops and rebuilds tables: without FOR ROLE, these privileges would not hold for what it builds."
+    if reader.dbt_role is not None:
+        writer = quoted(reader.dbt_role)
+        return commented(
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {writer} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role};", reason
+        )
+    body = _DEFAULT_PRIVILEGES.format(schema_literal=literal(reader.schema), role_literal=literal(reader.role))
+    return commented(
+        _block(body, "owner name"), reason, "No dbt role was named: whoever owns the schema's tables counts."
+    )
+
+
+def _take_from_public(reader: Reader, held: str) -> str:
+    body = _TAKE_FROM_PUBLIC.format(held=held, role=literal(reader.role), user=literal(reader.user))
+    return _block(body, "held record", "other name")
+
+
+def _host_based_authentication(reader: Reader) -> list[str]:
+    if not reader.network:
+        return []
+    database = quoted(reader.database) if reader.database else "the_database"
+    return [
+        "pg_hba.conf, above wider lines, then SELECT pg_reload_conf();",
+        *(f"  hostssl {database} {quoted(reader.user)} {address} scram-sha-256" for address in reader.network),
+        f"  host all {quoted(reader.user)} all reject",
+    ]
+
+
+def _block(body: str, *variables: str) -> str:
+    """Return an anonymous block whose dollar quote does not occur in its body."""
+    tag = "$elementary$"
+    while tag in body:
+        tag = tag[:-1] + "_$"
+    declared = "".join(f"  {variable};\n" for variable in variables)
+    return f"DO {tag}\n" + (f"DECLARE\n{declared}" if variables else "") + f"BEGIN\n{body}\nEND\n{tag};"

@@ -1,0 +1,74 @@
+"""Grants on Redshift: as on PostgreSQL, with its roles, and a procedure where it knows no IF NOT EXISTS."""
+
+from __future__ import annotations
+
+from airflow_provider_elementary.access.grants.reader import Reader, commented, literal, quoted, short_enough
+
+_LONGEST_NAME = 127
+_PROCEDURE = "elementary_create_reader"
+
+# Redshift knows neither CREATE ROLE IF NOT EXISTS nor anonymous blocks.
+_CREATE = """\
+CREATE PROCEDURE {procedure}() AS {tag}
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM svv_roles WHERE role_name = {role_literal}) THEN
+    CREATE ROLE {role};
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_user WHERE usename = {user_literal}) THEN
+    CREATE USER {user} PASSWORD DISABLE;
+  END IF;
+END
+{tag} LANGUAGE plpgsql;"""
+
+
+def statements(reader: Reader) -> list[str]:
+    """Return the statements; run them as a superuser in the database that holds the schema."""
+    for name in ("role", "user", "schema", "database", "dbt_role"):
+        short_enough(getattr(reader, name) or "", _LONGEST_NAME, "Redshift")
+    role, user, schema = quoted(reader.role), quoted(reader.user), quoted(reader.schema)
+    database = quoted(reader.require("database", "redshift", "the database that holds the schema"))
+    writer = quoted(reader.require("dbt_role", "redshift", "the user that dbt writes with"))
+    return [
+        commented(
+            _create(reader, role, user),
+            "The user has no password: let it log in with IAM (GetClusterCredentials), or set one with ALTER USER.",
+            *_network(reader),
+        ),
+        f"CALL {_PROCEDURE}();",
+        f"DROP PROCEDURE {_PROCEDURE}();",
+        f"GRANT ROLE {role} TO {user};",
+        f"GRANT USAGE ON SCHEMA {schema} TO ROLE {role};",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO ROLE {role};",
+        commented(
+            f"ALTER DEFAULT PRIVILEGES FOR USER {writer} IN SCHEMA {schema} GRANT SELECT ON TABLES TO ROLE {role};",
+            "dbt drops and rebuilds tables: without FOR USER, these privileges would not hold for what it builds.",
+        ),
+        commented(
+            f"GRANT TEMPORARY ON DATABASE {database} TO {writer};",
+            "PUBLIC is every user, this reader too. dbt keeps what it needs; grant the same to others who need it.",
+        ),
+        f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;",
+        f"GRANT CREATE ON SCHEMA public TO {writer};",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+    ]
+
+
+def _create(reader: Reader, role: str, user: str) -> str:
+    names = {
+        "role": role,
+        "user": user,
+        "role_literal": literal(reader.role.replace("\\", "\\\\")),
+        "user_literal": literal(reader.user.replace("\\", "\\\\")),
+    }
+    tag = "$elementary$"
+    while any(tag in name for name in names.values()):
+        tag = tag[:-1] + "_$"
+    return _CREATE.format(procedure=_PROCEDURE, tag=tag, **names)
+
+
+def _network(reader: Reader) -> list[str]:
+    if not reader.network:
+        return []
+    return [
+        f"Allow only {', '.join(reader.network)} in the cluster's VPC security group: Redshift knows no user's network."
+    ]

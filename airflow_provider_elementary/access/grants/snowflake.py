@@ -1,0 +1,85 @@
+"""Grants on Snowflake: a role, a service user with a key pair and no secondary roles, an optional network policy."""
+
+from __future__ import annotations
+
+import re
+
+from airflow_provider_elementary.access.grants.reader import (
+    Reader,
+    commented,
+    escaped_literal,
+    public_key_body,
+    quoted,
+    short_enough,
+)
+
+_LONGEST_NAME = 255
+_UNQUOTED = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+_QUOTED = re.compile(r'"(?:[^"]|"")+"')
+
+
+def statements(reader: Reader) -> list[str]:
+    """Return the statements; run them as SECURITYADMIN, or as a role that owns the schema and may create users."""
+    role, user = _name(reader.role), _name(reader.user)
+    database = _name(reader.require("database", "snowflake", "the database that holds the schema"))
+    warehouse = _name(reader.require("warehouse", "snowflake", "the virtual warehouse that its queries run on"))
+    schema = f"{database}.{_name(reader.schema)}"
+    return [
+        f"CREATE ROLE IF NOT EXISTS {role};",
+        _create_user(reader, role, user, warehouse, schema),
+        commented(
+            f"ALTER USER {user} SET DEFAULT_SECONDARY_ROLES = ();",
+            "Otherwise every role that the user is ever given would add its rights to each session.",
+        ),
+        f"GRANT ROLE {role} TO USER {user};",
+        f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role};",
+        f"GRANT USAGE ON DATABASE {database} TO ROLE {role};",
+        f"GRANT USAGE ON SCHEMA {schema} TO ROLE {role};",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO ROLE {role};",
+        f"GRANT SELECT ON ALL VIEWS IN SCHEMA {schema} TO ROLE {role};",
+        commented(
+            f"GRANT SELECT ON FUTURE TABLES IN SCHEMA {schema} TO ROLE {role};",
+            "They hold whichever role dbt builds tables with. Where other roles read this schema through future grants",
+            "on the database, repeat those on the schema: Snowflake ignores the database's where a schema has its own.",
+        ),
+        f"GRANT SELECT ON FUTURE VIEWS IN SCHEMA {schema} TO ROLE {role};",
+        *_network_policy(reader, user),
+    ]
+
+
+def _create_user(reader: Reader, role: str, user: str, warehouse: str, schema: str) -> str:
+    properties = [
+        "TYPE = SERVICE",
+        f"DEFAULT_ROLE = {role}",
+        f"DEFAULT_WAREHOUSE = {warehouse}",
+        f"DEFAULT_NAMESPACE = {schema}",
+        "DEFAULT_SECONDARY_ROLES = ()",
+    ]
+    if reader.public_key is None:
+        hint = f"Give the user its key with ALTER USER {user} SET RSA_PUBLIC_KEY = '…'; until then it cannot log in."
+    else:
+        properties.append(f"RSA_PUBLIC_KEY = '{public_key_body(reader.public_key)}'")
+        hint = f"A user that exists keeps its key; change it with ALTER USER {user} SET RSA_PUBLIC_KEY_2."
+    return commented(f"CREATE USER IF NOT EXISTS {user}\n  " + "\n  ".join(properties) + ";", hint)
+
+
+def _network_policy(reader: Reader, user: str) -> list[str]:
+    if not reader.network:
+        return []
+    policy = _name(f"{reader.user.strip(chr(34))}_network")
+    addresses = ", ".join(escaped_literal(address) for address in reader.network)
+    return [
+        commented(
+            f"CREATE NETWORK POLICY IF NOT EXISTS {policy} ALLOWED_IP_LIST = ({addresses});",
+            f"A policy that exists keeps its list; change it with ALTER NETWORK POLICY {policy} SET ALLOWED_IP_LIST.",
+        ),
+        f"ALTER USER {user} SET NETWORK_POLICY = {policy};",
+    ]
+
+
+def _name(name: str) -> str:
+    """Return a quoted identifier: a plain name in upper case as Snowflake folds it, ``"quoted"`` and others exactly."""
+    short_enough(name, _LONGEST_NAME, "Snowflake")
+    if _UNQUOTED.fullmatch(name):
+        return quoted(name.upper())
+    return name if _QUOTED.fullmatch(name) else quoted(name)

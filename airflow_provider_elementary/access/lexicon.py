@@ -1,0 +1,208 @@
+"""How each warehouse spells literals, quoted names and comments: the reading of a statement before any parser.
+
+Parsers differ from servers first of all in where a literal or a comment ends. So comments are taken out here, whatever
+two readers could end differently is refused, and both parsers get, and the warehouse runs, the very text that is left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from airflow_provider_elementary.exceptions import QueryRefusedError
+
+#: Longer than any query a person writes; bounds the time that parsing can take.
+MAX_LENGTH = 50_000
+#: Deeper than any query a person writes; bounds the recursion of the parsers.
+MAX_DEPTH = 60
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The spelling of one SQL dialect.
+
+    :param strings: the characters that open and close a string.
+    :param names: the characters that open and close a quoted name.
+    :param backslash: whether a backslash in a string escapes the character after it.
+    :param prefixes: letters that may touch the opening quote of a string, lower case.
+    :param operators: operators with characters that are refused elsewhere (``#``, ``@``, ``//``, ``->>``).
+    """
+
+    strings: str = "'"
+    names: str = '"'
+    backslash: bool = False
+    prefixes: frozenset[str] = frozenset()
+    operators: frozenset[str] = frozenset({"->>"})
+
+
+LEXICONS: Mapping[str, Lexicon] = MappingProxyType(
+    {
+        "bigquery": Lexicon("'\"", "`", backslash=True, prefixes=frozenset({"r"})),
+        "clickhouse": Lexicon("'", '"`', backslash=True),
+        "databricks": Lexicon("'\"", "`", backslash=True, prefixes=frozenset({"r"})),
+        "duckdb": Lexicon(operators=frozenset({"->>", "//", "@>", "<@"})),
+        "postgres": Lexicon(
+            prefixes=frozenset({"e"}),
+            operators=frozenset({"->>", "#>", "#>>", "@>", "<@"}),
+        ),
+        "redshift": Lexicon(),
+        "snowflake": Lexicon(backslash=True, operators=frozenset()),
+        "trino": Lexicon(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A statement without its comments, and where its literals are.
+
+    :param sql: stripped, with no trailing semicolon; every comment has become a space.
+    :param literals: first and last position of every string and quoted name in ``sql``, quotes included.
+    """
+
+    sql: str
+    literals: tuple[tuple[int, int], ...]
+
+
+#: Characters that mean something else in every warehouse, outside literals and comments.
+_SPECIAL = {
+    "$": "dollar quotes, parameters and session variables are not allowed",
+    "\\": "a backslash outside a string is not allowed",
+    "{": "templates and braces are not allowed",
+    "}": "templates and braces are not allowed",
+    "?": "bind placeholders are not allowed",
+    "`": "backticks do not quote names in this dialect",
+}
+_OPERATOR_CHARACTERS = {
+    "@": "stages, variables and versions (@) are not allowed",
+    "#": "only -- and /* */ mark comments here",
+    "//": "only -- and /* */ mark comments here",
+    "->>": "the flow operator is not allowed",
+    "|>": "pipe syntax is not allowed",
+    "..": "a name with an empty part is not allowed",
+}
+_WORD_BEFORE_QUOTE = re.compile(r"[\w&$@]+\Z", re.ASCII)
+
+
+def read_text(sql: str, lexicon: Lexicon) -> Text:
+    """Take the comments out of exactly one statement.
+
+    :param sql: what the person wrote.
+    :raises QueryRefusedError: more than one statement, or characters that two readers could understand differently.
+    """
+    _check_characters(sql)
+    out: list[str] = []
+    literals: list[tuple[int, int]] = []
+    written = depth = i = 0
+    end_of_statement = False
+    while i < len(sql):
+        here, pair = sql[i], sql[i : i + 2]
+        if pair == "--":
+            newline = sql.find("\n", i)
+            i, piece = (len(sql) if newline < 0 else newline), " "
+        elif pair == "/*":
+            i, piece = _block_comment(sql, i), " "
+        elif here.isspace():
+            i, piece = i + 1, here
+        elif here == ";":
+            end_of_statement = True
+            i, piece = i + 1, ""
+        elif end_of_statement:
+            raise QueryRefusedError("expected one statement, found more than one")
+        elif here in lexicon.strings or here in lexicon.names:
+            end = _literal(sql, i, lexicon)
+            i, piece = end, sql[i:end]
+            literals.append((written, written + len(piece) - 1))
+        else:
+            piece = _plain(sql, i, lexicon)
+            depth += (piece in "([") - (piece in ")]")
+            if depth > MAX_DEPTH:
+                raise QueryRefusedError(f"expected at most {MAX_DEPTH} levels of brackets, found more")
+            i += len(piece)
+        out.append(piece)
+        written += len(piece)
+    text = "".join(out)
+    if not text.strip():
+        raise QueryRefusedError("expected a query, found nothing")
+    lead = len(text) - len(text.lstrip())
+    return Text(text.strip(), tuple((start - lead, end - lead) for start, end in literals))
+
+
+def _check_characters(sql: str) -> None:
+    if len(sql) > MAX_LENGTH:
+        raise QueryRefusedError(f"expected at most {MAX_LENGTH} characters, found {len(sql)}")
+    for character in sql.replace("\r\n", "\n"):
+        # Zero-width, bidirectional and control characters, exotic spaces and line ends, NUL, a lone carriage return.
+        if not character.isprintable() and character not in "\t\n":
+            raise QueryRefusedError(f"the invisible character U+{ord(character):04X} is not allowed")
+
+
+def _block_comment(sql: str, start: int) -> int:
+    end = sql.find("*/", start + 2)
+    if end < 0:
+        raise QueryRefusedError("a comment does not end")
+    body = sql[start + 2 : end]
+    if body[:1] in ("!", "+"):
+        raise QueryRefusedError("comments that some warehouses execute (/*!, hints) are not allowed")
+    # PostgreSQL nests comments, most others do not: the two would end it in different places.
+    if "/*" in body or body.endswith("/"):
+        raise QueryRefusedError("a comment inside a comment is not allowed")
+    return end + 2
+
+
+def _literal(sql: str, start: int, lexicon: Lexicon) -> int:
+    """Return the position after the literal's closing quote."""
+    quote = sql[start]
+    is_string = quote in lexicon.strings
+    prefix = _WORD_BEFORE_QUOTE.search(sql, max(0, start - 64), start)
+    raw = False
+    if prefix:
+        raw = is_string and prefix.group().lower() == "r" and "r" in lexicon.prefixes
+        if not is_string or prefix.group().lower() not in lexicon.prefixes:
+            raise QueryRefusedError("a prefix that touches a quote is not allowed")
+    if len(lexicon.strings) > 1 and is_string and sql.startswith(quote * 3, start):
+        raise QueryRefusedError("triple quotes are not allowed")
+    end, other = _closing(sql, start, escapes=False), _closing(sql, start, escapes=True)
+    if lexicon.backslash and is_string and not raw:
+        end = other
+    # A reader for whom the quote never ends refuses the whole statement, so a last ESCAPE with a backslash is safe.
+    elif end != other and (lexicon.backslash or other is not None):
+        raise QueryRefusedError("a backslash before a quote is read differently by different warehouses")
+    if end is None:
+        raise QueryRefusedError("a quote does not end")
+    if end == start + 1 and not is_string:
+        raise QueryRefusedError("a name with an empty part is not allowed")
+    return end + 1
+
+
+def _closing(sql: str, start: int, *, escapes: bool) -> int | None:
+    quote, i = sql[start], start + 1
+    while i < len(sql):
+        if sql[i] == "\\" and escapes:
+            i += 2
+        elif sql[i] != quote:
+            i += 1
+        elif sql.startswith(quote, i + 1):
+            i += 2
+        else:
+            return i
+    return None
+
+
+def _plain(sql: str, start: int, lexicon: Lexicon) -> str:
+    """Return the operator or the single character that stands here, outside literals and comments."""
+    for length in (3, 2):
+        operator = sql[start : start + length]
+        if operator in lexicon.operators:
+            return operator
+        if operator in _OPERATOR_CHARACTERS:
+            raise QueryRefusedError(_OPERATOR_CHARACTERS[operator])
+    here = sql[start]
+    if reason := _SPECIAL.get(here) or _OPERATOR_CHARACTERS.get(here):
+        raise QueryRefusedError(reason)
+    if not here.isascii():
+        # Some letters become ASCII when their case is folded, some quotes and signs only look like ASCII ones.
+        raise QueryRefusedError("letters outside ASCII are only allowed in strings and quoted names")
+    return here

@@ -1,0 +1,220 @@
+"""What an access check found: findings with their evidence, the verdict on them, what changed since the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
+
+Status = Literal["pass", "fail", "unknown"]
+
+#: Every check by name, and the claim that it proves where it passes.
+CHECKS: Mapping[str, str] = MappingProxyType(
+    {
+        "schema-readable": "the tables of the Elementary schema can be read",
+        "administrative-rights": "no role in reach may administer anything",
+        "role-memberships": "no role in reach is wider than the Elementary schema",
+        "secondary-roles": "no further role of the user adds its rights to the session's",
+        "reads-outside-schema": "nothing outside the Elementary schema can be read",
+        "writes-inside-schema": "nothing inside the Elementary schema can be changed",
+        "writes-outside-schema": "nothing outside the Elementary schema can be changed",
+        "creates-objects": "nothing can be created",
+        "temporary-objects": "no temporary tables can be created on the server",
+        "ownership": "nothing is owned by the user or a role in reach",
+        "future-grants": "objects that are created later will not widen the access",
+        "objects-reaching-outside": "no view or table of the schema lends its owner's rights to data outside",
+        "definer-functions": "no function or procedure lends its owner's rights",
+        "foreign-servers": "no other server can be reached through the warehouse",
+        "server-functions": "no function reaches the server's files, processes or settings",
+        "untrusted-languages": "no function runs in a language that escapes the database",
+        "other-databases": "no other database can be entered",
+        "other-privileges": "no privilege is held that reading does not need",
+        "link-encrypted": "the link to the warehouse is encrypted",
+        "tls-version": "the link uses TLS 1.2 or newer",
+        "certificate-verified": "the client verifies the warehouse's certificate",
+        "client-address": "the warehouse sees an address that the author allowed",
+        "canary-reads": "reads outside the Elementary schema were tried and denied",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check.
+
+    :param name: one of :data:`CHECKS`.
+    :param status: ``pass``, ``fail``, or ``unknown`` where the warehouse would not tell.
+    :param evidence: what was seen, in a sentence; never a secret or a data row.
+    :param mend: what to change; empty where the check passed.
+    :param holes: each single thing that is open, sorted; a long list is cut.
+    """
+
+    name: str
+    status: Status
+    evidence: str
+    mend: str = ""
+    holes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as JSON-ready values."""
+        return {
+            "name": self.name,
+            "status": self.status,
+            "evidence": self.evidence,
+            "mend": self.mend,
+            "holes": list(self.holes),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Finding:
+        """Return the finding that :meth:`to_dict` described."""
+        return cls(
+            name=data["name"],
+            status=cast("Status", data["status"]),
+            evidence=data["evidence"],
+            mend=data.get("mend", ""),
+            holes=tuple(data.get("holes", ())),
+        )
+
+
+@dataclass(frozen=True)
+class AccessReport:
+    """What a connection can do, as its warehouse told it at one moment.
+
+    :param dialect: the warehouse's SQL, as in ``postgres``.
+    :param database: the database that holds the Elementary schema, if the warehouse has such a level.
+    :param schema: the Elementary schema.
+    :param user: who the warehouse says the session is.
+    :param roles: the other roles in reach, sorted.
+    :param checked_at: when the check ran, in UTC.
+    :param findings: one per check, in the order of :data:`CHECKS`.
+    """
+
+    dialect: str
+    database: str | None
+    schema: str
+    user: str
+    roles: tuple[str, ...]
+    checked_at: datetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def failed(self) -> tuple[Finding, ...]:
+        """The findings that failed."""
+        return tuple(finding for finding in self.findings if finding.status == "fail")
+
+    @property
+    def unknown(self) -> tuple[Finding, ...]:
+        """The findings that the warehouse would not tell."""
+        return tuple(finding for finding in self.findings if finding.status == "unknown")
+
+    def finding(self, name: str) -> Finding:
+        """Return the finding of one check.
+
+        :raises KeyError: the report holds none of that name.
+        """
+        for finding in self.findings:
+            if finding.name == name:
+                return finding
+        raise KeyError(name)
+
+    def require(self, accept_unknown: Sequence[str] = ()) -> None:
+        """Let the sync go on only if every check passed; unknown is not pass.
+
+        :param accept_unknown: names of checks that may be unknown; a failed check is never accepted.
+        :raises AccessDeniedError: a check failed, or is unknown and was not accepted; the message lists each of them.
+        :raises ConfigurationError: ``accept_unknown`` names a check that does not exist.
+        """
+        strangers = sorted(set(accept_unknown) - CHECKS.keys())
+        if strangers:
+            raise ConfigurationError(
+                f"Expected names of access checks in accept_unknown, found {', '.join(map(repr, strangers))}. "
+                f"The checks are: {', '.join(CHECKS)}."
+            )
+        stopping = [*self.failed, *(finding for finding in self.unknown if finding.name not in accept_unknown)]
+        if stopping:
+            raise AccessDeniedError(self._refusal(stopping))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values, for a manifest."""
+        return {
+            "dialect": self.dialect,
+            "database": self.database,
+            "schema": self.schema,
+            "user": self.user,
+            "roles": list(self.roles),
+            "checked_at": self.checked_at.isoformat(),
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> AccessReport:
+        """Return the report that :meth:`to_dict` described."""
+        return cls(
+            dialect=data["dialect"],
+            database=data["database"],
+            schema=data["schema"],
+            user=data["user"],
+            roles=tuple(data["roles"]),
+            checked_at=datetime.fromisoformat(data["checked_at"]),
+            findings=tuple(Finding.from_dict(finding) for finding in data["findings"]),
+        )
+
+    def _refusal(self, stopping: Sequence[Finding]) -> str:
+        lines = [
+            f"Expected {self.user!r} to read the schema {self.schema!r} and nothing else, found that "
+            f"{len(stopping)} of {len(self.findings)} access checks do not pass:"
+        ]
+        for finding in stopping:
+            lines.append(f"- {finding.name} ({finding.status}): {finding.evidence}")
+            if finding.mend:
+                lines.append(f"  To mend it: {finding.mend}")
+        if any(finding.status == "unknown" for finding in stopping):
+            lines.append("Where you accept the risk of an unknown, name it in accept_unknown.")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What changed between two reports: lines as in ``reads-outside-schema: raw.users: SELECT through PUBLIC``.
+
+    :param appeared: what the current report holds and the previous did not.
+    :param gone: what the previous report held and the current does not.
+    """
+
+    appeared: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.appeared or self.gone)
+
+
+def drift(previous: AccessReport, current: AccessReport) -> Drift:
+    """Compare two reports.
+
+    :param previous: the older report, from a manifest for instance.
+    :param current: the newer one.
+    """
+    before, after = _facts(previous), _facts(current)
+    return Drift(
+        appeared=tuple(fact for fact in after if fact not in before),
+        gone=tuple(fact for fact in before if fact not in after),
+    )
+
+
+def _facts(report: AccessReport) -> dict[str, None]:
+    """Return what a report claims, without what changes from run to run (counts, times), in a stable order."""
+    place = ".".join(part for part in (report.database, report.schema) if part)
+    facts = [
+        f"session: {report.user} on {report.dialect} {place}",
+        *(f"role in reach: {role}" for role in report.roles),
+    ]
+    for finding in report.findings:
+        if finding.status != "pass":
+            facts.append(f"{finding.name}: {finding.status}")
+        facts.extend(f"{finding.name}: {hole}" for hole in finding.holes)
+    return dict.fromkeys(facts)

@@ -1,0 +1,35 @@
+"""The one door to detection: metrics in, a verdict for every bucket out, by either method."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+Method = Literal["elementary", "robust"]
+
+
+def detect(metrics: pa.Table, method: Method = "elementary", **parameters: Any) -> pa.Table:
+    """Judge every bucket of every series; a verdict depends on no later bucket.
+
+    :param metrics: ``full_table_name``, ``column_name``, ``metric_name``, ``dimension``, ``dimension_value``,
+        ``bucket_start``, ``bucket_end``, ``metric_value`` (null: an expected bucket without a value); with
+        ``metric_properties`` each configuration is a series of its own, with ``updated_at`` the newest row of a
+        bucket counts.
+    :param method: ``elementary``, the dbt package's own rule, or ``robust``.
+    :param parameters: those of the method: :func:`elementary.score`, :func:`robust.score`.
+    :return: the same keys, and ``score``, ``expected_value``, ``expected_min``, ``expected_max``, ``is_anomalous``,
+        ``kind``, ``reason``, ``training_size``; one row per bucket, in the order of the metrics.
+    :raises ConfigurationError: the method is unknown, a parameter does not fit, or the metrics lack a column.
+    """
+    if method == "elementary":
+        from airflow_provider_elementary.anomalies import elementary
+
+        return elementary.score(metrics, **parameters)
+    if method == "robust":
+        from airflow_provider_elementary.anomalies import robust
+
+        return robust.score(metrics, **parameters)
+    raise ConfigurationError(f"Expected the method elementary or robust, found {method!r}.")

@@ -1,0 +1,133 @@
+"""Why a verdict is as it is, in one plain sentence with units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.parameters import Parameters
+
+#: The reason of every bucket that is judged and not anomalous.
+AS_EXPECTED = "as expected"
+NO_VALUE = "no value in this bucket"
+NO_END = "the bucket has no end"
+EXCLUDED = "left out by anomaly_exclude_metrics"
+TOO_OLD = "before the training window of the run"
+NOT_COMPLETE = "not complete when the run started"
+NOT_ENOUGH = "not enough history to compare with: fewer than two values in the training window"
+
+
+def with_sentences(verdicts: pa.Table, metrics: pa.Table, points: pa.Array[Any], parameters: Parameters) -> pa.Table:
+    """Return verdicts whose ``reason`` is a sentence for each anomaly, and as before for all others.
+
+    :param points: the rows of ``metrics`` that the verdicts judge.
+    :param parameters: the configuration under which they were judged.
+    """
+    is_anomalous = verdicts["is_anomalous"].combine_chunks()
+    if not pc.any(is_anomalous).as_py():
+        return verdicts
+    rows = metrics.take(points.filter(is_anomalous))
+    for name in ("expected_min", "expected_max", "training_size"):
+        rows = rows.append_column(name, verdicts[name].filter(is_anomalous))
+    sentences = pa.array([sentence(row, parameters) for row in rows.to_pylist()], pa.string())
+    told = pc.replace_with_mask(verdicts["reason"], is_anomalous, sentences)
+    return verdicts.set_column(verdicts.column_names.index("reason"), "reason", told)
+
+
+def sentence(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """Return a judged bucket as a sentence.
+
+    ``orders: row_count 12,031 on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets``
+
+    :param row: the metric's columns, ``expected_min``, ``expected_max`` and ``training_size``.
+    :param parameters: the configuration under which it was judged; its seasonality names the buckets compared with.
+    """
+    metric = row["metric_name"]
+    value = amount(metric, row["metric_value"])
+    low, high = amount(metric, row["expected_min"]), amount(metric, row["expected_max"])
+    expected = f"expected {low}" if low == high else f"expected {low} to {high}"
+    return (
+        f"{_subject(row)}: {metric} {value} {_when(row['bucket_start'], row['bucket_end'])}; "
+        f"{expected} from the last {_training(row, parameters)}"
+    )
+
+
+def amount(metric: str, value: float | None) -> str:
+    """Return a metric's value in its unit, as a person would write it: ``12,031``, ``31.7 %``, ``2 h 5 min``."""
+    if value is None:
+        return "nothing"
+    for ending, written in _UNITS.items():
+        if metric.endswith(ending):
+            return written(value)
+    return _number(value)
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    text = f"{value:,.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}"
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def _percent(value: float) -> str:
+    return f"{_number(round(value, 3))} %"
+
+
+def _duration(seconds: float) -> str:
+    """Two units are enough for a person: ``3 d 4 h``, ``2 h 5 min``, ``1 min 3 s``, ``12.5 s``."""
+    if abs(seconds) < 60:
+        return f"{_number(round(seconds, 3))} s"
+    sign, rest = ("-" if seconds < 0 else ""), round(abs(seconds))
+    parts: list[tuple[int, str]] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append((count, unit))
+    return sign + " ".join(f"{count} {unit}" for count, unit in parts[:2] if count)
+
+
+#: How the values of metrics that end so are written; all others are plain numbers.
+_UNITS: Mapping[str, Callable[[float], str]] = {
+    "_percent": _percent,
+    "_rate": _percent,
+    "freshness": _duration,
+    "execution_time": _duration,
+    "source_age": _duration,
+    "time_to_recover": _duration,
+}
+
+
+def _subject(row: Mapping[str, Any]) -> str:
+    table = row["full_table_name"].rpartition(".")[2].lower()
+    column = f".{row['column_name']}" if row["column_name"] else ""
+    dimension = f" where {row['dimension']} = {row['dimension_value']}" if row["dimension"] else ""
+    return f"{table}{column}{dimension}"
+
+
+def _when(start: datetime | None, end: datetime) -> str:
+    if start is None:
+        return f"in the run at {end:%H:%M} on {_day(end)}"
+    length = end - start
+    if length < timedelta(days=1):
+        return f"at {start:%H:%M} on {_day(start)}"
+    if length == timedelta(days=1):
+        return f"on {_day(start)}"
+    return f"from {_day(start)} to {_day(end - timedelta(microseconds=1))}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%a} {moment.day} {moment:%b %Y}"
+
+
+def _training(row: Mapping[str, Any], parameters: Parameters) -> str:
+    start = row["bucket_start"] or row["bucket_end"]
+    size = row["training_size"]
+    return {
+        "day_of_week": f"{size} {start:%A}s",
+        "hour_of_day": f"{size} buckets at {start:%H:%M}",
+        "hour_of_week": f"{size} {start:%A}s at {start:%H:%M}",
+    }.get(parameters.seasonality or "", f"{size} buckets")

@@ -1,0 +1,140 @@
+"""From a table of metrics to series, rhythms and numbered buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.robust.parameters import DAILY, HOURLY, OTHER, Rhythm
+from airflow_provider_elementary.anomalies.robust.scales import kind_of
+from airflow_provider_elementary.anomalies.verdicts import SERIES_COLUMNS, series_metrics
+
+#: Columns that identify a series; each configuration of a test is a series of its own.
+KEYS = (*SERIES_COLUMNS, "metric_properties")
+RHYTHMS = (HOURLY, DAILY, OTHER)
+#: A day is from 23 to 25 hours long.
+_HOURLY, _DAILY = range(3_590, 3_611), range(82_800, 90_001)
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The rows of a table of metrics, by series.
+
+    :ivar keys: one row per series: :data:`KEYS`.
+    :ivar series: per row, its series.
+    :ivar rhythm: per series, its place in :data:`RHYTHMS`.
+    :ivar kind: per series, the scale of its metric.
+    :ivar start: per row, seconds since 1970 of the bucket's start, or of its end where it has no start.
+    :ivar order: the rows that count, in the order of their buckets; a second row for a bucket replaces the first.
+    """
+
+    keys: pa.Table
+    series: npt.NDArray[np.int64]
+    rhythm: npt.NDArray[np.int8]
+    kind: npt.NDArray[np.int8]
+    start: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Rows of the metrics that share a bucket: at most one per series."""
+
+    number: int
+    rows: npt.NDArray[np.int64]
+
+
+def buckets_of(metrics: pa.Table) -> Buckets:
+    """Return the series and buckets of a table of metrics.
+
+    :raises ConfigurationError: a column that no verdict can do without is missing, or is of another type.
+    """
+    typed = series_metrics(metrics)
+    series, first = _series(typed)
+    keys = typed.select(KEYS).take(first)
+    start, end = (_seconds(typed[name]) for name in ("bucket_start", "bucket_end"))
+    length = np.where(start >= 0, end - start, -1)[first]
+    rhythm = np.select([np.isin(length, _HOURLY), np.isin(length, _DAILY)], [0, 1], 2).astype(np.int8)
+    moment = np.where(start >= 0, start, end)
+    by_rhythm = np.array([rhythm_.seconds or 1 for rhythm_ in RHYTHMS])[rhythm][series]
+    order = _newest_of_each(series, moment // by_rhythm, _seconds(typed["updated_at"]))
+    names = pc.dictionary_encode(keys["metric_name"]).combine_chunks()
+    kinds = np.array([kind_of(name) for name in names.dictionary.to_pylist()], np.int8)
+    return Buckets(
+        keys=keys,
+        series=series,
+        rhythm=rhythm,
+        kind=kinds[names.indices.to_numpy()] if len(kinds) else np.zeros(0, np.int8),
+        start=moment,
+        order=order,
+        value=typed["metric_value"].to_numpy().astype(np.float64),
+    )
+
+
+def steps(buckets: Buckets, place: int, last: npt.NDArray[np.int64]) -> Iterator[Step]:
+    """Yield the buckets of one rhythm in the order of time.
+
+    :param place: of the rhythm in :data:`RHYTHMS`.
+    :param last: per series, the number of its last bucket before; where a rhythm has no length, buckets are counted.
+    """
+    rows = buckets.order[buckets.rhythm[buckets.series[buckets.order]] == place]
+    if not len(rows):
+        return
+    seconds = RHYTHMS[place].seconds
+    number = buckets.start[rows] // seconds if seconds else _counted(buckets.series[rows], last)
+    by_number = np.argsort(number, kind="stable")
+    rows, number = rows[by_number], number[by_number]
+    cuts = np.flatnonzero(np.diff(number)) + 1
+    for part in np.split(np.arange(len(rows)), cuts):
+        yield Step(int(number[part[0]]), rows[part])
+
+
+def day_of(number: int, rhythm: Rhythm) -> date | None:
+    """Return the date of a daily bucket."""
+    return date(1970, 1, 1) + timedelta(days=number) if rhythm is DAILY else None
+
+
+def _series(typed: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the series of each row, numbered in the order of their first row, and that row."""
+    code = np.zeros(typed.num_rows, np.int64)
+    for name in KEYS:
+        column = pc.dictionary_encode(typed[name], null_encoding="encode").combine_chunks()
+        indices = column.indices.to_numpy().astype(np.int64)
+        _, code = np.unique(code * (len(column.dictionary) + 1) + indices, return_inverse=True)
+    _, first, code = np.unique(code, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[code], np.sort(first)
+
+
+def _seconds(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Return a time column in seconds since 1970, -1 for null."""
+    return pc.fill_null(column.cast(pa.int64()), -_MICROSECONDS).to_numpy() // _MICROSECONDS
+
+
+def _newest_of_each(
+    series: npt.NDArray[np.int64], bucket: npt.NDArray[np.int64], updated: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the last row of each series and bucket by the time of its update, then by place; in order of buckets."""
+    order = np.lexsort((updated, series, bucket))
+    last = np.ones(len(order), bool)
+    last[:-1] = (np.diff(series[order]) != 0) | (np.diff(bucket[order]) != 0)
+    return order[last]
+
+
+def _counted(series: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return numbers that count each series' buckets on from its last one; rows are in the order of time."""
+    order = np.argsort(series, kind="stable")
+    ordered = series[order]
+    first = np.searchsorted(ordered, ordered)
+    number = np.empty(len(series), np.int64)
+    number[order] = np.maximum(last[ordered], -1) + 1 + np.arange(len(series)) - first
+    return number

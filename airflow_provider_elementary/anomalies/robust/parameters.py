@@ -1,0 +1,117 @@
+"""The model's parameters: one set of defaults for every series, and what differs between hourly and daily buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """What depends on how often a series has a bucket. All lengths are in buckets.
+
+    :param name: hour, day or other.
+    :param seconds: length of a bucket; None where buckets have no fixed length.
+    :param seasons: lags at which the series may repeat itself, the shortest first.
+    :param season_lags: how many earlier cycles of each season make its forecast.
+    :param warm_up: buckets of history before the first verdict.
+    :param memory: buckets over which the size of the errors is forgotten.
+    :param skill_discount: per bucket, how fast an expert's past skill is forgotten.
+    :param rate_discount: per bucket, how fast the rate of missing and zero buckets is forgotten.
+    :param new_level_after: flagged buckets in a row on one side that make a new level.
+    :param return_within: buckets during which a return to the level before the last shift is no surprise.
+    :param accept_run_after: length of a run (missing, zero, frozen) that has become normal.
+    :param unit_from: first values that fix the unit of a metric without a natural one.
+    """
+
+    name: str
+    seconds: int | None
+    seasons: tuple[int, ...]
+    season_lags: tuple[int, ...]
+    warm_up: int
+    memory: int
+    skill_discount: float
+    rate_discount: float
+    new_level_after: int
+    return_within: int
+    accept_run_after: int
+    unit_from: int
+
+    @property
+    def history(self) -> int:
+        """How many buckets back the seasonal forecasts look."""
+        return max([lag * cycles for lag, cycles in zip(self.seasons, self.season_lags, strict=True)], default=1)
+
+
+HOURLY = Rhythm("hour", 3600, (24, 168), (7, 4), 192, 168, 0.99, 0.998, 4, 48, 168, 24)
+DAILY = Rhythm("day", 86400, (7,), (4,), 21, 40, 0.97, 0.985, 3, 14, 28, 8)
+OTHER = Rhythm("other", None, (), (), 21, 40, 0.97, 0.985, 3, 14, 28, 8)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Every number of the model that is a choice; surprises are in powers of ten (3 means one in a thousand).
+
+    :param alarm: surprise of a value at which it is flagged, after the series' own tail is taken into account.
+    :param alarm_missing: surprise of one missing bucket at which it is flagged.
+    :param alarm_zero: surprise of one zero at which it is flagged.
+    :param alarm_run: surprise of a whole run of missing, zero or equal values at which it is flagged.
+    :param alarm_load: surprise of a value where zero is the rule.
+    :param alarm_repeat: surprise of one value equal to the one before.
+    :param degrees: degrees of freedom of the errors of the combined forecast.
+    :param expert_degrees: degrees of freedom by which the experts' skill is compared.
+    :param doubt: total weight of the hypothesis that one single expert is right and the combination is not.
+    :param doubt_month: weight of the hypothesis that the surprise of the same day of an earlier month repeats.
+    :param doubt_return: weight of the hypothesis that the level before the last shift is back.
+    :param slow: rate at which an expert's own recent error is followed, slowly.
+    :param fast: the same, fast.
+    :param level_rate: rate of the level.
+    :param clip: errors beyond so many scales teach no more than that many.
+    :param tail_from: size of an error, in scales, from which it belongs to the tail of its series.
+    :param tail_shape: shape of the tail believed in before any is seen: Gauss's between two and four scales.
+    :param tail_weight: worth, in buckets of the tail, of that belief.
+    :param tail_weight_rate: worth, in buckets, of the belief that the tail is as frequent as Gauss's.
+    :param tail_cap: largest contribution (natural logarithm) of one bucket to the shape of the tail.
+    :param holidays: dates on which a value is never flagged and teaches nothing.
+    """
+
+    alarm: float = 3.0
+    alarm_missing: float = 2.0
+    alarm_zero: float = 2.0
+    alarm_run: float = 4.0
+    alarm_load: float = 3.0
+    alarm_repeat: float = 3.0
+    degrees: int = 40
+    expert_degrees: int = 6
+    doubt: float = 0.01
+    doubt_month: float = 0.02
+    doubt_return: float = 0.02
+    slow: float = 0.1
+    fast: float = 0.4
+    level_rate: float = 0.07
+    clip: float = 4.0
+    tail_from: float = 2.15
+    tail_shape: float = 0.116
+    tail_weight: float = 20.0
+    tail_weight_rate: float = 100.0
+    tail_cap: float = 3.0
+    holidays: Sequence[date] = ()
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Parameters:
+        """Return the defaults with the given ones put in.
+
+        :raises ConfigurationError: a name is not a parameter.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise ConfigurationError(
+                f"Expected parameters of method='robust', found {', '.join(map(repr, unknown))}. "
+                f"It takes: {', '.join(known)}."
+            )
+        return cls(**given)

@@ -1,0 +1,73 @@
+"""The scale on which each metric is modelled: one on which its noise has about the same size at every level."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+COUNT, PERCENT, DURATION, SUM, REAL = range(5)
+
+#: Relative noise above which a count's noise is proportional to it; below, it is Poisson's.
+COUNT_NOISE = 0.3
+#: Smallest relative noise that the model believes in: a series that never moved may move by so much unnoticed.
+SMALLEST_NOISE = 0.01
+#: Where the scale turns from linear to logarithmic, in typical values of the series.
+BEND = {DURATION: 0.05, SUM: 0.02, REAL: 20.0}
+
+_COUNT_SUFFIXES = ("count", "row_count", "rows_affected")
+_DURATION_WORDS = ("freshness", "age", "execution_time", "duration")
+
+
+def kind_of(metric_name: str) -> int:
+    """Return the scale of a metric by its name; REAL where the name says nothing."""
+    name = metric_name.lower()
+    if name.endswith(("_percent", "_rate")):
+        return PERCENT
+    if name.endswith(_COUNT_SUFFIXES) or name.startswith("count_"):
+        return COUNT
+    if any(word in name.split("_") or word == name for word in _DURATION_WORDS):
+        return DURATION
+    return SUM if name == "sum" else REAL
+
+
+def to_scale(value: Floats, kind: npt.NDArray[np.int8], unit: Floats) -> Floats:
+    """Return values on the model's scale.
+
+    :param unit: typical size of the series' values; used where the metric has no natural unit.
+    """
+    count = 2 / COUNT_NOISE * np.arcsinh(COUNT_NOISE * np.sqrt(np.abs(value))) * np.sign(value)
+    percent = 8 * np.arcsin(np.sqrt(np.clip(value, 0, 100) / 100))
+    other = 4 * np.arcsinh(value / _bend(kind, unit))
+    return np.where(kind == COUNT, count, np.where(kind == PERCENT, percent, other))
+
+
+def from_scale(y: Floats, kind: npt.NDArray[np.int8], unit: Floats) -> Floats:
+    """Return values of the model's scale in the metric's own unit."""
+    count = (np.sinh(np.clip(COUNT_NOISE * y / 2, -300, 300)) / COUNT_NOISE) ** 2 * np.sign(y)
+    percent = 100 * np.sin(np.clip(y / 8, 0, np.pi / 2)) ** 2
+    other = np.sinh(np.clip(y / 4, -300, 300)) * _bend(kind, unit)
+    return np.where(kind == COUNT, count, np.where(kind == PERCENT, percent, other))
+
+
+def smallest_noise(y: Floats, kind: npt.NDArray[np.int8]) -> Floats:
+    """Return the least standard deviation to believe in around a forecast: Poisson's for counts, 1 % for all."""
+    poisson = np.where(kind == COUNT, 1 / np.cosh(np.clip(COUNT_NOISE * y / 2, -300, 300)), 0)
+    relative = SMALLEST_NOISE * np.where(kind == COUNT, 1 / COUNT_NOISE, 4)
+    return np.maximum(poisson, relative)
+
+
+def chance_of_repeat(value: Floats, kind: npt.NDArray[np.int8], scale: Floats) -> Floats:
+    """Return the chance that two counts are equal by accident; 0 for metrics that are not whole numbers.
+
+    :param scale: standard deviation on the model's scale.
+    """
+    slope = 1 / np.sqrt(np.maximum(np.abs(value) * (1 + COUNT_NOISE**2 * np.abs(value)), 1e-12))
+    chance = np.clip(0.4 * slope / scale, 0, 1)
+    return np.where((kind == COUNT) & np.isfinite(chance), chance, 0)
+
+
+def _bend(kind: npt.NDArray[np.int8], unit: Floats) -> Floats:
+    bend = np.select([kind == DURATION, kind == SUM], [BEND[DURATION], BEND[SUM]], BEND[REAL])
+    return bend * unit

@@ -1,0 +1,127 @@
+"""Metrics in, verdicts out: the loop over buckets, and the state that lets a later run go on where this one ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.robust import reasons
+from airflow_provider_elementary.anomalies.robust.buckets import RHYTHMS, Buckets, buckets_of, day_of, steps
+from airflow_provider_elementary.anomalies.robust.detector import KINDS
+from airflow_provider_elementary.anomalies.robust.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.state import Memory
+from airflow_provider_elementary.anomalies.verdicts import VERDICT_SCHEMA, series_metrics
+
+
+def score(metrics: pa.Table, **parameters: Any) -> pa.Table:
+    """Judge every bucket of every series from its past alone.
+
+    :param metrics: columns as in :func:`airflow_provider_elementary.anomalies.detect`.
+    :param parameters: see :class:`Parameters`.
+    :return: the metrics' rows in their order, with the columns of a verdict. ``score`` is the surprise relative to the
+        bar at which a bucket is flagged: above 1 is anomalous, null is no verdict.
+    :raises ConfigurationError: a parameter is unknown, or the metrics lack a column.
+    """
+    return resume(metrics, None, **parameters)[0]
+
+
+def resume(metrics: pa.Table, memory: pa.Table | None, **parameters: Any) -> tuple[pa.Table, pa.Table]:
+    """Judge new buckets from the memory of an earlier run.
+
+    :param metrics: the new buckets; those at or before a series' last one are not judged again.
+    :param memory: what the earlier run returned, None for the first; its parameters have to be the same.
+    :return: the verdicts, and the memory for the next run: one row per series, plain columns.
+    """
+    p = Parameters.of(parameters)
+    buckets = buckets_of(metrics)
+    remembered = Memory.of(memory, buckets.keys, buckets.rhythm)
+    columns = _Columns.empty(metrics.num_rows)
+    columns.reason[:] = reasons.SUPERSEDED
+    for place in range(len(RHYTHMS)):
+        _judge(buckets, place, remembered, columns, p)
+    return _verdicts(metrics, buckets, columns), remembered.table()
+
+
+@dataclass
+class _Columns:
+    """The verdicts' columns, one entry per row of the metrics."""
+
+    score: np.ndarray
+    expected: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+    kind: np.ndarray
+    run: np.ndarray
+    seen: np.ndarray
+    reason: np.ndarray
+
+    @classmethod
+    def empty(cls, rows: int) -> _Columns:
+        numbers = [np.full(rows, np.nan) for _ in range(4)]
+        return cls(*numbers, *(np.zeros(rows, kind) for kind in (np.int8, np.int64, np.int64, np.int8)))
+
+
+def _judge(buckets: Buckets, place: int, remembered: Memory, columns: _Columns, p: Parameters) -> None:
+    rhythm, detector, row_of = RHYTHMS[place], remembered.detectors[place], remembered.row_of
+    last = np.full(len(row_of), -1)
+    mine = buckets.rhythm == place
+    last[mine] = detector.last_number[row_of[mine]]
+    for step in steps(buckets, place, last):
+        series = buckets.series[step.rows]
+        fresh = step.number > detector.last_number[row_of[series]]
+        columns.reason[step.rows[~fresh]] = reasons.TOO_LATE
+        rows, series = step.rows[fresh], series[fresh]
+        if not len(rows):
+            continue
+        judged = detector.step(
+            row_of[series], step.number, buckets.value[rows], buckets.kind[series], rhythm, p, day_of(step.number, rhythm)
+        )
+        for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
+            getattr(columns, name)[rows] = getattr(judged, name)
+        columns.reason[rows] = np.where(np.isnan(judged.score), reasons.TOO_YOUNG, reasons.AS_EXPECTED)
+
+
+def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns) -> pa.Table:
+    flagged = columns.kind > 0
+    warm_up = np.array([rhythm.warm_up for rhythm in RHYTHMS])[buckets.rhythm][buckets.series]
+    plain = [text.format(warm_up=rhythm.warm_up) for rhythm in RHYTHMS for text in reasons.PLAIN]
+    place = buckets.rhythm[buckets.series].astype(np.int64) * len(reasons.PLAIN) + columns.reason
+    del warm_up
+    found: dict[str, pa.Array[Any]] = {
+        name: pa.array(values, from_pandas=True)
+        for name, values in (
+            ("score", columns.score),
+            ("expected_value", columns.expected),
+            ("expected_min", columns.lowest),
+            ("expected_max", columns.highest),
+        )
+    }
+    found["is_anomalous"] = pa.array(flagged)
+    found["kind"] = pa.array(KINDS, pa.string()).take(pa.array(columns.kind))
+    found["training_size"] = pa.array(columns.seen)
+    found["reason"] = pa.array(plain, pa.string()).take(pa.array(place))
+    verdicts = pa.table([found[name].cast(type_) for name, type_ in _TYPES.items()], names=list(_TYPES))
+    verdicts = _with_sentences(verdicts, metrics, flagged, columns.run)
+    kept = metrics.drop_columns([name for name in _TYPES if name in metrics.column_names])
+    for name in _TYPES:
+        kept = kept.append_column(name, verdicts[name])
+    return kept
+
+
+_TYPES: dict[str, pa.DataType] = {field.name: field.type for field in VERDICT_SCHEMA}
+
+
+def _with_sentences(verdicts: pa.Table, metrics: pa.Table, flagged: np.ndarray, run: np.ndarray) -> pa.Table:
+    if not flagged.any():
+        return verdicts
+    mask = pa.array(flagged)
+    rows = series_metrics(metrics).filter(mask).append_column("run", pa.array(run[flagged]))
+    for name in ("kind", "expected_min", "expected_max", "training_size"):
+        rows = rows.append_column(name, verdicts[name].filter(mask))
+    sentences = pa.array([reasons.sentence(row) for row in rows.to_pylist()], pa.string())
+    told = pc.replace_with_mask(verdicts["reason"].combine_chunks(), mask, sentences)
+    return verdicts.set_column(verdicts.column_names.index("reason"), "reason", told)

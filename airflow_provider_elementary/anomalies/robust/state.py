@@ -1,0 +1,119 @@
+"""The memory between runs: every detector's arrays as one Arrow table, one row per series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from airflow_provider_elementary.anomalies.robust.buckets import KEYS, RHYTHMS
+from airflow_provider_elementary.anomalies.robust.detector import Detector
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+#: Changes whenever the arrays or their meaning do: an older memory is refused, not misread.
+FORMAT = b"1"
+_FORMAT_KEY = b"robust_memory"
+
+
+@dataclass
+class Memory:
+    """The detectors of all series of a run, one per rhythm.
+
+    :ivar keys: one row per series: its keys and ``rhythm``.
+    :ivar detectors: in the order of :data:`RHYTHMS`.
+    :ivar row_of: per series of the run's metrics, its row in the detector of its rhythm.
+    """
+
+    keys: pa.Table
+    detectors: list[Detector]
+    row_of: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, stored: pa.Table | None, keys: pa.Table, rhythm: npt.NDArray[np.int8]) -> Memory:
+        """Return the memory of these series and of all stored ones; new series start without a past.
+
+        :param stored: what :meth:`table` returned, None for the first run.
+        :param keys: the series of the run.
+        :param rhythm: per series, its place in :data:`RHYTHMS`.
+        :raises ConfigurationError: the memory was written by another version of the model.
+        """
+        current = keys.append_column("rhythm", pa.array(rhythm))
+        if stored is None:
+            known, everyone = 0, current
+            place = np.arange(len(rhythm))
+        else:
+            _require_format(stored)
+            known, everyone, place = _joined(stored.select(current.column_names), current)
+        rhythms = everyone["rhythm"].to_numpy()
+        rank = np.zeros(everyone.num_rows, np.int64)
+        detectors = []
+        for number, rhythm_ in enumerate(RHYTHMS):
+            mine = np.flatnonzero(rhythms == number)
+            rank[mine] = np.arange(len(mine))
+            detector = Detector.empty(len(mine), rhythm_)
+            if stored is not None:
+                _fill(detector, stored, number, mine[mine < known])
+            detectors.append(detector)
+        return cls(everyone, detectors, rank[place])
+
+    def table(self) -> pa.Table:
+        """Return the memory as a table that can be stored: one row per series, arrays as bytes per rhythm."""
+        rhythms = self.keys["rhythm"].to_numpy()
+        arrays: list[bytes | None] = [None] * self.keys.num_rows
+        for number, detector in enumerate(self.detectors):
+            mine = np.flatnonzero(rhythms == number)
+            packed = _pack(detector)
+            for row, series in enumerate(mine):
+                arrays[series] = packed[row].tobytes()
+        table = self.keys.append_column("arrays", pa.array(arrays, pa.large_binary()))
+        return table.replace_schema_metadata({_FORMAT_KEY: FORMAT})
+
+
+def _require_format(stored: pa.Table) -> None:
+    found = (stored.schema.metadata or {}).get(_FORMAT_KEY)
+    if found != FORMAT:
+        raise ConfigurationError(
+            f"Expected a memory of method='robust' in format {FORMAT.decode()}, found "
+            f"{found.decode() if found else 'none'}. Drop it and score the history once more."
+        )
+
+
+def _joined(stored: pa.Table, current: pa.Table) -> tuple[int, pa.Table, npt.NDArray[np.int64]]:
+    """Return how many series are stored, the stored and then the new ones, and where each current one is."""
+    both = pa.concat_tables([stored, current])
+    code = np.zeros(both.num_rows, np.int64)
+    for name in (*KEYS, "rhythm"):
+        column = both[name].combine_chunks().dictionary_encode("encode")
+        indices = column.indices.to_numpy().astype(np.int64)
+        _, code = np.unique(code * (len(column.dictionary) + 1) + indices, return_inverse=True)
+    _, first, code = np.unique(code, return_index=True, return_inverse=True)
+    kept = np.sort(first)
+    rank = np.empty(both.num_rows, np.int64)
+    rank[kept] = np.arange(len(kept))
+    return stored.num_rows, both.take(kept), rank[first[code]][stored.num_rows :]
+
+
+def _pack(detector: Detector) -> npt.NDArray[np.uint8]:
+    """Return the state as one row of bytes per series."""
+    parts = [
+        np.ascontiguousarray(array.reshape(len(array), -1)).view(np.uint8).reshape(len(array), -1)
+        for array in detector.arrays().values()
+        if len(array)
+    ]
+    return np.concatenate(parts, axis=1) if parts else np.zeros((0, 0), np.uint8)
+
+
+def _fill(detector: Detector, stored: pa.Table, number: int, series: npt.NDArray[np.int64]) -> None:
+    """Put stored bytes back into the first rows of a detector; they come in the order of the stored series."""
+    if not len(series):
+        return
+    chunk = stored["arrays"].take(pa.array(series)).combine_chunks()
+    data = np.frombuffer(b"".join(value.as_py() for value in chunk), np.uint8).reshape(len(series), -1)
+    at = 0
+    for array in detector.arrays().values():
+        width = array[:1].nbytes
+        part = np.ascontiguousarray(data[:, at : at + width]).view(array.dtype)
+        array[: len(series)] = part.reshape(len(series), *array.shape[1:])
+        at += width

@@ -1,0 +1,51 @@
+"""The links of a snapshot task: to the Elementary page, and to the manifest in the S3 console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, conf
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator
+
+
+class ElementaryPageLink(BaseOperatorLink):
+    """Opens the Elementary page of Airflow's UI."""
+
+    name = "Elementary page"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """Return the page's address."""
+        base = conf.get("api", "base_url", fallback=None) or "/"
+        return urljoin(f"{base.rstrip('/')}/", "plugin/elementary")
+
+
+class ElementaryManifestLink(BaseOperatorLink):
+    """Opens the snapshot's manifest in the S3 console; there is no link to a local store."""
+
+    name = "Snapshot manifest"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """Return the manifest's address, or nothing where the task made no snapshot on S3."""
+        # Airflow asks in the worker, when the task has run, failed or not: the XCom of a failed one is not there, and
+        # looking for it writes an error to the task's log.
+        summary = getattr(operator, "summary", None)
+        return manifest_address(summary) if summary else ""
+
+
+def manifest_address(summary: dict[str, Any]) -> str:
+    """Return where the S3 console shows the manifest.
+
+    :param summary: what the snapshot operator returns.
+    :return: empty for a store that is not on S3.
+    """
+    from airflow_provider_elementary.snapshots.manifest import manifest_key
+
+    store = urlsplit(str(summary.get("store")))
+    if store.scheme != "s3" or "sequence" not in summary:
+        return ""
+    prefix = f"{store.path.strip('/')}/".lstrip("/")
+    key = prefix + manifest_key(int(summary["sequence"]))
+    return f"https://s3.console.aws.amazon.com/s3/object/{quote(store.netloc)}?{urlencode({'prefix': key})}"

@@ -1,0 +1,196 @@
+"""The trigger that tells when dbt invocations appear, to an asset's watcher or to a sensor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.operators.base import require_access
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.invocations import Cursor, Invocation, InvocationFilter
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+_CURSOR = "elementary_cursor"
+
+
+class ElementaryInvocationTrigger(BaseEventTrigger):
+    """Looks into ``dbt_invocations`` again and again, and tells of new rows: one event a look, however many there are.
+
+    Airflow strands all but the first of several events that come at once, so an event carries the newest invocation,
+    how many came, and the watermark up to which the schema may be read. The first look proves, as every sync does,
+    that the connection can read the Elementary schema and nothing else.
+
+    An asset's watcher starts from what the table holds at that time, and with Airflow 3.3 goes on after a restart
+    where it stopped. When a look fails, a watcher logs it and tries again at the next: an event would start DAGs.
+
+    :param elementary_conn_id: the connection of the warehouse.
+    :param schema: the Elementary schema.
+    :param database: the database that holds it.
+    :param project_name: only invocations of this dbt project.
+    :param command: only invocations of this command, as in ``build``.
+    :param target_name: only invocations with this target of dbt's profile.
+    :param env: only invocations in this environment of Elementary's.
+    :param job_name: only invocations of this job.
+    :param since: for a sensor: ISO 8601; the trigger ends with the first event, on an invocation that ended at this
+        time or after it. Without it the trigger goes on and on.
+    :param poll_interval: seconds between two looks; each may wake the warehouse up.
+    :param accept_unknown: names of access checks that may stay unknown.
+    """
+
+    def __init__(
+        self,
+        *,
+        elementary_conn_id: str = "elementary_default",
+        schema: str | None = None,
+        database: str | None = None,
+        project_name: str | None = None,
+        command: str | None = None,
+        target_name: str | None = None,
+        env: str | None = None,
+        job_name: str | None = None,
+        since: str | None = None,
+        poll_interval: float = 300,
+        accept_unknown: Sequence[str] = (),
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.elementary_conn_id = elementary_conn_id
+        self.schema = schema
+        self.database = database
+        self.project_name = project_name
+        self.command = command
+        self.target_name = target_name
+        self.env = env
+        self.job_name = job_name
+        self.since = since
+        self.poll_interval = poll_interval
+        self.accept_unknown = list(accept_unknown)
+        self._access_proved = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class and the arguments to make the trigger again; no secrets among them."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "elementary_conn_id": self.elementary_conn_id,
+                "schema": self.schema,
+                "database": self.database,
+                "project_name": self.project_name,
+                "command": self.command,
+                "target_name": self.target_name,
+                "env": self.env,
+                "job_name": self.job_name,
+                "since": self.since,
+                "poll_interval": self.poll_interval,
+                "accept_unknown": self.accept_unknown,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event for each look that found something."""
+        if self.since is not None:
+            yield await self._wait()
+            return
+        cursor = await self._load_cursor()
+        while True:
+            try:
+                news, moved = await asyncio.to_thread(self._look, cursor)
+            except Exception as error:
+                self.log.error("no look at %s this time: %s", self.elementary_conn_id, _reason(error))
+            else:
+                if news:
+                    yield _event(_tidings(news, moved))
+                if moved != cursor:
+                    # After the event: a crash in between tells it twice, which idempotent DAGs bear, and never not.
+                    await self._save_cursor(moved)
+                    cursor = moved
+            await asyncio.sleep(self.poll_interval)
+
+    async def _wait(self) -> TriggerEvent:
+        """Return the one event of a sensor: what it waited for, or why waiting is of no use."""
+        while True:
+            try:
+                if found := await asyncio.to_thread(self._find):
+                    return _event({"status": "success", "invocation": found.to_dict()})
+            except Exception as error:
+                permanent = isinstance(error, ElementaryError) and error.permanent
+                if permanent or not isinstance(error, ElementaryError):
+                    return _event({"status": "error", "message": _reason(error), "permanent": permanent})
+                self.log.warning("no look at %s this time: %s", self.elementary_conn_id, error)
+            await asyncio.sleep(self.poll_interval)
+
+    def _look(self, cursor: Cursor | None) -> tuple[list[Invocation], Cursor]:
+        from airflow_provider_elementary.invocations import Cursor, read_news
+
+        with self._open_source() as source:
+            if cursor is None:
+                return [], read_news(source, Cursor(), self._wanted())[1]
+            return read_news(source, cursor, self._wanted())
+
+    def _find(self) -> Invocation | None:
+        from airflow_provider_elementary.invocations import newest_since, parse_time
+
+        with self._open_source() as source:
+            return newest_since(source, parse_time(str(self.since)), self._wanted())
+
+    @contextmanager
+    def _open_source(self) -> Iterator[WarehouseSource]:
+        from airflow_provider_elementary.hooks.elementary import ElementaryHook
+
+        hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
+        with hook.source() as source:
+            if not self._access_proved:
+                require_access(hook, source, self.accept_unknown)
+                self._access_proved = True
+            yield source
+
+    def _wanted(self) -> InvocationFilter:
+        from airflow_provider_elementary.invocations import InvocationFilter
+
+        return InvocationFilter(self.project_name, self.command, self.target_name, self.env, self.job_name)
+
+    async def _load_cursor(self) -> Cursor | None:
+        from airflow_provider_elementary.invocations import Cursor
+
+        # Airflow before 3.3 keeps no state for watchers.
+        if (store := getattr(self, "asset_state_store", None)) is None:
+            return None
+        try:
+            stored = await store.aget(_CURSOR)
+        except ValueError:
+            self.log.warning("several assets share this trigger: it starts from what the table holds now")
+            self.asset_state_store = None
+            return None
+        return Cursor.from_dict(stored) if stored else None
+
+    async def _save_cursor(self, cursor: Cursor) -> None:
+        if (store := getattr(self, "asset_state_store", None)) is None:
+            return
+        try:
+            await store.aset(_CURSOR, cursor.to_dict())
+        except Exception as error:
+            # Airflow starts a trigger that ended at once, which would tell the same news again, and again.
+            self.log.error("the place in %s was not kept: %s", self.elementary_conn_id, _reason(error))
+
+
+def _event(payload: dict[str, Any]) -> TriggerEvent:
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+
+def _tidings(news: Sequence[Invocation], cursor: Cursor) -> dict[str, Any]:
+    return {
+        "status": "success",
+        "watermark": cursor.to_dict()["watermark"],
+        "count": len(news),
+        "invocation": news[-1].to_dict(),
+    }
+
+
+def _reason(error: Exception) -> str:
+    """Say what failed; the text of an error that is not ours may hold what must not be shown."""
+    return str(error) if isinstance(error, ElementaryError) else f"unexpected {type(error).__name__}"

@@ -1,0 +1,1 @@
+"""Tests: unit (no server), integration (real servers), system (the example DAGs), browser, benchmarks."""

@@ -1,0 +1,53 @@
+"""Measuring one piece of work in a process of its own: wall seconds, CPU seconds, peak resident memory."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one piece of work took.
+
+    :param wall: seconds on the clock, imports of the process left out.
+    :param cpu: seconds of processor time, user and system.
+    :param peak_mb: the greatest resident memory of the process, in MB, imports included.
+    :param base_mb: resident memory before the work began, in MB.
+    :param facts: what the work itself says, like rows and bytes.
+    """
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    base_mb: float
+    facts: Mapping[str, Any]
+
+
+def in_own_process(module: str, arguments: list[str]) -> Measurement:
+    """Run ``python -m module arguments`` and read the measurement that it prints last."""
+    finished = subprocess.run(
+        [sys.executable, "-m", module, *arguments], check=False, capture_output=True, text=True, timeout=1800
+    )
+    if finished.returncode:
+        raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{finished.stderr[-4000:]}")
+    return Measurement(**json.loads(finished.stdout.splitlines()[-1]))
+
+
+def measured(work: Callable[[], Mapping[str, Any]]) -> None:
+    """Do the work and print its measurement, for :func:`in_own_process`."""
+    base = _peak_mb()
+    wall, cpu = time.perf_counter(), time.process_time()
+    facts = work()
+    found = Measurement(time.perf_counter() - wall, time.process_time() - cpu, _peak_mb(), base, facts)
+    print(json.dumps(asdict(found)))
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,135 @@
+"""Airflow's environment for tests, and the fixtures that start servers; nothing heavy is imported before it is used."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT / ".." / "shared"
+
+# Airflow reads these when it is first imported, which must be after this file.
+_AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-")
+os.environ.update(
+    AIRFLOW_HOME=_AIRFLOW_HOME,
+    AIRFLOW__CORE__UNIT_TEST_MODE="True",
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
+    AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS="False",
+    AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+)
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+    from tests.servers.certificates import Certificates
+    from tests.servers.postgres import PostgresServer
+    from tests.servers.snowflake import SnowflakeServer
+
+
+#: A test that asks for one of these fixtures has the marker, so that `-m "not postgres"` leaves it out.
+_MARKERS = {"postgres_server": "postgres", "snowflake_server": "snowflake", "aws_server": "s3"}
+
+
+def pytest_unconfigure() -> None:
+    """Remove Airflow's home: at the end of a worker of pytest-xdist too, which runs no atexit functions."""
+    shutil.rmtree(_AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the servers that it needs."""
+    for item in items:
+        for name in _MARKERS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(_MARKERS[name])
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The inputs that this project was given: a real Elementary schema among them; not part of the repository."""
+    if not (SHARED / "world").is_dir():
+        pytest.skip(f"the shared inputs are not at {SHARED.resolve()}")
+    return SHARED.resolve()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A throw-away authority and the certificate of this session's servers."""
+    from tests.servers.certificates import issue_certificates
+
+    return issue_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(certificates: Certificates) -> Iterator[PostgresServer]:
+    """A private PostgreSQL cluster; each worker of pytest-xdist has its own."""
+    from tests.servers.postgres import find_programs, postgres_cluster
+
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL's server programs are not installed (Debian: apt-get install postgresql)")
+    with postgres_cluster(programs, certificates) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of an empty database for one test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    postgres_server.create_database(name)
+    yield name
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def snowflake_server(certificates: Certificates) -> Iterator[SnowflakeServer]:
+    """fakesnow over TLS, with roles; ``REQUESTS_CA_BUNDLE`` makes Snowflake's connector trust it."""
+    from tests.servers.snowflake import fakesnow_server
+
+    with pytest.MonkeyPatch.context() as patch, fakesnow_server(certificates) as server:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(certificates.bundle))
+        yield server
+
+
+@pytest.fixture
+def snowflake_database(snowflake_server: SnowflakeServer) -> Iterator[str]:
+    """The name of a database with an empty schema ELEMENTARY for one test."""
+    name = f"TEST_{uuid.uuid4().hex[:12].upper()}"
+    snowflake_server.create_schema(name, "ELEMENTARY")
+    yield name
+    snowflake_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def aws_server(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServer]:
+    """S3, KMS, STS, IAM and Secrets Manager over TLS (moto)."""
+    from tests.servers.aws import moto_server
+
+    with moto_server(tmp_path_factory.mktemp("aws"), certificates) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """Airflow's metadata database, made once: dag.test() and the API need it, operators and hooks do not."""
+    from airflow.utils import db
+
+    db.initdb()
+
+
+@pytest.fixture
+def airflow_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Mapping[str, object]], str]:
+    """Give Airflow a connection for one test: call it with an id and with a server's ``airflow_connection()``."""
+
+    def add(conn_id: str, connection: Mapping[str, object]) -> str:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+        return conn_id
+
+    return add

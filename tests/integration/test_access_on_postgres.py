@@ -1,0 +1,621 @@
+"""Grants and the access check on a real PostgreSQL: a tight role passes, and each hole is set up and found."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import adbc_driver_postgresql.dbapi
+import psycopg
+import pytest
+
+from airflow_provider_elementary.access import AccessReport, check_access, drift, grants
+from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
+from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
+
+pytestmark = pytest.mark.postgres
+
+VERIFIED = TransportFacts(True, None, True, "sslmode=verify-full")
+
+SCHEMAS = """
+CREATE SCHEMA elementary AUTHORIZATION {dbt};
+CREATE SCHEMA raw;
+CREATE SCHEMA closed;
+CREATE TABLE raw.users (id int, email text);
+INSERT INTO raw.users VALUES (1, 'someone@example.com');
+CREATE TABLE closed.secrets (id int);
+SET ROLE {dbt};
+CREATE TABLE elementary.dbt_models (unique_id text);
+INSERT INTO elementary.dbt_models VALUES ('model.one');
+CREATE VIEW elementary.models AS SELECT unique_id FROM elementary.dbt_models;
+RESET ROLE;
+"""
+
+
+class PsycopgSession:
+    """A session as the access check wants it, over psycopg."""
+
+    dialect = "postgres"
+    database: str | None = None
+    schema = "elementary"
+    placeholder = "%s"
+
+    def __init__(
+        self, connection: psycopg.Connection[tuple[Any, ...]], transport: TransportFacts | None = VERIFIED
+    ) -> None:
+        self.transport = transport
+        self._connection = connection
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(statement.encode(), parameters or None).fetchall()
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable) as error:
+            raise StatementDeniedError(error.sqlstate) from None
+
+    def records(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A database with an Elementary schema, its dbt role, and a reader that :func:`grants` made."""
+
+    server: PostgresServer
+    database: str
+    other_database: str
+    user: str
+    role: str
+    dbt: str
+    wide: str
+    password: str
+
+    def run(self, sql: str, *, database: str | None = None) -> None:
+        """Run SQL as the superuser; names in braces are this warehouse's."""
+        self.server.execute(sql.format(**vars(self)), database=database or self.database)
+
+    def grant(self) -> None:
+        """Run the grants once more."""
+        with self.server.connect(database=self.database) as connection:
+            for statement in grants(
+                "postgres",
+                role=self.role,
+                user=self.user,
+                schema="elementary",
+                database=self.database,
+                dbt_role=self.dbt,
+            ):
+                connection.execute(statement.encode())
+
+    def read(self, sql: str, *, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement as the reader, in a transaction that may write: only its rights stand in the way."""
+        with self.server.connect(self.user, self.password, database or self.database) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def check(self, **arguments: Any) -> AccessReport:
+        """Check the reader's access."""
+        with self.server.connect(self.user, self.password, self.database) as connection:
+            return check_access(PsycopgSession(connection), **arguments)
+
+    def failed(self, **arguments: Any) -> set[str]:
+        """Return the names of the checks that fail for the reader."""
+        return {finding.name for finding in self.check(**arguments).failed}
+
+
+@pytest.fixture(scope="module")
+def other_database(postgres_server: PostgresServer) -> Iterator[str]:
+    name = f"other_{uuid.uuid4().hex[:8]}"
+    postgres_server.execute(f"CREATE DATABASE {name}")
+    yield name
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def warehouse(postgres_server: PostgresServer, other_database: str) -> Iterator[Warehouse]:
+    mark = uuid.uuid4().hex[:8]
+    database = f"wh_{mark}"
+    roles = {name: f"{name}_{mark}" for name in ("user", "role", "dbt", "wide")}
+    warehouse = Warehouse(postgres_server, database, other_database, password=f"p{mark}", **roles)
+    postgres_server.execute(f"CREATE DATABASE {database}")
+    postgres_server.execute(f"GRANT CONNECT ON DATABASE {other_database} TO PUBLIC")
+    warehouse.run("CREATE ROLE {dbt} LOGIN;" + SCHEMAS)
+    warehouse.grant()
+    # Roles that exist when the grants run keep what they had through PUBLIC; this one comes later.
+    warehouse.run("CREATE ROLE {wide}; ALTER ROLE {user} PASSWORD '{password}'")
+    yield warehouse
+    postgres_server.drop_database(database)
+    # What was granted on the cluster itself goes with the roles.
+    for role in roles.values():
+        postgres_server.execute(f"DROP OWNED BY {role} CASCADE", database=other_database)
+        postgres_server.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+class TestGrants:
+    def test_the_reader_passes_every_check(self, warehouse: Warehouse) -> None:
+        report = warehouse.check()
+
+        assert [(finding.name, finding.evidence) for finding in report.findings if finding.status != "pass"] == []
+        report.require()
+
+    def test_running_them_twice_changes_nothing(self, warehouse: Warehouse) -> None:
+        before = warehouse.check()
+
+        warehouse.grant()
+
+        assert not drift(before, warehouse.check())
+
+    def test_a_table_that_dbt_rebuilds_stays_readable(self, warehouse: Warehouse) -> None:
+        warehouse.run(
+            "SET ROLE {dbt}; DROP TABLE elementary.dbt_models CASCADE;"
+            "CREATE TABLE elementary.dbt_models AS SELECT 'model.two' AS unique_id"
+        )
+
+        assert warehouse.read("SELECT unique_id FROM elementary.dbt_models") == [("model.two",)]
+
+    def test_a_table_that_dbt_rebuilds_stays_readable_where_no_dbt_role_was_named(self, warehouse: Warehouse) -> None:
+        warehouse.run(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} IN SCHEMA elementary REVOKE SELECT ON TABLES FROM {role}"
+        )
+
+        for statement in grants("postgres", role=warehouse.role, user=warehouse.user, schema="elementary"):
+            warehouse.server.execute(statement, database=warehouse.database)
+        warehouse.run("SET ROLE {dbt}; CREATE TABLE elementary.dbt_tests AS SELECT 'test.one' AS unique_id")
+
+        assert warehouse.read("SELECT unique_id FROM elementary.dbt_tests") == [("test.one",)]
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "INSERT INTO elementary.dbt_models VALUES ('forged')",
+            "UPDATE elementary.dbt_models SET unique_id = 'forged'",
+            "DELETE FROM elementary.dbt_models",
+            "TRUNCATE elementary.dbt_models",
+            "DROP TABLE elementary.dbt_models",
+            "CREATE TABLE elementary.mine (id int)",
+            "CREATE TABLE public.mine (id int)",
+            "CREATE TEMPORARY TABLE mine (id int)",
+            "CREATE SCHEMA mine",
+            "SELECT * FROM raw.users",
+            "SELECT * FROM closed.secrets",
+            "SELECT * FROM pg_catalog.pg_authid",
+            "SELECT pg_read_file('/etc/passwd')",
+            "COPY elementary.dbt_models TO PROGRAM 'cat'",
+            "CREATE ROLE mine",
+        ],
+    )
+    def test_all_else_is_denied(self, warehouse: Warehouse, statement: str) -> None:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            warehouse.read(statement)
+
+    def test_another_database_is_closed(self, warehouse: Warehouse) -> None:
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            warehouse.read("SELECT 1", database=warehouse.other_database)
+
+    def test_who_had_a_right_through_public_keeps_it(self, warehouse: Warehouse) -> None:
+        rights = warehouse.server.execute(
+            "SELECT has_database_privilege(%s, %s, 'TEMPORARY'), has_database_privilege(%s, %s, 'CONNECT')",
+            [warehouse.dbt, warehouse.database, warehouse.dbt, warehouse.other_database],
+        )
+
+        assert rights == [(True, True)]
+
+    def test_names_that_try_to_break_out_are_names(self, warehouse: Warehouse) -> None:
+        nasty = """x"; DROP SCHEMA raw CASCADE; --'$elementary$ %I {0}"""
+        statements = grants("postgres", role=f"r{nasty}", user=f"u{nasty}", schema="elementary", dbt_role=warehouse.dbt)
+
+        for statement in statements * 2:
+            warehouse.server.execute(statement, database=warehouse.database)
+
+        found = warehouse.server.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", ['_x";%'])
+        assert found == [(f"r{nasty}",), (f"u{nasty}",)]
+        for (name,) in found:
+            warehouse.server.drop_role(name, database=warehouse.database)
+
+
+#: A hole, and every check that fails for it.
+HOLES = {
+    "BYPASSRLS": ("ALTER ROLE {user} BYPASSRLS", {"administrative-rights"}),
+    "CREATEDB": ("ALTER ROLE {user} CREATEDB", {"administrative-rights"}),
+    "CREATEROLE": ("ALTER ROLE {user} CREATEROLE", {"administrative-rights"}),
+    "REPLICATION": ("ALTER ROLE {user} REPLICATION", {"administrative-rights"}),
+    "a right on a parameter": ("GRANT SET ON PARAMETER work_mem TO {user}", {"administrative-rights"}),
+    "membership in a wider role": (
+        "GRANT USAGE ON SCHEMA raw TO {wide}; GRANT SELECT ON raw.users TO {wide}; GRANT {wide} TO {user}",
+        {"role-memberships", "reads-outside-schema", "canary-reads"},
+    ),
+    "membership in a wider role, NOINHERIT": (
+        "GRANT USAGE ON SCHEMA raw TO {wide}; GRANT SELECT ON raw.users TO {wide}; GRANT {wide} TO {user};"
+        "ALTER ROLE {user} NOINHERIT",
+        {"role-memberships", "reads-outside-schema", "schema-readable"},
+    ),
+    "membership in a role that is CREATEDB, two steps away": (
+        "ALTER ROLE {dbt} CREATEDB; GRANT {dbt} TO {wide}; GRANT {wide} TO {user}",
+        {
+            "role-memberships",
+            "administrative-rights",
+            "ownership",
+            "writes-inside-schema",
+            "creates-objects",
+            "temporary-objects",
+            "other-databases",
+        },
+    ),
+    "pg_read_all_data": (
+        "GRANT pg_read_all_data TO {user}",
+        {"role-memberships", "reads-outside-schema", "canary-reads"},
+    ),
+    "pg_monitor": ("GRANT pg_monitor TO {user}", {"role-memberships", "reads-outside-schema", "server-functions"}),
+    "pg_read_server_files": ("GRANT pg_read_server_files TO {user}", {"role-memberships", "server-functions"}),
+    "ADMIN OPTION": ("GRANT {role} TO {user} WITH ADMIN OPTION", {"role-memberships"}),
+    "CREATE on schema public through PUBLIC": ("GRANT CREATE ON SCHEMA public TO PUBLIC", {"creates-objects"}),
+    "CREATE on the database": ("GRANT CREATE ON DATABASE {database} TO {user}", {"creates-objects"}),
+    "CREATE on a tablespace": ("GRANT CREATE ON TABLESPACE pg_default TO {user}", {"creates-objects"}),
+    "TEMPORARY on the database through PUBLIC": (
+        "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC",
+        {"temporary-objects"},
+    ),
+    "SELECT on one table outside": (
+        "GRANT USAGE ON SCHEMA raw TO {user}; GRANT SELECT ON raw.users TO {user}",
+        {"reads-outside-schema", "canary-reads"},
+    ),
+    "SELECT on one table outside, without USAGE yet": ("GRANT SELECT ON raw.users TO {user}", {"reads-outside-schema"}),
+    "SELECT on one column outside": (
+        "GRANT USAGE ON SCHEMA raw TO {user}; GRANT SELECT (email) ON raw.users TO {user}",
+        {"reads-outside-schema", "canary-reads"},
+    ),
+    "SELECT on one table outside through PUBLIC": (
+        "GRANT USAGE ON SCHEMA raw TO PUBLIC; GRANT SELECT ON raw.users TO PUBLIC",
+        {"reads-outside-schema", "canary-reads"},
+    ),
+    "SELECT on the passwords": (
+        "GRANT SELECT ON pg_catalog.pg_authid TO {user}",
+        {"reads-outside-schema", "canary-reads"},
+    ),
+    "a large object": (
+        "SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO {user}",
+        {"reads-outside-schema"},
+    ),
+    "INSERT inside": ("GRANT INSERT ON elementary.dbt_models TO {role}", {"role-memberships", "writes-inside-schema"}),
+    "UPDATE inside": ("GRANT UPDATE ON elementary.dbt_models TO {user}", {"writes-inside-schema"}),
+    "UPDATE of one column inside": (
+        "GRANT UPDATE (unique_id) ON elementary.dbt_models TO {user}",
+        {"writes-inside-schema"},
+    ),
+    "DELETE inside": ("GRANT DELETE ON elementary.dbt_models TO {user}", {"writes-inside-schema"}),
+    "TRUNCATE inside": ("GRANT TRUNCATE ON elementary.dbt_models TO {user}", {"writes-inside-schema"}),
+    "INSERT outside": ("GRANT INSERT ON raw.users TO {user}", {"writes-outside-schema"}),
+    "nextval of a sequence": (
+        "CREATE SEQUENCE raw.numbers; GRANT USAGE ON SEQUENCE raw.numbers TO {user}",
+        {"writes-outside-schema"},
+    ),
+    "ownership of a function": (
+        "CREATE FUNCTION closed.one() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+        "ALTER FUNCTION closed.one() OWNER TO {user}",
+        {"ownership"},
+    ),
+    "a SECURITY DEFINER function": (
+        "CREATE FUNCTION public.leak() RETURNS SETOF raw.users LANGUAGE sql SECURITY DEFINER"
+        " AS 'SELECT * FROM raw.users'",
+        {"definer-functions"},
+    ),
+    "dblink": ("CREATE EXTENSION dblink", {"foreign-servers"}),
+    "a foreign server": (
+        "CREATE EXTENSION postgres_fdw; CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw;"
+        "GRANT USAGE ON FOREIGN SERVER elsewhere TO {user}",
+        {"foreign-servers"},
+    ),
+    "a user mapping": (
+        "CREATE EXTENSION postgres_fdw; CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw;"
+        "CREATE USER MAPPING FOR PUBLIC SERVER elsewhere",
+        {"foreign-servers"},
+    ),
+    "default privileges on another schema": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} IN SCHEMA raw GRANT SELECT ON TABLES TO {user}",
+        {"future-grants"},
+    ),
+    "default privileges on every schema": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} GRANT SELECT ON TABLES TO {user}",
+        {"future-grants"},
+    ),
+    "default privileges on every schema through PUBLIC": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} GRANT SELECT ON TABLES TO PUBLIC",
+        {"future-grants"},
+    ),
+    "default privileges to write inside": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} IN SCHEMA elementary GRANT INSERT ON TABLES TO {user}",
+        {"future-grants"},
+    ),
+    "a view that reaches outside": (
+        "CREATE VIEW elementary.leak AS SELECT * FROM raw.users",
+        {"objects-reaching-outside"},
+    ),
+    "a view over a view that reaches outside": (
+        "CREATE VIEW raw.hidden AS SELECT * FROM raw.users; CREATE VIEW elementary.leak AS SELECT * FROM raw.hidden",
+        {"objects-reaching-outside"},
+    ),
+    "a view of passwords": (
+        "CREATE VIEW elementary.leak AS SELECT * FROM pg_catalog.pg_authid",
+        {"objects-reaching-outside"},
+    ),
+    "a materialized view of data outside": (
+        "CREATE MATERIALIZED VIEW elementary.leak AS SELECT * FROM raw.users",
+        {"objects-reaching-outside"},
+    ),
+    "a view that calls a SECURITY DEFINER function of a closed schema": (
+        "CREATE FUNCTION closed.leak() RETURNS SETOF raw.users LANGUAGE sql SECURITY DEFINER"
+        " AS 'SELECT * FROM raw.users'; CREATE VIEW elementary.leak AS SELECT * FROM closed.leak()",
+        {"objects-reaching-outside"},
+    ),
+    "a table that inherits rows from outside": (
+        "CREATE TABLE elementary.leak (id int, email text); ALTER TABLE raw.users INHERIT elementary.leak",
+        {"objects-reaching-outside"},
+    ),
+    "CONNECT to another database": ("GRANT CONNECT ON DATABASE {other_database} TO PUBLIC", {"other-databases"}),
+    "EXECUTE on pg_read_file": ("GRANT EXECUTE ON FUNCTION pg_read_file(text) TO {user}", {"server-functions"}),
+    "EXECUTE on lo_import through PUBLIC": (
+        "GRANT EXECUTE ON FUNCTION lo_import(text) TO PUBLIC",
+        {"server-functions"},
+    ),
+    "an untrusted language": (
+        "CREATE LANGUAGE plpgsqlu HANDLER plpgsql_call_handler;"
+        "CREATE FUNCTION public.run() RETURNS int LANGUAGE plpgsqlu AS 'BEGIN RETURN 1; END'",
+        {"untrusted-languages"},
+    ),
+    "a C function of no extension": (
+        "CREATE FUNCTION public.autoinc() RETURNS trigger LANGUAGE c AS '$libdir/autoinc'",
+        {"untrusted-languages"},
+    ),
+}
+
+#: What looks like a hole and is none.
+HARMLESS = {
+    "a security_invoker view": "CREATE VIEW elementary.honest WITH (security_invoker) AS SELECT * FROM raw.users",
+    "a view of the public catalogue": (
+        "CREATE VIEW elementary.tables AS SELECT table_name FROM information_schema.tables, pg_catalog.pg_class"
+    ),
+    "a SECURITY DEFINER function in a closed schema": (
+        "CREATE FUNCTION closed.leak() RETURNS SETOF raw.users LANGUAGE sql SECURITY DEFINER"
+        " AS 'SELECT * FROM raw.users'"
+    ),
+    "an extension with C functions": "CREATE EXTENSION pg_trgm",
+    "default privileges of another role": (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} REVOKE EXECUTE ON FUNCTIONS FROM {wide};"
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} IN SCHEMA raw GRANT SELECT ON TABLES TO {wide}"
+    ),
+    "membership in a role without rights": "GRANT {wide} TO {user}",
+}
+
+
+class TestCheckAccess:
+    @pytest.mark.parametrize(("sql", "expected"), HOLES.values(), ids=HOLES)
+    def test_a_hole_fails_its_check_and_no_other(self, warehouse: Warehouse, sql: str, expected: set[str]) -> None:
+        warehouse.run(sql)
+
+        report = warehouse.check()
+
+        assert {finding.name for finding in report.failed} == expected
+        assert report.unknown == ()
+        assert all(finding.mend and finding.holes for finding in report.failed)
+
+    @pytest.mark.parametrize("sql", HARMLESS.values(), ids=HARMLESS)
+    def test_what_only_looks_like_a_hole_passes(self, warehouse: Warehouse, sql: str) -> None:
+        warehouse.run(sql)
+
+        assert warehouse.failed() == set()
+
+    @pytest.mark.parametrize(
+        ("sql", "finding"),
+        [
+            ("REVOKE SELECT ON raw.users FROM {user};", "reads-outside-schema"),
+            ("REVOKE SELECT (email) ON raw.users FROM {user};", "reads-outside-schema"),
+            ("REVOKE CREATE ON SCHEMA public FROM {user};", "creates-objects"),
+            ("REVOKE EXECUTE ON ROUTINE pg_read_file(text) FROM {user};", "server-functions"),
+            ("REVOKE CONNECT ON DATABASE {other_database} FROM {user};", "other-databases"),
+        ],
+    )
+    def test_the_mend_is_the_statement_that_closes_the_hole(self, warehouse: Warehouse, sql: str, finding: str) -> None:
+        warehouse.run(sql.replace("REVOKE", "GRANT").replace("FROM", "TO"))
+
+        mend = warehouse.check().finding(finding).mend
+        warehouse.run(mend)
+
+        assert mend == sql.format(**vars(warehouse))
+        assert warehouse.failed() == set()
+
+    def test_a_superuser_fails_and_is_told_to_use_a_dedicated_role(self, warehouse: Warehouse) -> None:
+        warehouse.run("ALTER ROLE {user} SUPERUSER")
+
+        report = warehouse.check()
+
+        assert {finding.name for finding in report.failed} >= {
+            "administrative-rights",
+            "reads-outside-schema",
+            "writes-inside-schema",
+            "writes-outside-schema",
+            "creates-objects",
+            "temporary-objects",
+            "server-functions",
+            "other-databases",
+            "canary-reads",
+        }
+        assert "was made for this sync" in report.finding("reads-outside-schema").mend
+
+    def test_a_superuser_who_only_set_the_readers_role_fails(self, warehouse: Warehouse) -> None:
+        with warehouse.server.connect(database=warehouse.database) as connection:
+            connection.execute(f"SET ROLE {warehouse.user}".encode())
+            report = check_access(PsycopgSession(connection))
+
+        assert report.user == f"postgres as {warehouse.user}"
+        assert "administrative-rights" in {finding.name for finding in report.failed}
+
+    def test_a_right_inside_another_database_is_seen_from_here(self, warehouse: Warehouse) -> None:
+        warehouse.run(
+            "CREATE TABLE public.elsewhere (id int); GRANT SELECT ON public.elsewhere TO {user}",
+            database=warehouse.other_database,
+        )
+
+        assert warehouse.failed() == {"other-databases"}
+
+    def test_ownership_in_another_database_is_seen_from_here(self, warehouse: Warehouse) -> None:
+        warehouse.run(
+            "CREATE TABLE public.mine (id int); ALTER TABLE public.mine OWNER TO {user}",
+            database=warehouse.other_database,
+        )
+
+        assert warehouse.check().finding("ownership").holes == (
+            f"an object in database {warehouse.other_database} is owned by {warehouse.user}",
+        )
+
+    def test_a_table_of_the_schema_that_cannot_be_read_fails(self, warehouse: Warehouse) -> None:
+        warehouse.run("REVOKE SELECT ON elementary.dbt_models FROM {role}")
+
+        assert warehouse.failed() == {"schema-readable"}
+
+    def test_a_schema_that_does_not_exist_fails(self, warehouse: Warehouse) -> None:
+        warehouse.run("ALTER SCHEMA elementary RENAME TO renamed")
+
+        assert "schema-readable" in warehouse.failed()
+
+    def test_tables_without_lasting_privileges_are_pointed_out(self, warehouse: Warehouse) -> None:
+        warehouse.run(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} IN SCHEMA elementary REVOKE SELECT ON TABLES FROM {role}"
+        )
+
+        finding = warehouse.check().finding("schema-readable")
+
+        assert finding.status == "pass"
+        assert f"a table that {warehouse.dbt} builds anew will not be" in finding.evidence
+
+    def test_the_check_reads_no_row_even_where_a_canary_is_open(self, warehouse: Warehouse) -> None:
+        warehouse.run("GRANT USAGE ON SCHEMA raw TO {user}; GRANT SELECT ON raw.users TO {user}")
+
+        report = warehouse.check()
+
+        assert report.finding("canary-reads").holes == ("raw.users was read",)
+        assert "someone@example.com" not in str(report.to_dict())
+
+    def test_a_refusal_names_each_hole_and_its_mend(self, warehouse: Warehouse) -> None:
+        warehouse.run("GRANT SELECT ON raw.users TO {user}")
+
+        with pytest.raises(AccessDeniedError, match=r"reads-outside-schema \(fail\): raw.users: SELECT") as refusal:
+            warehouse.check().require()
+
+        assert f"REVOKE SELECT ON raw.users FROM {warehouse.user};" in str(refusal.value)
+
+
+class TestLink:
+    def test_a_link_without_tls_fails(self, warehouse: Warehouse) -> None:
+        warehouse.run(
+            "GRANT may_connect_without_tls TO {user};"
+            "REVOKE TEMPORARY ON DATABASE {database} FROM may_connect_without_tls;"
+            "REVOKE CONNECT ON DATABASE {other_database} FROM may_connect_without_tls"
+        )
+        facts = TransportFacts(False, None, False, "sslmode=disable")
+
+        with warehouse.server.connect(
+            warehouse.user, warehouse.password, warehouse.database, sslmode="disable"
+        ) as connection:
+            report = check_access(PsycopgSession(connection, facts))
+
+        assert {finding.name for finding in report.failed} == {"link-encrypted", "tls-version", "certificate-verified"}
+
+    def test_a_certificate_that_nobody_verified_fails(self, warehouse: Warehouse) -> None:
+        facts = TransportFacts(True, None, False, "sslmode=require")
+
+        with warehouse.server.connect(warehouse.user, warehouse.password, warehouse.database) as connection:
+            report = check_access(PsycopgSession(connection, facts))
+
+        assert [finding.evidence for finding in report.failed] == ["sslmode=require"]
+
+    def test_what_no_driver_tells_is_unknown(self, warehouse: Warehouse) -> None:
+        with warehouse.server.connect(warehouse.user, warehouse.password, warehouse.database) as connection:
+            report = check_access(PsycopgSession(connection, None))
+
+        assert [finding.name for finding in report.unknown] == ["certificate-verified"]
+        report.require(accept_unknown=["certificate-verified"])
+
+    def test_an_address_that_is_allowed_passes(self, warehouse: Warehouse) -> None:
+        finding = warehouse.check(allowed_addresses=["10.0.0.0/8", "127.0.0.1"]).finding("client-address")
+
+        assert (finding.status, finding.evidence) == ("pass", "the warehouse sees 127.0.0.1, which is allowed")
+
+    def test_an_address_that_is_not_allowed_fails(self, warehouse: Warehouse) -> None:
+        assert warehouse.failed(allowed_addresses=["10.0.0.0/8"]) == {"client-address"}
+
+
+class TestProbes:
+    def test_a_probe_that_is_denied_passes(self, warehouse: Warehouse) -> None:
+        finding = warehouse.check(probes=["closed.secrets"]).finding("canary-reads")
+
+        assert (finding.status, finding.evidence) == (
+            "pass",
+            "denied: closed.secrets, raw.users, pg_catalog.pg_authid",
+        )
+
+    @pytest.mark.parametrize("name", ['"Big ""Table"""', '"user"', "Folded"])
+    def test_a_probe_is_spelled_as_in_sql(self, warehouse: Warehouse, name: str) -> None:
+        warehouse.run(f"CREATE TABLE closed.{name} (id int)")
+
+        finding = warehouse.check(probes=[f"closed.{name}"]).finding("canary-reads")
+
+        assert finding.status == "pass"
+
+    def test_a_probe_that_can_be_read_fails(self, warehouse: Warehouse) -> None:
+        warehouse.run("GRANT USAGE ON SCHEMA closed TO {user}; GRANT SELECT ON closed.secrets TO {user}")
+
+        assert "canary-reads" in warehouse.failed(probes=["closed.secrets"])
+
+    def test_a_probe_that_does_not_exist_proves_nothing(self, warehouse: Warehouse) -> None:
+        report = warehouse.check(probes=["raw.no_such_table", "elsewhere.raw.users"])
+
+        assert [finding.name for finding in report.unknown] == ["canary-reads"]
+        assert "raw.no_such_table, elsewhere.raw.users" in report.finding("canary-reads").evidence
+
+    def test_a_database_with_nothing_outside_the_schema_says_so(self, warehouse: Warehouse) -> None:
+        warehouse.run("DROP SCHEMA raw, closed CASCADE")
+
+        finding = warehouse.check().finding("canary-reads")
+
+        assert (finding.status, finding.evidence) == ("pass", "denied: pg_catalog.pg_authid")
+
+    @pytest.mark.parametrize("probe", ["users", "elementary.dbt_models", "raw.users; DROP TABLE raw.users", ""])
+    def test_a_probe_that_names_nothing_outside_is_refused(self, warehouse: Warehouse, probe: str) -> None:
+        with pytest.raises(ConfigurationError, match="Expected probes"):
+            warehouse.check(probes=[probe])
+
+
+def test_the_session_that_the_sync_reads_through_passes(warehouse: Warehouse) -> None:
+    uri = warehouse.server.uri(warehouse.user, warehouse.password, warehouse.database)
+    session = PostgresWarehouse(adbc_driver_postgresql.dbapi.connect(uri), "elementary", warehouse.database, VERIFIED)
+
+    report = check_access(session, probes=["closed.secrets", "raw.no_such_table"])
+    session.close()
+
+    assert report.failed == ()
+    assert [finding.name for finding in report.unknown] == ["canary-reads"]
+    assert report.finding("canary-reads").evidence.endswith("prove nothing: raw.no_such_table")
+
+
+class TestDrift:
+    def test_what_appeared_and_what_went_is_told(self, warehouse: Warehouse) -> None:
+        warehouse.run("GRANT CREATE ON SCHEMA public TO {user}")
+        before = warehouse.check()
+        warehouse.run("REVOKE CREATE ON SCHEMA public FROM {user}; GRANT SELECT ON raw.users TO {user}")
+
+        change = drift(AccessReport.from_dict(before.to_dict()), warehouse.check())
+
+        assert change.appeared == (
+            "reads-outside-schema: fail",
+            f"reads-outside-schema: raw.users: SELECT through {warehouse.user}",
+        )
+        assert change.gone == (
+            "creates-objects: fail",
+            f"creates-objects: SCHEMA public through {warehouse.user}",
+        )

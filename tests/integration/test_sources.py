@@ -1,0 +1,256 @@
+"""Every warehouse gives the same rows in the same types through the hook, and says clearly what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    ConnectionNotFoundError,
+    NotAnElementarySchemaError,
+    QueryRefusedError,
+    SchemaNotFoundError,
+    UnknownColumnError,
+    UnknownTableError,
+    UnsupportedElementaryVersionError,
+    WarehouseError,
+)
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.source import Source, read_all
+from tests.connections import duckdb_file, postgres_reader, snowflake_reader
+from tests.worlds import (
+    SMALL_WORLD_END,
+    World,
+    many_metrics,
+    small_world,
+    write_duckdb,
+    write_postgres,
+    write_snowflake,
+)
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
+    from tests.servers.snowflake import SnowflakeServer
+
+Connect = Callable[[str, Mapping[str, object]], str]
+
+
+def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
+    return sorted(table.to_pylist(), key=repr)
+
+
+def assert_holds(source: Source, world: World) -> None:
+    assert source.tables() == list(TABLES)
+    for name, table in world.items():
+        found = read_all(source, name)
+        assert found.schema == table.schema
+        assert sorted_rows(found) == sorted_rows(table)
+
+
+@pytest.fixture
+def world() -> World:
+    return small_world(days=10)
+
+
+@pytest.fixture
+def duckdb_conn(world: World, tmp_path: Path, airflow_connection: Connect) -> str:
+    return airflow_connection("reader", duckdb_file(write_duckdb(world, tmp_path / "warehouse.duckdb")))
+
+
+@pytest.fixture
+def postgres_conn(
+    world: World, postgres_server: PostgresServer, postgres_database: str, airflow_connection: Connect
+) -> str:
+    write_postgres(world, postgres_server, postgres_database)
+    return airflow_connection("reader", postgres_reader(postgres_server, postgres_database))
+
+
+class TestEveryWarehouseGivesTheSameRows:
+    def test_duckdb(self, world: World, duckdb_conn: str) -> None:
+        with ElementaryHook(duckdb_conn).source() as source:
+            assert_holds(source, world)
+
+    def test_postgres(self, world: World, postgres_conn: str) -> None:
+        with ElementaryHook(postgres_conn).source() as source:
+            assert_holds(source, world)
+
+    def test_snowflake(
+        self, world: World, snowflake_server: SnowflakeServer, snowflake_database: str, airflow_connection: Connect
+    ) -> None:
+        write_snowflake(world, snowflake_server, snowflake_database)
+        conn_id = airflow_connection("reader", snowflake_reader(snowflake_server, snowflake_database))
+
+        with ElementaryHook(conn_id).source() as source:
+            assert_holds(source, world)
+
+    def test_snowflake_results_of_many_chunks_arrive_whole(
+        self, snowflake_server: SnowflakeServer, snowflake_database: str, airflow_connection: Connect
+    ) -> None:
+        write_snowflake(
+            {"data_monitoring_metrics": many_metrics(25_000).read_all()}, snowflake_server, snowflake_database
+        )
+        conn_id = airflow_connection("reader", snowflake_reader(snowflake_server, snowflake_database))
+
+        with ElementaryHook(conn_id).source() as source, source.read("data_monitoring_metrics") as reader:
+            batches = list(reader)
+
+        assert sum(batch.num_rows for batch in batches) == 25_000
+        assert len(batches) > 1
+
+    def test_snowflake_switches_secondary_roles_off_before_anything_is_read(
+        self, world: World, snowflake_server: SnowflakeServer, snowflake_database: str, airflow_connection: Connect
+    ) -> None:
+        write_snowflake(world, snowflake_server, snowflake_database)
+        conn_id = airflow_connection("reader", snowflake_reader(snowflake_server, snowflake_database))
+        before = len(snowflake_server.queries)
+
+        with ElementaryHook(conn_id).source() as source:
+            read_all(source, "metadata")
+
+        statements = [query.sql for query in snowflake_server.queries[before:]]
+        assert statements[0] == "USE SECONDARY ROLES NONE"
+
+    def test_a_connection_of_our_own_type_serves_as_its_warehouse(
+        self, world: World, tmp_path: Path, airflow_connection: Connect
+    ) -> None:
+        path = write_duckdb(world, tmp_path / "warehouse.duckdb", schema="observability")
+        connection = {
+            "conn_type": "elementary",
+            "host": str(path),
+            "extra": {"warehouse_kind": "duckdb", "elementary_schema": "observability"},
+        }
+
+        with ElementaryHook(airflow_connection("own", connection)).source() as source:
+            assert_holds(source, world)
+
+    def test_since_and_until_cut_by_the_watermark(self, postgres_conn: str) -> None:
+        since, until = SMALL_WORLD_END - timedelta(days=3), SMALL_WORLD_END - timedelta(days=1)
+
+        with (
+            ElementaryHook(postgres_conn).source() as source,
+            source.read("dbt_invocations", columns=["created_at"], since=since, until=until) as reader,
+        ):
+            created = reader.read_all()["created_at"].to_pylist()
+
+        assert len(created) == 2
+        assert all(since <= moment < until for moment in created)
+
+
+class TestAuthorsQueries:
+    def test_a_query_over_elementary_tables_is_answered(self, postgres_conn: str) -> None:
+        reader = ElementaryHook(postgres_conn).query("select count(*) as invocations from dbt_invocations")
+
+        assert reader.read_all().to_pylist() == [{"invocations": 10}]
+
+    def test_an_empty_answer_still_tells_its_columns(self, duckdb_conn: str) -> None:
+        reader = ElementaryHook(duckdb_conn).query("select name, alias from dbt_models where name = 'no such model'")
+
+        assert reader.read_all().column_names == ["name", "alias"]
+
+    def test_a_query_beyond_the_schema_is_refused(self, duckdb_conn: str) -> None:
+        with pytest.raises(QueryRefusedError, match="Query refused"):
+            ElementaryHook(duckdb_conn).query("select * from raw.customers")
+
+
+class TestBadInput:
+    def test_an_unknown_connection_is_named(self) -> None:
+        with pytest.raises(ConnectionNotFoundError, match="Expected an Airflow connection 'nowhere', found none"):
+            ElementaryHook("nowhere").source()
+
+    def test_a_connection_type_that_is_not_read_is_refused(self, airflow_connection: Connect) -> None:
+        conn_id = airflow_connection("mail", {"conn_type": "smtp", "host": "localhost"})
+
+        with pytest.raises(ConfigurationError, match="of a type that this provider reads"):
+            ElementaryHook(conn_id).source()
+
+    def test_a_wrong_schema_is_told_which_elementary_schemas_there_are(self, postgres_conn: str) -> None:
+        with pytest.raises(SchemaNotFoundError, match=r"'elementry'.*Elementary schemas it sees: elementary\."):
+            ElementaryHook(postgres_conn, schema="elementry").source()
+
+    def test_a_schema_without_elementary_tables_is_refused(
+        self, postgres_server: PostgresServer, postgres_database: str, airflow_connection: Connect
+    ) -> None:
+        postgres_server.execute("CREATE SCHEMA marts; CREATE TABLE marts.orders (id int)", database=postgres_database)
+        connection = postgres_reader(postgres_server, postgres_database, "marts")
+
+        with pytest.raises(NotAnElementarySchemaError, match=r"schema 'marts', found 1 other tables"):
+            ElementaryHook(airflow_connection("reader", connection), schema="marts").source()
+
+    def test_a_schema_of_an_old_package_version_is_refused_with_what_it_lacks(
+        self, world: World, tmp_path: Path, airflow_connection: Connect
+    ) -> None:
+        path = write_duckdb(world, tmp_path / "warehouse.duckdb")
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("ALTER TABLE elementary.dbt_run_results DROP COLUMN created_at")
+
+        with pytest.raises(UnsupportedElementaryVersionError, match="dbt_run_results lacks created_at"):
+            ElementaryHook(airflow_connection("reader", duckdb_file(path))).source()
+
+    def test_columns_that_an_older_version_lacks_or_a_newer_one_adds_are_reported_and_not_read(
+        self, world: World, tmp_path: Path, airflow_connection: Connect
+    ) -> None:
+        path = write_duckdb(world, tmp_path / "warehouse.duckdb")
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("ALTER TABLE elementary.dbt_models DROP COLUMN access")
+            connection.execute("ALTER TABLE elementary.dbt_models ADD COLUMN salary INTEGER")
+
+        with ElementaryHook(airflow_connection("reader", duckdb_file(path))).source() as source:
+            held, columns = source.held("dbt_models"), source.schema("dbt_models").names
+
+        assert (held.missing, held.unknown) == (("access",), ("salary",))
+        assert not {"access", "salary"} & set(columns)
+
+    def test_a_table_outside_the_catalog_is_refused(self, duckdb_conn: str) -> None:
+        with (
+            ElementaryHook(duckdb_conn).source() as source,
+            pytest.raises(UnknownTableError, match="Expected one of Elementary's tables, found 'test_tmp_1'"),
+        ):
+            source.read("test_tmp_1")
+
+    def test_a_column_outside_the_catalog_is_refused(self, duckdb_conn: str) -> None:
+        with (
+            ElementaryHook(duckdb_conn).source() as source,
+            pytest.raises(UnknownColumnError, match="Expected columns of dbt_models, found 'salary'"),
+        ):
+            source.read("dbt_models", columns=["salary"])
+
+    def test_a_wrong_password_is_told_without_the_password(
+        self, postgres_server: PostgresServer, airflow_connection: Connect
+    ) -> None:
+        conn_id = airflow_connection("reader", postgres_server.airflow_connection("postgres", "wrong-pass-77"))
+
+        with pytest.raises(WarehouseError, match="Expected to log in") as caught:
+            ElementaryHook(conn_id).source()
+
+        assert "wrong-pass-77" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+    def test_a_file_that_is_not_there_is_told(self, tmp_path: Path, airflow_connection: Connect) -> None:
+        conn_id = airflow_connection("reader", duckdb_file(tmp_path / "missing.duckdb"))
+
+        with pytest.raises(ConfigurationError, match="Expected a DuckDB file at"):
+            ElementaryHook(conn_id).source()
+
+    def test_a_database_that_goes_away_in_the_middle_of_a_read_is_told(
+        self, postgres_server: PostgresServer, postgres_database: str, airflow_connection: Connect
+    ) -> None:
+        write_postgres(
+            {"data_monitoring_metrics": many_metrics(300_000).read_all()}, postgres_server, postgres_database
+        )
+        conn_id = airflow_connection("reader", postgres_reader(postgres_server, postgres_database))
+
+        with ElementaryHook(conn_id).source() as source, source.read("data_monitoring_metrics") as reader:
+            reader.read_next_batch()
+            postgres_server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [postgres_database]
+            )
+            with pytest.raises(WarehouseError, match="while reading data_monitoring_metrics, found a failure"):
+                reader.read_all()

@@ -1,0 +1,61 @@
+"""The corpus of the SQL guard, one file per dialect: what passes, with its tables, and what is refused, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+_HEADER = re.compile(
+    r"^-- > (?P<verdict>allowed|refused):(?P<expected>[^\[\n]*)(?:\[(?P<place>[^\]\n]*)\])?[ ]*\n", re.MULTILINE
+)
+_CODE_POINT = re.compile(r"<U\+([0-9A-F]{4,6})>")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One statement of the corpus.
+
+    :param tables: what it reads, for a statement that passes; None for one that is refused.
+    :param reason: a part of the reason, for one that is refused.
+    """
+
+    dialect: str
+    line: int
+    sql: str
+    schema: str
+    database: str | None
+    tables: tuple[str, ...] | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.dialect}:{self.line}"
+
+
+def cases() -> Iterator[Case]:
+    """Yield every case, in the order of the files."""
+    for path in sorted(HERE.glob("*.sql")):
+        yield from _read(path)
+
+
+def _read(path: Path) -> Iterator[Case]:
+    text = path.read_text(encoding="utf-8")
+    headers = list(_HEADER.finditer(text))
+    ends = [header.start() for header in headers[1:]] + [len(text)]
+    for header, end in zip(headers, ends, strict=True):
+        place = dict(word.split("=") for word in (header["place"] or "").split())
+        database = place.get("database", "analytics")
+        expected = header["expected"].strip()
+        names = tuple(name.strip() for name in expected.split(",") if name.strip())
+        yield Case(
+            dialect=path.stem,
+            line=text.count("\n", 0, header.start()) + 1,
+            sql=_CODE_POINT.sub(lambda match: chr(int(match[1], 16)), text[header.end() : end].strip()),
+            schema=place.get("schema", "elementary"),
+            database=None if database == "none" else database,
+            tables=names if header["verdict"] == "allowed" else None,
+            reason=expected if header["verdict"] == "refused" else "",
+        )

@@ -1,0 +1,272 @@
+"""The statements that create a reader, for every warehouse: what they hold, and what no name can do to them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import sqlglot
+
+from airflow_provider_elementary.access import grants
+from airflow_provider_elementary.access.grants import DIALECTS
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+READER: dict[str, Any] = {
+    "role": "elementary_reader",
+    "user": "elementary_airflow",
+    "schema": "elementary",
+    "database": "dbt",
+    "dbt_role": "transformer",
+    "warehouse": "wh",
+}
+BIGQUERY = {"user": "airflow@acme-dbt.iam.gserviceaccount.com", "database": "acme-dbt"}
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB airflow"
+PEM = "-----BEGIN PUBLIC KEY-----\nMIIBIjAN\nBgkqhkiG\n-----END PUBLIC KEY-----\n"
+
+
+def statements(dialect: str, **changes: Any) -> list[str]:
+    """Return a reader's statements with their comments."""
+    return grants(dialect, **{**READER, **(BIGQUERY if dialect == "bigquery" else {}), **changes})
+
+
+def bare(dialect: str, **changes: Any) -> list[str]:
+    """Return a reader's statements without comments."""
+    return [re.sub(r"^--.*\n", "", statement, flags=re.MULTILINE) for statement in statements(dialect, **changes)]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_nothing_that_exists_is_replaced(dialect: str) -> None:
+    assert "OR REPLACE" not in "".join(statements(dialect)).upper()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_each_element_is_one_statement(dialect: str) -> None:
+    assert all(statement.endswith(";") for statement in statements(dialect))
+    assert all(not line.startswith("--") for statement in bare(dialect) for line in statement.splitlines())
+
+
+@pytest.mark.parametrize("dialect", [d for d in DIALECTS if d not in ("duckdb", "bigquery")])
+def test_the_role_gets_select_on_the_schema_and_nothing_that_writes_to_it(dialect: str) -> None:
+    granted = [s for s in bare(dialect) if s.startswith("GRANT") and "elementary" in s.lower()]
+
+    assert any("SELECT" in statement for statement in granted)
+    # What GRANTs there are besides reading hand a right of PUBLIC to the role that dbt writes with.
+    writing = [s for s in granted if re.search(r"INSERT|UPDATE|DELETE|ALL PRIVILEGES|CREATE|MODIFY|MANAGE", s)]
+    assert writing == []
+
+
+@pytest.mark.parametrize(
+    ("dialect", "lasting"),
+    [
+        ("postgres", 'ALTER DEFAULT PRIVILEGES FOR ROLE "transformer" IN SCHEMA "elementary" GRANT SELECT ON TABLES'),
+        ("redshift", 'ALTER DEFAULT PRIVILEGES FOR USER "transformer" IN SCHEMA "elementary" GRANT SELECT ON TABLES'),
+        ("snowflake", 'GRANT SELECT ON FUTURE TABLES IN SCHEMA "DBT"."ELEMENTARY" TO ROLE "ELEMENTARY_READER"'),
+        ("bigquery", "GRANT `roles/bigquery.dataViewer` ON SCHEMA `acme-dbt`.`elementary`"),
+        ("databricks", "GRANT SELECT ON SCHEMA `dbt`.`elementary` TO `elementary_reader`"),
+        ("clickhouse", "GRANT SELECT ON `elementary`.* TO `elementary_reader`"),
+        ("trino", 'GRANT SELECT ON SCHEMA "dbt"."elementary" TO ROLE "elementary_reader"'),
+    ],
+)
+def test_tables_that_dbt_rebuilds_stay_readable(dialect: str, lasting: str) -> None:
+    assert any(statement.startswith(lasting) for statement in bare(dialect))
+
+
+NASTY = [
+    'a"; DROP SCHEMA raw CASCADE; --',
+    "a'; DROP SCHEMA raw CASCADE; --",
+    "a`; DROP SCHEMA raw; --",
+    "a\\",
+    'a\\"b',
+    "a\\'b",
+    "a\\`b",
+    "$elementary$; DROP SCHEMA raw",
+    "$$",
+    "%I {role} %(x)s",
+    '"',
+    "/* a",
+    "ünïcødé 🦆",
+]
+
+
+@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize("field", ["role", "user", "schema", "database", "dbt_role"])
+@pytest.mark.parametrize(
+    "dialect", ["snowflake", "postgres", "redshift", "databricks", "clickhouse", "trino", "duckdb"]
+)
+def test_a_name_cannot_break_out(dialect: str, field: str, name: str) -> None:
+    plain = [shape(dialect, statement) for statement in bare(dialect)]
+
+    nasty = [shape(dialect, statement) for statement in bare(dialect, **{field: name})]
+
+    assert nasty == plain
+
+
+def shape(dialect: str, statement: str) -> list[str]:
+    """Return a statement's words, those of bodies in dollar quotes included, with every name and literal replaced."""
+    words = []
+    for token in sqlglot.tokenize(statement, read="postgres" if dialect == "redshift" else dialect):
+        kind = token.token_type.name
+        if kind == "HEREDOC_STRING":
+            words += shape(dialect, token.text)
+        else:
+            words.append("?" if kind in ("IDENTIFIER", "STRING") else token.text.upper())
+    return words
+
+
+@pytest.mark.parametrize("value", ["", " ", "a\nb", "a\rb", "a\0b", "a\u2028b", "a\x1bb"])
+@pytest.mark.parametrize("field", ["role", "user", "schema", "database", "dbt_role", "warehouse"])
+def test_a_name_with_control_characters_is_refused(field: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"as {field}, found"):
+        statements("snowflake", **{field: value})
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_address_that_is_none_is_refused(dialect: str) -> None:
+    with pytest.raises(ConfigurationError, match="Expected IP addresses or CIDR ranges as network"):
+        statements(dialect, network=["10.0.0.0/8')"])
+
+
+@pytest.mark.parametrize("dialect", [d for d in DIALECTS if d != "duckdb"])
+def test_the_network_is_limited_or_the_way_to_do_it_is_told(dialect: str) -> None:
+    assert "192.0.2.0/24" in "\n".join(statements(dialect, network=["192.0.2.0/24"]))
+
+
+def test_a_warehouse_without_grants_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"found 'oracle'\. Known: snowflake"):
+        statements("oracle")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "field"),
+    [
+        ("snowflake", "database"),
+        ("snowflake", "warehouse"),
+        ("redshift", "database"),
+        ("redshift", "dbt_role"),
+        ("bigquery", "database"),
+        ("databricks", "database"),
+        ("trino", "database"),
+    ],
+)
+def test_what_a_warehouse_cannot_do_without_is_asked_for(dialect: str, field: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"Expected {field}, .* for grants on {dialect}, found none"):
+        statements(dialect, **{field: None})
+
+
+class TestSnowflake:
+    def test_the_user_is_a_service_with_a_key_pair_and_no_secondary_roles(self) -> None:
+        created = bare("snowflake", public_key=PEM)[1]
+
+        assert created == (
+            'CREATE USER IF NOT EXISTS "ELEMENTARY_AIRFLOW"\n'
+            "  TYPE = SERVICE\n"
+            '  DEFAULT_ROLE = "ELEMENTARY_READER"\n'
+            '  DEFAULT_WAREHOUSE = "WH"\n'
+            '  DEFAULT_NAMESPACE = "DBT"."ELEMENTARY"\n'
+            "  DEFAULT_SECONDARY_ROLES = ()\n"
+            "  RSA_PUBLIC_KEY = 'MIIBIjANBgkqhkiG';"
+        )
+
+    def test_secondary_roles_are_switched_off_for_a_user_that_exists(self) -> None:
+        assert 'ALTER USER "ELEMENTARY_AIRFLOW" SET DEFAULT_SECONDARY_ROLES = ();' in bare("snowflake")
+
+    def test_a_private_key_is_refused_and_not_repeated(self) -> None:
+        with pytest.raises(ConfigurationError) as refusal:
+            statements("snowflake", public_key="-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n-----END PRIVATE KEY-----")
+
+        assert "MIIEvQIBADAN" not in str(refusal.value)
+
+    @pytest.mark.parametrize("key", ["MIIB'; DROP USER admin", "", "not a key!"])
+    def test_what_is_no_key_is_refused(self, key: str) -> None:
+        with pytest.raises(ConfigurationError, match="Expected a public key"):
+            statements("snowflake", public_key=key)
+
+    @pytest.mark.parametrize(
+        ("name", "quoted"),
+        [
+            ("reader", '"READER"'),
+            ("Reader_1$", '"READER_1$"'),
+            ('"reader"', '"reader"'),
+            ('"re""ader"', '"re""ader"'),
+            ("elementary-reader", '"elementary-reader"'),
+            ('re"ader', '"re""ader"'),
+            ('"a"; DROP ROLE b; --"', '"""a""; DROP ROLE b; --"""'),
+        ],
+    )
+    def test_names_are_folded_as_snowflake_folds_them(self, name: str, quoted: str) -> None:
+        assert bare("snowflake", role=name)[0] == f"CREATE ROLE IF NOT EXISTS {quoted};"
+
+    def test_a_network_policy_is_made_and_given_to_the_user(self) -> None:
+        assert bare("snowflake", network=["10.0.0.0/8", "192.0.2.7"])[-2:] == [
+            'CREATE NETWORK POLICY IF NOT EXISTS "ELEMENTARY_AIRFLOW_NETWORK" '
+            "ALLOWED_IP_LIST = ('10.0.0.0/8', '192.0.2.7');",
+            'ALTER USER "ELEMENTARY_AIRFLOW" SET NETWORK_POLICY = "ELEMENTARY_AIRFLOW_NETWORK";',
+        ]
+
+
+class TestPostgres:
+    def test_a_name_that_postgresql_would_cut_is_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match="at most 63 bytes"):
+            statements("postgres", role="r" * 64)
+
+    def test_a_user_that_is_its_own_role_is_made_once(self) -> None:
+        made = bare("postgres", user="elementary_reader")
+
+        assert [s for s in made if "CREATE ROLE" in s] == made[:1]
+        assert 'GRANT "elementary_reader" TO "elementary_reader";' not in made
+
+
+class TestClickHouse:
+    def test_a_user_without_a_key_cannot_log_in_yet(self) -> None:
+        assert "HOST NONE" in bare("clickhouse")[1]
+
+    def test_a_key_and_a_network_are_part_of_the_user(self) -> None:
+        assert bare("clickhouse", public_key=SSH_KEY, network=["10.0.0.0/8"])[1] == (
+            "CREATE USER IF NOT EXISTS `elementary_airflow` IDENTIFIED WITH ssh_key BY KEY "
+            "'AAAAC3NzaC1lZDI1NTE5AAAAIB' TYPE 'ssh-ed25519' HOST IP '10.0.0.0/8' SETTINGS readonly = 2;"
+        )
+
+    def test_create_table_is_not_granted(self) -> None:
+        assert "CREATE TABLE" not in "".join(statements("clickhouse"))
+
+
+class TestBigQuery:
+    def test_data_viewer_is_bound_on_the_dataset_and_job_user_on_the_project(self) -> None:
+        (statement,) = statements("bigquery")
+
+        assert "gcloud projects add-iam-policy-binding acme-dbt" in statement
+        assert "--role=roles/bigquery.jobUser" in statement
+        assert statement.endswith(
+            "GRANT `roles/bigquery.dataViewer` ON SCHEMA `acme-dbt`.`elementary` "
+            'TO "serviceAccount:airflow@acme-dbt.iam.gserviceaccount.com";'
+        )
+
+    @pytest.mark.parametrize(
+        "change", [{"user": "somebody"}, {"database": "a b"}, {"schema": "a`b"}, {"user": 'a"@b.gserviceaccount.com'}]
+    )
+    def test_what_bigquery_would_not_take_is_refused(self, change: dict[str, str]) -> None:
+        with pytest.raises(ConfigurationError, match="as the console shows it"):
+            statements("bigquery", **change)
+
+
+class TestTrino:
+    def test_the_rules_of_file_based_access_control_are_json(self) -> None:
+        comment = next(line for line in statements("trino")[0].splitlines() if line.startswith("--   {"))
+
+        rules = json.loads(comment.removeprefix("--   "))
+
+        assert rules["tables"][0]["privileges"] == ["SELECT"]
+        assert rules["tables"][1] == {"user": "elementary_airflow", "privileges": []}
+
+
+class TestDuckDB:
+    def test_the_schema_moves_to_a_file_of_its_own(self) -> None:
+        made = bare("duckdb", database=None)
+
+        assert made[:2] == [
+            "ATTACH IF NOT EXISTS 'elementary.duckdb' AS elementary_only;",
+            'CREATE SCHEMA IF NOT EXISTS elementary_only."elementary";',
+        ]
+        assert 'CREATE TABLE elementary_only."elementary".dbt_models AS FROM "elementary".dbt_models;' in made

@@ -1,0 +1,148 @@
+"""The SQL guard over its corpus, and what a corpus cannot say."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+from sqlglot import exp
+
+from airflow_provider_elementary.access.functions import FUNCTIONS, PORTABLE
+from airflow_provider_elementary.access.grammar import ALLOWED, PLAIN_TYPES
+from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
+from airflow_provider_elementary.access.lexicon import LEXICONS, MAX_LENGTH
+from airflow_provider_elementary.access.resolver import FOLDINGS
+from airflow_provider_elementary.exceptions import QueryRefusedError
+from tests.unit.access.corpus import Case, cases
+
+ALLOWED_CASES = [case for case in cases() if case.tables is not None]
+REFUSED_CASES = [case for case in cases() if case.tables is None]
+
+
+@pytest.mark.parametrize("case", ALLOWED_CASES, ids=str)
+def test_an_allowed_statement_passes_with_exactly_its_tables(case: Case) -> None:
+    guarded = guard_query(case.sql, dialect=case.dialect, schema=case.schema, database=case.database)
+
+    assert guarded.tables == case.tables
+
+
+@pytest.mark.parametrize("case", REFUSED_CASES, ids=str)
+def test_a_refused_statement_is_refused_for_the_expected_reason(case: Case) -> None:
+    with pytest.raises(QueryRefusedError) as refused:
+        guard_query(case.sql, dialect=case.dialect, schema=case.schema, database=case.database)
+
+    assert case.reason in refused.value.reason
+
+
+@pytest.mark.parametrize("case", ALLOWED_CASES, ids=str)
+def test_what_passed_passes_again_unchanged(case: Case) -> None:
+    guarded = guard_query(case.sql, dialect=case.dialect, schema=case.schema, database=case.database)
+
+    again = guard_query(guarded.sql, dialect=case.dialect, schema=case.schema, database=case.database)
+
+    assert again == guarded
+
+
+def test_the_corpus_is_large_and_covers_every_dialect(record_property: Callable[[str, object], None]) -> None:
+    counts = Counter((case.dialect, "refused" if case.tables is None else "allowed") for case in cases())
+
+    record_property("corpus", dict(counts))
+    print("\n".join(f"{dialect:12} {verdict:8} {count:4}" for (dialect, verdict), count in sorted(counts.items())))
+
+    assert counts.total() >= 400
+    assert {dialect for dialect, _ in counts} >= set(FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("sql", "to_run"),
+    [
+        ("  SELECT 1 ;; \n", "SELECT 1"),
+        ("SELECT 1 -- one\n FROM metadata; -- end", "SELECT 1  \n FROM metadata"),
+        ("/* head */ SELECT ';' /* tail */", "SELECT ';'"),
+        ("SELECT '--', \"/*\" FROM metadata", "SELECT '--', \"/*\" FROM metadata"),
+    ],
+)
+def test_the_statement_to_run_has_no_comments_and_no_trailing_semicolon(sql: str, to_run: str) -> None:
+    assert guard_query(sql, dialect="postgres", schema="elementary").sql == to_run
+
+
+def test_a_guarded_query_cannot_be_made_by_hand() -> None:
+    with pytest.raises(TypeError, match="guard_query"):
+        GuardedQuery("DROP TABLE users", (), "postgres")
+
+
+def test_a_guarded_query_cannot_be_changed() -> None:
+    guarded = guard_query("SELECT 1", dialect="postgres", schema="elementary")
+
+    with pytest.raises(FrozenInstanceError):
+        guarded.sql = "DROP TABLE users"  # type: ignore[misc]
+    with pytest.raises((TypeError, ValueError)):
+        replace(guarded, sql="DROP TABLE users")
+
+
+def test_a_guarded_query_travels_between_processes() -> None:
+    guarded = guard_query("SELECT 1 FROM metadata", dialect="postgres", schema="elementary")
+
+    assert pickle.loads(pickle.dumps(guarded)) == guarded  # noqa: S301
+
+
+def test_a_refusal_does_not_repeat_literals_or_the_statement() -> None:
+    with pytest.raises(QueryRefusedError) as refused:
+        guard_query("SELECT 's3cret' FROM raw.users WHERE token = 'hunter2'", dialect="postgres", schema="elementary")
+
+    assert "s3cret" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_a_refusal_shortens_a_long_name() -> None:
+    with pytest.raises(QueryRefusedError) as refused:
+        guard_query(f'SELECT * FROM "{"x" * 1000}"', dialect="postgres", schema="elementary")
+
+    assert len(refused.value.reason) < 200
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT " + "1 + " * (MAX_LENGTH // 4) + "1",
+        "SELECT " + "NOT " * 5000 + "true",
+        "SELECT " + "-" * 1 + "- " * 5000 + "1",
+        "SELECT " + "a OR " * 5000 + "b FROM metadata",
+        "SELECT 1" + " UNION ALL SELECT 1" * 2000,
+        "SELECT " + "CASE WHEN true THEN " * 2000 + "1" + " END" * 2000,
+        "SELECT a" + "[1]" * 5000 + " FROM metadata",
+        "SELECT " + "x." * 5000 + "y FROM metadata",
+        "(" * 5000 + "SELECT 1" + ")" * 5000,
+    ],
+    ids=["long", "not", "minus", "or", "union", "case", "index", "dots", "brackets"],
+)
+def test_an_immense_statement_is_answered_and_not_an_accident(sql: str) -> None:
+    try:
+        answer: object = guard_query(sql, dialect="postgres", schema="elementary").tables
+    except QueryRefusedError as refused:
+        answer = refused.reason
+
+    assert answer is not None
+
+
+def test_the_tables_of_facts_name_things_that_exist() -> None:
+    assert [name for name in ALLOWED if not hasattr(exp, name)] == []
+    assert [name for name in PLAIN_TYPES if name not in exp.DType.__members__] == []
+    assert set(FUNCTIONS) == set(LEXICONS) == set(FOLDINGS)
+    assert all(name == name.lower() for functions in FUNCTIONS.values() for name in functions)
+
+
+@pytest.mark.parametrize("dialect", FUNCTIONS)
+@pytest.mark.parametrize(
+    "word",
+    "pg_read_file dblink nextval setval set_config current_setting pg_sleep version result_scan get_ddl generator "
+    "query_to_xml lo_import read_csv glob getenv query url file remote dictget joinget sleep hostname external_query "
+    "read_files ai_query java_method reflect repeat generate_series sequence range generate_array unnest flatten "
+    "explode arrayjoin identifier table numbers input xmltable json_table current_user session_user".split(),
+)
+def test_no_dialect_allows_a_function_that_reads_or_runs_something(dialect: str, word: str) -> None:
+    assert word not in FUNCTIONS[dialect] | PORTABLE

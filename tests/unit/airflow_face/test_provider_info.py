@@ -1,0 +1,150 @@
+"""What Airflow discovers: valid against its own schemas, and every name in it leads somewhere."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from airflow._shared.secrets_masker import should_hide_value_for_key
+from airflow.providers_manager import ProvidersManager
+
+from airflow_provider_elementary.get_provider_info import (
+    CONNECTION_FIELDS,
+    UI_FIELD_BEHAVIOUR,
+    get_provider_info,
+)
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+
+AIRFLOW = Path(airflow.__file__).parent
+INFO = get_provider_info()
+CONNECTION_TYPE = INFO["connection-types"][0]
+MODULES = [
+    module
+    for kind in ("operators", "sensors", "hooks", "triggers")
+    for group in INFO[kind]
+    for module in group["python-modules"]
+]
+CLASSES = [
+    CONNECTION_TYPE["hook-class-name"],
+    *INFO["extra-links"],
+    *(plugin["plugin-class"] for plugin in INFO["plugins"]),
+]
+
+
+def schema(name: str) -> dict[str, Any]:
+    return json.loads((AIRFLOW / name).read_text())
+
+
+def test_it_is_valid_by_the_schema_that_airflow_checks_at_start() -> None:
+    jsonschema.validate(INFO, schema("provider_info.schema.json"))
+
+
+def test_its_connection_types_are_valid_by_the_strict_schema() -> None:
+    strict = schema("provider.yaml.schema.json")["properties"]["connection-types"]
+
+    jsonschema.validate(INFO["connection-types"], strict)
+
+
+def test_the_package_name_is_canonical_since_airflow_does_not_start_with_another() -> None:
+    canonical = re.sub(r"[-_.]+", "-", INFO["package-name"]).lower()
+
+    assert INFO["package-name"] == canonical == "airflow-provider-elementary"
+
+
+def test_the_metadata_imports_nothing() -> None:
+    script = (
+        "import sys; from airflow_provider_elementary.get_provider_info import get_provider_info; get_provider_info(); "
+        "print([name for name in ('airflow', 'pyarrow', 'sqlglot', 'duckdb', 'jinja2') if name in sys.modules])"
+    )
+
+    imported = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert imported.strip() == "[]"
+
+
+@pytest.mark.parametrize("key", [*INFO, *CONNECTION_TYPE, *CONNECTION_TYPE["ui-field-behaviour"]])
+def test_keys_are_in_kebab_case_since_airflow_ignores_others(key: str) -> None:
+    assert "_" not in key
+
+
+def test_the_connection_type_has_no_double_underscore_since_airflow_loses_its_fields() -> None:
+    assert "__" not in CONNECTION_TYPE["connection-type"]
+    assert CONNECTION_TYPE["connection-type"] == ElementaryHook.conn_type
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_can_be_imported(module: str) -> None:
+    __import__(module)
+
+
+@pytest.mark.parametrize("path", CLASSES)
+def test_every_class_can_be_imported(path: str) -> None:
+    assert isinstance(pkgutil.resolve_name(path), type)
+
+
+def test_secret_fields_have_names_that_airflow_masks() -> None:
+    secret = {name for name, field in CONNECTION_FIELDS.items() if field["schema"].get("format") == "password"}
+
+    assert secret == {"private_key_content"}
+    assert all(should_hide_value_for_key(name) for name in secret)
+
+
+def test_the_kind_of_warehouse_is_not_snowflakes_virtual_warehouse() -> None:
+    assert "snowflake" in CONNECTION_FIELDS["warehouse_kind"]["schema"]["enum"]
+    assert "enum" not in CONNECTION_FIELDS["warehouse"]["schema"]
+
+
+def test_the_hook_names_the_fields_for_airflow_before_3_2() -> None:
+    behaviour = ElementaryHook.get_ui_field_behaviour()
+
+    assert behaviour["hidden_fields"] == UI_FIELD_BEHAVIOUR["hidden-fields"]
+    assert behaviour["relabeling"] == UI_FIELD_BEHAVIOUR["relabeling"]
+
+
+@pytest.fixture(scope="module")
+def providers_manager() -> ProvidersManager:
+    try:
+        distribution("airflow-provider-elementary")
+    except PackageNotFoundError:
+        pytest.skip("airflow-provider-elementary is not installed (pip install -e .)")
+    return ProvidersManager()
+
+
+def test_airflow_lists_the_provider(providers_manager: ProvidersManager) -> None:
+    provider = providers_manager.providers["airflow-provider-elementary"]
+
+    assert provider.data["name"] == "Elementary"
+
+
+def test_airflow_finds_the_hook_of_the_connection_type(providers_manager: ProvidersManager) -> None:
+    hook = providers_manager.hooks["elementary"]
+
+    assert hook is not None
+    assert hook.hook_class_name == CONNECTION_TYPE["hook-class-name"]
+    assert hook.connection_id_attribute_name == "elementary_conn_id"
+
+
+def test_airflows_connection_form_shows_labels_and_every_field(providers_manager: ProvidersManager) -> None:
+    service = pytest.importorskip("airflow.api_fastapi.core_api.services.ui.connections").HookMetaService
+
+    form = next(meta for meta in service.hook_meta_data() if meta.connection_type == "elementary")
+
+    assert form.standard_fields.url_schema.hidden
+    assert form.standard_fields.login.title == "User of the read-only role"
+    assert set(form.extra_fields) == set(CONNECTION_FIELDS)
+    assert form.extra_fields["warehouse_kind"]["schema"]["enum"] == ["snowflake", "postgres", "redshift", "duckdb"]
+
+
+def test_airflow_knows_the_options_of_the_page(providers_manager: ProvidersManager) -> None:
+    sections = dict(providers_manager.provider_configs)["airflow-provider-elementary"]
+
+    assert set(sections["elementary"]["options"]) == {"stores", "aws_conn_id"}

@@ -1,0 +1,70 @@
+"""A manifest is read as it was written, or refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.snapshots.keys import WrappedKey
+from airflow_provider_elementary.snapshots.manifest import (
+    FileEntry,
+    Manifest,
+    Parent,
+    TableEntry,
+    manifest_key,
+)
+
+MANIFEST = Manifest(
+    snapshot_id="20261122T000000Z-00000000",
+    sequence=2,
+    kind="full",
+    created_at="2026-11-22T00:00:00",
+    run_key="dag/run",
+    source={"dialect": "postgres", "database": "dwh", "schema": "elementary", "elementary_version": "0.25.1"},
+    parent=Parent(1, "ab" * 32),
+    tables={"metadata": TableEntry(1, (), (), ())},
+    files=(
+        FileEntry(
+            "data/x", "metadata", Category.CONFIGURATION, ("dbt_pkg_version",), False, 1, 570, "cd" * 32, None, None
+        ),
+    ),
+    keys={"configuration": WrappedKey("local:1", "AAAA", {"snapshot": "x"})},
+    policy={"categories": ["configuration"]},
+    held_back=({"rule": "masked", "column": "dbt_invocations.vars", "values": 3},),
+    access=None,
+    protection={"at_rest": "x"},
+    versions={"pyarrow": "26"},
+)
+
+
+def test_a_manifest_comes_back_as_it_was_written() -> None:
+    assert Manifest.from_bytes(MANIFEST.to_bytes(), "m") == MANIFEST
+
+
+def test_the_same_manifest_is_always_the_same_bytes() -> None:
+    again = Manifest.from_bytes(MANIFEST.to_bytes(), "m")
+
+    assert again.to_bytes() == MANIFEST.to_bytes()
+
+
+def test_the_first_snapshot_has_no_parent() -> None:
+    first = replace(MANIFEST, parent=None)
+
+    assert Manifest.from_bytes(first.to_bytes(), "m").parent is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\x80", MANIFEST.to_bytes()[:-20]])
+def test_what_is_no_manifest_is_refused_by_its_name(content: bytes) -> None:
+    with pytest.raises(SnapshotCorruptError, match="Expected manifests/0000000002.json to be a manifest"):
+        Manifest.from_bytes(content, manifest_key(2))
+
+
+def test_a_manifest_of_a_later_format_is_refused() -> None:
+    later = json.dumps({**json.loads(MANIFEST.to_bytes()), "format_version": 99}).encode()
+
+    with pytest.raises(SnapshotCorruptError, match="Expected m in format 1, found format 99"):
+        Manifest.from_bytes(later, "m")
