@@ -116,7 +116,8 @@ def _open_snowflake(connection: Connection, schema: str, database: str | None) -
     protocol = str(opened._protocol)
     transport = TransportFacts(
         encrypted=protocol == "https",
-        version=None,
+        # The least that the connector's own urllib3 agrees to (its util/ssl_.py).
+        version="TLSv1.2 or newer" if protocol == "https" else None,
         certificate_verified=protocol == "https",
         detail=f"Snowflake connector over {protocol}",
     )

@@ -22,9 +22,11 @@ class FileEntry:
     """One sealed file.
 
     :param key: its name in the store.
+    :param snapshot_id: the snapshot that wrote it; a later snapshot may list it too.
     :param table: the table that its rows are of.
     :param category: the one category in it, which names the key that opens it.
-    :param columns: its columns; files of one table with equal rows and other columns hold the same rows in order.
+    :param columns: its columns; unless by rows, the files of one table that one snapshot wrote hold the same rows in
+        the same order, each other columns.
     :param by_rows: True where the table's files hold different rows, False where they hold different columns.
     :param rows: how many rows.
     :param size: bytes.
@@ -34,6 +36,7 @@ class FileEntry:
     """
 
     key: str
+    snapshot_id: str
     table: str
     category: Category
     columns: tuple[str, ...]
@@ -81,7 +84,7 @@ class Manifest:
     :param source: dialect, database and schema that it was read from, and the version of the Elementary package.
     :param parent: the snapshot before it in the store, or None for the first.
     :param tables: what the source held, by table.
-    :param files: the sealed files.
+    :param files: every sealed file that the snapshot consists of, also those that earlier snapshots wrote.
     :param keys: the wrapped data keys, by category.
     :param policy: the policy applied.
     :param held_back: what it held back, by rule.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, groupby
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -122,14 +122,16 @@ class SnapshotSource:
         wanted = select_columns(known, self.schema(table).names, columns)
         watermark = require_watermark(known) if since is not None or until is not None else None
         needed = {*wanted, watermark} - {None}
-        files = self._files(table)
-        batches: Iterator[pa.RecordBatch]
-        if files[0].by_rows:
-            batches = chain.from_iterable(map(self._open, files))
-        else:
-            batches = _side_by_side([self._open(file) for file in _covering(files, needed)])
+        by_writer = groupby(self._files(table), key=lambda file: file.snapshot_id)
+        batches = chain.from_iterable(self._rows(list(files), needed) for _, files in by_writer)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
+
+    def _rows(self, files: list[FileEntry], needed: set[str | None]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that one snapshot wrote of one table."""
+        if files[0].by_rows:
+            return chain.from_iterable(map(self._open, files))
+        return _side_by_side([self._open(file) for file in _covering(files, needed)])
 
     def _files(self, table: str) -> list[FileEntry]:
         name = catalog_table(table).name

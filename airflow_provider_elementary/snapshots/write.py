@@ -176,7 +176,7 @@ def _seal_table(run: _Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
                     _add(table, open_part, batch)
                 if table.row_split is not None:
                     _count_withheld_rows(run, table, parts, batch)
-    files = [_file_entry(open_part) for open_part in open_parts]
+    files = [_file_entry(run, open_part) for open_part in open_parts]
     seconds = time.monotonic() - started
     size = sum(file.size for file in files)
     log.info("%s: %s rows, %s bytes in %s files, %.1f s", table.name, f"{rows:,}", f"{size:,}", len(files), seconds)
@@ -216,10 +216,11 @@ def _count_withheld_rows(run: _Run, table: Table, parts: Sequence[Part], batch: 
             run.held_back.rows[f"category {part.category.value} out", table.name] += part.select(batch).num_rows
 
 
-def _file_entry(open_part: _OpenPart) -> FileEntry:
+def _file_entry(run: _Run, open_part: _OpenPart) -> FileEntry:
     part, file = open_part.part, open_part.file
     return FileEntry(
         key=open_part.key,
+        snapshot_id=run.snapshot_id,
         table=part.table,
         category=part.category,
         columns=part.columns,

@@ -21,10 +21,10 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "lock_configuration": "true",
     # The buffer pool would otherwise grow with the file, up to most of the machine's memory.
-    "memory_limit": "256MB",
+    "memory_limit": "128MB",
     "threads": "2",
 }
-_BATCH_ROWS = 65_536
+_BATCH_ROWS = 20_480
 _DENIED = (duckdb.CatalogException, duckdb.BinderException, duckdb.PermissionException)
 
 

@@ -74,8 +74,9 @@ class WarehouseSource:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
-        self._schema = _find_schema(warehouse)
-        self._held = _hold(warehouse, self._schema)
+        # From here on, the access check included, the schema goes by the name that the warehouse has for it.
+        warehouse.schema = _find_schema(warehouse)
+        self._held = _hold(warehouse, warehouse.schema)
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +101,7 @@ class WarehouseSource:
         """
         if (held := self._held.get(catalog_table(table).name)) is None:
             raise UnknownTableError(
-                f"Expected table {table} in schema {self._schema!r}, found only: {', '.join(self._held)}. "
+                f"Expected table {table} in schema {self.warehouse.schema!r}, found only: {', '.join(self._held)}. "
                 "Check that the dbt models of the Elementary package ran to the end."
             )
         return held
@@ -129,7 +130,7 @@ class WarehouseSource:
         self, held: HeldTable, columns: Sequence[str], since: datetime | None, until: datetime | None
     ) -> exp.Select:
         """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
-        table = exp.table_(held.name, db=self._schema, catalog=self.warehouse.database, quoted=True)
+        table = exp.table_(held.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
         query = exp.select(*(_column(held.columns[name]) for name in columns)).from_(table)
         if since is not None or until is not None:
             watermark = held.columns[require_watermark(held.table)]
@@ -148,7 +149,8 @@ class WarehouseSource:
 
     def guarded(self, sql: str) -> GuardedQuery:
         """Pass a statement through the guard, for this session's dialect, schema and database."""
-        return guard_query(sql, dialect=self.warehouse.dialect, schema=self._schema, database=self.warehouse.database)
+        warehouse = self.warehouse
+        return guard_query(sql, dialect=warehouse.dialect, schema=warehouse.schema, database=warehouse.database)
 
 
 def _column(name: str) -> exp.Column:

@@ -105,6 +105,12 @@ def stored_bytes(store: Store) -> bytes:
     return b"".join(contents)
 
 
+def write_and_break_off(store: Store, content: bytes) -> None:
+    with store.create("data/large") as file:
+        file.write(content)
+        raise RuntimeError("worker killed")
+
+
 def data_key(rest: Rest, manifest: Manifest, category: Category) -> bytes:
     return rest.keys.unwrap(category, manifest.keys[category.value])
 
@@ -340,9 +346,8 @@ class TestOnS3:
         bucket, client = aws_server.create_bucket(), aws_server.client("s3")
         store = S3Store(client, bucket, "", kms_key_id=aws_server.create_key())
 
-        with pytest.raises(RuntimeError, match="worker killed"), store.create("data/large") as file:
-            file.write(bytes(40 * 1024 * 1024))
-            raise RuntimeError("worker killed")
+        with pytest.raises(RuntimeError, match="worker killed"):
+            write_and_break_off(store, bytes(40 * 1024 * 1024))
 
         assert "Contents" not in client.list_objects_v2(Bucket=bucket)
         assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket)

@@ -254,3 +254,32 @@ class TestBadInput:
             )
             with pytest.raises(WarehouseError, match="while reading data_monitoring_metrics, found a failure"):
                 reader.read_all()
+
+
+class TestAccess:
+    def test_a_dedicated_role_on_postgres_passes_every_check(self, postgres_conn: str) -> None:
+        report = ElementaryHook(postgres_conn).check_access()
+
+        assert {finding.status for finding in report.findings} == {"pass"}
+
+    def test_a_dedicated_role_on_snowflake_passes_every_check(
+        self, world: World, snowflake_server: SnowflakeServer, snowflake_database: str, airflow_connection: Connect
+    ) -> None:
+        write_snowflake(world, snowflake_server, snowflake_database)
+        conn_id = airflow_connection("reader", snowflake_reader(snowflake_server, snowflake_database))
+
+        report = ElementaryHook(conn_id).check_access()
+
+        assert [(finding.name, finding.evidence) for finding in report.findings if finding.status != "pass"] == []
+
+    def test_the_test_button_says_what_was_proved(self, duckdb_conn: str) -> None:
+        assert ElementaryHook(duckdb_conn).test_connection() == (
+            True,
+            "Read-only access to 17 Elementary tables proved by 23 checks.",
+        )
+
+    def test_the_test_button_says_what_is_wrong(self, airflow_connection: Connect) -> None:
+        works, message = ElementaryHook("nowhere").test_connection()
+
+        assert not works
+        assert message.startswith("Expected an Airflow connection 'nowhere', found none.")

@@ -24,6 +24,8 @@ Rows = npt.NDArray[np.intp]
 
 #: What a flagged bucket is, in the order of :data:`KINDS`; 0 is nothing unusual.
 SPIKE, DROP, LATE, SHIFT, MISSING, ZERO, ZEROS, FROZEN = range(1, 9)
+TW = 0.5
+REPORT = {"hour": 6, "day": 7, "other": 7}
 KINDS = (None, "spike", "drop", "late", "level shift", "missing bucket", "drop", "run of zeros", "frozen")
 
 #: Belief in an event that a series never had: a missing bucket, a value where zero is the rule, a repeated value.
@@ -78,6 +80,9 @@ class Detector:
     repeat_run: Floats
     repeat_length: Floats
     last_value: Floats
+    flag_gap: Floats
+    flag_zero: Floats
+    flag_froz: Floats
     buckets: Floats
     last_number: npt.NDArray[np.int64]
 
@@ -100,6 +105,9 @@ class Detector:
             repeat_run=zeros(),
             repeat_length=zeros(),
             last_value=np.full(series, np.nan),
+            flag_gap=zeros(),
+            flag_zero=zeros(),
+            flag_froz=zeros(),
             buckets=zeros(),
             last_number=np.full(series, np.iinfo(np.int64).min // 2),
         )
@@ -155,7 +163,9 @@ class Detector:
                 np.where(is_zero, np.maximum(none.one / p.alarm_zero, none.run / p.alarm_run), 0),
                 np.where(known & counts_zero & ~is_zero, none.absence / p.alarm_load, 0),
                 np.where(repeated & (self.repeat_length[rows] > 1), self.repeat_run[rows] / p.alarm_run, 0),
-                np.where(repeated & (self.repeat_length[rows] == 1), one_repeat / p.alarm_repeat, 0),
+                np.where(
+                    repeated & (kind == scales.COUNT) & (self.repeat_length[rows] == 1), one_repeat / p.alarm_repeat, 0
+                ),
             ]
         )
         holiday = day is not None and day in p.holidays
@@ -163,6 +173,13 @@ class Detector:
         scores = np.where(ready, scores, 0)
         value_flag, gap_flag, zero_flag, load_flag, frozen_flag, repeat_flag = scores > 1
         frozen_flag = frozen_flag | repeat_flag
+        gap_over, zero_over = gap_flag, zero_flag
+        self.flag_gap[rows] = np.where(gap_flag, self.flag_gap[rows] + 1, 0)
+        self.flag_zero[rows] = np.where(zero_flag, self.flag_zero[rows] + 1, 0)
+        self.flag_froz[rows] = np.where(frozen_flag, self.flag_froz[rows] + 1, 0)
+        show_gap = gap_flag & (self.flag_gap[rows] <= REPORT[rhythm.name])
+        show_zero = zero_flag & (self.flag_zero[rows] <= REPORT[rhythm.name])
+        show_froz = frozen_flag & (self.flag_froz[rows] <= REPORT[rhythm.name])
 
         streak = np.where(np.sign(self.streak[rows]) == np.where(above, 1, -1), self.streak[rows], 0)
         streak = np.where(value_flag, streak + np.where(above, 1, -1), np.where(judged, 0, self.streak[rows]))
@@ -171,8 +188,8 @@ class Detector:
         self.pending.put(rows, number, y)
 
         verdict = np.select(
-            [shifted, value_flag & (kind == scales.DURATION), value_flag & above, value_flag, gap_flag,
-             zero_flag & (none.length > 1), zero_flag, load_flag, frozen_flag],
+            [shifted, value_flag & (kind == scales.DURATION), value_flag & above, value_flag, show_gap,
+             show_zero & (none.length > 1), show_zero, load_flag, show_froz],
             [SHIFT, LATE, SPIKE, DROP, MISSING, ZEROS, ZERO, SPIKE, FROZEN],
             0,
         ).astype(np.int8)  # fmt: skip
@@ -196,7 +213,7 @@ class Detector:
                           np.where(none.length <= 1, _FLAGGED_ZERO_WEIGHT, 0.0)), 1.0)  # fmt: skip
         self.zero.learn(rows, number, zero, is_zero, rate * weight * (known & counts_zero & ~load_flag), rhythm)
         self._learn_repeats(rows, value, known & ~is_zero, repeated, frozen_flag, rhythm)
-        half_warm = self.buckets[rows] + 1 >= rhythm.warm_up / 2
+        half_warm = self.buckets[rows] + 1 >= rhythm.warm_up * TW
         self.tails.learn(rows, size, judged & half_warm & (not holiday), p)
         self.hypotheses.learn(rows, number, np.where(judged, y - forecast.value, np.nan), forecast.scale)
         self.forecasts.learn(rows, number, y, learns, forecast, rhythm, p)

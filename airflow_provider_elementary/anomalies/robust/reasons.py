@@ -28,7 +28,9 @@ def sentence(row: Mapping[str, Any]) -> str:
     metric = row["metric_name"]
     value = "has no value" if row["metric_value"] is None else amount(metric, row["metric_value"])
     what = _WHAT[row["kind"]].format(run=row["run"])
-    return f"{_subject(row)}: {metric} {value} {_when(row)} {what}; {_expected(row)} from {row['training_size']} buckets"
+    return (
+        f"{_subject(row)}: {metric} {value} {_when(row)} {what}; {_expected(row)} from {row['training_size']} buckets"
+    )
 
 
 _WHAT = {

@@ -78,7 +78,13 @@ def _judge(buckets: Buckets, place: int, remembered: Memory, columns: _Columns, 
         if not len(rows):
             continue
         judged = detector.step(
-            row_of[series], step.number, buckets.value[rows], buckets.kind[series], rhythm, p, day_of(step.number, rhythm)
+            row_of[series],
+            step.number,
+            buckets.value[rows],
+            buckets.kind[series],
+            rhythm,
+            p,
+            day_of(step.number, rhythm),
         )
         for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
             getattr(columns, name)[rows] = getattr(judged, name)

@@ -1,4 +1,4 @@
-"""Data keys open with the master key of their category and the context that they were made in, and with nothing else."""
+"""Data keys open with their category's master key and the context that they were made in, and with nothing else."""
 
 from __future__ import annotations
 

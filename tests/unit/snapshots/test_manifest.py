@@ -29,7 +29,17 @@ MANIFEST = Manifest(
     tables={"metadata": TableEntry(1, (), (), ())},
     files=(
         FileEntry(
-            "data/x", "metadata", Category.CONFIGURATION, ("dbt_pkg_version",), False, 1, 570, "cd" * 32, None, None
+            "data/x",
+            "20261122T000000Z-00000000",
+            "metadata",
+            Category.CONFIGURATION,
+            ("dbt_pkg_version",),
+            False,
+            1,
+            570,
+            "cd" * 32,
+            None,
+            None,
         ),
     ),
     keys={"configuration": WrappedKey("local:1", "AAAA", {"snapshot": "x"})},
@@ -59,7 +69,7 @@ def test_the_first_snapshot_has_no_parent() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\x80", MANIFEST.to_bytes()[:-20]])
 def test_what_is_no_manifest_is_refused_by_its_name(content: bytes) -> None:
-    with pytest.raises(SnapshotCorruptError, match="Expected manifests/0000000002.json to be a manifest"):
+    with pytest.raises(SnapshotCorruptError, match=r"Expected manifests/0000000002\.json to be a manifest"):
         Manifest.from_bytes(content, manifest_key(2))
 
 
