@@ -101,7 +101,13 @@ def _run_dag(home: Path, environment: dict[str, str], store_uri: str) -> int:
         for title, command in steps.items():
             print(f"{title} …", flush=True)
             finished = subprocess.run(  # noqa: S603 - our own interpreter with fixed words
-                command, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT, check=False
+                command,
+                env={**os.environ, **environment},
+                # Not the checkout: Airflow would find the plugin's entry point there a second time.
+                cwd=home,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
             )
             if finished.returncode:
                 break
