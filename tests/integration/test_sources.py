@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import psycopg
 import pyarrow as pa
 import pytest
 
+from airflow_provider_elementary.access.session import StatementDeniedError
 from airflow_provider_elementary.catalog import TABLES
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
@@ -25,6 +27,8 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.source import Source, read_all
+from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.connections import duckdb_file, postgres_reader, snowflake_reader
 from tests.worlds import (
     SMALL_WORLD_END,
@@ -283,3 +287,31 @@ class TestAccess:
 
         assert not works
         assert message.startswith("Expected an Airflow connection 'nowhere', found none.")
+
+
+class TestAnyOtherWarehouse:
+    @pytest.fixture
+    def warehouse(
+        self, world: World, postgres_server: PostgresServer, postgres_database: str
+    ) -> Iterator[DbApiWarehouse]:
+        write_postgres(world, postgres_server, postgres_database)
+        reader = postgres_reader(postgres_server, postgres_database)
+        connection = psycopg.connect(postgres_server.uri(reader["login"], reader["password"], postgres_database))
+        yield DbApiWarehouse(
+            connection, dialect="postgres", schema="elementary", database=None, placeholder="%s", transport=None
+        )
+        connection.close()
+
+    def test_a_plain_dbapi_connection_gives_the_same_rows(self, world: World, warehouse: DbApiWarehouse) -> None:
+        assert_holds(WarehouseSource(warehouse), world)
+
+    def test_a_refused_statement_leaves_the_session_usable(self, warehouse: DbApiWarehouse) -> None:
+        with pytest.raises(StatementDeniedError):
+            warehouse.rows("SELECT * FROM pg_authid")
+
+        assert warehouse.rows("SELECT 1") == [(1,)]
+
+    def test_an_empty_answer_still_tells_its_columns(self, warehouse: DbApiWarehouse) -> None:
+        reader = WarehouseSource(warehouse).query("select name from elementary.dbt_models where name = 'no such model'")
+
+        assert reader.read_all().column_names == ["name"]
