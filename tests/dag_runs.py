@@ -48,6 +48,11 @@ def run_parsed_dag(folder: Path, dag_id: str, conf: Mapping[str, Any]) -> DagRun
     )
 
 
+def parse_dag(dag_id: str) -> DAG:
+    """Return an example DAG, parsed."""
+    return _dag(DAGS, dag_id)
+
+
 @cache
 def _dag(folder: Path, dag_id: str) -> DAG:
     """Read the DAG and put it into Airflow's database, without which no run of it can be made."""

@@ -1,0 +1,63 @@
+"""Sync as soon as dbt has run, wherever it ran: the watcher looks for the marker that ends every dbt invocation.
+
+The watcher runs in the triggerer and looks every five minutes. Where the connection or the store has another name, copy
+this file and change the constants: a DAG that an event starts has no form to fill in.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import DAG, Asset, AssetWatcher, task
+
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
+from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
+from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
+from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
+
+CONNECTION = "elementary_default"
+STORE: dict[str, Any] = {
+    "store": f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary",
+    "keys_conn_id": "elementary_keys",
+}
+
+invocations = Asset(
+    name="elementary_invocations",
+    uri=f"elementary://{CONNECTION}/invocations",
+    watchers=[
+        AssetWatcher(
+            name="new_invocation",
+            trigger=ElementaryInvocationTrigger(elementary_conn_id=CONNECTION, poll_interval=300),
+        )
+    ],
+)
+
+with DAG(
+    dag_id="elementary_on_new_invocation",
+    description="Snapshot, metrics and anomalies whenever a dbt invocation has ended",
+    doc_md=__doc__,
+    schedule=[invocations],
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    tags=["elementary"],
+):
+
+    @task
+    def tell(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
+        """Log and return what the watcher saw; nothing where a person started the run."""
+        seen = [event.extra for events in (triggering_asset_events or {}).values() for event in events]
+        print(f"started by {len(seen)} events: {seen}")
+        return seen
+
+    snapshot = ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id=CONNECTION, **STORE)
+    metrics = ElementaryTableMetricsOperator(
+        task_id="metrics", snapshot="{{ ti.xcom_pull(task_ids='snapshot')['snapshot_id'] }}", **STORE
+    )
+    anomalies = ElementaryAnomalyOperator(
+        task_id="anomalies", metrics="{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}", **STORE
+    )
+
+    tell() >> snapshot >> metrics >> anomalies
