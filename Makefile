@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types unit benchmarks package clean
+.PHONY: demo test lint types unit benchmarks docs package clean
 
 demo: $(READY)
 	@$(BIN)/airflow-elementary demo
@@ -24,6 +24,10 @@ unit: $(READY)
 
 benchmarks: $(READY)
 	$(BIN)/python -m tests.benchmarks
+
+docs: $(READY)
+	$(BIN)/python -m sphinx -E -W --keep-going -q docs build/docs
+	@echo "Open build/docs/index.html"
 
 package: $(READY)
 	$(BIN)/python -m build --installer uv

@@ -116,7 +116,9 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "operators": _modules("operators", "access", "snapshot", "metrics", "anomalies"),
+        "operators": _modules(
+            "operators", "access", "snapshot", "verify", "restore", "prune", "diff", "metrics", "anomalies"
+        ),
         "sensors": _modules("sensors", "invocation"),
         "hooks": _modules("hooks", "elementary", "store"),
         "triggers": _modules("triggers", "invocation"),
@@ -145,8 +147,8 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "The Elementary page in Airflow's UI.",
                 "options": {
                     "stores": {
-                        "description": "The stores whose snapshots the page lists, separated by commas. The page "
-                        "reads manifests only: it opens no data file and needs no key.",
+                        "description": "The stores that the page shows, separated by commas. Without keys it "
+                        "shows manifests only; it never reads the warehouse.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "s3://my-bucket/elementary, file:///srv/elementary",
@@ -159,6 +161,20 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": None,
                         "default": "aws_default",
+                    },
+                    "keys_conn_id": {
+                        "description": "The connection with the master keys of the stores, where they are local.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "elementary_keys",
+                        "default": "",
+                    },
+                    "kms_key_id": {
+                        "description": "The KMS key of the stores on S3, with which the page opens what it shows.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "alias/elementary",
+                        "default": "",
                     },
                 },
             }

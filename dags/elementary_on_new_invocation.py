@@ -24,8 +24,8 @@ STORE: dict[str, Any] = {
 }
 
 invocations = Asset(
+    # A name and no URI: for a URI Airflow imports what every provider knows of assets, drivers included.
     name="elementary_invocations",
-    uri=f"elementary://{CONNECTION}/invocations",
     watchers=[
         AssetWatcher(
             name="new_invocation",

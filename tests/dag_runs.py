@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,7 +40,11 @@ def run_dag(dag_id: str, conf: Mapping[str, Any]) -> DagRunOutcome:
 
 def run_parsed_dag(folder: Path, dag_id: str, conf: Mapping[str, Any]) -> DagRunOutcome:
     """Run a DAG of a folder once; see :func:`run_dag`."""
-    run = _dag(folder, dag_id).test(run_conf=dict(conf))
+    # A run keeps its conf in the params of the DAG and of its tasks, so each gets a copy; a task's copy shares them.
+    dag = deepcopy(_dag(folder, dag_id))
+    for task in dag.tasks:
+        task.params = deepcopy(task.params)
+    run = dag.test(run_conf=dict(conf))
     instances = run.get_task_instances()
     return DagRunOutcome(
         state=str(run.state),

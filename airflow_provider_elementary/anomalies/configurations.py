@@ -83,13 +83,11 @@ def read_configurations(stored: pa.Table, adapter: str | None) -> Configurations
         parameters.append(resolved)
         exclusions += [f"WHEN {number} THEN {exclusion}"] if exclusion else []
         filters += [f"WHEN {number} THEN {result}"] if result else []
-        properties = {name: params.get(name) for name in _PROPERTIES}
-        properties["time_bucket"] = {**_DAILY, **(params.get("time_bucket") or {})}
         rows.append(
             {
                 **row,
                 "configuration": number,
-                "metric_properties": json.dumps(properties, sort_keys=True),
+                "metric_properties": metric_properties(params),
                 "has_timestamp": bool(params.get("timestamp_column")),
                 "assumption": assumption,
             }
@@ -100,6 +98,13 @@ def read_configurations(stored: pa.Table, adapter: str | None) -> Configurations
         exclusions=f"CASE configuration {' '.join(exclusions)} ELSE FALSE END" if exclusions else "FALSE",
         results=f"CASE configuration {' '.join(filters)} ELSE TRUE END" if filters else "TRUE",
     )
+
+
+def metric_properties(params: Mapping[str, Any]) -> str:
+    """Return the JSON text by which Elementary finds the history of a test with these parameters."""
+    properties = {name: params.get(name) for name in _PROPERTIES}
+    properties["time_bucket"] = {**_DAILY, **(params.get("time_bucket") or {})}
+    return json.dumps(properties, sort_keys=True)
 
 
 def _with_variables(params: Mapping[str, Any], variables: str | None) -> tuple[Mapping[str, Any], str]:

@@ -20,6 +20,9 @@ TOO_OLD = "before the training window of the run"
 NOT_COMPLETE = "not complete when the run started"
 NOT_ENOUGH = "not enough history to compare with: fewer than two values in the training window"
 
+#: Metrics whose value is that of a single row.
+RAW_VALUE_METRICS = frozenset({"min", "max"})
+
 
 def with_sentences(verdicts: pa.Table, metrics: pa.Table, points: pa.Array[Any], parameters: Parameters) -> pa.Table:
     """Return verdicts whose ``reason`` is a sentence for each anomaly, and as before for all others.
@@ -54,6 +57,22 @@ def sentence(row: Mapping[str, Any], parameters: Parameters) -> str:
         f"{_subject(row)}: {metric} {value} {_when(row['bucket_start'], row['bucket_end'])}; "
         f"{expected} from the last {_training(row, parameters)}"
     )
+
+
+def public_sentence(verdict: Mapping[str, Any]) -> str:
+    """Return an anomaly as a sentence without raw values, for logs, XCom and alerts.
+
+    A value of a dimension is one, and so is a minimum or a maximum: for these, only that there is an anomaly is told.
+
+    :param verdict: the columns of a verdict.
+    """
+    when = _when(verdict["bucket_start"], verdict["bucket_end"])
+    metric, kind = verdict["metric_name"], verdict["kind"]
+    if verdict["dimension"]:
+        return f"{_table(verdict)}: {kind} of a value of {verdict['dimension']} {when}"
+    if metric in RAW_VALUE_METRICS:
+        return f"{_subject(verdict)}: {kind} of {metric} {when}"
+    return str(verdict["reason"])
 
 
 def amount(metric: str, value: float | None) -> str:
@@ -101,11 +120,14 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
 }
 
 
+def _table(row: Mapping[str, Any]) -> str:
+    return str(row["full_table_name"]).rpartition(".")[2].lower()
+
+
 def _subject(row: Mapping[str, Any]) -> str:
-    table = row["full_table_name"].rpartition(".")[2].lower()
     column = f".{row['column_name']}" if row["column_name"] else ""
     dimension = f" where {row['dimension']} = {row['dimension_value']}" if row["dimension"] else ""
-    return f"{table}{column}{dimension}"
+    return f"{_table(row)}{column}{dimension}"
 
 
 def _when(start: datetime | None, end: datetime) -> str:

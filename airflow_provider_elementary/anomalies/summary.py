@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.explain import public_sentence
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,13 @@ class Summary:
     by_dimension: int
 
 
-def recent(verdicts: pa.Table, days: int) -> pa.Table:
+def recent(verdicts: pa.Table, days: int, newest: datetime | None = None) -> pa.Table:
     """Return the verdicts on buckets that end within the last days before the newest bucket's end.
 
     :param days: how many days back; counted from the data, so that an old snapshot can be judged as well.
+    :param newest: the newest bucket's end, where it is not that of these verdicts.
     """
-    newest = pc.max(verdicts["bucket_end"]).as_py()
+    newest = newest or pc.max(verdicts["bucket_end"]).as_py()
     if newest is None:
         return verdicts
     oldest = pa.scalar(newest - timedelta(days=days), verdicts["bucket_end"].type)
@@ -63,6 +66,32 @@ def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
     )
 
 
+def anomalous_tables(verdicts: pa.Table) -> dict[str, dict[str, Any]]:
+    """Return each anomalous table in short, the one with the highest score first; without raw values.
+
+    :param verdicts: may have the column ``severity`` of :func:`~airflow_provider_elementary.anomalies.enrich.enrich`.
+    """
+    by_table: dict[str, list[dict[str, Any]]] = {}
+    for row in verdicts.filter(verdicts["is_anomalous"]).to_pylist():
+        by_table.setdefault(row["full_table_name"], []).append(row)
+    found = {
+        table: sorted(rows, key=lambda row: (row["dimension"] is not None, -abs(row["score"] or 0)))
+        for table, rows in by_table.items()
+    }
+    worst_first = sorted(found.items(), key=lambda item: (-abs(item[1][0]["score"] or 0), item[0]))
+    return {
+        table: {
+            "table": table,
+            "anomalous": len(rows),
+            "severity": "error" if "error" in {row.get("severity") for row in rows} else "warn",
+            "metrics": sorted({row["metric_name"] for row in rows}),
+            "kinds": sorted({row["kind"] for row in rows if row["kind"]}),
+            "worst": _brief(rows[0]),
+        }
+        for table, rows in worst_first
+    }
+
+
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
     start = row["bucket_start"] or row["bucket_end"]
     return {
@@ -72,5 +101,5 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
         "bucket": start.isoformat(),
         "score": None if row["score"] is None else round(row["score"], 3),
         "kind": row["kind"],
-        "reason": row["reason"],
+        "reason": public_sentence(row),
     }

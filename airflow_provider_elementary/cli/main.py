@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary import __version__
+from airflow_provider_elementary.cli.access import add_check_access, add_grants
+from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
+from airflow_provider_elementary.cli.snapshots import add_snapshot
 from airflow_provider_elementary.exceptions import ElementaryError
 
 if TYPE_CHECKING:
@@ -42,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     generate = keys.add_parser("generate", help="print the extra of a keys connection with fresh master keys")
     generate.set_defaults(command=_generate_keys)
 
+    add_grants(commands.add_parser("grants", help="print the statements that make a dedicated read-only role"))
+    add_check_access(commands.add_parser("check-access", help="prove what a connection may do; fails if it is more"))
+
+    add_snapshot(commands.add_parser("snapshot", help="list, verify, restore, prune and compare snapshots"))
+
     summary = commands.add_parser("summary", help="show the latest snapshot and the anomalies found in it")
     _add_store(summary)
     summary.set_defaults(command=_summary)
@@ -51,6 +59,15 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("--limit", type=int, default=10, metavar="N", help="how many rows at most (default: 10)")
     _add_store(table)
     table.set_defaults(command=_table)
+
+    for name, add, told in (
+        ("anomalies", add_anomalies, "judge the newest buckets of a snapshot"),
+        ("lint", add_lint, "tell which anomaly tests do not do what they seem to"),
+        ("backtest", add_backtest, "tell what a configuration would have said of the last days"),
+    ):
+        command = commands.add_parser(name, help=told)
+        _add_store(command)
+        add(command)
 
     demo = commands.add_parser("demo", help="run the example DAG on the sample that the package carries")
     demo.add_argument("--dags", type=Path, default=Path("dags"), help="folder of the example DAGs (default: dags)")
@@ -64,6 +81,7 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keys-conn-id", help="Airflow connection with the master keys, for a local store")
     parser.add_argument("--kms-key-id", help="KMS key, for S3")
     parser.add_argument("--aws-conn-id", default="aws_default", help="AWS connection (default: aws_default)")
+    parser.set_defaults(hook=_hook)
 
 
 def _generate_keys(arguments: argparse.Namespace) -> None:

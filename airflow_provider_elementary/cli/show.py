@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from airflow_provider_elementary.anomalies.summary import Summary, summarise
+from airflow_provider_elementary.anomalies.incident_rows import incidents_of
+from airflow_provider_elementary.anomalies.incidents import Incident, track_incidents
+from airflow_provider_elementary.anomalies.lineage import Lineage
+from airflow_provider_elementary.anomalies.summary import summarise
 from airflow_provider_elementary.catalog import TABLES, Category
 from airflow_provider_elementary.snapshots import Keys, Manifest, Store, find_manifest
 from airflow_provider_elementary.snapshots.results import latest_result, read_result
 
-_ANOMALIES_READ = 1000
 _INCIDENTS_SHOWN = 15
 
 
@@ -26,10 +29,22 @@ def show_store(store: Store, keys: Keys, console: Console | None = None) -> None
     console = console or Console(highlight=False)
     manifest = find_manifest(store)
     _show_snapshot(console, store, manifest)
-    if (verdicts := latest_result(store, "verdicts")) is not None:
-        with read_result(store, keys, verdicts.key) as reader:
-            table = reader.read_all()
-        _show_anomalies(console, table, summarise(table, _ANOMALIES_READ))
+    if (result := latest_result(store, "verdicts")) is not None:
+        verdicts = _read(store, keys, result.key)
+        found = latest_result(store, "incidents")
+        same_run = found is not None and found.origin == result.origin
+        # Verdicts of shards have their incidents in a task of its own, which may not have run.
+        incidents = (
+            incidents_of(_read(store, keys, found.key))
+            if found is not None and same_run
+            else track_incidents(verdicts, Lineage())
+        )
+        show_incidents(console, incidents, verdicts)
+
+
+def _read(store: Store, keys: Keys, key: str) -> pa.Table:
+    with read_result(store, keys, key) as reader:
+        return reader.read_all()
 
 
 def _show_snapshot(console: Console, store: Store, manifest: Manifest) -> None:
@@ -65,19 +80,32 @@ def _show_snapshot(console: Console, store: Store, manifest: Manifest) -> None:
         console.print(f"Held back by {rule['rule']}: {what}")
 
 
-def _show_anomalies(console: Console, verdicts: pa.Table, summary: Summary) -> None:
+def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa.Table) -> None:
+    """Print incidents: where each began, what follows from it; the open ones first, then the largest."""
+    summary = summarise(verdicts)
     console.print(
         f"\n[bold]{summary.anomalous:,} anomalies[/bold] in {len(verdicts):,} buckets of "
-        f"{len(set(verdicts['full_table_name'].to_pylist())):,} tables"
+        f"{len(set(verdicts['full_table_name'].to_pylist())):,} tables: {len(incidents):,} incidents, "
+        f"{sum(incident.status == 'open' for incident in incidents):,} of them open"
     )
-    incidents = defaultdict(list)
-    for anomaly in summary.anomalies:
-        incidents[anomaly["bucket"][:10], anomaly["table"]].append(anomaly)
-    by_size = sorted(incidents.values(), key=lambda found: (-len(found), found[0]["bucket"], found[0]["table"]))
-    for found in by_size[:_INCIDENTS_SHOWN]:
-        more = f" (and {len(found) - 1} more metrics of the table)" if len(found) > 1 else ""
-        console.print(f"  {found[0]['score']:+.2f}  {found[0]['reason']}{more}", soft_wrap=True, markup=False)
-    if len(by_size) > _INCIDENTS_SHOWN:
-        console.print(f"  … and in {len(by_size) - _INCIDENTS_SHOWN} more table days")
+    ordered = sorted(incidents, key=_order)
+    for incident in ordered[:_INCIDENTS_SHOWN]:
+        more = f" (and {incident.anomalies - 1} more)" if incident.anomalies > 1 else ""
+        state = "open since" if incident.status == "open" else "over, from"
+        console.print(
+            f"  {incident.severity:<5} {state} {incident.started_at:%d %b}  {incident.sentence}{more}",
+            soft_wrap=True,
+            markup=False,
+        )
+        if incident.followers:
+            names = ", ".join(table.rpartition(".")[2].lower() for table in incident.followers)
+            console.print(f"{'':26}-> {names}", soft_wrap=True, markup=False)
+    if len(ordered) > _INCIDENTS_SHOWN:
+        console.print(f"  … and {len(ordered) - _INCIDENTS_SHOWN} smaller ones")
     if summary.by_dimension:
-        console.print(f"  … and {summary.by_dimension:,} of single dimension values (raw values, so only counted here)")
+        console.print(f"  {summary.by_dimension:,} of the anomalies are of single dimension values, which are not told")
+
+
+def _order(incident: Incident) -> tuple[bool, bool, int, float]:
+    size = abs(incident.worst_score or 0.0)
+    return incident.status != "open", incident.severity != "error", -incident.anomalies, -size

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from airflow.providers.common.compat.sdk import BaseHook, Connection
+from airflow.providers.common.compat.sdk import BaseHook, Connection, mask_secret
 
-from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, WarehouseError
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access.session import TransportFacts
@@ -52,12 +53,45 @@ _LIBPQ_OPTIONS = frozenset(
     }
 )
 _PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
+#: The modes that redshift_connector knows; it ignores any other.
+_REDSHIFT_SSLMODES = ("verify-full", "verify-ca")
+#: A host name, an address or a path. Whoever pastes a whole DSN into the field puts a password there.
+_PLAIN_HOST = re.compile(r"[\w./:\[\] -]+")
 
 
-def open_warehouse(connection: Connection, *, schema: str, database: str | None) -> Warehouse:
-    """Open a session on the warehouse that an Airflow connection describes.
+class WarehouseConnection(Connection):
+    """A connection as a warehouse's own hook expects it, that shows no secret to whoever prints it.
+
+    :class:`Connection` shows its password: in a log line, or among a traceback's local variables.
+    """
+
+    def __repr__(self) -> str:
+        return f"<{self.conn_type} connection {self.conn_id!r}>"
+
+
+def warehouse_connection(connection: Connection) -> WarehouseConnection:
+    """Return a connection as one of its warehouse's own type; fields that its form left empty are left out.
 
     :param connection: of type ``elementary``, with the kind of warehouse in its extra, or of a warehouse's own type.
+    """
+    extra = {name: value for name, value in connection.extra_dejson.items() if value not in (None, "")}
+    kind = str(connection.conn_type)
+    if kind == "elementary":
+        kind = str(extra.get("warehouse_kind", "elementary"))
+        if kind == "snowflake":
+            # Snowflake's hook takes these from the extra, and compares the authenticator in lower case.
+            extra = {
+                **{name: value for name in ("host", "port") if (value := getattr(connection, name))},
+                **extra,
+                **({"authenticator": str(extra["authenticator"]).lower()} if "authenticator" in extra else {}),
+            }
+    return _replaced(connection, conn_type=kind, extra=json.dumps(extra))
+
+
+def open_warehouse(connection: WarehouseConnection, *, schema: str, database: str | None) -> Warehouse:
+    """Open a session on the warehouse that an Airflow connection describes.
+
+    :param connection: what :func:`warehouse_connection` returned.
     :param schema: the Elementary schema.
     :param database: the database that holds it; the connection's own by default.
     :raises ConfigurationError: the type is not supported, or a field is missing.
@@ -67,41 +101,49 @@ def open_warehouse(connection: Connection, *, schema: str, database: str | None)
     return opener(connection, schema, database)
 
 
-def _open_duckdb(connection: Connection, schema: str, database: str | None) -> Warehouse:
+def open_postgres(connection: WarehouseConnection, database: str | None) -> Any:
+    """Return an ADBC session on PostgreSQL over verified TLS, autocommit off.
+
+    :param database: the connection's own by default.
+    :raises WarehouseError: the server did not let us in.
+    """
+    dbapi = _require("adbc_driver_postgresql.dbapi", "postgres")
+    database = database or connection.schema or connection.login
+    options = _libpq_options(connection)
+    return _admitted(connection, lambda: dbapi.connect(_postgres_uri(connection, database, options)))
+
+
+def _open_duckdb(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
     from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 
-    if not connection.host:
+    # `md:name?motherduck_token=…` is no file, and the path is shown where there is none.
+    if not connection.host or not _PLAIN_HOST.fullmatch(connection.host):
         raise ConfigurationError(
-            f"Expected the path of a DuckDB file in the host field of connection {connection.conn_id!r}, found none."
+            f"Expected the path of a DuckDB file in the host field of connection {connection.conn_id!r}, found "
+            f"{'something else' if connection.host else 'none'}."
         )
     return DuckDBWarehouse(Path(connection.host), schema)
 
 
-def _open_postgres(connection: Connection, schema: str, database: str | None) -> Warehouse:
-    dbapi = _require("adbc_driver_postgresql.dbapi", "postgres")
+def _open_postgres(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
     from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 
-    login, password, port = connection.login, connection.password, connection.port
-    if connection.extra_dejson.get("iam", False):
-        hook_class = _require("airflow.providers.postgres.hooks.postgres", "postgres").PostgresHook
-        login, password, port = hook_class(postgres_conn_id=connection.conn_id).get_iam_token(connection)
-    database = database or connection.schema or login
-    options = _libpq_options(connection)
-    uri = _libpq_uri(connection.host or "localhost", port or 5432, login, password, database, options)
-    try:
-        opened = dbapi.connect(uri)
-    except dbapi.Error as error:
-        raise _not_let_in(connection, error) from None
-    return PostgresWarehouse(opened, schema, database, _postgres_transport(connection.host or "localhost", options))
+    database = database or connection.schema or connection.login
+    transport = _postgres_transport(connection, _libpq_options(connection))
+    return PostgresWarehouse(open_postgres(connection, database), schema, database, transport)
 
 
-def _open_snowflake(connection: Connection, schema: str, database: str | None) -> Warehouse:
+def _open_snowflake(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
     from airflow_provider_elementary.access.session import TransportFacts
 
     hook_module = importlib.import_module("airflow.providers.snowflake.hooks.snowflake")
-    snowflake_errors = importlib.import_module("snowflake.connector.errors")
     from airflow_provider_elementary.warehouses.snowflake import SnowflakeWarehouse
 
+    if not connection.extra_dejson.keys() & {"account", "extra__snowflake__account"}:
+        raise ConfigurationError(
+            f"Expected the Snowflake account in the extra field `account` of connection {connection.conn_id!r}, found "
+            "none. Set it to the account identifier, as in myorg-myaccount."
+        )
     hook = over(hook_module.SnowflakeHook, connection)(
         snowflake_conn_id=connection.conn_id,
         schema=schema,
@@ -109,10 +151,7 @@ def _open_snowflake(connection: Connection, schema: str, database: str | None) -
         session_parameters={"QUERY_TAG": "airflow-provider-elementary", "TIMEZONE": "UTC"},
         **({"database": database} if database else {}),
     )
-    try:
-        opened = hook.get_conn()
-    except snowflake_errors.Error as error:
-        raise _not_let_in(connection, error) from None
+    opened = _admitted(connection, hook.get_conn)
     protocol = str(opened._protocol)
     transport = TransportFacts(
         encrypted=protocol == "https",
@@ -124,7 +163,31 @@ def _open_snowflake(connection: Connection, schema: str, database: str | None) -
     return SnowflakeWarehouse(opened, schema, database or opened.database, transport)
 
 
-def _open_with_dbapi_hook(connection: Connection, schema: str, database: str | None) -> Warehouse:
+def _open_redshift(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    from airflow_provider_elementary.access.session import TransportFacts
+
+    mode = connection.extra_dejson.get("sslmode", "verify-full")
+    if mode not in _REDSHIFT_SSLMODES or "sslrootcert" in connection.extra_dejson:
+        raise ConfigurationError(
+            f"Expected sslmode {' or '.join(_REDSHIFT_SSLMODES)} and no sslrootcert in connection "
+            f"{connection.conn_id!r}, found otherwise. Redshift's driver knows no other mode and brings Amazon's "
+            "authorities itself."
+        )
+    # Unless it is told, the driver tolerates another host's certificate; and the form hides Airflow's own schema field.
+    own = _replaced(
+        connection,
+        schema=database or connection.schema,
+        extra=json.dumps({**connection.extra_dejson, "sslmode": mode}),
+    )
+    transport = TransportFacts(
+        encrypted=True, version=None, certificate_verified=mode == "verify-full", detail=f"sslmode={mode}"
+    )
+    return _open_with_dbapi_hook(own, schema, database, transport)
+
+
+def _open_with_dbapi_hook(
+    connection: WarehouseConnection, schema: str, database: str | None, transport: TransportFacts | None = None
+) -> Warehouse:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
@@ -144,24 +207,20 @@ def _open_with_dbapi_hook(connection: Connection, schema: str, database: str | N
     hook = over(hook_class, _without_our_fields(connection))(
         **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
     )
-    try:
-        opened = hook.get_conn()
-    except Exception as error:
-        # Drivers share no base class for their errors; none of their text may be shown.
-        raise _not_let_in(connection, error) from None
     return DbApiWarehouse(
-        opened,
+        _admitted(connection, hook.get_conn),
         dialect=dialect,
         schema=schema,
         database=database,
         placeholder=hook.placeholder,
-        transport=None,
+        transport=transport,
     )
 
 
-_OPENERS: Mapping[str, Callable[[Connection, str, str | None], Warehouse]] = {
+_OPENERS: Mapping[str, Callable[[WarehouseConnection, str, str | None], Warehouse]] = {
     "duckdb": _open_duckdb,
     "postgres": _open_postgres,
+    "redshift": _open_redshift,
     "snowflake": _open_snowflake,
 }
 
@@ -175,19 +234,31 @@ def over(hook_class: type[BaseHook], connection: Connection) -> Callable[..., An
     return type(hook_class.__name__, (hook_class,), {"get_connection": classmethod(get_connection)})
 
 
-def _without_our_fields(connection: Connection) -> Connection:
+def _without_our_fields(connection: WarehouseConnection) -> WarehouseConnection:
     """Return the connection without the extra fields that are ours: some hooks pass every field to their driver."""
     extra = {name: value for name, value in connection.extra_dejson.items() if name not in OUR_FIELDS}
-    return Connection(
-        conn_id=connection.conn_id,
-        conn_type=connection.conn_type,
-        host=connection.host,
-        login=connection.login,
-        password=connection.password,
-        schema=connection.schema,
-        port=connection.port,
-        extra=json.dumps(extra),
-    )
+    return _replaced(connection, extra=json.dumps(extra))
+
+
+def _replaced(connection: Connection, **fields: Any) -> WarehouseConnection:
+    """Return a connection with other values in some fields."""
+    names = ("conn_id", "conn_type", "host", "login", "password", "schema", "port", "extra")
+    return WarehouseConnection(**{**{name: getattr(connection, name) for name in names}, **fields})
+
+
+def _admitted(connection: WarehouseConnection, log_in: Callable[[], Any]) -> Any:
+    """Return the session that logging in gives.
+
+    :raises WarehouseError: it failed. Drivers share no base class for their errors, and what they say may quote the
+        DSN or the key: nothing of it is passed on, neither as text nor as context nor in a frame of the traceback.
+    """
+    try:
+        return log_in()
+    except ElementaryError:
+        raise
+    except Exception as error:
+        failure = _not_let_in(connection, error)
+    raise failure
 
 
 def _require(module: str, extra: str) -> Any:
@@ -215,19 +286,25 @@ def _libpq_options(connection: Connection) -> dict[str, str]:
     return options
 
 
-def _libpq_uri(
-    host: str, port: int, login: str | None, password: str | None, database: str | None, options: Mapping[str, str]
-) -> str:
+def _postgres_uri(connection: WarehouseConnection, database: str | None, options: Mapping[str, str]) -> str:
+    host = connection.host or "localhost"
+    login, password, port = connection.login, connection.password, connection.port
+    if connection.extra_dejson.get("iam", False):
+        hook_class = over(_require("airflow.providers.postgres.hooks.postgres", "postgres").PostgresHook, connection)
+        login, password, port = hook_class(postgres_conn_id=connection.conn_id).get_iam_token(connection)
+        # Airflow masks what comes with a connection; this token did not.
+        mask_secret(password)
+    port = port or 5432
     user = quote(login or "", safe="") + (f":{quote(password, safe='')}" if password else "")
     query = {"host": host, **options} if _is_socket(host) else dict(options)
     location = f":{port}" if _is_socket(host) else f"{host}:{port}"
     return f"postgresql://{user}@{location}/{quote(database or '', safe='')}?{urlencode(query, quote_via=quote)}"
 
 
-def _postgres_transport(host: str, options: Mapping[str, str]) -> TransportFacts:
+def _postgres_transport(connection: WarehouseConnection, options: Mapping[str, str]) -> TransportFacts:
     from airflow_provider_elementary.access.session import TransportFacts
 
-    if _is_socket(host):
+    if _is_socket(connection.host):
         return TransportFacts(None, None, None, "local socket, no network")
     mode = options["sslmode"]
     return TransportFacts(
@@ -242,11 +319,13 @@ def _is_socket(host: str | None) -> bool:
     return bool(host) and str(host).startswith("/")
 
 
-def _not_let_in(connection: Connection, error: BaseException) -> WarehouseError:
+def _not_let_in(connection: WarehouseConnection, error: BaseException) -> WarehouseError:
     state = getattr(error, "sqlstate", None)
     found = type(error).__name__ + (f", SQLSTATE {state}" if isinstance(state, str) else "")
+    host = connection.host or "its default address"
+    shown = host if _PLAIN_HOST.fullmatch(host) else "a host that is no plain name"
     return WarehouseError(
         f"Expected to log in to the warehouse of connection {connection.conn_id!r} ({connection.conn_type} at "
-        f"{connection.host or 'its default address'}), found a failure ({found}). Check host, port, user, secret and "
-        "TLS settings of the connection, and that the network lets the worker through."
+        f"{shown}), found a failure ({found}). Check host, port, user, secret and TLS settings of the connection, and "
+        "that the network lets the worker through."
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError, ElementaryError
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.access import AccessReport
+    from airflow_provider_elementary.access.proof import Proof
+    from airflow_provider_elementary.hooks.clients import WarehouseConnection
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 DEFAULT_SCHEMA = "elementary"
@@ -50,12 +53,10 @@ class ElementaryHook(BaseHook):
         from airflow_provider_elementary.hooks.clients import open_warehouse
         from airflow_provider_elementary.warehouses.source import WarehouseSource
 
-        connection = self._connection()
-        extra = connection.extra_dejson
         warehouse = open_warehouse(
-            connection,
-            schema=self.schema or extra.get("elementary_schema") or DEFAULT_SCHEMA,
-            database=self.database or extra.get("elementary_database"),
+            self.connection,
+            schema=self.schema or self._field("elementary_schema") or DEFAULT_SCHEMA,
+            database=self.database or self._field("elementary_database"),
         )
         try:
             return WarehouseSource(warehouse)
@@ -86,9 +87,26 @@ class ElementaryHook(BaseHook):
 
     def check(self, source: WarehouseSource, probes: Sequence[str] = ()) -> AccessReport:
         """Prove what the open session of a source may do."""
-        from airflow_provider_elementary.access import check_access
+        return self.prove(source, probes).report
 
-        return check_access(source.warehouse, allowed_addresses=self._allowed_addresses(), probes=probes)
+    def prove(self, source: WarehouseSource, probes: Sequence[str] = ()) -> Proof:
+        """Prove what the open session of a source may do, in a form that serves later sessions of the same kind."""
+        from airflow_provider_elementary.access.proof import prove
+
+        return prove(
+            source.warehouse,
+            connection=self.elementary_conn_id,
+            allowed_addresses=self._allowed_addresses(),
+            probes=probes,
+        )
+
+    def fingerprint(self, source: WarehouseSource) -> str | None:
+        """Return what tells the open session of a source from others; see :mod:`..access.proof`."""
+        from airflow_provider_elementary.access.proof import fingerprint
+
+        return fingerprint(
+            source.warehouse, connection=self.elementary_conn_id, allowed_addresses=self._allowed_addresses()
+        )
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in, find the Elementary schema and run the access check: the UI's Test button."""
@@ -109,34 +127,34 @@ class ElementaryHook(BaseHook):
 
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
-    def _connection(self) -> Connection:
-        """Return the connection, an ``elementary`` one as its warehouse's own type."""
+    @cached_property
+    def connection(self) -> WarehouseConnection:
+        """The connection, an ``elementary`` one as its warehouse's own type.
+
+        :raises ConnectionNotFoundError: Airflow knows none of that id.
+        :raises ConfigurationError: it does not name the kind of warehouse.
+        """
+        from airflow_provider_elementary.hooks.clients import warehouse_connection
+
         try:
-            connection = self.get_connection(self.elementary_conn_id)
+            connection = warehouse_connection(self.get_connection(self.elementary_conn_id))
         except AirflowNotFoundException:
             raise ConnectionNotFoundError(
                 f"Expected an Airflow connection {self.elementary_conn_id!r}, found none. Add it in the UI under "
                 "Admin > Connections, to the secrets backend, or as AIRFLOW_CONN_"
                 f"{self.elementary_conn_id.upper()}."
             ) from None
-        if connection.conn_type != self.conn_type:
-            return connection
-        if not (kind := connection.extra_dejson.get("warehouse_kind")):
+        if connection.conn_type == self.conn_type:
             raise ConfigurationError(
                 f"Expected the kind of warehouse in the extra field `warehouse_kind` of connection "
                 f"{self.elementary_conn_id!r}, found none. Set it to snowflake, postgres, redshift or duckdb."
             )
-        return Connection(
-            conn_id=connection.conn_id,
-            conn_type=kind,
-            host=connection.host,
-            login=connection.login,
-            password=connection.password,
-            schema=connection.schema,
-            port=connection.port,
-            extra=connection.extra,
-        )
+        return connection
+
+    def _field(self, name: str) -> Any:
+        """Return one field of the connection's extra; the whole extra, keys included, is nobody's local variable."""
+        return self.connection.extra_dejson.get(name)
 
     def _allowed_addresses(self) -> list[str]:
-        value = self._connection().extra_dejson.get("allowed_addresses") or ()
+        value = self._field("allowed_addresses") or ()
         return value.replace(",", " ").split() if isinstance(value, str) else list(value)

@@ -114,4 +114,8 @@ class ElementaryStoreHook(BaseHook):
     def _client(self, service: str) -> Any:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-        return AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type=service).get_conn()
+        from airflow_provider_elementary.snapshots.store import patient_config
+
+        hook: Any = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type=service)
+        # What the connection's config_kwargs say comes last, and so wins.
+        return hook.get_client_type(region_name=hook.region_name, config=patient_config().merge(hook.config))

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.exceptions import ElementaryError, UnknownTableError
-from airflow_provider_elementary.metrics.definitions import DEFINITIONS, Definition
-from airflow_provider_elementary.source import Source, reader_of
+from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, UnknownTableError
+from airflow_provider_elementary.metrics.collected import newest_of_each_id
+from airflow_provider_elementary.metrics.definitions import Definition
+from airflow_provider_elementary.metrics.engine import bounded_connection
+from airflow_provider_elementary.metrics.health import HEALTH_DEFINITIONS, HEALTH_WEIGHTS
+from airflow_provider_elementary.metrics.runs import RUN_DEFINITIONS
+from airflow_provider_elementary.metrics.sources import SOURCE_DEFINITIONS
+from airflow_provider_elementary.metrics.tests import TEST_DEFINITIONS
+from airflow_provider_elementary.source import Source, arrow_schema, reader_of
 
 log = logging.getLogger(__name__)
+
+#: Every computed metric; beside them are the monitors that the package collected, under their own names.
+DEFINITIONS: tuple[Definition, ...] = (
+    *RUN_DEFINITIONS,
+    *TEST_DEFINITIONS,
+    *HEALTH_DEFINITIONS,
+    *SOURCE_DEFINITIONS,
+)
 
 #: The long table of metrics, with Elementary's own column names.
 METRICS_SCHEMA = pa.schema(
@@ -33,63 +49,131 @@ METRICS_SCHEMA = pa.schema(
         ("updated_at", pa.timestamp("us")),
     ]
 )
-_ENGINE: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
+_COLLECTED = "data_monitoring_metrics"
+#: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
+_COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
+_MEMORY_LIMIT = "512MB"
 _BATCH_ROWS = 65_536
 
+#: Computed metrics are one value a day; this makes rows of the long table of them.
+_LONG = """
+SELECT
+    md5(concat_ws('|', full_table_name, metric_name, dimension_value, day)) AS id,
+    full_table_name,
+    NULL AS column_name,
+    metric_name,
+    metric_name AS metric_type,
+    dimension,
+    dimension_value,
+    NULL AS metric_properties,
+    day AS bucket_start,
+    day + INTERVAL 1 DAY AS bucket_end,
+    24 AS bucket_duration_hours,
+    metric_value,
+    updated_at
+FROM ({query})
+"""
 
-def compute_metrics(source: Source) -> pa.RecordBatchReader:
+
+def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | None = None) -> pa.RecordBatchReader:
     """Compute every metric that the source's tables allow.
 
-    Metrics whose tables or columns the source does not hold are left out, and the log says so.
+    Metrics whose tables or columns the source does not hold are left out, and the log says so. Memory stays bounded
+    whatever the size of the tables.
 
     :param source: a warehouse or a snapshot.
+    :param health_weights: how much a quality dimension counts in the total health score, where not 1.
     :return: rows of :data:`METRICS_SCHEMA`; percentages are 0-100, times in seconds, buckets in UTC.
+    :raises ConfigurationError: a weight is of no known quality dimension, or negative.
     """
-    possible = [definition for definition in DEFINITIONS if _allows(source, definition)]
-    return reader_of(METRICS_SCHEMA, _run(source, possible))
+    weights = _weights(health_weights or {})
+    possible = [
+        definition
+        for definition in DEFINITIONS
+        if all(_holds(source, table, names, definition.names) for table, names in definition.needs.items())
+    ]
+    parts = [_computed(source, possible, weights)]
+    if _holds(source, _COLLECTED, _COLLECTED_NEEDS, ("collected monitors",)):
+        parts.insert(0, _collected(source))
+    return reader_of(METRICS_SCHEMA, chain.from_iterable(parts))
 
 
 def judged_metrics(metrics: pa.Table) -> pa.Table:
     """Return the metrics in which anomalies are looked for: all but rates of verdicts, which are verdicts already."""
-    rates = {name for definition in DEFINITIONS if not definition.judged for name in definition.names}
+    rates = {metric.name for definition in DEFINITIONS for metric in definition.metrics if not metric.judged}
     return metrics.filter(pc.invert(pc.is_in(metrics["metric_name"], pa.array(sorted(rates)))))
 
 
-def _allows(source: Source, definition: Definition) -> bool:
-    named = ", ".join(definition.names) or "collected monitors"
-    for table, columns in definition.needs.items():
-        try:
-            missing = set(columns) - set(source.schema(table).names)
-        except ElementaryError as error:
-            if not isinstance(error, UnknownTableError):
-                log.warning("%s: left out: %s", named, error)
-                return False
-            missing = set(columns)
-        if missing:
-            log.warning("%s: left out, as the source does not hold %s of %s", named, ", ".join(sorted(missing)), table)
-            return False
-    return True
+def _weights(given: Mapping[str, float]) -> pa.Table:
+    wrong = sorted(name for name, weight in given.items() if name not in HEALTH_WEIGHTS or weight < 0)
+    if wrong:
+        raise ConfigurationError(
+            f"Expected health_weights of 0 or more for {', '.join(HEALTH_WEIGHTS)}, found {', '.join(wrong)}."
+        )
+    weights = {**HEALTH_WEIGHTS, **given}
+    return pa.table({"dimension_value": pa.array(weights), "weight": pa.array(weights.values(), pa.float64())})
 
 
-def _run(source: Source, definitions: list[Definition]) -> Iterator[pa.RecordBatch]:
-    needed: dict[str, set[str]] = {}
-    for definition in definitions:
-        for name, names in definition.needs.items():
-            needed.setdefault(name, set()).update(names)
-    with duckdb.connect(":memory:", config=_ENGINE) as engine:
-        for table, columns in needed.items():
-            with source.read(table, columns=sorted(columns)) as reader:
-                engine.register("incoming", reader)
-                engine.execute(f'CREATE TABLE "{table}" AS SELECT * FROM incoming')  # noqa: S608 - a catalog name
-                engine.unregister("incoming")
+def _holds(source: Source, table: str, columns: tuple[str, ...], metrics: tuple[str, ...]) -> bool:
+    try:
+        missing = set(columns) - set(source.schema(table).names)
+    except UnknownTableError:
+        missing = set(columns)
+    except ElementaryError as error:
+        log.warning("%s: left out: %s", ", ".join(metrics), error)
+        return False
+    if missing:
+        found = ", ".join(sorted(missing))
+        log.warning("%s: left out, as the source does not hold %s of %s", ", ".join(metrics), found, table)
+    return not missing
+
+
+def _collected(source: Source) -> Iterator[pa.RecordBatch]:
+    held = source.schema(_COLLECTED).names
+    columns = [name for name in (*METRICS_SCHEMA.names, "created_at") if name in held]
+    with source.read(_COLLECTED, columns=columns) as reader:
+        for batch in newest_of_each_id(reader):
+            arrays = [
+                batch[field.name] if field.name in held else pa.nulls(batch.num_rows, field.type)
+                for field in METRICS_SCHEMA
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, METRICS_SCHEMA.names).cast(METRICS_SCHEMA)
+
+
+def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
+    if not definitions:
+        return
+    with bounded_connection(_MEMORY_LIMIT) as engine:
+        engine.register("health_weights", weights)
+        for table, columns in _columns_of(definitions).items():
+            _load(engine, source, table, columns)
         for definition in definitions:
-            for batch in engine.sql(definition.query).to_arrow_reader(_BATCH_ROWS):
-                yield _conform(batch)
+            for batch in engine.sql(_LONG.format(query=definition.query)).to_arrow_reader(_BATCH_ROWS):
+                yield batch.cast(METRICS_SCHEMA)
 
 
-def _conform(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch.select(METRICS_SCHEMA.names).cast(METRICS_SCHEMA)
+def _columns_of(definitions: list[Definition]) -> dict[str, list[str]]:
+    """Return the columns to read of each table, each once however many metrics use it."""
+    wanted: dict[str, set[str]] = {}
+    for definition in definitions:
+        for uses in (definition.needs, definition.useful):
+            for table, names in uses.items():
+                wanted.setdefault(table, set()).update(names)
+    return {table: sorted(names) for table, names in wanted.items()}
+
+
+def _load(engine: duckdb.DuckDBPyConnection, source: Source, table: str, columns: list[str]) -> None:
+    """Copy the columns of a table into DuckDB; those that the source does not hold are null."""
+    schema = arrow_schema(TABLES[table], columns)
+    engine.register("incoming", schema.empty_table())
+    engine.execute(f'CREATE TABLE "{table}" AS SELECT * FROM incoming')  # noqa: S608 - a name out of the catalog
+    engine.unregister("incoming")
+    try:
+        held = [name for name in columns if name in source.schema(table).names]
+    except ElementaryError:
+        # A table that only adds detail, and that is not there or not readable.
+        return
+    with source.read(table, columns=held) as reader:
+        engine.register("incoming", reader)
+        engine.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming')  # noqa: S608 - a name out of the catalog
+        engine.unregister("incoming")

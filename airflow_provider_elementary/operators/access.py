@@ -1,26 +1,44 @@
-"""The operator that proves what a connection may do."""
+"""The operator that proves what a connection may do, and tells what changed since it did last."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, Context
+from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import clear_failures
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, run_key
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.access import AccessReport
 
 
-class ElementaryAccessCheckOperator(BaseOperator):
+class ElementaryAccessCheckOperator(ElementaryStoreOperator):
     """Proves that a connection can read the Elementary schema and nothing else; fails the task otherwise.
+
+    The tasks downstream of it that read over the same connection take its report instead of a check of their own,
+    for an hour and for sessions that the warehouse does not tell from this one.
+
+    With a ``store``, each report is kept there, also one that does not pass, and compared with the one before: what
+    appeared and what went is logged, returned as ``drift``, and goes to the Asset event of the task's outlets.
 
     :param elementary_conn_id: the connection. (templated)
     :param schema: the Elementary schema. (templated)
     :param database: the database that holds it. (templated)
     :param probes: relations outside the schema that the role must be refused, as ``schema.table``. (templated)
     :param accept_unknown: names of checks that may stay unknown; a failed check always stops. (templated)
+    :param store: where the reports are kept; none are where it is empty. No key is needed: a report holds names of
+        roles and tables, no row. (templated)
     """
 
-    template_fields: Sequence[str] = ("elementary_conn_id", "schema", "database", "probes", "accept_unknown")
+    template_fields: Sequence[str] = (
+        *ElementaryStoreOperator.template_fields,
+        "elementary_conn_id",
+        "schema",
+        "database",
+        "probes",
+        "accept_unknown",
+    )
     ui_color = "#d5f0e3"
 
     def __init__(
@@ -31,9 +49,10 @@ class ElementaryAccessCheckOperator(BaseOperator):
         database: str | None = None,
         probes: Sequence[str] = (),
         accept_unknown: Sequence[str] = (),
+        store: str = "",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(store=store, **kwargs)
         self.elementary_conn_id = elementary_conn_id
         self.schema = schema
         self.database = database
@@ -41,13 +60,33 @@ class ElementaryAccessCheckOperator(BaseOperator):
         self.accept_unknown = accept_unknown
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the checks, log each, and return the report."""
+        """Run the checks, log each, record the report, and return it; raise last, when everything is recorded."""
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
         with clear_failures():
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
-            report = hook.check_access(self.probes)
-            for finding in report.findings:
+            with hook.source() as source:
+                proof = hook.prove(source, self.probes)
+            for finding in proof.report.findings:
                 self.log.info("%-7s %s: %s", finding.status, finding.name, finding.evidence)
-            report.require(self.accept_unknown)
-            return report.to_dict()
+            drift = self._record(context, proof.report) if self.store else None
+            proof.report.require(self.accept_unknown)
+        for asset in self.outlets or ():
+            context["outlet_events"][asset].extra = {
+                "elementary_conn_id": self.elementary_conn_id,
+                "checked_at": proof.report.checked_at.isoformat(),
+                "drift": drift,
+            }
+        return {**proof.to_dict(), "drift": drift}
+
+    def _record(self, context: Context, report: AccessReport) -> dict[str, Any]:
+        from airflow_provider_elementary.access.history import record
+
+        subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
+        recorded = record(self.store_hook.store, report, subject=subject, run_key=run_key(context))
+        if recorded.previous is None:
+            self.log.info("the first report of %s in %s: nothing to compare it with", subject, self.store)
+        for sign, facts in (("appeared", recorded.drift.appeared), ("gone", recorded.drift.gone)):
+            for fact in facts:
+                self.log.warning("%s since %s: %s", sign, recorded.to_dict()["since"], fact)
+        return recorded.to_dict()

@@ -1,33 +1,44 @@
-"""The operator that judges metrics."""
+"""The operators that judge metrics, follow what is anomalous from run to run, and try a configuration on the past."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import Context
+from airflow.providers.common.compat.sdk import Asset, AssetAlias, Context
 
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
-from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, run_key
+from airflow_provider_elementary.operators.base import (
+    ElementarySourceOperator,
+    ElementaryStoreOperator,
+    clear_failures,
+    run_key,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.anomalies.detect import Method
+    from airflow_provider_elementary.anomalies.incidents import Incident
+    from airflow_provider_elementary.anomalies.lineage import Lineage
 
-FailOn = Literal["none", "any"]
-
-
-class AnomaliesFoundError(ElementaryError):
-    """Anomalies were found and ``fail_on`` asked to stop the pipeline for them."""
+#: An event per anomalous table, up to so many in a run: beyond, it is one failure of everything.
+_TABLE_EVENTS = 100
+_INCIDENTS_RETURNED = 20
+_METRICS_RETURNED = 20
 
 
 class ElementaryAnomalyOperator(ElementarySourceOperator):
     """Judges table metrics bucket by bucket, seals the verdicts in the store, and returns the anomalies in short.
 
     Reads the metrics that another task computed where ``metrics`` names them; else computes them from a snapshot, or
-    from a warehouse where ``elementary_conn_id`` names one.
+    from a warehouse where ``elementary_conn_id`` names one. An :class:`~airflow.sdk.AssetAlias` among the ``outlets``
+    gets an event per anomalous table, of the asset ``elementary://tables/<full_table_name>``.
+
+    Many tables can be judged side by side: ``.partial(shards=4, …).expand(shard=[0, 1, 2, 3])``. The verdicts are the
+    same; :class:`ElementaryIncidentOperator` then makes incidents of them.
 
     :param metrics: where the metrics are in the store: ``metrics`` of what
         :class:`~airflow_provider_elementary.operators.metrics.ElementaryTableMetricsOperator` returned. (templated)
@@ -35,7 +46,11 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     :param parameters: the method's parameters, by Elementary's names, as in ``{"anomaly_sensitivity": 3.5}``.
         (templated)
     :param days: buckets that end within this many days before the newest are reported. (templated)
-    :param fail_on: ``any`` fails the task when there is an anomaly, after the verdicts are sealed; ``none`` never.
+    :param fail_on: fails the task, after everything is recorded: ``none`` never, ``any`` when there is an anomaly,
+        ``error`` when there is one that a dbt test of that severity watches, or the name of a model, or several
+        names, when one of these tables is anomalous. (templated)
+    :param shard: which shard of the tables to judge, from 0. (templated)
+    :param shards: how many shards there are. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -45,6 +60,8 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         "parameters",
         "days",
         "fail_on",
+        "shard",
+        "shards",
     )
     ui_color = "#f7dcd7"
 
@@ -55,7 +72,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         method: Method = "elementary",
         parameters: Mapping[str, Any] | None = None,
         days: int = 2,
-        fail_on: FailOn = "none",
+        fail_on: str | Sequence[str] = "none",
+        shard: int = 0,
+        shards: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -64,55 +83,251 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self.parameters = parameters
         self.days = days
         self.fail_on = fail_on
+        self.shard = shard
+        self.shards = shards
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge, seal, summarise; raise last, when everything is recorded."""
-        from airflow_provider_elementary.anomalies import detect
-        from airflow_provider_elementary.anomalies.summary import recent, summarise
-        from airflow_provider_elementary.metrics import judged_metrics
+        from airflow_provider_elementary.anomalies.breaker import require_none, stopping_tables
+        from airflow_provider_elementary.anomalies.enrich import enrich
+        from airflow_provider_elementary.anomalies.recent import judge_recent
+        from airflow_provider_elementary.anomalies.summary import summarise
         from airflow_provider_elementary.snapshots.results import write_result
 
+        parameters = dict(self.parameters or {})
+        days, shard, shards = int(self.days), int(self.shard), int(self.shards)
+        how = {"method": self.method, "days": days, "shard": shard, "shards": shards, **parameters}
         with clear_failures():
-            if self.fail_on not in ("none", "any"):
-                raise ConfigurationError(f"Expected fail_on none or any, found {self.fail_on!r}.")
-            store, keys = self.store_hook.store, self.store_hook.keys
-            metrics, origin = self._read_metrics()
-            parameters = dict(self.parameters or {})
-            verdicts = recent(detect(judged_metrics(metrics), method=self.method, **parameters), int(self.days))
+            store = self.store_hook.store
+            with self._open_metrics() as (rows, lineage, origin):
+                judged = judge_recent(
+                    rows, method=self.method, days=days, parameters=parameters, shard=shard, shards=shards
+                )
+            verdicts = enrich(judged.verdicts, lineage)
+            stopping = stopping_tables(self.fail_on, verdicts, lineage, judged.tables)
             result = write_result(
                 store,
-                keys,
+                self.store_hook.keys,
                 "verdicts",
                 verdicts.to_reader(),
                 run_key=run_key(context),
                 origin=origin,
-                parameters={"method": self.method, "days": int(self.days), **parameters},
+                parameters=how,
             )
             summary = summarise(verdicts)
-            for anomaly in summary.anomalies:
-                self.log.info("anomaly: %s (score %s)", anomaly["reason"], anomaly["score"])
-            self.log.info(
-                "%s of %s judged buckets are anomalous, in %s tables",
-                f"{summary.anomalous:,}",
-                f"{summary.judged:,}",
-                len(summary.tables),
-            )
-            if summary.anomalous and self.fail_on == "any":
-                raise AnomaliesFoundError(
-                    f"Expected no anomalies, found {summary.anomalous} in {', '.join(summary.tables[:10])}. "
-                    f"The verdicts are in {result.key} of {store.uri}."
-                )
-        return {"store": store.uri, "verdicts": result.key, "method": self.method, **_plain(asdict(summary))}
+            self._log(summary.judged, summary.anomalous, len(summary.tables), summary.anomalies)
+            returned = {
+                "store": store.uri,
+                "verdicts": result.key,
+                "origin": dict(origin),
+                "method": self.method,
+                **_plain(asdict(summary)),
+            }
+            if shards == 1:
+                returned |= _follow(self, context, verdicts, lineage, origin)
+            self._emit(context, verdicts, returned)
+            if stopping:
+                # A task that fails returns nothing, and downstream may want to know what stopped it.
+                context["ti"].xcom_push(key="return_value", value=returned)
+            require_none(stopping, f"{result.key} of {store.uri}")
+        return returned
 
-    def _read_metrics(self) -> tuple[pa.Table, Mapping[str, Any]]:
+    @contextmanager
+    def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
+        from airflow_provider_elementary.anomalies.lineage import read_lineage
         from airflow_provider_elementary.metrics import compute_metrics
-        from airflow_provider_elementary.snapshots.results import read_result
+        from airflow_provider_elementary.snapshots.results import find_result, read_result
 
         if self.metrics:
+            found = find_result(self.store_hook.store, self.metrics)
+            origin = {"metrics": self.metrics, **(found.origin if found else {})}
             with read_result(self.store_hook.store, self.store_hook.keys, self.metrics) as rows:
-                return rows.read_all(), {"metrics": self.metrics}
-        with self.open_source() as (source, origin), compute_metrics(source) as rows:
-            return rows.read_all(), origin
+                yield rows, _lineage_of(self, origin), origin
+        else:
+            with self.open_source() as (source, origin), compute_metrics(source) as rows:
+                yield rows, read_lineage(source), origin
+
+    def _log(self, judged: int, anomalous: int, tables: int, anomalies: Sequence[Mapping[str, Any]]) -> None:
+        for anomaly in anomalies:
+            self.log.info("anomaly: %s (score %s)", anomaly["reason"], anomaly["score"])
+        self.log.info(
+            "%s of %s judged buckets are anomalous, in %s tables", f"{anomalous:,}", f"{judged:,}", f"{tables:,}"
+        )
+
+    def _emit(self, context: Context, verdicts: pa.Table, returned: Mapping[str, Any]) -> None:
+        """Send an event for each anomalous table to the aliases, and the summary to the assets, among the outlets."""
+        from airflow_provider_elementary.anomalies.summary import anomalous_tables
+
+        tables = anomalous_tables(verdicts)
+        for outlet in self.outlets or ():
+            if not isinstance(outlet, AssetAlias):
+                context["outlet_events"][outlet].extra = dict(returned)
+                continue
+            for table, facts in list(tables.items())[:_TABLE_EVENTS]:
+                asset = Asset(name=f"elementary table {quote(table)}", uri=f"elementary://tables/{quote(table)}")
+                extra = {**facts, "store": returned["store"], "verdicts": returned["verdicts"]}
+                context["outlet_events"][outlet].add(asset, extra=extra)
+            if len(tables) > _TABLE_EVENTS:
+                self.log.warning("events for %s of %s anomalous tables were sent", _TABLE_EVENTS, f"{len(tables):,}")
+
+
+class ElementaryIncidentOperator(ElementaryStoreOperator):
+    """Makes incidents of the verdicts of one task or of all shards, and carries them on from those of the run before.
+
+    :param verdicts: what :class:`ElementaryAnomalyOperator` returned, or a list of it: its ``output``. (templated)
+    """
+
+    template_fields: Sequence[str] = (*ElementaryStoreOperator.template_fields, "verdicts")
+    ui_color = "#f7dcd7"
+
+    def __init__(self, *, verdicts: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.verdicts = verdicts
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Gather, carry on, seal."""
+        import pyarrow as pa
+
+        from airflow_provider_elementary.snapshots.results import read_result
+
+        with clear_failures():
+            store, keys = self.store_hook.store, self.store_hook.keys
+            given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
+            parts = []
+            for shard in given:
+                with read_result(store, keys, shard["verdicts"]) as rows:
+                    parts.append(rows.read_all())
+            origin = given[0]["origin"] if given else {}
+            verdicts = pa.concat_tables(parts, promote_options="default")
+            return {"store": store.uri, **_follow(self, context, verdicts, _lineage_of(self, origin), origin)}
+
+
+class ElementaryBacktestOperator(ElementarySourceOperator):
+    """Tells what a configuration would have said of the last days, and seals it; reads a snapshot and no warehouse.
+
+    :param method: ``elementary`` or ``robust``. (templated)
+    :param parameters: the method's parameters, by Elementary's names. (templated)
+    :param days: how many days back from the newest bucket. (templated)
+    """
+
+    template_fields: Sequence[str] = (*ElementarySourceOperator.template_fields, "method", "parameters", "days")
+    ui_color = "#e4dcf1"
+
+    def __init__(
+        self,
+        *,
+        method: Method = "elementary",
+        parameters: Mapping[str, Any] | None = None,
+        days: int = 30,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.method = method
+        self.parameters = parameters
+        self.days = days
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Judge what is past, seal it, and return it in short, by metric."""
+        from airflow_provider_elementary.anomalies import backtest
+        from airflow_provider_elementary.metrics import compute_metrics
+        from airflow_provider_elementary.snapshots.results import write_result
+
+        parameters = dict(self.parameters or {})
+        with clear_failures():
+            store = self.store_hook.store
+            with self.open_source() as (source, origin), compute_metrics(source) as metrics:
+                found = backtest(metrics, self.method, parameters, int(self.days))
+            result = write_result(
+                store,
+                self.store_hook.keys,
+                "backtests",
+                found.verdicts.to_reader(),
+                run_key=run_key(context),
+                origin=origin,
+                parameters={"method": self.method, "days": int(self.days), **parameters},
+            )
+        rows = [row for row in found.by_metric.slice(0, _METRICS_RETURNED).to_pylist() if row["anomalous"]]
+        for row in rows:
+            self.log.info(
+                "%s %s: %s of %s buckets",
+                row["full_table_name"],
+                ".".join(filter(None, (row["column_name"], row["metric_name"]))),
+                row["anomalous"],
+                row["judged"],
+            )
+        return {
+            "store": store.uri,
+            "backtest": result.key,
+            "method": self.method,
+            "days": int(self.days),
+            "judged": found.judged,
+            "anomalous": found.anomalous,
+            "by_metric": [{**row, **{name: row[name].isoformat() for name in ("first", "last")}} for row in rows],
+        }
+
+
+def _follow(
+    operator: ElementaryStoreOperator,
+    context: Context,
+    verdicts: pa.Table,
+    lineage: Lineage,
+    origin: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Carry incidents on from the run before, seal them, and return them in short."""
+    from airflow_provider_elementary.anomalies.incident_rows import incidents_of, incidents_table
+    from airflow_provider_elementary.anomalies.incidents import track_incidents
+    from airflow_provider_elementary.snapshots.results import previous_result, read_result, write_result
+
+    store, keys = operator.store_hook.store, operator.store_hook.keys
+    series = f"{context['ti'].dag_id}/{context['ti'].task_id}"
+    before: list[Incident] = []
+    if previous := previous_result(store, "incidents", series, run_key(context)):
+        with read_result(store, keys, previous.key) as rows:
+            before = incidents_of(rows.read_all())
+    incidents = track_incidents(verdicts, lineage, before)
+    result = write_result(
+        store,
+        keys,
+        "incidents",
+        incidents_table(incidents).to_reader(),
+        run_key=run_key(context),
+        origin=origin,
+        parameters={"before": previous.key if previous else None},
+        series=series,
+    )
+    for incident in incidents:
+        if incident.transition != "past":
+            operator.log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.sentence)
+    current = [incident for incident in incidents if incident.transition != "past"]
+    return {
+        "incidents": result.key,
+        "open_incidents": sum(incident.status == "open" for incident in incidents),
+        "changes": [_brief(incident) for incident in current[:_INCIDENTS_RETURNED]],
+    }
+
+
+def _lineage_of(operator: ElementaryStoreOperator, origin: Mapping[str, Any]) -> Lineage:
+    """Read the lineage of the snapshot that metrics came from; those of a warehouse carry none with them."""
+    from airflow_provider_elementary.anomalies.lineage import Lineage, read_lineage
+    from airflow_provider_elementary.snapshots import open_snapshot
+
+    hook = operator.store_hook
+    if snapshot_id := origin.get("snapshot_id"):
+        return read_lineage(open_snapshot(hook.store, snapshot_id, keys=hook.keys))
+    operator.log.warning("the metrics came from a warehouse and not from a snapshot: no lineage, owners or severities")
+    return Lineage()
+
+
+def _brief(incident: Incident) -> dict[str, Any]:
+    return {
+        "incident_id": incident.incident_id,
+        "transition": incident.transition,
+        "severity": incident.severity,
+        "root": incident.root,
+        "followers": list(incident.followers),
+        "started_at": incident.started_at.isoformat(),
+        "sentence": incident.sentence,
+    }
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -15,9 +16,23 @@ from airflow_provider_elementary.operators.base import (
     require_access,
     run_key,
 )
+from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
+from airflow_provider_elementary.operators.prune import ElementaryPruneSnapshotsOperator
+from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator
+from airflow_provider_elementary.operators.verify import ElementaryVerifySnapshotOperator
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
+
+__all__ = [
+    "DEFAULT_CATEGORIES",
+    "ElementaryDiffSnapshotsOperator",
+    "ElementaryPruneSnapshotsOperator",
+    "ElementaryRestoreSnapshotOperator",
+    "ElementarySnapshotOperator",
+    "ElementaryVerifySnapshotOperator",
+    "summarise",
+]
 
 #: All categories but Query logs, as on Elementary Cloud's security page.
 DEFAULT_CATEGORIES = tuple(category.value for category in Category if category is not Category.QUERY_LOGS)
@@ -26,7 +41,10 @@ DEFAULT_CATEGORIES = tuple(category.value for category in Category if category i
 class ElementarySnapshotOperator(ElementaryStoreOperator):
     """Takes an encrypted snapshot of the Elementary schema, after proving that the connection can read nothing else.
 
-    A retry of the same DAG run finds the snapshot that an earlier try committed and returns it.
+    Only finished dbt runs are taken, and only what is new since the newest snapshot of the store; from time to time,
+    and whenever the source's history, its columns or the policy changed, everything is read anew. A retry of the same
+    DAG run finds the snapshot that an earlier try committed and returns it. Let one run at a time write to a store
+    (``max_active_runs=1``).
 
     :param elementary_conn_id: the connection of the warehouse. (templated)
     :param schema: the Elementary schema. (templated)
@@ -34,7 +52,17 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
     :param categories: the categories of information to take; all but ``query_logs`` by default. (templated)
     :param failed_rows_per_test: sampled rows of one test that are taken at most; 0 takes none. (templated)
     :param failed_rows_days: sampled rows older than this many days are left behind. (templated)
+    :param failed_rows_excluded_tables: full table names or unique ids of dbt models, in any case, of which no sampled
+        rows are taken. (templated)
     :param masked_columns: further ``table.column`` to mask; dbt vars always are. (templated)
+    :param hashed_columns: ``table.column`` whose values are replaced by a keyed hash, as in
+        ``data_monitoring_metrics.dimension_value``. (templated)
+    :param dropped_columns: ``table.column`` that are not read at all. (templated)
+    :param without_raw_values: take nothing that may be, or quote, a value of a monitored table: no samples, no database
+        errors, no query text, no metrics of single rows, dimension values hashed. The other choices narrow it further.
+    :param full_every_days: after how many days everything is read anew; 0 does so each time. (templated)
+    :param overlap: rows this much older than the newest are read again, for commits that came late.
+    :param commit_timeout: after how long rows of a dbt run that never finished are taken as they are.
     :param accept_unknown: names of access checks that may stay unknown. (templated)
     :param probes: relations outside the schema that the role must be refused. (templated)
     """
@@ -47,7 +75,11 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         "categories",
         "failed_rows_per_test",
         "failed_rows_days",
+        "failed_rows_excluded_tables",
         "masked_columns",
+        "hashed_columns",
+        "dropped_columns",
+        "full_every_days",
         "accept_unknown",
         "probes",
     )
@@ -63,7 +95,14 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         categories: Sequence[str] = DEFAULT_CATEGORIES,
         failed_rows_per_test: int = 5,
         failed_rows_days: int = 30,
+        failed_rows_excluded_tables: Sequence[str] = (),
         masked_columns: Sequence[str] = (),
+        hashed_columns: Sequence[str] = (),
+        dropped_columns: Sequence[str] = (),
+        without_raw_values: bool = False,
+        full_every_days: float = 7,
+        overlap: timedelta = timedelta(hours=1),
+        commit_timeout: timedelta = timedelta(hours=6),
         accept_unknown: Sequence[str] = (),
         probes: Sequence[str] = (),
         **kwargs: Any,
@@ -75,7 +114,14 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         self.categories = categories
         self.failed_rows_per_test = failed_rows_per_test
         self.failed_rows_days = failed_rows_days
+        self.failed_rows_excluded_tables = failed_rows_excluded_tables
         self.masked_columns = masked_columns
+        self.hashed_columns = hashed_columns
+        self.dropped_columns = dropped_columns
+        self.without_raw_values = without_raw_values
+        self.full_every_days = full_every_days
+        self.overlap = overlap
+        self.commit_timeout = commit_timeout
         self.accept_unknown = accept_unknown
         self.probes = probes
         #: What :meth:`execute` returned, for the task's links.
@@ -87,18 +133,30 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.snapshots import Policy, write_snapshot
 
         with clear_failures():
-            policy = Policy(
+            choose = Policy.without_raw_values if self.without_raw_values else Policy
+            policy = choose(
                 categories=tuple(Category(name) for name in self.categories),
                 failed_rows_per_test=int(self.failed_rows_per_test),
                 failed_rows_days=int(self.failed_rows_days),
+                failed_rows_excluded_tables=tuple(self.failed_rows_excluded_tables),
                 masked_columns=tuple(self.masked_columns),
+                hashed_columns=tuple(self.hashed_columns),
+                dropped_columns=tuple(self.dropped_columns),
             )
             store, keys = self.store_hook.store, self.store_hook.keys
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
             with hook.source() as source:
                 report = require_access(hook, source, self.accept_unknown, self.probes)
                 manifest = write_snapshot(
-                    source, store, keys, policy=policy, run_key=run_key(context), access=report.to_dict()
+                    source,
+                    store,
+                    keys,
+                    policy=policy,
+                    run_key=run_key(context),
+                    access=report.to_dict(),
+                    full_every_days=float(self.full_every_days),
+                    overlap=self.overlap,
+                    commit_timeout=self.commit_timeout,
                 )
         self.summary = summary = summarise(manifest, store.uri)
         for asset in self.outlets or ():
@@ -116,6 +174,13 @@ def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
         "sequence": manifest.sequence,
         "manifest_sha256": sha256(manifest.to_bytes()),
         "created_at": manifest.created_at,
+        "kind": manifest.kind,
+        "reason": manifest.reason,
+        "epoch": manifest.epoch,
+        "watermark": manifest.cut.watermark if manifest.cut else None,
+        "new_rows": sum(table.new_rows for table in manifest.tables.values()),
+        "waiting_runs": manifest.cut.waiting_count if manifest.cut else 0,
+        "incomplete_runs": manifest.cut.incomplete_count if manifest.cut else 0,
         "tables": {name: table.rows for name, table in manifest.tables.items()},
         "categories": {
             category: {

@@ -11,15 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError
+from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, StoreError
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+# What KMS answers to a request that is fine: asking again may help.
+_KMS_BUSY = frozenset(
+    {
+        "ThrottlingException",
+        "LimitExceededException",
+        "KMSInternalException",
+        "DependencyTimeoutException",
+        "ExpiredTokenException",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -154,8 +164,13 @@ class KmsKeys:
         return plaintext
 
 
-def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) -> KeyUnavailableError:
+def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) -> KeyUnavailableError | StoreError:
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    if code in _KMS_BUSY or isinstance(error, (ConnectionError, HTTPClientError)):
+        return StoreError(
+            f"Expected KMS key {key_id} to {doing} for {category.label}, found {code} however often it was asked. "
+            "Nothing was committed; retry, and check KMS's request quota, the network and how long credentials last."
+        )
     return KeyUnavailableError(
         f"Expected KMS key {key_id} to {doing} for {category.label}, found {code}. Check that the key exists in this "
         "region, is enabled, and that the credentials may use it (kms:GenerateDataKey to write, kms:Decrypt to read)."

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from airflow_provider_elementary.exceptions import ConfigurationError, StoreError, StoreRefusedError
 from airflow_provider_elementary.snapshots.store import StoredObject
@@ -35,18 +38,17 @@ class LocalStore:
         path = self._path(key)
         with self._failures(key):
             _make_directory(path.parent)
-            descriptor, partial = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
+            descriptor, name = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with _Whole(descriptor, partial(self._failures, key)) as file:
                 yield cast(BinaryIO, file)
                 with self._failures(key):
-                    file.flush()
                     os.fsync(file.fileno())
             with self._failures(key):
-                Path(partial).replace(path)
+                Path(name).replace(path)
                 _sync_directory(path.parent)
         except BaseException:
-            Path(partial).unlink(missing_ok=True)
+            Path(name).unlink(missing_ok=True)
             raise
 
     def put(self, key: str, content: bytes) -> None:
@@ -59,20 +61,20 @@ class LocalStore:
         path = self._path(key)
         with self._failures(key):
             _make_directory(path.parent)
-            descriptor, partial = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
+            descriptor, name = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
                 try:
-                    os.link(partial, path)
+                    os.link(name, path)
                 except FileExistsError:
                     return False
                 _sync_directory(path.parent)
                 return True
             finally:
-                Path(partial).unlink(missing_ok=True)
+                Path(name).unlink(missing_ok=True)
 
     def get(self, key: str) -> bytes | None:
         """Return a small file's content."""
@@ -102,6 +104,15 @@ class LocalStore:
         with self._failures(key):
             self._path(key).unlink(missing_ok=True)
 
+    def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
+        """Delete files that were begun before a time and never took their name."""
+        found = sorted(path for path in self.root.rglob(f"{_PARTIAL}*") if path.stat().st_mtime < before.timestamp())
+        if not dry_run:
+            for path in found:
+                with self._failures(path.name):
+                    path.unlink(missing_ok=True)
+        return [path.relative_to(self.root).as_posix() for path in found]
+
     def _path(self, key: str) -> Path:
         path = self.root / key
         if ".." in path.parts or Path(key).is_absolute():
@@ -126,6 +137,35 @@ class LocalStore:
                 f"Expected to use {key} in {self.uri}, found {error.strerror or type(error).__name__}. "
                 "Nothing was committed; mend the disk and retry."
             ) from None
+
+
+class _Whole(io.RawIOBase):
+    """A file that is written whole or fails as a store fails; nothing is kept back for closing to write.
+
+    :param failures: turns what the operating system raises into an error of ours.
+    """
+
+    def __init__(self, descriptor: int, failures: Callable[[], AbstractContextManager[None]]) -> None:
+        self._file = io.FileIO(descriptor, "wb")
+        self._failures = failures
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def write(self, content: Any) -> int:
+        with memoryview(content) as view, self._failures():
+            written = 0
+            # A disk that is nearly full takes a part, and refuses the rest only when asked again.
+            while written < view.nbytes:
+                written += self._file.write(view[written:]) or 0
+            return written
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _make_directory(directory: Path) -> None:

@@ -52,16 +52,56 @@ class FileEntry:
 class TableEntry:
     """What the source held of one table.
 
-    :param rows: rows read from the source.
+    :param rows: rows of the source that the cut takes, those that the policy held back included.
     :param unknown_columns: columns that the catalog does not classify: quarantined, not read.
     :param missing_columns: columns of the catalog that the source does not have.
     :param withheld: categories of the table that the policy left out.
+    :param columns: the classified columns that the source has.
+    :param new_rows: those of ``rows`` that the snapshot before did not have; all of them in a full snapshot.
+    :param waiting: rows that the cut left for a later snapshot, as their run was not finished.
+    :param settled_rows: those of ``rows`` that are older than the next snapshot's window, and must be there still.
+    :param settled_from: the oldest watermark among them, ISO 8601, or None.
+    :param fingerprint: of the contents of a table that is replaced in place, or None for others.
     """
 
     rows: int
     unknown_columns: tuple[str, ...]
     missing_columns: tuple[str, ...]
     withheld: tuple[Category, ...]
+    columns: tuple[str, ...] = ()
+    new_rows: int = 0
+    waiting: int = 0
+    settled_rows: int | None = None
+    settled_from: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class CutEntry:
+    """Where a snapshot cuts the source's history; every time is the warehouse's own, ISO 8601 without a zone.
+
+    :param watermark: the greatest watermark that the source held, or None where it held no rows.
+    :param committed_until: the greatest watermark of a commit marker: rows that name no run are taken up to it.
+    :param window_from: where the next snapshot reads from; everything older is in this one.
+    :param read_at: the warehouse's clock when its tables were seen, where that is one moment for all of them.
+    :param overlap: how many seconds before the watermark the next snapshot reads again.
+    :param commit_timeout: after how many seconds rows of a run without a commit marker are taken as they are.
+    :param waiting: runs without a marker of which rows wait, at most 1,000 of them named.
+    :param waiting_count: how many they are.
+    :param incomplete: runs without a marker of which rows were taken, at most 1,000 of them named.
+    :param incomplete_count: how many they are.
+    """
+
+    watermark: str | None
+    committed_until: str | None
+    window_from: str | None
+    read_at: str | None
+    overlap: float
+    commit_timeout: float
+    waiting: tuple[str, ...] = ()
+    waiting_count: int = 0
+    incomplete: tuple[str, ...] = ()
+    incomplete_count: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +118,7 @@ class Manifest:
 
     :param snapshot_id: unique; begins with the time at which it was taken.
     :param sequence: its place in the store's chain, from 1.
-    :param kind: ``full``.
+    :param kind: ``full``, or ``incremental``: files of the snapshot before it, and those that are new since then.
     :param created_at: when it was taken, UTC, ISO 8601.
     :param run_key: what it was taken for; a second try for the same gets the same snapshot.
     :param source: dialect, database and schema that it was read from, and the version of the Elementary package.
@@ -91,6 +131,12 @@ class Manifest:
     :param access: the report of the access check that came before the first read, or None if there was none.
     :param protection: how the store protects objects at rest and on the way.
     :param versions: versions of what wrote it.
+    :param epoch: counts the histories of the source: a new one began wherever rows that had been taken vanished.
+    :param reason: why it is full, or None for an incremental one.
+    :param full_at: when the full snapshot was taken that it builds on, or it itself, UTC, ISO 8601.
+    :param cut: where it cuts the source's history.
+    :param hash_key: the wrapped key of hashed columns, or None if there are none; the master key of Failed rows
+        sample opens it, whatever the column's category.
     """
 
     snapshot_id: str
@@ -108,11 +154,16 @@ class Manifest:
     access: Mapping[str, Any] | None
     protection: Mapping[str, str]
     versions: Mapping[str, str]
+    epoch: int = 1
+    reason: str | None = None
+    full_at: str | None = None
+    cut: CutEntry | None = None
+    hash_key: WrappedKey | None = None
     format_version: int = FORMAT_VERSION
 
     @property
     def rows(self) -> int:
-        """Rows read from the source, over all tables."""
+        """Rows of the source that it is of, over all tables."""
         return sum(table.rows for table in self.tables.values())
 
     @property
@@ -148,6 +199,8 @@ class Manifest:
             facts["files"] = tuple(_file_entry(entry) for entry in facts["files"])
             facts["keys"] = {category: WrappedKey(**key) for category, key in facts["keys"].items()}
             facts["held_back"] = tuple(facts["held_back"])
+            facts["cut"] = _cut_entry(facts["cut"]) if facts.get("cut") else None
+            facts["hash_key"] = WrappedKey(**facts["hash_key"]) if facts.get("hash_key") else None
             return cls(**facts)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SnapshotCorruptError(
@@ -171,9 +224,9 @@ def _file_entry(facts: dict[str, Any]) -> FileEntry:
 
 
 def _table_entry(facts: dict[str, Any]) -> TableEntry:
-    return TableEntry(
-        rows=facts["rows"],
-        unknown_columns=tuple(facts["unknown_columns"]),
-        missing_columns=tuple(facts["missing_columns"]),
-        withheld=tuple(Category(category) for category in facts["withheld"]),
-    )
+    names = {name: tuple(facts.get(name, ())) for name in ("unknown_columns", "missing_columns", "columns")}
+    return TableEntry(**{**facts, **names, "withheld": tuple(Category(category) for category in facts["withheld"])})
+
+
+def _cut_entry(facts: dict[str, Any]) -> CutEntry:
+    return CutEntry(**{**facts, "waiting": tuple(facts["waiting"]), "incomplete": tuple(facts["incomplete"])})

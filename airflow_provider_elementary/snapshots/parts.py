@@ -28,11 +28,13 @@ class Part:
     columns: tuple[str, ...]
     split: RowSplit | None = None
 
+    def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows of a batch that belong to this part, with all their columns."""
+        return batch if self.split is None else batch.filter(self._mask(batch[self.split.column]))
+
     def select(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return what of a batch of the whole table belongs to this part."""
-        if self.split is not None:
-            batch = batch.filter(self._mask(batch[self.split.column]))
-        return batch.select(list(self.columns))
+        return self.rows(batch).select(list(self.columns))
 
     def _mask(self, values: pa.Array) -> pa.Array:
         assert self.split is not None  # noqa: S101
@@ -46,7 +48,7 @@ class Part:
 def parts_of(table: Table, held: Sequence[str], categories: Sequence[Category]) -> list[Part]:
     """Return the parts of a table that a snapshot of these categories takes.
 
-    :param held: the classified columns that the source holds.
+    :param held: the classified columns that the source holds and the policy does not drop.
     :param categories: the categories that are taken.
     """
     if table.row_split is not None and table.row_split.column in held:

@@ -1,22 +1,29 @@
-"""What may leave the warehouse: categories in or out, the failed rows sample limited, secrets masked."""
+"""What may leave the warehouse, as a choice: categories, samples, columns. How it is applied is in ``redaction``."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_elementary.catalog import TABLES, Category, Column, Sensitivity, Table
 from airflow_provider_elementary.exceptions import ConfigurationError
 
-MASK = "***"
 DEFAULT_CATEGORIES = tuple(category for category in Category if category is not Category.QUERY_LOGS)
+
+_COLUMN_RULES = ("masked_columns", "hashed_columns", "dropped_columns")
+# Metrics whose value is, or may be, that of a single row of the monitored table.
+_METRICS_OF_SINGLE_ROWS = ("min", "max", "sum")
+# Series and verdicts stay apart and joinable by a keyed hash. The ids are among them because they are plain MD5 of
+# what they identify, dimension values included: whoever guesses a value could confirm it.
+_HASHED_WITHOUT_RAW_VALUES = (
+    "data_monitoring_metrics.id",
+    "data_monitoring_metrics.dimension_value",
+    "data_monitoring_metrics.metric_properties.where_expression",
+    "elementary_test_results.id",
+    "test_result_rows.elementary_test_results_id",
+)
+_NEEDS_CARE = frozenset({Sensitivity.RAW_VALUES, Sensitivity.SQL_TEXT, Sensitivity.SECRETS})
 
 
 @dataclass(frozen=True)
@@ -25,37 +32,96 @@ class Policy:
 
     :param categories: the categories that are taken; all but Query logs by default.
     :param failed_rows_per_test: how many sampled rows of one test execution are taken at most.
-    :param failed_rows_days: sampled rows older than this many days are left behind.
+    :param failed_rows_days: sampled rows older than this many days, by the warehouse's time, are left behind.
+    :param failed_rows_excluded_tables: full table names or unique ids of dbt models, in any case, of which no sampled
+        rows are taken.
     :param masked_columns: further ``table.column`` whose values are replaced by ``***``; dbt vars always are.
-    :raises ConfigurationError: a category or a column is not known, or a limit is negative.
+    :param hashed_columns: ``table.column`` whose values are replaced by a keyed hash, which differ where the values
+        do; ``table.column.key`` hashes the values of one key of a JSON object.
+    :param dropped_columns: ``table.column`` that are not read at all.
+    :param dropped_metrics: names of metrics whose rows are left behind, as in ``max``.
+    :raises ConfigurationError: a category or a column is not known or not fit for its rule, or a limit is negative.
     """
 
     categories: tuple[Category, ...] = DEFAULT_CATEGORIES
     failed_rows_per_test: int = 5
     failed_rows_days: int = 30
+    failed_rows_excluded_tables: tuple[str, ...] = ()
     masked_columns: tuple[str, ...] = ()
+    hashed_columns: tuple[str, ...] = ()
+    dropped_columns: tuple[str, ...] = ()
+    dropped_metrics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "categories", _categories(self.categories))
-        object.__setattr__(self, "masked_columns", tuple(self.masked_columns))
+        for name in (*_COLUMN_RULES, "dropped_metrics"):
+            object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+        excluded = sorted({name.lower() for name in self.failed_rows_excluded_tables})
+        object.__setattr__(self, "failed_rows_excluded_tables", tuple(excluded))
         if self.failed_rows_per_test < 0 or self.failed_rows_days < 0:
             raise ConfigurationError(
                 "Expected failed_rows_per_test and failed_rows_days of 0 or more, found "
                 f"{self.failed_rows_per_test} and {self.failed_rows_days}. 0 takes no sampled rows."
             )
         for name in self.masked_columns:
-            table, _, column = name.partition(".")
-            if table not in TABLES or (known := TABLES[table].column(column)) is None:
-                raise ConfigurationError(f"Expected table.column of an Elementary table to mask, found {name!r}.")
-            if known.type != "string" or column in TABLES[table].required_columns:
-                raise ConfigurationError(
-                    f"Expected a text column that identifies no rows to mask, found {name!r}. "
-                    "Leave its category out instead."
-                )
+            _require_text("mask", name)
+            table, column = name.split(".")
+            if column in TABLES[table].required_columns:
+                raise _unfit("mask", name, "a text column that identifies no rows", "Leave its category out instead.")
+        for name in self.hashed_columns:
+            _require_text("hash", name)
+        for name in self.dropped_columns:
+            table_facts, column_facts = _require_known("drop", name)
+            if column_facts.name in table_facts.required_columns:
+                reason = "a column without which rows can be identified and cut"
+                raise _unfit("drop", name, reason, "Hash it, or leave its category out instead.")
+        self._require_one_rule_each()
+
+    @classmethod
+    def without_raw_values(cls, **choices: Any) -> Policy:
+        """Return a policy for a store whose readers must never see a value of the monitored tables.
+
+        No samples, no query text, no database errors, no SQL expressions, no dbt vars, no metrics of single rows;
+        dimension values become keyed hashes. What dbt users wrote by hand (descriptions, owners, tags) stays, and so
+        do names and ids of tests, which dbt makes of the test's arguments where the author gives no name.
+
+        :param choices: arguments of :class:`Policy`; they narrow this policy and never widen it.
+        """
+        hashed = {*_HASHED_WITHOUT_RAW_VALUES, *choices.get("hashed_columns", ())}
+        sensitive = {
+            f"{table.name}.{column.name}"
+            for table in TABLES.values()
+            for column in table.columns
+            if column.sensitivity in _NEEDS_CARE
+        }
+        dropped = {*(sensitive - {_column_of(name) for name in hashed}), *choices.get("dropped_columns", ())}
+        raw = (Category.FAILED_ROWS_SAMPLE, Category.QUERY_LOGS)
+        wanted = _categories(choices.get("categories", DEFAULT_CATEGORIES))
+        narrowed = {
+            "categories": tuple(category for category in wanted if category not in raw),
+            "hashed_columns": tuple(name for name in hashed if _column_of(name) not in dropped),
+            "dropped_columns": tuple(dropped),
+            "masked_columns": tuple(name for name in choices.get("masked_columns", ()) if name not in dropped),
+            "dropped_metrics": (*_METRICS_OF_SINGLE_ROWS, *choices.get("dropped_metrics", ())),
+        }
+        return cls(**{**choices, **narrowed})
 
     def masks(self, table: Table, column: Column) -> bool:
         """Tell whether the column's values are replaced."""
         return column.sensitivity is Sensitivity.SECRETS or f"{table.name}.{column.name}" in self.masked_columns
+
+    def hashes(self, table: Table, column: Column) -> bool:
+        """Tell whether the column's values are replaced by a keyed hash."""
+        return f"{table.name}.{column.name}" in self.hashed_columns
+
+    def hashed_keys(self, table: Table, column: Column) -> tuple[str, ...]:
+        """Return the keys of a JSON column whose values are replaced by a keyed hash."""
+        prefix = f"{table.name}.{column.name}."
+        return tuple(name.removeprefix(prefix) for name in self.hashed_columns if name.startswith(prefix))
+
+    def drops(self, table: Table, column: Column) -> bool:
+        """Tell whether the column is not read."""
+        return f"{table.name}.{column.name}" in self.dropped_columns
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as JSON values, for the manifest."""
@@ -63,104 +129,42 @@ class Policy:
             name: list(map(str, value)) if isinstance(value, tuple) else value for name, value in asdict(self).items()
         }
 
-
-@dataclass
-class HeldBack:
-    """Counts what a policy left behind while a table streams by; by rule, table and column.
-
-    :param rows: rows left out, by ``(rule, table)``.
-    :param values: values masked, by ``(rule, table.column)``.
-    """
-
-    rows: Counter[tuple[str, str]] = field(default_factory=Counter)
-    values: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def to_list(self) -> list[dict[str, Any]]:
-        """Return the counts as JSON values, for the manifest."""
-        return [
-            {"rule": rule, "table": table, "rows": count} for (rule, table), count in sorted(self.rows.items()) if count
-        ] + [
-            {"rule": rule, "column": column, "values": count}
-            for (rule, column), count in sorted(self.values.items())
-            if count
-        ]
+    def _require_one_rule_each(self) -> None:
+        seen: dict[str, str] = {}
+        for rule in _COLUMN_RULES:
+            for name in {_column_of(name) for name in getattr(self, rule)}:
+                if name in seen:
+                    raise ConfigurationError(
+                        f"Expected one rule for {name}, found it in {seen[name]} and {rule}. Keep the stricter one."
+                    )
+                seen[name] = rule
 
 
-class FailedRowsLimit:
-    """Lets so many sampled rows of each test execution pass, and none that are too old, over all batches of a table.
-
-    :param table: the table of sampled rows.
-    :param policy: how many, and how old.
-    :param taken_at: when the snapshot is taken, UTC without a zone.
-    :param held_back: where to count the others.
-    """
-
-    def __init__(self, table: Table, policy: Policy, taken_at: datetime, held_back: HeldBack) -> None:
-        self._table = table
-        self._policy = policy
-        self._oldest = pa.scalar(taken_at - timedelta(days=policy.failed_rows_days), pa.timestamp("us"))
-        self._held_back = held_back
-        # Counted here and not read off row_index, which older rows lack.
-        self._passed: Counter[str] = Counter()
-
-    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the rows of a batch that may pass."""
-        recent = pc.fill_null(pc.greater_equal(batch["created_at"], self._oldest), False)
-        batch = self._keep(batch, recent, f"failed_rows_days={self._policy.failed_rows_days}")
-        within = pa.array(map(self._may_pass, batch["elementary_test_results_id"].to_pylist()), pa.bool_())
-        return self._keep(batch, within, f"failed_rows_per_test={self._policy.failed_rows_per_test}")
-
-    def _may_pass(self, execution: str) -> bool:
-        self._passed[execution] += 1
-        return self._passed[execution] <= self._policy.failed_rows_per_test
-
-    def _keep(self, batch: pa.RecordBatch, mask: pa.Array, rule: str) -> pa.RecordBatch:
-        kept = batch.filter(mask)
-        self._held_back.rows[rule, self._table.name] += batch.num_rows - kept.num_rows
-        return kept
+def _column_of(name: str) -> str:
+    """Return ``table.column`` of a name that may go on with a key."""
+    return ".".join(name.split(".")[:2])
 
 
-def limit_failed_row_lists(batch: pa.RecordBatch, table: Table, policy: Policy, held_back: HeldBack) -> pa.RecordBatch:
-    """Shorten samples kept as one JSON list per test, the layout of projects without a table of result rows."""
-    if table.category is Category.FAILED_ROWS_SAMPLE:
-        return batch
-    for position, name in enumerate(batch.schema.names):
-        column = table.column(name)
-        if column is None or column.category is not Category.FAILED_ROWS_SAMPLE:
-            continue
-        shortened = []
-        for value in batch.column(position).to_pylist():
-            rows = _json_list(value)
-            held_back.rows[f"failed_rows_per_test={policy.failed_rows_per_test}", table.name] += max(
-                0, len(rows) - policy.failed_rows_per_test
-            )
-            shortened.append(json.dumps(rows[: policy.failed_rows_per_test]) if rows else None)
-        batch = batch.set_column(position, batch.schema.field(position), pa.array(shortened, pa.string()))
-    return batch
+def _require_known(verb: str, name: str) -> tuple[Table, Column]:
+    parts = name.split(".")
+    table = TABLES.get(parts[0])
+    column = table.column(parts[1]) if table and len(parts) == 2 else None
+    if table is None or column is None:
+        raise ConfigurationError(f"Expected table.column of an Elementary table to {verb}, found {name!r}.")
+    if table.row_split is not None and column.name == table.row_split.column:
+        reason = "a column that does not tell a row's category"
+        raise _unfit(verb, name, reason, "Leave one of its categories out instead.")
+    return table, column
 
 
-def mask_columns(batch: pa.RecordBatch, table: Table, policy: Policy, held_back: HeldBack) -> pa.RecordBatch:
-    """Replace the values of masked columns; what was null stays null."""
-    for position, name in enumerate(batch.schema.names):
-        column = table.column(name)
-        if column is None or not policy.masks(table, column):
-            continue
-        present = pc.is_valid(batch.column(position))
-        masked = pc.if_else(present, MASK, pa.scalar(None, pa.string()))
-        held_back.values["masked", f"{table.name}.{name}"] += pc.sum(present).as_py() or 0
-        batch = batch.set_column(position, batch.schema.field(position), masked)
-    return batch
+def _require_text(verb: str, name: str) -> None:
+    _, column = _require_known(verb, _column_of(name) if verb == "hash" else name)
+    if column.type != "string":
+        raise _unfit(verb, name, "a text column that identifies no rows", "Drop it, or leave its category out instead.")
 
 
-def _json_list(value: str | None) -> list[Any]:
-    """Return the rows of a JSON list; what is no list is one row, and is never passed on unread."""
-    if value is None:
-        return []
-    try:
-        rows = json.loads(value)
-    except ValueError:
-        return [value]
-    return rows if isinstance(rows, list) else [rows]
+def _unfit(verb: str, name: str, expected: str, advice: str) -> ConfigurationError:
+    return ConfigurationError(f"Expected {expected} to {verb}, found {name!r}. {advice}")
 
 
 def _categories(names: Sequence[str]) -> tuple[Category, ...]:

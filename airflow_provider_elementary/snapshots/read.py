@@ -13,6 +13,7 @@ from airflow_provider_elementary.catalog import TABLES, Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotNotFoundError, UnknownTableError
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key
+from airflow_provider_elementary.snapshots.pruned import without_withdrawn
 from airflow_provider_elementary.snapshots.seal import open_sealed
 from airflow_provider_elementary.snapshots.store import Store, open_store
 from airflow_provider_elementary.source import (
@@ -35,7 +36,9 @@ def open_snapshot(store: Store | str, snapshot: str | datetime = "latest", *, ke
     """
     if isinstance(store, str):
         store = open_store(store)
-    return SnapshotSource(store, find_manifest(store, snapshot), keys)
+    # What prune withdrew is still in older manifests, which never change.
+    manifest, _ = without_withdrawn(store, find_manifest(store, snapshot))
+    return SnapshotSource(store, manifest, keys)
 
 
 def committed_sequences(store: Store) -> list[int]:
@@ -80,7 +83,8 @@ class SnapshotSource:
     """A snapshot as a :class:`~airflow_provider_elementary.source.Source`.
 
     Rows of categories that the keys do not open, or that the policy left out, are not there: a table whose rows
-    belong to several categories then yields fewer rows, one whose columns do yields fewer columns.
+    belong to several categories then yields fewer rows, one whose columns do yields fewer columns. Where the snapshots
+    that wrote a table's files had different columns, rows have null for what theirs lacked.
 
     :param store: where the files are.
     :param manifest: which files.
@@ -104,6 +108,17 @@ class SnapshotSource:
         known = catalog_table(table)
         return arrow_schema(known, [column.name for column in known.columns if column.name in held])
 
+    def data_key(self, category: Category) -> bytes:
+        """Return the data key of a category in the clear, unwrapped once.
+
+        :raises KeyUnavailableError: the keys do not open it.
+        """
+        self._opens(category)
+        key = self._opened[category]
+        if isinstance(key, KeyUnavailableError):
+            raise key
+        return key
+
     def withheld(self, table: str) -> list[Category]:
         """Return the categories of a table that the policy left out or the keys do not open."""
         readable = {file.category for file in self._files(table)}
@@ -122,8 +137,9 @@ class SnapshotSource:
         wanted = select_columns(known, self.schema(table).names, columns)
         watermark = require_watermark(known) if since is not None or until is not None else None
         needed = {*wanted, watermark} - {None}
-        by_writer = groupby(self._files(table), key=lambda file: file.snapshot_id)
-        batches = chain.from_iterable(self._rows(list(files), needed) for _, files in by_writer)
+        files = [file for file in self._files(table) if _reaches(file, since, until)]
+        by_writer = groupby(files, key=lambda file: file.snapshot_id)
+        batches = chain.from_iterable(self._rows(list(written), needed) for _, written in by_writer)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
 
@@ -156,21 +172,33 @@ class SnapshotSource:
         return isinstance(self._opened[category], bytes)
 
     def _open(self, file: FileEntry) -> Iterator[pa.RecordBatch]:
-        key = self._opened[file.category]
-        assert isinstance(key, bytes)  # noqa: S101
         with self._store.open(file.key) as source:
-            yield from open_sealed(source, key, file.key)
+            yield from open_sealed(source, self.data_key(file.category), file.key)
+
+
+def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) -> bool:
+    """Tell whether a file may hold rows of that time; rows without a watermark are of no time."""
+    if since is None and until is None:
+        return True
+    if file.min_watermark is None or file.max_watermark is None:
+        return False
+    return (since is None or datetime.fromisoformat(file.max_watermark) >= since) and (
+        until is None or datetime.fromisoformat(file.min_watermark) < until
+    )
 
 
 def _covering(files: Sequence[FileEntry], needed: set[str | None]) -> list[FileEntry]:
-    """Return the files that hold the needed columns; identifying columns are in each, so the first one has them."""
+    """Return the files that hold the needed columns; identifying columns are in each, so the first one has them.
+
+    A generation that lacks all of them still has to say how many rows it has.
+    """
     chosen: list[FileEntry] = []
     missing = set(needed)
     for file in files:
         if missing & set(file.columns):
             chosen.append(file)
             missing -= set(file.columns)
-    return chosen
+    return chosen or list(files[:1])
 
 
 def _side_by_side(parts: list[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
@@ -199,4 +227,10 @@ def _project(
             batch = batch.filter(pc.greater_equal(batch[watermark], pa.scalar(since, pa.timestamp("us"))))
         if watermark is not None and until is not None:
             batch = batch.filter(pc.less(batch[watermark], pa.scalar(until, pa.timestamp("us"))))
-        yield batch.select(schema.names).cast(schema)
+        yield pa.RecordBatch.from_arrays([_values(batch, field) for field in schema], schema=schema)
+
+
+def _values(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
+    if field.name not in batch.schema.names:
+        return pa.nulls(batch.num_rows, field.type)
+    return batch[field.name].cast(field.type)

@@ -23,7 +23,7 @@ from airflow_provider_elementary.source import reader_of_first
 
 log = logging.getLogger(__name__)
 
-ResultKind = Literal["metrics", "verdicts"]
+ResultKind = Literal["metrics", "verdicts", "incidents", "backtests"]
 _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 
@@ -43,7 +43,7 @@ class Result:
     """What was computed, from what, and where it rests.
 
     :param key: the name of this document in the store; ``read_result`` opens it.
-    :param kind: ``metrics`` or ``verdicts``.
+    :param kind: ``metrics``, ``verdicts``, ``incidents`` or ``backtests``.
     :param run_key: what it was computed for; a second try for the same replaces it.
     :param created_at: UTC, ISO 8601.
     :param origin: what it was computed from: a snapshot's id, or a warehouse's dialect and schema.
@@ -76,8 +76,11 @@ def write_result(
     run_key: str,
     origin: Mapping[str, Any],
     parameters: Mapping[str, Any],
+    series: str | None = None,
 ) -> Result:
     """Seal rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
+
+    Rows that know no such column may be about either, and are sealed as Aggregated metrics, the narrower of the two.
 
     The document that names the files is written last and replaces that of an earlier try; readers see one or the
     other, never a mixture.
@@ -86,8 +89,9 @@ def write_result(
     :param run_key: what it was computed for.
     :param origin: what it was computed from.
     :param parameters: how it was computed.
+    :param series: what this is the newest result of, for :func:`previous_result` of the next run.
     """
-    run = sha256(run_key.encode())[:32]
+    run = _run(run_key)
     attempt = os.urandom(4).hex()
     context = {"application": "airflow-provider-elementary", "result": f"{kind}/{run}"}
     data_keys = {
@@ -101,12 +105,15 @@ def write_result(
         sealed(of_columns, rows.schema, data_keys[Category.AGGREGATED_METRICS].plaintext, frozenset()) as column_file,
     ):
         for batch in rows:
+            if "column_name" not in batch.schema.names:
+                column_file.write(batch)
+                continue
             without_column = pc.is_null(batch["column_name"])
             table_file.write(batch.filter(without_column))
             column_file.write(batch.filter(pc.invert(without_column)))
     written = {Category.TABLE_METRICS: table_file, Category.AGGREGATED_METRICS: column_file}
     result = Result(
-        key=f"results/{kind}/{run}.json",
+        key=_key(kind, run_key),
         kind=kind,
         run_key=run_key,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -118,10 +125,12 @@ def write_result(
         ),
         keys={category.value: key.wrapped for category, key in data_keys.items()},
     )
-    superseded = _find(store, result.key)
+    superseded = find_result(store, result.key)
     store.put(result.key, json.dumps(asdict(result), sort_keys=True, default=str).encode())
     for file in superseded.files if superseded else ():
         store.delete(file.key)
+    if series is not None:
+        _point(store, kind, series, result.key)
     log.info("sealed %s %s in %s", f"{result.rows:,}", kind, store.uri)
     return result
 
@@ -133,25 +142,34 @@ def read_result(store: Store, keys: Keys, key: str) -> pa.RecordBatchReader:
     :raises SnapshotNotFoundError: the store holds no such result.
     :raises KeyUnavailableError: the keys do not open it.
     """
-    if (result := _find(store, key)) is None:
+    if (result := find_result(store, key)) is None:
         raise SnapshotNotFoundError(f"Expected {key} in {store.uri}, found none. Run the task that computes it first.")
     return reader_of_first(_batches(store, keys, result))
 
 
 def latest_result(store: Store, kind: ResultKind) -> Result | None:
     """Return the newest result of a kind, or None where there is none."""
-    found = (_find(store, entry.key) for entry in store.list(f"results/{kind}/") if entry.key.endswith(".json"))
+    found = (find_result(store, entry.key) for entry in store.list(f"results/{kind}/") if entry.key.endswith(".json"))
     return max((result for result in found if result), key=lambda result: result.created_at, default=None)
 
 
-def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:
-    for file in result.files:
-        data_key = keys.unwrap(file.category, result.keys[file.category.value])
-        with store.open(file.key) as source:
-            yield from open_sealed(source, data_key, file.key)
+def previous_result(store: Store, kind: ResultKind, series: str, run_key: str) -> Result | None:
+    """Return the newest result of a series that is not of this run, or None: a second try sees what the first did.
+
+    :param series: as given to :func:`write_result`.
+    :param run_key: what the result now in the making is computed for.
+    """
+    own = _key(kind, run_key)
+    found = _pointer(store, kind, series)
+    key = found["before"] if found["newest"] == own else found["newest"]
+    return find_result(store, key) if key else None
 
 
-def _find(store: Store, key: str) -> Result | None:
+def find_result(store: Store, key: str) -> Result | None:
+    """Return what describes a result, or None where the store holds none of that key.
+
+    :raises SnapshotCorruptError: what is there describes none.
+    """
     if (content := store.get(key)) is None:
         return None
     try:
@@ -165,3 +183,35 @@ def _find(store: Store, key: str) -> Result | None:
         raise SnapshotCorruptError(
             f"Expected {key} to describe a result, found something else ({type(error).__name__}). Compute it again."
         ) from None
+
+
+def _key(kind: ResultKind, run_key: str) -> str:
+    return f"results/{kind}/{_run(run_key)}.json"
+
+
+def _run(run_key: str) -> str:
+    return sha256(run_key.encode())[:32]
+
+
+def _point(store: Store, kind: ResultKind, series: str, key: str) -> None:
+    """Note the newest result of a series, and the one before it; listing all results would take longer each hour."""
+    found = _pointer(store, kind, series)
+    before = found["before"] if found["newest"] == key else found["newest"]
+    store.put(_pointer_key(kind, series), json.dumps({"newest": key, "before": before}).encode())
+
+
+def _pointer(store: Store, kind: ResultKind, series: str) -> dict[str, str | None]:
+    content = store.get(_pointer_key(kind, series))
+    facts = json.loads(content) if content else {}
+    return {"newest": facts.get("newest"), "before": facts.get("before")}
+
+
+def _pointer_key(kind: ResultKind, series: str) -> str:
+    return f"results/newest/{kind}-{sha256(series.encode())[:32]}.json"
+
+
+def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:
+    for file in result.files:
+        data_key = keys.unwrap(file.category, result.keys[file.category.value])
+        with store.open(file.key) as source:
+            yield from open_sealed(source, data_key, file.key)

@@ -5,22 +5,36 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError, StoreError, StoreRefusedError
 from airflow_provider_elementary.snapshots.store import StoredObject
 
-_PART_BYTES = 16 * 1024 * 1024
+# Parts grow by this much every thousand parts: S3 takes 10,000 of them, which so hold 440 GB.
+_PART_BYTES = 8 * 1024 * 1024
 _PARTS_IN_FLIGHT = 2
+# botocore retries a request, but not the reading of an answer that breaks off.
+_READ_PAUSES = (0.5, 1.0, 2.0)
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
 _REFUSED = frozenset({"AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401"})
+_BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_KMS_BUSY = frozenset({"KMS.ThrottlingException", "KMS.KMSInternalException", "KMS.DependencyTimeoutException"})
 
 
 class S3Store:
@@ -62,19 +76,20 @@ class S3Store:
         self._put(key, content)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
-        """Write a small object unless one is there; S3 itself decides who is first."""
+        """Write a small object unless one is there; S3 itself decides who is first.
+
+        Where an answer got lost and the request was made again, the object that is there may be ours.
+        """
         try:
             self._put(key, content, IfNoneMatch="*")
         except _AlreadyThereError:
-            return False
+            return self.get(key) == content
         return True
 
     def get(self, key: str) -> bytes | None:
         """Return a small object."""
         try:
-            with self.failures(key):
-                body: bytes = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read()
-                return body
+            return self._read(key)
         except _AbsentError:
             return None
 
@@ -104,12 +119,18 @@ class S3Store:
 
     def read_range(self, key: str, start: int, end: int) -> bytes:
         """Return the bytes from ``start`` up to, not including, ``end``."""
-        with self.failures(key):
-            answer = self._client.get_object(
-                Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes={start}-{end - 1}"
-            )
-            body: bytes = answer["Body"].read()
-            return body
+        return self._read(key, Range=f"bytes={start}-{end - 1}")
+
+    def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
+        """Abort uploads in parts that were begun before a time and never completed."""
+        pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=self._prefix)
+        with self.failures(self._prefix):
+            found = [upload for page in pages for upload in page.get("Uploads", ()) if upload["Initiated"] < before]
+        keys = [upload["Key"].removeprefix(self._prefix) for upload in found]
+        if not dry_run:
+            for key, upload in zip(keys, found, strict=True):
+                self.abort_multipart(key, upload["UploadId"])
+        return keys
 
     def start_multipart(self, key: str) -> str:
         """Begin an upload in parts and return its id."""
@@ -136,15 +157,43 @@ class S3Store:
 
     def complete_multipart(self, key: str, upload_id: str, parts: Sequence[dict[str, Any]]) -> None:
         """Make an upload in parts an object."""
-        with self.failures(key):
-            self._client.complete_multipart_upload(
-                Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id, MultipartUpload={"Parts": [*parts]}
-            )
+        try:
+            with self.failures(key):
+                self._client.complete_multipart_upload(
+                    Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id, MultipartUpload={"Parts": [*parts]}
+                )
+        except _NoUploadError:
+            # The answer got lost, the request was made again, and the first one had done it.
+            if not self._holds(key, parts):
+                raise
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
         """Give the parts of an unfinished upload back."""
         with self.failures(key):
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id)
+
+    def _holds(self, key: str, parts: Sequence[dict[str, Any]]) -> bool:
+        """Tell whether an object is there that was made of these parts, by S3's checksum of their checksums."""
+        digests = b"".join(base64.b64decode(part["ChecksumSHA256"]) for part in parts)
+        try:
+            with self.failures(key):
+                head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key, ChecksumMode="ENABLED")
+        except _AbsentError:
+            return False
+        return str(head.get("ChecksumSHA256", "")).partition("-")[0] == _checksum(digests)
+
+    def _read(self, key: str, **selection: str) -> bytes:
+        pauses = iter(_READ_PAUSES)
+        while True:
+            with self.failures(key):
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **selection)
+                try:
+                    body: bytes = answer["Body"].read()
+                    return body
+                except _BROKEN_OFF:
+                    if (pause := next(pauses, None)) is None:
+                        raise
+            time.sleep(pause)
 
     def _put(self, key: str, content: bytes, **conditions: str) -> None:
         with self.failures(key):
@@ -178,7 +227,7 @@ class S3Store:
             yield
         except ClientError as error:
             raise self._explain(key, error.response["Error"]["Code"]) from None
-        except (BotoCoreError, HTTPClientError) as error:
+        except BotoCoreError as error:
             raise StoreError(
                 f"Expected {self.uri} to answer for {key}, found a failure ({type(error).__name__}). "
                 "Nothing was committed; check the endpoint, the credentials and the network, and retry."
@@ -189,7 +238,17 @@ class S3Store:
             return _AbsentError(key)
         if code in _EXISTS:
             return _AlreadyThereError(key)
-        if code.startswith("KMS."):
+        if code == "NoSuchUpload":
+            return _NoUploadError(
+                f"Expected to complete the upload of {key} to {self.uri}, found that it was aborted meanwhile. Let "
+                "nothing, a bucket's lifecycle rule included, abort uploads that are younger than a day; then retry."
+            )
+        if code in _EXPIRED:
+            return StoreError(
+                f"Expected credentials that last as long as writing to {self.uri} does, found {code} at {key}. Nothing "
+                "was committed; let the AWS connection assume a role, whose sessions are renewed, and retry."
+            )
+        if code.startswith("KMS.") and code not in _KMS_BUSY:
             return KeyUnavailableError(
                 f"Expected {self.uri} to encrypt with {self._kms_key_id}, found {code}. "
                 "Check that the key exists in the bucket's region and is enabled."
@@ -210,6 +269,10 @@ class _AlreadyThereError(StoreError):
     """There is such an object already."""
 
 
+class _NoUploadError(StoreError):
+    """There is no such upload in parts, or no longer."""
+
+
 class _Upload(io.RawIOBase):
     """A file to write to: parts go up in the background, a bounded number of them at a time."""
 
@@ -226,9 +289,11 @@ class _Upload(io.RawIOBase):
 
     def write(self, content: Any) -> int:
         self._buffer += content
-        while len(self._buffer) >= _PART_BYTES:
-            self._send(bytes(self._buffer[:_PART_BYTES]))
-            del self._buffer[:_PART_BYTES]
+        while len(self._buffer) >= (size := _PART_BYTES * (1 + len(self._started) // 1000)):
+            with memoryview(self._buffer) as view:
+                part = bytes(view[:size])
+            del self._buffer[:size]
+            self._send(part)
         return len(content)
 
     def complete(self) -> None:

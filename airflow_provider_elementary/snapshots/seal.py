@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 
-# A row group is the unit of memory on both sides. DuckDB opens an encrypted column chunk only if it is one data page,
+# A row group is the unit of memory on both sides: while one is encoded, its rows exist up to five times (waiting,
+# encoded, compressed, encrypted, on their way out). DuckDB opens an encrypted column chunk only if it is one data page,
 # so pages have no limit of their own below the row group's.
-_GROUP_ROWS = 100_000
-_GROUP_BYTES = 48 * 1024 * 1024
+_GROUP_ROWS = 50_000
+_GROUP_BYTES = 8 * 1024 * 1024
 _WRITER_OPTIONS: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 1,
@@ -30,6 +33,9 @@ _WRITER_OPTIONS: dict[str, Any] = {
     "write_statistics": True,
     "store_schema": True,
 }
+# Values repeat if, in a sample this large, no more than this share of them is distinct.
+_SAMPLE_ROWS = 10_000
+_DISTINCT_SHARE = 0.5
 
 
 @dataclass
@@ -41,19 +47,21 @@ class SealedFile:
     :param sha256: of the encrypted bytes, hexadecimal, once closed.
     """
 
-    writer: pq.ParquetWriter
+    _start: Callable[[pa.Table], pq.ParquetWriter]
     rows: int = 0
     size: int = 0
     sha256: str = ""
+    _writer: pq.ParquetWriter | None = None
     _waiting: list[pa.RecordBatch] = field(default_factory=list)
     _waiting_rows: int = 0
     _waiting_bytes: int = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows; they are encoded and encrypted a row group at a time."""
-        start = 0
+        start, row_bytes = 0, batch.nbytes / max(batch.num_rows, 1)
         while start < batch.num_rows:
-            piece = batch.slice(start, _GROUP_ROWS - self._waiting_rows)
+            fitting = math.ceil((_GROUP_BYTES - self._waiting_bytes) / max(row_bytes, 1))
+            piece = batch.slice(start, min(fitting, _GROUP_ROWS - self._waiting_rows))
             self._waiting.append(piece)
             self._waiting_rows += piece.num_rows
             self._waiting_bytes += piece.nbytes
@@ -61,13 +69,31 @@ class SealedFile:
             if self._waiting_rows >= _GROUP_ROWS or self._waiting_bytes >= _GROUP_BYTES:
                 self.flush()
 
+    def finish(self, schema: pa.Schema) -> None:
+        """Write the rows that still wait, and the footer."""
+        self.flush()
+        if self._writer is None:
+            self._writer = self._start(schema.empty_table())
+        self._writer.close()
+
+    def give_up(self) -> None:
+        """Let go of the encoder: the caller throws the bytes away, and what closing says of them adds nothing."""
+        if self._writer is not None:
+            with suppress(Exception):
+                self._writer.close()
+
     def flush(self) -> None:
         """Write the rows that wait as one row group."""
         if self._waiting:
-            group = pa.Table.from_batches(self._waiting)
-            self.writer.write_table(group, row_group_size=group.num_rows)
-            self.rows += group.num_rows
+            self._encode(pa.Table.from_batches(self._waiting))
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
+        # Arrow's allocator would keep what a row group took, for every thread that had a hand in it.
+        pa.default_memory_pool().release_unused()
+
+    def _encode(self, group: pa.Table) -> None:
+        self._writer = self._writer or self._start(group)
+        self._writer.write_table(group, row_group_size=group.num_rows)
+        self.rows += group.num_rows
 
 
 @contextmanager
@@ -77,27 +103,47 @@ def sealed(target: BinaryIO, schema: pa.Schema, key: bytes, identity: frozenset[
     :param target: where the bytes go; the caller opens and closes it.
     :param schema: the columns of the file.
     :param key: 32 bytes: the footer and all columns are encrypted with it (AES-GCM, AES-256).
-    :param identity: columns whose values hardly repeat, so that a dictionary would only cost.
+    :param identity: columns whose values hardly repeat, so that a dictionary would only cost; which of the others have
+        one depends on their first rows.
     """
     counted = _Counted(target)
-    writer = pq.ParquetWriter(
-        pa.PythonFile(counted, mode="w"),
-        schema,
-        encryption_properties=pe.create_encryption_properties(key, encryption_algorithm="AES_GCM_V1"),
-        use_dictionary=[field.name for field in schema if field.name not in identity],
-        **_WRITER_OPTIONS,
-    )
-    file = SealedFile(writer)
+
+    def start(first: pa.Table) -> pq.ParquetWriter:
+        repeating = [name for name in schema.names if name not in identity and _repeats(first[name])]
+        return pq.ParquetWriter(
+            pa.PythonFile(counted, mode="w"),
+            schema,
+            encryption_properties=pe.create_encryption_properties(key, encryption_algorithm="AES_GCM_V1"),
+            use_dictionary=repeating or False,
+            column_encoding={
+                column.name: "DELTA_BINARY_PACKED"
+                for column in schema
+                if column.name not in repeating and _is_counted_up(column.type)
+            },
+            **_WRITER_OPTIONS,
+        )
+
+    file = SealedFile(start)
     try:
         yield file
-        file.flush()
-        writer.close()
+        file.finish(schema)
     except BaseException:
-        # The caller throws the bytes away; what closing says of a broken stream adds nothing.
-        with suppress(Exception):
-            writer.close()
+        counted.give_up()
+        file.give_up()
         raise
     file.size, file.sha256 = counted.size, counted.digest.hexdigest()
+
+
+def _repeats(values: pa.ChunkedArray) -> bool:
+    """Tell whether a dictionary pays: it costs memory and time for each distinct value, and long text has many."""
+    sample = values.slice(0, _SAMPLE_ROWS)
+    distinct: int = pc.count_distinct(sample, mode="all").as_py()
+    return distinct <= len(sample) * _DISTINCT_SHARE
+
+
+def _is_counted_up(kind: pa.DataType) -> bool:
+    """Tell whether neighbours differ by little, as times and row numbers do: then the differences are stored."""
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_integer(kind))
 
 
 def open_sealed(source: BinaryIO, key: bytes, name: str) -> Iterator[pa.RecordBatch]:
@@ -129,7 +175,7 @@ class _Counted(io.RawIOBase):
     """Passes bytes on, counting and hashing them."""
 
     def __init__(self, target: BinaryIO) -> None:
-        self._target = target
+        self._target: BinaryIO | None = target
         self.size = 0
         self.digest = hashlib.sha256()
 
@@ -137,10 +183,15 @@ class _Counted(io.RawIOBase):
         return True
 
     def write(self, content: Any) -> int:
-        self._target.write(content)
-        self.digest.update(content)
-        self.size += len(content)
+        if self._target is not None:
+            self._target.write(content)
+            self.digest.update(content)
+            self.size += len(content)
         return len(content)
+
+    def give_up(self) -> None:
+        """Pass nothing on from now: an encoder that is closed writes a footer, whatever happened before."""
+        self._target = None
 
     def tell(self) -> int:
         return self.size

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_elementary.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from botocore.config import Config
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,25 @@ class Store(Protocol):
         """Delete an object; one that is not there is no error."""
         ...
 
+    def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
+        """Remove what writers that were killed left half-written; readers never saw it, but it takes room.
+
+        :param before: only what was begun before this time, which has a zone: what is younger may still be written.
+        :param dry_run: only tell.
+        :return: the keys that they were writing, or the names that the unfinished files have.
+        """
+        ...
+
+
+def patient_config() -> Config:
+    """Return how boto3 clients of a store and its keys retry: ten tries with a pause that grows to 20 s.
+
+    That is about a minute altogether, as long as a server takes to restart; boto3 by itself gives up within seconds.
+    """
+    from botocore.config import Config
+
+    return Config(retries={"mode": "standard", "max_attempts": 10})
+
 
 def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> Store:
     """Return the store that a URI names.
@@ -92,6 +115,6 @@ def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None
         if s3_client is None:
             import boto3
 
-            s3_client = boto3.client("s3")
+            s3_client = boto3.client("s3", config=patient_config())
         return S3Store(s3_client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)
     raise ConfigurationError(f"Expected a store like s3://bucket/prefix or file:///absolute/directory, found {uri!r}.")

@@ -1,74 +1,37 @@
-"""Taking a snapshot: read each table once, apply the policy, seal it part by part, commit with the manifest."""
+"""Taking a snapshot: plan, cut, read each table once, redact and seal it part by part, commit with the manifest."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_elementary import __version__
-from airflow_provider_elementary.catalog import TABLES, Category, Table
-from airflow_provider_elementary.exceptions import SnapshotConflictError
+from airflow_provider_elementary.catalog import TABLES, Category
+from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, SnapshotConflictError
+from airflow_provider_elementary.snapshots.commit import Overtaken, commit, committed_for, intend
+from airflow_provider_elementary.snapshots.cut import Cut, Tally, cut_entry, find_cut, next_window
 from airflow_provider_elementary.snapshots.keys import DataKey, Keys
-from airflow_provider_elementary.snapshots.manifest import (
-    FileEntry,
-    Manifest,
-    Parent,
-    TableEntry,
-    manifest_key,
-    sha256,
-)
-from airflow_provider_elementary.snapshots.parts import Part, parts_of
-from airflow_provider_elementary.snapshots.policy import (
-    FailedRowsLimit,
-    HeldBack,
-    Policy,
-    limit_failed_row_lists,
-    mask_columns,
-)
-from airflow_provider_elementary.snapshots.read import committed_sequences
-from airflow_provider_elementary.snapshots.seal import SealedFile, sealed
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry
+from airflow_provider_elementary.snapshots.plan import Plan, check_history, new_epoch, plan_snapshot
+from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.snapshots.redaction import HeldBack, results_with_samples
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.tables import HistoryWentBack, ParentDamaged, Run, seal_table, settle
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)
 
-_COMMIT_TRIES = 5
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What stays the same while one snapshot is taken."""
-
-    source: WarehouseSource
-    store: Store
-    policy: Policy
-    snapshot_id: str
-    taken_at: datetime
-    data_keys: Mapping[Category, DataKey]
-    held_back: HeldBack
-
-
-@dataclass
-class _OpenPart:
-    """One part while its rows stream by."""
-
-    part: Part
-    key: str
-    file: SealedFile
-    limit: FailedRowsLimit | None
-    min_watermark: datetime | None = None
-    max_watermark: datetime | None = None
+_TRIES = 4
+# Who may open the samples may see raw values anyway, so whoever may not cannot test guesses of hashed ones either.
+_HASH_CATEGORY = Category.FAILED_ROWS_SAMPLE
+_APPLICATION = "airflow-provider-elementary"
 
 
 def write_snapshot(
@@ -79,11 +42,16 @@ def write_snapshot(
     policy: Policy | None = None,
     run_key: str | None = None,
     access: Mapping[str, Any] | None = None,
+    full_every_days: float = 7,
+    overlap: timedelta = timedelta(hours=1),
+    commit_timeout: timedelta = timedelta(hours=6),
 ) -> Manifest:
-    """Take a full snapshot of every catalog table that the source holds.
+    """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
-    Nothing counts before the manifest is written: a crash leaves the last snapshot as it was, and files that no
-    manifest names. Memory is bounded by a few row groups, whatever the size of a table.
+    It carries the files of the newest snapshot of the store and adds what is new since then, or reads everything anew:
+    the manifest's ``reason`` says why. Nothing counts before the manifest is written: a crash leaves the last snapshot
+    as it was, and files that no manifest names. Memory is bounded by a few row groups and the rows of the window that
+    is read again, whatever the size of a table.
 
     :param source: the open warehouse.
     :param store: where the snapshot goes.
@@ -91,145 +59,189 @@ def write_snapshot(
     :param policy: what is taken; see :class:`Policy` for the default.
     :param run_key: what the snapshot is taken for; where that was committed before, the earlier snapshot is returned.
     :param access: the report of the access check, for the manifest.
+    :param full_every_days: after how many days everything is read anew; 0 does so each time.
+    :param overlap: rows this much older than the newest are read again, for commits that came late.
+    :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
+        they are.
     :return: the manifest as committed.
+    :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
     :raises ElementaryError: see each of its kinds; no manifest is left behind.
     """
+    if full_every_days < 0 or overlap < timedelta(0) or commit_timeout < timedelta(0):
+        raise ConfigurationError(
+            "Expected full_every_days, overlap and commit_timeout of 0 or more, found "
+            f"{full_every_days}, {overlap} and {commit_timeout}."
+        )
     policy = policy or Policy()
     taken_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    snapshot_id = f"{taken_at:%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"
-    run_key = run_key or snapshot_id
-    if (earlier := _committed_for(store, run_key)) is not None:
+    run_key = run_key or _new_id(taken_at)
+    if (earlier := committed_for(store, run_key)) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
         return earlier
+    terms = _Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days))
+    for _ in range(_TRIES):
+        try:
+            manifest, plan = _take(source, store, keys, terms, taken_at, run_key)
+            return commit(store, replace(manifest, access=access), plan)
+        except Overtaken:
+            log.info("another writer committed to %s first; planning anew upon its snapshot", store.uri)
+    raise SnapshotConflictError(
+        f"Expected to commit a snapshot to {store.uri}, found that other writers came first {_TRIES} times. "
+        "Let one DAG run at a time write to a store (max_active_runs=1), and retry."
+    )
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What the caller asked for; see :func:`write_snapshot`."""
+
+    policy: Policy
+    overlap: timedelta
+    commit_timeout: timedelta
+    full_every: timedelta
+
+
+@dataclass(frozen=True, repr=False)
+class _OpenKeys:
+    """The data key of each category, and the key of hashed columns, for as long as a snapshot is written."""
+
+    of_categories: Mapping[Category, DataKey]
+    of_hashes: DataKey | None
+
+
+def _take(
+    source: WarehouseSource, store: Store, keys: Keys, terms: _Terms, taken_at: datetime, run_key: str
+) -> tuple[Manifest, Plan]:
+    """Seal every table; where that shows that the source is not what the parent saw, grown, read everything anew."""
+    snapshot_id = _new_id(taken_at)
     # The first write and the first use of each key come before the first read: what is refused is refused early.
-    _intend(store, run_key, snapshot_id, None)
-    context = {"application": "airflow-provider-elementary", "snapshot": snapshot_id}
-    run = _Run(
+    intend(store, run_key, snapshot_id, None)
+    plan = plan_snapshot(source, store, keys, terms.policy, taken_at=taken_at, full_every=terms.full_every)
+    plan, opened = _open_keys(source, keys, plan, terms.policy, snapshot_id)
+    cut = find_cut(source, terms.commit_timeout, plan.window_from)
+    checked = check_history(plan, cut)
+    while True:
+        if checked is not plan:
+            # What was sealed under the first plan is left for prune to remove.
+            plan, snapshot_id = checked, _new_id(taken_at)
+            _, opened = _open_keys(source, keys, plan, terms.policy, snapshot_id)
+        log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
+        run = _start(source, store, terms, snapshot_id, plan, cut, opened)
+        try:
+            return _seal(run, terms, opened, taken_at, run_key), plan
+        except HistoryWentBack as evidence:
+            checked = new_epoch(plan, cut, str(evidence))
+        except ParentDamaged as damage:
+            checked = plan.full(f"the snapshot before cannot be read: {damage}")
+
+
+def _open_keys(
+    source: WarehouseSource, keys: Keys, plan: Plan, policy: Policy, snapshot_id: str
+) -> tuple[Plan, _OpenKeys]:
+    """Open the data keys that an incremental snapshot carries on, or make new ones for a full one."""
+    held = {category for name in source.tables() for category in TABLES[name].categories}
+    categories = [category for category in policy.categories if category in held]
+    context = {"application": _APPLICATION, "snapshot": snapshot_id}
+    base = plan.base
+    if base is not None:
+        try:
+            carried = {
+                category: DataKey(base.data_key(category), base.manifest.keys[category.value])
+                for category in categories
+                if category.value in base.manifest.keys
+            }
+            hash_key = _carried_hash_key(keys, policy, base.manifest)
+        except KeyUnavailableError as error:
+            plan = plan.full(f"the keys do not open those of the snapshot before: {error}")
+        else:
+            new = [category for category in categories if category not in carried]
+            return plan, _OpenKeys({**carried, **_new_keys(keys, new, context)}, hash_key)
+    return plan, _OpenKeys(_new_keys(keys, categories, context), _hash_key(keys, plan, policy))
+
+
+def _new_keys(keys: Keys, categories: Sequence[Category], context: Mapping[str, str]) -> dict[Category, DataKey]:
+    return {category: keys.new_data_key(category, {**context, "category": category.value}) for category in categories}
+
+
+def _hash_key(keys: Keys, plan: Plan, policy: Policy) -> DataKey | None:
+    """Return the key of hashed columns; it outlives full snapshots, so that series go on."""
+    if not policy.hashed_columns:
+        return None
+    try:
+        if plan.parent is not None and (carried := _carried_hash_key(keys, policy, plan.parent)) is not None:
+            return carried
+    except KeyUnavailableError as error:
+        log.warning("hashed values start anew, as the key that they were hashed with does not open: %s", error)
+    context = {"application": _APPLICATION, "purpose": "keyed hash", "category": _HASH_CATEGORY.value}
+    return keys.new_data_key(_HASH_CATEGORY, context)
+
+
+def _carried_hash_key(keys: Keys, policy: Policy, manifest: Manifest) -> DataKey | None:
+    if not policy.hashed_columns or manifest.hash_key is None:
+        return None
+    return DataKey(keys.unwrap(_HASH_CATEGORY, manifest.hash_key), manifest.hash_key)
+
+
+def _start(
+    source: WarehouseSource, store: Store, terms: _Terms, snapshot_id: str, plan: Plan, cut: Cut, opened: _OpenKeys
+) -> Run:
+    reach = max(terms.overlap, terms.commit_timeout)
+    since = cut.watermark - timedelta(days=terms.policy.failed_rows_days) if cut.watermark else None
+    if plan.window_from is not None:
+        since = plan.window_from
+    sampled = results_with_samples(source, terms.policy, since - terms.commit_timeout) if since else None
+    return Run(
         source=source,
         store=store,
-        policy=policy,
+        policy=terms.policy,
         snapshot_id=snapshot_id,
-        taken_at=taken_at,
-        data_keys={
-            category: keys.new_data_key(category, {**context, "category": category.value})
-            for category in _categories_held(source, policy)
-        },
+        plan=plan,
+        cut=cut,
+        commit_timeout=terms.commit_timeout,
+        data_keys=opened.of_categories,
+        hash_key=opened.of_hashes.plaintext if opened.of_hashes else None,
+        sampled_results=sampled,
         held_back=HeldBack(),
+        tally=Tally(cut.watermark - reach if cut.watermark else None),
     )
-    tables: dict[str, TableEntry] = {}
+
+
+def _seal(run: Run, terms: _Terms, opened: _OpenKeys, taken_at: datetime, run_key: str) -> Manifest:
+    entries: dict[str, TableEntry] = {}
     files: list[FileEntry] = []
-    for name in source.tables():
-        entry, sealed_files = _seal_table(run, TABLES[name])
-        tables[name] = entry
+    for name in run.source.tables():
+        entries[name], sealed_files = seal_table(run, TABLES[name])
         files += sealed_files
-    manifest = Manifest(
-        snapshot_id=snapshot_id,
+    earlier, plan = run.plan.earlier, run.plan
+    window_from = next_window(run.cut, run.tally, terms.overlap, plan.window_from)
+    return Manifest(
+        snapshot_id=run.snapshot_id,
         sequence=0,
-        kind="full",
+        kind="full" if plan.base is None else "incremental",
         created_at=taken_at.isoformat(),
         run_key=run_key,
-        source=_describe(source),
+        source=_describe(run.source),
         parent=None,
-        tables=tables,
+        tables={name: settle(run, TABLES[name], entry, window_from) for name, entry in entries.items()},
         files=tuple(files),
-        keys={category.value: key.wrapped for category, key in run.data_keys.items()},
-        policy=policy.to_dict(),
+        keys={category.value: key.wrapped for category, key in opened.of_categories.items()},
+        policy=run.policy.to_dict(),
         held_back=tuple(run.held_back.to_list()),
-        access=access,
-        protection=store.describe(),
-        versions={"airflow-provider-elementary": __version__, "pyarrow": pa.__version__},
-    )
-    return _commit(store, manifest)
-
-
-def _categories_held(source: WarehouseSource, policy: Policy) -> list[Category]:
-    held = {category for name in source.tables() for category in TABLES[name].categories}
-    return [category for category in policy.categories if category in held]
-
-
-def _seal_table(run: _Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
-    """Read one table once and seal all of its parts side by side."""
-    held = run.source.held(table.name)
-    parts = parts_of(table, list(held.columns), run.policy.categories)
-    taken = {part.category for part in parts}
-    entry = TableEntry(
-        rows=0,
-        unknown_columns=held.unknown,
-        missing_columns=held.missing,
-        withheld=tuple(category for category in table.categories if category not in taken),
-    )
-    if not parts:
-        log.info("%s: left out, as %s is", table.name, ", ".join(category.label for category in entry.withheld))
-        return entry, []
-    started = time.monotonic()
-    # Columns of categories that are left out are not even read.
-    columns = [name for name in held.columns if any(name in part.columns for part in parts)]
-    rows = 0
-    with ExitStack() as stack:
-        open_parts = [_open_part(run, stack, part) for part in parts]
-        with run.source.read(table.name, columns=columns) as reader:
-            for batch in reader:
-                rows += batch.num_rows
-                batch = limit_failed_row_lists(batch, table, run.policy, run.held_back)
-                batch = mask_columns(batch, table, run.policy, run.held_back)
-                for open_part in open_parts:
-                    _add(table, open_part, batch)
-                if table.row_split is not None:
-                    _count_withheld_rows(run, table, parts, batch)
-    files = [_file_entry(run, open_part) for open_part in open_parts]
-    seconds = time.monotonic() - started
-    size = sum(file.size for file in files)
-    log.info("%s: %s rows, %s bytes in %s files, %.1f s", table.name, f"{rows:,}", f"{size:,}", len(files), seconds)
-    return replace(entry, rows=rows), files
-
-
-def _open_part(run: _Run, stack: ExitStack, part: Part) -> _OpenPart:
-    table = TABLES[part.table]
-    key = f"data/{run.snapshot_id}/{part.table}/{part.category.value}.parquet"
-    schema = pa.schema([run.source.schema(part.table).field(name) for name in part.columns])
-    target = stack.enter_context(run.store.create(key))
-    data_key = run.data_keys[part.category].plaintext
-    file = stack.enter_context(sealed(target, schema, data_key, table.required_columns))
-    is_sample = table.category is part.category is Category.FAILED_ROWS_SAMPLE
-    limit = FailedRowsLimit(table, run.policy, run.taken_at, run.held_back) if is_sample else None
-    return _OpenPart(part, key, file, limit)
-
-
-def _add(table: Table, open_part: _OpenPart, batch: pa.RecordBatch) -> None:
-    own = open_part.part.select(batch)
-    if open_part.limit is not None:
-        own = open_part.limit.apply(own)
-    if table.watermark is not None and own.num_rows:
-        least_greatest = pc.min_max(own[table.watermark]).as_py()
-        known = [moment for moment in (open_part.min_watermark, least_greatest["min"]) if moment is not None]
-        open_part.min_watermark = min(known, default=None)
-        known = [moment for moment in (open_part.max_watermark, least_greatest["max"]) if moment is not None]
-        open_part.max_watermark = max(known, default=None)
-    open_part.file.write(own)
-
-
-def _count_withheld_rows(run: _Run, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:
-    """Count the rows of categories that are left out, where a table's rows belong to several."""
-    taken = {part.category for part in parts}
-    for part in parts_of(table, batch.schema.names, table.categories):
-        if part.category not in taken:
-            run.held_back.rows[f"category {part.category.value} out", table.name] += part.select(batch).num_rows
-
-
-def _file_entry(run: _Run, open_part: _OpenPart) -> FileEntry:
-    part, file = open_part.part, open_part.file
-    return FileEntry(
-        key=open_part.key,
-        snapshot_id=run.snapshot_id,
-        table=part.table,
-        category=part.category,
-        columns=part.columns,
-        by_rows=part.split is not None,
-        rows=file.rows,
-        size=file.size,
-        sha256=file.sha256,
-        min_watermark=open_part.min_watermark.isoformat() if open_part.min_watermark else None,
-        max_watermark=open_part.max_watermark.isoformat() if open_part.max_watermark else None,
+        access=None,
+        protection=run.store.describe(),
+        versions={_APPLICATION: __version__, "pyarrow": pa.__version__},
+        epoch=plan.epoch,
+        reason=plan.reason,
+        full_at=plan.base.manifest.full_at if plan.base else taken_at.isoformat(),
+        cut=cut_entry(
+            run.cut,
+            run.tally,
+            window_from=window_from,
+            overlap=terms.overlap,
+            commit_timeout=terms.commit_timeout,
+            earlier=earlier,
+        ),
+        hash_key=opened.of_hashes.wrapped if opened.of_hashes else None,
     )
 
 
@@ -244,41 +256,5 @@ def _describe(source: WarehouseSource) -> dict[str, Any]:
     }
 
 
-def _commit(store: Store, manifest: Manifest) -> Manifest:
-    """Write the manifest under the next free sequence number; of several writers one gets each number."""
-    for _ in range(_COMMIT_TRIES):
-        sequences = committed_sequences(store)
-        parent = None
-        if sequences:
-            content = store.get(manifest_key(sequences[-1])) or b""
-            parent = Parent(sequences[-1], sha256(content))
-        manifest = replace(manifest, sequence=sequences[-1] + 1 if sequences else 1, parent=parent)
-        _intend(store, manifest.run_key, manifest.snapshot_id, manifest.sequence)
-        if store.put_if_absent(manifest_key(manifest.sequence), manifest.to_bytes()):
-            log.info("committed snapshot %s as number %s in %s", manifest.snapshot_id, manifest.sequence, store.uri)
-            return manifest
-    raise SnapshotConflictError(
-        f"Expected to commit snapshot {manifest.snapshot_id} to {store.uri}, found that other writers came first "
-        f"{_COMMIT_TRIES} times. Let one DAG run at a time write to a store (max_active_runs=1), and retry."
-    )
-
-
-def _intent_key(run_key: str) -> str:
-    return f"runs/{sha256(run_key.encode())[:32]}.json"
-
-
-def _intend(store: Store, run_key: str, snapshot_id: str, sequence: int | None) -> None:
-    """Note, before the commit, under which number this run is about to commit: a second try finds it there."""
-    facts = {"run_key": run_key, "snapshot_id": snapshot_id, "sequence": sequence}
-    store.put(_intent_key(run_key), json.dumps(facts, sort_keys=True).encode())
-
-
-def _committed_for(store: Store, run_key: str) -> Manifest | None:
-    """Return the snapshot that an earlier try of the same run committed, if it did."""
-    if (intent := store.get(_intent_key(run_key))) is None:
-        return None
-    facts = json.loads(intent)
-    if facts["sequence"] is None or (content := store.get(manifest_key(facts["sequence"]))) is None:
-        return None
-    manifest = Manifest.from_bytes(content, manifest_key(facts["sequence"]))
-    return manifest if manifest.snapshot_id == facts["snapshot_id"] else None
+def _new_id(taken_at: datetime) -> str:
+    return f"{taken_at:%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"

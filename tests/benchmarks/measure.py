@@ -31,10 +31,13 @@ class Measurement:
     facts: Mapping[str, Any]
 
 
-def in_own_process(module: str, arguments: list[str]) -> Measurement:
-    """Run ``python -m module arguments`` and read the measurement that it prints last."""
+def in_own_process(module: str, arguments: list[str], *, python: str = sys.executable) -> Measurement:
+    """Run ``python -m module arguments`` and read the measurement that it prints last.
+
+    :param python: the interpreter, where the work needs packages of another environment.
+    """
     finished = subprocess.run(
-        [sys.executable, "-m", module, *arguments], check=False, capture_output=True, text=True, timeout=1800
+        [python, "-m", module, *arguments], check=False, capture_output=True, text=True, timeout=1800
     )
     if finished.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{finished.stderr[-4000:]}")

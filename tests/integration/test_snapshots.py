@@ -137,7 +137,12 @@ class TestWhatIsInASnapshot:
         assert {name: entry.rows for name, entry in manifest.tables.items()} == {
             name: table.num_rows for name, table in world.items()
         }
-        assert {"rule": "masked", "column": "dbt_invocations.vars", "values": 5} in manifest.held_back
+        assert {
+            "rule": "masked",
+            "column": "dbt_invocations.vars",
+            "category": "configuration",
+            "values": 5,
+        } in manifest.held_back
         assert manifest.tables["dbt_run_results"].withheld == (Category.QUERY_LOGS,)
 
     def test_query_logs_stay_in_the_warehouse_by_default(self, source: WarehouseSource, local: Rest) -> None:

@@ -24,7 +24,7 @@ def test_it_waits_for_an_asset_that_watches_for_invocations() -> None:
 
     path, arguments = watcher.trigger.serialize()
 
-    assert asset.uri == "elementary://elementary_default/invocations"
+    assert asset.name == "elementary_invocations"
     assert path == "airflow_provider_elementary.triggers.invocation.ElementaryInvocationTrigger"
     assert arguments["elementary_conn_id"] == "elementary_default"
 

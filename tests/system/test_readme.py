@@ -31,6 +31,7 @@ def blocks(language: str) -> list[str]:
 @pytest.mark.usefixtures("airflow_db")
 def test_the_dag_in_15_lines_runs_on_s3(aws_server: AwsServer, tmp_path: Path, airflow_connection: Connect) -> None:
     [block] = blocks("python")
+    aws_server.reset()
     aws_server.create_bucket("my-bucket")
     aws_server.create_key("elementary")
     airflow_connection("aws_default", aws_server.airflow_connection())

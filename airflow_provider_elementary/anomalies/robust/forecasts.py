@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.history import History, median
-from airflow_provider_elementary.anomalies.robust.parameters import Parameters, Rhythm
+from airflow_provider_elementary.anomalies.robust.parameters import DAILY, Parameters, Rhythm
 from airflow_provider_elementary.anomalies.robust.scales import smallest_noise
 from airflow_provider_elementary.anomalies.robust.tails import log_density
 
@@ -33,6 +33,7 @@ class Combined:
     :ivar heard: the experts that have a past.
     :ivar bases: the level and the seasons, before any correction; shape (rows, bases).
     :ivar expert_scales: as ``experts``.
+    :ivar quietest: the least value of the last week, NaN where days do not make weeks.
     """
 
     value: Floats
@@ -41,6 +42,7 @@ class Combined:
     heard: Flags
     bases: Floats
     expert_scales: Floats
+    quietest: Floats
 
 
 @dataclass
@@ -102,7 +104,10 @@ class Forecasts:
         value = (weight * np.where(heard, experts, 0)).sum(axis=1) / np.where(total > 0, total, np.nan)
         scale = np.where(self.combined_errors[rows] >= _HEARD_FROM, self.combined_error[rows], np.nan)
         scale = np.maximum(scale, smallest_noise(value, kind))
-        return Combined(value, scale, experts, heard, bases, scales)
+        quietest = np.full(len(rows), np.nan)
+        if rhythm.name == DAILY.name:
+            quietest = np.fmin.reduce(self.values.lags(rows, number, range(1, 8)), axis=1).astype(np.float64)
+        return Combined(value, scale, experts, heard, bases, scales, quietest)
 
     def learn(
         self, rows: Rows, number: int, y: Floats, learns: Flags, forecast: Combined, rhythm: Rhythm, p: Parameters

@@ -1,4 +1,4 @@
-"""How surprising a value is once all is considered: one expert alone is right, the month repeats, the old level is back."""
+"""The forecast's rivals: one expert is right, a surprise comes again, the old level is back, a day is quiet."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from airflow_provider_elementary.anomalies.robust.bucket import Bucket
 from airflow_provider_elementary.anomalies.robust.forecasts import Combined
 from airflow_provider_elementary.anomalies.robust.history import History
 from airflow_provider_elementary.anomalies.robust.parameters import DAILY, Parameters, Rhythm
@@ -18,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 
-#: An error of so many scales is remembered for the same day of the next months.
+#: An error of so many scales is remembered: the same time of a later day, week or month may bring it again.
 _REMEMBERED_FROM = 3.0
 _MONTHS = (1, 2, 3)
 _LONGEST_QUARTER = 95
@@ -28,7 +29,7 @@ _LONGEST_QUARTER = 95
 class Hypotheses:
     """The forecast's rivals: each takes a small part of the probability, so that a value it explains is no alarm.
 
-    :ivar surprises: large errors of the last quarter, NaN for the others; daily series only.
+    :ivar surprises: large errors of the last quarter (hourly: of the last week), NaN for the others.
     :ivar shift: size of the last accepted shift of level.
     :ivar shift_age: buckets since.
     """
@@ -40,34 +41,29 @@ class Hypotheses:
     @classmethod
     def empty(cls, series: int, rhythm: Rhythm) -> Hypotheses:
         """Return the state of series without a past."""
-        length = _LONGEST_QUARTER if rhythm is DAILY else 1
+        length = _LONGEST_QUARTER if rhythm.name == DAILY.name else max([*rhythm.seasons, 1])
         return cls(History.empty(series, length, np.float32, np.nan), np.zeros(series), np.full(series, np.inf))
 
     def probability(
-        self,
-        rows: Rows,
-        y: Floats,
-        forecast: Combined,
-        day: date | None,
-        number: int,
-        kind: npt.NDArray[np.int8],
-        rhythm: Rhythm,
-        p: Parameters,
+        self, bucket: Bucket, y: Floats, forecast: Combined, rhythm: Rhythm, p: Parameters
     ) -> tuple[Floats, Floats]:
         """Return the probability of an error like this one, and that of a value as low as zero.
 
-        :param day: the bucket's date, for daily series.
+        :param y: the bucket's values on the model's scale.
         """
-        month = forecast.value + self._same_day_of_month(rows, day, number)
+        rows = bucket.rows
+        again = forecast.value + self._same_time_before(bucket, rhythm)
         back = np.where(self.shift_age[rows] < rhythm.return_within, forecast.value - self.shift[rows], np.nan)
         alone = np.where(forecast.heard, forecast.experts, np.nan)
-        centre = np.concatenate([forecast.value[:, None], alone, month[:, None], back[:, None]], axis=1)
+        rivals = np.concatenate([alone, np.stack([again, back, forecast.quietest], axis=1)], axis=1)
         experts = alone.shape[1]
-        weight = np.r_[np.full(experts, p.doubt / experts), p.doubt_month, p.doubt_return] * np.isfinite(centre[:, 1:])
+        doubts = np.r_[np.full(experts, p.doubt / experts), p.doubt_again, p.doubt_return, p.doubt_quiet]
+        weight = doubts * np.isfinite(rivals)
+        centre = np.concatenate([forecast.value[:, None], rivals], axis=1)
         weight = np.concatenate([1 - weight.sum(axis=1, keepdims=True), weight], axis=1)
         centre = np.where(np.isfinite(centre), centre, 0)
         z = (y[:, None] - centre) / forecast.scale[:, None]
-        tail = np.where((kind == DURATION)[:, None], upper(z, p.degrees), two_sided(z, p.degrees))
+        tail = np.where((bucket.kind == DURATION)[:, None], upper(z, p.degrees), two_sided(z, p.degrees))
         zero = upper(centre / forecast.scale[:, None], p.degrees)
         return (weight * tail).sum(axis=1), (weight * zero).sum(axis=1)
 
@@ -80,11 +76,11 @@ class Hypotheses:
         """Remember the level that was left."""
         self.shift[rows], self.shift_age[rows] = shift, 0
 
-    def _same_day_of_month(self, rows: Rows, day: date | None, number: int) -> Floats:
-        """Return the newest remembered error of the same day, counted from a month's start or its end."""
-        newest = np.full(len(rows), np.nan)
-        for lag in month_lags(day) if day else ():
-            found = self.surprises.lags(rows, number, [lag])[:, 0]
+    def _same_time_before(self, bucket: Bucket, rhythm: Rhythm) -> Floats:
+        """Return the newest remembered error of the same time of an earlier day, week or month."""
+        newest = np.full(len(bucket.rows), np.nan)
+        for lag in [*rhythm.seasons, *(month_lags(bucket.day) if bucket.day else ())]:
+            found = self.surprises.lags(bucket.rows, bucket.number, [lag])[:, 0]
             newest = np.where(np.isnan(newest), found, newest)
         return newest
 

@@ -17,6 +17,8 @@ Rows = npt.NDArray[np.intp]
 
 #: Worth, in buckets, of what is believed about an event before it was ever seen.
 _PRIOR_WEIGHT = 2.0
+#: Belief that an event goes on the bucket after, before that was ever seen.
+_LASTING = 0.3
 #: An event more likely than this adds nothing to the surprise of a run.
 _COMMON = 0.6
 #: How far (natural logarithm) one of the two models can get ahead of the other.
@@ -41,7 +43,7 @@ class Surprise:
 
 @dataclass
 class Occurrence:
-    """A yes/no event per bucket: does it follow the season, or does it come at a rate?
+    """A yes/no event per bucket, which may follow the season or come at a rate.
 
     Two models are mixed by how well they did. By rate: the frequency after a yes and after a no, slowly forgotten. By
     season: the frequency given whether the same weekday (hour of the week) had the event never, sometimes or always in
@@ -54,8 +56,8 @@ class Occurrence:
     """
 
     seen: History
-    season_counts: Floats
-    rate_counts: Floats
+    season_counts: npt.NDArray[np.float32]
+    rate_counts: npt.NDArray[np.float32]
     lead: Floats
     run: Floats
     length: Floats
@@ -65,8 +67,8 @@ class Occurrence:
         """Return the state of series without a past."""
         return cls(
             History.empty(series, rhythm.history, np.int8, -1),
-            np.zeros((series, 16, 2)),
-            np.zeros((series, 2, 2)),
+            np.zeros((series, 16, 2), np.float32),
+            np.zeros((series, 2, 2), np.float32),
             *np.zeros((3, series)),
         )
 
@@ -85,7 +87,8 @@ class Occurrence:
         habit = np.where(known == 0, 0, np.where(never, 1, np.where(always, 3, 2)))
         context = habit * 4 + before * 2 + day_before
         counts = self.rate_counts[rows, before.astype(int)]
-        by_rate = (counts[:, 1] + _PRIOR_WEIGHT * first) / (counts.sum(axis=1) + _PRIOR_WEIGHT)
+        expected = np.where(before, np.maximum(first, _LASTING), first)
+        by_rate = (counts[:, 1] + _PRIOR_WEIGHT * expected) / (counts.sum(axis=1) + _PRIOR_WEIGHT)
         belief = np.where(
             never & ~before, np.minimum(by_rate, first), np.where(always, np.maximum(by_rate, 1 - lapse), by_rate)
         )
@@ -134,4 +137,5 @@ class Forecast:
 
 
 def _log_odds(probability: Floats, yes: Flags) -> Floats:
-    return np.log(np.clip(np.where(yes, probability, 1 - probability), 1e-12, 1))
+    odds: Floats = np.log(np.clip(np.where(yes, probability, 1 - probability), 1e-12, 1))
+    return odds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 
@@ -26,6 +26,9 @@ class Rhythm:
     :param return_within: buckets during which a return to the level before the last shift is no surprise.
     :param accept_run_after: length of a run (missing, zero, frozen) that has become normal.
     :param unit_from: first values that fix the unit of a metric without a natural one.
+    :param caution_per_alarm: added to the surprise at which a series is flagged for each alarm that it had lately.
+    :param alarm_discount: per bucket, how fast an alarm is forgotten.
+    :param told_for: buckets for which a run is flagged; it then has been told, as a new level has.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Rhythm:
     return_within: int
     accept_run_after: int
     unit_from: int
+    caution_per_alarm: float
+    alarm_discount: float
+    told_for: int
 
     @property
     def history(self) -> int:
@@ -47,9 +53,42 @@ class Rhythm:
         return max([lag * cycles for lag, cycles in zip(self.seasons, self.season_lags, strict=True)], default=1)
 
 
-HOURLY = Rhythm("hour", 3600, (24, 168), (7, 4), 192, 168, 0.99, 0.998, 4, 48, 168, 24)
-DAILY = Rhythm("day", 86400, (7,), (4,), 21, 40, 0.97, 0.985, 3, 14, 28, 8)
-OTHER = Rhythm("other", None, (), (), 21, 40, 0.97, 0.985, 3, 14, 28, 8)
+DAILY = Rhythm(
+    name="day",
+    seconds=86_400,
+    seasons=(7,),
+    season_lags=(4,),
+    warm_up=21,
+    memory=60,
+    skill_discount=0.97,
+    rate_discount=0.985,
+    new_level_after=3,
+    return_within=14,
+    accept_run_after=28,
+    unit_from=8,
+    caution_per_alarm=0.8,
+    alarm_discount=0.9,
+    told_for=3,
+)
+HOURLY = Rhythm(
+    name="hour",
+    seconds=3_600,
+    seasons=(24, 168),
+    season_lags=(7, 4),
+    warm_up=192,
+    memory=168,
+    skill_discount=0.99,
+    rate_discount=0.998,
+    new_level_after=2,
+    return_within=48,
+    accept_run_after=168,
+    unit_from=24,
+    caution_per_alarm=1.0,
+    alarm_discount=0.99,
+    told_for=3,
+)
+#: Buckets of another length, or points taken whenever a test ran: daily, but for the week.
+OTHER = replace(DAILY, name="other", seconds=None, seasons=(), season_lags=())
 
 
 @dataclass(frozen=True)
@@ -62,11 +101,14 @@ class Parameters:
     :param alarm_run: surprise of a whole run of missing, zero or equal values at which it is flagged.
     :param alarm_load: surprise of a value where zero is the rule.
     :param alarm_repeat: surprise of one value equal to the one before.
+    :param caution_unknown: added to all of these where nothing is known of a metric's noise but its past.
     :param degrees: degrees of freedom of the errors of the combined forecast.
     :param expert_degrees: degrees of freedom by which the experts' skill is compared.
     :param doubt: total weight of the hypothesis that one single expert is right and the combination is not.
-    :param doubt_month: weight of the hypothesis that the surprise of the same day of an earlier month repeats.
+    :param doubt_again: weight of the hypothesis that the surprise of the same time of a day, week or month ago repeats.
+        Without it a new weekly habit, flagged and so not learnt, would be flagged for ever.
     :param doubt_return: weight of the hypothesis that the level before the last shift is back.
+    :param doubt_quiet: weight of the hypothesis that a working day is as quiet as the quietest day of the last week.
     :param slow: rate at which an expert's own recent error is followed, slowly.
     :param fast: the same, fast.
     :param level_rate: rate of the level.
@@ -79,33 +121,35 @@ class Parameters:
     :param holidays: dates on which a value is never flagged and teaches nothing.
     """
 
-    alarm: float = 3.0
+    alarm: float = 2.8
     alarm_missing: float = 2.0
     alarm_zero: float = 2.0
-    alarm_run: float = 4.0
+    alarm_run: float = 3.5
     alarm_load: float = 3.0
     alarm_repeat: float = 3.0
+    caution_unknown: float = 0.8
     degrees: int = 40
-    expert_degrees: int = 6
-    doubt: float = 0.01
-    doubt_month: float = 0.02
+    expert_degrees: int = 4
+    doubt: float = 0.003
+    doubt_again: float = 0.02
     doubt_return: float = 0.02
+    doubt_quiet: float = 0.02
     slow: float = 0.1
     fast: float = 0.4
     level_rate: float = 0.07
-    clip: float = 4.0
+    clip: float = 3.0
     tail_from: float = 2.15
     tail_shape: float = 0.116
-    tail_weight: float = 20.0
-    tail_weight_rate: float = 100.0
-    tail_cap: float = 3.0
+    tail_weight: float = 40.0
+    tail_weight_rate: float = 300.0
+    tail_cap: float = 1.0
     holidays: Sequence[date] = ()
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Parameters:
         """Return the defaults with the given ones put in.
 
-        :raises ConfigurationError: a name is not a parameter.
+        :raises ConfigurationError: a name is not a parameter, or a number does not fit.
         """
         known = [field.name for field in fields(cls)]
         unknown = [name for name in given if name not in known]
@@ -114,4 +158,7 @@ class Parameters:
                 f"Expected parameters of method='robust', found {', '.join(map(repr, unknown))}. "
                 f"It takes: {', '.join(known)}."
             )
-        return cls(**given)
+        parameters = cls(**given)
+        if parameters.degrees % 2 or parameters.degrees < 2:
+            raise ConfigurationError(f"Expected an even number of degrees of freedom, found {parameters.degrees}.")
+        return parameters

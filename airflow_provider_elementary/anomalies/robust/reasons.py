@@ -12,10 +12,12 @@ from airflow_provider_elementary.anomalies.explain import amount
 PLAIN = (
     "as expected",
     "not enough history: {warm_up} buckets are needed before the first verdict",
+    "a holiday is not judged",
+    "goes on as flagged before",
     "another row of this bucket is newer",
     "earlier than the last bucket that this series was judged on",
 )
-AS_EXPECTED, TOO_YOUNG, SUPERSEDED, TOO_LATE = range(4)
+AS_EXPECTED, TOO_YOUNG, HOLIDAY, GOES_ON, SUPERSEDED, TOO_LATE = range(6)
 
 
 def sentence(row: Mapping[str, Any]) -> str:

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust import reasons
-from airflow_provider_elementary.anomalies.robust.buckets import RHYTHMS, Buckets, buckets_of, day_of, steps
-from airflow_provider_elementary.anomalies.robust.detector import KINDS
+from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.series import RHYTHMS, Buckets, buckets_of, day_of, steps
 from airflow_provider_elementary.anomalies.robust.state import Memory
 from airflow_provider_elementary.anomalies.verdicts import VERDICT_SCHEMA, series_metrics
 
@@ -23,7 +23,8 @@ def score(metrics: pa.Table, **parameters: Any) -> pa.Table:
     :param metrics: columns as in :func:`airflow_provider_elementary.anomalies.detect`.
     :param parameters: see :class:`Parameters`.
     :return: the metrics' rows in their order, with the columns of a verdict. ``score`` is the surprise relative to the
-        bar at which a bucket is flagged: above 1 is anomalous, null is no verdict.
+        bar at which a bucket is flagged, null is no verdict. Above 1 is anomalous, but for a run of missing, zero or
+        equal values, which is flagged when it begins and then goes on.
     :raises ConfigurationError: a parameter is unknown, or the metrics lack a column.
     """
     return resume(metrics, None, **parameters)[0]
@@ -77,26 +78,22 @@ def _judge(buckets: Buckets, place: int, remembered: Memory, columns: _Columns, 
         rows, series = step.rows[fresh], series[fresh]
         if not len(rows):
             continue
-        judged = detector.step(
-            row_of[series],
-            step.number,
-            buckets.value[rows],
-            buckets.kind[series],
-            rhythm,
-            p,
-            day_of(step.number, rhythm),
-        )
+        day = day_of(step.number, rhythm)
+        bucket = Bucket(row_of[series], step.number, buckets.value[rows], buckets.kind[series], day)
+        judged = detector.step(bucket, rhythm, p)
         for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
             getattr(columns, name)[rows] = getattr(judged, name)
-        columns.reason[rows] = np.where(np.isnan(judged.score), reasons.TOO_YOUNG, reasons.AS_EXPECTED)
+        unjudged = reasons.HOLIDAY if day is not None and day in p.holidays else reasons.TOO_YOUNG
+        goes_on = (judged.score > 1) & (judged.kind == 0)
+        columns.reason[rows] = np.select(
+            [np.isnan(judged.score), goes_on], [unjudged, reasons.GOES_ON], reasons.AS_EXPECTED
+        )
 
 
 def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns) -> pa.Table:
     flagged = columns.kind > 0
-    warm_up = np.array([rhythm.warm_up for rhythm in RHYTHMS])[buckets.rhythm][buckets.series]
     plain = [text.format(warm_up=rhythm.warm_up) for rhythm in RHYTHMS for text in reasons.PLAIN]
     place = buckets.rhythm[buckets.series].astype(np.int64) * len(reasons.PLAIN) + columns.reason
-    del warm_up
     found: dict[str, pa.Array[Any]] = {
         name: pa.array(values, from_pandas=True)
         for name, values in (

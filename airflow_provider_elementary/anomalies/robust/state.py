@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.robust.buckets import KEYS, RHYTHMS
 from airflow_provider_elementary.anomalies.robust.detector import Detector
+from airflow_provider_elementary.anomalies.robust.series import RHYTHMS, numbered
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 #: Changes whenever the arrays or their meaning do: an older memory is refused, not misread.
@@ -45,7 +45,9 @@ class Memory:
             place = np.arange(len(rhythm))
         else:
             _require_format(stored)
-            known, everyone, place = _joined(stored.select(current.column_names), current)
+            both = pa.concat_tables([stored.select(current.column_names), current])
+            series, first = numbered(both, both.column_names)
+            known, everyone, place = stored.num_rows, both.take(first), series[stored.num_rows :]
         rhythms = everyone["rhythm"].to_numpy()
         rank = np.zeros(everyone.num_rows, np.int64)
         detectors = []
@@ -54,20 +56,18 @@ class Memory:
             rank[mine] = np.arange(len(mine))
             detector = Detector.empty(len(mine), rhythm_)
             if stored is not None:
-                _fill(detector, stored, number, mine[mine < known])
+                _fill(detector, stored, mine[mine < known])
             detectors.append(detector)
         return cls(everyone, detectors, rank[place])
 
     def table(self) -> pa.Table:
         """Return the memory as a table that can be stored: one row per series, arrays as bytes per rhythm."""
         rhythms = self.keys["rhythm"].to_numpy()
-        arrays: list[bytes | None] = [None] * self.keys.num_rows
-        for number, detector in enumerate(self.detectors):
-            mine = np.flatnonzero(rhythms == number)
-            packed = _pack(detector)
-            for row, series in enumerate(mine):
-                arrays[series] = packed[row].tobytes()
-        table = self.keys.append_column("arrays", pa.array(arrays, pa.large_binary()))
+        of_rhythms = pa.concat_arrays([_binary(_pack(detector)) for detector in self.detectors])
+        place = np.empty(len(rhythms), np.int64)
+        place[np.argsort(rhythms, kind="stable")] = np.arange(len(rhythms))
+        arrays = of_rhythms if (place[1:] > place[:-1]).all() else of_rhythms.take(pa.array(place))
+        table = self.keys.append_column("arrays", arrays)
         return table.replace_schema_metadata({_FORMAT_KEY: FORMAT})
 
 
@@ -80,21 +80,6 @@ def _require_format(stored: pa.Table) -> None:
         )
 
 
-def _joined(stored: pa.Table, current: pa.Table) -> tuple[int, pa.Table, npt.NDArray[np.int64]]:
-    """Return how many series are stored, the stored and then the new ones, and where each current one is."""
-    both = pa.concat_tables([stored, current])
-    code = np.zeros(both.num_rows, np.int64)
-    for name in (*KEYS, "rhythm"):
-        column = both[name].combine_chunks().dictionary_encode("encode")
-        indices = column.indices.to_numpy().astype(np.int64)
-        _, code = np.unique(code * (len(column.dictionary) + 1) + indices, return_inverse=True)
-    _, first, code = np.unique(code, return_index=True, return_inverse=True)
-    kept = np.sort(first)
-    rank = np.empty(both.num_rows, np.int64)
-    rank[kept] = np.arange(len(kept))
-    return stored.num_rows, both.take(kept), rank[first[code]][stored.num_rows :]
-
-
 def _pack(detector: Detector) -> npt.NDArray[np.uint8]:
     """Return the state as one row of bytes per series."""
     parts = [
@@ -105,12 +90,20 @@ def _pack(detector: Detector) -> npt.NDArray[np.uint8]:
     return np.concatenate(parts, axis=1) if parts else np.zeros((0, 0), np.uint8)
 
 
-def _fill(detector: Detector, stored: pa.Table, number: int, series: npt.NDArray[np.int64]) -> None:
+def _binary(rows: npt.NDArray[np.uint8]) -> pa.Array:
+    """Return rows of bytes as an array of one value a row."""
+    offsets = np.arange(len(rows) + 1, dtype=np.int64) * rows.shape[1]
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(rows))]
+    return pa.Array.from_buffers(pa.large_binary(), len(rows), buffers)
+
+
+def _fill(detector: Detector, stored: pa.Table, series: npt.NDArray[np.int64]) -> None:
     """Put stored bytes back into the first rows of a detector; they come in the order of the stored series."""
     if not len(series):
         return
-    chunk = stored["arrays"].take(pa.array(series)).combine_chunks()
-    data = np.frombuffer(b"".join(value.as_py() for value in chunk), np.uint8).reshape(len(series), -1)
+    chosen = stored["arrays"].cast(pa.large_binary()).take(pa.array(series)).combine_chunks()
+    offsets = np.frombuffer(chosen.buffers()[1], np.int64)[chosen.offset :]
+    data = np.frombuffer(chosen.buffers()[2], np.uint8)[offsets[0] : offsets[len(series)]].reshape(len(series), -1)
     at = 0
     for array in detector.arrays().values():
         width = array[:1].nbytes

@@ -54,9 +54,11 @@ def _two_sided_table(degrees: int) -> Floats:
         total = total + term
     # Beyond double precision the tail goes on as a power law, so that more stays more surprising.
     probability = 1 - sine * total
-    last = int(np.argmax(probability < 1e-13)) - 1
-    power = probability[last] * (_GRID / _GRID[last]) ** -float(degrees)
-    return np.where(np.arange(len(_GRID)) <= last, probability, power) if last > 0 else probability
+    tiny = np.flatnonzero(probability < 1e-13)
+    if len(tiny):
+        last = tiny[0] - 1
+        probability[last:] = probability[last] * (_GRID[last:] / _GRID[last]) ** -float(degrees)
+    return probability
 
 
 @dataclass
@@ -87,10 +89,10 @@ class Tails:
         beyond = rate + np.log10(np.maximum(size / p.tail_from, 1)) / shape
         return np.where(size > p.tail_from, beyond, surprise(two_sided(size, p.degrees)))
 
-    def reach(self, rows: Rows, p: Parameters) -> Floats:
-        """Return how many scales an error must have to be flagged."""
+    def reach(self, rows: Rows, alarm: Floats, p: Parameters) -> Floats:
+        """Return how many scales an error must have to be as surprising as ``alarm``."""
         shape, rate = self._tail(rows, p)
-        return p.tail_from * 10 ** np.maximum((p.alarm - rate) * shape, 0)
+        return p.tail_from * 10 ** np.maximum((alarm - rate) * shape, 0)
 
     def learn(self, rows: Rows, size: Floats, known: npt.NDArray[np.bool_], p: Parameters) -> None:
         """Take the errors of one bucket into account, flagged or not: a frequent alarm is no alarm.

@@ -11,16 +11,23 @@ import pytest
 
 from airflow_provider_elementary.catalog import TABLES, Category
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.snapshots.policy import (
+from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.snapshots.redaction import (
     FailedRowsLimit,
     HeldBack,
-    Policy,
+    drop_rows,
+    is_excluded,
+    keyed_hash,
     limit_failed_row_lists,
-    mask_columns,
+    redact,
+    what_left,
 )
 
 TAKEN_AT = datetime(2026, 11, 22)
 SAMPLES = TABLES["test_result_rows"]
+OF_SAMPLES = {"table": "test_result_rows", "category": "failed_rows_sample"}
+METRICS = TABLES["data_monitoring_metrics"]
+KEY = b"k" * 32
 
 
 def samples(*rows: tuple[str, datetime | None]) -> pa.RecordBatch:
@@ -43,6 +50,13 @@ def samples(*rows: tuple[str, datetime | None]) -> pa.RecordBatch:
         ({"masked_columns": ("customers.email",)}, "found 'customers.email'"),
         ({"masked_columns": ("dbt_models.unique_id",)}, "a text column that identifies no rows"),
         ({"masked_columns": ("dbt_run_results.execution_time",)}, "a text column that identifies no rows"),
+        ({"masked_columns": ("data_monitoring_metrics.column_name",)}, "a column that does not tell a row's category"),
+        ({"hashed_columns": ("dbt_run_results.execution_time",)}, "to hash, found 'dbt_run_results.execution_time'"),
+        ({"dropped_columns": ("dbt_run_results.created_at",)}, "without which rows can be identified and cut"),
+        (
+            {"dropped_columns": ("dbt_models.owner",), "masked_columns": ("dbt_models.owner",)},
+            "Expected one rule for dbt_models.owner",
+        ),
     ],
 )
 def test_what_is_not_known_is_refused(arguments: dict[str, Any], message: str) -> None:
@@ -64,7 +78,7 @@ def test_so_many_rows_of_each_execution_pass_over_all_batches() -> None:
     ]
 
     assert [batch["elementary_test_results_id"].to_pylist() for batch in passed] == [["a", "a", "b"], ["b"]]
-    assert held_back.to_list() == [{"rule": "failed_rows_per_test=2", "table": "test_result_rows", "rows": 1}]
+    assert held_back.to_list() == [{"rule": "failed_rows_per_test=2", **OF_SAMPLES, "rows": 1}]
 
 
 def test_rows_that_are_too_old_or_of_unknown_age_do_not_pass() -> None:
@@ -76,7 +90,7 @@ def test_rows_that_are_too_old_or_of_unknown_age_do_not_pass() -> None:
     )
 
     assert passed["elementary_test_results_id"].to_pylist() == ["new"]
-    assert held_back.to_list() == [{"rule": "failed_rows_days=30", "table": "test_result_rows", "rows": 2}]
+    assert held_back.to_list() == [{"rule": "failed_rows_days=30", **OF_SAMPLES, "rows": 2}]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +118,114 @@ def test_masked_values_are_replaced_and_counted_and_nulls_stay() -> None:
     held_back = HeldBack()
     batch = pa.RecordBatch.from_pydict({"invocation_id": ["1", "2"], "vars": ['{"password": "x"}', None]})
 
-    masked = mask_columns(batch, TABLES["dbt_invocations"], Policy(), held_back)
+    masked = redact(batch, TABLES["dbt_invocations"], Policy(), held_back)
 
     assert masked.to_pylist() == [{"invocation_id": "1", "vars": "***"}, {"invocation_id": "2", "vars": None}]
-    assert held_back.to_list() == [{"rule": "masked", "column": "dbt_invocations.vars", "values": 1}]
+    assert held_back.to_list() == [
+        {"rule": "masked", "column": "dbt_invocations.vars", "category": "configuration", "values": 1}
+    ]
+
+
+def test_rows_that_earlier_snapshots_took_count_towards_the_limit() -> None:
+    limit = FailedRowsLimit(SAMPLES, Policy(failed_rows_per_test=2), TAKEN_AT, HeldBack(), {"a": 1})
+
+    passed = limit.apply(samples(("a", TAKEN_AT), ("a", TAKEN_AT), ("b", TAKEN_AT)))
+
+    assert passed["elementary_test_results_id"].to_pylist() == ["a", "b"]
+
+
+def test_hashed_values_stay_apart_and_tell_nothing_and_nulls_stay() -> None:
+    batch = pa.RecordBatch.from_pydict({"id": ["1", "2", "3"], "dimension_value": ["a@x.example", "b@x.example", None]})
+    policy = Policy(hashed_columns=("data_monitoring_metrics.dimension_value",))
+
+    hashed = redact(batch, METRICS, policy, HeldBack(), KEY)["dimension_value"].to_pylist()
+
+    assert hashed == [keyed_hash(KEY, "a@x.example"), keyed_hash(KEY, "b@x.example"), None]
+    assert len(set(hashed)) == 3
+    assert keyed_hash(KEY, "a@x.example") != keyed_hash(b"another key", "a@x.example")
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ('{"a": 1, "where_expression": "x = 1"}', f'{{"a": 1, "where_expression": "{keyed_hash(KEY, "x = 1")}"}}'),
+        ('{"a": 1, "where_expression": null}', '{"a": 1, "where_expression": null}'),
+        ('{"a":1}', '{"a":1}'),
+        ("not JSON", keyed_hash(KEY, "not JSON")),
+        ("[1]", keyed_hash(KEY, "[1]")),
+        (None, None),
+    ],
+)
+def test_one_key_of_a_json_column_is_hashed(stored: str | None, expected: str | None) -> None:
+    batch = pa.RecordBatch.from_pydict({"id": ["1"], "metric_properties": pa.array([stored], pa.string())})
+    policy = Policy(hashed_columns=("data_monitoring_metrics.metric_properties.where_expression",))
+
+    hashed = redact(batch, METRICS, policy, HeldBack(), KEY)
+
+    assert hashed["metric_properties"].to_pylist() == [expected]
+
+
+@pytest.mark.parametrize("name", ["DB.CORE.CUSTOMERS", "model.shop.Customers"])
+def test_a_table_is_excluded_by_its_full_name_or_its_model_in_any_case(name: str) -> None:
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "model_unique_id": ["model.shop.customers", "model.shop.orders", None],
+            "database_name": ["db", "db", None],
+            "schema_name": ["core", "core", None],
+            "table_name": ["customers", "orders", None],
+        }
+    )
+
+    excluded = is_excluded(batch, Policy(failed_rows_excluded_tables=(name,)))
+
+    assert excluded.to_pylist() == [True, False, False]
+
+
+def test_samples_of_a_result_that_is_not_known_do_not_pass_where_tables_are_excluded() -> None:
+    held_back = HeldBack()
+    policy = Policy(failed_rows_excluded_tables=("db.core.customers",))
+
+    passed = drop_rows(
+        samples(("known", TAKEN_AT), ("unknown", TAKEN_AT)),
+        SAMPLES,
+        Category.FAILED_ROWS_SAMPLE,
+        policy,
+        held_back,
+        pa.array(["known"]),
+    )
+
+    assert passed["elementary_test_results_id"].to_pylist() == ["known"]
+    assert held_back.to_list() == [{"rule": "failed_rows_excluded_tables", **OF_SAMPLES, "rows": 1}]
+
+
+def test_metrics_of_single_rows_are_left_behind_by_name() -> None:
+    held_back = HeldBack()
+    batch = pa.RecordBatch.from_pydict({"id": ["1", "2"], "metric_name": ["max", "row_count"]})
+
+    passed = drop_rows(batch, METRICS, Category.AGGREGATED_METRICS, Policy(dropped_metrics=("max",)), held_back)
+
+    assert passed["id"].to_pylist() == ["2"]
+    assert held_back.to_list() == [
+        {"rule": "dropped metric", "table": "data_monitoring_metrics", "category": "aggregated_metrics", "rows": 1}
+    ]
+
+
+def test_a_policy_without_raw_values_is_narrowed_and_never_widened_by_choices() -> None:
+    policy = Policy.without_raw_values(categories=tuple(Category), masked_columns=("dbt_models.owner",))
+
+    assert not {Category.FAILED_ROWS_SAMPLE, Category.QUERY_LOGS} & set(policy.categories)
+    assert "dbt_run_results.message" in policy.dropped_columns
+    assert policy.masked_columns == ("dbt_models.owner",)
+
+
+def test_what_left_is_told_by_the_seven_categories() -> None:
+    held_back = HeldBack()
+    held_back.count_rows("failed_rows_per_test=5", SAMPLES, Category.FAILED_ROWS_SAMPLE, 7)
+    held_back.count_values("masked", TABLES["dbt_invocations"], "vars", 3)
+
+    record = what_left(held_back.to_list(), {"metadata": 10})
+
+    assert set(record) == set(Category)
+    assert record["metadata"] == {"rows": 10, "held_back": {}}
+    assert record["failed_rows_sample"] == {"rows": 0, "held_back": {"failed_rows_per_test=5 (rows)": 7}}
+    assert record["configuration"]["held_back"] == {"masked (values)": 3}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,6 +17,7 @@ from airflow_provider_elementary.anomalies.verdicts import SERIES_COLUMNS, serie
 
 #: Columns that identify a series; each configuration of a test is a series of its own.
 KEYS = (*SERIES_COLUMNS, "metric_properties")
+_KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
 RHYTHMS = (HOURLY, DAILY, OTHER)
 #: A day is from 23 to 25 hours long.
 _HOURLY, _DAILY = range(3_590, 3_611), range(82_800, 90_001)
@@ -58,8 +59,8 @@ def buckets_of(metrics: pa.Table) -> Buckets:
     :raises ConfigurationError: a column that no verdict can do without is missing, or is of another type.
     """
     typed = series_metrics(metrics)
-    series, first = _series(typed)
-    keys = typed.select(KEYS).take(first)
+    series, first = numbered(typed, KEYS)
+    keys = typed.select(KEYS).take(first).cast(_KEYS_SCHEMA)
     start, end = (_seconds(typed[name]) for name in ("bucket_start", "bucket_end"))
     length = np.where(start >= 0, end - start, -1)[first]
     rhythm = np.select([np.isin(length, _HOURLY), np.isin(length, _DAILY)], [0, 1], 2).astype(np.int8)
@@ -97,27 +98,29 @@ def steps(buckets: Buckets, place: int, last: npt.NDArray[np.int64]) -> Iterator
         yield Step(int(number[part[0]]), rows[part])
 
 
-def day_of(number: int, rhythm: Rhythm) -> date | None:
-    """Return the date of a daily bucket."""
-    return date(1970, 1, 1) + timedelta(days=number) if rhythm is DAILY else None
-
-
-def _series(typed: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the series of each row, numbered in the order of their first row, and that row."""
-    code = np.zeros(typed.num_rows, np.int64)
-    for name in KEYS:
-        column = pc.dictionary_encode(typed[name], null_encoding="encode").combine_chunks()
-        indices = column.indices.to_numpy().astype(np.int64)
-        _, code = np.unique(code * (len(column.dictionary) + 1) + indices, return_inverse=True)
+def numbered(table: pa.Table, columns: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the number of each row's combination of values, in the order of their first rows, and these rows."""
+    code = np.zeros(table.num_rows, np.int64)
+    for name in columns:
+        column = pc.dictionary_encode(table[name]).unify_dictionaries().combine_chunks()
+        values = len(column.dictionary)
+        indices = pc.fill_null(column.indices, values).to_numpy()
+        _, code = np.unique(code * (values + 1) + indices, return_inverse=True)
     _, first, code = np.unique(code, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[code], np.sort(first)
 
 
+def day_of(number: int, rhythm: Rhythm) -> date | None:
+    """Return the date of a daily bucket."""
+    return date(1970, 1, 1) + timedelta(days=number) if rhythm.name == DAILY.name else None
+
+
 def _seconds(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return a time column in seconds since 1970, -1 for null."""
-    return pc.fill_null(column.cast(pa.int64()), -_MICROSECONDS).to_numpy() // _MICROSECONDS
+    seconds: npt.NDArray[np.int64] = pc.fill_null(column.cast(pa.int64()), -_MICROSECONDS).to_numpy() // _MICROSECONDS
+    return seconds
 
 
 def _newest_of_each(

@@ -1,0 +1,99 @@
+"""The history of access reports in a store: one document per run, and what changed since the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_provider_elementary.access.report import AccessReport, Drift, drift
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.store import Store
+
+FORMAT_VERSION = 1
+PREFIX = "access/"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A report in the history.
+
+    :param key: the name of its document in the store.
+    :param sha256: of the document, hexadecimal: an anchor outside the store.
+    :param previous: the report before it; None for the first.
+    :param drift: what changed since then; empty for the first.
+    """
+
+    key: str
+    sha256: str
+    previous: AccessReport | None
+    drift: Drift
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return small JSON-ready values, for XCom and an Asset event."""
+        return {
+            "key": self.key,
+            "sha256": self.sha256,
+            "since": self.previous.checked_at.isoformat() if self.previous else None,
+            "appeared": list(self.drift.appeared),
+            "gone": list(self.drift.gone),
+        }
+
+
+def record(store: Store, report: AccessReport, *, subject: str, run_key: str) -> Recorded:
+    """Put a report into the history, also one that does not pass, and compare it with the one before.
+
+    Like a manifest, the document names tables and roles, and rests as the store protects it; it holds no row.
+
+    :param subject: what is watched: a connection's id, and the schema where it is not the connection's own.
+    :param run_key: what the report was made for; a second try for the same replaces it.
+    :raises SnapshotCorruptError: the report before it is not what was written.
+    :raises StoreError: the store failed; a retry may help.
+    """
+    folder = f"{PREFIX}{quote(subject, safe='')}/"
+    documents = [found.key for found in store.list(folder) if found.key.endswith(".json")]
+    previous = None
+    key = f"{folder}{report.checked_at:%Y%m%dT%H%M%S%f}Z.json"
+    for older in reversed(documents):
+        content = _read(store, older)
+        if content["run_key"] == run_key:
+            key = older
+            continue
+        previous = AccessReport.from_dict(content["report"])
+        break
+    change = drift(previous, report) if previous else Drift((), ())
+    document = json.dumps(
+        {
+            "format_version": FORMAT_VERSION,
+            "subject": subject,
+            "run_key": run_key,
+            "report": report.to_dict(),
+            "since": previous.checked_at.isoformat() if previous else None,
+            "appeared": list(change.appeared),
+            "gone": list(change.gone),
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+    ).encode()
+    store.put(key, document)
+    return Recorded(key, hashlib.sha256(document).hexdigest(), previous, change)
+
+
+def _read(store: Store, key: str) -> Mapping[str, Any]:
+    try:
+        content: Mapping[str, Any] = json.loads(store.get(key) or b"")
+        if content["format_version"] != FORMAT_VERSION:
+            raise ValueError(content["format_version"])
+        AccessReport.from_dict(content["report"])
+        return {**content, "run_key": str(content["run_key"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise SnapshotCorruptError(
+            f"Expected {key} in {store.uri} to be an access report, found something else ({type(error).__name__}). "
+            "Find out who changed it; then move it away, and the next report starts from the one before."
+        ) from None

@@ -1,0 +1,53 @@
+"""One bucket of many series: what goes into a step of the detector, and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Kinds = npt.NDArray[np.int8]
+Rows = npt.NDArray[np.intp]
+
+#: What a flagged bucket is; a verdict's number is its place here.
+KINDS = (None, "spike", "drop", "late", "level shift", "missing bucket", "run of zeros", "frozen")
+SPIKE, DROP, LATE, SHIFT, MISSING, ZEROS, FROZEN = range(1, len(KINDS))
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One bucket of some series, each at most once.
+
+    :ivar number: its number, the same for all.
+    :ivar value: NaN for a bucket without a value.
+    :ivar kind: scale of each series' metric.
+    :ivar day: its date, for daily series.
+    """
+
+    rows: Rows
+    number: int
+    value: Floats
+    kind: Kinds
+    day: date | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdicts on one bucket, an array per column.
+
+    :ivar score: surprise relative to the one at which it is flagged, NaN without a verdict.
+    :ivar kind: place in :data:`KINDS`.
+    :ivar run: length of the run of missing, zero or equal values.
+    :ivar seen: values that the forecast was made from.
+    """
+
+    score: Floats
+    expected: Floats
+    lowest: Floats
+    highest: Floats
+    kind: Kinds
+    run: npt.NDArray[np.int64]
+    seen: npt.NDArray[np.int64]

@@ -1,0 +1,113 @@
+"""The commands on access: the grants that make a dedicated role, and the check of what a connection may do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.access import AccessReport
+
+_COLOURS = {"pass": "green", "fail": "bold red", "unknown": "yellow"}
+
+
+def add_grants(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``grants``."""
+    parser.add_argument("dialect", metavar="DIALECT", help="snowflake, postgres, redshift, bigquery, …")
+    parser.add_argument("--role", default="elementary_reader", help="the role to create (default: elementary_reader)")
+    parser.add_argument("--user", default="elementary_airflow", help="who reads (default: elementary_airflow)")
+    parser.add_argument("--schema", default="elementary", help="the Elementary schema (default: elementary)")
+    parser.add_argument("--database", help="what holds the schema: database, catalog or project")
+    parser.add_argument("--dbt-role", help="who dbt connects as: tables that it builds later stay readable")
+    parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse that the queries run on")
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
+    parser.add_argument(
+        "--network", action="append", default=[], metavar="CIDR", help="where the user may come from; may be repeated"
+    )
+    parser.set_defaults(command=print_grants)
+
+
+def add_check_access(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``check-access``."""
+    parser.add_argument("--conn-id", required=True, help="the Airflow connection")
+    parser.add_argument("--schema", help="the Elementary schema (default: the connection's)")
+    parser.add_argument("--database", help="the database that holds it (default: the connection's)")
+    parser.add_argument(
+        "--probe", action="append", default=[], metavar="TABLE", help="a table that must be closed; may be repeated"
+    )
+    parser.add_argument(
+        "--accept-unknown", action="append", default=[], metavar="CHECK", help="a check that may stay unknown"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(command=check)
+
+
+def print_grants(arguments: argparse.Namespace) -> None:
+    """Print the statements, ready to be piped into the warehouse's own shell."""
+    from airflow_provider_elementary.access import grants
+
+    statements = grants(
+        arguments.dialect,
+        role=arguments.role,
+        user=arguments.user,
+        schema=arguments.schema,
+        database=arguments.database,
+        dbt_role=arguments.dbt_role,
+        warehouse=arguments.warehouse,
+        public_key=_read(arguments.public_key) if arguments.public_key else None,
+        network=arguments.network,
+    )
+    print("\n\n".join(statements))
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Print what the connection may do.
+
+    :return: 0 where every check passes, 1 where one does not.
+    """
+    # Airflow looks for connections in its own database only where it takes itself for a server.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from airflow_provider_elementary.hooks.elementary import ElementaryHook
+
+    report = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database).check_access(arguments.probe)
+    if arguments.json:
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        _show(report)
+    try:
+        report.require(arguments.accept_unknown)
+    except AccessDeniedError:
+        # The findings that stop it are among those printed.
+        return 1
+    return 0
+
+
+def _show(report: AccessReport) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    place = ".".join(part for part in (report.database, report.schema) if part)
+    passed = len(report.findings) - len(report.failed) - len(report.unknown)
+    table = Table("Check", "Status", "Evidence", title=Text(f"{report.user} on {report.dialect}, {place}"))
+    for finding in report.findings:
+        evidence = finding.evidence + (f"\nTo mend it: {finding.mend}" if finding.mend else "")
+        # Names of tables and roles are the warehouse's: they are text, not markup.
+        table.add_row(finding.name, Text(finding.status, _COLOURS[finding.status]), Text(evidence))
+    console.print(table)
+    console.print(f"{passed} pass, {len(report.failed)} fail, {len(report.unknown)} unknown")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"Expected a public key in the file {path}, found that it cannot be read ({type(error).__name__})."
+        ) from None

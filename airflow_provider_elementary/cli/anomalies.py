@@ -1,0 +1,192 @@
+"""The commands on anomalies: what is anomalous, what of the tests does nothing, what others would have said."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots import SnapshotSource
+
+_ROWS_SHOWN = 40
+
+
+def add_anomalies(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``anomalies``."""
+    _add_method(parser, days=2)
+    parser.set_defaults(command=show_anomalies)
+
+
+def add_lint(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``lint``."""
+    _add_snapshot(parser)
+    parser.set_defaults(command=show_findings)
+
+
+def add_backtest(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``backtest``."""
+    _add_method(parser, days=30)
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the days and tables into this file")
+    parser.add_argument("--table", help="draw one table's series instead; needs --metric")
+    parser.add_argument("--metric", metavar="[COLUMN.]METRIC", help="the series to draw")
+    parser.set_defaults(command=show_backtest)
+
+
+def show_anomalies(arguments: argparse.Namespace) -> None:
+    """Judge the newest buckets and print incidents, or every anomaly as JSON."""
+    from rich.console import Console
+
+    from airflow_provider_elementary.anomalies import read_lineage, track_incidents
+    from airflow_provider_elementary.anomalies.recent import judge_recent
+    from airflow_provider_elementary.anomalies.summary import summarise
+    from airflow_provider_elementary.cli.show import show_incidents
+    from airflow_provider_elementary.metrics import compute_metrics
+
+    source = _open(arguments)
+    with compute_metrics(source) as metrics:
+        verdicts = judge_recent(
+            metrics, method=arguments.method, days=arguments.days, parameters=_parameters(arguments)
+        ).verdicts
+    incidents = track_incidents(verdicts, read_lineage(source))
+    if arguments.json:
+        _print_json({"summary": asdict(summarise(verdicts)), "incidents": [asdict(found) for found in incidents]})
+    else:
+        show_incidents(Console(highlight=False), incidents, verdicts)
+
+
+def show_findings(arguments: argparse.Namespace) -> None:
+    """Print what lint finds."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from airflow_provider_elementary.anomalies import lint
+
+    findings = lint(_open(arguments))
+    if arguments.json:
+        _print_json([asdict(finding) for finding in findings])
+        return
+    console = Console(highlight=False)
+    if not findings:
+        console.print("Nothing found: every anomaly test does what it seems to.")
+    for finding in findings:
+        what = ".".join(filter(None, (finding.column_name, finding.metric_name)))
+        console.print(f"[bold]{finding.rule}[/bold]: {escape(_short(finding.full_table_name))} {escape(what)}")
+        console.print(f"  {finding.reason}\n  {finding.advice}", markup=False, soft_wrap=True)
+
+
+def show_backtest(arguments: argparse.Namespace) -> None:
+    """Print what would have been said, by metric, and draw it where asked for."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from airflow_provider_elementary.anomalies import backtest
+    from airflow_provider_elementary.metrics import compute_metrics
+
+    with compute_metrics(_open(arguments)) as metrics:
+        found = backtest(metrics, arguments.method, _parameters(arguments), arguments.days)
+    if arguments.svg:
+        arguments.svg.write_text(_picture(found.verdicts, arguments))
+    rows = [row for row in found.by_metric.to_pylist() if row["anomalous"]]
+    if arguments.json:
+        _print_json({"judged": found.judged, "anomalous": found.anomalous, "by_metric": rows})
+        return
+    title = f"{found.anomalous:,} of {found.judged:,} buckets of {arguments.days} days would have been anomalous"
+    table = Table("Table", "Metric", "Anomalous", "First", "Last", title=title, title_justify="left")
+    for row in rows[:_ROWS_SHOWN]:
+        metric = ".".join(filter(None, (row["column_name"], row["metric_name"])))
+        metric += f" by {row['dimension']}" if row["dimension"] else ""
+        first, last = (f"{row[name]:%Y-%m-%d}" for name in ("first", "last"))
+        table.add_row(_short(row["full_table_name"]), metric, f"{row['anomalous']} of {row['judged']}", first, last)
+    console = Console(highlight=False)
+    console.print(table)
+    if len(rows) > _ROWS_SHOWN:
+        console.print(f"… and {len(rows) - _ROWS_SHOWN} more metrics")
+
+
+def _add_snapshot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--snapshot", default="latest", help="a snapshot's id (default: latest)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_method(parser: argparse.ArgumentParser, days: int) -> None:
+    _add_snapshot(parser)
+    parser.add_argument(
+        "--method", choices=("elementary", "robust"), default="elementary", help="(default: elementary)"
+    )
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the method, as in anomaly_sensitivity=3.5; may be repeated",
+    )
+    parser.add_argument("--days", type=int, default=days, help=f"how many days back (default: {days})")
+
+
+def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for given in arguments.parameter:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise ConfigurationError(f"Expected --parameter NAME=VALUE, found {given!r}.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _open(arguments: argparse.Namespace) -> SnapshotSource:
+    from airflow_provider_elementary.snapshots import open_snapshot
+
+    hook = arguments.hook(arguments)
+    return open_snapshot(hook.store, arguments.snapshot, keys=hook.keys)
+
+
+def _picture(verdicts: Any, arguments: argparse.Namespace) -> str:
+    import pyarrow.compute as pc
+
+    from airflow_provider_elementary.anomalies.pictures import days_by_table, series_with_range
+
+    if not arguments.table:
+        return days_by_table(verdicts, f"{arguments.method}, {arguments.days} days")
+    column, _, metric = (arguments.metric or "").rpartition(".")
+    of_column = pc.is_null(verdicts["column_name"])
+    if column:
+        of_column = pc.fill_null(pc.equal(pc.utf8_lower(verdicts["column_name"]), column.lower()), False)
+    series = verdicts.filter(_all_of([
+        pc.equal(pc.utf8_lower(verdicts["full_table_name"]), arguments.table.lower()),
+        pc.equal(verdicts["metric_name"], metric),
+        pc.is_null(verdicts["dimension"]),
+        of_column,
+    ]))  # fmt: skip
+    if not len(series):
+        raise ConfigurationError(
+            f"Expected a series of --table {arguments.table} --metric {arguments.metric}, found none. Name the table "
+            "as database.schema.table, and a column's metric as column.metric."
+        )
+    return series_with_range(series, f"{arguments.table}: {arguments.metric}, {arguments.method}")
+
+
+def _all_of(masks: Iterable[Any]) -> Any:
+    import pyarrow.compute as pc
+
+    masks = list(masks)
+    both = masks[0]
+    for mask in masks[1:]:
+        both = pc.and_(both, mask)
+    return both
+
+
+def _short(table: str) -> str:
+    return ".".join(table.lower().split(".")[-2:])
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -1,0 +1,258 @@
+"""The commands on snapshots: list, verify, restore, prune, diff; for people, or as JSON for programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+    from airflow_provider_elementary.snapshots.chain import Anchor
+
+_CATEGORIES = [category.value for category in Category]
+_NAMING = "latest, a snapshot's id, or a time like 2026-11-22T06:00 (UTC)"
+
+
+def add_snapshot(parser: argparse.ArgumentParser) -> None:
+    """Declare ``snapshot`` with its actions and their arguments."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    def action(name: str, command: Callable[[argparse.Namespace], int | None], told: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=told)
+        _add_store(added)
+        added.add_argument("--json", action="store_true", help="print JSON")
+        added.set_defaults(command=command)
+        return added
+
+    action("list", _list, "list the snapshots of a store, oldest first")
+
+    verify = action("verify", _verify, "check that a store is as it was written; fails if it is not")
+    verify.add_argument("--snapshot", default="latest", help=f"whose files are read: all, {_NAMING}")
+    verify.add_argument("--anchor", metavar="NUMBER:SHA256", help="a manifest's number and hash, kept elsewhere")
+    verify.add_argument("--hashes-only", action="store_true", help="open no file; needs no key")
+    _add_categories(verify, "the categories that the keys have to open (default: all)")
+    _add_signing(verify, "the KMS key that has to have signed every manifest")
+
+    restore = action("restore", _restore, "restore a snapshot to a new DuckDB file or PostgreSQL schema")
+    restore.add_argument("--snapshot", default="latest", help=f"which: {_NAMING}")
+    restore.add_argument("--to", metavar="FILE", help="a DuckDB file that does not exist yet")
+    restore.add_argument("--to-conn-id", metavar="CONN_ID", help="an Airflow connection to PostgreSQL")
+    restore.add_argument("--schema", default="elementary", help="the schema to make (default: elementary)")
+    _add_categories(restore, "the categories to restore (default: all that the keys open)")
+
+    prune = action("prune", _prune, "remove the snapshots that no rule keeps, and what crashes left")
+    for rule in ("last", "hourly", "daily", "weekly", "monthly", "yearly"):
+        which = "the newest" if rule == "last" else f"the newest {rule}"
+        prune.add_argument(f"--keep-{rule}", type=int, default=0, metavar="N", help=f"keep {which} N; -1 for all")
+    prune.add_argument(
+        "--category-days",
+        action="append",
+        default=[],
+        metavar="CATEGORY=DAYS",
+        help="take a category's data out of snapshots older than that; may be repeated",
+    )
+    prune.add_argument(
+        "--orphan-hours", type=float, default=48, metavar="N", help="spare younger orphans (default: 48)"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    _add_signing(prune, "a KMS key that signs the prune record, instead of the store's own key")
+
+    diff = action("diff", _diff, "tell what of the dbt project changed between two snapshots")
+    diff.add_argument("before", help=f"the first: {_NAMING}")
+    diff.add_argument("after", nargs="?", default="latest", help="the second (default: latest)")
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", required=True, help="s3://bucket/prefix or file:///directory")
+    parser.add_argument("--keys-conn-id", help="Airflow connection with the master keys, for a local store")
+    parser.add_argument("--kms-key-id", help="KMS key, for S3")
+    parser.add_argument("--aws-conn-id", default="aws_default", help="AWS connection (default: aws_default)")
+
+
+def _add_categories(parser: argparse.ArgumentParser, told: str) -> None:
+    parser.add_argument("--category", action="append", choices=_CATEGORIES, help=f"{told}; may be repeated")
+
+
+def _add_signing(parser: argparse.ArgumentParser, told: str) -> None:
+    parser.add_argument("--signing-kms-key-id", metavar="KEY", help=told)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from airflow_provider_elementary.snapshots.chain import read_chain
+    from airflow_provider_elementary.snapshots.read import read_manifest
+
+    store = _hook(arguments, reads_files=False).store
+    chain = read_chain(store)
+    listed = []
+    for sequence, link in sorted(chain.links.items()):
+        if link.claimed is None:
+            continue
+        manifest = read_manifest(store, sequence)
+        listed.append(
+            {
+                "sequence": sequence,
+                "snapshot_id": manifest.snapshot_id,
+                "kind": manifest.kind,
+                "created_at": manifest.created_at,
+                "rows": manifest.rows,
+                "bytes": manifest.size,
+                "categories": sorted({file.category.value for file in manifest.files}),
+                "manifest_sha256": link.sha256,
+            }
+        )
+    if arguments.json:
+        _print_json({"store": store.uri, "snapshots": listed, "pruned": len(chain.tombstones)})
+    else:
+        columns = ("sequence", "snapshot_id", "kind", "rows", "bytes", "manifest_sha256")
+        _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from airflow_provider_elementary.hooks.signer import open_signer
+    from airflow_provider_elementary.snapshots.named import parse_snapshot
+    from airflow_provider_elementary.snapshots.verify import verify
+
+    hook = _hook(arguments, reads_files=not arguments.hashes_only)
+    report = verify(
+        hook.store,
+        None if arguments.hashes_only else hook.keys,
+        snapshot=parse_snapshot(arguments.snapshot),
+        anchors=[_anchor(arguments.anchor)] if arguments.anchor else [],
+        signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id),
+        categories=[Category(name) for name in arguments.category or Category],
+    )
+    if arguments.json:
+        _print_json(report.to_dict())
+    else:
+        if report.findings:
+            rows = [[found.damage, found.object, found.detail] for found in report.findings]
+            _print_table(("damage", "object", "detail"), rows)
+        for note in report.notes:
+            print(f"note: {note}")
+        print(
+            f"{report.store} is {'sound' if report.sound else 'NOT SOUND'}: {report.manifests:,} manifests, "
+            f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
+            f"{report.opened:,} opened with {report.rows:,} rows"
+        )
+        if report.head is not None:
+            print(f"anchor: {report.head.sequence}:{report.head.sha256}")
+    return 0 if report.sound else 1
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.hooks.target import open_target
+    from airflow_provider_elementary.snapshots.named import parse_snapshot
+    from airflow_provider_elementary.snapshots.restore import restore
+
+    hook = _hook(arguments)
+    with open_target(conn_id=arguments.to_conn_id, path=arguments.to, schema=arguments.schema) as target:
+        report = restore(
+            hook.store,
+            target,
+            hook.keys,
+            snapshot=parse_snapshot(arguments.snapshot),
+            categories=[Category(name) for name in arguments.category] if arguments.category else None,
+        )
+    if arguments.json:
+        _print_json(report.to_dict())
+        return
+    _print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
+    print(f"restored snapshot {report.snapshot_id} to {report.target}: {', '.join(report.categories)}")
+
+
+def _prune(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.hooks.signer import open_signer
+    from airflow_provider_elementary.snapshots.prune import prune
+    from airflow_provider_elementary.snapshots.retain import Retention
+    from airflow_provider_elementary.snapshots.signature import KeysSigner
+
+    hook = _hook(arguments)
+    counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
+    report = prune(
+        hook.store,
+        Retention(**counts, category_days=_days(arguments.category_days)),
+        signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys),
+        dry_run=arguments.dry_run,
+        orphan_age=timedelta(hours=arguments.orphan_hours),
+    )
+    if arguments.json:
+        _print_json(report.to_dict())
+        return
+    rows = [[judged.sequence, judged.snapshot_id, ", ".join(judged.reasons) or "-"] for judged in report.snapshots]
+    _print_table(("sequence", "snapshot_id", "kept as"), rows)
+    print(
+        f"{'would remove' if report.dry_run else 'removed'} {len(report.removed):,} snapshots, "
+        f"{report.files:,} files of {report.size:,} bytes, {sum(report.withdrawn.values()):,} files whose days are over"
+    )
+
+
+def _diff(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.snapshots.diff import diff
+    from airflow_provider_elementary.snapshots.named import parse_snapshot
+
+    hook = _hook(arguments)
+    report = diff(hook.store, parse_snapshot(arguments.before), parse_snapshot(arguments.after), keys=hook.keys)
+    if arguments.json:
+        _print_json(report.to_dict())
+        return
+    rows = [[change.kind, change.name, change.direction, ", ".join(change.fields)] for change in report.changes]
+    _print_table(("kind", "name", "", "fields"), rows)
+    counts = [[table, count.before, count.after] for table, count in report.rows.items()]
+    _print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
+    if report.not_compared:
+        print(f"not compared, as not in both snapshots or not open to the keys: {', '.join(report.not_compared)}")
+
+
+def _anchor(text: str) -> Anchor:
+    from airflow_provider_elementary.snapshots.chain import Anchor
+
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or not digest:
+        raise ConfigurationError(f"Expected an anchor like 12:<SHA-256 of manifest 12>, found {text!r}.")
+    return Anchor(int(number), digest)
+
+
+def _days(pairs: list[str]) -> dict[str, int]:
+    days = {}
+    for pair in pairs:
+        name, _, number = pair.partition("=")
+        if name not in _CATEGORIES or not number.isdecimal():
+            raise ConfigurationError(
+                f"Expected CATEGORY=DAYS with a category out of {', '.join(_CATEGORIES)}, found {pair!r}."
+            )
+        days[name] = int(number)
+    return days
+
+
+def _hook(arguments: argparse.Namespace, *, reads_files: bool = True) -> ElementaryStoreHook:
+    """Open the store; who reads manifests only needs no key, neither for the server's encryption nor for files."""
+    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+
+    return ElementaryStoreHook(
+        arguments.store,
+        aws_conn_id=arguments.aws_conn_id,
+        kms_key_id=arguments.kms_key_id,
+        keys_conn_id=arguments.keys_conn_id,
+        server_side_encryption="aws:kms" if reads_files else "AES256",
+    )
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    print(json.dumps(facts, indent=2, ensure_ascii=False))
+
+
+def _print_table(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(column.replace("_", " ") for column in columns))
+    for row in rows:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    Console(highlight=False, markup=False).print(table)

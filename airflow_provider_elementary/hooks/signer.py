@@ -1,0 +1,23 @@
+"""The door to a key that signs: an AWS connection and the key's name become a signer of manifests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.signature import Signer
+
+
+def open_signer(key_id: str | None, aws_conn_id: str | None) -> Signer | None:
+    """Return the signer of a KMS key, or None where none is named.
+
+    :param key_id: a KMS key of usage ``SIGN_VERIFY`` or ``GENERATE_VERIFY_MAC``.
+    :param aws_conn_id: the AWS connection.
+    """
+    if not key_id:
+        return None
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    from airflow_provider_elementary.snapshots.signature import KmsSigner
+
+    return KmsSigner(AwsBaseHook(aws_conn_id=aws_conn_id, client_type="kms").get_conn(), key_id)

@@ -1,0 +1,75 @@
+"""The operator that restores a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures
+
+
+class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
+    """Restores a snapshot to a new DuckDB file, or to a new or empty schema of PostgreSQL; nothing is overwritten.
+
+    The schema holds all tables of Elementary in the dbt package's types and order, and its views, so that the package
+    and ``edr`` work on it.
+
+    :param target_path: a DuckDB file on the worker that does not exist yet. (templated)
+    :param target_conn_id: instead, a connection to PostgreSQL whose role may create the schema, or to DuckDB.
+        (templated)
+    :param target_schema: the schema to make. (templated)
+    :param snapshot: ``latest``, a snapshot's id, or a time (ISO 8601): the newest snapshot taken by then. (templated)
+    :param categories: the categories to restore; by default all that the keys open. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *ElementaryStoreOperator.template_fields,
+        "target_path",
+        "target_conn_id",
+        "target_schema",
+        "snapshot",
+        "categories",
+    )
+    ui_color = "#d9f2f2"
+
+    def __init__(
+        self,
+        *,
+        target_path: str | None = None,
+        target_conn_id: str | None = None,
+        target_schema: str = "elementary",
+        snapshot: str = "latest",
+        categories: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.target_path = target_path
+        self.target_conn_id = target_conn_id
+        self.target_schema = target_schema
+        self.snapshot = snapshot
+        self.categories = categories
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Restore, and return the rows of each table."""
+        from airflow_provider_elementary.hooks.target import open_target
+        from airflow_provider_elementary.snapshots.named import parse_snapshot
+        from airflow_provider_elementary.snapshots.restore import restore
+
+        with (
+            clear_failures(),
+            open_target(
+                conn_id=self.target_conn_id or None, path=self.target_path or None, schema=self.target_schema
+            ) as target,
+        ):
+            report = restore(
+                self.store_hook.store,
+                target,
+                self.store_hook.keys,
+                snapshot=parse_snapshot(self.snapshot),
+                categories=[Category(name) for name in self.categories] if self.categories else None,
+            )
+        self.log.info("restored %s rows of snapshot %s to %s", f"{report.rows:,}", report.snapshot_id, report.target)
+        return report.to_dict()

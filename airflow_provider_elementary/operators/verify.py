@@ -1,0 +1,112 @@
+"""The operator that verifies a store of snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.chain import Anchor
+
+_RETURNED = 20
+_EVENTS_READ = 50
+
+
+class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
+    """Verifies a store: the chain of manifests whole, and the files of one snapshot or of all; fails on any finding.
+
+    With the Asset of the snapshots among its ``inlets``, the newest event of this store is an anchor: a chain that was
+    cut short or written anew does not pass.
+
+    :param snapshot: whose files are read: ``latest``, ``all``, a snapshot's id, or a time (ISO 8601). (templated)
+    :param anchor: what a snapshot task returned, or a mapping with its ``sequence`` and ``manifest_sha256``.
+        (templated)
+    :param decrypt: open every file and count its rows, which needs the keys; without, compare hashes only. (templated)
+    :param categories: the categories that the keys have to open; all by default. (templated)
+    :param signing_kms_key_id: the KMS key that has to have signed every manifest. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *ElementaryStoreOperator.template_fields,
+        "snapshot",
+        "anchor",
+        "decrypt",
+        "categories",
+        "signing_kms_key_id",
+    )
+    ui_color = "#e3e0f5"
+
+    def __init__(
+        self,
+        *,
+        snapshot: str = "latest",
+        anchor: Mapping[str, Any] | None = None,
+        decrypt: bool = True,
+        categories: Sequence[str] | None = None,
+        signing_kms_key_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.anchor = anchor
+        self.decrypt = decrypt
+        self.categories = categories
+        self.signing_kms_key_id = signing_kms_key_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Verify, log every finding, and raise last if there is one."""
+        from airflow_provider_elementary.hooks.signer import open_signer
+        from airflow_provider_elementary.snapshots.named import parse_snapshot
+        from airflow_provider_elementary.snapshots.verify import verify
+
+        with clear_failures():
+            report = verify(
+                self.store_hook.store,
+                self.store_hook.keys if self.decrypt else None,
+                snapshot=parse_snapshot(self.snapshot),
+                anchors=self._anchors(context),
+                signer=open_signer(self.signing_kms_key_id, self.aws_conn_id),
+                categories=[Category(name) for name in self.categories or Category],
+            )
+            for finding in report.findings:
+                self.log.error("%s is %s: %s", finding.object, finding.damage, finding.detail)
+            for note in report.notes:
+                self.log.info("note: %s", note)
+            self.log.info(
+                "%s manifests and %s files (%s bytes, %s rows) checked: %s findings",
+                report.manifests,
+                report.files,
+                f"{report.size:,}",
+                f"{report.rows:,}",
+                len(report.findings),
+            )
+            report.require()
+        facts = report.to_dict()
+        return {**facts, "snapshots": facts["snapshots"][-_RETURNED:], "notes": facts["notes"][:_RETURNED]}
+
+    def _anchors(self, context: Context) -> list[Anchor]:
+        from airflow_provider_elementary.snapshots.chain import Anchor
+
+        anchors = []
+        if self.anchor:
+            try:
+                anchors.append(Anchor(int(self.anchor["sequence"]), str(self.anchor["manifest_sha256"])))
+            except (KeyError, TypeError, ValueError):
+                raise ConfigurationError(
+                    "Expected an anchor with sequence and manifest_sha256, as a snapshot task returns them; found "
+                    "something else."
+                ) from None
+        for asset in self.inlets or ():
+            for event in context["inlet_events"][asset].ascending(False).limit(_EVENTS_READ):
+                extra = event.extra or {}
+                if extra.get("store") == self.store_hook.store.uri and "manifest_sha256" in extra:
+                    origin = f"the event of {asset.name} at {event.timestamp:%Y-%m-%d %H:%M} UTC"
+                    anchors.append(Anchor(int(str(extra["sequence"])), str(extra["manifest_sha256"]), origin))
+                    break
+        return anchors

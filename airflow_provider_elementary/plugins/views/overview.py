@@ -1,0 +1,49 @@
+"""Overview: is everything well, and if not, where to look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.plugins.current import Current, current
+from airflow_provider_elementary.plugins.health import STATES, SchemaHealth, schema_health
+from airflow_provider_elementary.plugins.views.access import AccessState, access_state
+from airflow_provider_elementary.plugins.views.view import Page, Request, page_of
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.anomalies.incidents import Incident
+
+_INCIDENTS = 10
+_SCHEMAS = 25
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the template ``overview.html`` shows."""
+
+    now: Current
+    access: AccessState | None
+    states: Mapping[str, int]
+    opened: tuple[Incident, ...]
+    open_count: int
+    schemas: tuple[SchemaHealth, ...]
+    page: Page
+
+
+def build(request: Request) -> Overview:
+    """Return the overview of a store."""
+    now = current(request.reader)
+    opened = [incident for incident in now.incidents if incident.status == "open"]
+    schemas, page = page_of(schema_health(now.tables), request.number("page"), _SCHEMAS)
+    counted = Counter(table.state for table in now.tables)
+    return Overview(
+        now=now,
+        access=access_state(now.manifest) if now.manifest else None,
+        states={state: counted[state] for state in STATES},
+        opened=tuple(opened[:_INCIDENTS]),
+        open_count=len(opened),
+        schemas=tuple(schemas),
+        page=page,
+    )

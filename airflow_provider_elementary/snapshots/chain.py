@@ -1,0 +1,282 @@
+"""The chain of manifests: every link checked against the next one, against prune records and against anchors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
+
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.snapshots.manifest import PREFIX, Manifest, Parent, manifest_key, sha256
+from airflow_provider_elementary.snapshots.pruned import PREFIX as RECORDS
+from airflow_provider_elementary.snapshots.pruned import PruneRecord, StoredRecord, Tombstone, record_key, tombstones
+from airflow_provider_elementary.snapshots.store import Store
+
+_NUMBERED = re.compile(r"(\d{10})\.json")
+
+
+class Damage(StrEnum):
+    """What is wrong with an object of a store."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    REORDERED = "reordered"
+    ROLLED_BACK = "rolled back"
+    REWRITTEN = "rewritten"
+    NOT_DECRYPTABLE = "not decryptable"
+    UNPROVED = "unproved"
+    STRANGE = "strange"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it was written.
+
+    :param damage: what is wrong.
+    :param object: the name of the object in the store; of a range, the first one.
+    :param detail: what was expected and what was found, in a sentence.
+    """
+
+    damage: Damage
+    object: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """One manifest as it lies in the store.
+
+    :param sequence: its place, as its name says.
+    :param sha256: of its bytes.
+    :param claimed: its place as it says itself, or None where it cannot be read.
+    :param snapshot_id: its snapshot, or None where it cannot be read.
+    :param taken_at: when it was taken, or None where it cannot be read.
+    :param parent: what it says of the snapshot before it.
+    """
+
+    sequence: int
+    sha256: str
+    claimed: int | None = None
+    snapshot_id: str | None = None
+    taken_at: datetime | None = None
+    parent: Parent | None = None
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What somebody outside the manifests remembers of the chain.
+
+    :param sequence: a snapshot's place in the chain.
+    :param sha256: the hash of its manifest.
+    :param origin: who remembers, in words.
+    """
+
+    sequence: int
+    sha256: str
+    origin: str = "the anchor"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The manifests and prune records of a store, and what is wrong with their names and contents.
+
+    :param links: the manifests, by place.
+    :param records: the prune records, oldest first.
+    :param findings: what could not be read, and what does not belong there.
+    """
+
+    links: Mapping[int, Link]
+    records: Sequence[StoredRecord]
+    findings: Sequence[Finding]
+
+    @property
+    def head(self) -> Link | None:
+        """The newest manifest."""
+        return self.links[max(self.links)] if self.links else None
+
+    @property
+    def tombstones(self) -> dict[int, Tombstone]:
+        """What is recorded of removed snapshots, by place."""
+        return tombstones(self.records)
+
+
+def read_chain(store: Store) -> Chain:
+    """Read every manifest and prune record of a store; what is wrong with one of them stops nothing."""
+    findings: list[Finding] = []
+    links: dict[int, Link] = {}
+    for sequence, content in _numbered(store, PREFIX, findings):
+        try:
+            manifest = Manifest.from_bytes(content, manifest_key(sequence))
+        except SnapshotCorruptError as error:
+            findings.append(Finding(Damage.CHANGED, manifest_key(sequence), str(error)))
+            links[sequence] = Link(sequence, sha256(content))
+        else:
+            links[sequence] = Link(
+                sequence,
+                sha256(content),
+                manifest.sequence,
+                manifest.snapshot_id,
+                manifest.taken_at,
+                manifest.parent,
+            )
+    records: list[StoredRecord] = []
+    for sequence, content in _numbered(store, RECORDS, findings):
+        try:
+            records.append(StoredRecord(PruneRecord.from_bytes(content, record_key(sequence)), sha256(content)))
+        except SnapshotCorruptError as error:
+            findings.append(Finding(Damage.CHANGED, record_key(sequence), str(error)))
+    return Chain(links, records, findings)
+
+
+def check_chain(chain: Chain, anchors: Iterable[Anchor] = ()) -> tuple[list[Finding], list[str]]:
+    """Check the chain of manifests and that of prune records.
+
+    :param anchors: what is remembered elsewhere; what prune records say of the chain is checked too.
+    :return: what is wrong, and what is worth a note.
+    """
+    heads = [
+        Anchor(stored.record.head.sequence, stored.record.head.sha256, f"prune record {stored.record.sequence}")
+        for stored in chain.records
+    ]
+    findings, notes = _check_links(chain)
+    findings += _check_records(chain.records)
+    named = {(finding.damage, finding.object) for finding in findings}
+    for anchor in (*anchors, *heads):
+        finding = _check_anchor(chain, anchor)
+        if finding is not None and (finding.damage, finding.object) not in named:
+            findings.append(finding)
+            named.add((finding.damage, finding.object))
+    return findings, notes
+
+
+def _numbered(store: Store, prefix: str, findings: list[Finding]) -> Iterator[tuple[int, bytes]]:
+    for found in store.list(prefix):
+        name = _NUMBERED.fullmatch(found.key.removeprefix(prefix))
+        if name is None:
+            detail = f"Expected only numbered .json objects below {prefix}, found another. Remove it."
+            findings.append(Finding(Damage.STRANGE, found.key, detail))
+        elif (content := store.get(found.key)) is not None:
+            yield int(name[1]), content
+
+
+def _check_links(chain: Chain) -> tuple[list[Finding], list[str]]:
+    """Walk from the newest place to the first, so that what a link says of its parent is believed only if it holds."""
+    findings: list[Finding] = []
+    notes: list[str] = []
+    stones = chain.tombstones
+    doubtful: set[int] = set()
+    newest = max((*chain.links, *stones), default=0)
+    for sequence in range(newest, 0, -1):
+        link, stone = chain.links.get(sequence), stones.get(sequence)
+        if link is not None and link.claimed is None:
+            # Reported when it was read; nothing that it might say is believed.
+            doubtful.add(sequence)
+        if (link is None and stone is None) or sequence in doubtful:
+            continue
+        found = _check_link(sequence, link, stone)
+        child = _parent_told(chain, stones, sequence + 1)
+        own = link.sha256 if link else stone.sha256 if stone else ""
+        if not found and child is not None and child != Parent(sequence, own):
+            if sequence + 1 in doubtful:
+                notes.append(f"{manifest_key(sequence)}: not checked, as the manifest after it is not to be trusted")
+            else:
+                found = _does_not_fit(sequence, own, child)
+        if found is not None:
+            findings.append(found)
+            doubtful.add(sequence)
+        if link and stone and not found:
+            notes.append(f"{manifest_key(sequence)}: recorded as pruned and still there; the next prune removes it")
+    findings += _missing(chain, stones, newest)
+    return sorted(findings, key=lambda finding: finding.object), notes
+
+
+def _check_link(sequence: int, link: Link | None, stone: Tombstone | None) -> Finding | None:
+    """Check what one manifest says of itself."""
+    key = manifest_key(sequence)
+    if link is None:
+        return None
+    if link.claimed != sequence:
+        detail = f"Expected snapshot number {sequence}, found number {link.claimed} ({link.snapshot_id}) in its place."
+        return Finding(Damage.REORDERED, key, detail)
+    if stone is not None and stone.sha256 != link.sha256:
+        detail = f"Expected the manifest that was pruned (SHA-256 {stone.sha256}), found {link.sha256}."
+        return Finding(Damage.CHANGED, key, detail)
+    expected = sequence - 1 or None
+    if (link.parent.sequence if link.parent else None) != expected:
+        told = f"number {link.parent.sequence}" if link.parent else "none"
+        return Finding(Damage.REORDERED, key, f"Expected number {expected or 'none'} as its parent, found {told}.")
+    return None
+
+
+def _parent_told(chain: Chain, stones: Mapping[int, Tombstone], sequence: int) -> Parent | None:
+    """Return what the snapshot of a place says of the one before it, or None where there is nobody to say it."""
+    if (link := chain.links.get(sequence)) is not None:
+        return link.parent
+    return stones[sequence].parent if sequence in stones else None
+
+
+def _does_not_fit(sequence: int, own: str, told: Parent) -> Finding:
+    detail = (
+        f"Expected SHA-256 {told.sha256}, which the snapshot after it names; found {own}. "
+        "Restore it from a replica or an older version of the object."
+    )
+    return Finding(Damage.CHANGED, manifest_key(sequence), detail)
+
+
+def _missing(chain: Chain, stones: Mapping[int, Tombstone], newest: int) -> list[Finding]:
+    absent = [number for number in range(1, newest + 1) if number not in chain.links and number not in stones]
+    findings = []
+    for first, last in _runs(absent):
+        which = f"snapshot number {first}" if first == last else f"snapshots number {first} to {last}"
+        detail = f"Expected {which}, or a prune record that says who removed them; found neither."
+        findings.append(Finding(Damage.MISSING, manifest_key(first), detail))
+    return findings
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield runs of consecutive numbers as first and last."""
+    # Along a run, a number and its position grow alike.
+    for _, group in groupby(enumerate(numbers), key=lambda numbered: numbered[1] - numbered[0]):
+        run = [number for _, number in group]
+        yield run[0], run[-1]
+
+
+def _check_records(records: Sequence[StoredRecord]) -> list[Finding]:
+    findings = []
+    before: StoredRecord | None = None
+    for stored in records:
+        record = stored.record
+        expected = Parent(before.record.sequence, before.sha256) if before else None
+        if record.parent != expected:
+            told = f"record {record.parent.sequence} with another hash" if record.parent else "none"
+            found = f"record {before.record.sequence}" if before else "none"
+            detail = f"Expected {told} before it, as it says, found {found}: one of them was removed or changed."
+            findings.append(Finding(Damage.CHANGED, record.key, detail))
+        if over := [stone.sequence for stone in record.snapshots if stone.sequence >= record.head.sequence]:
+            detail = f"Expected prune to keep the newest snapshot, found that it removed number {max(over)}."
+            findings.append(Finding(Damage.CHANGED, record.key, detail))
+        before = stored
+    return findings
+
+
+def _check_anchor(chain: Chain, anchor: Anchor) -> Finding | None:
+    key = manifest_key(anchor.sequence)
+    head = chain.head
+    if head is None or head.sequence < anchor.sequence:
+        ends = f"ends at number {head.sequence}" if head else "is empty"
+        detail = (
+            f"Expected snapshot number {anchor.sequence}, which {anchor.origin} names; found that the chain {ends}."
+        )
+        return Finding(Damage.ROLLED_BACK, key, detail)
+    link, stone = chain.links.get(anchor.sequence), chain.tombstones.get(anchor.sequence)
+    own = link.sha256 if link else stone.sha256 if stone else None
+    if own is None or own == anchor.sha256:
+        return None
+    told = _parent_told(chain, chain.tombstones, anchor.sequence + 1)
+    # Where the next link still names the true one, this one alone was changed; else the chain was made anew.
+    damage = Damage.CHANGED if told is not None and told.sha256 == anchor.sha256 else Damage.REWRITTEN
+    detail = f"Expected SHA-256 {anchor.sha256}, which {anchor.origin} names; found {own}."
+    return Finding(damage, key, detail)

@@ -1,0 +1,161 @@
+"""What a snapshot builds upon: the snapshot before it, or nothing; and why, where it is nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.exceptions import SnapshotConflictError
+from airflow_provider_elementary.snapshots.cut import Cut
+from airflow_provider_elementary.snapshots.keys import Keys
+from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest
+from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.snapshots.pruned import without_withdrawn
+from airflow_provider_elementary.snapshots.read import SnapshotSource, committed_sequences, read_manifest
+from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+_PLACE = ("dialect", "database", "schema")
+#: Rows of the window are held as digests, about 150 bytes each.
+_WINDOW_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a snapshot is taken of, and what it builds upon.
+
+    :param parent: the newest snapshot of the store, or None for the first.
+    :param base: the parent, opened, whose files an incremental snapshot carries; None for a full one.
+    :param reason: why it is full, or None for an incremental one.
+    :param is_new_epoch: rows that the parent has are gone from the source.
+    """
+
+    parent: Manifest | None
+    base: SnapshotSource | None
+    reason: str | None
+    is_new_epoch: bool = False
+
+    @property
+    def earlier(self) -> CutEntry | None:
+        """The cut that an incremental snapshot goes on from."""
+        return self.base.manifest.cut if self.base else None
+
+    @property
+    def window_from(self) -> datetime | None:
+        """Where the window begins that is read again; None to read everything."""
+        return _moment(self.earlier.window_from) if self.earlier else None
+
+    @property
+    def epoch(self) -> int:
+        """Which of the source's histories the snapshot is of."""
+        return (self.parent.epoch if self.parent else 1) + self.is_new_epoch
+
+    def full(self, reason: str, *, is_new_epoch: bool = False) -> Plan:
+        """Return the plan to read everything anew instead."""
+        return replace(self, base=None, reason=reason, is_new_epoch=is_new_epoch)
+
+
+def plan_snapshot(
+    source: WarehouseSource,
+    store: Store,
+    keys: Keys,
+    policy: Policy,
+    *,
+    taken_at: datetime,
+    full_every: timedelta,
+) -> Plan:
+    """Plan from what the newest manifest says, before any row is read.
+
+    :param taken_at: the client's time, UTC without a zone.
+    :param full_every: after how long everything is read anew.
+    """
+    sequences = committed_sequences(store)
+    if not sequences:
+        return Plan(None, None, "the first snapshot of this store")
+    parent = read_manifest(store, sequences[-1])
+    plan = Plan(parent, None, None)
+    if (reason := _reason_to_start_anew(parent, source, policy, taken_at, full_every)) is not None:
+        return plan.full(reason)
+    left, _ = without_withdrawn(store, parent)
+    return replace(plan, base=SnapshotSource(store, left, keys))
+
+
+def check_history(plan: Plan, cut: Cut) -> Plan:
+    """Return the plan, or one to read everything anew where the source is not what the parent saw, grown.
+
+    :raises SnapshotConflictError: the parent saw the source later than this session does.
+    """
+    base, earlier = plan.base, plan.earlier
+    if base is None or earlier is None:
+        return plan
+    for name, facts in cut.tables.items():
+        entry = base.manifest.tables[name]
+        if entry.settled_rows is None:
+            continue
+        if facts.settled_rows > entry.settled_rows:
+            late = facts.settled_rows - entry.settled_rows
+            return plan.full(f"{name}: {late} rows were committed later than the overlap of {earlier.overlap:.0f} s")
+        gone = facts.settled_rows < entry.settled_rows or facts.settled_from != _moment(entry.settled_from)
+        if gone:
+            found = f"{name}: {entry.settled_rows} rows before {earlier.window_from}, found {facts.settled_rows}"
+            return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
+    watermark = _moment(earlier.watermark)
+    if watermark is not None and (cut.watermark is None or cut.watermark < watermark):
+        return new_epoch(plan, cut, f"the newest row is of {cut.watermark} where it was of {watermark}")
+    return plan
+
+
+def new_epoch(plan: Plan, cut: Cut, evidence: str) -> Plan:
+    """Return the plan to read everything anew, as rows that the parent has are gone from the source.
+
+    :param evidence: what was expected and found.
+    :raises SnapshotConflictError: they are not gone: this session sees the source as it was before the parent's.
+    """
+    seen_then = _moment(plan.earlier.read_at) if plan.earlier else None
+    if plan.parent is not None and seen_then is not None and cut.read_at is not None and cut.read_at <= seen_then:
+        raise SnapshotConflictError(
+            f"Expected to see the source after snapshot {plan.parent.snapshot_id} did (at {seen_then}), found that "
+            f"this session sees it as of {cut.read_at}: another writer came first. Retry with a new session, and let "
+            "one DAG run at a time write to a store (max_active_runs=1)."
+        )
+    return plan.full(f"history went back: {evidence}", is_new_epoch=True)
+
+
+def _reason_to_start_anew(
+    parent: Manifest, source: WarehouseSource, policy: Policy, taken_at: datetime, full_every: timedelta
+) -> str | None:
+    if parent.cut is None or parent.cut.window_from is None or parent.full_at is None:
+        return "the snapshot before says nothing to go on from"
+    if parent.policy != policy.to_dict():
+        return "the policy changed"
+    warehouse = source.warehouse
+    place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
+    if place != {name: parent.source.get(name) for name in _PLACE}:
+        return "the source is another one"
+    if (changed := _changed_columns(parent, source)) is not None:
+        return changed
+    if taken_at - datetime.fromisoformat(parent.full_at) >= full_every:
+        return f"the last full snapshot is of {parent.full_at}"
+    if max(_rows_in_window(parent), default=0) > _WINDOW_ROWS:
+        return f"more than {_WINDOW_ROWS:,} rows would have to be told from new ones"
+    return None
+
+
+def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
+    for name in TABLES:
+        then = parent.tables[name].columns if name in parent.tables else ()
+        now = tuple(source.held(name).columns) if name in source.tables() else ()
+        if then != now:
+            new, gone = ", ".join(sorted({*now} - {*then})), ", ".join(sorted({*then} - {*now}))
+            return f"{name} has other columns: new {new or 'none'}, gone {gone or 'none'}"
+    return None
+
+
+def _rows_in_window(parent: Manifest) -> list[int]:
+    """Return how many rows of each of the parent's tables are in the window that is read again."""
+    return [entry.rows - entry.settled_rows for entry in parent.tables.values() if entry.settled_rows is not None]
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,358 @@
+"""Pruning a store: the snapshots that no rule keeps, data whose days are over, and what crashes and reruns left."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
+from airflow_provider_elementary.snapshots.manifest import (
+    FileEntry,
+    Manifest,
+    Parent,
+    manifest_key,
+    sha256,
+)
+from airflow_provider_elementary.snapshots.pruned import (
+    PruneRecord,
+    StoredRecord,
+    Tombstone,
+    WithdrawnFile,
+    read_records,
+    tombstones,
+)
+from airflow_provider_elementary.snapshots.read import committed_sequences
+from airflow_provider_elementary.snapshots.retain import Retention, reasons_to_keep
+from airflow_provider_elementary.snapshots.signature import Signer, forget_signature, sign_object
+from airflow_provider_elementary.snapshots.store import Store, StoredObject
+
+log = logging.getLogger(__name__)
+
+#: Younger files may belong to a snapshot that is being taken, or to a try that a retry will take up again.
+ORPHAN_AGE = timedelta(days=2)
+_DATA, _RUNS, _RESULTS = "data/", "runs/", "results/"
+_TAKEN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One snapshot and what the rules say of it.
+
+    :param reasons: the rules that keep it; empty where it goes.
+    """
+
+    sequence: int
+    snapshot_id: str
+    created_at: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PruneReport:
+    """What a prune removed, or would remove.
+
+    :param store: the store's URI.
+    :param dry_run: nothing was removed.
+    :param snapshots: every snapshot, newest first, and why it is kept.
+    :param files: sealed files that no snapshot names any more, and their bytes.
+    :param withdrawn: files of categories whose days are over, by category.
+    :param runs: notes of runs whose snapshot is gone or was never committed.
+    :param results: metrics and verdicts whose snapshot is gone.
+    :param record: the prune record's name in the store, where one was written.
+    :param record_sha256: its hash.
+    """
+
+    store: str
+    dry_run: bool
+    snapshots: tuple[Judged, ...]
+    files: int
+    size: int
+    withdrawn: Mapping[str, int]
+    runs: int
+    results: int
+    record: str | None = None
+    record_sha256: str | None = None
+
+    @property
+    def kept(self) -> tuple[Judged, ...]:
+        """The snapshots that stay."""
+        return tuple(judged for judged in self.snapshots if judged.reasons)
+
+    @property
+    def removed(self) -> tuple[Judged, ...]:
+        """The snapshots that go."""
+        return tuple(judged for judged in self.snapshots if not judged.reasons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        facts = asdict(self)
+        facts["snapshots"] = [{**snapshot, "reasons": list(snapshot["reasons"])} for snapshot in facts["snapshots"]]
+        facts["bytes"] = facts.pop("size")
+        return facts | {"kept": len(self.kept), "removed": len(self.removed)}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a prune is going to do."""
+
+    head: Manifest
+    head_sha256: str
+    judged: tuple[Judged, ...]
+    tombstones: tuple[Tombstone, ...]
+    unfinished: tuple[int, ...]
+    withdrawn: tuple[WithdrawnFile, ...]
+    newly_withdrawn: Mapping[str, FileEntry]
+    runs: tuple[str, ...]
+    results: tuple[str, ...]
+    oldest_orphan: datetime
+
+
+def prune(
+    store: Store,
+    retention: Retention,
+    *,
+    signer: Signer | None = None,
+    dry_run: bool = False,
+    orphan_age: timedelta = ORPHAN_AGE,
+    now: datetime | None = None,
+) -> PruneReport:
+    """Remove what the rules do not keep; the newest snapshot always stays, and no kept snapshot loses a file.
+
+    A category of ``category_days`` is the one exception: a file of it is withdrawn as soon as every kept snapshot that
+    names it is older than so many days; the snapshots stay readable without it. An increment names files of earlier
+    snapshots, so take a full snapshot at least that often.
+
+    A crash at any point leaves a sound store: the record of what is to go is written first, then the manifests go,
+    then the files that no manifest names any more. The next prune goes on where this one stopped.
+
+    :param retention: the rules.
+    :param signer: who signs the record; an unsigned record proves nothing against somebody who may write to the store.
+    :param dry_run: only say what would be removed.
+    :param orphan_age: files that no snapshot names, and notes of runs, stay until they are so old.
+    :param now: what time it is; for tests.
+    :raises SnapshotNotFoundError: the store holds no snapshot.
+    :raises SnapshotConflictError: another prune ran at the same time.
+    """
+    now = now or datetime.now(UTC)
+    records = list(read_records(store))
+    plan = _plan(store, retention, records, now, orphan_age)
+    report = PruneReport(
+        store=store.uri,
+        dry_run=dry_run,
+        snapshots=plan.judged,
+        files=0,
+        size=0,
+        withdrawn=_by_category(plan.newly_withdrawn.values()),
+        runs=len(plan.runs),
+        results=len(plan.results),
+    )
+    gone = {*(stone.sequence for stone in plan.tombstones), *plan.unfinished}
+    if dry_run:
+        doomed = _unnamed(store, gone, plan)
+        return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
+    if plan.tombstones or plan.newly_withdrawn:
+        record = _write_record(store, retention, records, plan, now)
+        report = replace(report, record=record.key, record_sha256=sha256(record.to_bytes()))
+        if signer is not None:
+            sign_object(store, record.key, signer)
+    for sequence in sorted(gone):
+        store.delete(manifest_key(sequence))
+        forget_signature(store, manifest_key(sequence))
+    # A run's note goes before its files: who retries the run then starts afresh instead of missing a file.
+    for key in (*plan.runs, *plan.results):
+        store.delete(key)
+    # Read anew: a snapshot may have been committed meanwhile.
+    doomed = _unnamed(store, set(), plan)
+    for found in doomed:
+        store.delete(found.key)
+    for key in plan.newly_withdrawn:
+        store.delete(key)
+    log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
+    return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
+
+
+def _plan(
+    store: Store, retention: Retention, records: Sequence[StoredRecord], now: datetime, orphan_age: timedelta
+) -> _Plan:
+    sequences = committed_sequences(store)
+    if not sequences:
+        raise SnapshotNotFoundError(f"Expected snapshots to prune in {store.uri}, found none. Check the URI.")
+    stones = tombstones(records)
+    # Recorded as pruned and still there: the prune that wrote the record broke off.
+    unfinished = tuple(sequence for sequence in sequences if sequence in stones)
+    contents = {sequence: _manifest(store, sequence) for sequence in reversed(sequences) if sequence not in stones}
+    manifests = {sequence: manifest for sequence, (manifest, _) in contents.items()}
+    reasons = reasons_to_keep([manifest.taken_at for manifest in manifests.values()], retention)
+    judged = tuple(
+        Judged(sequence, manifest.snapshot_id, manifest.created_at, why)
+        for (sequence, manifest), why in zip(manifests.items(), reasons, strict=True)
+    )
+    kept = [manifests[snapshot.sequence] for snapshot in judged if snapshot.reasons]
+    newest = judged[0].sequence
+    before = records[-1].record.withdrawn if records else ()
+    already = {file.key for file in before}
+    newly = {key: file for key, file in _outdated(kept, retention, now).items() if key not in already}
+    named = {file.key for manifest in kept for file in manifest.files}
+    return _Plan(
+        head=manifests[newest],
+        head_sha256=contents[newest][1],
+        judged=judged,
+        tombstones=tuple(
+            Tombstone(
+                snapshot.sequence,
+                snapshot.snapshot_id,
+                snapshot.created_at,
+                contents[snapshot.sequence][1],
+                manifests[snapshot.sequence].parent,
+            )
+            for snapshot in reversed(judged)
+            if not snapshot.reasons
+        ),
+        unfinished=unfinished,
+        withdrawn=(
+            *(file for file in before if file.key in named),
+            *(
+                WithdrawnFile(key, file.sha256, file.category, now.isoformat(timespec="seconds"))
+                for key, file in newly.items()
+            ),
+        ),
+        newly_withdrawn=newly,
+        runs=tuple(_outdated_runs(store, kept, now - orphan_age)),
+        results=tuple(_outdated_results(store, {manifest.snapshot_id for manifest in kept}, now - orphan_age)),
+        oldest_orphan=now - orphan_age,
+    )
+
+
+def _manifest(store: Store, sequence: int) -> tuple[Manifest, str]:
+    content = store.get(manifest_key(sequence)) or b""
+    return Manifest.from_bytes(content, manifest_key(sequence)), sha256(content)
+
+
+def _outdated(kept: Sequence[Manifest], retention: Retention, now: datetime) -> dict[str, FileEntry]:
+    """Return the files of categories whose days are over in every kept snapshot that names them."""
+    found: dict[str, FileEntry] = {}
+    current: set[str] = set()
+    for manifest in kept:
+        for file in manifest.files:
+            days = retention.category_days.get(file.category)
+            if days is None or manifest.taken_at >= now - timedelta(days=days):
+                current.add(file.key)
+            else:
+                found[file.key] = file
+    return {key: file for key, file in found.items() if key not in current}
+
+
+def _write_record(
+    store: Store, retention: Retention, records: Sequence[StoredRecord], plan: _Plan, now: datetime
+) -> PruneRecord:
+    before = records[-1] if records else None
+    record = PruneRecord(
+        sequence=before.record.sequence + 1 if before else 1,
+        created_at=now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
+        parent=Parent(before.record.sequence, before.sha256) if before else None,
+        head=Parent(plan.head.sequence, plan.head_sha256),
+        retention=retention.to_dict(),
+        snapshots=plan.tombstones,
+        withdrawn=plan.withdrawn,
+    )
+    if not store.put_if_absent(record.key, record.to_bytes()):
+        raise SnapshotConflictError(
+            f"Expected to write {record.key} to {store.uri}, found that another prune did at the same time. "
+            "Let one prune run at a time (max_active_runs=1), and retry."
+        )
+    return record
+
+
+def _unnamed(store: Store, without: set[int], plan: _Plan) -> list[StoredObject]:
+    """Return the files to remove: those that no manifest names, apart from what may be a snapshot in the making."""
+    named = {
+        file.key
+        for sequence in committed_sequences(store)
+        if sequence not in without
+        for file in _manifest(store, sequence)[0].files
+    }
+    # Files of a snapshot that was committed are no longer in the making, however young they are.
+    removed = {stone.snapshot_id for stone in plan.tombstones}
+    doomed = []
+    for found in store.list(_DATA):
+        writer = found.key.removeprefix(_DATA).partition("/")[0]
+        if found.key not in named and (writer in removed or _is_before(writer, plan.oldest_orphan)):
+            doomed.append(found)
+    for found in store.list(_RESULTS):
+        folder = found.key.rpartition("/")[0]
+        if f"{folder}.json" in plan.results:
+            doomed.append(found)
+    return doomed
+
+
+def _is_before(snapshot_id: str, moment: datetime) -> bool:
+    """Tell whether a snapshot was begun before a time, as its id says; who has no such id is left alone."""
+    begun = _TAKEN_AT.match(snapshot_id)
+    return begun is not None and datetime.strptime(f"{begun[1]}+0000", "%Y%m%dT%H%M%SZ%z") < moment
+
+
+def _outdated_runs(store: Store, kept: Sequence[Manifest], moment: datetime) -> Iterator[str]:
+    """Yield the notes of old runs that lead to no snapshot that is kept."""
+    alive = {manifest.snapshot_id for manifest in kept}
+    for found in store.list(_RUNS):
+        facts = _document(store, found.key)
+        snapshot_id = str(facts.get("snapshot_id"))
+        if snapshot_id not in alive and _is_before(snapshot_id, moment):
+            yield found.key
+
+
+def _outdated_results(store: Store, alive: set[str], moment: datetime) -> list[str]:
+    """Return the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays."""
+    documents = {
+        found.key: _document(store, found.key) for found in store.list(_RESULTS) if found.key.endswith(".json")
+    }
+    newest: dict[Any, str] = {}
+    for key, facts in sorted(documents.items(), key=lambda document: str(document[1].get("created_at"))):
+        newest[facts.get("kind")] = key
+    # Documents that point at others name what the next run compares itself with.
+    pointers = {str(value) for facts in documents.values() for value in (facts.get("newest"), facts.get("before"))}
+    spared = {*newest.values(), *pointers}
+    return [
+        key
+        for key, facts in documents.items()
+        if key not in spared and _is_outdated(facts, documents, alive) and _created_before(facts, moment)
+    ]
+
+
+def _is_outdated(facts: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]], alive: set[str]) -> bool:
+    """Tell whether what a result was computed from is gone; one that was read off a warehouse never is."""
+    origin = facts.get("origin") or {}
+    for computed_from in filter(lambda value: str(value).startswith(_RESULTS), origin.values()):
+        before = documents.get(computed_from)
+        return before is None or _is_outdated(before, documents, alive)
+    return "snapshot_id" in origin and origin["snapshot_id"] not in alive
+
+
+def _created_before(facts: Mapping[str, Any], moment: datetime) -> bool:
+    try:
+        created = datetime.fromisoformat(str(facts.get("created_at")))
+    except ValueError:
+        return False
+    return (created if created.tzinfo else created.replace(tzinfo=UTC)) < moment
+
+
+def _document(store: Store, key: str) -> dict[str, Any]:
+    """Return a small JSON document; what is none says nothing, and is left alone."""
+    try:
+        facts = json.loads(store.get(key) or b"{}")
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _by_category(files: Iterable[FileEntry]) -> dict[str, int]:
+    counts: dict[Category, int] = {}
+    for file in files:
+        counts[file.category] = counts.get(file.category, 0) + 1
+    return {category.value: counts[category] for category in Category if category in counts}

@@ -1,0 +1,92 @@
+"""Reading ahead: a driver fetches the next rows in a thread of its own while the rows before are sealed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Condition, Thread
+
+import pyarrow as pa
+
+_WAITING_BYTES = 2 * 1024 * 1024
+
+
+@contextmanager
+def read_ahead(
+    batches: Iterable[pa.RecordBatch], *, waiting_bytes: int = _WAITING_BYTES
+) -> Iterator[Iterator[pa.RecordBatch]]:
+    """Iterate over batches that a thread fetches ahead; the thread has ended when the block has.
+
+    Drivers and Arrow let go of the interpreter while they work, so that fetching and sealing share the processors.
+
+    :param batches: read by that thread only, from inside the block; what it raises is raised to the reader in turn.
+    :param waiting_bytes: the thread waits while fetched batches of this size are not taken yet.
+    """
+    shelf = _Shelf(waiting_bytes)
+    thread = Thread(target=shelf.fill, args=(batches,), name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        yield shelf.take_all()
+    finally:
+        # A fetch that is under way ends first: a driver's connection must not be closed beneath it.
+        shelf.close()
+        thread.join()
+
+
+class _Shelf:
+    """Batches between the thread that fetches them and the one that takes them."""
+
+    def __init__(self, waiting_bytes: int) -> None:
+        self._waiting_bytes = waiting_bytes
+        self._batches: deque[pa.RecordBatch] = deque()
+        self._bytes = 0
+        self._changed = Condition()
+        self._is_complete = False
+        self._is_closed = False
+        self._failure: BaseException | None = None
+
+    def fill(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Fetch until there are no more, or until nobody wants them."""
+        failure: BaseException | None = None
+        try:
+            for batch in batches:
+                if not self._put(batch):
+                    break
+        except BaseException as error:
+            failure = error
+        with self._changed:
+            self._is_complete, self._failure = True, failure
+            self._changed.notify_all()
+
+    def take_all(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches in their order, then raise what fetching raised."""
+        while (batch := self._take()) is not None:
+            yield batch
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """Tell the fetching thread that nothing more is wanted."""
+        with self._changed:
+            self._is_closed = True
+            self._batches.clear()
+            self._changed.notify_all()
+
+    def _put(self, batch: pa.RecordBatch) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or self._bytes < self._waiting_bytes)
+            self._batches.append(batch)
+            self._bytes += batch.nbytes
+            self._changed.notify_all()
+            return not self._is_closed
+
+    def _take(self) -> pa.RecordBatch | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._batches or self._is_complete)
+            if not self._batches:
+                return None
+            batch = self._batches.popleft()
+            self._bytes -= batch.nbytes
+            self._changed.notify_all()
+            return batch

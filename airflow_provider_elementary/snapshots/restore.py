@@ -1,0 +1,153 @@
+"""Restoring a snapshot: its tables and Elementary's views, in a place where nothing was before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_elementary.catalog import TABLES, Category, Table
+from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
+from airflow_provider_elementary.snapshots.declared import arrow_type, create_tables
+from airflow_provider_elementary.snapshots.keys import Keys
+from airflow_provider_elementary.snapshots.manifest import Manifest
+from airflow_provider_elementary.snapshots.pruned import without_withdrawn
+from airflow_provider_elementary.snapshots.read import SnapshotSource, find_manifest
+from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.targets import Session, Target
+from airflow_provider_elementary.snapshots.views import create_views
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RestoreReport:
+    """What was restored, and what is not there.
+
+    :param snapshot_id: the snapshot.
+    :param sequence: its place in the chain.
+    :param created_at: when it was taken, UTC, ISO 8601.
+    :param target: where it was restored to.
+    :param tables: the rows of each table; those of which the snapshot holds nothing are there and empty.
+    :param categories: the categories that were restored.
+    :param withdrawn: categories of which prune withdrew data from this snapshot.
+    """
+
+    snapshot_id: str
+    sequence: int
+    created_at: str
+    target: str
+    tables: dict[str, int]
+    categories: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows over all tables."""
+        return sum(self.tables.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        facts = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return facts | {"rows": self.rows}
+
+
+def restore(
+    store: Store,
+    target: Target,
+    keys: Keys,
+    *,
+    snapshot: str | datetime = "latest",
+    categories: Sequence[Category] | None = None,
+) -> RestoreReport:
+    """Restore a snapshot as an Elementary schema that the dbt package and ``edr`` work on.
+
+    All 17 tables are made with the package's columns, in its order and its types, and the 13 views over them; what the
+    snapshot does not hold is empty. The target holds all of it in the end, or nothing.
+
+    :param target: where to; nothing in it is ever overwritten.
+    :param snapshot: which; see :func:`~airflow_provider_elementary.snapshots.open_snapshot`.
+    :param categories: what to restore; by default all that the keys open.
+    :raises SnapshotNotFoundError: there is no such snapshot.
+    :raises KeyUnavailableError: the keys do not open a category that was asked for, or none at all.
+    :raises SnapshotCorruptError: a file is not what was written.
+    :raises ConfigurationError: the target is neither new nor empty.
+    """
+    manifest, withdrawn = without_withdrawn(store, find_manifest(store, snapshot))
+    opened = _openable(manifest, keys, categories)
+    manifest = replace(manifest, files=tuple(file for file in manifest.files if file.category in opened))
+    source = SnapshotSource(store, manifest, keys)
+    held = source.tables()
+    # Values of another kind of warehouse may be longer or more exact than the package's types here can hold.
+    widest = manifest.source.get("dialect") != target.dialect
+    left = {file.category for file in manifest.files}
+    rows = dict.fromkeys(TABLES, 0)
+    with target.open() as session:
+        for name, statement in create_tables(target.dialect, target.schema, widest=widest).items():
+            session.execute(statement)
+            if name in held:
+                rows[name] = _load(session, source, TABLES[name])
+                log.info("restored %s: %s rows", name, f"{rows[name]:,}")
+        for statement in create_views(target.dialect, target.schema).values():
+            session.execute(statement)
+    return RestoreReport(
+        snapshot_id=manifest.snapshot_id,
+        sequence=manifest.sequence,
+        created_at=manifest.created_at,
+        target=target.name,
+        tables=rows,
+        categories=tuple(category.value for category in Category if category in left),
+        withdrawn=tuple(category.value for category in withdrawn if category in opened),
+    )
+
+
+def _openable(manifest: Manifest, keys: Keys, wanted: Sequence[Category] | None) -> set[Category]:
+    """Return the categories to restore: those asked for, each of which has to open, or all that open."""
+    opened: set[Category] = set()
+    refused: KeyUnavailableError | None = None
+    for name, wrapped in manifest.keys.items():
+        category = Category(name)
+        if wanted is not None and category not in wanted:
+            continue
+        try:
+            keys.unwrap(category, wrapped)
+        except KeyUnavailableError as error:
+            if wanted is not None:
+                raise
+            refused = error
+        else:
+            opened.add(category)
+    if not opened and refused is not None:
+        raise refused
+    return opened
+
+
+def _load(session: Session, source: SnapshotSource, table: Table) -> int:
+    """Copy one table in the types that the target declares, and return how many rows it has."""
+    rows = 0
+    failure: list[ElementaryError] = []
+    types = {column.name: arrow_type(table, column) for column in table.columns}
+    schema = pa.schema([(name, types[name]) for name in source.schema(table.name).names])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal rows
+        try:
+            for batch in source.read(table.name):
+                rows += batch.num_rows
+                yield batch.cast(schema)
+        except ElementaryError as error:
+            failure.append(error)
+            raise
+
+    try:
+        session.load(table.name, pa.RecordBatchReader.from_batches(schema, batches()))
+    except Exception:
+        # Drivers pass an error of the stream on as one of their own.
+        if failure:
+            raise failure[0] from None
+        raise
+    return rows

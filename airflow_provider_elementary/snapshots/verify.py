@@ -1,0 +1,320 @@
+"""Verifying a store: the chain, the signatures, and every byte and row of the files that its snapshots name."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, cast
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, Finding, Link, check_chain, read_chain
+from airflow_provider_elementary.snapshots.keys import Keys
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, manifest_key
+from airflow_provider_elementary.snapshots.read import read_manifest
+from airflow_provider_elementary.snapshots.seal import open_sealed
+from airflow_provider_elementary.snapshots.signature import DATA_KEY, KeysSigner, Signature, Signer, read_signature
+from airflow_provider_elementary.snapshots.store import Store
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 4 * 1024 * 1024
+_IN_MEMORY = 32 * 1024 * 1024
+_NAMED_IN_ERROR = 10
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What a verification looked at and what it found.
+
+    :param store: the store's URI.
+    :param snapshots: the snapshots whose files were checked.
+    :param manifests: manifests whose place in the chain was checked.
+    :param pruned: snapshots that prune records account for.
+    :param head: the newest snapshot as it is: the anchor to keep, or None in an empty store.
+    :param files: files whose bytes were checked.
+    :param size: their bytes.
+    :param opened: of these, the files that were decrypted and counted; 0 without keys.
+    :param rows: the rows in them.
+    :param findings: everything that is not as it was written; empty for a sound store.
+    :param notes: what is in order and yet worth knowing.
+    """
+
+    store: str
+    snapshots: tuple[str, ...]
+    manifests: int
+    pruned: int
+    head: Anchor | None
+    files: int
+    size: int
+    opened: int
+    rows: int
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything is as it was written."""
+        return not self.findings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "store": self.store,
+            "sound": self.sound,
+            "snapshots": list(self.snapshots),
+            "manifests": self.manifests,
+            "pruned": self.pruned,
+            "head": {"sequence": self.head.sequence, "manifest_sha256": self.head.sha256} if self.head else None,
+            "files": self.files,
+            "bytes": self.size,
+            "opened": self.opened,
+            "rows": self.rows,
+            "findings": [
+                {"damage": found.damage.value, "object": found.object, "detail": found.detail}
+                for found in self.findings
+            ],
+            "notes": list(self.notes),
+        }
+
+    def require(self) -> None:
+        """Raise unless the store is sound.
+
+        :raises SnapshotCorruptError: it is not; the message names what is wrong.
+        """
+        if self.findings:
+            named = "; ".join(f"{found.object} is {found.damage}" for found in self.findings[:_NAMED_IN_ERROR])
+            more = len(self.findings) - _NAMED_IN_ERROR
+            raise SnapshotCorruptError(
+                f"Expected {self.store} as it was written, found {len(self.findings)} differences: {named}"
+                f"{f'; and {more} more' if more > 0 else ''}. Restore what is named from a replica or from older "
+                "versions of the objects, and find out who wrote to the store."
+            )
+
+
+@dataclass
+class _Examination:
+    """What is gathered while the files are read."""
+
+    findings: list[Finding] = field(default_factory=list)
+    files: int = 0
+    size: int = 0
+    opened: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A file, the snapshots that name it, and one of their manifests."""
+
+    file: FileEntry
+    manifest: Manifest
+    by: list[str]
+
+
+def verify(
+    store: Store,
+    keys: Keys | None = None,
+    *,
+    snapshot: str | datetime = "latest",
+    anchors: Iterable[Anchor] = (),
+    signer: Signer | None = None,
+    categories: Sequence[Category] = tuple(Category),
+) -> VerifyReport:
+    """Check that a store is as it was written; the chain always whole, the files of one snapshot or of all.
+
+    Without keys: that every manifest is in its place in the chain, and every file there, of its size and its SHA-256.
+    With keys also: that every file opens with its data key, holds the rows that the manifest says, and that prune
+    records were made by somebody with the keys.
+
+    :param snapshot: whose files are read: ``latest``, ``all``, an id or a time as :func:`open_snapshot` takes it.
+    :param anchors: hashes of manifests that were kept elsewhere; only they tell a chain that was cut short or written
+        anew as a whole from the true one.
+    :param signer: who has to have signed every manifest and prune record; without one, the signatures that there are
+        are checked as far as the keys can.
+    :param categories: the categories that the keys are expected to open.
+    :raises SnapshotNotFoundError: there is no such snapshot.
+    """
+    chain = read_chain(store)
+    findings, notes = check_chain(chain, anchors)
+    findings = [*chain.findings, *findings]
+    findings += _check_signatures(store, chain, signer, keys)
+    selected = _select(store, chain, snapshot)
+    named = _files_named(store, selected)
+    withdrawn = {file.key for stored in chain.records for file in stored.record.withdrawn}
+    examined = _examine(store, keys, frozenset(categories), named, withdrawn)
+    findings += examined.findings
+    if gone := sum(key in withdrawn for key in named):
+        notes.append(f"{gone} files were withdrawn by prune, as the days of their category were over")
+    head = Anchor(chain.head.sequence, chain.head.sha256) if chain.head else None
+    if signer is None and head is not None and not any(anchor.sequence >= head.sequence for anchor in anchors):
+        notes.append(f"nothing outside the store vouches for {manifest_key(head.sequence)}: give its anchor, or sign")
+    return VerifyReport(
+        store=store.uri,
+        snapshots=tuple(link.snapshot_id or "" for link in selected),
+        manifests=len(chain.links),
+        pruned=len(chain.tombstones),
+        head=head,
+        files=examined.files,
+        size=examined.size,
+        opened=examined.opened,
+        rows=examined.rows,
+        findings=tuple(findings),
+        notes=tuple(notes),
+    )
+
+
+def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
+    """Return the readable manifests whose files are to be checked."""
+    readable = [link for _, link in sorted(chain.links.items()) if link.claimed is not None]
+    if snapshot == "all":
+        return readable
+    if isinstance(snapshot, datetime):
+        snapshot = snapshot if snapshot.tzinfo else snapshot.replace(tzinfo=UTC)
+        found = [link for link in readable if link.taken_at is not None and link.taken_at <= snapshot][-1:]
+    else:
+        found = readable[-1:] if snapshot == "latest" else [link for link in readable if link.snapshot_id == snapshot]
+    if not found and not (snapshot == "latest" and chain.findings):
+        raise SnapshotNotFoundError(
+            f"Expected snapshot {snapshot} in {store.uri}, found {len(readable)} others. "
+            "List them with `airflow-elementary snapshot list`."
+        )
+    return found
+
+
+def _files_named(store: Store, selected: Sequence[Link]) -> dict[str, _Named]:
+    """Return every file that the manifests name, once, however many name it."""
+    named: dict[str, _Named] = {}
+    for link in selected:
+        manifest = read_manifest(store, link.sequence)
+        for file in manifest.files:
+            if file.key in named:
+                named[file.key].by.append(manifest.snapshot_id)
+            else:
+                named[file.key] = _Named(file, manifest, [manifest.snapshot_id])
+    return named
+
+
+def _examine(
+    store: Store,
+    keys: Keys | None,
+    categories: frozenset[Category],
+    named: Mapping[str, _Named],
+    withdrawn: set[str],
+) -> _Examination:
+    examined = _Examination()
+    sizes = {
+        found.key: found.size
+        for prefix in sorted({f"{key.partition('/')[0]}/" for key in named})
+        for found in store.list(prefix)
+    }
+    owners = {entry.file.sha256: key for key, entry in named.items()}
+    refused: set[Category] = set()
+    for key, entry in named.items():
+        if key not in sizes:
+            if key not in withdrawn:
+                detail = (
+                    f"Expected {entry.file.size:,} bytes of {entry.file.table}, found no such object; {_by(entry)}."
+                )
+                examined.findings.append(Finding(Damage.MISSING, key, detail))
+            continue
+        examined.files += 1
+        examined.size += sizes[key]
+        if sizes[key] != entry.file.size:
+            detail = f"Expected {entry.file.size:,} bytes, found {sizes[key]:,}; {_by(entry)}."
+            examined.findings.append(Finding(Damage.CHANGED, key, detail))
+            continue
+        with _downloaded(store, key, keep=keys is not None) as (file, digest):
+            if digest != entry.file.sha256:
+                examined.findings.append(_of_another(entry, digest, owners))
+            elif keys is not None and entry.file.category in categories - refused:
+                _open(examined, keys, entry, file, refused)
+    return examined
+
+
+def _open(examined: _Examination, keys: Keys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
+    """Decrypt a file and count its rows."""
+    category = entry.file.category
+    try:
+        data_key = keys.unwrap(category, entry.manifest.keys[category])
+    except (KeyUnavailableError, KeyError) as error:
+        reason = f"No data key opens: {error}" if isinstance(error, KeyUnavailableError) else "Found no data key."
+        refused.add(category)
+        examined.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, f"{category.label}. {reason}"))
+        return
+    try:
+        rows = sum(batch.num_rows for batch in open_sealed(file, data_key, entry.file.key))
+    except SnapshotCorruptError as error:
+        examined.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
+        return
+    examined.opened += 1
+    examined.rows += rows
+    if rows != entry.file.rows:
+        detail = f"Expected {entry.file.rows:,} rows, found {rows:,}; {_by(entry)}."
+        examined.findings.append(Finding(Damage.CHANGED, entry.file.key, detail))
+
+
+@contextmanager
+def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryIO, str]]:
+    """Hash an object while it is copied to where it can be opened; only encrypted bytes rest in the copy."""
+    digest = hashlib.sha256()
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
+        with store.open(key) as source:
+            while chunk := source.read(_CHUNK):
+                digest.update(chunk)
+                if keep:
+                    copy.write(chunk)
+        copy.seek(0)
+        yield cast(BinaryIO, copy), digest.hexdigest()
+
+
+def _of_another(entry: _Named, digest: str, owners: Mapping[str, str]) -> Finding:
+    """Say that a file holds other bytes than it did, and whose, if they are another file's."""
+    if digest in owners:
+        detail = f"Expected its own bytes, found those of {owners[digest]}; {_by(entry)}."
+        return Finding(Damage.REORDERED, entry.file.key, detail)
+    detail = f"Expected SHA-256 {entry.file.sha256}, found {digest}; {_by(entry)}."
+    return Finding(Damage.CHANGED, entry.file.key, detail)
+
+
+def _by(entry: _Named) -> str:
+    more = f" and {len(entry.by) - 1} more" if len(entry.by) > 1 else ""
+    return f"named by snapshot {entry.by[0]}{more}"
+
+
+def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: Keys | None) -> Iterator[Finding]:
+    """Check signatures: of prune records wherever somebody can tell, of manifests where there is one or has to be."""
+    own = KeysSigner(keys) if keys is not None else None
+    for key, digest, required in (
+        *((manifest_key(link.sequence), link.sha256, signer is not None) for link in chain.links.values()),
+        *((stored.record.key, stored.sha256, True) for stored in chain.records),
+    ):
+        if signer is None and own is None:
+            return
+        try:
+            signature = read_signature(store, key)
+            if signature is None:
+                if required:
+                    detail = "Expected a signature, found none: anybody who may write to the store can have made it."
+                    yield Finding(Damage.UNPROVED, key, detail)
+            elif (judge := _judge(signature, signer, own)) is None:
+                if required:
+                    detail = f"Expected to check a signature by {signature.key_id}, found that nobody named that key."
+                    yield Finding(Damage.UNPROVED, key, detail)
+            elif not judge.proves(digest, signature):
+                detail = f"Expected a signature that fits, found one by {signature.key_id} that does not."
+                yield Finding(Damage.UNPROVED, key, detail)
+        except (SnapshotCorruptError, KeyUnavailableError) as error:
+            yield Finding(Damage.UNPROVED, key, str(error))
+
+
+def _judge(signature: Signature, signer: Signer | None, own: Signer | None) -> Signer | None:
+    """Return who can tell whether a signature is true; one by a key for signing needs the signer."""
+    if signer is not None:
+        return signer
+    return own if signature.algorithm == DATA_KEY else None

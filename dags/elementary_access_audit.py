@@ -1,0 +1,118 @@
+"""Proves every day that the connection still reads the Elementary schema and nothing else, and tells what changed.
+
+Each report is kept in the store. A run fails where a check does not pass; where all pass, the changes since the last
+report (a role that came into reach, a check that the warehouse answers again) are returned and go to the Asset event.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import DAG, Asset, Param, task
+
+from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
+
+LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+
+PARAMS = {
+    "elementary_conn_id": Param(
+        "elementary_default",
+        type="string",
+        minLength=1,
+        title="Connection",
+        description="The Airflow connection of the warehouse, with the dedicated read-only role.",
+    ),
+    "store": Param(
+        LOCAL_STORE,
+        type="string",
+        pattern="^(s3://[a-z0-9]|file:///).+",
+        title="Store",
+        description="Where the reports are kept: s3://bucket/prefix, or file:///directory on the worker.",
+    ),
+    "probes": Param(
+        [],
+        type="array",
+        items={"type": "string", "minLength": 3},
+        title="Tables that must be closed",
+        description="One schema.table a line. Reading each is tried and must be denied; no row is read.",
+    ),
+    "accept_unknown": Param(
+        [],
+        type="array",
+        items={"type": "string"},
+        title="Checks that may stay unknown",
+        description="Names of access checks that this warehouse cannot answer. A failed check always stops the run.",
+        section="Warehouse",
+    ),
+    "elementary_schema": Param(
+        None,
+        type=["null", "string"],
+        title="Elementary schema",
+        description="Where it is not named in the connection.",
+        section="Warehouse",
+    ),
+    "elementary_database": Param(
+        None,
+        type=["null", "string"],
+        title="Elementary database",
+        description="Where it is not named in the connection.",
+        section="Warehouse",
+    ),
+    "kms_key_id": Param(
+        None,
+        type=["null", "string"],
+        title="KMS key",
+        description="For S3: the key's id, ARN or alias, with which S3 encrypts the reports.",
+        section="Encryption",
+    ),
+    "aws_conn_id": Param(
+        "aws_default",
+        type="string",
+        title="AWS connection",
+        description="For S3 and KMS.",
+        section="Encryption",
+    ),
+}
+
+with DAG(
+    dag_id="elementary_access_audit",
+    description="Prove that the connection reads the Elementary schema only, and tell what changed",
+    doc_md=__doc__,
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    render_template_as_native_obj=True,
+    tags=["elementary"],
+):
+    audit = ElementaryAccessCheckOperator(
+        task_id="audit",
+        elementary_conn_id="{{ params.elementary_conn_id }}",
+        schema="{{ params.elementary_schema }}",
+        database="{{ params.elementary_database }}",
+        probes="{{ params.probes }}",
+        accept_unknown="{{ params.accept_unknown }}",
+        store="{{ params.store }}",
+        kms_key_id="{{ params.kms_key_id }}",
+        aws_conn_id="{{ params.aws_conn_id }}",
+        outlets=[Asset("elementary_access")],
+    )
+
+    @task
+    def summary(report: dict[str, Any]) -> str:
+        """Tell the run in a few lines."""
+        drift = report["drift"]
+        since = f"since {drift['since']}" if drift["since"] else "this is the first report"
+        lines = [
+            f"{report['user']} reads {report['schema']} and nothing else; {since}",
+            *(f"appeared: {fact}" for fact in drift["appeared"]),
+            *(f"gone: {fact}" for fact in drift["gone"]),
+        ]
+        text = "\n".join(lines)
+        print(text)
+        return text
+
+    summary(audit.output)

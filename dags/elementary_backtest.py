@@ -1,0 +1,125 @@
+"""What another configuration would have said of the last weeks: both methods side by side, from the latest snapshot.
+
+Nothing touches the warehouse: metrics are computed from an encrypted snapshot in the store.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_elementary.operators.anomalies import ElementaryBacktestOperator
+
+LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+
+PARAMS = {
+    "store": Param(
+        LOCAL_STORE,
+        type="string",
+        pattern="^(s3://[a-z0-9]|file:///).+",
+        title="Store",
+        description="Where the encrypted snapshots are: s3://bucket/prefix, or file:///directory on the worker.",
+    ),
+    "days": Param(
+        60,
+        type="integer",
+        minimum=1,
+        maximum=3650,
+        title="Days",
+        description="How many days back from the newest bucket.",
+    ),
+    "anomaly_sensitivity": Param(
+        3,
+        type="number",
+        exclusiveMinimum=0,
+        title="Sensitivity",
+        description="Elementary's own rule: how many standard deviations from the mean are an anomaly.",
+    ),
+    "seasonality": Param(
+        None,
+        type=["null", "string"],
+        enum=[None, "day_of_week"],
+        title="Seasonality",
+        description="Elementary's own rule: compare each day with the same day of the weeks before.",
+    ),
+    "training_days": Param(
+        14,
+        type="integer",
+        minimum=2,
+        maximum=365,
+        title="Training period",
+        description="Elementary's own rule: days of history that a bucket is compared with; weeks with a seasonality.",
+    ),
+    "keys_conn_id": Param(
+        "elementary_keys",
+        type=["null", "string"],
+        title="Keys connection",
+        description="For a local store: the connection that holds a master key for each category.",
+        section="Encryption",
+    ),
+    "kms_key_id": Param(
+        None,
+        type=["null", "string"],
+        title="KMS key",
+        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
+        section="Encryption",
+    ),
+    "aws_conn_id": Param(
+        "aws_default",
+        type="string",
+        title="AWS connection",
+        description="For S3 and KMS.",
+        section="Encryption",
+    ),
+}
+
+STORE: dict[str, Any] = {
+    "store": "{{ params.store }}",
+    "aws_conn_id": "{{ params.aws_conn_id }}",
+    "kms_key_id": "{{ params.kms_key_id }}",
+    "keys_conn_id": "{{ params.keys_conn_id }}",
+}
+
+with DAG(
+    dag_id="elementary_backtest",
+    description="What another configuration would have said of the last weeks",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    params=PARAMS,
+    render_template_as_native_obj=True,
+    tags=["elementary"],
+):
+    elementary = ElementaryBacktestOperator(
+        task_id="elementary",
+        method="elementary",
+        parameters={
+            "anomaly_sensitivity": "{{ params.anomaly_sensitivity }}",
+            "days_back": "{{ params.training_days }}",
+            "seasonality": "{{ params.seasonality }}",
+        },
+        days="{{ params.days }}",
+        **STORE,
+    )
+    robust = ElementaryBacktestOperator(task_id="robust", method="robust", days="{{ params.days }}", **STORE)
+
+    @task
+    def compare(one: dict[str, Any], other: dict[str, Any]) -> str:
+        """Tell both in a few lines."""
+        lines = []
+        for said in (one, other):
+            of_all = f"{said['anomalous']:,} of {said['judged']:,} buckets of {said['days']} days"
+            lines.append(f"{said['method']}: {of_all} would have been anomalous")
+            lines += [
+                f"- {row['full_table_name']} {row['metric_name']}: {row['anomalous']} times"
+                for row in said["by_metric"]
+            ]
+        text = "\n".join(lines)
+        print(text)
+        return text
+
+    compare(elementary.output, robust.output)

@@ -1,0 +1,150 @@
+"""Prune a store of snapshots: keep the newest of so many hours, days, weeks, months and years, as restic does.
+
+A snapshot stays if any rule keeps it; the newest always stays, and no snapshot that stays loses a file to another one
+that goes. A dry run, the default, only says what would be removed, and why every other snapshot stays.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_elementary.operators.snapshot import ElementaryPruneSnapshotsOperator
+
+LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+
+PARAMS = {
+    "store": Param(
+        LOCAL_STORE,
+        type="string",
+        pattern="^(s3://[a-z0-9]|file:///).+",
+        title="Store",
+        description="Where the snapshots are: s3://bucket/prefix, or file:///directory on the worker.",
+    ),
+    "preview": Param(
+        True,
+        type="boolean",
+        title="Dry run",
+        description="Only say what would be removed.",
+    ),
+    "keep_last": Param(
+        24,
+        type="integer",
+        minimum=-1,
+        title="Last",
+        description="So many of the newest snapshots stay, whenever they were taken; -1 for all.",
+    ),
+    "keep_daily": Param(
+        14,
+        type="integer",
+        minimum=-1,
+        title="Daily",
+        description="The newest snapshot of each of the last so many days in which there was one; -1 for all.",
+    ),
+    "keep_weekly": Param(
+        8,
+        type="integer",
+        minimum=-1,
+        title="Weekly",
+        description="The newest snapshot of each of the last so many weeks in which there was one; -1 for all.",
+    ),
+    "keep_monthly": Param(
+        12,
+        type="integer",
+        minimum=-1,
+        title="Monthly",
+        description="The newest snapshot of each of the last so many months in which there was one; -1 for all.",
+    ),
+    "keep_hourly": Param(
+        48,
+        type="integer",
+        minimum=-1,
+        title="Hourly",
+        description="The newest snapshot of each of the last so many hours in which there was one; -1 for all.",
+        section="More rules",
+    ),
+    "keep_yearly": Param(
+        -1,
+        type="integer",
+        minimum=-1,
+        title="Yearly",
+        description="The newest snapshot of each of the last so many years in which there was one; -1 for all.",
+        section="More rules",
+    ),
+    "category_days": Param(
+        {"failed_rows_sample": 30},
+        type="object",
+        additionalProperties={"type": "integer", "minimum": 1},
+        title="Days of a category",
+        description="After how many days the data of a category leaves the snapshots that stay.",
+        section="More rules",
+    ),
+    "orphan_hours": Param(
+        48,
+        type="number",
+        minimum=0,
+        title="Hours to spare orphans",
+        description="Files that no snapshot names stay until they are so old: a snapshot may be in the making.",
+        section="More rules",
+    ),
+    "signing_kms_key_id": Param(
+        None,
+        type=["null", "string"],
+        title="Signing key",
+        description="A KMS key that signs what is recorded of the prune, instead of the store's own key.",
+        section="Encryption",
+    ),
+    "keys_conn_id": Param(
+        "elementary_keys",
+        type=["null", "string"],
+        title="Keys connection",
+        description="For a local store: the connection that holds a master key for each category.",
+        section="Encryption",
+    ),
+    "kms_key_id": Param(
+        None,
+        type=["null", "string"],
+        title="KMS key",
+        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
+        section="Encryption",
+    ),
+    "aws_conn_id": Param(
+        "aws_default",
+        type="string",
+        title="AWS connection",
+        description="For S3 and KMS.",
+        section="Encryption",
+    ),
+}
+
+with DAG(
+    dag_id="elementary_snapshot_prune",
+    description="Remove the snapshots that no rule keeps, and what crashes left",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    render_template_as_native_obj=True,
+    tags=["elementary"],
+):
+    ElementaryPruneSnapshotsOperator(
+        task_id="prune",
+        preview="{{ params.preview }}",
+        keep_last="{{ params.keep_last }}",
+        keep_hourly="{{ params.keep_hourly }}",
+        keep_daily="{{ params.keep_daily }}",
+        keep_weekly="{{ params.keep_weekly }}",
+        keep_monthly="{{ params.keep_monthly }}",
+        keep_yearly="{{ params.keep_yearly }}",
+        category_days="{{ params.category_days }}",
+        orphan_hours="{{ params.orphan_hours }}",
+        signing_kms_key_id="{{ params.signing_kms_key_id }}",
+        store="{{ params.store }}",
+        aws_conn_id="{{ params.aws_conn_id }}",
+        kms_key_id="{{ params.kms_key_id }}",
+        keys_conn_id="{{ params.keys_conn_id }}",
+    )

@@ -1,0 +1,114 @@
+"""Restore a snapshot as an Elementary schema: to a new DuckDB file, or to a new or empty schema of PostgreSQL.
+
+The dbt package and `edr report` work on what is restored. Nothing is ever overwritten. Needs the store and its keys, no
+warehouse; the target connection is not the reader's: its role may create the schema.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.operators.snapshot import ElementaryRestoreSnapshotOperator
+
+LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+
+PARAMS = {
+    "store": Param(
+        LOCAL_STORE,
+        type="string",
+        pattern="^(s3://[a-z0-9]|file:///).+",
+        title="Store",
+        description="Where the snapshots are: s3://bucket/prefix, or file:///directory on the worker.",
+    ),
+    "target_path": Param(
+        None,
+        type=["null", "string"],
+        pattern="^/.+",
+        examples=["/srv/elementary/restored.duckdb"],
+        title="To a DuckDB file",
+        description="The path of a file on the worker that does not exist yet.",
+    ),
+    "target_conn_id": Param(
+        None,
+        type=["null", "string"],
+        title="Or to PostgreSQL",
+        description="The connection of a role that may create the schema.",
+    ),
+    "target_schema": Param(
+        "elementary",
+        type="string",
+        minLength=1,
+        maxLength=63,
+        title="Schema",
+        description="The schema to make; in PostgreSQL it may exist if it is empty.",
+    ),
+    "snapshot": Param(
+        "latest",
+        type="string",
+        minLength=1,
+        examples=["latest"],
+        title="Snapshot",
+        description="Which: latest, a snapshot's id, or a time such as 2026-11-22T06:00 (UTC): the newest snapshot "
+        "taken by then.",
+        section="What to restore",
+    ),
+    "categories": Param(
+        None,
+        type=["null", "array"],
+        items={"enum": [category.value for category in Category]},
+        examples=[category.value for category in Category],
+        values_display={category.value: category.label for category in Category},
+        title="Categories of information",
+        description="What to restore; all that the keys open where nothing is chosen.",
+        section="What to restore",
+    ),
+    "keys_conn_id": Param(
+        "elementary_keys",
+        type=["null", "string"],
+        title="Keys connection",
+        description="For a local store: the connection that holds a master key for each category.",
+        section="Encryption",
+    ),
+    "kms_key_id": Param(
+        None,
+        type=["null", "string"],
+        title="KMS key",
+        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
+        section="Encryption",
+    ),
+    "aws_conn_id": Param(
+        "aws_default",
+        type="string",
+        title="AWS connection",
+        description="For S3 and KMS.",
+        section="Encryption",
+    ),
+}
+
+with DAG(
+    dag_id="elementary_snapshot_restore",
+    description="Restore a snapshot to a DuckDB file or a PostgreSQL schema",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    params=PARAMS,
+    render_template_as_native_obj=True,
+    tags=["elementary"],
+):
+    ElementaryRestoreSnapshotOperator(
+        task_id="restore",
+        target_path="{{ params.target_path }}",
+        target_conn_id="{{ params.target_conn_id }}",
+        target_schema="{{ params.target_schema }}",
+        snapshot="{{ params.snapshot }}",
+        categories="{{ params.categories }}",
+        store="{{ params.store }}",
+        aws_conn_id="{{ params.aws_conn_id }}",
+        kms_key_id="{{ params.kms_key_id }}",
+        keys_conn_id="{{ params.keys_conn_id }}",
+    )

@@ -1,0 +1,167 @@
+"""Tables of facts, written out of the code where they stand: ``{facts} checks`` cannot drift from what is checked."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+Row = Sequence[str]
+
+
+def access_checks() -> tuple[Row, list[Row]]:
+    """Every access check and what it proves."""
+    from airflow_provider_elementary.access.report import CHECKS
+
+    return ("check", "what is proved where it passes"), [(f"`{name}`", claim) for name, claim in CHECKS.items()]
+
+
+def categories() -> tuple[Row, list[Row]]:
+    """Every category, what is in it, and whether a snapshot takes it where nothing is said."""
+    from airflow_provider_elementary.catalog import TABLES, Category
+    from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES
+
+    rows = []
+    for category in Category:
+        tables = [name for name, table in TABLES.items() if category in table.categories]
+        default = "in" if category in DEFAULT_CATEGORIES else "out"
+        rows.append((f"`{category.value}`", category.label, default, ", ".join(f"`{name}`" for name in tables)))
+    return ("name", "label", "by default", "tables with rows or columns of it"), rows
+
+
+def tables() -> tuple[Row, list[Row]]:
+    """Every table of the catalog."""
+    from airflow_provider_elementary.catalog import TABLES
+
+    return ("table", "one row is", "kind", "key", "watermark"), [
+        (
+            f"`{table.name}`",
+            table.grain,
+            table.kind.value,
+            " ".join(f"`{key}`" for key in table.key),
+            f"`{table.watermark}`" if table.watermark else "none",
+        )
+        for table in TABLES.values()
+    ]
+
+
+def sensitive_columns() -> tuple[Row, list[Row]]:
+    """Every column that needs care, by why and by table."""
+    from airflow_provider_elementary.catalog import TABLES, Sensitivity
+
+    rows = []
+    for why in Sensitivity:
+        held = {
+            table.name: [column.name for column in table.columns if column.sensitivity is why]
+            for table in TABLES.values()
+        }
+        for name, columns in held.items():
+            if columns:
+                rows.append((why.value, f"`{name}`", " ".join(f"`{column}`" for column in columns)))
+    return ("why", "table", "columns"), rows
+
+
+def connection_fields() -> tuple[Row, list[Row]]:
+    """Name the further fields of an ``elementary`` connection."""
+    from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
+
+    return ("extra field", "label in the form", "meaning"), [
+        (f"`{name}`", field["label"], field.get("description", "")) for name, field in CONNECTION_FIELDS.items()
+    ]
+
+
+def configuration() -> tuple[Row, list[Row]]:
+    """Name the options of ``airflow.cfg``, by section."""
+    from airflow_provider_elementary.get_provider_info import get_provider_info
+
+    rows = []
+    for section, described in get_provider_info()["config"].items():
+        for name, option in described["options"].items():
+            default = f"`{option['default']}`" if option["default"] else "empty"
+            rows.append((f"`[{section}] {name}`", option["description"], default))
+    return ("option", "meaning", "default"), rows
+
+
+def exceptions() -> tuple[Row, list[Row]]:
+    """Every error, what it means, and whether Airflow tries again."""
+    from airflow_provider_elementary import exceptions as module
+
+    found = [
+        error
+        for error in vars(module).values()
+        if isinstance(error, type)
+        and issubclass(error, module.ElementaryError)
+        and error is not module.ElementaryError
+        and error.__module__ == module.__name__
+    ]
+    return ("error", "meaning", "a retry may help"), [
+        (f"`{error.__name__}`", (error.__doc__ or "").partition("\n")[0], "no" if error.permanent else "yes")
+        for error in found
+    ]
+
+
+FACTS: dict[str, Callable[[], tuple[Row, list[Row]]]] = {
+    "access-checks": access_checks,
+    "categories": categories,
+    "tables": tables,
+    "sensitive-columns": sensitive_columns,
+    "connection-fields": connection_fields,
+    "configuration": configuration,
+    "exceptions": exceptions,
+}
+
+
+class Facts(SphinxDirective):
+    """A table of facts by its name."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Write the table as Markdown and let the page's own parser read it."""
+        head, rows = FACTS[self.arguments[0]]()
+        lines = [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+class Commands(SphinxDirective):
+    """What every command of ``airflow-elementary`` says to ``--help``."""
+
+    def run(self) -> list[nodes.Node]:
+        """One section a command."""
+        sections: list[nodes.Node] = []
+        for words, parser in commands():
+            section = nodes.section(ids=["-".join(words)])
+            section += nodes.title("", "", nodes.literal("", " ".join(words)))
+            section += nodes.literal_block("", parser.format_help(), language="text")
+            sections.append(section)
+        return sections
+
+
+def commands() -> Iterator[tuple[list[str], argparse.ArgumentParser]]:
+    """Yield each command with the words that call it."""
+    from airflow_provider_elementary.cli import main
+
+    yield from _commands([], main._parser())
+
+
+def _commands(words: list[str], parser: argparse.ArgumentParser) -> Iterator[tuple[list[str], argparse.ArgumentParser]]:
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        yield words, parser
+    for group in groups:
+        for name, child in group.choices.items():
+            yield from _commands([*words, name], child)
+
+
+def _line(cells: Row) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Add the directives."""
+    app.add_directive("facts", Facts)
+    app.add_directive("commands", Commands)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

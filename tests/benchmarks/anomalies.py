@@ -1,0 +1,230 @@
+"""Detection on many daily series: one new bucket with what is kept of the past, and a cold replay of 90 buckets.
+
+``python -m tests.benchmarks anomalies [--series 100000] [--statsforecast-python PATH]`` prints the table. Both methods
+stand beside a window function that computes z-scores of the same rows in DuckDB, and beside statsforecast's AutoETS on
+a sample, scaled up. Each measurement is a process of its own; the rows are made before the clock starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.measure import Measurement, in_own_process, measured
+
+_BUCKETS = 90
+_TRAINING = 14
+#: A replay of many series is done in shards, as a mapped task would.
+_SHARD = 10_000
+_SAMPLE = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="tests.benchmarks anomalies", description=__doc__)
+    parser.add_argument("--series", type=int, default=100_000)
+    parser.add_argument("--statsforecast-python", default=sys.executable, help="an interpreter that has statsforecast")
+    parsed = parser.parse_args(arguments)
+    print("| work | with | seconds | CPU seconds | buckets/s | peak MB | MB of input and before |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (title, tool, _) in _WORKS.items():
+            try:
+                found = in_own_process("tests.benchmarks.anomalies", [name, str(parsed.series), folder])
+            except RuntimeError as error:
+                print(f"{name} is left out: {str(error).strip().splitlines()[-1]}", file=sys.stderr, flush=True)
+                continue
+            if title:
+                _print_row(title, tool, found)
+    _statsforecast(parsed.statsforecast_python, parsed.series)
+
+
+def _print_row(title: str, tool: str, found: Measurement) -> None:
+    rate = found.facts["judged"] / found.wall
+    print(
+        f"| {title} | {tool} | {found.wall:.1f} | {found.cpu:.1f} | {rate:,.0f} | {found.peak_mb:.0f} "
+        f"| {found.base_mb:.0f} |",
+        flush=True,
+    )
+
+
+def _metrics(first_series: int, series: int, buckets: int) -> Any:
+    """Make daily row counts with a weekly shape, growth and noise, in the order of days."""
+    import numpy as np
+    import pyarrow as pa
+
+    random = np.random.default_rng(first_series + 1)
+    day = np.arange(buckets)[:, None]
+    level = np.exp(random.normal(7, 1, series))[None, :]
+    week = 1 + 0.3 * np.sin(2 * np.pi * (day % 7) / 7 + random.uniform(0, 6, series)[None, :])
+    values = np.round(level * week * (1 + 0.002 * day) * np.exp(random.normal(0, 0.1, (buckets, series))))
+    names = pa.array([f"SHOP.CORE.T{first_series + number:06d}" for number in range(series)])
+    places = pa.array(np.tile(np.arange(series, dtype=np.int32), buckets))
+    rows = buckets * series
+    starts = np.repeat(np.datetime64("2026-01-01", "us") + np.arange(buckets) * np.timedelta64(1, "D"), series)
+    return pa.table(
+        {
+            "full_table_name": pa.DictionaryArray.from_arrays(places, names),
+            "column_name": pa.nulls(rows, pa.string()),
+            "metric_name": pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array(["row_count"])),
+            "dimension": pa.nulls(rows, pa.string()),
+            "dimension_value": pa.nulls(rows, pa.string()),
+            "bucket_start": pa.array(starts),
+            "bucket_end": pa.array(starts + np.timedelta64(1, "D")),
+            "metric_value": pa.array(values.ravel()),
+        }
+    )
+
+
+def _new_bucket_elementary(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
+    from airflow_provider_elementary.anomalies import detect
+
+    # What is kept of the past is the training window itself; the new bucket is its last day.
+    metrics = _metrics(0, series, _TRAINING)
+    last = metrics["bucket_start"][-1].as_py()
+    return lambda: {"judged": len(detect(metrics, method="elementary", since=last))}
+
+
+def _remember(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
+    """Leave what the robust method remembers of 59 days, and the 60th, as files: making them takes other memory."""
+    import pyarrow.feather as feather
+
+    from airflow_provider_elementary.anomalies.robust import resume
+
+    metrics = _metrics(0, series, 60)
+    for place, name in ((0, "full_table_name"), (2, "metric_name")):
+        metrics = metrics.set_column(place, name, metrics[name].cast("string"))
+    _, memory = resume(metrics.slice(0, series * 59), None)
+    feather.write_feather(memory, folder / "memory.arrow", compression="uncompressed")
+    feather.write_feather(metrics.slice(series * 59), folder / "new.arrow", compression="uncompressed")
+    return lambda: {"judged": 0}
+
+
+def _new_bucket_robust(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
+    import pyarrow.feather as feather
+
+    from airflow_provider_elementary.anomalies.robust import resume
+
+    memory, new = (feather.read_table(folder / name, memory_map=False) for name in ("memory.arrow", "new.arrow"))
+    return lambda: {"judged": len(resume(new, memory)[0])}
+
+
+def _new_bucket_sql(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
+    metrics = _metrics(0, series, _TRAINING)
+    return lambda: {"judged": _sql(metrics, "QUALIFY bucket_end = max(bucket_end) OVER ()")}
+
+
+def _replay(judge: Callable[[Any], int]) -> Callable[[int, Path], Callable[[], Mapping[str, Any]]]:
+    def prepare(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
+        first = _metrics(0, min(series, _SHARD), _BUCKETS)
+
+        def work() -> Mapping[str, Any]:
+            judged = judge(first)
+            for start in range(_SHARD, series, _SHARD):
+                judged += judge(_metrics(start, min(_SHARD, series - start), _BUCKETS))
+            return {"judged": judged}
+
+        return work
+
+    return prepare
+
+
+def _detect(method: Any) -> Callable[[Any], int]:
+    def judge(metrics: Any) -> int:
+        from airflow_provider_elementary.anomalies import detect
+
+        return len(detect(metrics, method=method))
+
+    return judge
+
+
+_Z_SCORES = """
+SELECT full_table_name, metric_name, bucket_end, metric_value,
+    avg(metric_value) OVER past AS average, stddev_samp(metric_value) OVER past AS deviation,
+    (metric_value - average) / nullif(deviation, 0) AS score, abs(score) > 3 AS is_anomalous
+FROM metrics
+WINDOW past AS (
+    PARTITION BY full_table_name, column_name, metric_name, dimension, dimension_value
+    ORDER BY bucket_end RANGE BETWEEN INTERVAL 13 DAYS PRECEDING AND CURRENT ROW
+)
+"""
+
+
+def _sql(metrics: Any, only: str = "") -> int:
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.register("metrics", metrics)
+    return len(connection.sql(_Z_SCORES + only).to_arrow_table())
+
+
+_NEW, _COLD = "one new bucket", f"cold replay of {_BUCKETS} buckets"
+#: By name: what is done, with what, and what makes the work out of the number of series.
+_WORKS: Mapping[str, tuple[str, str, Callable[[int, Path], Callable[[], Mapping[str, Any]]]]] = {
+    "new-elementary": (_NEW, "method elementary, 14 buckets kept", _new_bucket_elementary),
+    "remember": ("", "", _remember),
+    "new-robust": (_NEW, "method robust, its memory kept", _new_bucket_robust),
+    "new-sql": (_NEW, "z-scores by SQL in DuckDB, 14 buckets kept", _new_bucket_sql),
+    "replay-elementary": (_COLD, "method elementary", _replay(_detect("elementary"))),
+    "replay-robust": (_COLD, "method robust", _replay(_detect("robust"))),
+    "replay-sql": (_COLD, "z-scores by SQL in DuckDB", _replay(_sql)),
+}
+
+
+def _statsforecast(python: str, series: int) -> None:
+    """Fit AutoETS to a sample of series and forecast one bucket, in the interpreter that has the package."""
+    finished = subprocess.run(
+        [python, "-m", "tests.benchmarks.anomalies", str(_SAMPLE)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    if finished.returncode:
+        print(f"\nstatsforecast is left out: {python} has it not (pip install statsforecast).")
+        return
+    seconds = float(finished.stdout.split()[-1]) * series / _SAMPLE
+    each = f"{series / seconds:,.0f}"
+    scaled = f"statsforecast AutoETS(7), {_SAMPLE} series scaled up"
+    print(f"| {_NEW} | {scaled} | {seconds:,.0f} | | {each} | | |")
+    print(f"| {_COLD} | {scaled}, a fit a bucket | {seconds * _BUCKETS:,.0f} | | {each} | | |")
+
+
+def _fit_sample(series: int) -> None:
+    import time
+
+    import numpy as np
+    import pandas as pd
+    from statsforecast import StatsForecast
+    from statsforecast.models import AutoETS
+
+    random = np.random.default_rng(1)
+    day = np.arange(_BUCKETS)
+    frames = [
+        pd.DataFrame(
+            {
+                "unique_id": f"t{number}",
+                "ds": pd.date_range("2026-01-01", periods=_BUCKETS),
+                "y": 1000 * (1 + 0.3 * np.sin(2 * np.pi * day / 7)) * np.exp(random.normal(0, 0.1, _BUCKETS)),
+            }
+        )
+        for number in range(series)
+    ]
+    model = StatsForecast(models=[AutoETS(season_length=7)], freq="D", n_jobs=1)
+    model.forecast(df=frames[0], h=1, level=[99])
+    rows = pd.concat(frames)
+    started = time.perf_counter()
+    model.forecast(df=rows, h=1, level=[99])
+    print(time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        _fit_sample(int(sys.argv[1]))
+    else:
+        measured(_WORKS[sys.argv[1]][2](int(sys.argv[2]), Path(sys.argv[3])))

@@ -1,0 +1,205 @@
+"""The Elementary page on a large store: how long each view takes the first time, and from then on.
+
+``python -m tests.benchmarks page [--tables 2000] [--series 100000] [--days 30]`` makes such a store and prints a table.
+The views are asked for in a process of its own, through the application and its templates, without Airflow's login.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.measure import in_own_process, measured
+
+_KEYS = "AIRFLOW_CONN_PAGE_BENCHMARK_KEYS"
+_TABLE = "WAREHOUSE.SCHEMA_07.TABLE_0107"
+_VIEWS = {
+    "Overview": "/",
+    "Tables": "/tables",
+    "Tables, searched": "/tables?q=table_0107",
+    "Table": f"/table?name={_TABLE}",
+    "Table, its next metrics": f"/table?name={_TABLE}&page=2",
+    "Incidents": "/incidents",
+    "Snapshots": "/snapshots",
+    "Access": "/access",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the store, measure and print."""
+    parser = argparse.ArgumentParser(prog="tests.benchmarks page", description=__doc__)
+    parser.add_argument("--tables", type=int, default=2_000)
+    parser.add_argument("--series", type=int, default=100_000)
+    parser.add_argument("--days", type=int, default=30, help="days of metrics; tests and runs are of 14")
+    parsed = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as directory:
+        large, small = Path(directory) / "large", Path(directory) / "small"
+        sizes = _make_stores(large, small, parsed.tables, parsed.series, parsed.days)
+        print(f"\n{parsed.tables:,} tables, {parsed.series:,} series; {sizes}\n")
+        cold = in_own_process("tests.benchmarks.page", ["--views", (large / "store").as_uri()])
+        warm = in_own_process(
+            "tests.benchmarks.page", ["--views", (large / "store").as_uri(), (small / "store").as_uri()]
+        )
+    # A process that was just started still has to import what it reads files with.
+    print("| view | first of a process, s (CPU) | first of a snapshot, s (CPU) | again, s (CPU) | kB |")
+    print("|---|---|---|---|---|")
+    for view, facts in warm.facts["views"].items():
+        cells = (cold.facts["views"][view]["first"], facts["first"], facts["again"])
+        told = " | ".join(f"{wall:.3f} ({cpu:.3f})" for wall, cpu in cells)
+        print(f"| {view} | {told} | {facts['size'] / 1000:.0f} |")
+    print(f"\nload of the machine when it was measured: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(f"\npeak memory {warm.peak_mb:.0f} MB, {warm.base_mb:.0f} MB before the first view")
+
+
+def _make_stores(large: Path, small: Path, tables: int, series: int, days: int) -> str:
+    from airflow_provider_elementary.snapshots import LocalKeys
+    from tests.pages import fill_store, keys_connection
+
+    for directory in (large, small):
+        directory.mkdir()
+    master_keys = LocalKeys.generate()
+    os.environ[_KEYS] = json.dumps(keys_connection(master_keys))
+    fill_store(small, LocalKeys(master_keys), snapshots=1)
+    return _fill(large, LocalKeys(master_keys), tables, series, days)
+
+
+def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> str:
+    """Write a snapshot, metrics and verdicts of a warehouse whose tables, tests and series are all alike."""
+    import duckdb
+
+    from airflow_provider_elementary.snapshots import open_store, write_snapshot
+    from airflow_provider_elementary.snapshots.results import write_result
+    from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
+    from tests.pages import report
+    from tests.worlds import small_world, write_duckdb
+
+    empty = {name: table.slice(0, 0) for name, table in small_world(days=1).items()}
+    path = write_duckdb(empty, directory / "large.duckdb")
+    with duckdb.connect(str(path)) as connection:
+        for table, query in _ROWS.items():
+            connection.execute(f"INSERT INTO elementary.{table} BY NAME {query}", {"tables": tables})
+    store = open_store((directory / "store").as_uri())
+    with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+        manifest = write_snapshot(source, store, keys, run_key="1", access=report(("schema-readable", "pass")))
+    engine = duckdb.connect()
+    sizes = [f"{manifest.rows:,} rows in the snapshot"]
+    for kind, query, of_days in (("metrics", _METRICS, days), ("verdicts", _VERDICTS, 2)):
+        rows = engine.sql(query, params={"tables": tables, "series": series, "days": of_days}).to_arrow_reader(100_000)
+        how = {"method": "elementary", "days": of_days}
+        result = write_result(store, keys, kind, rows, run_key="1", origin={}, parameters=how)  # type: ignore[arg-type]
+        sizes.append(f"{result.rows:,} {kind}")
+    return ", ".join(sizes)
+
+
+def _ask_for_views(uri: str, warmed_by: str | None) -> None:
+    """Ask for each view twice; the part that is measured."""
+    os.environ["AIRFLOW__ELEMENTARY__STORES"] = uri if warmed_by is None else f"{uri}, {warmed_by}"
+    os.environ["AIRFLOW__ELEMENTARY__KEYS_CONN_ID"] = "page_benchmark_keys"
+    from fastapi.testclient import TestClient
+
+    from airflow_provider_elementary.plugins import app as page
+
+    # Airflow's login needs its database and has times of its own.
+    page._authorization = lambda: (lambda: None, lambda: None)
+    client = TestClient(page.create_app())
+    if warmed_by is not None:
+        for address in ("/", "/table?name=SHOP.CORE.ORDERS"):
+            client.get(address, params={"store": warmed_by, **({"name": "SHOP.CORE.ORDERS"} if "?" in address else {})})
+
+    def work() -> Mapping[str, Any]:
+        return {"views": {view: _times(client, address) for view, address in _VIEWS.items()}}
+
+    measured(work)
+
+
+def _times(client: Any, address: str) -> dict[str, Any]:
+    """Return how long a view takes the first and the second time, on the clock and of the processor."""
+    taken = []
+    for _ in range(2):
+        wall, cpu = time.perf_counter(), time.process_time()
+        response = client.get(address)
+        taken.append((time.perf_counter() - wall, time.process_time() - cpu))
+        if response.status_code != 200 or 'role="alert"' in response.text:
+            raise RuntimeError(f"{address} answered {response.status_code}: {response.text[-2000:]}")
+    return {"first": taken[0], "again": taken[1], "size": len(response.content)}
+
+
+# A table in a hundred is anomalous in the newest bucket, and one test in fifty fails.
+_NAMES = """
+    'WAREHOUSE' AS database_name, 'SCHEMA_' || lpad((n % 20)::VARCHAR, 2, '0') AS schema_name,
+    'TABLE_' || lpad(n::VARCHAR, 4, '0') AS alias
+"""
+_ROWS = {
+    "dbt_models": f"""
+        SELECT 'model.big.' || n AS unique_id, {_NAMES}, alias AS name, 'table' AS materialization,
+            'big' AS package_name, '["team-' || (n % 30) || '@example.com"]' AS owner, '["core"]' AS tags,
+            'h' || n AS metadata_hash,
+            CASE WHEN n >= 100 THEN '["model.big.' || (n - 100) || '"]' ELSE '[]' END AS depends_on_nodes,
+            '2026-11-22 00:00:00' AS generated_at, 'A table of the benchmark.' AS description
+        FROM range($tables) AS numbers(n)""",
+    "dbt_tests": """
+        SELECT 'test.big.' || n || '.' || t AS unique_id, 'not_null_' || n || '_' || t AS name,
+            'not_null' AS short_name, 'column_' || t AS test_column_name, 'ERROR' AS severity,
+            'model.big.' || n AS parent_model_unique_id,
+            'h' AS metadata_hash, '2026-11-22 00:00:00' AS generated_at
+        FROM range($tables) AS numbers(n), range(5) AS tests(t)""",
+    "elementary_test_results": f"""
+        SELECT unique_id || '.' || d AS id, id AS test_execution_id, unique_id AS test_unique_id,
+            'i' || d AS invocation_id, 'model.big.' || n AS model_unique_id, created_at AS detected_at,
+            * EXCLUDE (n, d, unique_id)
+        FROM (
+            SELECT n, d, 'test.big.' || n || '.' || t AS unique_id, {_NAMES.replace("alias", "table_name")},
+                TIMESTAMP '2026-11-22 06:00:00' - to_days(d::INTEGER) AS created_at, 'column_' || t AS column_name,
+                'dbt_test' AS test_type, 'generic' AS test_sub_type, 'not_null_' || n AS test_name,
+                CASE WHEN (n * 5 + t) % 50 = 0 AND d = 0 THEN 'fail' ELSE 'pass' END AS status, 'ERROR' AS severity
+            FROM range($tables) AS numbers(n), range(5) AS tests(t), range(14) AS days(d)
+        )""",
+    "dbt_run_results": """
+        SELECT 'r' || n || '.' || d AS model_execution_id, 'model.big.' || n AS unique_id, 'i' || d AS invocation_id,
+            TIMESTAMP '2026-11-22 05:00:00' - to_days(d::INTEGER) AS created_at, 'success' AS status,
+            'model' AS resource_type, 1.5 AS execution_time, 1000 AS rows_affected, false AS full_refresh
+        FROM range($tables) AS numbers(n), range(14) AS days(d)""",
+    "dbt_invocations": """
+        SELECT 'i' || d AS invocation_id, TIMESTAMP '2026-11-22 07:00:00' - to_days(d::INTEGER) AS created_at,
+            'build' AS command, 'big' AS project_name
+        FROM range(14) AS days(d) WHERE $tables > 0""",
+}
+_SERIES = """
+    SELECT s, d, 'WAREHOUSE.SCHEMA_' || lpad((n % 20)::VARCHAR, 2, '0') || '.TABLE_' || lpad(n::VARCHAR, 4, '0')
+            AS full_table_name,
+        CASE WHEN s < $tables THEN NULL ELSE 'column_' || (s // $tables) END AS column_name,
+        CASE WHEN s < $tables THEN 'row_count' ELSE 'null_percent' END AS metric_name,
+        NULL::VARCHAR AS dimension, NULL::VARCHAR AS dimension_value,
+        '{"time_bucket": {"count": 1, "period": "day"}}' AS metric_properties,
+        TIMESTAMP '2026-11-22' - to_days(d::INTEGER + 1) AS bucket_start, bucket_start + INTERVAL 1 DAY AS bucket_end,
+        1000 + hash(s, d) % 100 + CASE WHEN n % 100 = 7 AND s < $tables AND d = 0 THEN 5000 ELSE 0 END AS metric_value
+    FROM (SELECT s, s % $tables AS n, d FROM range($series) AS series(s), range($days) AS days(d) ORDER BY d DESC)
+"""
+_METRICS = f"""
+SELECT md5(s::VARCHAR || d) AS id, full_table_name, column_name, metric_name, metric_name AS metric_type, dimension,
+    dimension_value, metric_properties, bucket_start, bucket_end, 24 AS bucket_duration_hours,
+    metric_value::DOUBLE AS metric_value, bucket_end AS updated_at
+FROM ({_SERIES})
+"""
+_VERDICTS = f"""
+SELECT md5(s::VARCHAR || d) AS id, full_table_name, column_name, metric_name, dimension, dimension_value,
+    metric_properties, bucket_start, bucket_end, metric_value::DOUBLE AS metric_value,
+    CASE WHEN metric_value > 5000 THEN 3.4 ELSE 0.5 END AS score, 1050.0 AS expected_value, 1000.0 AS expected_min,
+    1100.0 AS expected_max, metric_value > 5000 AS is_anomalous,
+    CASE WHEN metric_value > 5000 THEN 'spike' END AS kind,
+    CASE WHEN metric_value > 5000 THEN full_table_name || ': row_count ' || metric_value || '; expected 1,000 to 1,100'
+        ELSE 'as expected' END AS reason,
+    14 AS training_size
+FROM ({_SERIES})
+"""
+
+if __name__ == "__main__":
+    _ask_for_views(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)

@@ -1,0 +1,181 @@
+"""The Elementary page in a real browser: in Airflow's frame and alone, light and dark, small, by keyboard, checked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.browser.conftest import Site, keep_screenshot
+
+VIEWS = {
+    "overview": "",
+    "tables": "tables",
+    "table": "table?name=JAFFLE.CORE.FCT_ORDERS",
+    "incidents": "incidents",
+    "snapshots": "snapshots",
+    "snapshot": "snapshot?number=4",
+    "access": "access",
+}
+THEMES = ("light", "dark")
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+
+Look = Callable[..., Any]
+
+
+def heading(driver: Any) -> str:
+    text: str = driver.find_element("css selector", "h1").text
+    return text
+
+
+def complaints(driver: Any) -> list[str]:
+    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_the_menu_of_airflow_shows_the_page_in_a_frame(look: Look, site: Site) -> None:
+    driver = look(f"{site.address}/plugin/elementary")
+    deadline = time.monotonic() + 20
+    while not driver.find_elements("css selector", "iframe") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    driver.switch_to.frame(driver.find_element("css selector", "iframe"))
+
+    first = heading(driver)
+    driver.find_element("link text", "Tables").click()
+    driver.find_element("css selector", "input[type=search]").send_keys("fct_orders\n")
+    driver.find_element("partial link text", "FCT_ORDERS").click()
+
+    assert first == "Overview"
+    assert heading(driver) == "JAFFLE.CORE.FCT_ORDERS"
+    driver.switch_to.default_content()
+    keep_screenshot(driver, "in-airflow")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_shows_without_complaint_in_the_theme_of_the_system(view: str, theme: str, look: Look) -> None:
+    driver = look(VIEWS[view], theme=theme)
+
+    ground = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    keep_screenshot(driver, f"{view}-{theme}")
+
+    assert heading(driver)
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 28)"}[theme]
+    assert complaints(driver) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_fits_a_phone(view: str, look: Look) -> None:
+    driver = look(VIEWS[view], width=390, height=844)
+
+    wide, shown = driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    keep_screenshot(driver, f"{view}-phone")
+
+    assert wide <= shown == 390
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_passes_the_accessibility_checker(view: str, theme: str, look: Look) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (npm install --prefix tests/browser)")
+    driver = look(VIEWS[view], theme=theme)
+    # Not all of them: eight tables of numbers are alike, and take the checker ten seconds.
+    driver.execute_script("[...document.querySelectorAll('details')].slice(0, 4).forEach(each => { each.open = true })")
+    driver.execute_script(AXE.read_text())
+
+    found = driver.execute_async_script(
+        "axe.run(document, {resultTypes: ['violations']}).then(arguments[arguments.length - 1])"
+    )
+
+    assert found["passes"]
+    assert [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found["violations"]] == []
+
+
+def test_the_keyboard_leads_past_the_menu_and_through_it(look: Look) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    driver = look("")
+
+    ActionChains(driver).send_keys(Keys.TAB).perform()
+    skip = driver.switch_to.active_element.text
+    ActionChains(driver).send_keys(Keys.ENTER).perform()
+    skipped_to = driver.switch_to.active_element.get_attribute("id")
+    driver.find_element("link text", "Snapshots").send_keys(Keys.ENTER)
+    driver.find_element("css selector", "main summary").send_keys(Keys.ENTER)
+
+    assert skip == "Skip to content"
+    assert skipped_to == "content"
+    assert heading(driver) == "Snapshots"
+    assert driver.find_element("css selector", "main details").get_attribute("open") is not None
+
+
+def test_what_has_the_focus_is_seen(look: Look) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    driver = look("tables")
+
+    ActionChains(driver).send_keys(Keys.TAB, Keys.TAB).perform()
+    outline = driver.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
+
+    assert outline == "solid"
+
+
+def test_it_works_where_airflow_is_mounted_below_a_prefix(look: Look, site: Site) -> None:
+    driver = look(f"{site.address}/af/elementary/")
+
+    driver.find_element("link text", "Tables").click()
+    driver.find_element("partial link text", "JAFFLE").click()
+
+    assert driver.current_url.startswith(f"{site.address}/af/elementary/table?name=JAFFLE")
+    assert heading(driver).startswith("JAFFLE")
+    assert complaints(driver) == []
+
+
+@pytest.mark.parametrize("view", ["", "tables"])
+def test_a_hostile_name_runs_nothing(view: str, look: Look, site: Site) -> None:
+    driver = look(f"{view or './'}?store={quote(site.hostile)}")
+
+    scripts = driver.execute_script("return document.scripts.length + document.images.length")
+
+    assert scripts == 0
+    assert complaints(driver) == []
+
+
+def test_the_table_of_a_hostile_name_opens_by_its_link(look: Look, site: Site) -> None:
+    driver = look(f"tables?store={quote(site.hostile)}&q=script")
+
+    driver.find_element("partial link text", "SCRIPT").click()
+
+    assert "<SCRIPT>ALERT(1)</SCRIPT>" in heading(driver)
+    assert complaints(driver) == []
+
+
+def test_it_needs_no_script(look: Look, signed_in: Any) -> None:
+    signed_in.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        driver = look(VIEWS["table"])
+
+        charts = driver.find_elements("css selector", "figure.chart svg path.line")
+    finally:
+        signed_in.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+    assert charts
+
+
+def test_whoever_is_not_signed_in_is_told_so(look: Look, signed_in: Any, site: Site) -> None:
+    cookie = signed_in.get_cookie("_token")
+    signed_in.delete_cookie("_token")
+    try:
+        driver = look("")
+
+        told = heading(driver)
+    finally:
+        signed_in.add_cookie({name: cookie[name] for name in ("name", "value", "path", "httpOnly", "sameSite")})
+
+    assert told == "Sign in to Airflow"

@@ -1,0 +1,221 @@
+"""The scenes that blocks ask for: connections, stores and servers under the names that the pages use.
+
+A scene returns what to put in place of a name that only a real machine has, as ``/srv/elementary``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError
+
+from airflow_provider_elementary.sample import build_sample
+from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
+from tests.connections import duckdb_file, local_keys, postgres_reader, snowflake_reader
+from tests.docs.mail import mail_server
+from tests.worlds import small_world, write_postgres, write_snowflake
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+    from tests.servers.postgres import PostgresServer
+    from tests.servers.snowflake import SnowflakeServer
+
+Scene = Mapping[str, str]
+
+BUCKET = "my-bucket"
+KEY_ALIAS = "elementary"
+
+
+def take_snapshot(file: Path, store: Store, keys: Keys, run_key: str) -> Manifest:
+    """Take a snapshot of a DuckDB file, its access checked as a task checks it."""
+    from airflow_provider_elementary.access import check_access
+    from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+    with WarehouseSource(DuckDBWarehouse(file, "elementary")) as source:
+        access = check_access(source.warehouse).to_dict()
+        return write_snapshot(source, store, keys, run_key=run_key, access=access)
+
+
+def judge(store: Store, keys: Keys) -> None:
+    """Seal metrics and verdicts of the latest snapshot beside it."""
+    from airflow_provider_elementary.anomalies import detect
+    from airflow_provider_elementary.anomalies.summary import recent
+    from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
+    from airflow_provider_elementary.snapshots import open_snapshot
+    from airflow_provider_elementary.snapshots.results import write_result
+
+    source = open_snapshot(store, keys=keys)
+    origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}
+    with compute_metrics(source) as reader:
+        metrics = reader.read_all()
+    write_result(store, keys, "metrics", metrics.to_reader(), run_key="docs/m", origin=origin, parameters={})
+    verdicts = recent(detect(judged_metrics(metrics)), 60)
+    write_result(store, keys, "verdicts", verdicts.to_reader(), run_key="docs/v", origin=origin, parameters={})
+
+
+@pytest.fixture(scope="session")
+def sample_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample as a DuckDB file; nobody writes to it."""
+    return build_sample(tmp_path_factory.mktemp("sample") / "observability.duckdb")
+
+
+@pytest.fixture(scope="session")
+def master_keys() -> dict[str, str]:
+    """One master key for each category."""
+    return LocalKeys.generate()
+
+
+@pytest.fixture(scope="session")
+def taken_store(sample_file: Path, master_keys: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two snapshots of the sample, and metrics and verdicts of the later one; copy it before use."""
+    directory = tmp_path_factory.mktemp("taken") / "store"
+    store, keys = open_store(directory.as_uri()), LocalKeys(master_keys)
+    for run in ("first", "second"):
+        take_snapshot(sample_file, store, keys, f"docs/{run}")
+    judge(store, keys)
+    return directory
+
+
+@pytest.fixture
+def sample(sample_file: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The connection ``elementary_default``: the sample in a DuckDB file."""
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_DEFAULT", json.dumps(duckdb_file(sample_file)))
+    return {"/data/observability.duckdb": str(sample_file)}
+
+
+@pytest.fixture
+def keys(master_keys: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The connection ``elementary_keys``."""
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_KEYS", json.dumps(local_keys(master_keys)))
+    return {}
+
+
+@pytest.fixture
+def store(keys: Scene, tmp_path: Path) -> Scene:
+    """An empty local store ``/srv/elementary``, and its keys."""
+    return {"/srv/elementary": str(tmp_path / "store")}
+
+
+@pytest.fixture
+def taken(keys: Scene, taken_store: Path, tmp_path: Path) -> Scene:
+    """The local store ``/srv/elementary`` with two snapshots, metrics and verdicts, and its keys."""
+    shutil.copytree(taken_store, tmp_path / "store")
+    return {"/srv/elementary": str(tmp_path / "store")}
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scene:
+    """The empty folder ``/srv/drill``."""
+    (tmp_path / "drill").mkdir()
+    return {"/srv/drill": str(tmp_path / "drill")}
+
+
+@pytest.fixture
+def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """An empty bucket ``my-bucket``, the key ``alias/elementary``, and credentials for them in the environment."""
+    s3, kms = aws_server.client("s3"), aws_server.client("kms")
+    try:
+        aws_server.create_bucket(BUCKET)
+    except ClientError:
+        for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+            s3.delete_object(Bucket=BUCKET, Key=found["Key"])
+    if f"alias/{KEY_ALIAS}" not in [alias["AliasName"] for alias in kms.list_aliases()["Aliases"]]:
+        aws_server.create_key(KEY_ALIAS)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws_server.airflow_connection()))
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": aws_server.region,
+        "AWS_ENDPOINT_URL": aws_server.endpoint_url,
+        "AWS_CA_BUNDLE": str(aws_server.ca),
+    }.items():
+        monkeypatch.setenv(name, value)
+    return {}
+
+
+@pytest.fixture
+def samples_key(bucket: Scene, aws_server: AwsServer) -> Scene:
+    """The key ``alias/elementary-samples``."""
+    aws_server.create_key(f"{KEY_ALIAS}-samples")
+    return {}
+
+
+@pytest.fixture
+def taken_bucket(bucket: Scene, aws_server: AwsServer, sample_file: Path) -> Scene:
+    """The bucket ``my-bucket`` with a snapshot, metrics and verdicts under ``elementary/``."""
+    alias = f"alias/{KEY_ALIAS}"
+    store = open_store(f"s3://{BUCKET}/elementary", s3_client=aws_server.client("s3"), kms_key_id=alias)
+    master = KmsKeys(aws_server.client("kms"), alias)
+    take_snapshot(sample_file, store, master, "docs/first")
+    judge(store, master)
+    return {}
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresServer, postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The connection ``elementary_default``: a reader of a small Elementary schema on PostgreSQL."""
+    write_postgres(small_world(days=2), postgres_server, postgres_database)
+    reader = postgres_reader(postgres_server, postgres_database)
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_DEFAULT", json.dumps(reader))
+    return {}
+
+
+@pytest.fixture
+def snowflake(snowflake_server: SnowflakeServer, snowflake_database: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The connection ``elementary_default``: a reader of a small Elementary schema on a Snowflake look-alike."""
+    write_snowflake(small_world(days=2), snowflake_server, snowflake_database)
+    reader = snowflake_reader(snowflake_server, snowflake_database)
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_DEFAULT", json.dumps(reader))
+    return {}
+
+
+@pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The connection ``smtp_default``: a mail server that has to have got a mail when the test ends."""
+    with mail_server() as (port, mails):
+        extra = {"disable_ssl": True, "disable_tls": True}
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+        yield mails
+        assert mails, "no mail came"
+
+
+@pytest.fixture
+def dbt_project(tmp_path: Path) -> Scene:
+    """The dbt project ``/srv/dbt/jaffle``, compiled: a manifest with one model and one test of it."""
+    project = tmp_path / "jaffle"
+    for folder in ("models", "target"):
+        (project / folder).mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("name: jaffle\nversion: '1.0'\nprofile: jaffle\n")
+    (project / "profiles.yml").write_text(
+        "jaffle:\n  target: prod\n  outputs:\n    prod: {type: duckdb, path: warehouse.duckdb}\n"
+    )
+    shared = {"package_name": "jaffle", "tags": [], "config": {"tags": []}}
+    nodes = {
+        "model.jaffle.orders": {
+            "resource_type": "model",
+            "original_file_path": "models/orders.sql",
+            "depends_on": {"nodes": []},
+        },
+        "test.jaffle.unique_orders_id.1": {
+            "resource_type": "test",
+            "original_file_path": "models/schema.yml",
+            "depends_on": {"nodes": ["model.jaffle.orders"]},
+        },
+    }
+    manifest = {
+        "nodes": {
+            unique_id: {**shared, **node, "unique_id": unique_id, "name": unique_id.split(".")[2]}
+            for unique_id, node in nodes.items()
+        },
+        "sources": {},
+        "exposures": {},
+    }
+    (project / "target" / "manifest.json").write_text(json.dumps(manifest))
+    return {"/srv/dbt/jaffle": str(project)}

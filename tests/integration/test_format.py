@@ -1,0 +1,102 @@
+"""What docs/format.md says of the format is enough to read a store: its own code does, with none of the package's."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_elementary.catalog import TABLES, Category
+from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Policy, open_snapshot
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retain import Retention
+from airflow_provider_elementary.source import read_all
+from tests.stores import Rest, grow, local_rest
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+
+PAGE = Path(__file__).parents[2] / "docs" / "format.md"
+EVERYTHING = Policy(categories=tuple(Category), failed_rows_days=100_000)
+OPENING = ("format-manifest", "format-withdrawn")
+
+
+def run_blocks(*names: str, **scene: Any) -> dict[str, Any]:
+    """Run code of the page, block after block, and return the names that it made."""
+    blocks = dict(re.findall(r"<!-- name: ([\w-]+) -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
+    for name in names:
+        exec(compile(blocks[name], f"{PAGE.name}: {name}", "exec"), scene)  # noqa: S102 - our own page
+    return scene
+
+
+def rows_of(table: Any) -> list[str]:
+    return sorted(repr(sorted(row.items())) for row in table.to_pylist())
+
+
+@pytest.fixture(scope="module")
+def master_keys() -> dict[str, str]:
+    return LocalKeys.generate()
+
+
+@pytest.fixture(scope="module")
+def rest(tmp_path_factory: pytest.TempPathFactory, master_keys: dict[str, str]) -> Rest:
+    directory = tmp_path_factory.mktemp("format")
+    rest = Rest(local_rest(directory).store, LocalKeys(master_keys), directory / "store")
+    assert [manifest.kind for manifest in grow(rest, directory, [3, 5], policy=EVERYTHING)] == ["full", "incremental"]
+    return rest
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_plain_pyarrow_reads_every_table(rest: Rest, master_keys: dict[str, str], table: str) -> None:
+    scene = run_blocks(*OPENING, "format-unwrap-local", "format-pyarrow", STORE=rest.folder, MASTER_KEYS=master_keys)
+
+    found = scene["read_table"](table)
+
+    assert rows_of(found) == rows_of(read_all(open_snapshot(rest.store, keys=rest.keys), table))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_plain_duckdb_reads_every_table(rest: Rest, master_keys: dict[str, str], table: str) -> None:
+    scene = run_blocks(*OPENING, "format-unwrap-local", "format-duckdb", STORE=rest.folder, MASTER_KEYS=master_keys)
+
+    found = scene["connection"].sql(scene["select"](table)).to_arrow_table()
+
+    assert rows_of(found) == rows_of(read_all(open_snapshot(rest.store, keys=rest.keys), table))
+
+
+def test_the_keys_open_with_kms_alone(tmp_path: Path, aws_server: AwsServer) -> None:
+    kms = aws_server.client("kms")
+    rest = Rest(local_rest(tmp_path).store, KmsKeys(kms, aws_server.create_key()), tmp_path / "store")
+    grow(rest, tmp_path, [2])
+
+    scene = run_blocks(*OPENING, "format-unwrap-kms", "format-pyarrow", STORE=rest.folder, kms=kms)
+
+    assert scene["read_table"]("dbt_invocations").num_rows == 2
+
+
+def test_the_chain_is_checked_by_hashes_alone(rest: Rest) -> None:
+    run_blocks(*OPENING, "format-chain", STORE=rest.folder)
+
+
+def test_a_changed_manifest_does_not_pass(tmp_path: Path) -> None:
+    rest = local_rest(tmp_path)
+    grow(rest, tmp_path, [2, 3])
+    first = rest.path("manifests/0000000001.json")
+    first.write_bytes(first.read_bytes().replace(b'"full"', b'"fool"'))
+
+    with pytest.raises(AssertionError, match=r"0000000001\.json was changed"):
+        run_blocks(*OPENING, "format-chain", STORE=rest.folder)
+
+
+def test_withdrawn_files_are_left_out(tmp_path: Path, master_keys: dict[str, str]) -> None:
+    rest = Rest(local_rest(tmp_path).store, LocalKeys(master_keys), tmp_path / "store")
+    grow(rest, tmp_path, [3])
+    prune(rest.store, Retention(category_days={"failed_rows_sample": 1}), now=datetime(2100, 1, 1, tzinfo=UTC))
+
+    scene = run_blocks(*OPENING, "format-unwrap-local", "format-pyarrow", STORE=rest.folder, MASTER_KEYS=master_keys)
+
+    assert "failed_rows_sample" not in {file["category"] for file in scene["files"]}
+    assert scene["read_table"]("test_result_rows").num_rows > 0

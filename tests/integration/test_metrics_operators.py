@@ -1,0 +1,149 @@
+"""The operators on a stored snapshot: shards, incidents from run to run, events per table, the circuit breaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_elementary.anomalies.incident_rows import incidents_of
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
+from airflow_provider_elementary.snapshots.results import find_result, read_result
+from tests.connections import duckdb_file, local_keys
+from tests.worlds import small_world, write_duckdb
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+Connect = Callable[[str, Mapping[str, object]], str]
+ORDERS = "SHOP.CORE.ORDERS"
+
+pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
+
+DAG_FILE = """
+from datetime import UTC, datetime
+from airflow.sdk import DAG, AssetAlias
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator, ElementaryIncidentOperator
+from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
+
+STORE = {"store": "STORE_URI", "keys_conn_id": "keys", "retries": 0}
+METRICS = "{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}"
+
+with DAG("judged", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+    metrics = ElementaryTableMetricsOperator(task_id="metrics", **STORE)
+    whole = ElementaryAnomalyOperator(
+        task_id="whole", metrics=METRICS, outlets=[AssetAlias("anomalous_tables")], **STORE
+    )
+    shards = ElementaryAnomalyOperator.partial(task_id="shards", metrics=METRICS, shards=3, **STORE).expand(
+        shard=[0, 1, 2]
+    )
+    incidents = ElementaryIncidentOperator(task_id="incidents", verdicts=shards.output, **STORE)
+    breaker = ElementaryAnomalyOperator(task_id="breaker", metrics=METRICS, fail_on="orders", **STORE)
+    other = ElementaryAnomalyOperator(task_id="other", metrics=METRICS, fail_on="customers", **STORE)
+    typo = ElementaryAnomalyOperator(task_id="typo", metrics=METRICS, fail_on="ordres", **STORE)
+    metrics >> [whole, shards, breaker, other, typo]
+"""
+
+
+@pytest.fixture
+def dag(tmp_path: Path, airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch) -> tuple[DAG, LocalKeys, str]:
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+
+    masters = LocalKeys.generate()
+    airflow_connection("keys", local_keys(masters))
+    store = (tmp_path / "store").as_uri()
+    airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
+    with ElementaryHook("dwh").source() as source:
+        write_snapshot(source, open_store(store), LocalKeys(masters))
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    (folder / "judged.py").write_text(DAG_FILE.replace("STORE_URI", store))
+    bag = DagBag(str(folder))
+    assert not bag.import_errors
+    with create_session() as session:
+        session.merge(DagBundleModel(name="dags-folder"))
+    sync_bag_to_db(bag, "dags-folder", None)
+    return bag.dags["judged"], LocalKeys(masters), store
+
+
+def returned(run: Any, task_id: str, map_index: int = -1) -> Any:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    query = select(XComModel).where(
+        XComModel.run_id == run.run_id, XComModel.task_id == task_id, XComModel.map_index == map_index,
+        XComModel.key == "return_value",
+    )  # fmt: skip
+    with create_session() as session:
+        found = session.scalars(query).first()
+        return None if found is None else XComModel.deserialize_value(found)
+
+
+def said(store: str, keys: LocalKeys, key: str) -> list[tuple[Any, ...]]:
+    """Return the verdicts; a sum over rows in another order differs in the last of its 16 digits."""
+    with read_result(open_store(store), keys, key) as reader:
+        rows = reader.read_all().to_pylist()
+    return [(row["id"], f"{row['score']:.12g}", row["is_anomalous"], row["reason"], row["severity"]) for row in rows]
+
+
+def test_a_day_in_the_life_of_the_operators(dag: tuple[DAG, LocalKeys, str]) -> None:
+    judged, keys, store = dag
+
+    run = judged.test()
+    states = {(ti.task_id, ti.map_index): str(ti.state) for ti in run.get_task_instances()}
+
+    whole, breaker, incidents = (returned(run, task) for task in ("whole", "breaker", "incidents"))
+    shards = [returned(run, "shards", number) for number in range(3)]
+    assert states["whole", -1] == states["other", -1] == states["incidents", -1] == "success"
+    # The breaker fails after everything is recorded, and says what it found.
+    assert states["breaker", -1] == states["typo", -1] == "failed"
+    assert breaker["anomalous"] == whole["anomalous"] > 0
+    assert find_result(open_store(store), breaker["verdicts"]) is not None
+    # The verdicts of the shards are those of the whole, and so are the incidents made of them.
+    together = [row for shard in shards for row in said(store, keys, shard["verdicts"])]
+    assert sorted(together) == sorted(said(store, keys, whole["verdicts"]))
+    assert [change["root"] for change in incidents["changes"]] == [change["root"] for change in whole["changes"]]
+    assert ORDERS in {change["root"] for change in whole["changes"]}
+    assert "CANARY" not in str((whole, breaker, incidents, shards))
+
+
+def test_each_anomalous_table_gets_an_event(dag: tuple[DAG, LocalKeys, str]) -> None:
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    judged, _, store = dag
+
+    run = judged.test()
+
+    with create_session() as session:
+        events = [
+            (event.asset.uri, event.extra)
+            for event in session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id))
+        ]
+    found = {uri: extra for uri, extra in events if uri.startswith("elementary://tables/")}
+    assert set(found) == {f"elementary://tables/{table}" for table in returned(run, "whole")["tables"]}
+    assert found[f"elementary://tables/{ORDERS}"]["worst"]["metric"] == "row_count"
+    assert found[f"elementary://tables/{ORDERS}"]["store"] == store
+
+
+def test_an_incident_of_the_run_before_continues(dag: tuple[DAG, LocalKeys, str]) -> None:
+    judged, keys, store = dag
+
+    first, second = (returned(judged.test(), "whole") for _ in range(2))
+
+    opened, continued = (
+        {change["incident_id"]: change["transition"] for change in run["changes"]} for run in (first, second)
+    )
+    assert set(opened.values()) <= {"opened", "resolved"}
+    assert {id_ for id_, transition in continued.items() if transition == "continues"} == {
+        id_ for id_, transition in opened.items() if transition == "opened"
+    }
+    with read_result(open_store(store), keys, second["incidents"]) as reader:
+        assert len(incidents_of(reader.read_all())) == len(opened)

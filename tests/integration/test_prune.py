@@ -1,0 +1,302 @@
+"""Pruning removes what no rule keeps and nothing else, says so in a record, and may be broken off at any point."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError, StoreError
+from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
+from airflow_provider_elementary.snapshots.prune import PruneReport, prune
+from airflow_provider_elementary.snapshots.pruned import newest_record, record_key
+from airflow_provider_elementary.snapshots.results import write_result
+from airflow_provider_elementary.snapshots.retain import Retention
+from airflow_provider_elementary.snapshots.signature import KeysSigner
+from airflow_provider_elementary.snapshots.store import StoredObject
+from airflow_provider_elementary.snapshots.verify import verify
+from airflow_provider_elementary.source import read_all
+from tests.stores import Rest, copied, grow, local_rest
+
+#: Long after the snapshots of a test were taken.
+LATER = datetime.now(UTC) + timedelta(days=100)
+KEEP_TWO = Retention(keep_last=2)
+NO_RULE = Retention()
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+    """A full snapshot, an increment, a full snapshot, an increment."""
+    directory = tmp_path_factory.mktemp("original")
+    rest = local_rest(directory)
+    first = grow(rest, directory, [3, 4], run_key=None)
+    return rest, first + grow(rest, directory, [5], full_every_days=0) + grow(rest, directory, [6])
+
+
+@pytest.fixture
+def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
+    return copied(original[0], tmp_path)
+
+
+@pytest.fixture
+def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
+    return original[1]
+
+
+def keys_below(store: Store, prefix: str) -> set[str]:
+    return {found.key for found in store.list(prefix)}
+
+
+def named_by(manifests: list[Manifest]) -> set[str]:
+    return {file.key for manifest in manifests for file in manifest.files}
+
+
+def seal_metrics(rest: Rest, snapshot_id: str, day: int) -> str:
+    """Seal metrics of a snapshot as if they had been computed on that day."""
+    schema = pa.schema([("full_table_name", pa.string()), ("column_name", pa.string())])
+    rows = pa.table({"full_table_name": ["A"], "column_name": [None]}, schema)
+    origin = {"store": rest.store.uri, "snapshot_id": snapshot_id}
+    result = write_result(
+        rest.store, rest.keys, "metrics", rows.to_reader(), run_key=f"run {day}", origin=origin, parameters={}
+    )
+    facts = json.loads(rest.store.get(result.key) or b"")
+    rest.store.put(result.key, json.dumps({**facts, "created_at": f"2026-11-{day:02}T00:00:00+00:00"}).encode())
+    return result.key
+
+
+class BreakingStore:
+    """A store whose power goes out after so many deletions."""
+
+    def __init__(self, store: Store, deletions: int) -> None:
+        self._store = store
+        self._left = deletions
+        self.uri = store.uri
+
+    def delete(self, key: str) -> None:
+        if not self._left:
+            raise StoreError("power cut")
+        self._left -= 1
+        self._store.delete(key)
+
+    def describe(self) -> dict[str, str]:
+        return self._store.describe()
+
+    def create(self, key: str) -> AbstractContextManager[BinaryIO]:
+        return self._store.create(key)
+
+    def put(self, key: str, content: bytes) -> None:
+        self._store.put(key, content)
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        return self._store.put_if_absent(key, content)
+
+    def get(self, key: str) -> bytes | None:
+        return self._store.get(key)
+
+    def open(self, key: str) -> BinaryIO:
+        return self._store.open(key)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        return self._store.list(prefix)
+
+
+class TestSnapshots:
+    def test_what_no_rule_keeps_goes_with_the_files_that_nobody_else_names(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        report = prune(rest.store, KEEP_TWO, signer=KeysSigner(rest.keys))
+
+        assert [judged.sequence for judged in report.removed] == [2, 1]
+        assert keys_below(rest.store, "manifests/") == {"manifests/0000000003.json", "manifests/0000000004.json"}
+        assert keys_below(rest.store, "data/") == named_by(manifests[2:])
+        assert report.files == len(named_by(manifests[:2]) - named_by(manifests[2:]))
+
+    def test_an_increment_keeps_the_files_of_the_snapshots_before_it(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        before = read_all(open_snapshot(rest.store, keys=rest.keys), "data_monitoring_metrics")
+
+        prune(rest.store, Retention(keep_last=1), signer=KeysSigner(rest.keys))
+
+        assert manifests[-1].kind == "incremental"
+        assert read_all(open_snapshot(rest.store, keys=rest.keys), "data_monitoring_metrics").equals(before)
+        assert verify(rest.store, rest.keys, snapshot="all").sound
+
+    def test_each_snapshot_is_told_with_its_reasons(self, rest: Rest, manifests: list[Manifest]) -> None:
+        report = prune(rest.store, Retention(keep_last=2, keep_yearly=1), dry_run=True)
+
+        assert [(judged.sequence, judged.reasons) for judged in report.snapshots] == [
+            (4, ("last", "yearly")),
+            (3, ("last",)),
+            (2, ()),
+            (1, ()),
+        ]
+
+    def test_a_dry_run_says_the_same_and_removes_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
+        before = {path: path.read_bytes() for path in rest.folder.rglob("*") if path.is_file()}
+
+        planned = prune(rest.store, KEEP_TWO, dry_run=True, now=LATER)
+        unchanged = {path: path.read_bytes() for path in rest.folder.rglob("*") if path.is_file()} == before
+        done = prune(rest.store, KEEP_TWO, now=LATER)
+
+        assert unchanged
+        assert (planned.files, planned.size, planned.runs) == (done.files, done.size, done.runs)
+        assert planned.snapshots == done.snapshots
+
+    def test_the_record_tells_what_went(self, rest: Rest, manifests: list[Manifest]) -> None:
+        report = prune(rest.store, KEEP_TWO, signer=KeysSigner(rest.keys))
+
+        stored = newest_record(rest.store)
+        assert stored is not None
+        assert (stored.record.key, stored.sha256) == (report.record, report.record_sha256)
+        assert [stone.snapshot_id for stone in stored.record.snapshots] == [m.snapshot_id for m in manifests[:2]]
+        assert stored.record.head.sequence == 4
+
+    def test_where_nothing_goes_there_is_no_record(self, rest: Rest, manifests: list[Manifest]) -> None:
+        assert prune(rest.store, Retention(keep_last=10)).record is None
+
+    def test_an_empty_store_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(SnapshotNotFoundError, match="Expected snapshots to prune"):
+            prune(local_rest(tmp_path).store, KEEP_TWO)
+
+    def test_a_second_prune_at_the_same_time_is_told(
+        self, rest: Rest, manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rest.path(record_key(1)).parent.mkdir()
+        put_if_absent = rest.store.put_if_absent
+
+        def overtaken(key: str, content: bytes) -> bool:
+            put_if_absent(key, content)
+            return put_if_absent(key, content)
+
+        monkeypatch.setattr(rest.store, "put_if_absent", overtaken)
+
+        with pytest.raises(SnapshotConflictError, match="another prune did at the same time"):
+            prune(rest.store, KEEP_TWO)
+
+
+class TestWhatCrashesLeft:
+    def test_files_of_a_snapshot_that_was_never_committed_go_when_they_are_old(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        orphan = "data/20200101T000000Z-0badf00d/dbt_models/metadata.parquet"
+        rest.store.put(orphan, b"half a file")
+
+        report = prune(rest.store, NO_RULE)
+
+        assert (report.files, report.size) == (1, 11)
+        assert keys_below(rest.store, "data/") == named_by(manifests)
+
+    def test_files_of_a_snapshot_in_the_making_stay(self, rest: Rest, manifests: list[Manifest]) -> None:
+        young = f"data/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-0badf00d/dbt_models/metadata.parquet"
+        rest.store.put(young, b"half a file")
+
+        assert prune(rest.store, KEEP_TWO).files > 0
+        assert young in keys_below(rest.store, "data/")
+
+    def test_what_we_did_not_write_stays(self, rest: Rest, manifests: list[Manifest]) -> None:
+        rest.store.put("data/of somebody else", b"")
+
+        prune(rest.store, NO_RULE, now=LATER)
+
+        assert "data/of somebody else" in keys_below(rest.store, "data/")
+
+    def test_notes_of_runs_stay_with_their_snapshot_and_go_without(self, rest: Rest, manifests: list[Manifest]) -> None:
+        abandoned = {"run_key": "x", "snapshot_id": "20200101T000000Z-0badf00d", "sequence": None}
+        rest.store.put("runs/abandoned.json", json.dumps(abandoned).encode())
+        before = keys_below(rest.store, "runs/")
+
+        report = prune(rest.store, Retention(keep_last=1), now=LATER)
+
+        assert report.runs == len(before) - 1
+        assert len(keys_below(rest.store, "runs/")) == 1
+
+    def test_results_go_with_the_snapshot_that_they_are_of(self, rest: Rest, manifests: list[Manifest]) -> None:
+        gone = seal_metrics(rest, manifests[0].snapshot_id, 1)
+        kept = seal_metrics(rest, manifests[2].snapshot_id, 3)
+        newest = seal_metrics(rest, manifests[3].snapshot_id, 4)
+
+        report = prune(rest.store, KEEP_TWO, now=LATER)
+
+        left = keys_below(rest.store, "results/")
+        assert report.results == 1
+        assert {kept, newest} <= left
+        assert not any(key.startswith(gone.removesuffix(".json")) for key in left)
+
+
+class TestBrokenOff:
+    @pytest.mark.parametrize("deletions", range(0, 14, 2))
+    def test_the_store_is_sound_at_any_point_and_the_next_prune_ends_it(
+        self, rest: Rest, manifests: list[Manifest], deletions: int
+    ) -> None:
+        with pytest.raises(StoreError, match="power cut"):
+            prune(BreakingStore(rest.store, deletions), KEEP_TWO, signer=KeysSigner(rest.keys))
+        between = verify(rest.store, rest.keys, snapshot="latest")
+
+        prune(rest.store, KEEP_TWO, signer=KeysSigner(rest.keys), now=LATER)
+
+        assert between.findings == ()
+        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+        assert keys_below(rest.store, "data/") == named_by(manifests[2:])
+        assert len(keys_below(rest.store, "manifests/")) == 2
+
+
+class TestCategoryDays:
+    RETENTION = Retention(keep_last=10, category_days={Category.FAILED_ROWS_SAMPLE: 30})
+
+    @pytest.fixture
+    def report(self, rest: Rest) -> PruneReport:
+        return prune(rest.store, self.RETENTION, signer=KeysSigner(rest.keys), now=LATER)
+
+    def test_data_whose_days_are_over_goes_from_snapshots_that_stay(
+        self, rest: Rest, manifests: list[Manifest], report: PruneReport
+    ) -> None:
+        samples = {f.key for m in manifests for f in m.files if f.category is Category.FAILED_ROWS_SAMPLE}
+
+        assert report.withdrawn == {"failed_rows_sample": len(samples)}
+        assert len(report.kept) == 4
+        assert keys_below(rest.store, "data/") == named_by(manifests) - samples
+
+    def test_the_store_still_verifies(self, rest: Rest, manifests: list[Manifest], report: PruneReport) -> None:
+        verified = verify(rest.store, rest.keys, snapshot="all")
+
+        assert verified.findings == ()
+        assert any("were withdrawn by prune" in note for note in verified.notes)
+
+    def test_other_deletions_are_still_told(self, rest: Rest, manifests: list[Manifest], report: PruneReport) -> None:
+        other = next(file for file in manifests[-1].files if file.category is Category.TABLE_METRICS)
+        rest.store.delete(other.key)
+
+        assert [finding.object for finding in verify(rest.store, rest.keys).findings] == [other.key]
+
+    def test_the_rest_of_a_snapshot_can_still_be_read(
+        self, rest: Rest, manifests: list[Manifest], report: PruneReport
+    ) -> None:
+        snapshot = open_snapshot(rest.store, keys=rest.keys)
+
+        assert set(read_all(snapshot, "test_result_rows")["test_type"].to_pylist()) == {"anomaly_detection"}
+        assert "result_rows" not in snapshot.schema("elementary_test_results").names
+
+    def test_a_later_prune_remembers_what_was_withdrawn(
+        self, rest: Rest, manifests: list[Manifest], report: PruneReport
+    ) -> None:
+        again = prune(rest.store, self.RETENTION, signer=KeysSigner(rest.keys), now=LATER)
+        prune(rest.store, Retention(keep_last=2), signer=KeysSigner(rest.keys), now=LATER)
+
+        assert (again.record, again.withdrawn) == (None, {})
+        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+
+    def test_a_file_that_a_young_snapshot_names_stays(self, rest: Rest, manifests: list[Manifest]) -> None:
+        shared = {f.key for f in manifests[3].files if f.category is Category.FAILED_ROWS_SAMPLE}
+        young = manifests[3].taken_at + timedelta(days=29)
+
+        prune(rest.store, self.RETENTION, now=young)
+
+        assert shared <= keys_below(rest.store, "data/")

@@ -1,0 +1,404 @@
+"""Nothing secret gets out: the example DAG with all connections in AWS Secrets Manager, in good runs and in bad ones.
+
+One process runs them all, with Airflow's own ``dag.test()``, which masks nothing that is printed. Then everything that
+is left behind is searched: what was printed, all files of Airflow's home (its database with XComs and rendered
+templates among them), every object on S3 and every file of the local store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+import uuid
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.snapshots import LocalKeys
+from tests.connections import local_keys, postgres_reader, snowflake_reader
+from tests.servers import free_port
+from tests.worlds import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres, write_snowflake
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+    from tests.servers.certificates import Certificates
+    from tests.servers.postgres import PostgresServer
+    from tests.servers.snowflake import SnowflakeServer
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "airflow/connections"
+DAG_ID = "elementary_observability"
+TASKS = ("check_access", "snapshot", "metrics", "anomalies", "summary")
+
+PASSWORD = "PLANTED/pass:word@1%21"
+WRONG_PASSWORD = "PLANTED/wrong:word@2%21"
+DSN_PASSWORD = "PLANTED-in-a-dsn"
+PASSPHRASE = "PLANTED-passphrase"
+WRONG_PASSPHRASE = "PLANTED-wrong-passphrase"
+BROKEN_KEY = "PLANTED-broken-key"
+
+#: How each run goes: the task that fails and what its error begins with; None where all succeed.
+RUNS: dict[str, tuple[str, str] | None] = {
+    "PostgreSQL to S3": None,
+    "Snowflake by key pair to a local store": None,
+    "wrong password": ("check_access", "Expected to log in to the warehouse of connection 'elementary_wrong_password'"),
+    "unreachable host": ("check_access", "Expected to log in to the warehouse of connection 'elementary_unreachable'"),
+    "DSN in the host field": ("check_access", "Expected to log in to the warehouse of connection 'elementary_dsn'"),
+    "wrong passphrase": ("check_access", "Expected to log in to the warehouse of connection 'elementary_passphrase'"),
+    "broken private key": ("check_access", "Expected to log in to the warehouse of connection 'elementary_broken'"),
+    "wrong schema": ("check_access", "Expected schema 'no_such_schema', found no such schema"),
+    "missing KMS key": ("snapshot", "Expected KMS key alias/no-such-key to make a data key"),
+    "store denied": ("snapshot", "Expected to use "),
+    "broken master key": ("snapshot", "Expected the master key of "),
+}
+
+_RUN_ALL = """
+import json, sys
+from pathlib import Path
+from airflow.utils import db
+from tests.dag_runs import run_dag
+
+db.initdb()
+states = {}
+for name, dag_id, conf in json.loads(Path(sys.argv[1]).read_text()):
+    print(f"=== {name} ===", flush=True)
+    states[name] = dict(run_dag(dag_id, conf).states)
+Path(sys.argv[2]).write_text(json.dumps(states))
+"""
+
+pytestmark = pytest.mark.dag
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What the runs know and nobody else may.
+
+    :param connections: by id, as the secrets backend holds them.
+    :param secrets: by what they are.
+    """
+
+    connections: Mapping[str, dict[str, Any]]
+    secrets: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What the runs left behind.
+
+    :param states: of each run's tasks.
+    :param printed: by each run.
+    :param content: all that can be searched, by where it was found.
+    """
+
+    states: Mapping[str, Mapping[str, str]]
+    printed: Mapping[str, str]
+    content: Mapping[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def database(postgres_server: PostgresServer) -> Iterator[str]:
+    name = f"secrets_{uuid.uuid4().hex[:8]}"
+    postgres_server.create_database(name)
+    write_postgres(small_world(), postgres_server, name)
+    yield name
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def planted(
+    postgres_server: PostgresServer, snowflake_server: SnowflakeServer, aws_server: AwsServer, database: str
+) -> Planted:
+    postgres = {**postgres_reader(postgres_server, database), "password": PASSWORD}
+    postgres_server.execute(f"ALTER ROLE \"{postgres['login']}\" PASSWORD '{PASSWORD}'")
+    key = private_key(PASSPHRASE)
+    snowflake = snowflake_by_key(snowflake_server, key)
+    writer = create_user(aws_server, "writer", ["s3:*", "kms:*"])
+    nobody = create_user(aws_server, "nobody", ["kms:*"])
+    master_keys = LocalKeys.generate()
+    broken = {**master_keys, "metadata": "PLANTED-broken-master-key"}
+    unreachable = {**postgres, "port": free_port()}
+    dsn = f"postgresql://reader:{DSN_PASSWORD}@{postgres['host']}/dwh"
+    return Planted(
+        connections={
+            "elementary_postgres": postgres,
+            "elementary_snowflake": snowflake,
+            "elementary_wrong_password": {**postgres, "password": WRONG_PASSWORD},
+            "elementary_unreachable": unreachable,
+            "elementary_dsn": {**postgres, "host": dsn},
+            "elementary_passphrase": {**snowflake, "password": WRONG_PASSPHRASE},
+            "elementary_broken": {**snowflake, "extra": {**snowflake["extra"], "private_key_content": BROKEN_KEY}},
+            "elementary_aws": aws_server.airflow_connection(*writer),
+            "elementary_aws_denied": aws_server.airflow_connection(*nobody),
+            "elementary_keys": local_keys(master_keys),
+            "elementary_broken_keys": local_keys(broken),
+        },
+        secrets={
+            "password": PASSWORD,
+            "wrong password": WRONG_PASSWORD,
+            "password in a DSN": DSN_PASSWORD,
+            "passphrase": PASSPHRASE,
+            "wrong passphrase": WRONG_PASSPHRASE,
+            "broken private key": BROKEN_KEY,
+            **{f"line {n} of the private key": line for n, line in enumerate(key.split("\n")[1:-2])},
+            "AWS secret": writer[1],
+            "AWS secret of the denied": nobody[1],
+            **{f"master key of {category}": value for category, value in master_keys.items()},
+            "broken master key": broken["metadata"],
+            "dbt var": SECRET_VAR,
+            "failed row": FAILED_ROW_VALUE,
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def remains(
+    planted: Planted, aws_server: AwsServer, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+) -> Remains:
+    folder = tmp_path_factory.mktemp("secret_runs")
+    # Tests that ran before in this process may have left secrets of the same names.
+    aws_server.reset()
+    bucket, kms_key_id = aws_server.create_bucket(), aws_server.create_key()
+    for conn_id, connection in planted.connections.items():
+        aws_server.client("secretsmanager").create_secret(
+            Name=f"{PREFIX}/{conn_id}", SecretString=json.dumps(connection), KmsKeyId=kms_key_id
+        )
+    backend = create_user(aws_server, "backend", ["secretsmanager:GetSecretValue", "kms:Decrypt"])
+    runs = [(name, DAG_ID, conf) for name, conf in forms(f"s3://{bucket}/elementary", kms_key_id, folder).items()]
+    (folder / "runs.json").write_text(json.dumps(runs))
+    with aws_server.enforcing():
+        finished = subprocess.run(
+            [sys.executable, "-c", _RUN_ALL, str(folder / "runs.json"), str(folder / "states.json")],
+            env=environment(aws_server, certificates, folder / "home", backend),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert finished.returncode == 0, finished.stderr[-4000:]
+    client = aws_server.client("s3")
+    objects = [found["Key"] for found in client.list_objects_v2(Bucket=bucket)["Contents"]]
+    files = [path for place in ("home", "store") for path in (folder / place).rglob("*") if path.is_file()]
+    return Remains(
+        states=json.loads((folder / "states.json").read_text()),
+        printed={
+            part.partition(" ===\n")[0]: part.partition(" ===\n")[2] for part in finished.stdout.split("=== ") if part
+        },
+        content={
+            "stdout": finished.stdout.encode(),
+            "stderr": finished.stderr.encode(),
+            **{str(path.relative_to(folder)): path.read_bytes() for path in files},
+            **{f"s3:{key}": client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in objects},
+        },
+    )
+
+
+def forms(s3_store: str, kms_key_id: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what a person puts into the form, by run; every field, since Airflow keeps those of earlier runs."""
+    s3 = {"store": s3_store, "kms_key_id": kms_key_id, "aws_conn_id": "elementary_aws", "keys_conn_id": None}
+    local = {
+        "store": (folder / "store").as_uri(),
+        "keys_conn_id": "elementary_keys",
+        "kms_key_id": None,
+        "aws_conn_id": "elementary_aws",
+    }
+    form = {"elementary_conn_id": "elementary_postgres", "elementary_schema": None, "accept_unknown": [], **s3}
+    return {
+        "PostgreSQL to S3": form,
+        "Snowflake by key pair to a local store": {**form, **local, "elementary_conn_id": "elementary_snowflake"},
+        "wrong password": {**form, "elementary_conn_id": "elementary_wrong_password"},
+        "unreachable host": {**form, "elementary_conn_id": "elementary_unreachable"},
+        "DSN in the host field": {**form, "elementary_conn_id": "elementary_dsn"},
+        "wrong passphrase": {**form, "elementary_conn_id": "elementary_passphrase"},
+        "broken private key": {**form, "elementary_conn_id": "elementary_broken"},
+        "wrong schema": {**form, "elementary_schema": "no_such_schema"},
+        "missing KMS key": {**form, "kms_key_id": "alias/no-such-key"},
+        "store denied": {**form, "aws_conn_id": "elementary_aws_denied"},
+        "broken master key": {**form, **local, "keys_conn_id": "elementary_broken_keys"},
+    }
+
+
+def environment(
+    aws_server: AwsServer, certificates: Certificates, home: Path, backend: tuple[str, str]
+) -> dict[str, str]:
+    """Return the environment of a deployment that knows no connection but by its secrets backend."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
+    backend_kwargs = {
+        "connections_prefix": PREFIX,
+        "connections_lookup_pattern": "^elementary",
+        "variables_prefix": None,
+        "config_prefix": None,
+        "region_name": aws_server.region,
+        "endpoint_url": aws_server.endpoint_url,
+        "verify": str(aws_server.ca),
+    }
+    return {
+        **inherited,
+        "PYTHONPATH": str(ROOT),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__SECRETS__BACKEND": "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(backend_kwargs),
+        "AWS_ACCESS_KEY_ID": backend[0],
+        "AWS_SECRET_ACCESS_KEY": backend[1],
+        "REQUESTS_CA_BUNDLE": str(certificates.bundle),
+    }
+
+
+def create_user(aws_server: AwsServer, name: str, actions: list[str]) -> tuple[str, str]:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return aws_server.create_user(f"{name}-{uuid.uuid4().hex[:8]}", policy)
+
+
+def private_key(passphrase: str) -> str:
+    return (
+        rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        .private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase.encode()),
+        )
+        .decode()
+    )
+
+
+def snowflake_by_key(server: SnowflakeServer, key: str) -> dict[str, Any]:
+    """Return an ``elementary`` connection as its form makes it: empty fields included."""
+    name = f"SECRETS_{uuid.uuid4().hex[:8].upper()}"
+    write_snowflake(small_world(), server, name)
+    reader = snowflake_reader(server, name)
+    return {
+        "conn_type": "elementary",
+        "host": server.host,
+        "port": server.port,
+        "login": reader["login"],
+        "password": PASSPHRASE,
+        "extra": {
+            "warehouse_kind": "snowflake",
+            "elementary_database": name,
+            "elementary_schema": "ELEMENTARY",
+            "account": reader["extra"]["account"],
+            "role": reader["extra"]["role"],
+            "warehouse": reader["extra"]["warehouse"],
+            "private_key_content": key,
+            "private_key_file": None,
+            "authenticator": None,
+            "sslmode": None,
+            "sslrootcert": "",
+            "iam": None,
+            "allowed_addresses": "",
+            "insecure_mode": True,
+        },
+    }
+
+
+def spellings(secret: str) -> set[bytes]:
+    """Return how a secret may be written: as it is, in a URI, in JSON, in Python, in base64."""
+    written = {secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    return {spelling.encode() for spelling in written} | {b64encode(secret.encode()).rstrip(b"=")}
+
+
+def found_in(content: Mapping[str, bytes], secrets: Mapping[str, str]) -> set[tuple[str, str]]:
+    return {
+        (where, what)
+        for what, secret in secrets.items()
+        for spelling in spellings(secret)
+        for where, searched in content.items()
+        if spelling in searched
+    }
+
+
+@pytest.mark.parametrize("run", [name for name, failure in RUNS.items() if failure is None])
+def test_a_run_with_all_connections_in_secrets_manager_succeeds(run: str, remains: Remains) -> None:
+    assert remains.states[run] == dict.fromkeys(TASKS, "success")
+
+
+@pytest.mark.parametrize(
+    ("run", "task", "message"), [(name, *failure) for name, failure in RUNS.items() if failure is not None]
+)
+def test_a_run_that_cannot_succeed_fails_where_it_should_and_says_why(
+    run: str, task: str, message: str, remains: Remains
+) -> None:
+    assert remains.states[run][task] == "failed"
+    assert message in remains.printed[run]
+
+
+def test_no_planted_secret_is_left_behind(planted: Planted, remains: Remains) -> None:
+    assert found_in(remains.content, planted.secrets) == set()
+
+
+def test_the_search_covers_xcoms_templates_manifests_and_results(remains: Remains) -> None:
+    database = remains.content["home/airflow.db"]
+
+    assert b"manifest_sha256" in database
+    assert b"elementary_wrong_password" in database
+    assert b"reads-outside-schema" in remains.content["s3:elementary/manifests/0000000001.json"]
+    assert {where.split("/")[1] for where in remains.content if where.startswith(("s3:", "store/"))} >= {
+        "manifests",
+        "results",
+    }
+
+
+def test_the_search_finds_what_is_there(planted: Planted) -> None:
+    leaked = {"log": f"postgresql://reader:{quote(PASSWORD, safe='')}@localhost/dwh".encode()}
+
+    assert found_in(leaked, planted.secrets) == {("log", "password")}
+
+
+@pytest.mark.parametrize(
+    "conn_id",
+    [
+        "elementary_wrong_password",
+        "elementary_unreachable",
+        "elementary_dsn",
+        "elementary_passphrase",
+        "elementary_broken",
+    ],
+)
+class TestAConnectionThatDoesNotLetIn:
+    @pytest.fixture
+    def hook(self, conn_id: str, planted: Planted, monkeypatch: pytest.MonkeyPatch) -> ElementaryHook:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(planted.connections[conn_id]))
+        return ElementaryHook(conn_id)
+
+    def test_the_test_button_shows_no_secret(self, hook: ElementaryHook, planted: Planted) -> None:
+        works, message = hook.test_connection()
+
+        assert not works
+        assert found_in({"message": message.encode()}, planted.secrets) == set()
+
+    def test_no_frame_of_the_traceback_holds_a_secret(self, hook: ElementaryHook, planted: Planted) -> None:
+        with pytest.raises(ElementaryError) as refusal:
+            hook.source()
+
+        shown = traceback.TracebackException.from_exception(refusal.value, capture_locals=True)
+        outside_this_test = [str(frame) + str(frame.locals) for frame in shown.stack[1:]]
+        chained = [refusal.value.__cause__, refusal.value.__context__]
+        assert found_in({"frames": "".join(outside_this_test).encode()}, planted.secrets) == set()
+        assert chained == [None, None]
+
+
+def test_a_connection_shows_no_secret_when_it_is_printed(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PRINTED", json.dumps(planted.connections["elementary_snowflake"]))
+    hook = ElementaryHook("printed")
+
+    with suppress(ElementaryError):
+        hook.source().close()
+
+    assert repr(hook.connection) == "<snowflake connection 'printed'>"

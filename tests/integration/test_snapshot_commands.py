@@ -1,0 +1,160 @@
+"""The commands on snapshots do what the operators do, and print it for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_elementary.cli.main import main
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
+from tests.connections import local_keys
+from tests.stores import Rest, copied, grow, local_rest
+
+Connect = Callable[[str, Mapping[str, object]], str]
+Run = Callable[..., tuple[int, str]]
+
+MASTER_KEYS = LocalKeys.generate()
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+    directory = tmp_path_factory.mktemp("original")
+    rest = Rest(local_rest(directory).store, LocalKeys(MASTER_KEYS), directory / "store")
+    return rest, grow(rest, directory, [3, 4, 5])
+
+
+@pytest.fixture
+def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
+    return copied(original[0], tmp_path)
+
+
+@pytest.fixture
+def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
+    return original[1]
+
+
+@pytest.fixture
+def run(rest: Rest, airflow_connection: Connect, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run ``airflow-elementary snapshot`` on the store; return its exit status and what it printed."""
+    keys = airflow_connection("keys", local_keys(MASTER_KEYS))
+
+    def run(action: str, *arguments: str) -> tuple[int, str]:
+        status = main(["snapshot", action, "--store", rest.store.uri, "--keys-conn-id", keys, *arguments])
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
+
+    return run
+
+
+def facts_of(printed: str) -> Any:
+    return json.loads(printed)
+
+
+def test_list_names_every_snapshot_with_its_anchor(run: Run, rest: Rest, manifests: list[Manifest]) -> None:
+    status, printed = run("list", "--json")
+
+    listed = facts_of(printed)["snapshots"]
+    assert status == 0
+    assert [snapshot["snapshot_id"] for snapshot in listed] == [manifest.snapshot_id for manifest in manifests]
+    assert listed[1]["manifest_sha256"] == sha256(rest.path(manifest_key(2)).read_bytes())
+
+
+def test_verify_prints_the_anchor_to_keep(run: Run, rest: Rest) -> None:
+    status, printed = run("verify", "--snapshot", "all")
+
+    assert status == 0
+    assert f"anchor: 3:{sha256(rest.path(manifest_key(3)).read_bytes())}" in printed
+    assert "is sound: 3 manifests, 0 pruned" in printed
+
+
+def test_verify_fails_and_names_what_is_changed(run: Run, rest: Rest, manifests: list[Manifest]) -> None:
+    key = manifests[-1].files[0].key
+    rest.path(key).write_bytes(b"forged")
+
+    status, printed = run("verify", "--json", "--hashes-only")
+
+    assert status == 1
+    assert [(found["damage"], found["object"]) for found in facts_of(printed)["findings"]] == [("changed", key)]
+
+
+def test_verify_takes_an_anchor(run: Run, rest: Rest) -> None:
+    anchor = f"3:{sha256(rest.path(manifest_key(3)).read_bytes())}"
+    rest.store.delete(manifest_key(3))
+
+    status, printed = run("verify", "--anchor", anchor)
+
+    assert status == 1
+    assert "rolled back" in printed
+
+
+def test_restore_makes_a_duckdb_file(run: Run, tmp_path: Path, manifests: list[Manifest]) -> None:
+    path = tmp_path / "back.duckdb"
+
+    status, printed = run("restore", "--to", str(path), "--snapshot", manifests[0].snapshot_id, "--json")
+
+    assert (status, path.exists()) == (0, True)
+    assert facts_of(printed)["tables"]["dbt_invocations"] == 3
+
+
+def test_restore_does_not_overwrite(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "back.duckdb").write_text("precious")
+
+    status, printed = run("restore", "--to", str(tmp_path / "back.duckdb"))
+
+    assert (status, (tmp_path / "back.duckdb").read_text()) == (1, "precious")
+    assert "Nothing is overwritten" in printed
+
+
+def test_prune_shows_the_reasons_in_a_dry_run(run: Run, rest: Rest, manifests: list[Manifest]) -> None:
+    status, printed = run(
+        "prune", "--keep-last", "1", "--category-days", "failed_rows_sample=30", "--dry-run", "--json"
+    )
+
+    facts = facts_of(printed)
+    assert status == 0
+    assert [snapshot["reasons"] for snapshot in facts["snapshots"]] == [["last"], [], []]
+    assert len(list(rest.store.list("manifests/"))) == 3
+
+
+def test_prune_leaves_a_store_that_verifies(run: Run) -> None:
+    pruned, _ = run("prune", "--keep-last", "1")
+    verified, printed = run("verify")
+
+    assert (pruned, verified) == (0, 0)
+    assert "1 manifests, 2 pruned" in printed
+
+
+def test_diff_counts_rows(run: Run, manifests: list[Manifest]) -> None:
+    status, printed = run("diff", manifests[0].snapshot_id, "--json")
+
+    assert status == 0
+    assert facts_of(printed)["rows"]["dbt_invocations"] == {"before": 3, "after": 5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("verify", "--anchor", "latest"), "Expected an anchor like 12:"),
+        (("prune", "--category-days", "samples=3"), "Expected CATEGORY=DAYS with a category out of"),
+        (("diff", "no such snapshot"), "Expected snapshot no such snapshot"),
+        (("restore",), "Expected either the path of a new DuckDB file or a target connection, found neither"),
+    ],
+)
+def test_what_does_not_fit_is_told(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    status, printed = run(*arguments)
+
+    assert status == 1
+    assert message in printed
+
+
+@pytest.mark.parametrize("action", ["list", "verify", "prune", "diff"])
+def test_people_read_tables(run: Run, manifests: list[Manifest], action: str) -> None:
+    status, printed = run(action, *([manifests[0].snapshot_id] if action == "diff" else []))
+
+    assert status == 0
+    assert not printed.startswith("{")

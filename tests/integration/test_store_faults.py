@@ -1,0 +1,395 @@
+"""A store that fails leaves nothing half-written and says what failed; what passes by itself is waited for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.config import Config
+
+from airflow_provider_elementary.exceptions import (
+    ElementaryError,
+    KeyUnavailableError,
+    StoreError,
+    StoreRefusedError,
+)
+from airflow_provider_elementary.snapshots import KmsKeys, open_snapshot, open_store, write_snapshot
+from airflow_provider_elementary.snapshots.s3 import S3Store
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.conftest import ROOT
+from tests.servers.faulty import (
+    Fault,
+    FaultyAws,
+    breaks_off,
+    changes_a_byte,
+    faulty_aws,
+    loses_the_answer,
+    refuses,
+    resets,
+    stalls,
+)
+from tests.worlds import small_world, write_duckdb
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+    from tests.servers.certificates import Certificates
+
+#: Two parts of 8 MiB and a smaller one.
+LARGE = os.urandom(20 * 1024 * 1024)
+PATIENT = Config(retries={"mode": "standard", "max_attempts": 5})
+HASTY = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=1)
+THREADS = ("s3-upload", "read-ahead")
+
+
+@pytest.fixture(scope="module")
+def proxy(aws_server: AwsServer, certificates: Certificates) -> Iterator[FaultyAws]:
+    with faulty_aws(aws_server, certificates) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def faulty(proxy: FaultyAws) -> Iterator[FaultyAws]:
+    yield proxy
+    proxy.heal()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[WarehouseSource]:
+    path = write_duckdb(small_world(days=3), tmp_path / "warehouse.duckdb")
+    with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+        yield source
+
+
+class Bucket:
+    """A new bucket behind the proxy, and how a test looks into it past the proxy."""
+
+    def __init__(self, faulty: FaultyAws, config: Config = PATIENT) -> None:
+        self.name = faulty.behind.create_bucket()
+        self.key_id = faulty.behind.create_key()
+        self.store = S3Store(faulty.server.client("s3", config=config), self.name, "e", kms_key_id=self.key_id)
+        self.keys = KmsKeys(faulty.server.client("kms", config=config), self.key_id)
+        self._behind = faulty.behind.client("s3")
+
+    def objects(self) -> list[str]:
+        return [found["Key"] for found in self._behind.list_objects_v2(Bucket=self.name).get("Contents", ())]
+
+    def uploads(self) -> list[str]:
+        return [found["Key"] for found in self._behind.list_multipart_uploads(Bucket=self.name).get("Uploads", ())]
+
+
+def write(store: Any, content: bytes, key: str = "data/large") -> None:
+    with store.create(key) as file:
+        for start in range(0, len(content), 1_000_000):
+            file.write(content[start : start + 1_000_000])
+
+
+def read(store: Any, key: str = "data/large") -> bytes:
+    with store.open(key) as file:
+        content: bytes = file.read()
+        return content
+
+
+def write_and_stop(store: Any) -> None:
+    with store.create("data/large") as file:
+        file.write(LARGE)
+        raise KeyboardInterrupt
+
+
+def threads_of_ours() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(THREADS)]
+
+
+TRANSIENT = {
+    "500": refuses(500, "InternalError"),
+    "503 SlowDown": refuses(503, "SlowDown"),
+    "connection reset": resets,
+    "late answer": stalls(0.3),
+}
+
+
+class TestWhatPasses:
+    @pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
+    @pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
+    def test_a_large_file_arrives_whole_in_spite_of_it(self, faulty: FaultyAws, fault: Fault, operation: str) -> None:
+        bucket = Bucket(faulty)
+        faulty.plan(fault, operation, times=2)
+
+        write(bucket.store, LARGE)
+
+        assert read(bucket.store) == LARGE
+        assert bucket.uploads() == []
+
+    @pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
+    def test_a_snapshot_is_taken_and_read_in_spite_of_it(
+        self, faulty: FaultyAws, source: WarehouseSource, fault: Fault
+    ) -> None:
+        bucket = Bucket(faulty)
+        for operation in ("PutObject", "GetObject", "HeadObject", "ListObjectsV2", "GenerateDataKey", "Decrypt"):
+            faulty.plan(fault, operation, times=1)
+
+        taken = write_snapshot(source, bucket.store, bucket.keys)
+
+        with open_snapshot(bucket.store, keys=bucket.keys).read("dbt_models") as models:
+            assert models.read_all().num_rows == taken.tables["dbt_models"].rows
+
+    def test_an_upload_whose_completion_was_answered_into_the_void_is_complete(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+        faulty.plan(loses_the_answer, "CompleteMultipartUpload", times=1)
+
+        write(bucket.store, LARGE)
+
+        assert read(bucket.store) == LARGE
+
+    def test_a_part_that_was_answered_into_the_void_is_not_there_twice(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+        faulty.plan(loses_the_answer, "UploadPart", skip=1, times=1)
+
+        write(bucket.store, LARGE)
+
+        assert read(bucket.store) == LARGE
+
+    def test_an_answer_that_breaks_off_is_asked_for_again(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+        bucket.store.put("manifests/1.json", b"content" * 1000)
+        faulty.plan(breaks_off, "GetObject", times=2)
+
+        assert bucket.store.get("manifests/1.json") == b"content" * 1000
+
+    def test_a_throttled_key_is_asked_again(self, faulty: FaultyAws, source: WarehouseSource) -> None:
+        bucket = Bucket(faulty)
+        faulty.plan(refuses(400, "ThrottlingException"), "GenerateDataKey", times=2)
+
+        taken = write_snapshot(source, bucket.store, bucket.keys)
+
+        assert taken.rows > 0
+
+
+class TestTheCommit:
+    def test_a_manifest_whose_answer_got_lost_is_known_as_ours(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+        faulty.plan(loses_the_answer, "PutObject", times=1)
+
+        assert bucket.store.put_if_absent("manifests/1.json", b"ours")
+        assert len(faulty.asked("PutObject")) == 2
+
+    def test_a_manifest_of_another_writer_is_not_taken_for_ours(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+        bucket.store.put("manifests/1.json", b"theirs")
+        faulty.plan(loses_the_answer, "PutObject", times=1)
+
+        assert not bucket.store.put_if_absent("manifests/1.json", b"ours")
+        assert bucket.store.get("manifests/1.json") == b"theirs"
+
+    def test_a_manifest_is_put_only_where_there_is_none(self, faulty: FaultyAws, source: WarehouseSource) -> None:
+        bucket = Bucket(faulty)
+
+        write_snapshot(source, bucket.store, bucket.keys)
+
+        [put] = [request for request in faulty.asked("PutObject") if "/manifests/" in request.target]
+        assert put.headers["if-none-match"] == "*"
+
+    def test_every_put_and_part_carries_a_checksum_that_the_server_verifies(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+
+        write(bucket.store, LARGE)
+        bucket.store.put("manifests/1.json", b"content")
+
+        sent = [*faulty.asked("UploadPart"), *faulty.asked("PutObject")]
+        assert len(sent) == 4
+        assert all("x-amz-checksum-sha256" in request.headers for request in sent)
+
+
+class TestWhatStays:
+    @pytest.mark.parametrize(
+        ("fault", "found"),
+        [
+            (refuses(500, "InternalError"), "found InternalError"),
+            (refuses(503, "SlowDown"), "found SlowDown"),
+            (resets, "found a failure"),
+            (stalls(3), "found a failure"),
+            (changes_a_byte, "found BadDigest"),
+            (refuses(400, "ExpiredToken"), "Expected credentials that last .* found ExpiredToken"),
+        ],
+        ids=["500", "503 SlowDown", "connection reset", "no answer in time", "a changed byte", "expired credentials"],
+    )
+    def test_a_large_file_that_cannot_go_on_leaves_no_object_and_no_parts(
+        self, faulty: FaultyAws, fault: Fault, found: str
+    ) -> None:
+        bucket = Bucket(faulty, HASTY)
+        faulty.plan(fault, "UploadPart", skip=1)
+
+        with pytest.raises(StoreError, match=found) as raised:
+            write(bucket.store, LARGE)
+
+        assert not raised.value.permanent
+        assert (bucket.objects(), bucket.uploads(), threads_of_ours()) == ([], [], [])
+
+    @pytest.mark.parametrize("fault", [refuses(503, "SlowDown"), resets], ids=["503 SlowDown", "connection reset"])
+    @pytest.mark.parametrize(
+        ("operation", "skip"), [("PutObject", 0), ("PutObject", 5), ("ListObjectsV2", 0), ("GetObject", 0)]
+    )
+    def test_a_snapshot_that_cannot_go_on_is_not_committed(
+        self, faulty: FaultyAws, source: WarehouseSource, fault: Fault, operation: str, skip: int
+    ) -> None:
+        bucket = Bucket(faulty, HASTY)
+        faulty.plan(fault, operation, skip=skip)
+
+        with pytest.raises(StoreError, match=rf"Expected s3://{bucket.name}/e to answer for .*, found "):
+            write_snapshot(source, bucket.store, bucket.keys)
+
+        assert [key for key in bucket.objects() if "/manifests/" in key] == []
+        assert threads_of_ours() == []
+
+    def test_an_upload_whose_abort_fails_too_is_discarded_later(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty, HASTY)
+        faulty.plan(refuses(400, "ExpiredToken"), "UploadPart", skip=1)
+        faulty.plan(refuses(400, "ExpiredToken"), "AbortMultipartUpload")
+        with pytest.raises(StoreError, match="ExpiredToken"):
+            write(bucket.store, LARGE)
+        faulty.heal()
+
+        # moto says of every upload that it was begun in November 2010.
+        younger = bucket.store.discard_unfinished(datetime(2010, 1, 1, tzinfo=UTC))
+        found = bucket.store.discard_unfinished(datetime(2011, 1, 1, tzinfo=UTC), dry_run=True)
+        uploads = bucket.uploads()
+        discarded = bucket.store.discard_unfinished(datetime(2011, 1, 1, tzinfo=UTC))
+
+        assert (younger, found, discarded) == ([], ["data/large"], ["data/large"])
+        assert (uploads, bucket.uploads()) == (["e/data/large"], [])
+
+    def test_an_upload_that_somebody_aborted_says_so(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+        faulty.plan(refuses(404, "NoSuchUpload"), "CompleteMultipartUpload")
+
+        with pytest.raises(StoreError, match="found that it was aborted meanwhile"):
+            write(bucket.store, LARGE)
+
+        assert bucket.objects() == []
+
+    def test_an_answer_that_always_breaks_off_is_given_up(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+        bucket.store.put("manifests/1.json", b"content" * 1000)
+        faulty.plan(breaks_off, "GetObject")
+
+        with pytest.raises(StoreError, match="found a failure"):
+            bucket.store.get("manifests/1.json")
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("code", "expected", "permanent"),
+        [
+            ("ThrottlingException", StoreError, False),
+            ("KMSInternalException", StoreError, False),
+            ("DisabledException", KeyUnavailableError, True),
+            ("KMSInvalidStateException", KeyUnavailableError, True),
+            ("AccessDeniedException", KeyUnavailableError, True),
+        ],
+    )
+    def test_a_key_that_is_busy_may_be_tried_again_and_one_that_is_refused_not(
+        self, faulty: FaultyAws, source: WarehouseSource, code: str, expected: type[ElementaryError], permanent: bool
+    ) -> None:
+        bucket = Bucket(faulty, HASTY)
+        faulty.plan(refuses(400, code), "GenerateDataKey")
+
+        with pytest.raises(expected, match=f"Expected KMS key .* to make a data key .* found {code}") as raised:
+            write_snapshot(source, bucket.store, bucket.keys)
+
+        assert raised.value.permanent is permanent
+        assert [key for key in bucket.objects() if "/data/" in key] == []
+
+    def test_a_key_disabled_since_is_told_to_the_reader(self, faulty: FaultyAws, source: WarehouseSource) -> None:
+        bucket = Bucket(faulty, HASTY)
+        write_snapshot(source, bucket.store, bucket.keys)
+        faulty.plan(refuses(400, "DisabledException"), "Decrypt")
+
+        with pytest.raises(KeyUnavailableError, match=r"to open a data key for .* found DisabledException"):
+            open_snapshot(bucket.store, keys=bucket.keys).read("dbt_models")
+
+    def test_a_throttled_key_is_not_taken_for_one_that_the_reader_does_not_have(
+        self, faulty: FaultyAws, source: WarehouseSource
+    ) -> None:
+        bucket = Bucket(faulty, HASTY)
+        write_snapshot(source, bucket.store, bucket.keys)
+        faulty.plan(refuses(400, "ThrottlingException"), "Decrypt")
+
+        with pytest.raises(StoreError, match="found ThrottlingException however often it was asked"):
+            open_snapshot(bucket.store, keys=bucket.keys).tables()
+
+    def test_a_bucket_whose_key_is_disabled_is_told(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty, HASTY)
+        faulty.plan(refuses(400, "KMS.DisabledException"), "PutObject")
+
+        with pytest.raises(KeyUnavailableError, match=r"to encrypt with .* found KMS\.DisabledException"):
+            bucket.store.put("manifests/1.json", b"content")
+
+
+# A process of its own: a limit on the size of files cannot be taken back.
+_WRITE_ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+warehouse, store, limit = sys.argv[1:]
+with WarehouseSource(DuckDBWarehouse(Path(warehouse), "elementary")) as source:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+    try:
+        write_snapshot(source, open_store(Path(store).as_uri()), LocalKeys(LocalKeys.generate()))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+class TestLocalDirectory:
+    @pytest.mark.parametrize("limit", [2_000, 20], ids=["within a file", "at the first byte"])
+    def test_a_snapshot_on_a_full_disk_leaves_nothing_that_counts(self, tmp_path: Path, limit: int) -> None:
+        warehouse = write_duckdb(small_world(days=3), tmp_path / "warehouse.duckdb")
+        store = tmp_path / "store"
+
+        command = [sys.executable, "-c", _WRITE_ON_A_FULL_DISK, str(warehouse), str(store), str(limit)]
+        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+        assert finished.stdout.startswith("StoreError Expected to use ")
+        assert "found File too large. Nothing was committed; mend the disk and retry." in finished.stdout
+        assert list(store.glob("manifests/*")) == []
+        assert [path for path in store.rglob("*") if path.name.startswith(".partial-")] == []
+
+    def test_what_a_killed_writer_left_is_discarded_once_it_is_old(self, tmp_path: Path) -> None:
+        store = open_store(tmp_path.as_uri())
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / ".partial-abc").write_bytes(b"half")
+        store.put("data/whole", b"whole")
+
+        now = datetime.now(UTC)
+        young = store.discard_unfinished(now - timedelta(hours=1))
+        old = store.discard_unfinished(now + timedelta(hours=1))
+
+        assert (young, old) == ([], ["data/.partial-abc"])
+        assert [found.key for found in store.list("")] == ["data/whole"]
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_a_directory_without_permission_is_refused(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o500)
+
+        with pytest.raises(StoreRefusedError, match="found that this user may not"):
+            open_store((tmp_path / "store").as_uri()).put("key", b"content")
+
+
+class TestWhoeverLosesInterest:
+    def test_an_upload_given_up_leaves_no_thread(self, faulty: FaultyAws) -> None:
+        bucket = Bucket(faulty)
+
+        with pytest.raises(KeyboardInterrupt):
+            write_and_stop(bucket.store)
+
+        assert (bucket.objects(), bucket.uploads(), threads_of_ours()) == ([], [], [])

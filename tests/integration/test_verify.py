@@ -1,0 +1,371 @@
+"""Verifying names what is changed, missing, reordered, rolled back, unproved or not decryptable, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots.chain import Anchor
+from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retain import Retention
+from airflow_provider_elementary.snapshots.signature import KeysSigner, KmsSigner, Signer, sign_object
+from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
+from tests.stores import Rest, copied, grow, local_rest
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+    directory = tmp_path_factory.mktemp("original")
+    rest = local_rest(directory)
+    return rest, grow(rest, directory, [3, 4, 5, 6])
+
+
+@pytest.fixture
+def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
+    return copied(original[0], tmp_path)
+
+
+@pytest.fixture
+def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
+    return original[1]
+
+
+def anchor_of(rest: Rest, sequence: int) -> Anchor:
+    return Anchor(sequence, sha256(rest.path(manifest_key(sequence)).read_bytes()))
+
+
+def found(report: VerifyReport) -> set[tuple[str, str]]:
+    return {(finding.damage.value, finding.object) for finding in report.findings}
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def swap(first: Path, second: Path) -> None:
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+
+
+def edit(path: Path, change: Callable[[dict[str, object]], None]) -> None:
+    facts = json.loads(path.read_bytes())
+    change(facts)
+    path.write_bytes(json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def rewrite_chain(rest: Rest, first: int, last: int) -> None:
+    """Do what somebody does who may write to the store: change a manifest and make all later links fit."""
+    edit(rest.path(manifest_key(first)), lambda facts: facts.update(held_back=[]) or facts.update(run_key="forged"))
+    for sequence in range(first + 1, last + 1):
+        before = sha256(rest.path(manifest_key(sequence - 1)).read_bytes())
+        edit(rest.path(manifest_key(sequence)), lambda facts, before=before: facts["parent"].update(sha256=before))
+
+
+class TestASoundStore:
+    def test_everything_is_read_opened_and_counted(self, rest: Rest, manifests: list[Manifest]) -> None:
+        report = verify(rest.store, rest.keys, snapshot="all", anchors=[anchor_of(rest, 4)])
+
+        files = {file.key: file for manifest in manifests for file in manifest.files}
+        assert report.findings == report.notes == ()
+        assert (report.manifests, report.files, report.opened) == (4, len(files), len(files))
+        assert report.rows == sum(file.rows for file in files.values())
+        assert report.size == sum(file.size for file in files.values())
+
+    def test_without_keys_the_hashes_are_checked(self, rest: Rest, manifests: list[Manifest]) -> None:
+        report = verify(rest.store)
+
+        assert report.sound
+        assert (report.files, report.opened) == (len(manifests[-1].files), 0)
+
+    def test_a_snapshot_is_chosen_by_id_or_time(self, rest: Rest, manifests: list[Manifest]) -> None:
+        by_id = verify(rest.store, snapshot=manifests[1].snapshot_id)
+        by_time = verify(rest.store, snapshot=manifests[-1].taken_at + timedelta(days=1))
+
+        assert by_id.snapshots == (manifests[1].snapshot_id,)
+        assert by_time.snapshots == (manifests[-1].snapshot_id,)
+
+    @pytest.mark.parametrize("snapshot", ["20200101T000000Z-00000000", datetime(2020, 1, 1)], ids=["id", "time"])
+    def test_a_snapshot_that_is_not_there_is_told(
+        self, rest: Rest, manifests: list[Manifest], snapshot: str | datetime
+    ) -> None:
+        with pytest.raises(SnapshotNotFoundError, match="found 4 others"):
+            verify(rest.store, snapshot=snapshot)
+
+    def test_who_trusts_the_newest_manifest_without_an_anchor_is_told_so(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        assert verify(rest.store).notes == (
+            "nothing outside the store vouches for manifests/0000000004.json: give its anchor, or sign",
+        )
+
+    def test_a_reader_of_one_category_answers_for_that_one(self, tmp_path: Path) -> None:
+        master_keys = LocalKeys.generate()
+        rest = Rest(local_rest(tmp_path).store, LocalKeys(master_keys), tmp_path / "store")
+        grow(rest, tmp_path, [3])
+        reader = LocalKeys({"table_metrics": master_keys["table_metrics"]})
+
+        report = verify(rest.store, reader, categories=[Category.TABLE_METRICS])
+
+        assert report.sound
+        assert report.opened == 1
+
+
+class TestFiles:
+    def test_a_flipped_bit_is_a_change_of_that_file(self, rest: Rest, manifests: list[Manifest]) -> None:
+        file = next(file for file in manifests[-1].files if file.table == "dbt_models")
+        flip(rest.path(file.key))
+
+        report = verify(rest.store, rest.keys)
+
+        assert found(report) == {("changed", file.key)}
+        assert f"Expected SHA-256 {file.sha256}" in report.findings[0].detail
+
+    def test_a_file_cut_short_is_told_by_its_size(self, rest: Rest, manifests: list[Manifest]) -> None:
+        file = manifests[-1].files[0]
+        rest.path(file.key).write_bytes(rest.path(file.key).read_bytes()[:-7])
+
+        report = verify(rest.store)
+
+        assert found(report) == {("changed", file.key)}
+        assert f"Expected {file.size:,} bytes, found {file.size - 7:,}" in report.findings[0].detail
+
+    def test_a_deleted_file_is_missing_from_every_snapshot_that_names_it(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        file = next(file for file in manifests[0].files if file.table == "data_monitoring_metrics")
+        rest.store.delete(file.key)
+
+        report = verify(rest.store, rest.keys, snapshot="all")
+
+        assert found(report) == {("missing", file.key)}
+        assert f"named by snapshot {manifests[0].snapshot_id} and 3 more" in report.findings[0].detail
+
+    def test_files_that_changed_places_are_reordered(self, rest: Rest, manifests: list[Manifest]) -> None:
+        # Two files of one size: only the hash tells them apart.
+        parts = [file for file in manifests[-1].files if file.table == "data_monitoring_metrics"]
+        files = next([one, other] for one in parts for other in parts if one.size == other.size and one is not other)
+        swap(*(rest.path(file.key) for file in files))
+
+        report = verify(rest.store)
+
+        assert found(report) == {("reordered", file.key) for file in files}
+
+    def test_another_key_does_not_open_them(self, rest: Rest, manifests: list[Manifest]) -> None:
+        report = verify(rest.store, LocalKeys(LocalKeys.generate()))
+
+        assert {damage for damage, _ in found(report)} == {"not decryptable"}
+        assert len(report.findings) == len({file.category for file in manifests[-1].files})
+        assert report.opened == 0
+
+    def test_a_data_key_that_was_exchanged_opens_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
+        path = rest.path(manifest_key(4))
+        edit(path, lambda facts: facts["keys"].update(metadata=facts["keys"]["configuration"]))
+
+        report = verify(rest.store, rest.keys)
+
+        assert {damage for damage, _ in found(report)} == {"not decryptable"}
+
+    def test_rows_are_counted_against_the_manifest(self, rest: Rest, manifests: list[Manifest]) -> None:
+        edit(rest.path(manifest_key(4)), lambda facts: facts["files"][0].update(rows=1_000))
+
+        report = verify(rest.store, rest.keys)
+
+        assert found(report) == {("changed", manifests[-1].files[0].key)}
+        assert "Expected 1,000 rows" in report.findings[0].detail
+
+
+class TestTheChain:
+    def test_a_changed_manifest_is_named_by_the_next_one(self, rest: Rest, manifests: list[Manifest]) -> None:
+        edit(rest.path(manifest_key(2)), lambda facts: facts.update(held_back=[]))
+
+        assert found(verify(rest.store)) == {("changed", manifest_key(2))}
+
+    def test_what_is_no_manifest_is_a_change(self, rest: Rest, manifests: list[Manifest]) -> None:
+        rest.path(manifest_key(2)).write_bytes(b"{}")
+
+        assert found(verify(rest.store)) == {("changed", manifest_key(2))}
+
+    @pytest.mark.parametrize(("deleted", "named"), [([2], 2), ([2, 3], 2), ([1], 1), ([1, 2, 3], 1)])
+    def test_missing_manifests_are_named_by_the_first_of_them(
+        self, rest: Rest, manifests: list[Manifest], deleted: list[int], named: int
+    ) -> None:
+        for sequence in deleted:
+            rest.store.delete(manifest_key(sequence))
+
+        assert found(verify(rest.store)) == {("missing", manifest_key(named))}
+
+    def test_manifests_that_changed_places_are_reordered(self, rest: Rest, manifests: list[Manifest]) -> None:
+        swap(rest.path(manifest_key(2)), rest.path(manifest_key(3)))
+
+        assert found(verify(rest.store)) == {("reordered", manifest_key(2)), ("reordered", manifest_key(3))}
+
+    def test_an_old_manifest_put_at_the_end_is_reordered(self, rest: Rest, manifests: list[Manifest]) -> None:
+        rest.path(manifest_key(5)).write_bytes(rest.path(manifest_key(2)).read_bytes())
+
+        assert found(verify(rest.store)) == {("reordered", manifest_key(5))}
+
+    def test_an_object_that_is_no_manifest_is_strange(self, rest: Rest, manifests: list[Manifest]) -> None:
+        rest.path("manifests/0000000004.json.bak").write_bytes(b"")
+
+        assert found(verify(rest.store)) == {("strange", "manifests/0000000004.json.bak")}
+
+    def test_a_chain_that_ends_too_early_is_rolled_back(self, rest: Rest, manifests: list[Manifest]) -> None:
+        anchor = anchor_of(rest, 4)
+        rest.store.delete(manifest_key(4))
+
+        report = verify(rest.store, anchors=[anchor])
+
+        assert found(report) == {("rolled back", manifest_key(4))}
+        assert "which the anchor names; found that the chain ends at number 3" in report.findings[0].detail
+
+    def test_a_chain_written_anew_passes_only_without_an_anchor(self, rest: Rest, manifests: list[Manifest]) -> None:
+        anchor = anchor_of(rest, 3)
+        rewrite_chain(rest, 2, 4)
+
+        assert verify(rest.store).sound
+        assert found(verify(rest.store, anchors=[anchor])) == {("rewritten", manifest_key(3))}
+
+    def test_a_changed_newest_manifest_is_caught_by_its_anchor(self, rest: Rest, manifests: list[Manifest]) -> None:
+        anchor = anchor_of(rest, 4)
+        edit(rest.path(manifest_key(4)), lambda facts: facts.update(run_key="forged"))
+
+        assert found(verify(rest.store, anchors=[anchor])) == {("rewritten", manifest_key(4))}
+
+    def test_an_emptied_store_is_rolled_back(self, rest: Rest, manifests: list[Manifest]) -> None:
+        anchor = anchor_of(rest, 1)
+        for sequence in range(1, 5):
+            rest.store.delete(manifest_key(sequence))
+
+        with pytest.raises(SnapshotNotFoundError, match="found 0 others"):
+            verify(rest.store, anchors=[anchor])
+
+
+class TestPrunedStores:
+    KEEP_NEWEST = Retention(keep_last=1)
+
+    def test_what_was_pruned_is_accounted_for(self, rest: Rest, manifests: list[Manifest]) -> None:
+        anchors = [anchor_of(rest, sequence) for sequence in range(1, 5)]
+        prune(rest.store, self.KEEP_NEWEST, signer=KeysSigner(rest.keys))
+
+        report = verify(rest.store, rest.keys, anchors=anchors)
+
+        assert report.findings == ()
+        assert (report.manifests, report.pruned) == (1, 3)
+
+    def test_a_record_forged_to_cover_a_deletion_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
+        prune(rest.store, self.KEEP_NEWEST, signer=None)
+
+        report = verify(rest.store, rest.keys)
+
+        assert found(report) == {("unproved", "prunes/0000000001.json")}
+
+    def test_a_record_signed_by_another_key_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
+        prune(rest.store, self.KEEP_NEWEST, signer=KeysSigner(LocalKeys(LocalKeys.generate())))
+
+        assert found(verify(rest.store, rest.keys)) == {("unproved", "prunes/0000000001.json")}
+
+    def test_a_record_changed_after_it_was_signed_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
+        prune(rest.store, Retention(keep_last=3), signer=KeysSigner(rest.keys))
+        edit(rest.path("prunes/0000000001.json"), lambda facts: facts.update(retention={"keep_last": 1}))
+
+        assert found(verify(rest.store, rest.keys)) == {("unproved", "prunes/0000000001.json")}
+
+    def test_a_removed_record_leaves_what_it_covered_missing(self, rest: Rest, manifests: list[Manifest]) -> None:
+        prune(rest.store, Retention(keep_last=3), signer=KeysSigner(rest.keys))
+        prune(rest.store, Retention(keep_last=2), signer=KeysSigner(rest.keys))
+        rest.store.delete("prunes/0000000001.json")
+
+        report = verify(rest.store, rest.keys)
+
+        assert found(report) == {("missing", manifest_key(1)), ("changed", "prunes/0000000002.json")}
+
+    def test_a_rollback_to_before_a_prune_is_told_by_its_record(self, rest: Rest, manifests: list[Manifest]) -> None:
+        prune(rest.store, Retention(keep_last=3), signer=KeysSigner(rest.keys))
+        rest.store.delete(manifest_key(4))
+
+        assert found(verify(rest.store, rest.keys)) == {("rolled back", manifest_key(4))}
+
+
+class TestSignatures:
+    @pytest.fixture(params=["SIGN_VERIFY", "GENERATE_VERIFY_MAC", "master key"])
+    def signer(self, request: pytest.FixtureRequest, rest: Rest) -> Signer:
+        if request.param == "master key":
+            return KeysSigner(rest.keys)
+        server: AwsServer = request.getfixturevalue("aws_server")
+        return kms_signer(server, request.param)
+
+    def test_signed_manifests_pass(self, rest: Rest, manifests: list[Manifest], signer: Signer) -> None:
+        for manifest in manifests:
+            sign_object(rest.store, manifest_key(manifest.sequence), signer)
+
+        report = verify(rest.store, rest.keys, signer=signer)
+
+        assert report.findings == report.notes == ()
+
+    def test_an_unsigned_manifest_is_unproved(self, rest: Rest, manifests: list[Manifest], signer: Signer) -> None:
+        for sequence in (1, 2, 4):
+            sign_object(rest.store, manifest_key(sequence), signer)
+
+        assert found(verify(rest.store, signer=signer)) == {("unproved", manifest_key(3))}
+
+    def test_a_chain_written_anew_is_unproved_from_there_on(
+        self, rest: Rest, manifests: list[Manifest], signer: Signer
+    ) -> None:
+        for manifest in manifests:
+            sign_object(rest.store, manifest_key(manifest.sequence), signer)
+        rewrite_chain(rest, 2, 4)
+
+        report = verify(rest.store, signer=signer)
+
+        assert found(report) == {("unproved", manifest_key(sequence)) for sequence in (2, 3, 4)}
+
+    def test_the_forgers_own_kms_key_proves_nothing(
+        self, rest: Rest, manifests: list[Manifest], aws_server: AwsServer
+    ) -> None:
+        forger, signer = (kms_signer(aws_server, "SIGN_VERIFY") for _ in range(2))
+        for manifest in manifests:
+            sign_object(rest.store, manifest_key(manifest.sequence), forger)
+
+        assert len(verify(rest.store, signer=signer).findings) == len(manifests)
+
+    def test_signing_again_changes_nothing_for_verify(self, rest: Rest, manifests: list[Manifest]) -> None:
+        for _ in range(2):
+            sign_object(rest.store, manifest_key(4), KeysSigner(rest.keys))
+
+        assert verify(rest.store, rest.keys).sound
+
+
+def kms_signer(server: AwsServer, usage: str) -> KmsSigner:
+    specs = {"SIGN_VERIFY": "ECC_NIST_P256", "GENERATE_VERIFY_MAC": "HMAC_256"}
+    client = server.client("kms")
+    key = client.create_key(KeyUsage=usage, KeySpec=specs[usage])["KeyMetadata"]
+    return KmsSigner(client, key["Arn"])
+
+
+class TestTheReport:
+    def test_an_error_names_what_is_wrong(self, rest: Rest, manifests: list[Manifest]) -> None:
+        edit(rest.path(manifest_key(2)), lambda facts: facts.update(held_back=[]))
+
+        with pytest.raises(SnapshotCorruptError, match=r"found 1 differences: manifests/0000000002\.json is changed"):
+            verify(rest.store).require()
+
+    def test_it_is_json(self, rest: Rest, manifests: list[Manifest]) -> None:
+        facts = json.loads(json.dumps(verify(rest.store, rest.keys).to_dict()))
+
+        assert facts["sound"] is True
+        assert facts["head"] == {"sequence": 4, "manifest_sha256": anchor_of(rest, 4).sha256}

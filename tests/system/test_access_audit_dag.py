@@ -1,0 +1,146 @@
+"""The audit DAG runs as it is: it keeps each report, tells what appeared and went, and fails where a hole opens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_elementary.access import AccessReport
+from airflow_provider_elementary.snapshots import find_manifest, open_store
+from tests.connections import local_keys, postgres_reader
+from tests.dag_runs import DagRunOutcome, run_dag
+from tests.worlds import small_world, write_postgres
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+    from tests.servers.postgres import PostgresServer
+
+Connect = Callable[[str, Mapping[str, object]], str]
+
+DAG_ID = "elementary_access_audit"
+
+pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
+
+
+class Audited:
+    """A database with a dedicated reader, audited into a store."""
+
+    def __init__(self, server: PostgresServer, database: str, connect: Connect, store: str) -> None:
+        connection = postgres_reader(server, database)
+        self.server, self.database, self.store = server, database, store
+        self.role = str(connection["login"])
+        self.conn_id = connect("audited", connection)
+
+    def run(self, sql: str) -> None:
+        self.server.execute(sql.format(role=self.role), database=self.database)
+
+    def audit(self, **conf: Any) -> DagRunOutcome:
+        # Every field of the form: Airflow keeps what an earlier run of this process was given.
+        form = {
+            "elementary_conn_id": self.conn_id,
+            "store": self.store,
+            "probes": [],
+            "accept_unknown": [],
+            "elementary_schema": None,
+            "elementary_database": None,
+            "kms_key_id": None,
+            "aws_conn_id": "aws_default",
+        }
+        return run_dag(DAG_ID, {**form, **conf})
+
+    def kept(self) -> list[dict[str, Any]]:
+        store = open_store(self.store)
+        return [json.loads(store.get(found.key) or b"") for found in store.list("access/")]
+
+
+@pytest.fixture
+def audited(
+    postgres_server: PostgresServer, postgres_database: str, airflow_connection: Connect, tmp_path: Path
+) -> Audited:
+    write_postgres(small_world(days=2), postgres_server, postgres_database)
+    return Audited(postgres_server, postgres_database, airflow_connection, (tmp_path / "store").as_uri())
+
+
+def test_the_first_report_has_nothing_to_be_compared_with(audited: Audited) -> None:
+    outcome = audited.audit()
+
+    assert outcome.states == {"audit": "success", "summary": "success"}
+    assert outcome.returned["audit"]["drift"] == {
+        "key": outcome.returned["audit"]["drift"]["key"],
+        "sha256": outcome.returned["audit"]["drift"]["sha256"],
+        "since": None,
+        "appeared": [],
+        "gone": [],
+    }
+    assert outcome.returned["summary"] == (
+        f"{audited.role} reads elementary and nothing else; this is the first report"
+    )
+
+
+def test_what_appeared_and_is_no_hole_is_told_and_the_run_succeeds(audited: Audited) -> None:
+    first = audited.audit()
+    audited.run("DROP ROLE IF EXISTS harmless; CREATE ROLE harmless; GRANT harmless TO {role}")
+
+    second = audited.audit()
+    audited.run("DROP ROLE harmless")
+
+    assert second.state == "success"
+    assert second.returned["audit"]["drift"]["appeared"] == ["role in reach: harmless"]
+    assert second.returned["audit"]["drift"]["since"] == first.returned["audit"]["checked_at"]
+    assert "appeared: role in reach: harmless" in second.returned["summary"]
+
+
+def test_a_hole_that_opens_fails_the_run_and_is_kept(audited: Audited) -> None:
+    audited.audit()
+    audited.run("CREATE SCHEMA raw; CREATE TABLE raw.users (id int); GRANT SELECT ON raw.users TO {role}")
+
+    opened = audited.audit()
+    audited.run("REVOKE SELECT ON raw.users FROM {role}")
+    closed = audited.audit()
+
+    hole = f"reads-outside-schema: raw.users: SELECT through {audited.role}"
+    assert opened.states["audit"] == "failed"
+    assert [document["appeared"] for document in audited.kept()] == [[], ["reads-outside-schema: fail", hole], []]
+    assert closed.returned["audit"]["drift"]["gone"] == ["reads-outside-schema: fail", hole]
+
+
+def test_a_probe_of_the_form_is_tried(audited: Audited) -> None:
+    audited.run("CREATE SCHEMA raw; CREATE TABLE raw.users (id int)")
+
+    outcome = audited.audit(probes=["raw.users"])
+
+    report = AccessReport.from_dict(outcome.returned["audit"])
+    assert report.finding("canary-reads").evidence.startswith("denied: raw.users")
+
+
+def test_the_reports_rest_on_s3_encrypted_with_kms(
+    audited: Audited, aws_server: AwsServer, airflow_connection: Connect
+) -> None:
+    bucket, key_id = aws_server.create_bucket(), aws_server.create_key()
+    aws_conn_id = airflow_connection("aws_audit", aws_server.airflow_connection())
+
+    outcome = audited.audit(store=f"s3://{bucket}/elementary", kms_key_id=key_id, aws_conn_id=aws_conn_id)
+
+    key = f"elementary/{outcome.returned['audit']['drift']['key']}"
+    head = aws_server.client("s3").head_object(Bucket=bucket, Key=key)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key_id)
+
+
+def test_one_check_serves_all_tasks_of_a_run(audited: Audited, airflow_connection: Connect) -> None:
+    conf = {
+        "elementary_conn_id": audited.conn_id,
+        "keys_conn_id": airflow_connection("keys", local_keys()),
+        "store": audited.store,
+        "elementary_schema": None,
+        "accept_unknown": [],
+    }
+
+    outcome = run_dag("elementary_observability", conf)
+
+    manifest = find_manifest(open_store(audited.store))
+    assert manifest.access is not None
+    assert manifest.access["checked_at"] == outcome.returned["check_access"]["checked_at"]

@@ -1,0 +1,165 @@
+"""What lint finds in the configuration of anomaly tests."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.anomalies import Finding, lint
+from airflow_provider_elementary.anomalies.lint import largest_score, smallest_training
+from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.source import arrow_schema
+from tests.unit.anomalies.stored_verdicts import PARAMS, PROPERTIES, history, metric, stored_verdict
+from tests.unit.anomalies.table_source import TableSource
+
+
+def findings(rule: str, source: TableSource) -> list[Finding]:
+    return [finding for finding in lint(source) if finding.rule == rule]
+
+
+def with_params(**changes: Any) -> TableSource:
+    return stored_verdict(params={**PARAMS, **changes})
+
+
+@pytest.mark.parametrize(("size", "score"), [(2, 0.707), (7, 2.268), (10, 2.846), (11, 3.015), (14, 3.474)])
+def test_no_score_exceeds_that_of_one_point_apart_from_all_others(size: int, score: float) -> None:
+    assert round(largest_score(size), 3) == score
+
+
+@pytest.mark.parametrize(("sensitivity", "size"), [(3, 11), (3.5, 15), (4, 18), (5, 27)])
+def test_a_sensitivity_needs_so_many_points(sensitivity: float, size: int) -> None:
+    assert smallest_training(sensitivity) == size
+
+
+class TestMonitorsThatCanNeverFire:
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"anomaly_sensitivity": 3.5},
+            {"days_back": 10},
+            {"days_back": 70, "seasonality": "day_of_week"},
+            {"days_back": 10, "time_bucket": {"period": "hour", "count": 24}},
+            {"days_back": 63, "time_bucket": {"period": "week", "count": 1}},
+        ],
+    )
+    def test_too_few_buckets_fit_into_the_window(self, params: dict[str, Any]) -> None:
+        assert len(findings("never fires", with_params(**params))) == 1
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {},
+            {"days_back": 11},
+            {"days_back": 77, "seasonality": "day_of_week"},
+            {"anomaly_sensitivity": 3.5, "exclude_detection_period_from_training": True},
+            {"anomaly_sensitivity": 3.5, "timestamp_column": None},
+        ],
+    )
+    def test_enough_do(self, params: dict[str, Any]) -> None:
+        assert findings("never fires", with_params(**params)) == []
+
+    def test_the_finding_says_why_and_what_to_do(self) -> None:
+        [finding] = findings("never fires", with_params(anomaly_sensitivity=3.5))
+
+        assert (finding.full_table_name, finding.metric_name, finding.test) == ("SHOP.CORE.ORDERS", "row_count", "test")
+        assert finding.reason == (
+            "a bucket is one of the 14 day buckets that it is compared with, so no score exceeds 3.47, and "
+            "anomaly_sensitivity is 3.5"
+        )
+        assert finding.advice == (
+            "Lower anomaly_sensitivity below 3.47, or lengthen training_period to at least 15 day buckets."
+        )
+
+
+class TestSmallChangesOnOneSide:
+    def test_one_threshold_takes_the_other_direction_away(self) -> None:
+        changes = {"spike_failure_percent_threshold": 10, "drop_failure_percent_threshold": None}
+
+        [finding] = findings("one-sided", with_params(ignore_small_changes=changes))
+
+        assert "a drop can never fail" in finding.reason
+
+    @pytest.mark.parametrize(
+        ("spike", "drop", "direction"),
+        [(10, 10, "both"), (None, None, "both"), (10, None, "spike"), (None, 10, "drop")],
+    )
+    def test_both_or_a_direction_do_not(self, spike: int | None, drop: int | None, direction: str) -> None:
+        changes = {"spike_failure_percent_threshold": spike, "drop_failure_percent_threshold": drop}
+
+        assert findings("one-sided", with_params(ignore_small_changes=changes, anomaly_direction=direction)) == []
+
+
+class TestIgnoredParameters:
+    def test_min_training_set_size_has_no_effect(self) -> None:
+        schema = arrow_schema(TABLES["dbt_tests"], [column.name for column in TABLES["dbt_tests"].columns])
+        declared = {"unique_id": "test.volume", "test_params": json.dumps({"min_training_set_size": 20}),
+                    "parent_model_unique_id": "model.shop.orders", "database_name": "shop",
+                    "schema_name": "core"}  # fmt: skip
+        source = TableSource({**stored_verdict().held, "dbt_tests": pa.Table.from_pylist([declared], schema=schema)})
+
+        [finding] = findings("ignored parameter", source)
+
+        assert (finding.test, finding.full_table_name) == ("test.volume", "SHOP.CORE.ORDERS")
+        assert finding.reason.startswith("min_training_set_size has no effect")
+
+    def test_freshness_is_only_ever_too_high(self) -> None:
+        source = stored_verdict(test_sub_type="freshness", params={**PARAMS, "anomaly_direction": "drop"})
+
+        [finding] = findings("ignored parameter", source)
+
+        assert finding.reason.startswith("anomaly_direction drop has no effect")
+
+
+class TestHistories:
+    def test_a_changed_argument_begins_a_new_history(self) -> None:
+        old = json.dumps({**json.loads(PROPERTIES), "where_expression": "status <> 'CANARY'"}, sort_keys=True)
+        rows = [metric(30 - number, 100.0, metric_properties=old, id=f"old-{number}") for number in range(20)]
+
+        [finding] = findings("history reset", stored_verdict(metrics=[*rows, *history([100.0] * 5)]))
+
+        assert finding.reason == (
+            "on 2026-11-11 the test's where_expression changed, and with it the key of its history: 20 buckets are no "
+            "longer compared with, 5 have come since"
+        )
+        assert "CANARY" not in str(finding)
+
+    def test_two_tests_side_by_side_are_no_reset(self) -> None:
+        other = json.dumps({**json.loads(PROPERTIES), "where_expression": "x"}, sort_keys=True)
+        rows = [metric(13 - number, 100.0, metric_properties=other, id=f"other-{number}") for number in range(14)]
+
+        assert findings("history reset", stored_verdict(metrics=[*rows, *history()])) == []
+
+    def test_a_window_that_is_not_full_yet_is_told(self) -> None:
+        [finding] = findings("too few buckets", stored_verdict(metrics=history([100.0] * 8)))
+
+        assert "its training window holds 8 buckets to compare with, so no score exceeds 2.47" in finding.reason
+
+    def test_a_full_window_is_not(self) -> None:
+        assert findings("too few buckets", stored_verdict()) == []
+
+
+def test_only_the_latest_configuration_counts() -> None:
+    old = stored_verdict(params={**PARAMS, "anomaly_sensitivity": 5}, id="old").held["elementary_test_results"]
+    new = stored_verdict().held["elementary_test_results"]
+    later = new.set_column(
+        new.column_names.index("detected_at"),
+        "detected_at",
+        pa.array([new["detected_at"][0].as_py() + timedelta(days=1)], pa.timestamp("us")),
+    )
+    source = TableSource({**stored_verdict().held, "elementary_test_results": pa.concat_tables([later, old])})
+
+    assert findings("never fires", source) == []
+
+
+def test_a_configuration_that_cannot_be_read_is_told() -> None:
+    [finding] = findings("unreadable", stored_verdict(test_params="no json"))
+
+    assert finding.test == "test"
+
+
+def test_a_source_that_holds_nothing_has_no_findings() -> None:
+    assert lint(TableSource({})) == []
