@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -167,7 +168,11 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
 def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
     """Return what XCom and the Asset event carry: small, no secrets, and the hash that anchors the chain."""
     from airflow_provider_elementary.snapshots.manifest import sha256
+    from airflow_provider_elementary.snapshots.redaction import what_left
 
+    rows = Counter[str]()
+    for file in manifest.files:
+        rows[file.category.value] += file.rows
     return {
         "store": store_uri,
         "snapshot_id": manifest.snapshot_id,
@@ -184,12 +189,12 @@ def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
         "tables": {name: table.rows for name, table in manifest.tables.items()},
         "categories": {
             category: {
-                "rows": sum(file.rows for file in manifest.files if file.category == category),
+                "rows": rows[category],
                 "bytes": sum(file.size for file in manifest.files if file.category == category),
             }
             for category in manifest.keys
         },
         "rows": manifest.rows,
         "bytes": manifest.size,
-        "held_back": [dict(rule) for rule in manifest.held_back],
+        "what_left": what_left(manifest.held_back, rows),
     }

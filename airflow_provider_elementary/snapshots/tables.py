@@ -25,6 +25,7 @@ from airflow_provider_elementary.snapshots.parts import Part, parts_of
 from airflow_provider_elementary.snapshots.plan import Plan
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.read import SnapshotSource
+from airflow_provider_elementary.snapshots.readahead import read_ahead
 from airflow_provider_elementary.snapshots.recognise import TakenRows, row_digests
 from airflow_provider_elementary.snapshots.redaction import FailedRowsLimit, HeldBack
 from airflow_provider_elementary.snapshots.seal import SealedFile, sealed
@@ -179,8 +180,11 @@ def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier 
         if earlier is None:
             for open_part in open_parts:
                 _open(run, stack, open_part)
-        with run.source.read(table.name, columns=columns, since=since) as reader:
-            for batch in reader:
+        with (
+            run.source.read(table.name, columns=columns, since=since) as reader,
+            read_ahead(reader) as batches,
+        ):
+            for batch in batches:
                 new = _new_rows(run, table, batch, earlier)
                 for group in groups:
                     _add(run, stack, table, group, new, limit)

@@ -121,6 +121,8 @@ def database(postgres_server: PostgresServer) -> Iterator[str]:
 def planted(
     postgres_server: PostgresServer, snowflake_server: SnowflakeServer, aws_server: AwsServer, database: str
 ) -> Planted:
+    # Tests that ran before in this process may have left secrets and users of the same names.
+    aws_server.reset()
     postgres = {**postgres_reader(postgres_server, database), "password": PASSWORD}
     postgres_server.execute(f"ALTER ROLE \"{postgres['login']}\" PASSWORD '{PASSWORD}'")
     key = private_key(PASSPHRASE)
@@ -168,8 +170,6 @@ def remains(
     planted: Planted, aws_server: AwsServer, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
 ) -> Remains:
     folder = tmp_path_factory.mktemp("secret_runs")
-    # Tests that ran before in this process may have left secrets of the same names.
-    aws_server.reset()
     bucket, kms_key_id = aws_server.create_bucket(), aws_server.create_key()
     for conn_id, connection in planted.connections.items():
         aws_server.client("secretsmanager").create_secret(

@@ -147,4 +147,4 @@ def test_airflows_connection_form_shows_labels_and_every_field(providers_manager
 def test_airflow_knows_the_options_of_the_page(providers_manager: ProvidersManager) -> None:
     sections = dict(providers_manager.provider_configs)["airflow-provider-elementary"]
 
-    assert set(sections["elementary"]["options"]) == {"stores", "aws_conn_id"}
+    assert set(sections["elementary"]["options"]) == {"stores", "aws_conn_id", "keys_conn_id", "kms_key_id"}
