@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
@@ -17,6 +18,15 @@ from airflow_provider_elementary.exceptions import ElementaryError
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+
+
+def program() -> NoReturn:
+    """Run one command and end the process: what the console script calls."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of native libraries that still wind down would abort a process that takes itself apart around them.
+    os._exit(status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

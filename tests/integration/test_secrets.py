@@ -224,7 +224,8 @@ def forms(s3_store: str, kms_key_id: str, folder: Path) -> dict[str, dict[str, A
         "wrong passphrase": {**form, "elementary_conn_id": "elementary_passphrase"},
         "broken private key": {**form, "elementary_conn_id": "elementary_broken"},
         "wrong schema": {**form, "elementary_schema": "no_such_schema"},
-        "missing KMS key": {**form, "kms_key_id": "alias/no-such-key"},
+        # A store of its own: an increment of an earlier snapshot would go on with that one's data keys.
+        "missing KMS key": {**form, "kms_key_id": "alias/no-such-key", "store": f"{form['store']}-of-no-key"},
         "store denied": {**form, "aws_conn_id": "elementary_aws_denied"},
         "broken master key": {**form, **local, "keys_conn_id": "elementary_broken_keys"},
     }

@@ -54,7 +54,7 @@ def test_the_wheel_declares_the_provider_the_page_and_the_command(wheel: zipfile
 
     assert "[apache_airflow_provider]" in entry_points
     assert "[airflow.plugins]" in entry_points
-    assert "airflow-elementary = airflow_provider_elementary.cli.main:main" in entry_points
+    assert "airflow-elementary = airflow_provider_elementary.cli.main:program" in entry_points
 
 
 @pytest.mark.parametrize(
