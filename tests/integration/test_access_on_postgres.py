@@ -58,9 +58,6 @@ class PsycopgSession:
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable) as error:
             raise StatementDeniedError(error.sqlstate) from None
 
-    def records(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        raise NotImplementedError
-
 
 @dataclass(frozen=True)
 class Warehouse:

@@ -33,9 +33,6 @@ class DuckDBSession:
         except (duckdb.PermissionException, duckdb.CatalogException) as error:
             raise StatementDeniedError(type(error).__name__) from None
 
-    def records(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        raise NotImplementedError
-
 
 def write_file(path: Path, *statements: str) -> Path:
     """Write a file with one table of Elementary's."""
