@@ -273,36 +273,25 @@ def _follow(
     lineage: Lineage,
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Carry incidents on from the run before, seal them, and return them in short."""
-    from airflow_provider_elementary.anomalies.incident_rows import incidents_of, incidents_table
-    from airflow_provider_elementary.anomalies.incidents import track_incidents
-    from airflow_provider_elementary.snapshots.results import previous_result, read_result, write_result
+    """Carry incidents on from the run before, log what changed, and return them in short."""
+    from airflow_provider_elementary.anomalies.following import follow_incidents
 
-    store, keys = operator.store_hook.store, operator.store_hook.keys
-    series = f"{context['ti'].dag_id}/{context['ti'].task_id}"
-    before: list[Incident] = []
-    if previous := previous_result(store, "incidents", series, run_key(context)):
-        with read_result(store, keys, previous.key) as rows:
-            before = incidents_of(rows.read_all())
-    incidents = track_incidents(verdicts, lineage, before)
-    result = write_result(
-        store,
-        keys,
-        "incidents",
-        incidents_table(incidents).to_reader(),
+    hook = operator.store_hook
+    followed = follow_incidents(
+        hook.store,
+        hook.keys,
+        verdicts,
+        lineage,
+        series=f"{context['ti'].dag_id}/{context['ti'].task_id}",
         run_key=run_key(context),
         origin=origin,
-        parameters={"before": previous.key if previous else None},
-        series=series,
     )
-    for incident in incidents:
-        if incident.transition != "past":
-            operator.log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.sentence)
-    current = [incident for incident in incidents if incident.transition != "past"]
+    for incident in followed.current:
+        operator.log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.sentence)
     return {
-        "incidents": result.key,
-        "open_incidents": sum(incident.status == "open" for incident in incidents),
-        "changes": [_brief(incident) for incident in current[:_INCIDENTS_RETURNED]],
+        "incidents": followed.key,
+        "open_incidents": followed.open,
+        "changes": [_brief(incident) for incident in followed.current[:_INCIDENTS_RETURNED]],
     }
 
 
