@@ -34,11 +34,11 @@ def incidents(source: TableSource, metrics: pa.Table) -> list[Any]:
 
 
 def days_of(metrics: pa.Table, metric: str, table: str, *, value: float) -> list[str]:
-    return [
+    return sorted(
         f"{row['bucket_start']:%m-%d}"
         for row in metrics.to_pylist()
         if (row["metric_name"], row["full_table_name"]) == (metric, table) and row["metric_value"] == value
-    ]
+    )
 
 
 def test_each_collected_monitor_is_there_once(metrics: pa.Table, source: TableSource) -> None:
