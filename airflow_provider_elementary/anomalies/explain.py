@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.parameters import Parameters
+from airflow_provider_elementary.anomalies.units import Unit, unit_of
 
 #: The reason of every bucket that is judged and not anomalous.
 AS_EXPECTED = "as expected"
@@ -51,11 +53,10 @@ def sentence(row: Mapping[str, Any], parameters: Parameters) -> str:
     """
     metric = row["metric_name"]
     value = amount(metric, row["metric_value"])
-    low, high = amount(metric, row["expected_min"]), amount(metric, row["expected_max"])
-    expected = f"expected {low}" if low == high else f"expected {low} to {high}"
+    expected = amounts(metric, row["expected_min"], row["expected_max"])
     return (
         f"{_subject(row)}: {metric} {value} {_when(row['bucket_start'], row['bucket_end'])}; "
-        f"{expected} from the last {_training(row, parameters)}"
+        f"expected {expected} from the last {_training(row, parameters)}"
     )
 
 
@@ -77,12 +78,24 @@ def public_sentence(verdict: Mapping[str, Any]) -> str:
 
 def amount(metric: str, value: float | None) -> str:
     """Return a metric's value in its unit, as a person would write it: ``12,031``, ``31.7 %``, ``2 h 5 min``."""
-    if value is None:
-        return "nothing"
-    for ending, written in _UNITS.items():
-        if metric.endswith(ending):
-            return written(value)
-    return _number(value)
+    return "nothing" if value is None else _WRITTEN.get(unit_of(metric), _number)(value)
+
+
+def amounts(metric: str, low: float | None, high: float | None) -> str:
+    """Return a range of expected values: ``9,800 to 10,900``, of counts the whole numbers within, ``0``.
+
+    :param low: None, as ``high``, where nothing is expected.
+    """
+    if unit_of(metric) == "count" and low is not None and high is not None:
+        low, high = _whole_within(low, high)
+    first, last = amount(metric, low), amount(metric, high)
+    return first if first == last else f"{first} to {last}"
+
+
+def _whole_within(low: float, high: float) -> tuple[float, float]:
+    """Return the smallest and the largest whole number of a range; the range itself where it holds none."""
+    first, last = (float(f"{bound:.9g}") for bound in (low, high))
+    return (math.ceil(first), math.floor(last)) if math.ceil(first) <= math.floor(last) else (low, high)
 
 
 def _number(value: float) -> str:
@@ -109,15 +122,8 @@ def _duration(seconds: float) -> str:
     return sign + " ".join(f"{count} {unit}" for count, unit in parts[:2] if count)
 
 
-#: How the values of metrics that end so are written; all others are plain numbers.
-_UNITS: Mapping[str, Callable[[float], str]] = {
-    "_percent": _percent,
-    "_rate": _percent,
-    "freshness": _duration,
-    "execution_time": _duration,
-    "source_age": _duration,
-    "time_to_recover": _duration,
-}
+#: How values are written; those of all other units are plain numbers.
+_WRITTEN: Mapping[Unit, Callable[[float], str]] = {"percent": _percent, "seconds": _duration}
 
 
 def _table(row: Mapping[str, Any]) -> str:

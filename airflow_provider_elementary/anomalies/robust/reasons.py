@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow_provider_elementary.anomalies.explain import amount
+from airflow_provider_elementary.anomalies.explain import amount, amounts
 
 #: Reasons of buckets that are not flagged, in the order of the places that stand for them.
 PLAIN = (
@@ -53,7 +53,7 @@ def _expected(row: Mapping[str, Any]) -> str:
         return "expected a value, learnt"
     if low is None:
         return f"expected at most {amount(metric, high)}"
-    return f"expected {amount(metric, low)} to {amount(metric, high)}"
+    return f"expected {amounts(metric, low, high)}"
 
 
 def _subject(row: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.history import median
+from airflow_provider_elementary.anomalies.units import unit_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,20 +23,12 @@ SMALLEST_NOISE = 0.01
 #: Where the scale turns from linear to logarithmic, in typical values of the series.
 BEND = {DURATION: 0.05, SUM: 0.02, REAL: 20.0}
 
-_COUNT_SUFFIXES = ("count", "row_count", "rows_affected")
-_DURATION_WORDS = ("freshness", "age", "execution_time", "duration")
+_KIND_OF_UNIT = {"count": COUNT, "percent": PERCENT, "seconds": DURATION, "sum": SUM, "number": REAL}
 
 
 def kind_of(metric_name: str) -> int:
     """Return the scale of a metric by its name; REAL where the name says nothing."""
-    name = metric_name.lower()
-    if name.endswith(("_percent", "_rate")):
-        return PERCENT
-    if name.endswith(_COUNT_SUFFIXES) or name.startswith("count_"):
-        return COUNT
-    if any(word in name.split("_") or word == name for word in _DURATION_WORDS):
-        return DURATION
-    return SUM if name == "sum" else REAL
+    return _KIND_OF_UNIT[unit_of(metric_name)]
 
 
 def to_scale(value: Floats, kind: npt.NDArray[np.int8], unit: Floats) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.anomalies.explain import amount, sentence
+from airflow_provider_elementary.anomalies.explain import amount, amounts, sentence
 from airflow_provider_elementary.anomalies.parameters import Parameters
 
 TUESDAY = datetime(2026, 11, 3)
@@ -20,8 +20,8 @@ ROW = {
     "bucket_start": TUESDAY,
     "bucket_end": TUESDAY + timedelta(days=1),
     "metric_value": 12031.0,
-    "expected_min": 9800.2,
-    "expected_max": 10899.7,
+    "expected_min": 9799.6,
+    "expected_max": 10900.4,
     "training_size": 14,
 }
 
@@ -74,7 +74,7 @@ def hour(number: int) -> dict[str, Any]:
              "metric_value": 3.0, "expected_min": 40.5, "expected_max": 60.0},
             None,
             "orders where channel; status = web; paid: dimension 3 on Tue 3 Nov 2026; "
-            "expected 40.5 to 60 from the last 14 buckets",
+            "expected 41 to 60 from the last 14 buckets",
         ),
     ],
 )  # fmt: skip
@@ -101,3 +101,21 @@ def test_an_anomaly_is_told_in_one_sentence(changes: dict[str, Any], seasonality
 )
 def test_a_value_is_written_in_the_unit_of_its_metric(metric: str, value: float | None, written: str) -> None:
     assert amount(metric, value) == written
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "written"),
+    [
+        ("failed_rows", 0.0, 0.873, "0"),
+        ("row_count", 9799.6, 10_900.4, "9,800 to 10,900"),
+        ("row_count", 3.0000000000001, 5.0, "3 to 5"),
+        ("null_count", 0.2, 0.8, "0.2 to 0.8"),
+        ("average", 0.2, 0.8, "0.2 to 0.8"),
+        ("null_percent", 0.0, 0.0, "0 %"),
+        ("row_count", None, None, "nothing"),
+    ],
+)
+def test_what_is_expected_of_a_count_are_whole_numbers(
+    metric: str, low: float | None, high: float | None, written: str
+) -> None:
+    assert amounts(metric, low, high) == written
