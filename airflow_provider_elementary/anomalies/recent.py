@@ -12,13 +12,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.detect import Method, detect
+from airflow_provider_elementary.anomalies.engine import scoring_connection
 from airflow_provider_elementary.anomalies.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust import Remembered, Replay
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, judged_metrics
 
 #: A training window starts where its period does: with the month, at the most.
 _LONGEST_PERIOD = timedelta(days=31)
+_A_DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1)
+_BATCH_ROWS = 100_000
+_TRIM_ROWS = 500_000
+_SERIES = "series"
 _COLUMNS = [name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours")]
 
 
@@ -28,10 +35,16 @@ class Judged:
 
     :param verdicts: on the newest buckets of the shard's tables.
     :param tables: every table of the metrics, those of other shards too.
+    :param remembered: what the robust method leaves for the next run; None with the other.
+    :param resumed: how many series went on from the memory that was given.
+    :param replayed: how many were replayed from their first bucket.
     """
 
     verdicts: pa.Table
     tables: frozenset[str]
+    remembered: Remembered | None = None
+    resumed: int = 0
+    replayed: int = 0
 
 
 def judge_recent(
@@ -42,6 +55,7 @@ def judge_recent(
     parameters: Mapping[str, Any],
     shard: int = 0,
     shards: int = 1,
+    memory: Remembered | None = None,
 ) -> Judged:
     """Judge the buckets that end within the last days before the newest bucket of all tables.
 
@@ -54,21 +68,45 @@ def judge_recent(
     :param parameters: the method's parameters.
     :param shard: which shard of the tables, from 0.
     :param shards: how many there are.
+    :param memory: what an earlier run of the robust method left, with the same parameters and the same shard; the
+        verdicts are those that a replay of everything would give, in less time.
     :raises ConfigurationError: there is no such shard, or a parameter does not fit.
     """
     if not 0 <= shard < shards:
         raise ConfigurationError(f"Expected a shard of 0 to {shards - 1}, found {shard}: shards are counted from 0.")
+    stream = _Stream(rows, shard, shards)
+    if method == "robust":
+        return _judge_robustly(stream, days, parameters, memory)
     # A run as of a given time picks its own buckets.
     is_windowed = method == "elementary" and not {"since", "as_of"} & set(parameters)
-    history = _history(parameters, days) if is_windowed else None
-    metrics, tables, newest = _read(rows, shard, shards, history)
-    if newest is None:
-        return Judged(detect(metrics, method=method, **parameters), tables)
-    if is_windowed:
-        verdicts = detect(metrics, method=method, since=newest - timedelta(days=days), **parameters)
+    window = _Window(stream, _history(parameters, days) if is_windowed else None)
+    for batch in stream:
+        window.add(batch)
+    metrics = window.rows()
+    if stream.newest is None:
+        verdicts = detect(metrics, method=method, **parameters)
+    elif is_windowed:
+        verdicts = detect(metrics, method=method, since=stream.newest - timedelta(days=days), **parameters)
     else:
-        verdicts = recent(detect(metrics, method=method, **parameters), days, newest)
-    return Judged(verdicts, tables)
+        verdicts = recent(detect(metrics, method=method, **parameters), days, stream.newest)
+    return Judged(verdicts, frozenset(stream.tables))
+
+
+def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], memory: Remembered | None) -> Judged:
+    window = _Window(stream, timedelta(days=days))
+    with scoring_connection() as connection:
+        replay = Replay(connection, memory)
+        for batch in stream:
+            window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
+        until = stream.newest - timedelta(days=days) if stream.newest else _EPOCH
+        rows = window.rows()
+        found = replay.judge(
+            rows.drop_columns([_SERIES]),
+            rows[_SERIES].to_numpy(),
+            (until - _EPOCH) // timedelta(seconds=1),
+            dict(parameters),
+        )
+    return Judged(found.verdicts, frozenset(stream.tables), found.remembered, found.resumed, found.replayed)
 
 
 def shard_of(table: str, shards: int) -> int:
@@ -83,38 +121,80 @@ def _history(parameters: Mapping[str, Any], days: int) -> timedelta:
     return timedelta(days=days + resolved.days_back + resolved.backfill_days) + _LONGEST_PERIOD
 
 
-def _read(
-    rows: pa.RecordBatchReader, shard: int, shards: int, history: timedelta | None
-) -> tuple[pa.Table, frozenset[str], datetime | None]:
-    """Keep what is judged of the shard's tables, and nothing older than the history that a verdict needs."""
-    kept: list[pa.Table] = []
-    places: dict[str, bool] = {}
-    newest: datetime | None = None
-    for batch in _judged_batches(rows):
-        newest = max(filter(None, (newest, pc.max(batch["bucket_end"]).as_py())), default=None)
-        mine = _of_shard(batch, shard, shards, places)
-        kept.append(_not_older(mine, newest, history))
-    table = pa.concat_tables(kept) if kept else rows.schema.empty_table().select(_COLUMNS)
-    return _not_older(table, newest, history), frozenset(places), newest
+class _Stream:
+    """The judged metrics of one shard, a batch at a time; afterwards it knows all tables and the newest bucket.
+
+    :ivar tables: of every table, whether it is in the shard.
+    :ivar newest: end of the newest bucket. One that ends more than a day after it was measured is a week that has just
+        begun, and says nothing of how far the others are.
+    """
+
+    def __init__(self, rows: pa.RecordBatchReader, shard: int, shards: int) -> None:
+        self._rows = rows
+        self._shard = shard
+        self._shards = shards
+        self.tables: dict[str, bool] = {}
+        self.newest: datetime | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([self._rows.schema.field(name) for name in _COLUMNS])
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for rows in _gathered(self._rows):
+            batch = judged_metrics(rows)
+            is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], batch["updated_at"]), _A_DAY)
+            ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
+            self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
+            yield self._mine(batch)
+
+    def _mine(self, batch: pa.Table) -> pa.Table:
+        for name in pc.unique(batch["full_table_name"]).to_pylist():
+            if name not in self.tables:
+                self.tables[name] = shard_of(name, self._shards) == self._shard
+        if self._shards == 1:
+            return batch
+        mine = pa.array([name for name, is_mine in self.tables.items() if is_mine], pa.string())
+        return batch.filter(pc.is_in(batch["full_table_name"], mine))
 
 
-def _judged_batches(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+class _Window:
+    """Keeps of a stream what is not older than some time before the newest bucket.
+
+    :param span: how long before; None keeps everything.
+    """
+
+    def __init__(self, stream: _Stream, span: timedelta | None) -> None:
+        self._stream = stream
+        self._span = span
+        self._kept: list[pa.Table] = []
+        self._trim_at = _TRIM_ROWS
+
+    def add(self, rows: pa.Table) -> None:
+        self._kept.append(self._trimmed(rows))
+        if sum(map(len, self._kept)) > self._trim_at:
+            self._kept = [self.rows()]
+            self._trim_at = 2 * max(len(self._kept[0]), _TRIM_ROWS)
+
+    def rows(self) -> pa.Table:
+        kept = pa.concat_tables(self._kept) if self._kept else self._stream.schema.empty_table()
+        return self._trimmed(kept)
+
+    def _trimmed(self, rows: pa.Table) -> pa.Table:
+        newest = self._stream.newest
+        if newest is None or self._span is None:
+            return rows
+        oldest = pa.scalar(newest - self._span, rows["bucket_end"].type)
+        return rows.filter(pc.greater(rows["bucket_end"], oldest))
+
+
+def _gathered(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """Yield batches together, so that small ones are not looked at one by one."""
+    waiting: list[pa.RecordBatch] = []
     for batch in rows:
-        yield judged_metrics(pa.Table.from_batches([batch]).select(_COLUMNS))
-
-
-def _of_shard(batch: pa.Table, shard: int, shards: int, places: dict[str, bool]) -> pa.Table:
-    for name in pc.unique(batch["full_table_name"]).to_pylist():
-        if name not in places:
-            places[name] = shard_of(name, shards) == shard
-    if shards == 1:
-        return batch
-    mine = pa.array([name for name, is_mine in places.items() if is_mine], pa.string())
-    return batch.filter(pc.is_in(batch["full_table_name"], mine))
-
-
-def _not_older(table: pa.Table, newest: datetime | None, history: timedelta | None) -> pa.Table:
-    if newest is None or history is None:
-        return table
-    oldest = pa.scalar(newest - history, table["bucket_end"].type)
-    return table.filter(pc.greater(table["bucket_end"], oldest))
+        waiting.append(batch.select(_COLUMNS))
+        if sum(map(len, waiting)) >= _BATCH_ROWS:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.detect import Method
     from airflow_provider_elementary.anomalies.incidents import Incident
     from airflow_provider_elementary.anomalies.lineage import Lineage
+    from airflow_provider_elementary.anomalies.remembering import Memories
 
 #: An event per anomalous table, up to so many in a run: beyond, it is one failure of everything.
 _TABLE_EVENTS = 100
@@ -39,6 +40,10 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     Many tables can be judged side by side: ``.partial(shards=4, …).expand(shard=[0, 1, 2, 3])``. The verdicts are the
     same; :class:`ElementaryIncidentOperator` then makes incidents of them.
+
+    With ``method="robust"`` what was learnt of each series is sealed beside the verdicts, and the next run goes on from
+    there; its verdicts are those of a replay of the whole history. A series that was corrected further back than
+    ``days`` is replayed, and so are all where no memory fits or can be read.
 
     :param metrics: where the metrics are in the store: ``metrics`` of what
         :class:`~airflow_provider_elementary.operators.metrics.ElementaryTableMetricsOperator` returned. (templated)
@@ -99,9 +104,16 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         how = {"method": self.method, "days": days, "shard": shard, "shards": shards, **parameters}
         with clear_failures():
             store = self.store_hook.store
+            memories = self._memories(context, parameters, days, shard, shards) if self.method == "robust" else None
             with self._open_metrics() as (rows, lineage, origin):
                 judged = judge_recent(
-                    rows, method=self.method, days=days, parameters=parameters, shard=shard, shards=shards
+                    rows,
+                    method=self.method,
+                    days=days,
+                    parameters=parameters,
+                    shard=shard,
+                    shards=shards,
+                    memory=memories.recall() if memories else None,
                 )
             verdicts = enrich(judged.verdicts, lineage)
             stopping = stopping_tables(self.fail_on, verdicts, lineage, judged.tables)
@@ -114,6 +126,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 origin=origin,
                 parameters=how,
             )
+            if memories and judged.remembered:
+                memories.keep(judged.remembered, origin)
+                self.log.info("%s series went on from memory, %s were replayed", judged.resumed, judged.replayed)
             summary = summarise(verdicts)
             self._log(summary.judged, summary.anomalous, len(summary.tables), summary.anomalies)
             returned = {
@@ -131,6 +146,19 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 context["ti"].xcom_push(key="return_value", value=returned)
             require_none(stopping, f"{result.key} of {store.uri}")
         return returned
+
+    def _memories(
+        self, context: Context, parameters: Mapping[str, Any], days: int, shard: int, shards: int
+    ) -> Memories:
+        from airflow_provider_elementary.anomalies.remembering import Memories, way_of_judging
+
+        return Memories(
+            self.store_hook.store,
+            self.store_hook.keys,
+            series=f"{context['ti'].dag_id}/{context['ti'].task_id}/{shard}",
+            run_key=run_key(context),
+            fits=way_of_judging(parameters, days=days, shard=shard, shards=shards),
+        )
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:

@@ -23,7 +23,7 @@ from airflow_provider_elementary.source import reader_of_first
 
 log = logging.getLogger(__name__)
 
-ResultKind = Literal["metrics", "verdicts", "incidents", "backtests"]
+ResultKind = Literal["metrics", "verdicts", "incidents", "backtests", "memories"]
 _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 
@@ -43,7 +43,7 @@ class Result:
     """What was computed, from what, and where it rests.
 
     :param key: the name of this document in the store; ``read_result`` opens it.
-    :param kind: ``metrics``, ``verdicts``, ``incidents`` or ``backtests``.
+    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``backtests`` or ``memories``.
     :param run_key: what it was computed for; a second try for the same replaces it.
     :param created_at: UTC, ISO 8601.
     :param origin: what it was computed from: a snapshot's id, or a warehouse's dialect and schema.
@@ -183,6 +183,14 @@ def find_result(store: Store, key: str) -> Result | None:
         raise SnapshotCorruptError(
             f"Expected {key} to describe a result, found something else ({type(error).__name__}). Compute it again."
         ) from None
+
+
+def forget_result(store: Store, key: str) -> None:
+    """Remove a result; its files go first, so that what a crash leaves is still found by its document."""
+    if found := find_result(store, key):
+        for file in found.files:
+            store.delete(file.key)
+    store.delete(key)
 
 
 def _key(kind: ResultKind, run_key: str) -> str:

@@ -1,6 +1,7 @@
 """method="robust": verdicts that know the week, survive past incidents and learn how wild each series is."""
 
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.replay import Remembered, Replay
 from airflow_provider_elementary.anomalies.robust.scoring import resume, score
 
-__all__ = ["Parameters", "resume", "score"]
+__all__ = ["Parameters", "Remembered", "Replay", "resume", "score"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust import reasons
-from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket
-from airflow_provider_elementary.anomalies.robust.parameters import Parameters
-from airflow_provider_elementary.anomalies.robust.series import RHYTHMS, Buckets, buckets_of, day_of, steps
+from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket, Judgement
+from airflow_provider_elementary.anomalies.robust.parameters import Parameters, Rhythm
+from airflow_provider_elementary.anomalies.robust.series import RHYTHMS, Buckets, Step, buckets_of, day_of, steps
 from airflow_provider_elementary.anomalies.robust.state import Memory
 from airflow_provider_elementary.anomalies.verdicts import VERDICT_SCHEMA, series_metrics
 
@@ -40,11 +41,28 @@ def resume(metrics: pa.Table, memory: pa.Table | None, **parameters: Any) -> tup
     p = Parameters.of(parameters)
     buckets = buckets_of(metrics)
     remembered = Memory.of(memory, buckets.keys, buckets.rhythm)
+    return judge(metrics, buckets, remembered, p), remembered.table()
+
+
+def judge(metrics: pa.Table, buckets: Buckets, remembered: Memory, p: Parameters) -> pa.Table:
+    """Return the verdicts on some buckets, and learn from them.
+
+    :param metrics: the rows that ``buckets`` numbers.
+    :param remembered: what is known of the series of ``buckets``; changed.
+    """
     columns = _Columns.empty(metrics.num_rows)
     columns.reason[:] = reasons.SUPERSEDED
+    for place, rhythm in enumerate(RHYTHMS):
+        for step in _fresh(buckets, place, remembered, columns):
+            _note(columns, step, _judge(step, buckets, place, remembered, p), rhythm, p)
+    return _verdicts(metrics, buckets, columns)
+
+
+def learn(buckets: Buckets, remembered: Memory, p: Parameters) -> None:
+    """Learn from some buckets as :func:`judge` does, and say nothing of them."""
     for place in range(len(RHYTHMS)):
-        _judge(buckets, place, remembered, columns, p)
-    return _verdicts(metrics, buckets, columns), remembered.table()
+        for step in _fresh(buckets, place, remembered):
+            _judge(step, buckets, place, remembered, p)
 
 
 @dataclass
@@ -66,28 +84,41 @@ class _Columns:
         return cls(*numbers, *(np.zeros(rows, kind) for kind in (np.int8, np.int64, np.int64, np.int8)))
 
 
-def _judge(buckets: Buckets, place: int, remembered: Memory, columns: _Columns, p: Parameters) -> None:
-    rhythm, detector, row_of = RHYTHMS[place], remembered.detectors[place], remembered.row_of
+def _fresh(buckets: Buckets, place: int, remembered: Memory, columns: _Columns | None = None) -> Iterator[Step]:
+    """Yield the buckets of one rhythm in the order of time, without the series that are further already."""
+    detector, row_of = remembered.detectors[place], remembered.row_of
     last = np.full(len(row_of), -1)
     mine = buckets.rhythm == place
     last[mine] = detector.last_number[row_of[mine]]
     for step in steps(buckets, place, last):
-        series = buckets.series[step.rows]
-        fresh = step.number > detector.last_number[row_of[series]]
-        columns.reason[step.rows[~fresh]] = reasons.TOO_LATE
-        rows, series = step.rows[fresh], series[fresh]
-        if not len(rows):
-            continue
-        day = day_of(step.number, rhythm)
-        bucket = Bucket(row_of[series], step.number, buckets.value[rows], buckets.kind[series], day)
-        judged = detector.step(bucket, rhythm, p)
-        for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
-            getattr(columns, name)[rows] = getattr(judged, name)
-        unjudged = reasons.HOLIDAY if day is not None and day in p.holidays else reasons.TOO_YOUNG
-        goes_on = (judged.score > 1) & (judged.kind == 0)
-        columns.reason[rows] = np.select(
-            [np.isnan(judged.score), goes_on], [unjudged, reasons.GOES_ON], reasons.AS_EXPECTED
-        )
+        is_new = step.number > detector.last_number[row_of[buckets.series[step.rows]]]
+        if columns is not None:
+            columns.reason[step.rows[~is_new]] = reasons.TOO_LATE
+        if is_new.any():
+            yield Step(step.number, step.rows[is_new])
+
+
+def _judge(step: Step, buckets: Buckets, place: int, remembered: Memory, p: Parameters) -> Judgement:
+    series, rhythm = buckets.series[step.rows], RHYTHMS[place]
+    bucket = Bucket(
+        rows=remembered.row_of[series],
+        number=step.number,
+        value=buckets.value[step.rows],
+        kind=buckets.kind[series],
+        day=day_of(step.number, rhythm),
+    )
+    return remembered.detectors[place].step(bucket, rhythm, p)
+
+
+def _note(columns: _Columns, step: Step, judged: Judgement, rhythm: Rhythm, p: Parameters) -> None:
+    for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
+        getattr(columns, name)[step.rows] = getattr(judged, name)
+    day = day_of(step.number, rhythm)
+    unjudged = reasons.HOLIDAY if day is not None and day in p.holidays else reasons.TOO_YOUNG
+    goes_on = (judged.score > 1) & (judged.kind == 0)
+    columns.reason[step.rows] = np.select(
+        [np.isnan(judged.score), goes_on], [unjudged, reasons.GOES_ON], reasons.AS_EXPECTED
+    )
 
 
 def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns) -> pa.Table:

@@ -17,7 +17,7 @@ from airflow_provider_elementary.anomalies.verdicts import SERIES_COLUMNS, serie
 
 #: Columns that identify a series; each configuration of a test is a series of its own.
 KEYS = (*SERIES_COLUMNS, "metric_properties")
-_KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
+KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
 RHYTHMS = (HOURLY, DAILY, OTHER)
 #: A day is from 23 to 25 hours long.
 _HOURLY, _DAILY = range(3_590, 3_611), range(82_800, 90_001)
@@ -60,24 +60,44 @@ def buckets_of(metrics: pa.Table) -> Buckets:
     """
     typed = series_metrics(metrics)
     series, first = numbered(typed, KEYS)
-    keys = typed.select(KEYS).take(first).cast(_KEYS_SCHEMA)
-    start, end = (_seconds(typed[name]) for name in ("bucket_start", "bucket_end"))
-    length = np.where(start >= 0, end - start, -1)[first]
-    rhythm = np.select([np.isin(length, _HOURLY), np.isin(length, _DAILY)], [0, 1], 2).astype(np.int8)
-    moment = np.where(start >= 0, start, end)
+    start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
+    return buckets_of_series(
+        keys=typed.select(KEYS).take(first).cast(KEYS_SCHEMA),
+        rhythm=rhythm_of(np.where(start >= 0, end - start, -1)[first]),
+        series=series,
+        start=np.where(start >= 0, start, end),
+        value=typed["metric_value"].to_numpy().astype(np.float64),
+        updated=seconds_of(typed["updated_at"]),
+    )
+
+
+def buckets_of_series(
+    *,
+    keys: pa.Table,
+    rhythm: npt.NDArray[np.int8],
+    series: npt.NDArray[np.int64],
+    start: npt.NDArray[np.int64],
+    value: npt.NDArray[np.float64],
+    updated: npt.NDArray[np.int64],
+) -> Buckets:
+    """Return the buckets of series that are numbered already; ``updated`` says which of two rows is the newer."""
     by_rhythm = np.array([rhythm_.seconds or 1 for rhythm_ in RHYTHMS])[rhythm][series]
-    order = _newest_of_each(series, moment // by_rhythm, _seconds(typed["updated_at"]))
-    names = pc.dictionary_encode(keys["metric_name"]).combine_chunks()
+    names = pc.dictionary_encode(keys["metric_name"]).unify_dictionaries().combine_chunks()
     kinds = np.array([kind_of(name) for name in names.dictionary.to_pylist()], np.int8)
     return Buckets(
         keys=keys,
         series=series,
         rhythm=rhythm,
         kind=kinds[names.indices.to_numpy()] if len(kinds) else np.zeros(0, np.int8),
-        start=moment,
-        order=order,
-        value=typed["metric_value"].to_numpy().astype(np.float64),
+        start=start,
+        order=_newest_of_each(series, start // by_rhythm, updated),
+        value=value,
     )
+
+
+def rhythm_of(length: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+    """Return the place in :data:`RHYTHMS` of buckets of so many seconds, -1 for those without a start."""
+    return np.select([np.isin(length, _HOURLY), np.isin(length, _DAILY)], [0, 1], 2).astype(np.int8)
 
 
 def steps(buckets: Buckets, place: int, last: npt.NDArray[np.int64]) -> Iterator[Step]:
@@ -117,7 +137,7 @@ def day_of(number: int, rhythm: Rhythm) -> date | None:
     return date(1970, 1, 1) + timedelta(days=number) if rhythm.name == DAILY.name else None
 
 
-def _seconds(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def seconds_of(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return a time column in seconds since 1970, -1 for null."""
     seconds: npt.NDArray[np.int64] = pc.fill_null(column.cast(pa.int64()), -_MICROSECONDS).to_numpy() // _MICROSECONDS
     return seconds

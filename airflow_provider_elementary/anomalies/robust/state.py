@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 #: Changes whenever the arrays or their meaning do: an older memory is refused, not misread.
 FORMAT = b"1"
 _FORMAT_KEY = b"robust_memory"
+_NOWHERE = np.zeros(0, np.int64)
 
 
 @dataclass
@@ -39,26 +40,42 @@ class Memory:
         :param rhythm: per series, its place in :data:`RHYTHMS`.
         :raises ConfigurationError: the memory was written by another version of the model.
         """
-        current = keys.append_column("rhythm", pa.array(rhythm))
         if stored is None:
-            known, everyone = 0, current
-            place = np.arange(len(rhythm))
-        else:
-            _require_format(stored)
-            both = pa.concat_tables([stored.select(current.column_names), current])
-            series, first = numbered(both, both.column_names)
-            known, everyone, place = stored.num_rows, both.take(first), series[stored.num_rows :]
-        rhythms = everyone["rhythm"].to_numpy()
-        rank = np.zeros(everyone.num_rows, np.int64)
+            return cls.going_on(keys, rhythm)
+        _require_format(stored)
+        current = keys.append_column("rhythm", pa.array(rhythm))
+        both = pa.concat_tables([stored.select(current.column_names), current])
+        series, first = numbered(both, both.column_names)
+        everyone, known = both.take(first), stored.num_rows
+        memory = cls.going_on(
+            everyone.drop_columns("rhythm"), everyone["rhythm"].to_numpy(), stored, np.arange(known, dtype=np.int64)
+        )
+        return replace(memory, row_of=memory.row_of[series[known:]])
+
+    @classmethod
+    def going_on(
+        cls,
+        keys: pa.Table,
+        rhythm: npt.NDArray[np.int8],
+        stored: pa.Table | None = None,
+        places: npt.NDArray[np.int64] = _NOWHERE,
+    ) -> Memory:
+        """Return the memory of these series; some go on from what is stored, the others start without a past.
+
+        :param stored: one row for each of ``places``.
+        :param places: the series that go on, each of the rhythm that it had.
+        """
+        rank = np.zeros(len(rhythm), np.int64)
         detectors = []
         for number, rhythm_ in enumerate(RHYTHMS):
-            mine = np.flatnonzero(rhythms == number)
+            mine = np.flatnonzero(rhythm == number)
             rank[mine] = np.arange(len(mine))
             detector = Detector.empty(len(mine), rhythm_)
             if stored is not None:
-                _fill(detector, stored, mine[mine < known])
+                rows = np.flatnonzero(rhythm[places] == number)
+                _fill(detector, rank[places[rows]], stored, rows)
             detectors.append(detector)
-        return cls(everyone, detectors, rank[place])
+        return cls(keys.append_column("rhythm", pa.array(rhythm)), detectors, rank)
 
     def table(self) -> pa.Table:
         """Return the memory as a table that can be stored: one row per series, arrays as bytes per rhythm."""
@@ -97,8 +114,8 @@ def _binary(rows: npt.NDArray[np.uint8]) -> pa.Array:
     return pa.Array.from_buffers(pa.large_binary(), len(rows), buffers)
 
 
-def _fill(detector: Detector, stored: pa.Table, series: npt.NDArray[np.int64]) -> None:
-    """Put stored bytes back into the first rows of a detector; they come in the order of the stored series."""
+def _fill(detector: Detector, rows: npt.NDArray[np.int64], stored: pa.Table, series: npt.NDArray[np.int64]) -> None:
+    """Put the bytes that are stored of some series back into rows of a detector."""
     if not len(series):
         return
     chosen = stored["arrays"].cast(pa.large_binary()).take(pa.array(series)).combine_chunks()
@@ -108,5 +125,5 @@ def _fill(detector: Detector, stored: pa.Table, series: npt.NDArray[np.int64]) -
     for array in detector.arrays().values():
         width = array[:1].nbytes
         part = np.ascontiguousarray(data[:, at : at + width]).view(array.dtype)
-        array[: len(series)] = part.reshape(len(series), *array.shape[1:])
+        array[rows] = part.reshape(len(series), *array.shape[1:])
         at += width
