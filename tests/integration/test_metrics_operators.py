@@ -44,7 +44,8 @@ with DAG("judged", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
     breaker = ElementaryAnomalyOperator(task_id="breaker", metrics=METRICS, fail_on="orders", **STORE)
     other = ElementaryAnomalyOperator(task_id="other", metrics=METRICS, fail_on="customers", **STORE)
     typo = ElementaryAnomalyOperator(task_id="typo", metrics=METRICS, fail_on="ordres", **STORE)
-    metrics >> [whole, shards, breaker, other, typo]
+    robust = ElementaryAnomalyOperator(task_id="robust", metrics=METRICS, method="robust", **STORE)
+    metrics >> [whole, shards, breaker, other, typo, robust]
 """
 
 
@@ -147,3 +148,16 @@ def test_an_incident_of_the_run_before_continues(dag: tuple[DAG, LocalKeys, str]
     }
     with read_result(open_store(store), keys, second["incidents"]) as reader:
         assert len(incidents_of(reader.read_all())) == len(opened)
+
+
+def test_the_robust_method_leaves_its_memory_for_the_next_run(dag: tuple[DAG, LocalKeys, str]) -> None:
+    judged, _, store = dag
+
+    first, second = (returned(judged.test(), "robust") for _ in range(2))
+
+    memories = [entry.key for entry in open_store(store).list("results/memories/") if entry.key.endswith(".json")]
+    assert len(memories) == 2
+    before = {key: find_result(open_store(store), key).parameters["before"] for key in memories}
+    [oldest] = [key for key, earlier in before.items() if earlier is None]
+    assert set(before.values()) == {None, oldest}
+    assert [first[name] for name in ("judged", "anomalous")] == [second[name] for name in ("judged", "anomalous")]
