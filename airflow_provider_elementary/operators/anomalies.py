@@ -199,7 +199,8 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
                     parts.append(rows.read_all())
             origin = given[0]["origin"] if given else {}
             verdicts = pa.concat_tables(parts, promote_options="default")
-            return {"store": store.uri, **_follow(self, context, verdicts, _lineage_of(self, origin), origin)}
+            followed = _follow(self, context, verdicts, _lineage_of(self, origin), origin)
+            return {"store": store.uri, "verdicts": [shard["verdicts"] for shard in given], **followed}
 
 
 class ElementaryBacktestOperator(ElementarySourceOperator):
