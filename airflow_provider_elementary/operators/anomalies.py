@@ -19,6 +19,7 @@ from airflow_provider_elementary.operators.base import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_elementary.anomalies.detect import Method
     from airflow_provider_elementary.anomalies.incidents import Incident
@@ -85,6 +86,8 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self.fail_on = fail_on
         self.shard = shard
         self.shards = shards
+        #: What :meth:`execute` judged and where it is, for OpenLineage.
+        self._judged: tuple[pa.Table, str] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge, seal, summarise; raise last, when everything is recorded."""
@@ -114,6 +117,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 origin=origin,
                 parameters=how,
             )
+            self._judged = (verdicts, result.key)
             summary = summarise(verdicts)
             self._log(summary.judged, summary.anomalous, len(summary.tables), summary.anomalies)
             returned = {
@@ -131,6 +135,16 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 context["ti"].xcom_push(key="return_value", value=returned)
             require_none(stopping, f"{result.key} of {store.uri}")
         return returned
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Tell OpenLineage the data quality of the judged tables; asked on failure too, when the breaker stops."""
+        from airflow_provider_elementary.anomalies.quality import table_qualities
+        from airflow_provider_elementary.operators.openlineage import TABLES_TOLD, lineage_of_verdicts
+
+        if self._judged is None:
+            return None
+        verdicts, key = self._judged
+        return lineage_of_verdicts(self.store_hook.store.uri, key, table_qualities(verdicts, TABLES_TOLD))
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
