@@ -88,3 +88,9 @@ class SnapshotConflictError(ElementaryError):
     """Another writer committed first, repeatedly; a retry may help."""
 
     permanent = False
+
+
+class AlertsNotSentError(ElementaryError):
+    """Some alerts could not be sent; the others were, and a retry sends those that were not."""
+
+    permanent = False

@@ -117,7 +117,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": _modules(
-            "operators", "access", "snapshot", "verify", "restore", "prune", "diff", "metrics", "anomalies"
+            "operators", "access", "snapshot", "verify", "restore", "prune", "diff", "metrics", "anomalies", "alerts"
         ),
         "sensors": _modules("sensors", "invocation"),
         "hooks": _modules("hooks", "elementary", "store"),
@@ -144,7 +144,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "config": {
             "elementary": {
-                "description": "The Elementary page in Airflow's UI.",
+                "description": "The Elementary page in Airflow's UI, and lineage.",
                 "options": {
                     "stores": {
                         "description": "The stores that the page shows, separated by commas. Without keys it "
@@ -168,6 +168,14 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "elementary_keys",
                         "default": "",
+                    },
+                    "openlineage_namespace": {
+                        "description": "The namespace of the warehouse's tables in OpenLineage events; give the one "
+                        "of dbt's own lineage, so that both describe the same tables.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "postgres://db.example.com:5432",
+                        "default": "elementary",
                     },
                     "kms_key_id": {
                         "description": "The KMS key of the stores on S3, with which the page opens what it shows.",

@@ -1,4 +1,4 @@
-"""The sync that Elementary Cloud runs, in your own Airflow: prove access, snapshot, metrics, anomalies, summary.
+"""The sync that Elementary Cloud runs, in your own Airflow: prove access, snapshot, metrics, anomalies, alerts.
 
 Only the first two tasks touch the warehouse; metrics and anomalies read the encrypted snapshot.
 """
@@ -9,10 +9,13 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, task
+from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+from airflow.sdk import DAG, Asset, AssetAlias, Param, task
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.notifications.route import AlertRoute
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
+from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import DEFAULT_CATEGORIES, ElementarySnapshotOperator
@@ -69,6 +72,42 @@ PARAMS = {
         title="Days to report",
         description="Anomalies in buckets that end within this many days before the newest are reported.",
         section="Anomalies",
+    ),
+    "alert_emails": Param(
+        [],
+        type="array",
+        items={"type": "string", "format": "email", "pattern": "^[^@ ]+@[^@ ]+$"},
+        title="Mail to",
+        description="Who gets a mail when an incident opens or is over; with nobody here, no mail is sent.",
+        section="Alerts",
+    ),
+    "alert_severities": Param(
+        ["warn", "error"],
+        type="array",
+        items={"enum": ["warn", "error"]},
+        minItems=1,
+        examples=["warn", "error"],
+        values_display={"warn": "Warnings", "error": "Errors"},
+        title="Severities",
+        description="An incident is an error where a dbt test of that severity watches the metric.",
+        section="Alerts",
+    ),
+    "alert_suppression_hours": Param(
+        0,
+        type="number",
+        minimum=0,
+        maximum=8760,
+        title="Suppression interval",
+        description="Hours after a mail about a table in which no other is sent about it, where dbt's meta names none.",
+        section="Alerts",
+    ),
+    "smtp_conn_id": Param(
+        "smtp_default",
+        type="string",
+        minLength=1,
+        title="SMTP connection",
+        description="The mail server, and the sender's address in its field From email.",
+        section="Alerts",
     ),
     "failed_rows_per_test": Param(
         5,
@@ -174,6 +213,26 @@ with DAG(
         method="{{ params.method }}",
         parameters="{{ {'anomaly_sensitivity': params.anomaly_sensitivity} if params.method == 'elementary' else {} }}",
         days="{{ params.days }}",
+        outlets=[AssetAlias("elementary_anomalous_tables")],
+        **STORE,
+    )
+
+    alerts = ElementaryAlertOperator(
+        task_id="alerts",
+        incidents=anomalies.output,
+        routes={
+            "mail": AlertRoute(
+                SmtpNotifier(
+                    to="{{ params.alert_emails | join(',') }}",
+                    subject="{{ alert.title }}",
+                    html_content="{{ alert.html }}",
+                    smtp_conn_id="{{ params.smtp_conn_id }}",
+                ),
+                enabled="{{ params.alert_emails }}",
+                severities="{{ params.alert_severities }}",
+            )
+        },
+        suppression_hours="{{ params.alert_suppression_hours }}",
         **STORE,
     )
 
@@ -190,5 +249,5 @@ with DAG(
         print(text)
         return text
 
-    check_access >> snapshot >> metrics >> anomalies
+    check_access >> snapshot >> metrics >> anomalies >> alerts
     summary(snapshot.output, anomalies.output)

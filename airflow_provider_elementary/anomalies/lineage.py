@@ -13,7 +13,7 @@ from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.source import Source, read_all
 
 #: The artifacts that are tables or read from them, and the column that names the table.
-_ARTIFACTS: Mapping[str, str] = {
+ARTIFACTS: Mapping[str, str] = {
     "dbt_models": "alias",
     "dbt_snapshots": "alias",
     "dbt_seeds": "alias",
@@ -89,7 +89,7 @@ class Lineage:
 
     def severity(self, table: str, metric: str, column: str | None) -> str:
         """Return how bad an anomaly is: ``error`` if a dbt test of that severity monitors the metric, else ``warn``."""
-        tests = _TESTS_OF_METRIC.get(metric, _TESTS_OF_COLUMNS if column else ())
+        tests = tests_watching(metric, column)
         columns = {None, column.lower() if column else None}
         found = {self.severities.get((table.upper(), test, name)) for test in tests for name in columns}
         return "error" if "error" in found else "warn"
@@ -116,22 +116,44 @@ class Lineage:
         return found
 
 
+def tests_watching(metric: str, column: str | None) -> tuple[str, ...]:
+    """Return the names of Elementary's tests that monitor a metric of a table or of its column."""
+    return _TESTS_OF_METRIC.get(metric, _TESTS_OF_COLUMNS if column else ())
+
+
 def read_lineage(source: Source) -> Lineage:
     """Read the lineage of a source; tables and columns that it does not hold just tell nothing."""
-    nodes = {node.unique_id: node for table in _ARTIFACTS for node in _nodes(source, table)}
+    nodes = {node.unique_id: node for table in ARTIFACTS for node in _nodes(source, table)}
     return Lineage(nodes, dict(_severities(source, nodes)))
 
 
+def table_of(row: Mapping[str, Any], artifact: str) -> str:
+    """Return the table that a row of an artifact describes, as metrics name it; empty where it names none."""
+    name = row.get(ARTIFACTS[artifact]) or row.get("name")
+    if artifact == "dbt_exposures":
+        return f"exposure {name}" if name else ""
+    place = [row.get("database_name"), row.get("schema_name"), name]
+    return ".".join(filter(None, place)).upper() if name else ""
+
+
+def artifact_rows(source: Source, table: str, columns: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the newest row of each node of an artifact; what the source does not hold is left out."""
+    try:
+        held = source.schema(table).names
+        rows = read_all(source, table, [name for name in dict.fromkeys(columns) if name in held]).to_pylist()
+    except ElementaryError:
+        return []
+    rows.sort(key=lambda row: row.get("generated_at") or "")
+    return list({row["unique_id"]: row for row in rows}.values())
+
+
 def _nodes(source: Source, table: str) -> Iterator[Node]:
-    named_by = _ARTIFACTS[table]
-    for row in _newest(source, table, (*_COLUMNS, named_by)):
-        name = row.get(named_by) or row.get("name")
-        if not name:
+    for row in artifact_rows(source, table, (*_COLUMNS, ARTIFACTS[table])):
+        if not (named := table_of(row, table)):
             continue
-        place = [row.get("database_name"), row.get("schema_name"), name]
         yield Node(
             unique_id=row["unique_id"],
-            table=f"exposure {name}" if table == "dbt_exposures" else ".".join(filter(None, place)).upper(),
+            table=named,
             owners=_words(row.get("owner")),
             tags=_words(row.get("tags")),
             reads=_words(row.get("depends_on_nodes")),
@@ -141,23 +163,14 @@ def _nodes(source: Source, table: str) -> Iterator[Node]:
 def _severities(source: Source, nodes: Mapping[str, Node]) -> Iterator[tuple[tuple[str, str, str | None], str]]:
     columns = ("unique_id", "generated_at", "parent_model_unique_id", "short_name", "test_column_name", "severity")
     # Of two tests alike the worse one counts, so it comes last.
-    rows = sorted(_newest(source, "dbt_tests", columns), key=lambda row: str(row.get("severity")).lower() == "error")
+    rows = sorted(
+        artifact_rows(source, "dbt_tests", columns), key=lambda row: str(row.get("severity")).lower() == "error"
+    )
     for row in rows:
         parent, test = nodes.get(row.get("parent_model_unique_id") or ""), row.get("short_name")
         if parent and test:
             column = row.get("test_column_name")
             yield (parent.table, test, column.lower() if column else None), str(row.get("severity")).lower()
-
-
-def _newest(source: Source, table: str, columns: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the rows of an artifact, one per node; artifacts are as many as the project has nodes."""
-    try:
-        held = source.schema(table).names
-        rows = read_all(source, table, [name for name in dict.fromkeys(columns) if name in held]).to_pylist()
-    except ElementaryError:
-        return []
-    rows.sort(key=lambda row: row.get("generated_at") or "")
-    return list({row["unique_id"]: row for row in rows}.values())
 
 
 def _words(text: str | None) -> tuple[str, ...]:

@@ -18,8 +18,7 @@ class ElementaryPageLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """Return the page's address."""
-        base = conf.get("api", "base_url", fallback=None) or "/"
-        return urljoin(f"{base.rstrip('/')}/", "plugin/elementary")
+        return page_address() or "/plugin/elementary"
 
 
 class ElementaryManifestLink(BaseOperatorLink):
@@ -33,6 +32,12 @@ class ElementaryManifestLink(BaseOperatorLink):
         # looking for it writes an error to the task's log.
         summary = getattr(operator, "summary", None)
         return manifest_address(summary) if summary else ""
+
+
+def page_address() -> str:
+    """Return where the Elementary page is, or nothing where Airflow is not told its own address."""
+    base = conf.get("api", "base_url", fallback=None)
+    return urljoin(f"{base.rstrip('/')}/", "plugin/elementary") if base else ""
 
 
 def manifest_address(summary: dict[str, Any]) -> str:

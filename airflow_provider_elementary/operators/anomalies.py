@@ -19,6 +19,7 @@ from airflow_provider_elementary.operators.base import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_elementary.anomalies.detect import Method
     from airflow_provider_elementary.anomalies.incidents import Incident
@@ -90,6 +91,8 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self.fail_on = fail_on
         self.shard = shard
         self.shards = shards
+        #: What :meth:`execute` judged and where it is, for OpenLineage.
+        self._judged: tuple[pa.Table, str] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge, seal, summarise; raise last, when everything is recorded."""
@@ -126,9 +129,13 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 origin=origin,
                 parameters=how,
             )
+<<<<<<< HEAD
             if memories and judged.remembered:
                 memories.keep(judged.remembered, origin)
                 self.log.info("%s series went on from memory, %s were replayed", judged.resumed, judged.replayed)
+=======
+            self._judged = (verdicts, result.key)
+>>>>>>> alerts
             summary = summarise(verdicts)
             self._log(summary.judged, summary.anomalous, len(summary.tables), summary.anomalies)
             returned = {
@@ -147,6 +154,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             require_none(stopping, f"{result.key} of {store.uri}")
         return returned
 
+<<<<<<< HEAD
     def _memories(
         self, context: Context, parameters: Mapping[str, Any], days: int, shard: int, shards: int
     ) -> Memories:
@@ -159,6 +167,17 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             run_key=run_key(context),
             fits=way_of_judging(parameters, days=days, shard=shard, shards=shards),
         )
+=======
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Tell OpenLineage the data quality of the judged tables; asked on failure too, when the breaker stops."""
+        from airflow_provider_elementary.anomalies.quality import table_qualities
+        from airflow_provider_elementary.operators.openlineage import TABLES_TOLD, lineage_of_verdicts
+
+        if self._judged is None:
+            return None
+        verdicts, key = self._judged
+        return lineage_of_verdicts(self.store_hook.store.uri, key, table_qualities(verdicts, TABLES_TOLD))
+>>>>>>> alerts
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
@@ -227,7 +246,8 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
                     parts.append(rows.read_all())
             origin = given[0]["origin"] if given else {}
             verdicts = pa.concat_tables(parts, promote_options="default")
-            return {"store": store.uri, **_follow(self, context, verdicts, _lineage_of(self, origin), origin)}
+            followed = _follow(self, context, verdicts, _lineage_of(self, origin), origin)
+            return {"store": store.uri, "verdicts": [shard["verdicts"] for shard in given], **followed}
 
 
 class ElementaryBacktestOperator(ElementarySourceOperator):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, run_key
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
 
 class ElementaryTableMetricsOperator(ElementarySourceOperator):
@@ -18,6 +21,8 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
 
     template_fields: Sequence[str] = ElementarySourceOperator.template_fields
     ui_color = "#fdf0d0"
+    #: What :meth:`execute` returned.
+    _returned: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compute, seal, and return where the metrics are."""
@@ -30,4 +35,12 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
                 result = write_result(
                     store, keys, "metrics", rows, run_key=run_key(context), origin=origin, parameters={}
                 )
-        return {"store": store.uri, "metrics": result.key, "rows": result.rows, "origin": dict(origin)}
+        self._returned = {"store": store.uri, "metrics": result.key, "rows": result.rows, "origin": dict(origin)}
+        return self._returned
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Tell OpenLineage where the metrics are."""
+        from airflow_provider_elementary.operators.openlineage import lineage_of_result
+
+        found = self._returned
+        return lineage_of_result(found["store"], found["metrics"], found["rows"]) if found else None

@@ -23,6 +23,8 @@ from airflow_provider_elementary.operators.restore import ElementaryRestoreSnaps
 from airflow_provider_elementary.operators.verify import ElementaryVerifySnapshotOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from airflow_provider_elementary.snapshots import Manifest
 
 __all__ = [
@@ -127,6 +129,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         self.probes = probes
         #: What :meth:`execute` returned, for the task's links.
         self.summary: dict[str, Any] | None = None
+        self._read_from: dict[str, Any] = {}
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check access, take the snapshot, and return a small summary of its manifest."""
@@ -160,9 +163,16 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
                     commit_timeout=self.commit_timeout,
                 )
         self.summary = summary = summarise(manifest, store.uri)
+        self._read_from = dict(manifest.source)
         for asset in self.outlets or ():
             context["outlet_events"][asset].extra = summary
         return summary
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Tell OpenLineage which tables were read and where the manifest is."""
+        from airflow_provider_elementary.operators.openlineage import lineage_of_snapshot
+
+        return lineage_of_snapshot(self.summary, self._read_from) if self.summary else None
 
 
 def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from airflow_provider_elementary.source import reader_of_first
 
 log = logging.getLogger(__name__)
 
-ResultKind = Literal["metrics", "verdicts", "incidents", "backtests", "memories"]
+ResultKind = Literal["metrics", "verdicts", "incidents", "alerts", "backtests", "memories"]
 _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 
@@ -43,7 +43,7 @@ class Result:
     """What was computed, from what, and where it rests.
 
     :param key: the name of this document in the store; ``read_result`` opens it.
-    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``backtests`` or ``memories``.
+    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests`` or ``memories``.
     :param run_key: what it was computed for; a second try for the same replaces it.
     :param created_at: UTC, ISO 8601.
     :param origin: what it was computed from: a snapshot's id, or a warehouse's dialect and schema.
@@ -162,6 +162,15 @@ def previous_result(store: Store, kind: ResultKind, series: str, run_key: str) -
     own = _key(kind, run_key)
     found = _pointer(store, kind, series)
     key = found["before"] if found["newest"] == own else found["newest"]
+    return find_result(store, key) if key else None
+
+
+def newest_result(store: Store, kind: ResultKind, series: str) -> Result | None:
+    """Return the newest result of a series, of this run or of one before, or None.
+
+    :param series: as given to :func:`write_result`.
+    """
+    key = _pointer(store, kind, series)["newest"]
     return find_result(store, key) if key else None
 
 

@@ -12,12 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "airflow_provider_elementary"
-CORE = ("access", "anomalies", "catalog", "metrics", "sample", "snapshots", "warehouses")
+CORE = ("access", "alerts", "anomalies", "catalog", "metrics", "sample", "snapshots", "warehouses")
 CORE_FILES = sorted(
     [path for name in CORE for path in (PACKAGE / name).rglob("*.py")]
     + [PACKAGE / "exceptions.py", PACKAGE / "invocations.py", PACKAGE / "source.py"]
 )
-FACE = ("hooks", "links", "operators", "plugins", "sensors", "triggers")
+FACE = ("hooks", "links", "notifications", "operators", "plugins", "sensors", "triggers")
 FACE_MODULES = sorted(
     path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
     for name in FACE
@@ -58,7 +58,8 @@ def test_the_core_never_imports_the_face(path: Path) -> None:
 def test_the_core_works_where_airflow_cannot_be_imported() -> None:
     statement = (
         "sys.modules['airflow'] = None; "
-        "import airflow_provider_elementary.access, airflow_provider_elementary.anomalies, "
+        "import airflow_provider_elementary.access, airflow_provider_elementary.alerts, "
+        "airflow_provider_elementary.anomalies, "
         "airflow_provider_elementary.metrics, airflow_provider_elementary.snapshots"
     )
 

@@ -144,7 +144,13 @@ def test_airflows_connection_form_shows_labels_and_every_field(providers_manager
     assert form.extra_fields["warehouse_kind"]["schema"]["enum"] == ["snowflake", "postgres", "redshift", "duckdb"]
 
 
-def test_airflow_knows_the_options_of_the_page(providers_manager: ProvidersManager) -> None:
+def test_airflow_knows_the_options_of_the_page_and_of_lineage(providers_manager: ProvidersManager) -> None:
     sections = dict(providers_manager.provider_configs)["airflow-provider-elementary"]
 
-    assert set(sections["elementary"]["options"]) == {"stores", "aws_conn_id", "keys_conn_id", "kms_key_id"}
+    assert set(sections["elementary"]["options"]) == {
+        "stores",
+        "aws_conn_id",
+        "keys_conn_id",
+        "kms_key_id",
+        "openlineage_namespace",
+    }

@@ -1,0 +1,233 @@
+"""An alert: what is told of an incident, to whom, as plain text, for Slack, as HTML and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+from airflow_provider_elementary.alerts.meta import AlertMeta
+from airflow_provider_elementary.anomalies.incidents import Incident
+
+#: What is told: an incident opened, is still open after its suppression interval, or is over.
+Event = Literal["opened", "continues", "resolved"]
+EVENTS: tuple[Event, ...] = ("opened", "continues", "resolved")
+
+_WORDS: Mapping[Event, str] = {"opened": "Incident", "continues": "Still open", "resolved": "Resolved"}
+_NAMES_TOLD = 10
+_SENTENCES_TOLD = 5
+#: Slack refuses a longer text in one block.
+_SLACK_LIMIT = 2900
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of an alert.
+
+    :param field: its name among Elementary's ``alert_fields``; None for a line that is always there.
+    :param label: what it is.
+    :param value: what is told.
+    """
+
+    field: str | None
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What is told of one incident, or of many in one go where there are too many for one alert each.
+
+    Templates of notifiers reach all of it: ``{{ alert.title }}``, ``{{ alert.text }}``, ``{{ alert.channel }}``.
+    No raw value of a monitored table is in it.
+
+    :param event: ``opened``, ``continues`` or ``resolved``.
+    :param title: one line.
+    :param lines: the details, an entry for each.
+    :param incidents: what it is about; more than one where many are told in one go.
+    :param severity: ``error`` or ``warn``, the worst of them.
+    :param owners: of the tables where they began and of the tests that watch them.
+    :param subscribers: further people who want to know.
+    :param tags: of the tables and tests, without duplicates.
+    :param channel: where the project wants it to go; None where it does not say, or not with one voice.
+    :param url: of the Elementary page; empty where it is not known.
+    """
+
+    event: Event
+    title: str
+    lines: tuple[Line, ...]
+    incidents: tuple[Incident, ...]
+    severity: str
+    owners: tuple[str, ...] = ()
+    subscribers: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    channel: str | None = None
+    url: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for every event of an incident, so that its resolution closes what its opening opened."""
+        return f"elementary-{self.incidents[0].incident_id}"
+
+    @property
+    def table(self) -> str:
+        """The table where the incident began."""
+        return self.incidents[0].root
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        """Owners and subscribers that are e-mail addresses."""
+        people = (*self.owners, *self.subscribers)
+        return tuple(dict.fromkeys(name for name in people if re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", name)))
+
+    @property
+    def text(self) -> str:
+        """Plain text: the title and a line for each detail."""
+        return "\n".join([self.title, *(f"{line.label}: {line.value}" for line in self.lines), *_url_line(self.url)])
+
+    @property
+    def slack(self) -> str:
+        """Slack's markup (mrkdwn); names from the warehouse cannot mention people or channels with it."""
+        details = [f"*{_for_slack(line.label)}:* {_for_slack(line.value)}" for line in self.lines]
+        link = [f"<{self.url}|Elementary page>"] if self.url else []
+        return "\n".join([f"*{_for_slack(self.title)}*", *details, *link])[:_SLACK_LIMIT]
+
+    @property
+    def html(self) -> str:
+        """HTML for a mail."""
+        rows = "".join(f"<tr><th>{escape(line.label)}</th><td>{escape(line.value)}</td></tr>" for line in self.lines)
+        link = f'<p><a href="{escape(self.url)}">Elementary page</a></p>' if self.url else ""
+        return f"<h3>{escape(self.title)}</h3><table>{rows}</table>{link}"
+
+    @property
+    def json(self) -> str:
+        """The alert as a JSON document, for webhooks."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the alert as JSON values."""
+        return {
+            "key": self.key,
+            "event": self.event,
+            "title": self.title,
+            "text": self.text,
+            "severity": self.severity,
+            "owners": list(self.owners),
+            "subscribers": list(self.subscribers),
+            "tags": list(self.tags),
+            "channel": self.channel,
+            "url": self.url,
+            "incidents": [
+                {
+                    "incident_id": incident.incident_id,
+                    "status": incident.status,
+                    "severity": incident.severity,
+                    "table": incident.root,
+                    "followers": list(incident.followers),
+                    "metrics": list(incident.metrics),
+                    "started_at": incident.started_at.isoformat(),
+                    "resolved_at": incident.resolved_at.isoformat() if incident.resolved_at else None,
+                    "sentence": incident.sentence,
+                }
+                for incident in self.incidents
+            ],
+        }
+
+
+def alert_of(
+    event: Event, incident: Incident, meta: AlertMeta, *, sentences: Sequence[str] = (), url: str = ""
+) -> Alert:
+    """Return what is told of one incident.
+
+    :param meta: what the project says of it.
+    :param sentences: its other anomalies in words, without raw values.
+    :param url: of the Elementary page.
+    """
+    lines = [
+        Line("result_message", "What", incident.sentence),
+        *(Line("result_message", "Also", text) for text in _few(sentences, _SENTENCES_TOLD)),
+        Line("table", "Table", incident.root),
+        Line("column", "Metrics", _listed(incident.metrics)),
+        Line(None, "Since", f"{incident.started_at:%Y-%m-%d %H:%M} UTC"),
+        Line(None, "Until", f"{incident.resolved_at:%Y-%m-%d %H:%M} UTC" if incident.resolved_at else ""),
+        Line(None, "Tables that follow", _listed(incident.followers)),
+        Line(None, "Made from it", _listed(incident.downstream)),
+        Line("description", "Description", meta.description or ""),
+        Line("owners", "Owners", _listed(meta.owners)),
+        Line("subscribers", "Subscribers", _listed(meta.subscribers)),
+        Line("tags", "Tags", _listed(meta.tags)),
+    ]
+    return Alert(
+        event=event,
+        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.root} {_listed(incident.metrics, 3)}"),
+        lines=_shown(lines, meta.fields),
+        incidents=(incident,),
+        severity=incident.severity,
+        owners=meta.owners,
+        subscribers=meta.subscribers,
+        tags=meta.tags,
+        channel=meta.channel,
+        url=url,
+    )
+
+
+def alert_of_many(alerts: Sequence[Alert]) -> Alert:
+    """Return many alerts as one, the worst first: more than a person wants to get one by one have one cause."""
+    worst_first = sorted(alerts, key=lambda alert: (alert.severity != "error", alert.event, alert.title))
+    event: Event = "opened" if any(alert.event != "resolved" for alert in alerts) else "resolved"
+    channels = {alert.channel for alert in alerts}
+    more = len(alerts) - 2 * _NAMES_TOLD
+    return Alert(
+        event=event,
+        title=f"{len(alerts)} incidents at once",
+        lines=(
+            *(Line(None, *alert.title.split(": ", 1)) for alert in worst_first[: 2 * _NAMES_TOLD]),
+            *([Line(None, "And", f"{more} more")] if more > 0 else []),
+        ),
+        incidents=tuple(incident for alert in worst_first for incident in alert.incidents),
+        severity=worst_first[0].severity,
+        owners=_together(alert.owners for alert in worst_first),
+        subscribers=_together(alert.subscribers for alert in worst_first),
+        tags=_together(alert.tags for alert in worst_first),
+        channel=channels.pop() if len(channels) == 1 else None,
+        url=worst_first[0].url,
+    )
+
+
+def _shown(lines: Sequence[Line], fields: Sequence[str]) -> tuple[Line, ...]:
+    """Return the lines that say something, and that the project wants to see."""
+    return tuple(
+        Line(line.field, line.label, _one_line(line.value))
+        for line in lines
+        if line.value and (not fields or line.field is None or line.field in fields)
+    )
+
+
+def _together(names: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for several in names for name in several))
+
+
+def _few(texts: Sequence[str], limit: int) -> list[str]:
+    more = len(texts) - limit
+    return [*texts[:limit], *([f"{more} more anomalous buckets"] if more > 0 else [])]
+
+
+def _listed(names: Sequence[str], limit: int = _NAMES_TOLD) -> str:
+    more = len(names) - limit
+    return ", ".join([*names[:limit], *([f"{more} more"] if more > 0 else [])])
+
+
+def _one_line(text: str) -> str:
+    """Return text without line breaks, which would start a new header in a mail's subject."""
+    return " ".join(text.split())
+
+
+def _for_slack(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _url_line(url: str) -> list[str]:
+    return [f"Elementary page: {url}"] if url else []

@@ -1,0 +1,108 @@
+"""What the newest verdicts say of each table's quality: sizes, nulls, and one check per monitored metric."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, amount, public_sentence
+
+_SERIES = ("full_table_name", "column_name", "metric_name", "dimension")
+_COLUMNS = [
+    *_SERIES, "bucket_start", "bucket_end", "metric_value", "expected_min", "expected_max", "is_anomalous", "kind",
+    "reason", "score",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether the newest judged bucket of a metric is as expected.
+
+    :param metric: the metric's name.
+    :param column: the column it measures, or None.
+    :param success: whether it is as expected.
+    :param expected: the expected range in words; None where it would quote a value of a row.
+    :param actual: the value in words; None likewise.
+    :param description: the anomaly in words, without raw values; None where there is none.
+    :param severity: ``error`` or ``warn``; None where it is as expected.
+    """
+
+    metric: str
+    column: str | None
+    success: bool
+    expected: str | None = None
+    actual: str | None = None
+    description: str | None = None
+    severity: str | None = None
+
+
+@dataclass(frozen=True)
+class TableQuality:
+    """The newest numbers of a table.
+
+    :param table: its ``full_table_name``.
+    :param row_count: rows of the newest bucket, where they are counted.
+    :param null_counts: nulls of the newest bucket, by column, where they are counted.
+    :param checks: one per monitored metric, by column and metric.
+    """
+
+    table: str
+    row_count: int | None = None
+    null_counts: Mapping[str, int] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+
+
+def table_qualities(verdicts: pa.Table, limit: int) -> list[TableQuality]:
+    """Return the quality of the judged tables, those with anomalies first, then by name.
+
+    :param verdicts: of one run, enriched or not.
+    :param limit: how many tables at most.
+    """
+    names = [name for name in (*_COLUMNS, "severity") if name in verdicts.column_names]
+    judged = verdicts.filter(pc.is_valid(verdicts["score"])).select(names)
+    newest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    # Of the values of a dimension in one bucket, the anomalous one counts.
+    for row in judged.sort_by([("bucket_end", "ascending"), ("is_anomalous", "ascending")]).to_pylist():
+        newest[tuple(row[name] for name in _SERIES)] = row
+    by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in newest.values():
+        by_table[row["full_table_name"]].append(row)
+    found = [_quality(table, rows) for table, rows in by_table.items()]
+    found.sort(key=lambda quality: (all(check.success for check in quality.checks), quality.table))
+    return found[:limit]
+
+
+def _quality(table: str, rows: list[dict[str, Any]]) -> TableQuality:
+    rows.sort(key=lambda row: (row["column_name"] or "", row["metric_name"], row["dimension"] or ""))
+    return TableQuality(
+        table=table,
+        row_count=next((_whole(row) for row in rows if row["metric_name"] == "row_count"), None),
+        null_counts={
+            row["column_name"]: _whole(row) for row in rows if row["metric_name"] == "null_count" and row["column_name"]
+        },
+        checks=tuple(_check(row) for row in rows),
+    )
+
+
+def _check(row: Mapping[str, Any]) -> Check:
+    metric, is_fine = row["metric_name"], not row["is_anomalous"]
+    is_raw = row["dimension"] is not None or metric in RAW_VALUE_METRICS
+    low, high = amount(metric, row["expected_min"]), amount(metric, row["expected_max"])
+    return Check(
+        metric=metric,
+        column=row["column_name"],
+        success=is_fine,
+        expected=None if is_raw else f"{low} to {high}",
+        actual=None if is_raw else amount(metric, row["metric_value"]),
+        description=None if is_fine else public_sentence(row),
+        severity=None if is_fine else row.get("severity") or "warn",
+    )
+
+
+def _whole(row: Mapping[str, Any]) -> int:
+    return round(row["metric_value"] or 0)

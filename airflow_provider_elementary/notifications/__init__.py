@@ -1,0 +1,1 @@
+"""Verdicts for any Airflow notifier."""

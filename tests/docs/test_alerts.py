@@ -1,0 +1,98 @@
+"""The notifiers of the page on alerts send what they say, to servers that take it in place of the services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from airflow_provider_elementary.alerts.alert import Alert, alert_of
+from airflow_provider_elementary.alerts.meta import AlertMeta
+from airflow_provider_elementary.notifications.route import AlertRoute
+from tests.docs.blocks import ROOT, blocks_of
+from tests.servers.webhook import Webhook, webhook_server
+from tests.unit.alerts.incidents import incident, resolved
+
+Connect = Callable[[str, Mapping[str, object]], str]
+
+META = AlertMeta(owners=("@maya", "core@shop.example"), channel="data")
+OPENED = alert_of("opened", incident(sentence='orders: "few" rows & <less>'), META)
+
+
+@pytest.fixture
+def server() -> Iterator[Webhook]:
+    with webhook_server() as running:
+        yield running
+
+
+def notifier(name: str) -> Any:
+    """Run the block of that name, and return the notifier or the route that it makes."""
+    [block] = [block for block in blocks_of(ROOT / "docs" / "how-to" / "alert.md") if block.name == name]
+    made: dict[str, Any] = {}
+    exec(compile(block.source, name, "exec"), made)  # noqa: S102 - that is the test
+    return made[name.removeprefix("alert-")]
+
+
+def send(name: str, alert: Alert) -> None:
+    made = notifier(name)
+    route = made if isinstance(made, AlertRoute) else AlertRoute(made)
+    route.send(alert, {})
+
+
+def test_alert_slack(server: Webhook, airflow_connection: Connect) -> None:
+    extra = {"base_url": f"{server.url}/api/"}
+    airflow_connection("slack_api_default", {"conn_type": "slack", "password": "xoxb-token", "extra": extra})
+
+    send("alert-slack", OPENED)
+
+    [(path, posted)] = server.posted
+    assert path == "/api/chat.postMessage"
+    assert (posted["channel"], posted["text"]) == ("#data", "Incident (warn): SHOP.CORE.ORDERS row_count")
+    assert '*What:* orders: \\"few\\" rows &amp; &lt;less&gt;' in posted["blocks"]
+
+
+def test_alert_opsgenie(server: Webhook, airflow_connection: Connect) -> None:
+    airflow_connection("opsgenie_default", {"conn_type": "opsgenie", "host": server.url, "password": "key"})
+
+    send("alert-opsgenie", OPENED)
+
+    [(path, posted)] = server.posted
+    assert path == "/v2/alerts"
+    assert (posted["alias"], posted["priority"]) == ("elementary-of-orders", "P4")
+
+
+def test_alert_pagerduty(airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.providers.pagerduty.hooks.pagerduty_events import PagerdutyEventsHook
+
+    # Its client takes no address but PagerDuty's own.
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(PagerdutyEventsHook, "send_event", lambda hook, **event: sent.append(event))
+    airflow_connection("pagerduty_events_default", {"conn_type": "pagerduty_events", "password": "key"})
+
+    send("alert-pagerduty", OPENED)
+    send("alert-pagerduty", alert_of("resolved", resolved(), META))
+
+    opened, closed = sent
+    assert (opened["action"], closed["action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == closed["dedup_key"] == "elementary-of-orders"
+    assert (opened["severity"], opened["source"]) == ("warning", "SHOP.CORE.ORDERS")
+
+
+def test_alert_teams(server: Webhook, airflow_connection: Connect) -> None:
+    airflow_connection("teams_webhook", server.airflow_connection())
+
+    send("alert-teams", OPENED)
+
+    [(_, posted)] = server.posted
+    card = posted["attachments"][0]["content"]
+    assert card["body"][0]["text"] == "Incident (warn): SHOP.CORE.ORDERS row_count"
+    assert card["body"][1]["facts"][1]["value"] == "@maya, core@shop.example"
+
+
+def test_alert_webhook(server: Webhook, airflow_connection: Connect) -> None:
+    airflow_connection("incident_hook", server.airflow_connection())
+
+    send("alert-webhook", OPENED)
+
+    assert server.posted == [("/incidents", OPENED.to_dict())]

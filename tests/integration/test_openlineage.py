@@ -1,0 +1,95 @@
+"""What the operators tell OpenLineage after a real run: the tables read, where the results are, and data quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
+from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
+from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
+from tests.connections import duckdb_file, local_keys
+from tests.worlds import SQL_LITERAL, small_world, write_duckdb
+
+Connect = Callable[[str, Mapping[str, object]], str]
+
+pytest.importorskip("airflow.providers.openlineage")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What each operator told after it had run, and where its store is."""
+
+    folder: str
+    snapshot: Any
+    metrics: Any
+    anomalies: Any
+
+
+@pytest.fixture
+def told(tmp_path: Path, airflow_connection: Connect) -> Told:
+    airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
+    store = {"store": (tmp_path / "store").as_uri(), "keys_conn_id": airflow_connection("keys", local_keys())}
+    operators = (
+        ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", **store),
+        ElementaryTableMetricsOperator(task_id="metrics", **store),
+        ElementaryAnomalyOperator(task_id="anomalies", **store),
+    )
+    events = []
+    for operator in operators:
+        instance = SimpleNamespace(dag_id="dag", run_id="run", task_id=operator.task_id, map_index=-1)
+        operator.execute({"ti": instance, "outlet_events": {}})  # type: ignore[arg-type, typeddict-item]
+        events.append(operator.get_openlineage_facets_on_complete(instance))
+    return Told(str(tmp_path / "store"), *events)
+
+
+def test_a_snapshot_reads_elementarys_tables_and_writes_its_manifest(told: Told) -> None:
+    names = {dataset.name for dataset in told.snapshot.inputs}
+    [written] = told.snapshot.outputs
+
+    assert {"world.elementary.dbt_models", "world.elementary.data_monitoring_metrics"} <= names
+    assert (written.namespace, written.name) == ("file", f"{told.folder}/manifests/0000000001.json")
+    assert written.outputFacets["outputStatistics"].rowCount > 0
+
+
+def test_metrics_are_told_with_their_number(told: Told) -> None:
+    [written] = told.metrics.outputs
+
+    assert written.name.startswith(f"{told.folder}/results/metrics/")
+    assert written.outputFacets["outputStatistics"].rowCount > 0
+
+
+def test_a_judged_table_has_metrics_and_an_assertion_for_each_of_them(told: Told) -> None:
+    tables = {dataset.name: dataset.inputFacets for dataset in told.anomalies.inputs}
+
+    orders = tables["SHOP.CORE.ORDERS"]
+    row_count = next(
+        assertion
+        for assertion in orders["dataQualityAssertions"].assertions
+        if assertion.assertion == "elementary.row_count"
+    )
+    assert next(iter(tables)) == "SHOP.CORE.ORDERS"
+    assert orders["dataQualityMetrics"].rowCount == 100
+    assert (row_count.success, row_count.actual, row_count.severity) == (False, "100", "warn")
+    assert row_count.description.startswith("orders: row_count 100 on")
+    assert all(assertion.success for assertion in tables["SHOP.CORE.CUSTOMERS"]["dataQualityAssertions"].assertions)
+
+
+def test_no_value_of_a_row_is_told(told: Told) -> None:
+    assert SQL_LITERAL not in str((told.snapshot, told.metrics, told.anomalies))
+    assert "CANARY" not in str((told.snapshot, told.metrics, told.anomalies))
+
+
+def test_the_namespace_is_the_one_that_the_configuration_names(
+    tmp_path: Path, airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    from airflow_provider_elementary.operators.openlineage import table_namespace
+
+    assert {dataset.namespace for dataset in told.anomalies.inputs} == {"elementary"}
+    monkeypatch.setenv("AIRFLOW__ELEMENTARY__OPENLINEAGE_NAMESPACE", "postgres://db.example.com:5432")
+    assert table_namespace() == "postgres://db.example.com:5432"
