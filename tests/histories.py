@@ -197,6 +197,7 @@ REASONS = {
     "late": "committed later than the overlap",
     "columns": "other columns",
     "scheduled": "the last full snapshot",
+    "keys": "other master keys",
 }
 
 
@@ -225,12 +226,12 @@ class History:
     ) -> None:
         self.database, self.draw, self.statistics = database, draw, statistics
         self.directory = Path(tempfile.mkdtemp(prefix="histories-"))
-        self.store, self.keys = open_store((self.directory / "store").as_uri()), LocalKeys(LocalKeys.generate())
+        self.store, self.master_keys = open_store((self.directory / "store").as_uri()), LocalKeys.generate()
         self.now = datetime(2026, 3, 1, 6)
         self.number = 0
         self.unfinished: list[Batch] = []
         self.late: list[Any] = []
-        self.taken: list[tuple[str, dict[str, list[Row]]]] = []
+        self.taken: list[tuple[str, LocalKeys, dict[str, list[Row]]]] = []
         self.columns = {table: [one.split()[0] for one in columns.split(", ")] for table, columns in COLUMNS.items()}
         database.execute(*((f"CREATE TABLE elementary.{name} ({columns})", []) for name, columns in COLUMNS.items()))
         database.execute(("INSERT INTO elementary.metadata VALUES ('0.25.1')", []))
@@ -313,14 +314,19 @@ class History:
             self.columns[table].append(UNKNOWN)
             self.database.execute((f"ALTER TABLE elementary.{table} ADD COLUMN {UNKNOWN} text DEFAULT 'secret'", []))
 
+    def a_master_key_is_replaced(self) -> None:
+        category = self.draw(st.sampled_from(Category)).value
+        self.master_keys = {**self.master_keys, category: LocalKeys.generate()[category]}
+
     def a_snapshot_is_taken(self) -> None:
         expected = consistent_state(self.database)
+        keys = LocalKeys(self.master_keys)
 
         with self.database.source() as source:
             manifest = write_snapshot(
                 source,
                 self.store,
-                self.keys,
+                keys,
                 policy=POLICY,
                 full_every_days=self.draw(st.sampled_from([7, 7, 7, 7, 7, 7, 0])),
                 overlap=OVERLAP,
@@ -328,8 +334,8 @@ class History:
             )
 
         self.statistics.count(manifest)
-        self.taken.append((manifest.snapshot_id, expected))
-        self.check(manifest.snapshot_id, expected)
+        self.taken.append((manifest.snapshot_id, keys, expected))
+        self.check(manifest.snapshot_id, keys, expected)
 
     def go_on(self, steps: int) -> None:
         """Let things happen, with a snapshot after about every second of them, and look at all snapshots at the end."""
@@ -339,16 +345,16 @@ class History:
             getattr(self, self.draw(st.sampled_from(EVENTS_OF_A_HISTORY)))()
             if self.draw(st.booleans()):
                 self.a_snapshot_is_taken()
-        for snapshot_id, expected in self.taken:
-            self.check(snapshot_id, expected)
+        for snapshot_id, keys, expected in self.taken:
+            self.check(snapshot_id, keys, expected)
 
     def end(self) -> None:
         self.database.close()
         shutil.rmtree(self.directory)
 
-    def check(self, snapshot_id: str, expected: Mapping[str, list[Row]]) -> None:
+    def check(self, snapshot_id: str, keys: LocalKeys, expected: Mapping[str, list[Row]]) -> None:
         """Compare a snapshot with the state of the source at its cut, as the policy lets it out."""
-        snapshot = open_snapshot(self.store, snapshot_id, keys=self.keys)
+        snapshot = open_snapshot(self.store, snapshot_id, keys=keys)
         assert set(snapshot.tables()) == set(COLUMNS)
         for table, rows in expected.items():
             found = read_all(snapshot, table)
@@ -438,4 +444,5 @@ EVENTS_OF_A_HISTORY = (
     History.old_rows_are_deleted_at_the_source.__name__,
     History.the_package_gains_or_loses_a_column.__name__,
     History.the_package_gains_a_column_that_nobody_knows.__name__,
+    History.a_master_key_is_replaced.__name__,
 )

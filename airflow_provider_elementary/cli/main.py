@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add_grants(commands.add_parser("grants", help="print the statements that make a dedicated read-only role"))
     add_check_access(commands.add_parser("check-access", help="prove what a connection may do; fails if it is more"))
 
-    add_snapshot(commands.add_parser("snapshot", help="list, verify, restore, prune and compare snapshots"))
+    add_snapshot(commands.add_parser("snapshot", help="take, list, verify, sign, restore, prune and compare snapshots"))
 
     summary = commands.add_parser("summary", help="show the latest snapshot and the anomalies found in it")
     _add_store(summary)

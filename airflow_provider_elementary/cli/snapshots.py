@@ -1,4 +1,4 @@
-"""The commands on snapshots: list, verify, restore, prune, diff; for people, or as JSON for programs."""
+"""The commands on snapshots: take, list, verify, sign, restore, prune, diff; for people, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,14 +31,22 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
         added.set_defaults(command=command)
         return added
 
+    taking = action("take", _take, "take a snapshot, after proving that the connection reads nothing else")
+    add_take(taking)
+    _add_signing(taking, "a KMS key that signs the manifest")
+
     action("list", _list, "list the snapshots of a store, oldest first")
 
     verify = action("verify", _verify, "check that a store is as it was written; fails if it is not")
     verify.add_argument("--snapshot", default="latest", help=f"whose files are read: all, {_NAMING}")
-    verify.add_argument("--anchor", metavar="NUMBER:SHA256", help="a manifest's number and hash, kept elsewhere")
+    _add_anchor(verify)
     verify.add_argument("--hashes-only", action="store_true", help="open no file; needs no key")
     _add_categories(verify, "the categories that the keys have to open (default: all)")
     _add_signing(verify, "the KMS key that has to have signed every manifest")
+
+    sign = action("sign", _sign, "sign all there is anew: when signing begins, or with another key; verify it first")
+    _add_anchor(sign)
+    _add_signing(sign, "the KMS key that signs (default: the store's own key of Metadata)")
 
     restore = action("restore", _restore, "restore a snapshot to a new DuckDB file or PostgreSQL schema")
     restore.add_argument("--snapshot", default="latest", help=f"which: {_NAMING}")
@@ -79,8 +88,22 @@ def _add_categories(parser: argparse.ArgumentParser, told: str) -> None:
     parser.add_argument("--category", action="append", choices=_CATEGORIES, help=f"{told}; may be repeated")
 
 
+def _add_anchor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--anchor", metavar="NUMBER:SHA256", help="a manifest's number and hash, kept elsewhere")
+
+
 def _add_signing(parser: argparse.ArgumentParser, told: str) -> None:
     parser.add_argument("--signing-kms-key-id", metavar="KEY", help=told)
+
+
+def _take(arguments: argparse.Namespace) -> None:
+    facts = take(arguments, _hook(arguments))
+    if arguments.json:
+        _print_json(facts)
+        return
+    _print_table(("table", "rows"), [[table, rows] for table, rows in facts["tables"].items()])
+    print(f"took snapshot {facts['snapshot_id']}, {facts['kind']}: {facts['reason'] or 'what is new since the last'}")
+    print(f"anchor: {facts['sequence']}:{facts['manifest_sha256']}")
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -124,16 +147,15 @@ def _verify(arguments: argparse.Namespace) -> int:
         hook.store,
         None if arguments.hashes_only else hook.keys,
         snapshot=parse_snapshot(arguments.snapshot),
-        anchors=[_anchor(arguments.anchor)] if arguments.anchor else [],
+        anchors=_anchors(arguments),
         signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id),
         categories=[Category(name) for name in arguments.category or Category],
     )
     if arguments.json:
         _print_json(report.to_dict())
     else:
-        if report.findings:
-            rows = [[found.damage, found.object, found.detail] for found in report.findings]
-            _print_table(("damage", "object", "detail"), rows)
+        for found in report.findings:
+            print(f"{found.damage}: {found.object}\n    {found.detail}")
         for note in report.notes:
             print(f"note: {note}")
         print(
@@ -144,6 +166,20 @@ def _verify(arguments: argparse.Namespace) -> int:
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")
     return 0 if report.sound else 1
+
+
+def _sign(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.hooks.signer import open_signer
+    from airflow_provider_elementary.snapshots.sign import sign_store
+    from airflow_provider_elementary.snapshots.signature import KeysSigner
+
+    hook = _hook(arguments)
+    signer = open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys)
+    signed = sign_store(hook.store, signer, anchors=_anchors(arguments))
+    if arguments.json:
+        _print_json({"store": hook.store.uri, "signed": signed})
+    else:
+        print(f"signed {len(signed):,} manifests and prune records of {hook.store.uri}")
 
 
 def _restore(arguments: argparse.Namespace) -> None:
@@ -189,6 +225,7 @@ def _prune(arguments: argparse.Namespace) -> None:
     _print_table(("sequence", "snapshot_id", "kept as"), rows)
     print(
         f"{'would remove' if report.dry_run else 'removed'} {len(report.removed):,} snapshots, "
+        f"{report.uploads:,} unfinished uploads, "
         f"{report.files:,} files of {report.size:,} bytes, {sum(report.withdrawn.values()):,} files whose days are over"
     )
 
@@ -210,13 +247,15 @@ def _diff(arguments: argparse.Namespace) -> None:
         print(f"not compared, as not in both snapshots or not open to the keys: {', '.join(report.not_compared)}")
 
 
-def _anchor(text: str) -> Anchor:
+def _anchors(arguments: argparse.Namespace) -> list[Anchor]:
     from airflow_provider_elementary.snapshots.chain import Anchor
 
+    if (text := arguments.anchor) is None:
+        return []
     number, _, digest = text.partition(":")
     if not number.isdecimal() or not digest:
         raise ConfigurationError(f"Expected an anchor like 12:<SHA-256 of manifest 12>, found {text!r}.")
-    return Anchor(int(number), digest)
+    return [Anchor(int(number), digest)]
 
 
 def _days(pairs: list[str]) -> dict[str, int]:

@@ -16,8 +16,7 @@ def open_signer(key_id: str | None, aws_conn_id: str | None) -> Signer | None:
     """
     if not key_id:
         return None
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
+    from airflow_provider_elementary.hooks.store import aws_client
     from airflow_provider_elementary.snapshots.signature import KmsSigner
 
-    return KmsSigner(AwsBaseHook(aws_conn_id=aws_conn_id, client_type="kms").get_conn(), key_id)
+    return KmsSigner(aws_client("kms", aws_conn_id), key_id)

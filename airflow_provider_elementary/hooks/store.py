@@ -74,7 +74,7 @@ class ElementaryStoreHook(BaseHook):
                 "server_side_encryption='AES256' and give the files' master keys by keys_conn_id."
             )
         kms_key_id = self.kms_key_id if self.server_side_encryption == "aws:kms" else None
-        return open_store(self.uri, s3_client=self._client("s3"), kms_key_id=kms_key_id)
+        return open_store(self.uri, s3_client=aws_client("s3", self.aws_conn_id), kms_key_id=kms_key_id)
 
     @cached_property
     def keys(self) -> Keys:
@@ -90,7 +90,7 @@ class ElementaryStoreHook(BaseHook):
             from airflow_provider_elementary.catalog import Category
 
             key_ids = dict.fromkeys((category.value for category in Category), self.kms_key_id)
-            return KmsKeys(self._client("kms"), {**key_ids, **(self.category_kms_key_ids or {})})
+            return KmsKeys(aws_client("kms", self.aws_conn_id), {**key_ids, **(self.category_kms_key_ids or {})})
         raise ConfigurationError(
             f"Expected master keys for {self.uri}, found none: nothing is stored unencrypted. "
             "Give keys_conn_id (make keys with `airflow-elementary keys generate`) or kms_key_id."
@@ -111,11 +111,13 @@ class ElementaryStoreHook(BaseHook):
             )
         return keys
 
-    def _client(self, service: str) -> Any:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-        from airflow_provider_elementary.snapshots.store import patient_config
+def aws_client(service: str, aws_conn_id: str | None) -> Any:
+    """Return a boto3 client that is as patient as a store has to be."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-        hook: Any = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type=service)
-        # What the connection's config_kwargs say comes last, and so wins.
-        return hook.get_client_type(region_name=hook.region_name, config=patient_config().merge(hook.config))
+    from airflow_provider_elementary.snapshots.store import patient_config
+
+    hook: Any = AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service)
+    # What the connection's config_kwargs say comes last, and so wins.
+    return hook.get_client_type(region_name=hook.region_name, config=patient_config().merge(hook.config))

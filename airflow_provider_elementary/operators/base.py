@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context, get_current_context
 
-from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook, ServerSideEncryption
 
 if TYPE_CHECKING:
@@ -44,6 +44,17 @@ def run_key(context: Context) -> str:
     """Return what a task instance works for: the same over retries and clears of one DAG run."""
     instance = context["ti"]
     return f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}"
+
+
+def is_true(value: bool | str | None) -> bool:
+    """Return a switch that may have been a template: without native rendering a form's false is the text False.
+
+    :raises ConfigurationError: it is neither.
+    """
+    told = str(value or "").strip().lower()
+    if told not in ("true", "false", "none", ""):
+        raise ConfigurationError(f"Expected true or false for a switch, found {value!r}.")
+    return told == "true"
 
 
 class ElementaryStoreOperator(BaseOperator):

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, is_true
 
 _RETURNED = 50
 
@@ -55,7 +55,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         keep_yearly: int = 0,
         category_days: Mapping[str, int] | None = None,
         orphan_hours: float = 48,
-        preview: bool = False,
+        preview: bool | str = False,
         signing_kms_key_id: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -87,13 +87,14 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
                 self.store_hook.store,
                 Retention(**counts, category_days=dict(self.category_days or {})),
                 signer=signer,
-                dry_run=bool(self.preview),
+                dry_run=is_true(self.preview),
                 orphan_age=timedelta(hours=float(self.orphan_hours)),
             )
         removes = "would remove" if report.dry_run else "removed"
         for snapshot in report.snapshots:
             fate = f"kept: {', '.join(snapshot.reasons)}" if snapshot.reasons else removes
             self.log.info("snapshot %s, number %s: %s", snapshot.snapshot_id, snapshot.sequence, fate)
-        self.log.info("%s %s files of %s bytes", removes, report.files, f"{report.size:,}")
+        told = (removes, report.files, f"{report.size:,}", report.uploads)
+        self.log.info("%s %s files of %s bytes, and %s unfinished uploads", *told)
         facts = report.to_dict()
         return {**facts, "snapshots": facts["snapshots"][:_RETURNED]}

@@ -14,6 +14,7 @@ from airflow_provider_elementary.links.snapshot import ElementaryManifestLink, E
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
+    is_true,
     require_access,
     run_key,
 )
@@ -63,9 +64,11 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
     :param dropped_columns: ``table.column`` that are not read at all. (templated)
     :param without_raw_values: take nothing that may be, or quote, a value of a monitored table: no samples, no database
         errors, no query text, no metrics of single rows, dimension values hashed. The other choices narrow it further.
+        (templated)
     :param full_every_days: after how many days everything is read anew; 0 does so each time. (templated)
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long rows of a dbt run that never finished are taken as they are.
+    :param signing_kms_key_id: a KMS key, asymmetric or for HMAC, that signs the manifest. (templated)
     :param accept_unknown: names of access checks that may stay unknown. (templated)
     :param probes: relations outside the schema that the role must be refused. (templated)
     """
@@ -82,7 +85,9 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         "masked_columns",
         "hashed_columns",
         "dropped_columns",
+        "without_raw_values",
         "full_every_days",
+        "signing_kms_key_id",
         "accept_unknown",
         "probes",
     )
@@ -102,10 +107,11 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         masked_columns: Sequence[str] = (),
         hashed_columns: Sequence[str] = (),
         dropped_columns: Sequence[str] = (),
-        without_raw_values: bool = False,
+        without_raw_values: bool | str = False,
         full_every_days: float = 7,
         overlap: timedelta = timedelta(hours=1),
         commit_timeout: timedelta = timedelta(hours=6),
+        signing_kms_key_id: str | None = None,
         accept_unknown: Sequence[str] = (),
         probes: Sequence[str] = (),
         **kwargs: Any,
@@ -125,6 +131,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         self.full_every_days = full_every_days
         self.overlap = overlap
         self.commit_timeout = commit_timeout
+        self.signing_kms_key_id = signing_kms_key_id
         self.accept_unknown = accept_unknown
         self.probes = probes
         #: What :meth:`execute` returned, for the task's links.
@@ -134,20 +141,22 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Check access, take the snapshot, and return a small summary of its manifest."""
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
+        from airflow_provider_elementary.hooks.signer import open_signer
         from airflow_provider_elementary.snapshots import Policy, write_snapshot
 
         with clear_failures():
-            choose = Policy.without_raw_values if self.without_raw_values else Policy
+            choose = Policy.without_raw_values if is_true(self.without_raw_values) else Policy
             policy = choose(
                 categories=tuple(Category(name) for name in self.categories),
                 failed_rows_per_test=int(self.failed_rows_per_test),
                 failed_rows_days=int(self.failed_rows_days),
-                failed_rows_excluded_tables=tuple(self.failed_rows_excluded_tables),
-                masked_columns=tuple(self.masked_columns),
-                hashed_columns=tuple(self.hashed_columns),
-                dropped_columns=tuple(self.dropped_columns),
+                failed_rows_excluded_tables=tuple(self.failed_rows_excluded_tables or ()),
+                masked_columns=tuple(self.masked_columns or ()),
+                hashed_columns=tuple(self.hashed_columns or ()),
+                dropped_columns=tuple(self.dropped_columns or ()),
             )
             store, keys = self.store_hook.store, self.store_hook.keys
+            signer = open_signer(self.signing_kms_key_id, self.aws_conn_id)
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
             with hook.source() as source:
                 report = require_access(hook, source, self.accept_unknown, self.probes)
@@ -158,6 +167,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
                     policy=policy,
                     run_key=run_key(context),
                     access=report.to_dict(),
+                    signer=signer,
                     full_every_days=float(self.full_every_days),
                     overlap=self.overlap,
                     commit_timeout=self.commit_timeout,

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, is_true
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
@@ -47,7 +47,7 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         *,
         snapshot: str = "latest",
         anchor: Mapping[str, Any] | None = None,
-        decrypt: bool = True,
+        decrypt: bool | str = True,
         categories: Sequence[str] | None = None,
         signing_kms_key_id: str | None = None,
         **kwargs: Any,
@@ -68,7 +68,7 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         with clear_failures():
             report = verify(
                 self.store_hook.store,
-                self.store_hook.keys if self.decrypt else None,
+                self.store_hook.keys if is_true(self.decrypt) else None,
                 snapshot=parse_snapshot(self.snapshot),
                 anchors=self._anchors(context),
                 signer=open_signer(self.signing_kms_key_id, self.aws_conn_id),

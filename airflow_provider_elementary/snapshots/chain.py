@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +9,10 @@ from enum import StrEnum
 from itertools import groupby
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
-from airflow_provider_elementary.snapshots.manifest import PREFIX, Manifest, Parent, manifest_key, sha256
+from airflow_provider_elementary.snapshots.manifest import PREFIX, Manifest, Parent, manifest_key, numbered, sha256
 from airflow_provider_elementary.snapshots.pruned import PREFIX as RECORDS
 from airflow_provider_elementary.snapshots.pruned import PruneRecord, StoredRecord, Tombstone, record_key, tombstones
 from airflow_provider_elementary.snapshots.store import Store
-
-_NUMBERED = re.compile(r"(\d{10})\.json")
 
 
 class Damage(StrEnum):
@@ -28,7 +25,7 @@ class Damage(StrEnum):
     REWRITTEN = "rewritten"
     NOT_DECRYPTABLE = "not decryptable"
     UNPROVED = "unproved"
-    STRANGE = "strange"
+    UNEXPECTED = "unexpected"
 
 
 @dataclass(frozen=True)
@@ -153,13 +150,12 @@ def check_chain(chain: Chain, anchors: Iterable[Anchor] = ()) -> tuple[list[Find
 
 
 def _numbered(store: Store, prefix: str, findings: list[Finding]) -> Iterator[tuple[int, bytes]]:
-    for found in store.list(prefix):
-        name = _NUMBERED.fullmatch(found.key.removeprefix(prefix))
-        if name is None:
-            detail = f"Expected only numbered .json objects below {prefix}, found another. Remove it."
-            findings.append(Finding(Damage.STRANGE, found.key, detail))
-        elif (content := store.get(found.key)) is not None:
-            yield int(name[1]), content
+    numbers, unexpected = numbered(store, prefix)
+    detail = f"Expected only numbered .json objects below {prefix}, found another. Remove it."
+    findings += [Finding(Damage.UNEXPECTED, name, detail) for name in unexpected]
+    for sequence, name in numbers.items():
+        if (content := store.get(name)) is not None:
+            yield sequence, content
 
 
 def _check_links(chain: Chain) -> tuple[list[Finding], list[str]]:

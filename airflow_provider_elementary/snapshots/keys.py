@@ -71,6 +71,21 @@ class Keys(Protocol):
         """
         ...
 
+    def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
+        """Wrap a data key that there is already, as when its master key was replaced.
+
+        :raises KeyUnavailableError: the category's master key is missing, disabled or refused.
+        """
+        ...
+
+    def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
+        """Return which master key wraps the category's data keys from now on, as :class:`WrappedKey` names it.
+
+        :param context: as for a data key; who may make none in it may not ask either.
+        :raises KeyUnavailableError: the category's master key is missing, disabled or refused.
+        """
+        ...
+
 
 class LocalKeys:
     """Master keys held by this process, one per category, as an Airflow connection or secrets backend gives them.
@@ -88,9 +103,12 @@ class LocalKeys:
         return {category.value: base64.b64encode(os.urandom(KEY_BYTES)).decode() for category in Category}
 
     def new_data_key(self, category: Category, context: Mapping[str, str]) -> DataKey:
-        """Make a data key and wrap it with AES-256-GCM, the context authenticated."""
-        master = self._master_key(category)
-        plaintext, nonce = os.urandom(KEY_BYTES), os.urandom(_NONCE_BYTES)
+        """Make a data key and wrap it."""
+        return self.wrap(category, os.urandom(KEY_BYTES), context)
+
+    def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
+        """Wrap a data key with AES-256-GCM, the context authenticated."""
+        master, nonce = self._master_key(category), os.urandom(_NONCE_BYTES)
         ciphertext = nonce + AESGCM(master).encrypt(nonce, plaintext, _canonical(context))
         wrapped = WrappedKey(_fingerprint(master), base64.b64encode(ciphertext).decode(), dict(context))
         return DataKey(plaintext, wrapped)
@@ -108,6 +126,10 @@ class LocalKeys:
                 f"Expected the master key {wrapped.master_key_id} for {category.label}, found {_fingerprint(master)}, "
                 "which does not open it. Give the key that the snapshot was written with."
             ) from None
+
+    def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
+        """Return the fingerprint of the category's master key."""
+        return _fingerprint(self._master_key(category))
 
     def _master_key(self, category: Category) -> bytes:
         try:
@@ -133,20 +155,18 @@ class KmsKeys:
             self._key_ids = dict.fromkeys(Category, key_ids)
         else:
             self._key_ids = {_category(name): key_id for name, key_id in key_ids.items()}
+        self._arns: dict[str, str] = {}
 
     def new_data_key(self, category: Category, context: Mapping[str, str]) -> DataKey:
         """Have KMS make and wrap a data key."""
-        if (key_id := self._key_ids.get(category)) is None:
-            raise KeyUnavailableError(
-                f"Expected a KMS key for {category.label} ({category.value}), found none. "
-                "Name one in kms_key_id, or leave the category out."
-            )
+        key_id = self._key_id(category)
         try:
             answer = self._client.generate_data_key(
                 KeyId=key_id, NumberOfBytes=KEY_BYTES, EncryptionContext=dict(context)
             )
         except (ClientError, BotoCoreError) as error:
             raise _kms_refused("make a data key", key_id, category, error) from None
+        self._arns[key_id] = answer["KeyId"]
         wrapped = WrappedKey(answer["KeyId"], base64.b64encode(answer["CiphertextBlob"]).decode(), dict(context))
         return DataKey(answer["Plaintext"], wrapped)
 
@@ -163,18 +183,57 @@ class KmsKeys:
         plaintext: bytes = answer["Plaintext"]
         return plaintext
 
+    def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
+        """Have KMS wrap a data key."""
+        key_id = self._key_id(category)
+        try:
+            answer = self._client.encrypt(KeyId=key_id, Plaintext=plaintext, EncryptionContext=dict(context))
+        except (ClientError, BotoCoreError) as error:
+            raise _kms_refused("wrap a data key", key_id, category, error) from None
+        wrapped = WrappedKey(answer["KeyId"], base64.b64encode(answer["CiphertextBlob"]).decode(), dict(context))
+        return DataKey(plaintext, wrapped)
+
+    def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
+        """Return the ARN of the key; for an id or an alias, which KMS alone resolves, it is asked once."""
+        key_id = self._key_id(category)
+        if ":key/" in key_id:
+            return key_id
+        if key_id not in self._arns:
+            # Not kms:DescribeKey: whoever writes may make data keys, and needs no further permission so.
+            self.new_data_key(category, context)
+        return self._arns[key_id]
+
+    def _key_id(self, category: Category) -> str:
+        if (key_id := self._key_ids.get(category)) is None:
+            raise KeyUnavailableError(
+                f"Expected a KMS key for {category.label} ({category.value}), found none. "
+                "Name one in kms_key_id, or leave the category out."
+            )
+        return key_id
+
 
 def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) -> KeyUnavailableError | StoreError:
-    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    if code in _KMS_BUSY or isinstance(error, (ConnectionError, HTTPClientError)):
+    code = kms_code(error)
+    if kms_is_busy(error):
         return StoreError(
             f"Expected KMS key {key_id} to {doing} for {category.label}, found {code} however often it was asked. "
             "Nothing was committed; retry, and check KMS's request quota, the network and how long credentials last."
         )
     return KeyUnavailableError(
         f"Expected KMS key {key_id} to {doing} for {category.label}, found {code}. Check that the key exists in this "
-        "region, is enabled, and that the credentials may use it (kms:GenerateDataKey to write, kms:Decrypt to read)."
+        "region, is enabled, and that the credentials may use it (kms:GenerateDataKey to write, kms:Decrypt to read, "
+        "kms:Encrypt to go on with hashed columns under another key)."
     )
+
+
+def kms_code(error: Exception) -> str:
+    """Return what KMS, or the way to it, calls a failure."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+
+
+def kms_is_busy(error: Exception) -> bool:
+    """Tell whether the same request may do later."""
+    return kms_code(error) in _KMS_BUSY or isinstance(error, (ConnectionError, HTTPClientError))
 
 
 def _category(name: str) -> Category:

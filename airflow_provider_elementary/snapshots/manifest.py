@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from typing import Any
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.keys import WrappedKey
+from airflow_provider_elementary.snapshots.store import Store
 
 FORMAT_VERSION = 1
 PREFIX = "manifests/"
+_NUMBERED = re.compile(r"(\d{10})\.json")
 
 
 @dataclass(frozen=True)
@@ -217,6 +220,18 @@ def sha256(content: bytes) -> str:
 def manifest_key(sequence: int) -> str:
     """Return the name under which the snapshot of that sequence number commits; names sort as numbers do."""
     return f"{PREFIX}{sequence:010d}.json"
+
+
+def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
+    """Return what a store numbers below a prefix, oldest first, and the names of what does not belong there."""
+    numbers: dict[int, str] = {}
+    unexpected: list[str] = []
+    for found in store.list(prefix):
+        if (name := _NUMBERED.fullmatch(found.key.removeprefix(prefix))) is not None:
+            numbers[int(name[1])] = found.key
+        else:
+            unexpected.append(found.key)
+    return numbers, unexpected
 
 
 def _file_entry(facts: dict[str, Any]) -> FileEntry:

@@ -11,14 +11,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.snapshots.manifest import PREFIX as MANIFESTS
 from airflow_provider_elementary.snapshots.manifest import (
     FileEntry,
     Manifest,
     Parent,
     manifest_key,
+    numbered,
     sha256,
 )
+from airflow_provider_elementary.snapshots.pruned import PREFIX as RECORDS
 from airflow_provider_elementary.snapshots.pruned import (
     PruneRecord,
     StoredRecord,
@@ -37,6 +40,7 @@ log = logging.getLogger(__name__)
 #: Younger files may belong to a snapshot that is being taken, or to a try that a retry will take up again.
 ORPHAN_AGE = timedelta(days=2)
 _DATA, _RUNS, _RESULTS = "data/", "runs/", "results/"
+_NAMED_IN_ERROR = 10
 _TAKEN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
 
 
@@ -64,6 +68,7 @@ class PruneReport:
     :param withdrawn: files of categories whose days are over, by category.
     :param runs: notes of runs whose snapshot is gone or was never committed.
     :param results: metrics and verdicts whose snapshot is gone.
+    :param uploads: unfinished uploads in parts of writers that died.
     :param record: the prune record's name in the store, where one was written.
     :param record_sha256: its hash.
     """
@@ -76,6 +81,7 @@ class PruneReport:
     withdrawn: Mapping[str, int]
     runs: int
     results: int
+    uploads: int
     record: str | None = None
     record_sha256: str | None = None
 
@@ -137,9 +143,12 @@ def prune(
     :param orphan_age: files that no snapshot names, and notes of runs, stay until they are so old.
     :param now: what time it is; for tests.
     :raises SnapshotNotFoundError: the store holds no snapshot.
+    :raises SnapshotCorruptError: something lies among the manifests that is none; if it is one that was moved, its
+        files would go.
     :raises SnapshotConflictError: another prune ran at the same time.
     """
     now = now or datetime.now(UTC)
+    _require_only_ours(store)
     records = list(read_records(store))
     plan = _plan(store, retention, records, now, orphan_age)
     report = PruneReport(
@@ -151,6 +160,8 @@ def prune(
         withdrawn=_by_category(plan.newly_withdrawn.values()),
         runs=len(plan.runs),
         results=len(plan.results),
+        # Nothing hangs on the parts of an upload that never became an object.
+        uploads=len(store.discard_unfinished(plan.oldest_orphan, dry_run=dry_run)),
     )
     gone = {*(stone.sequence for stone in plan.tombstones), *plan.unfinished}
     if dry_run:
@@ -158,9 +169,10 @@ def prune(
         return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
     if plan.tombstones or plan.newly_withdrawn:
         record = _write_record(store, retention, records, plan, now)
-        report = replace(report, record=record.key, record_sha256=sha256(record.to_bytes()))
+        digest = sha256(record.to_bytes())
+        report = replace(report, record=record.key, record_sha256=digest)
         if signer is not None:
-            sign_object(store, record.key, signer)
+            sign_object(store, record.key, digest, signer)
     for sequence in sorted(gone):
         store.delete(manifest_key(sequence))
         forget_signature(store, manifest_key(sequence))
@@ -175,6 +187,16 @@ def prune(
         store.delete(key)
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
     return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
+
+
+def _require_only_ours(store: Store) -> None:
+    unexpected = [name for prefix in (MANIFESTS, RECORDS) for name in numbered(store, prefix)[1]]
+    if unexpected:
+        raise SnapshotCorruptError(
+            f"Expected only numbered .json objects among manifests and prune records of {store.uri}, found "
+            f"{', '.join(unexpected[:_NAMED_IN_ERROR])}. Put a manifest that was moved back, and remove what is none; "
+            "nothing was removed, as files that only a moved manifest names would go."
+        )
 
 
 def _plan(

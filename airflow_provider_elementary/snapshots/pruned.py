@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
-from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, sha256
+from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, numbered, sha256
 from airflow_provider_elementary.snapshots.store import Store
 
 FORMAT_VERSION = 1
@@ -126,14 +126,14 @@ def read_records(store: Store) -> Iterator[StoredRecord]:
 
     :raises SnapshotCorruptError: one of them is no prune record.
     """
-    for found in store.list(PREFIX):
-        content = store.get(found.key) or b""
-        yield StoredRecord(PruneRecord.from_bytes(content, found.key), sha256(content))
+    for name in numbered(store, PREFIX)[0].values():
+        content = store.get(name) or b""
+        yield StoredRecord(PruneRecord.from_bytes(content, name), sha256(content))
 
 
 def newest_record(store: Store) -> StoredRecord | None:
     """Return the newest prune record, or None where nothing was ever pruned."""
-    names = [found.key for found in store.list(PREFIX)]
+    names = list(numbered(store, PREFIX)[0].values())
     if not names:
         return None
     content = store.get(names[-1]) or b""

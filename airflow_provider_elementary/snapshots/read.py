@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.catalog import TABLES, Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotNotFoundError, UnknownTableError
 from airflow_provider_elementary.snapshots.keys import Keys
-from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key
+from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key, numbered
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
 from airflow_provider_elementary.snapshots.seal import open_sealed
 from airflow_provider_elementary.snapshots.store import Store, open_store
@@ -42,8 +42,11 @@ def open_snapshot(store: Store | str, snapshot: str | datetime = "latest", *, ke
 
 
 def committed_sequences(store: Store) -> list[int]:
-    """Return the sequence numbers of the snapshots that a store holds, oldest first."""
-    return [int(found.key.removeprefix(PREFIX).removesuffix(".json")) for found in store.list(PREFIX)]
+    """Return the sequence numbers of the snapshots that a store holds, oldest first.
+
+    What lies among the manifests and is none is passed over; verifying names it.
+    """
+    return list(numbered(store, PREFIX)[0])
 
 
 def read_manifest(store: Store, sequence: int) -> Manifest:

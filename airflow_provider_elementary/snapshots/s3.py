@@ -312,7 +312,7 @@ class _Upload(io.RawIOBase):
             try:
                 self._store.abort_multipart(self._key, self._upload_id)
             except ElementaryError:
-                # The reason for aborting matters more; a bucket lifecycle rule removes what is left.
+                # The reason for aborting matters more; prune discards what is left.
                 return
 
     def _send(self, content: bytes) -> None:

@@ -12,9 +12,13 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, SnapshotCorruptError
-from airflow_provider_elementary.snapshots.keys import DataKey, Keys, WrappedKey
-from airflow_provider_elementary.snapshots.manifest import sha256
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    KeyUnavailableError,
+    SnapshotCorruptError,
+    StoreError,
+)
+from airflow_provider_elementary.snapshots.keys import DataKey, Keys, WrappedKey, kms_code, kms_is_busy
 from airflow_provider_elementary.snapshots.store import Store
 
 PREFIX = "signatures/"
@@ -154,9 +158,14 @@ class KmsSigner:
             answer: dict[str, Any] = getattr(self._client, operation)(KeyId=self._key_id, **arguments)
             return answer
         except (ClientError, BotoCoreError) as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            code = kms_code(error)
             if code in _DISPROVED:
                 return {}
+            if kms_is_busy(error):
+                raise StoreError(
+                    f"Expected KMS key {self._key_id} to answer {operation}, found {code} however often it was asked. "
+                    "Retry: a snapshot that was committed without its signature is signed then."
+                ) from None
             raise KeyUnavailableError(
                 f"Expected KMS key {self._key_id} to answer {operation}, found {code}. Check that the key exists in "
                 "this region, is enabled, and that the credentials may use it (kms:DescribeKey, kms:Sign and "
@@ -164,15 +173,14 @@ class KmsSigner:
             ) from None
 
 
-def sign_object(store: Store, key: str, signer: Signer) -> Signature:
-    """Sign an object as it is in the store, and keep the signature beside it; signing twice does no harm.
+def sign_object(store: Store, key: str, digest: str, signer: Signer) -> Signature:
+    """Sign an object, and keep the signature beside it; signing twice does no harm.
 
     :param key: a manifest or a prune record.
-    :raises SnapshotCorruptError: there is no such object.
+    :param digest: the SHA-256 of what it holds, as the caller wrote or checked it; what the store holds by now proves
+        nothing.
     """
-    if (content := store.get(key)) is None:
-        raise SnapshotCorruptError(f"Expected {key} in {store.uri} to sign it, found none.")
-    signature = signer.sign(sha256(content))
+    signature = signer.sign(digest)
     store.put(_signature_key(key), json.dumps(asdict(signature), sort_keys=True).encode())
     return signature
 

@@ -213,6 +213,8 @@ def _examine(
         for prefix in sorted({f"{key.partition('/')[0]}/" for key in named})
         for found in store.list(prefix)
     }
+    # A file of another one's size may be that other one.
+    sizes_named = {entry.file.size for entry in named.values()}
     owners = {entry.file.sha256: key for key, entry in named.items()}
     refused: set[Category] = set()
     for key, entry in named.items():
@@ -225,7 +227,7 @@ def _examine(
             continue
         examined.files += 1
         examined.size += sizes[key]
-        if sizes[key] != entry.file.size:
+        if sizes[key] != entry.file.size and sizes[key] not in sizes_named:
             detail = f"Expected {entry.file.size:,} bytes, found {sizes[key]:,}; {_by(entry)}."
             examined.findings.append(Finding(Damage.CHANGED, key, detail))
             continue

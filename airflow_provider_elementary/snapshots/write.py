@@ -17,10 +17,11 @@ from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavai
 from airflow_provider_elementary.snapshots.commit import Overtaken, commit, committed_for, intend
 from airflow_provider_elementary.snapshots.cut import Cut, Tally, cut_entry, find_cut, next_window
 from airflow_provider_elementary.snapshots.keys import DataKey, Keys
-from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, manifest_key, sha256
 from airflow_provider_elementary.snapshots.plan import Plan, check_history, new_epoch, plan_snapshot
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.redaction import HeldBack, results_with_samples
+from airflow_provider_elementary.snapshots.signature import Signer, read_signature, sign_object
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.snapshots.tables import HistoryWentBack, ParentDamaged, Run, seal_table, settle
 from airflow_provider_elementary.source import read_all
@@ -32,6 +33,7 @@ _TRIES = 4
 # Who may open the samples may see raw values anyway, so whoever may not cannot test guesses of hashed ones either.
 _HASH_CATEGORY = Category.FAILED_ROWS_SAMPLE
 _APPLICATION = "airflow-provider-elementary"
+_HASH_CONTEXT = {"application": _APPLICATION, "purpose": "keyed hash", "category": _HASH_CATEGORY.value}
 
 
 def write_snapshot(
@@ -42,6 +44,7 @@ def write_snapshot(
     policy: Policy | None = None,
     run_key: str | None = None,
     access: Mapping[str, Any] | None = None,
+    signer: Signer | None = None,
     full_every_days: float = 7,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
@@ -59,6 +62,7 @@ def write_snapshot(
     :param policy: what is taken; see :class:`Policy` for the default.
     :param run_key: what the snapshot is taken for; where that was committed before, the earlier snapshot is returned.
     :param access: the report of the access check, for the manifest.
+    :param signer: who signs the manifest once it is committed.
     :param full_every_days: after how many days everything is read anew; 0 does so each time.
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
@@ -77,12 +81,20 @@ def write_snapshot(
     run_key = run_key or _new_id(taken_at)
     if (earlier := committed_for(store, run_key)) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
+        if signer is not None and read_signature(store, manifest_key(earlier.sequence)) is None:
+            _sign(store, earlier, signer)
         return earlier
+    if signer is not None:
+        # A key that is refused is refused now, not when there is a snapshot without a signature.
+        signer.sign(sha256(run_key.encode()))
     terms = _Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days))
     for _ in range(_TRIES):
         try:
             manifest, plan = _take(source, store, keys, terms, taken_at, run_key)
-            return commit(store, replace(manifest, access=access), plan)
+            manifest = commit(store, replace(manifest, access=access), plan)
+            if signer is not None:
+                _sign(store, manifest, signer)
+            return manifest
         except Overtaken:
             log.info("another writer committed to %s first; planning anew upon its snapshot", store.uri)
     raise SnapshotConflictError(
@@ -145,6 +157,9 @@ def _open_keys(
     base = plan.base
     if base is not None:
         try:
+            if moved := _rotated(keys, policy, base.manifest, categories, context):
+                # A manifest has one data key for each category, so a new one means new files.
+                return _open_keys(source, keys, plan.full(moved), policy, snapshot_id)
             carried = {
                 category: DataKey(base.data_key(category), base.manifest.keys[category.value])
                 for category in categories
@@ -159,21 +174,40 @@ def _open_keys(
     return plan, _OpenKeys(_new_keys(keys, categories, context), _hash_key(keys, plan, policy))
 
 
+def _rotated(
+    keys: Keys, policy: Policy, manifest: Manifest, categories: Sequence[Category], context: Mapping[str, str]
+) -> str | None:
+    """Return why the data keys of the snapshot before are not carried on, or None where their master keys still are."""
+    moved = [
+        category.label
+        for category in categories
+        if (wrapped := manifest.keys.get(category.value)) is not None
+        and wrapped.master_key_id != keys.master_key_id(category, {**context, "category": category.value})
+    ]
+    if policy.hashed_columns and manifest.hash_key is not None:
+        now = keys.master_key_id(_HASH_CATEGORY, _HASH_CONTEXT)
+        moved += ["hashed columns"] if manifest.hash_key.master_key_id != now else []
+    return f"other master keys than the snapshot before, for {', '.join(moved)}" if moved else None
+
+
 def _new_keys(keys: Keys, categories: Sequence[Category], context: Mapping[str, str]) -> dict[Category, DataKey]:
     return {category: keys.new_data_key(category, {**context, "category": category.value}) for category in categories}
 
 
 def _hash_key(keys: Keys, plan: Plan, policy: Policy) -> DataKey | None:
-    """Return the key of hashed columns; it outlives full snapshots, so that series go on."""
+    """Return the key of hashed columns; it outlives full snapshots and its master key, so that series go on."""
     if not policy.hashed_columns:
         return None
+    carried = None
     try:
-        if plan.parent is not None and (carried := _carried_hash_key(keys, policy, plan.parent)) is not None:
-            return carried
+        carried = _carried_hash_key(keys, policy, plan.parent) if plan.parent is not None else None
     except KeyUnavailableError as error:
         log.warning("hashed values start anew, as the key that they were hashed with does not open: %s", error)
-    context = {"application": _APPLICATION, "purpose": "keyed hash", "category": _HASH_CATEGORY.value}
-    return keys.new_data_key(_HASH_CATEGORY, context)
+    if carried is None:
+        return keys.new_data_key(_HASH_CATEGORY, _HASH_CONTEXT)
+    if carried.wrapped.master_key_id == keys.master_key_id(_HASH_CATEGORY, _HASH_CONTEXT):
+        return carried
+    return keys.wrap(_HASH_CATEGORY, carried.plaintext, _HASH_CONTEXT)
 
 
 def _carried_hash_key(keys: Keys, policy: Policy, manifest: Manifest) -> DataKey | None:
@@ -243,6 +277,10 @@ def _seal(run: Run, terms: _Terms, opened: _OpenKeys, taken_at: datetime, run_ke
         ),
         hash_key=opened.of_hashes.wrapped if opened.of_hashes else None,
     )
+
+
+def _sign(store: Store, manifest: Manifest, signer: Signer) -> None:
+    sign_object(store, manifest_key(manifest.sequence), sha256(manifest.to_bytes()), signer)
 
 
 def _describe(source: WarehouseSource) -> dict[str, Any]:

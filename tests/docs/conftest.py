@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
+from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
+from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
 from tests.connections import duckdb_file, local_keys, postgres_reader, snowflake_reader
 from tests.docs.mail import mail_server
+from tests.stores import Rest, copied, grow, local_rest
+from tests.tampering import exchange_data_keys, flip, rewrite_chain, swap
 from tests.worlds import small_world, write_postgres, write_snowflake
 
 if TYPE_CHECKING:
@@ -110,6 +114,26 @@ def taken(keys: Scene, taken_store: Path, tmp_path: Path) -> Scene:
 
 
 @pytest.fixture
+def tampered(keys: Scene, master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Three stores of four snapshots that somebody wrote to, and ``ANCHOR``, which was kept while they were sound."""
+    made = local_rest(tmp_path)
+    sound = Rest(made.store, LocalKeys(master_keys), made.folder)
+    manifests = grow(sound, tmp_path, [3, 4, 5, 6])
+    monkeypatch.setenv("ANCHOR", f"4:{sha256(sound.path(manifest_key(4)).read_bytes())}")
+    damaged, short, rewritten = (copied(sound, tmp_path / name) for name in ("damaged", "short", "rewritten"))
+    files = {(file.snapshot_id, file.table, file.category): damaged.path(file.key) for file in manifests[0].files}
+    first = manifests[0].snapshot_id
+    flip(files[first, "data_monitoring_metrics", Category.TABLE_METRICS])
+    files[first, "dbt_run_results", Category.RUN_RESULTS].unlink()
+    swap(*(files[first, name, Category.METADATA] for name in ("dbt_models", "dbt_sources")))
+    swap(*(damaged.path(manifest_key(number)) for number in (2, 3)))
+    exchange_data_keys(damaged, 4, "configuration", "failed_rows_sample")
+    short.store.delete(manifest_key(4))
+    rewrite_chain(rewritten, 2, 4)
+    return {f"/srv/{name}": str(tmp_path / name / "store") for name in ("damaged", "short", "rewritten")}
+
+
+@pytest.fixture
 def scratch(tmp_path: Path) -> Scene:
     """The empty folder ``/srv/drill``."""
     (tmp_path / "drill").mkdir()
@@ -136,6 +160,16 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
         "AWS_CA_BUNDLE": str(aws_server.ca),
     }.items():
         monkeypatch.setenv(name, value)
+    return {}
+
+
+@pytest.fixture
+def signing_key(bucket: Scene, aws_server: AwsServer) -> Scene:
+    """The key ``alias/elementary-signing``, which signs."""
+    kms, alias = aws_server.client("kms"), f"alias/{KEY_ALIAS}-signing"
+    if alias not in [known["AliasName"] for known in kms.list_aliases()["Aliases"]]:
+        key = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
+        kms.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
     return {}
 
 

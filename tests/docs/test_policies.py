@@ -15,6 +15,9 @@ import pytest
 from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, Store, open_store
 from airflow_provider_elementary.snapshots.manifest import manifest_key
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retain import Retention
+from airflow_provider_elementary.snapshots.signature import KeysSigner
 from tests.docs.blocks import all_blocks
 from tests.docs.conftest import BUCKET, KEY_ALIAS, judge, take_snapshot
 
@@ -48,6 +51,16 @@ def test_the_writer_may_take_snapshots_and_judge_them(aws_server: AwsServer, sam
         judge(store, keys)
 
     assert manifest.sequence == 1
+
+
+@pytest.mark.usefixtures("taken_bucket")
+def test_the_writer_may_prune(aws_server: AwsServer) -> None:
+    store, keys = opened_as(aws_server, "writer")
+
+    with aws_server.enforcing():
+        report = prune(store, Retention(keep_last=1), signer=KeysSigner(keys))
+
+    assert (len(report.kept), report.uploads) == (1, 0)
 
 
 @pytest.mark.usefixtures("taken_bucket")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,14 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError, StoreError
+from airflow_provider_elementary.exceptions import (
+    SnapshotConflictError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+    StoreError,
+)
 from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
+from airflow_provider_elementary.snapshots.manifest import manifest_key
 from airflow_provider_elementary.snapshots.prune import PruneReport, prune
 from airflow_provider_elementary.snapshots.pruned import newest_record, record_key
 from airflow_provider_elementary.snapshots.results import write_result
@@ -105,6 +111,9 @@ class BreakingStore:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         return self._store.list(prefix)
+
+    def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
+        return self._store.discard_unfinished(before, dry_run=dry_run)
 
 
 class TestSnapshots:
@@ -207,6 +216,30 @@ class TestWhatCrashesLeft:
         prune(rest.store, NO_RULE, now=LATER)
 
         assert "data/of somebody else" in keys_below(rest.store, "data/")
+
+    def test_files_that_were_never_finished_go_when_they_are_old(self, rest: Rest, manifests: list[Manifest]) -> None:
+        with rest.store.create("data/in the making") as file:
+            file.write(b"half a file")
+            planned = prune(rest.store, NO_RULE, now=LATER, dry_run=True)
+            early = prune(rest.store, NO_RULE)
+
+        # What a killed writer leaves is what is there while one writes.
+        left = rest.path("data/.partial-killed")
+        left.write_bytes(b"half a file")
+        late = prune(rest.store, NO_RULE, now=LATER)
+
+        assert (planned.uploads, early.uploads, late.uploads) == (1, 0, 1)
+        assert not left.exists()
+
+    def test_a_manifest_that_was_moved_keeps_everything(self, rest: Rest, manifests: list[Manifest]) -> None:
+        rest.path(manifest_key(2)).rename(rest.path("manifests/2.json.moved"))
+
+        with pytest.raises(
+            SnapshotCorruptError, match=r"found manifests/2\.json\.moved\. Put a manifest that was moved"
+        ):
+            prune(rest.store, KEEP_TWO, now=LATER)
+
+        assert keys_below(rest.store, "data/") == named_by(manifests)
 
     def test_notes_of_runs_stay_with_their_snapshot_and_go_without(self, rest: Rest, manifests: list[Manifest]) -> None:
         abandoned = {"run_key": "x", "snapshot_id": "20200101T000000Z-0badf00d", "sequence": None}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import pytest
 
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
 from airflow_provider_elementary.snapshots.prune import prune
@@ -20,6 +19,7 @@ from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.signature import KeysSigner, KmsSigner, Signer, sign_object
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from tests.stores import Rest, copied, grow, local_rest
+from tests.tampering import edit, flip, rewrite_chain, swap
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -42,38 +42,16 @@ def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
     return original[1]
 
 
+def digest_of(rest: Rest, sequence: int) -> str:
+    return sha256(rest.path(manifest_key(sequence)).read_bytes())
+
+
 def anchor_of(rest: Rest, sequence: int) -> Anchor:
-    return Anchor(sequence, sha256(rest.path(manifest_key(sequence)).read_bytes()))
+    return Anchor(sequence, digest_of(rest, sequence))
 
 
 def found(report: VerifyReport) -> set[tuple[str, str]]:
     return {(finding.damage.value, finding.object) for finding in report.findings}
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def swap(first: Path, second: Path) -> None:
-    one, other = first.read_bytes(), second.read_bytes()
-    first.write_bytes(other)
-    second.write_bytes(one)
-
-
-def edit(path: Path, change: Callable[[dict[str, object]], None]) -> None:
-    facts = json.loads(path.read_bytes())
-    change(facts)
-    path.write_bytes(json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
-
-
-def rewrite_chain(rest: Rest, first: int, last: int) -> None:
-    """Do what somebody does who may write to the store: change a manifest and make all later links fit."""
-    edit(rest.path(manifest_key(first)), lambda facts: facts.update(held_back=[]) or facts.update(run_key="forged"))
-    for sequence in range(first + 1, last + 1):
-        before = sha256(rest.path(manifest_key(sequence - 1)).read_bytes())
-        edit(rest.path(manifest_key(sequence)), lambda facts, before=before: facts["parent"].update(sha256=before))
 
 
 class TestASoundStore:
@@ -219,10 +197,27 @@ class TestTheChain:
 
         assert found(verify(rest.store)) == {("reordered", manifest_key(5))}
 
-    def test_an_object_that_is_no_manifest_is_strange(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_an_object_that_is_no_manifest_is_unexpected(self, rest: Rest, manifests: list[Manifest]) -> None:
         rest.path("manifests/0000000004.json.bak").write_bytes(b"")
 
-        assert found(verify(rest.store)) == {("strange", "manifests/0000000004.json.bak")}
+        assert found(verify(rest.store)) == {("unexpected", "manifests/0000000004.json.bak")}
+
+    def test_an_object_that_is_no_prune_record_is_unexpected(self, rest: Rest, manifests: list[Manifest]) -> None:
+        rest.store.put("prunes/notes.txt", b"")
+
+        assert found(verify(rest.store)) == {("unexpected", "prunes/notes.txt")}
+
+    def test_reading_goes_on_past_what_is_unexpected(
+        self, rest: Rest, manifests: list[Manifest], tmp_path: Path
+    ) -> None:
+        for stray in ("manifests/0000000009.json.bak", "manifests/latest", "prunes/notes.txt"):
+            rest.store.put(stray, b"")
+
+        newest = open_snapshot(rest.store, keys=rest.keys).manifest
+        [taken] = grow(rest, tmp_path, [7])
+
+        assert newest == manifests[-1]
+        assert (taken.sequence, taken.kind) == (5, "incremental")
 
     def test_a_chain_that_ends_too_early_is_rolled_back(self, rest: Rest, manifests: list[Manifest]) -> None:
         anchor = anchor_of(rest, 4)
@@ -311,7 +306,7 @@ class TestSignatures:
 
     def test_signed_manifests_pass(self, rest: Rest, manifests: list[Manifest], signer: Signer) -> None:
         for manifest in manifests:
-            sign_object(rest.store, manifest_key(manifest.sequence), signer)
+            sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), signer)
 
         report = verify(rest.store, rest.keys, signer=signer)
 
@@ -319,7 +314,7 @@ class TestSignatures:
 
     def test_an_unsigned_manifest_is_unproved(self, rest: Rest, manifests: list[Manifest], signer: Signer) -> None:
         for sequence in (1, 2, 4):
-            sign_object(rest.store, manifest_key(sequence), signer)
+            sign_object(rest.store, manifest_key(sequence), digest_of(rest, sequence), signer)
 
         assert found(verify(rest.store, signer=signer)) == {("unproved", manifest_key(3))}
 
@@ -327,7 +322,7 @@ class TestSignatures:
         self, rest: Rest, manifests: list[Manifest], signer: Signer
     ) -> None:
         for manifest in manifests:
-            sign_object(rest.store, manifest_key(manifest.sequence), signer)
+            sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), signer)
         rewrite_chain(rest, 2, 4)
 
         report = verify(rest.store, signer=signer)
@@ -339,13 +334,13 @@ class TestSignatures:
     ) -> None:
         forger, signer = (kms_signer(aws_server, "SIGN_VERIFY") for _ in range(2))
         for manifest in manifests:
-            sign_object(rest.store, manifest_key(manifest.sequence), forger)
+            sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), forger)
 
         assert len(verify(rest.store, signer=signer).findings) == len(manifests)
 
     def test_signing_again_changes_nothing_for_verify(self, rest: Rest, manifests: list[Manifest]) -> None:
         for _ in range(2):
-            sign_object(rest.store, manifest_key(4), KeysSigner(rest.keys))
+            sign_object(rest.store, manifest_key(4), digest_of(rest, 4), KeysSigner(rest.keys))
 
         assert verify(rest.store, rest.keys).sound
 

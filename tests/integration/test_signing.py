@@ -1,0 +1,217 @@
+"""Manifests and prune records are signed as they are written, with a key of KMS over TLS; verifying asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.config import Config
+
+from airflow_provider_elementary.cli.main import main
+from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, StoreError
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots.manifest import manifest_key
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retain import Retention
+from airflow_provider_elementary.snapshots.sign import sign_store
+from airflow_provider_elementary.snapshots.signature import KeysSigner, KmsSigner, read_signature
+from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
+from tests.connections import duckdb_file, local_keys
+from tests.servers.faulty import FaultyAws, faulty_aws, refuses
+from tests.stores import Rest, copied, grow, local_rest, take, world_after
+from tests.worlds import small_world, write_duckdb
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+    from tests.servers.certificates import Certificates
+
+Connect = Callable[[str, Mapping[str, object]], str]
+
+MASTER_KEYS = LocalKeys.generate()
+HASTY = Config(retries={"mode": "standard", "max_attempts": 2})
+
+
+@pytest.fixture(scope="module")
+def proxy(aws_server: AwsServer, certificates: Certificates) -> Iterator[FaultyAws]:
+    with faulty_aws(aws_server, certificates) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def faulty(proxy: FaultyAws) -> Iterator[FaultyAws]:
+    yield proxy
+    proxy.heal()
+
+
+@pytest.fixture(scope="module")
+def unsigned(tmp_path_factory: pytest.TempPathFactory) -> Rest:
+    directory = tmp_path_factory.mktemp("unsigned")
+    made = local_rest(directory)
+    rest = Rest(made.store, LocalKeys(MASTER_KEYS), made.folder)
+    grow(rest, directory, [3, 4, 5])
+    return rest
+
+
+@pytest.fixture
+def rest(unsigned: Rest, tmp_path: Path) -> Rest:
+    return copied(unsigned, tmp_path)
+
+
+def new_key(server: AwsServer, usage: str = "SIGN_VERIFY") -> str:
+    spec = {"SIGN_VERIFY": "ECC_NIST_P256", "GENERATE_VERIFY_MAC": "HMAC_256"}[usage]
+    return str(server.client("kms").create_key(KeyUsage=usage, KeySpec=spec)["KeyMetadata"]["Arn"])
+
+
+def found(report: VerifyReport) -> set[tuple[str, str]]:
+    return {(finding.damage.value, finding.object) for finding in report.findings}
+
+
+class TestASignedSnapshot:
+    @pytest.fixture
+    def empty(self, tmp_path: Path) -> Rest:
+        return local_rest(tmp_path / "signed")
+
+    @pytest.fixture
+    def signer(self, faulty: FaultyAws) -> KmsSigner:
+        return KmsSigner(faulty.server.client("kms", config=HASTY), new_key(faulty.behind))
+
+    @pytest.fixture
+    def take_signed(self, empty: Rest, signer: KmsSigner, tmp_path: Path) -> Callable[..., Manifest]:
+        def taken(**options: Any) -> Manifest:
+            return take(empty, tmp_path / "warehouse.duckdb", world_after(3), signer=signer, **options)
+
+        return taken
+
+    def test_it_verifies_with_the_key(
+        self, empty: Rest, signer: KmsSigner, take_signed: Callable[..., Manifest]
+    ) -> None:
+        take_signed()
+        take_signed()
+
+        report = verify(empty.store, empty.keys, snapshot="all", signer=signer)
+
+        assert (report.findings, report.notes, report.manifests) == ((), (), 2)
+
+    def test_one_that_was_put_there_by_somebody_else_does_not(
+        self, empty: Rest, signer: KmsSigner, take_signed: Callable[..., Manifest], tmp_path: Path
+    ) -> None:
+        take_signed()
+        take(empty, tmp_path / "warehouse.duckdb", world_after(4))
+
+        report = verify(empty.store, empty.keys, signer=signer)
+
+        assert found(report) == {("unproved", manifest_key(2))}
+        assert "Expected a signature, found none" in report.findings[0].detail
+
+    def test_a_signature_of_another_manifest_proves_nothing(
+        self, empty: Rest, signer: KmsSigner, take_signed: Callable[..., Manifest]
+    ) -> None:
+        take_signed()
+        take_signed()
+        theirs, ours = (empty.path(f"signatures/{manifest_key(number)}") for number in (1, 2))
+        theirs.write_bytes(ours.read_bytes())
+
+        report = verify(empty.store, empty.keys, signer=signer)
+
+        assert found(report) == {("unproved", manifest_key(1))}
+        assert "Expected a signature that fits" in report.findings[0].detail
+
+    def test_a_key_that_is_refused_is_refused_before_the_first_read(
+        self, faulty: FaultyAws, empty: Rest, take_signed: Callable[..., Manifest]
+    ) -> None:
+        faulty.plan(refuses(400, "AccessDeniedException"), "Sign")
+
+        with pytest.raises(KeyUnavailableError, match="to answer sign, found AccessDeniedException"):
+            take_signed()
+
+        assert list(empty.store.list("data/")) == list(empty.store.list("runs/")) == []
+
+    def test_a_retry_signs_what_was_committed_without_a_signature(
+        self, faulty: FaultyAws, empty: Rest, signer: KmsSigner, take_signed: Callable[..., Manifest]
+    ) -> None:
+        faulty.plan(refuses(400, "ThrottlingException"), "Sign", skip=1)
+        with pytest.raises(StoreError, match="a snapshot that was committed without its signature is signed then"):
+            take_signed(run_key="one run")
+        unsigned = read_signature(empty.store, manifest_key(1))
+        faulty.heal()
+
+        again = take_signed(run_key="one run")
+
+        assert unsigned is None
+        assert again.sequence == 1
+        assert verify(empty.store, empty.keys, signer=signer).findings == ()
+
+    def test_what_prune_records_is_signed_by_the_same_key(
+        self, empty: Rest, signer: KmsSigner, take_signed: Callable[..., Manifest]
+    ) -> None:
+        take_signed()
+        take_signed(full_every_days=0)
+
+        report = prune(empty.store, Retention(keep_last=1), signer=signer)
+
+        assert len(report.removed) == 1
+        assert verify(empty.store, empty.keys, signer=signer).findings == ()
+
+
+class TestSigningWhatIsThere:
+    @pytest.mark.parametrize("usage", ["SIGN_VERIFY", "GENERATE_VERIFY_MAC"])
+    def test_signing_begins_on_a_store_that_holds_snapshots(
+        self, rest: Rest, aws_server: AwsServer, usage: str
+    ) -> None:
+        signer = KmsSigner(aws_server.client("kms"), new_key(aws_server, usage))
+        before = verify(rest.store, rest.keys, signer=signer)
+
+        signed = sign_store(rest.store, signer)
+
+        assert found(before) == {("unproved", manifest_key(number)) for number in (1, 2, 3)}
+        assert signed == [manifest_key(number) for number in (1, 2, 3)]
+        assert verify(rest.store, rest.keys, signer=signer).findings == ()
+
+    def test_another_master_key_signs_what_the_old_one_recorded(self, rest: Rest) -> None:
+        prune(rest.store, Retention(keep_last=1), signer=KeysSigner(rest.keys))
+        new = KeysSigner(LocalKeys(LocalKeys.generate()))
+        before = verify(rest.store, signer=new)
+
+        sign_store(rest.store, new)
+
+        assert ("unproved", "prunes/0000000001.json") in found(before)
+        assert verify(rest.store, signer=new).findings == ()
+
+    def test_a_chain_that_does_not_hold_is_not_signed(self, rest: Rest) -> None:
+        rest.store.delete(manifest_key(2))
+
+        with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000002\.json is missing\. Nothing was signed"):
+            sign_store(rest.store, KeysSigner(rest.keys))
+
+        assert list(rest.store.list("signatures/")) == []
+
+
+def test_on_the_command_line_a_snapshot_is_taken_signed_pruned_and_verified(
+    rest: Rest,
+    aws_server: AwsServer,
+    tmp_path: Path,
+    airflow_connection: Connect,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warehouse = duckdb_file(write_duckdb(small_world(days=3), tmp_path / "warehouse.duckdb"))
+    airflow_connection("warehouse", warehouse)
+    airflow_connection("aws", aws_server.airflow_connection())
+    airflow_connection("keys", local_keys(MASTER_KEYS))
+    store = ["--store", rest.store.uri, "--keys-conn-id", "keys", "--aws-conn-id", "aws"]
+    signing = ["--signing-kms-key-id", new_key(aws_server)]
+
+    statuses = [
+        main(["snapshot", "take", "--conn-id", "warehouse", *store, *signing]),
+        main(["snapshot", "verify", *store, *signing]),
+        main(["snapshot", "sign", *store, *signing]),
+        main(["snapshot", "prune", "--keep-last", "2", *store, *signing]),
+        main(["snapshot", "verify", "--snapshot", "all", *store, *signing]),
+    ]
+
+    printed = capsys.readouterr()
+    assert statuses == [0, 1, 0, 0, 0], printed.err
+    assert "anchor: 4:" in printed.out
+    assert "signed 4 manifests and prune records" in printed.out
+    assert "2 manifests, 2 pruned" in printed.out
