@@ -129,13 +129,10 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 origin=origin,
                 parameters=how,
             )
-<<<<<<< HEAD
             if memories and judged.remembered:
                 memories.keep(judged.remembered, origin)
                 self.log.info("%s series went on from memory, %s were replayed", judged.resumed, judged.replayed)
-=======
             self._judged = (verdicts, result.key)
->>>>>>> alerts
             summary = summarise(verdicts)
             self._log(summary.judged, summary.anomalous, len(summary.tables), summary.anomalies)
             returned = {
@@ -154,7 +151,6 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             require_none(stopping, f"{result.key} of {store.uri}")
         return returned
 
-<<<<<<< HEAD
     def _memories(
         self, context: Context, parameters: Mapping[str, Any], days: int, shard: int, shards: int
     ) -> Memories:
@@ -167,7 +163,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             run_key=run_key(context),
             fits=way_of_judging(parameters, days=days, shard=shard, shards=shards),
         )
-=======
+
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Tell OpenLineage the data quality of the judged tables; asked on failure too, when the breaker stops."""
         from airflow_provider_elementary.anomalies.quality import table_qualities
@@ -177,7 +173,6 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             return None
         verdicts, key = self._judged
         return lineage_of_verdicts(self.store_hook.store.uri, key, table_qualities(verdicts, TABLES_TOLD))
->>>>>>> alerts
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
