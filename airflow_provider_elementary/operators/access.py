@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, run_key
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, log_group, run_key
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
@@ -67,8 +67,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
             with hook.source() as source:
                 proof = hook.prove(source, self.probes)
-            for finding in proof.report.findings:
-                self.log.info("%-7s %s: %s", finding.status, finding.name, finding.evidence)
+            self._log(proof.report)
             drift = self._record(context, proof.report) if self.store else None
             proof.report.require(self.accept_unknown)
         for asset in self.outlets or ():
@@ -78,6 +77,23 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
                 "drift": drift,
             }
         return {**proof.to_dict(), "drift": drift}
+
+    def _log(self, report: AccessReport) -> None:
+        """Tell what did not pass line by line, and fold what did."""
+        passed = [finding for finding in report.findings if finding.status == "pass"]
+        with log_group(self.log, f"{len(passed)} of {len(report.findings)} checks pass"):
+            for finding in passed:
+                self.log.info("pass %s: %s", finding.name, finding.evidence)
+        for finding in report.findings:
+            if finding.status != "pass":
+                self.log.warning("%s %s: %s", finding.status, finding.name, finding.evidence)
+        self.log.info(
+            "proved of %s: %s checks pass, %s fail, %s unknown",
+            self.elementary_conn_id,
+            len(passed),
+            len(report.failed),
+            len(report.unknown),
+        )
 
     def _record(self, context: Context, report: AccessReport) -> dict[str, Any]:
         from airflow_provider_elementary.access.history import record

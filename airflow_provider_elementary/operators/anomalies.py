@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,6 +16,7 @@ from airflow_provider_elementary.operators.base import (
     ElementarySourceOperator,
     ElementaryStoreOperator,
     clear_failures,
+    log_group,
     run_key,
 )
 
@@ -25,11 +28,14 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.incidents import Incident
     from airflow_provider_elementary.anomalies.lineage import Lineage
     from airflow_provider_elementary.anomalies.remembering import Memories
+    from airflow_provider_elementary.anomalies.summary import Summary
 
 #: An event per anomalous table, up to so many in a run: beyond, it is one failure of everything.
 _TABLE_EVENTS = 100
 _INCIDENTS_RETURNED = 20
 _METRICS_RETURNED = 20
+#: Lines of a log before the rest is folded.
+_TOLD = 3
 
 
 class ElementaryAnomalyOperator(ElementarySourceOperator):
@@ -104,6 +110,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
         parameters = dict(self.parameters or {})
         days, shard, shards = int(self.days), int(self.shard), int(self.shards)
+        started = time.monotonic()
         how = {"method": self.method, "days": days, "shard": shard, "shards": shards, **parameters}
         with clear_failures():
             store = self.store_hook.store
@@ -134,7 +141,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 self.log.info("%s series went on from memory, %s were replayed", judged.resumed, judged.replayed)
             self._judged = (verdicts, result.key)
             summary = summarise(verdicts)
-            self._log(summary.judged, summary.anomalous, len(summary.tables), summary.anomalies)
+            self._log(summary, time.monotonic() - started)
             returned = {
                 "store": store.uri,
                 "verdicts": result.key,
@@ -189,11 +196,20 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
                 yield rows, read_lineage(source), origin
 
-    def _log(self, judged: int, anomalous: int, tables: int, anomalies: Sequence[Mapping[str, Any]]) -> None:
-        for anomaly in anomalies:
-            self.log.info("anomaly: %s (score %s)", anomaly["reason"], anomaly["score"])
+    def _log(self, summary: Summary, seconds: float) -> None:
+        for anomaly in summary.anomalies[:_TOLD]:
+            self.log.info("found %s", anomaly["reason"])
+        if rest := summary.anomalies[_TOLD:]:
+            with log_group(self.log, f"{len(rest)} more"):
+                for anomaly in rest:
+                    self.log.info("found %s", anomaly["reason"])
         self.log.info(
-            "%s of %s judged buckets are anomalous, in %s tables", f"{anomalous:,}", f"{judged:,}", f"{tables:,}"
+            "judged %s buckets with %s in %.1f s: %s are anomalous, in %s tables",
+            f"{summary.judged:,}",
+            self.method,
+            seconds,
+            f"{summary.anomalous:,}",
+            f"{len(summary.tables):,}",
         )
 
     def _emit(self, context: Context, verdicts: pa.Table, returned: Mapping[str, Any]) -> None:
@@ -329,13 +345,32 @@ def _follow(
         run_key=run_key(context),
         origin=origin,
     )
-    for incident in followed.current:
-        operator.log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.sentence)
+    _log_incidents(operator, followed.current, followed.open)
     return {
         "incidents": followed.key,
         "open_incidents": followed.open,
         "changes": [_brief(incident) for incident in followed.current[:_INCIDENTS_RETURNED]],
     }
+
+
+def _log_incidents(operator: ElementaryStoreOperator, incidents: Sequence[Incident], open_ones: int) -> None:
+    """Tell those that opened, fold the others, and count all."""
+    opened = [incident for incident in incidents if incident.transition == "opened"]
+    others = [*opened[_TOLD:], *(incident for incident in incidents if incident.transition != "opened")]
+    for incident in opened[:_TOLD]:
+        operator.log.info("incident opened: %s", incident.sentence)
+    if others:
+        with log_group(operator.log, f"{len(others)} further incidents"):
+            for incident in others:
+                operator.log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.sentence)
+    counts = Counter(incident.transition for incident in incidents)
+    operator.log.info(
+        "incidents: %s opened, %s continue, %s resolved; %s open now",
+        counts["opened"],
+        counts["continues"],
+        counts["resolved"],
+        open_ones,
+    )
 
 
 def _lineage_of(operator: ElementaryStoreOperator, origin: Mapping[str, Any]) -> Lineage:

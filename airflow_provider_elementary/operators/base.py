@@ -40,6 +40,16 @@ def clear_failures() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def log_group(log: Any, title: str) -> Iterator[None]:
+    """Fold what is logged in the block under a title, in Airflow's view of the log."""
+    log.info("::group::%s", title)
+    try:
+        yield
+    finally:
+        log.info("::endgroup::")
+
+
 def run_key(context: Context) -> str:
     """Return what a task instance works for: the same over retries and clears of one DAG run."""
     instance = context["ti"]

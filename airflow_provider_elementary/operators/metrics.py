@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,15 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.snapshots.results import write_result
 
+        started = time.monotonic()
         with clear_failures():
             store, keys = self.store_hook.store, self.store_hook.keys
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
                 result = write_result(
                     store, keys, "metrics", rows, run_key=run_key(context), origin=origin, parameters={}
                 )
+        seconds = time.monotonic() - started
+        self.log.info("computed %s metrics in %.1f s", f"{result.rows:,}", seconds)
         self._returned = {"store": store.uri, "metrics": result.key, "rows": result.rows, "origin": dict(origin)}
         return self._returned
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -15,6 +15,7 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     is_true,
+    log_group,
     require_access,
     run_key,
 )
@@ -143,6 +144,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
         from airflow_provider_elementary.hooks.signer import open_signer
         from airflow_provider_elementary.snapshots import Policy, write_snapshot
+        from airflow_provider_elementary.snapshots.story import story
 
         with clear_failures():
             choose = Policy.without_raw_values if is_true(self.without_raw_values) else Policy
@@ -160,18 +162,22 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
             with hook.source() as source:
                 report = require_access(hook, source, self.accept_unknown, self.probes)
-                manifest = write_snapshot(
-                    source,
-                    store,
-                    keys,
-                    policy=policy,
-                    run_key=run_key(context),
-                    access=report.to_dict(),
-                    signer=signer,
-                    full_every_days=float(self.full_every_days),
-                    overlap=self.overlap,
-                    commit_timeout=self.commit_timeout,
-                )
+                started = datetime.now(UTC).replace(tzinfo=None)
+                with log_group(self.log, "Table by table"):
+                    manifest = write_snapshot(
+                        source,
+                        store,
+                        keys,
+                        policy=policy,
+                        run_key=run_key(context),
+                        access=report.to_dict(),
+                        signer=signer,
+                        full_every_days=float(self.full_every_days),
+                        overlap=self.overlap,
+                        commit_timeout=self.commit_timeout,
+                    )
+        for line in story(manifest, started, datetime.now(UTC).replace(tzinfo=None)):
+            self.log.info(line)
         self.summary = summary = summarise(manifest, store.uri)
         self._read_from = dict(manifest.source)
         for asset in self.outlets or ():

@@ -16,6 +16,7 @@ from airflow_provider_elementary.snapshots.s3 import S3Store
 from airflow_provider_elementary.source import read_all
 from tests.connections import duckdb_file, local_keys, postgres_reader
 from tests.dag_runs import run_dag
+from tests.docs.mail import mail_server
 from tests.worlds import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
 
 if TYPE_CHECKING:
@@ -80,6 +81,21 @@ class TestOnTheSample:
 
         assert all(len(text) < 16_000 for text in passed.values())
         assert "example.org" not in "".join(passed.values())
+
+    def test_people_named_in_the_form_get_a_mail(self, conf: dict[str, Any], airflow_connection: Connect) -> None:
+        with mail_server() as (port, mails):
+            extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"}
+            connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+            airflow_connection("mail", connection)
+
+            outcome = run_dag(
+                DAG_ID, {**conf, "alert_emails": ["a@example.com", "b@example.com"], "smtp_conn_id": "mail"}
+            )
+
+        [mail] = mails
+        assert outcome.returned["alerts"]["sent"] == {"mail": 1}
+        assert "To: a@example.com, b@example.com" in mail
+        assert "incidents at once" in mail
 
     def test_categories_chosen_in_the_form_are_those_taken(self, conf: dict[str, Any]) -> None:
         outcome = run_dag(DAG_ID, {**conf, "categories": ["table_metrics", "aggregated_metrics"]})

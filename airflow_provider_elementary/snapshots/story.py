@@ -1,0 +1,75 @@
+"""A snapshot told in a few lines, for the log of a task: cut, read, held back, sealed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.snapshots.manifest import Manifest
+
+_NAMES_TOLD = 10
+
+
+def story(manifest: Manifest, started: datetime, finished: datetime) -> list[str]:
+    """Return what happened, a line each; rates are of this try.
+
+    :param manifest: as committed.
+    :param started: when the session began, UTC without a zone.
+    :param finished: when the snapshot was committed.
+    """
+    named = f"snapshot {manifest.snapshot_id}, number {manifest.sequence}"
+    if datetime.fromisoformat(manifest.created_at).replace(tzinfo=None) < started.replace(microsecond=0):
+        return [f"{named}, was taken by an earlier try"]
+    seconds = max((finished - started).total_seconds(), 0.001)
+    new_files = [file for file in manifest.files if manifest.snapshot_id in file.key]
+    size, new_rows = sum(file.size for file in new_files), sum(table.new_rows for table in manifest.tables.values())
+    lines = [
+        _cut(manifest),
+        f"read {new_rows:,} rows of {len(manifest.tables)} tables in {seconds:.1f} s, "
+        f"{new_rows / seconds:,.0f} a second",
+        _held_back(manifest),
+        f"sealed {_size(size)} in {len(new_files)} files, {_size(round(size / seconds))} a second, one key for each "
+        f"category: {_by_category(manifest)}",
+        f"{named}: {manifest.rows:,} rows of {_size(manifest.size)} in all",
+    ]
+    unknown = [f"{name}.{column}" for name, table in manifest.tables.items() for column in table.unknown_columns]
+    if unknown:
+        more = f" and {len(unknown) - _NAMES_TOLD} more" if len(unknown) > _NAMES_TOLD else ""
+        lines.append(f"left out, as nobody has classified them yet: {', '.join(unknown[:_NAMES_TOLD])}{more}")
+    return lines
+
+
+def _cut(manifest: Manifest) -> str:
+    what = f"{manifest.kind}: {manifest.reason}" if manifest.reason else f"{manifest.kind}: what is new"
+    if manifest.cut is None or manifest.cut.watermark is None:
+        return f"cut {what}"
+    waiting, incomplete = manifest.cut.waiting_count, manifest.cut.incomplete_count
+    return (
+        f"cut {what}, up to {manifest.cut.watermark} of the warehouse's time; {waiting} unfinished dbt runs wait, "
+        f"{incomplete} that never ended are taken as they are"
+    )
+
+
+def _held_back(manifest: Manifest) -> str:
+    counts: Counter[tuple[str, str]] = Counter()
+    for entry in manifest.held_back:
+        unit = "rows" if "rows" in entry else "values"
+        counts[str(entry["rule"]), unit] += entry[unit]
+    told = [f"{count:,} {unit} by {rule}" for (rule, unit), count in sorted(counts.items())]
+    return f"held back {'; '.join(told) or 'nothing'}"
+
+
+def _by_category(manifest: Manifest) -> str:
+    rows: Counter[Category] = Counter()
+    for file in manifest.files:
+        rows[file.category] += file.rows
+    return ", ".join(f"{category.label} {rows[category]:,}" for category in Category if rows[category]) or "no rows"
+
+
+def _size(count: int) -> str:
+    """Return bytes as a person would write them."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:,.1f} {unit}"
+    return f"{count} bytes"

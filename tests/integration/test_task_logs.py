@@ -1,0 +1,111 @@
+"""A task's log tells its story in about ten lines; the details are folded into groups."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, log_group
+from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
+from tests.connections import duckdb_file, local_keys
+from tests.worlds import SQL_LITERAL, small_world, write_duckdb
+
+Connect = Callable[[str, Mapping[str, object]], str]
+
+
+@pytest.fixture
+def store(tmp_path: Path, airflow_connection: Connect) -> dict[str, str]:
+    airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
+    return {"store": (tmp_path / "store").as_uri(), "keys_conn_id": airflow_connection("keys", local_keys())}
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """The log from INFO on; Airflow's own logger of tasks, which is none of Python's, is replaced by one that is."""
+    for owner in (ElementaryStoreOperator, ElementaryHook):
+        monkeypatch.setattr(owner, "log", logging.getLogger("task"))
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+def run(operator: Any, run_id: str = "run") -> None:
+    instance = SimpleNamespace(dag_id="dag", run_id=run_id, task_id=operator.task_id, map_index=-1)
+    operator.execute({"ti": instance, "outlet_events": {}})
+
+
+def unfolded(log: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines that a person sees before opening a group; of a group, its title."""
+    lines: list[str] = []
+    is_folded = False
+    for record in log.records:
+        line = record.getMessage()
+        if line == "::endgroup::":
+            is_folded = False
+        elif not is_folded:
+            lines.append(line)
+            is_folded = line.startswith("::group::")
+    return lines
+
+
+def test_a_snapshot_tells_what_was_proved_cut_read_held_back_and_sealed(
+    store: dict[str, str], log: pytest.LogCaptureFixture
+) -> None:
+    run(ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", **store))
+
+    lines = unfolded(log)
+    told = [line.split()[0] for line in lines]
+    assert told == ["access", "::group::Table", "cut", "read", "held", "sealed", "snapshot"]
+    assert lines[0].endswith("23 of 23 checks pass, 0 fail, 0 unknown")
+    assert lines[2].startswith("cut full: the first snapshot of this store, up to 2026-10-31T06:02:01")
+    assert "rows of 17 tables in " in lines[3]
+    assert "56 values by masked" in lines[4]
+    assert "one key for each category: Metadata " in lines[5]
+    assert SQL_LITERAL not in log.text
+
+
+def test_a_second_try_says_that_the_first_took_it(store: dict[str, str], log: pytest.LogCaptureFixture) -> None:
+    snapshot = ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", full_every_days=0, **store)
+    run(snapshot)
+    log.clear()
+    run(snapshot)
+
+    assert any("was committed for dag/run/snapshot/-1 before" in record.getMessage() for record in log.records)
+
+
+def test_a_judgement_tells_what_was_found_and_which_incidents_opened(
+    store: dict[str, str], log: pytest.LogCaptureFixture
+) -> None:
+    run(ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", **store))
+    log.clear()
+    run(ElementaryAnomalyOperator(task_id="anomalies", days=60, **store))
+
+    lines = unfolded(log)
+    assert len(lines) <= 10
+    assert any(line.startswith("found orders: row_count 100 on ") for line in lines)
+    assert any(line.startswith("incident opened: orders: row_count 100 on ") for line in lines)
+    assert any(line.startswith("judged ") and line.endswith(" tables") for line in lines)
+    assert lines[-1].startswith("incidents: 1 opened, 0 continue, ")
+
+
+def test_an_access_check_folds_what_passes(store: dict[str, str], log: pytest.LogCaptureFixture) -> None:
+    run(ElementaryAccessCheckOperator(task_id="check", elementary_conn_id="dwh"))
+
+    assert unfolded(log) == [
+        "::group::23 of 23 checks pass",
+        "proved of dwh: 23 checks pass, 0 fail, 0 unknown",
+    ]
+
+
+def test_a_group_is_closed_where_its_block_fails(log: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ValueError, match="broken"), log_group(logging.getLogger("test"), "Title"):
+        raise ValueError("broken")
+
+    assert log.messages == ["::group::Title", "::endgroup::"]
