@@ -11,8 +11,9 @@ import pytest
 
 from airflow_provider_elementary.catalog import TABLES
 from airflow_provider_elementary.sample import build_sample
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store, write_snapshot
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_snapshot, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.manifest import manifest_key
+from airflow_provider_elementary.snapshots.read import committed_sequences
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.connections import duckdb_file, local_keys
@@ -57,6 +58,45 @@ def manifests(rest: Rest, tmp_path: Path) -> list[Manifest]:
 @pytest.fixture
 def conf(rest: Rest, manifests: list[Manifest], master_keys: dict[str, str], airflow_connection: Connect) -> Conf:
     return {"store": rest.store.uri, "keys_conn_id": airflow_connection("keys", local_keys(master_keys))}
+
+
+class TestTake:
+    def test_what_the_form_holds_back_stays_behind(
+        self, tmp_path: Path, master_keys: dict[str, str], airflow_connection: Connect
+    ) -> None:
+        sample = build_sample(tmp_path / "sample.duckdb")
+        conf = {
+            "elementary_conn_id": airflow_connection("sample", duckdb_file(sample)),
+            "store": (tmp_path / "store").as_uri(),
+            "keys_conn_id": airflow_connection("keys", local_keys(master_keys)),
+            "without_raw_values": True,
+            "dropped_columns": ["dbt_models.description"],
+        }
+
+        outcome = run_dag("elementary_snapshot", conf)
+
+        taken = open_snapshot(conf["store"], keys=LocalKeys(master_keys))
+        assert outcome.state == "success"
+        assert outcome.returned["snapshot"]["kind"] == "full"
+        assert "description" not in taken.schema("dbt_models").names
+        assert "failed_rows_sample" not in outcome.returned["snapshot"]["categories"]
+        assert outcome.returned["snapshot"]["tables"]["data_monitoring_metrics"] > 0
+
+    def test_a_column_that_does_not_exist_fails_the_task_without_a_snapshot(
+        self, tmp_path: Path, master_keys: dict[str, str], airflow_connection: Connect
+    ) -> None:
+        sample = build_sample(tmp_path / "sample.duckdb")
+        conf = {
+            "elementary_conn_id": airflow_connection("sample", duckdb_file(sample)),
+            "store": (tmp_path / "store").as_uri(),
+            "keys_conn_id": airflow_connection("keys", local_keys(master_keys)),
+            "masked_columns": ["dbt_models.no_such_column"],
+        }
+
+        outcome = run_dag("elementary_snapshot", conf)
+
+        assert outcome.state == "failed"
+        assert committed_sequences(open_store(conf["store"])) == []
 
 
 class TestVerify:
