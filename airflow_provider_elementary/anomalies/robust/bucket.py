@@ -13,8 +13,8 @@ Kinds = npt.NDArray[np.int8]
 Rows = npt.NDArray[np.intp]
 
 #: What a flagged bucket is; a verdict's number is its place here.
-KINDS = (None, "spike", "drop", "late", "level shift", "missing bucket", "run of zeros", "frozen")
-SPIKE, DROP, LATE, SHIFT, MISSING, ZEROS, FROZEN = range(1, len(KINDS))
+KINDS = (None, "spike", "drop", "late", "level shift", "missing bucket", "run of zeros", "frozen", "drift")
+SPIKE, DROP, LATE, SHIFT, MISSING, ZEROS, FROZEN, DRIFT = range(1, len(KINDS))
 
 
 @dataclass(frozen=True)

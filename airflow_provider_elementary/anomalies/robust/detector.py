@@ -12,6 +12,7 @@ import numpy.typing as npt
 from airflow_provider_elementary.anomalies.robust import occurrence, scales
 from airflow_provider_elementary.anomalies.robust.alerts import Alerts
 from airflow_provider_elementary.anomalies.robust.bucket import (
+    DRIFT,
     DROP,
     FROZEN,
     LATE,
@@ -23,6 +24,7 @@ from airflow_provider_elementary.anomalies.robust.bucket import (
     Judgement,
     Kinds,
 )
+from airflow_provider_elementary.anomalies.robust.drift import Drift
 from airflow_provider_elementary.anomalies.robust.forecasts import Combined, Forecasts
 from airflow_provider_elementary.anomalies.robust.history import History
 from airflow_provider_elementary.anomalies.robust.hypotheses import Hypotheses
@@ -63,6 +65,7 @@ class _Evidence:
 
     :ivar is_sized: there is a size, and a forecast to compare it with.
     :ivar size: of the error, in scales.
+    :ivar drift: sums of the errors above and below.
     """
 
     forecast: Combined
@@ -74,6 +77,7 @@ class _Evidence:
     zero: occurrence.Forecast
     none: Surprise
     repeat: Repeat
+    drift: Floats
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class _Flagged:
     zero: Flags
     load: Flags
     frozen: Flags
+    drift: Flags
 
 
 @dataclass
@@ -104,6 +109,7 @@ class Detector:
     missing: Occurrence
     zero: Occurrence
     repeats: Repeats
+    drift: Drift
     alerts: Alerts
     streak: Floats
     pending: History
@@ -121,6 +127,7 @@ class Detector:
             missing=Occurrence.empty(series, rhythm),
             zero=Occurrence.empty(series, rhythm),
             repeats=Repeats.empty(series),
+            drift=Drift.empty(series),
             alerts=Alerts.empty(series),
             streak=np.zeros(series),
             pending=History.empty(series, rhythm.new_level_after, np.float64, np.nan),
@@ -141,8 +148,8 @@ class Detector:
         is_holiday = bucket.day is not None and bucket.day in p.holidays
         ready = (self.buckets[rows] >= rhythm.warm_up) & (not is_holiday)
         scores = np.where(ready, self._scores(bucket, reading, evidence, rhythm, p), 0)
-        value, gap, zero, load, run, repeat = scores > 1
-        flagged = _Flagged(value, gap, zero, load, run | repeat)
+        value, gap, zero, load, run, repeat, drift = scores > 1
+        flagged = _Flagged(value, gap, zero, load, run | repeat, drift)
         shifted = self._new_level(rows, reading, evidence, flagged, rhythm)
         judgement = Judgement(
             score=np.where(ready & (reading.is_sized | ~reading.known | reading.is_zero), scores.max(axis=0), np.nan),
@@ -204,6 +211,12 @@ class Detector:
             zero=zero,
             none=self.zero.observe(rows, zero, reading.is_zero, reading.may_be_zero),
             repeat=self.repeats.observe(rows, bucket.value, reading.known, bucket.kind, forecast.scale),
+            drift=self.drift.observe(
+                rows,
+                np.where(is_sized, (reading.y - forecast.value) / forecast.scale, 0),
+                bucket.kind == scales.DURATION,
+                p,
+            ),
         )
 
     def _scores(self, bucket: Bucket, reading: _Reading, evidence: _Evidence, rhythm: Rhythm, p: Parameters) -> Floats:
@@ -215,6 +228,7 @@ class Detector:
         # One repeat alone is telling only where the chance of it is known.
         once = repeat.repeated & (repeat.length == 1) & (bucket.kind == scales.COUNT)
         load = reading.may_be_zero & ~reading.is_zero
+        drifts = evidence.is_sized & (value <= 1)
         return np.stack(
             [
                 np.where(evidence.is_sized, value, 0),
@@ -223,6 +237,7 @@ class Detector:
                 np.where(load, none.absence / (p.alarm_load + caution), 0),
                 np.where(again, repeat.run / (p.alarm_run + caution), 0),
                 np.where(once, repeat.one / (p.alarm_repeat + caution), 0),
+                np.where(drifts, evidence.drift.max(axis=1) / p.alarm_drift, 0),
             ]
         )
 
@@ -251,6 +266,7 @@ class Detector:
             (zero, DROP),
             (flagged.load, SPIKE),
             (frozen, FROZEN),
+            (flagged.drift, DRIFT),
         )
         return np.select([flags for flags, _ in kinds], [kind for _, kind in kinds], 0).astype(np.int8)
 
@@ -291,6 +307,7 @@ class Detector:
             rows, number, np.where(evidence.is_sized, reading.y - forecast.value, np.nan), forecast.scale
         )
         learns = reading.is_sized & ~flagged.value & ~flagged.frozen & ~flagged.load
+        self.drift.learn(rows, evidence.drift, learns & evidence.is_sized, p)
         self.forecasts.learn(rows, number, reading.y, learns, forecast, rhythm, p)
         self.pending.put(rows, number, reading.y)
 
@@ -302,6 +319,7 @@ class Detector:
         forecast = Combined(*(getattr(evidence.forecast, field.name)[shifted] for field in fields(evidence.forecast)))
         recent = self.pending.lags(rows, bucket.number, range(rhythm.new_level_after - 1, -1, -1))
         self.forecasts.move(rows, bucket.number, recent, forecast)
+        self.drift.restart(rows)
         self.hypotheses.move(rows, reading.y[shifted] - forecast.value)
 
 

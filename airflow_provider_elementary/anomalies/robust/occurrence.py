@@ -19,8 +19,6 @@ Rows = npt.NDArray[np.intp]
 _PRIOR_WEIGHT = 2.0
 #: Belief that an event goes on the bucket after, before that was ever seen.
 _LASTING = 0.3
-#: An event more likely than this adds nothing to the surprise of a run.
-_COMMON = 0.6
 #: How far (natural logarithm) one of the two models can get ahead of the other.
 _LEAD = 20.0
 
@@ -103,12 +101,11 @@ class Occurrence:
         :param known: the series for which the question makes sense in this bucket.
         """
         one = surprise(forecast.probability)
-        telling = yes & (forecast.probability < _COMMON)
-        run = np.where(known, np.where(yes, self.run[rows] + np.where(telling, one, 0), 0), self.run[rows])
+        run = np.where(known, np.where(yes, self.run[rows] + one, 0), self.run[rows])
         length = np.where(known, np.where(yes, self.length[rows] + 1, 0), self.length[rows])
         self.run[rows], self.length[rows] = run, length
         absence = np.where(known & ~yes, surprise(1 - forecast.probability), 0)
-        return Surprise(np.where(yes, one, 0), np.where(telling, run, 0), absence, length)
+        return Surprise(np.where(yes, one, 0), np.where(yes, run, 0), absence, length)
 
     def learn(self, rows: Rows, number: int, forecast: Forecast, yes: Flags, weight: Floats, rhythm: Rhythm) -> None:
         """Take a bucket into account.

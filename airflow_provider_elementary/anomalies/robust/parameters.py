@@ -74,7 +74,7 @@ HOURLY = Rhythm(
     name="hour",
     seconds=3_600,
     seasons=(24, 168),
-    season_lags=(7, 4),
+    season_lags=(14, 4),
     warm_up=192,
     memory=168,
     skill_discount=0.99,
@@ -101,7 +101,9 @@ class Parameters:
     :param alarm_run: surprise of a whole run of missing, zero or equal values at which it is flagged.
     :param alarm_load: surprise of a value where zero is the rule.
     :param alarm_repeat: surprise of one value equal to the one before.
-    :param caution_unknown: added to all of these where nothing is known of a metric's noise but its past.
+    :param alarm_drift: sum of errors on one side, in scales, at which a series has drifted.
+    :param drift_allowance: taken off that sum every bucket, so that errors around zero add nothing.
+    :param caution_unknown: added to all surprises where nothing is known of a metric's noise but its past.
     :param degrees: degrees of freedom of the errors of the combined forecast.
     :param expert_degrees: degrees of freedom by which the experts' skill is compared.
     :param doubt: total weight of the hypothesis that one single expert is right and the combination is not.
@@ -127,6 +129,8 @@ class Parameters:
     alarm_run: float = 3.5
     alarm_load: float = 3.0
     alarm_repeat: float = 3.0
+    alarm_drift: float = 11.0
+    drift_allowance: float = 0.75
     caution_unknown: float = 0.8
     degrees: int = 40
     expert_degrees: int = 4

@@ -13,6 +13,7 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 from tests.unit.anomalies.metric_series import FIRST_DAY, daily, hourly
 
 WEEK = (1000, 1010, 990, 1005, 995, 300, 280)
+ZIGZAG = (1000.0, 1060.0, 950.0, 1030.0, 960.0, 1010.0, 1045.0, 970.0, 1020.0, 940.0)
 
 
 def noisy(buckets: int, level: float = 1000, noise: float = 20, seed: int = 1) -> list[float | None]:
@@ -110,6 +111,39 @@ def test_a_new_level_is_told_and_then_believed() -> None:
 
     assert kinds(verdicts)[60:63] == ["spike", "spike", "level shift"]
     assert not any(verdicts["is_anomalous"].to_pylist()[63:])
+
+
+def test_a_level_that_creeps_away_has_drifted() -> None:
+    creeping = [value * 1.03**day for day, value in enumerate(ZIGZAG + ZIGZAG[:4])]
+
+    verdicts = robust.score(daily([*ZIGZAG * 9, *creeping]))
+
+    assert "drift" in kinds(verdicts)[90:]
+    assert not any(verdicts["is_anomalous"].to_pylist()[:90])
+
+
+def test_a_steady_growth_is_no_drift() -> None:
+    growing = [value * 1.01**day for day, value in enumerate(noisy(200))]
+
+    verdicts = robust.score(daily(growing))
+
+    assert "drift" not in kinds(verdicts)
+
+
+def test_a_table_that_comes_ever_earlier_has_not_drifted() -> None:
+    ages = [value * 0.97**day for day, value in enumerate(noisy(20, level=20_000, noise=200))]
+
+    verdicts = robust.score(daily(noisy(90, level=20_000, noise=200) + ages, metric_name="freshness"))
+
+    assert not any(verdicts["is_anomalous"].to_pylist()[90:])
+
+
+def test_a_long_run_of_zeros_in_a_sparse_series_is_told() -> None:
+    sparse = list(np.where(np.random.default_rng(4).random(150) < 0.5, 0.0, 500.0 + np.arange(150) % 7))
+
+    verdicts = robust.score(daily([*sparse, *[0.0] * 20]))
+
+    assert "run of zeros" in kinds(verdicts)[150:]
 
 
 def test_a_wild_series_raises_its_own_bar() -> None:
@@ -276,5 +310,5 @@ def test_an_unknown_parameter_is_refused() -> None:
 def test_a_memory_of_another_format_is_refused() -> None:
     _, memory = robust.resume(daily(noisy(30)), None)
 
-    with pytest.raises(ConfigurationError, match="Expected a memory of method='robust' in format 1, found none"):
+    with pytest.raises(ConfigurationError, match="Expected a memory of method='robust' in format 2, found none"):
         robust.resume(daily(noisy(1), first=FIRST_DAY), memory.replace_schema_metadata(None))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_elementary.anomalies.robust import scales
+from airflow_provider_elementary.anomalies.robust.drift import Drift
 from airflow_provider_elementary.anomalies.robust.history import History, median
 from airflow_provider_elementary.anomalies.robust.hypotheses import month_lags
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters
@@ -54,6 +55,18 @@ def test_a_tail_full_of_large_errors_makes_the_next_less_surprising() -> None:
     calm, wild = tails.calibrate(both, np.array([6.0, 6.0]), p)
 
     assert wild < calm - 1
+
+
+def test_errors_on_one_side_add_up_until_they_are_told() -> None:
+    p, drift, row, learns = Parameters(), Drift.empty(1), np.array([0]), np.array([True])
+    for _ in range(8):
+        drift.learn(row, drift.observe(row, np.array([2.0]), ~learns, p), learns, p)
+    before = drift.sums.copy()
+
+    drift.learn(row, drift.observe(row, np.array([2.0]), ~learns, p), learns, p)
+
+    assert before[0] == pytest.approx([10, 0])
+    assert drift.sums[0] == pytest.approx([0, 0])
 
 
 @given(st.floats(0, 100), st.floats(0.1, 1e6))
