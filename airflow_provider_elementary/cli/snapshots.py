@@ -303,7 +303,10 @@ def _print_table(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*(column.replace("_", " ") for column in columns))
+    table = Table()
+    for column in columns:
+        # Ids and hashes are copied into the next command, so a narrow terminal must not cut them.
+        table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
     Console(highlight=False, markup=False).print(table)
