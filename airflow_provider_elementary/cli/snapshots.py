@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.cli.progress import with_progress
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.exceptions import ConfigurationError
 
@@ -157,6 +158,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         anchors=_anchors(arguments),
         signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id),
         categories=[Category(name) for name in arguments.category or Category],
+        each=with_progress,
     )
     if arguments.json:
         _print_json(report.to_dict())
@@ -202,6 +204,7 @@ def _restore(arguments: argparse.Namespace) -> None:
             hook.keys,
             snapshot=parse_snapshot(arguments.snapshot),
             categories=[Category(name) for name in arguments.category] if arguments.category else None,
+            each=with_progress,
         )
     if arguments.json:
         _print_json(report.to_dict())

@@ -13,6 +13,7 @@ import pyarrow as pa
 from airflow_provider_elementary.catalog import TABLES, Category, Table
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
 from airflow_provider_elementary.snapshots.declared import arrow_type, create_tables
+from airflow_provider_elementary.snapshots.each import Each, plainly
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
@@ -63,6 +64,7 @@ def restore(
     *,
     snapshot: str | datetime = "latest",
     categories: Sequence[Category] | None = None,
+    each: Each = plainly,
 ) -> RestoreReport:
     """Restore a snapshot as an Elementary schema that the dbt package and ``edr`` work on.
 
@@ -72,6 +74,7 @@ def restore(
     :param target: where to; nothing in it is ever overwritten.
     :param snapshot: which; see :func:`~airflow_provider_elementary.snapshots.open_snapshot`.
     :param categories: what to restore; by default all that the keys open.
+    :param each: goes through the tables; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
     :raises KeyUnavailableError: the keys do not open a category that was asked for, or none at all.
     :raises SnapshotCorruptError: a file is not what was written.
@@ -87,7 +90,8 @@ def restore(
     left = {file.category for file in manifest.files}
     rows = dict.fromkeys(TABLES, 0)
     with target.open() as session:
-        for name, statement in create_tables(target.dialect, target.schema, widest=widest).items():
+        statements = create_tables(target.dialect, target.schema, widest=widest)
+        for name, statement in each(statements.items(), "Restoring tables"):
             session.execute(statement)
             if name in held:
                 rows[name] = _load(session, source, TABLES[name])

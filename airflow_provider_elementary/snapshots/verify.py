@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, Finding, Link, check_chain, read_chain
+from airflow_provider_elementary.snapshots.each import Each, plainly
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, manifest_key
 from airflow_provider_elementary.snapshots.read import read_manifest
@@ -125,6 +126,7 @@ def verify(
     anchors: Iterable[Anchor] = (),
     signer: Signer | None = None,
     categories: Sequence[Category] = tuple(Category),
+    each: Each = plainly,
 ) -> VerifyReport:
     """Check that a store is as it was written; the chain always whole, the files of one snapshot or of all.
 
@@ -138,6 +140,7 @@ def verify(
     :param signer: who has to have signed every manifest and prune record; without one, the signatures that there are
         are checked as far as the keys can.
     :param categories: the categories that the keys are expected to open.
+    :param each: goes through the files; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
     """
     chain = read_chain(store)
@@ -147,7 +150,7 @@ def verify(
     selected = _select(store, chain, snapshot)
     named = _files_named(store, selected)
     withdrawn = {file.key for stored in chain.records for file in stored.record.withdrawn}
-    examined = _examine(store, keys, frozenset(categories), named, withdrawn)
+    examined = _examine(store, keys, frozenset(categories), named, withdrawn, each)
     findings += examined.findings
     if gone := sum(key in withdrawn for key in named):
         notes.append(f"{gone} files were withdrawn by prune, as the days of their category were over")
@@ -206,6 +209,7 @@ def _examine(
     categories: frozenset[Category],
     named: Mapping[str, _Named],
     withdrawn: set[str],
+    each: Each,
 ) -> _Examination:
     examined = _Examination()
     sizes = {
@@ -217,7 +221,7 @@ def _examine(
     sizes_named = {entry.file.size for entry in named.values()}
     owners = {entry.file.sha256: key for key, entry in named.items()}
     refused: set[Category] = set()
-    for key, entry in named.items():
+    for key, entry in each(named.items(), "Verifying files"):
         if key not in sizes:
             if key not in withdrawn:
                 detail = (

@@ -1,0 +1,23 @@
+"""How the items of long work are gone through: plainly, or by whoever shows the progress to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Each(Protocol):
+    """Goes through the items of long work, each once and in their order."""
+
+    def __call__(self, items: Collection[T], doing: str) -> Iterable[T]:
+        """Return the items, as many as there are.
+
+        :param doing: what is done with them, for people.
+        """
+
+
+def plainly(items: Collection[T], doing: str) -> Iterable[T]:
+    """Go through the items and show nothing."""
+    return items
