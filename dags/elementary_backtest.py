@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
+from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.operators.anomalies import ElementaryBacktestOperator
 
 LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
@@ -67,6 +68,15 @@ PARAMS = {
         description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
         section="Encryption",
     ),
+    "category_kms_key_ids": Param(
+        {},
+        type="object",
+        propertyNames={"enum": [category.value for category in Category]},
+        additionalProperties={"type": "string", "minLength": 1},
+        title="KMS keys of categories",
+        description='For S3: the keys of their own that some categories have, as in {"metadata": "alias/metadata"}.',
+        section="Encryption",
+    ),
     "aws_conn_id": Param(
         "aws_default",
         type="string",
@@ -80,6 +90,7 @@ STORE: dict[str, Any] = {
     "store": "{{ params.store }}",
     "aws_conn_id": "{{ params.aws_conn_id }}",
     "kms_key_id": "{{ params.kms_key_id }}",
+    "category_kms_key_ids": "{{ params.category_kms_key_ids }}",
     "keys_conn_id": "{{ params.keys_conn_id }}",
 }
 

@@ -88,6 +88,57 @@ PARAMS = {
         description="Sampled rows older than this are left behind.",
         section="Failed rows sample",
     ),
+    "failed_rows_excluded_tables": Param(
+        [],
+        type="array",
+        items={"type": "string", "minLength": 1},
+        title="Tables without failed rows",
+        description="One a line: no sampled rows of these are taken. A full name as in ANALYTICS.CORE.CUSTOMERS, or a "
+        "dbt id as in model.shop.customers; upper or lower case is the same.",
+        section="Failed rows sample",
+    ),
+    "without_raw_values": Param(
+        False,
+        type="boolean",
+        title="Nothing that quotes your data",
+        description="Takes no failed rows, no SQL, no database errors and no minimum or maximum of a column, and "
+        "hashes dimension values. What is chosen below holds back still more.",
+        section="What stays behind",
+    ),
+    "dropped_columns": Param(
+        [],
+        type="array",
+        items={"type": "string", "pattern": r"^\w+\.\w+$"},
+        title="Columns that are not read",
+        description="One a line, as in dbt_models.description: a table of the Elementary schema, a dot, a column.",
+        section="What stays behind",
+    ),
+    "masked_columns": Param(
+        [],
+        type="array",
+        items={"type": "string", "pattern": r"^\w+\.\w+$"},
+        title="Masked columns",
+        description="One a line, as in dbt_models.owner: every value becomes ***. Variables given to dbt always do.",
+        section="What stays behind",
+    ),
+    "hashed_columns": Param(
+        [],
+        type="array",
+        items={"type": "string", "pattern": r"^\w+\.\w+(\.\w+)?$"},
+        title="Hashed columns",
+        description="One a line, as in data_monitoring_metrics.dimension_value: equal values stay equal, and none "
+        "can be read.",
+        section="What stays behind",
+    ),
+    "full_every_days": Param(
+        7,
+        type="number",
+        minimum=0,
+        maximum=365,
+        title="Days between full snapshots",
+        description="Others add what is new since the one before; readers see no difference. 0: each one is full.",
+        section="Snapshot",
+    ),
     "keys_conn_id": Param(
         "elementary_keys",
         type=["null", "string"],
@@ -100,6 +151,23 @@ PARAMS = {
         type=["null", "string"],
         title="KMS key",
         description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
+        section="Encryption",
+    ),
+    "category_kms_key_ids": Param(
+        {},
+        type="object",
+        propertyNames={"enum": [category.value for category in Category]},
+        additionalProperties={"type": "string", "minLength": 1},
+        title="KMS keys of categories",
+        description='For S3: a key of its own for some categories, as in {"failed_rows_sample": "alias/samples"}. Who '
+        "may not use that key cannot read that category.",
+        section="Encryption",
+    ),
+    "signing_kms_key_id": Param(
+        None,
+        type=["null", "string"],
+        title="Signing key",
+        description="A KMS key that signs each snapshot, so that nobody else can add one unnoticed. Empty: not signed.",
         section="Encryption",
     ),
     "aws_conn_id": Param(
@@ -130,6 +198,7 @@ STORE: dict[str, Any] = {
     "store": "{{ params.store }}",
     "aws_conn_id": "{{ params.aws_conn_id }}",
     "kms_key_id": "{{ params.kms_key_id }}",
+    "category_kms_key_ids": "{{ params.category_kms_key_ids }}",
     "keys_conn_id": "{{ params.keys_conn_id }}",
 }
 WAREHOUSE: dict[str, Any] = {
@@ -157,6 +226,13 @@ with DAG(
         categories="{{ params.categories }}",
         failed_rows_per_test="{{ params.failed_rows_per_test }}",
         failed_rows_days="{{ params.failed_rows_days }}",
+        failed_rows_excluded_tables="{{ params.failed_rows_excluded_tables }}",
+        without_raw_values="{{ params.without_raw_values }}",
+        dropped_columns="{{ params.dropped_columns }}",
+        masked_columns="{{ params.masked_columns }}",
+        hashed_columns="{{ params.hashed_columns }}",
+        full_every_days="{{ params.full_every_days }}",
+        signing_kms_key_id="{{ params.signing_kms_key_id }}",
         outlets=[Asset("elementary_snapshots")],
         **WAREHOUSE,
         **STORE,

@@ -81,6 +81,13 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", required=True, help="s3://bucket/prefix or file:///directory")
     parser.add_argument("--keys-conn-id", help="Airflow connection with the master keys, for a local store")
     parser.add_argument("--kms-key-id", help="KMS key, for S3")
+    parser.add_argument(
+        "--category-kms-key-id",
+        action="append",
+        default=[],
+        metavar="CATEGORY=KEY",
+        help="a KMS key of its own for a category; may be repeated",
+    )
     parser.add_argument("--aws-conn-id", default="aws_default", help="AWS connection (default: aws_default)")
 
 
@@ -259,15 +266,19 @@ def _anchors(arguments: argparse.Namespace) -> list[Anchor]:
 
 
 def _days(pairs: list[str]) -> dict[str, int]:
-    days = {}
+    return {name: int(number) for name, number in _by_category(pairs, "DAYS", str.isdecimal).items()}
+
+
+def _by_category(pairs: list[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
+    given = {}
     for pair in pairs:
-        name, _, number = pair.partition("=")
-        if name not in _CATEGORIES or not number.isdecimal():
+        name, _, told = pair.partition("=")
+        if name not in _CATEGORIES or not fits(told):
             raise ConfigurationError(
-                f"Expected CATEGORY=DAYS with a category out of {', '.join(_CATEGORIES)}, found {pair!r}."
+                f"Expected CATEGORY={value} with a category out of {', '.join(_CATEGORIES)}, found {pair!r}."
             )
-        days[name] = int(number)
-    return days
+        given[name] = told
+    return given
 
 
 def _hook(arguments: argparse.Namespace, *, reads_files: bool = True) -> ElementaryStoreHook:
@@ -278,6 +289,7 @@ def _hook(arguments: argparse.Namespace, *, reads_files: bool = True) -> Element
         arguments.store,
         aws_conn_id=arguments.aws_conn_id,
         kms_key_id=arguments.kms_key_id,
+        category_kms_key_ids=_by_category(arguments.category_kms_key_id, "KEY"),
         keys_conn_id=arguments.keys_conn_id,
         server_side_encryption="aws:kms" if reads_files else "AES256",
     )
