@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_elementary.cli.connections import look_in_the_database
 from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def check(arguments: argparse.Namespace) -> int:
 
     :return: 0 where every check passes, 1 where one does not.
     """
-    # Airflow looks for connections in its own database only where it takes itself for a server.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    look_in_the_database()
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
     report = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database).check_access(arguments.probe)

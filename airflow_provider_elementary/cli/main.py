@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
+from airflow_provider_elementary.cli.connections import look_in_the_database
 from airflow_provider_elementary.cli.snapshots import add_snapshot
 from airflow_provider_elementary.exceptions import ElementaryError
 
@@ -128,6 +129,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
+    look_in_the_database()
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 
     return ElementaryStoreHook(

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.cli.connections import look_in_the_database
 from airflow_provider_elementary.cli.progress import with_progress
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.exceptions import ConfigurationError
@@ -286,6 +287,7 @@ def _by_category(pairs: list[str], value: str, fits: Callable[[str], bool] = boo
 
 def _hook(arguments: argparse.Namespace, *, reads_files: bool = True) -> ElementaryStoreHook:
     """Open the store; who reads manifests only needs no key, neither for the server's encryption nor for files."""
+    look_in_the_database()
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 
     return ElementaryStoreHook(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
@@ -37,8 +36,6 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook) -> dict[str, 
 
     :param hook: opens the store and its keys.
     """
-    # Airflow looks for connections in its own database only where it takes itself for a server.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
     from airflow_provider_elementary.hooks.signer import open_signer
     from airflow_provider_elementary.operators.snapshot import DEFAULT_CATEGORIES, summarise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,11 @@ def test_people_read_tables(run: Run, manifests: list[Manifest], action: str) ->
 
     assert status == 0
     assert not printed.startswith("{")
+
+
+def test_connections_of_airflows_own_database_are_looked_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("_AIRFLOW_PROCESS_CONTEXT", raising=False)
+
+    run("list")
+
+    assert os.environ["_AIRFLOW_PROCESS_CONTEXT"] == "server"
