@@ -51,6 +51,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(_MARKERS[name])
 
 
+@pytest.fixture(autouse=True)
+def process_context() -> Iterator[None]:
+    """A command of the command line takes the process for one of Airflow's servers; the tests after it are none."""
+    before = os.environ.get("_AIRFLOW_PROCESS_CONTEXT")
+    yield
+    if before is None:
+        os.environ.pop("_AIRFLOW_PROCESS_CONTEXT", None)
+    else:
+        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = before
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The inputs that this project was given: a real Elementary schema among them; not part of the repository."""
