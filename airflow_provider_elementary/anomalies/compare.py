@@ -11,11 +11,12 @@ import pyarrow as pa
 from airflow_provider_elementary.anomalies.configurations import Configurations, read_configurations
 from airflow_provider_elementary.anomalies.engine import scoring_connection
 from airflow_provider_elementary.anomalies.parameters import STANDARD_DEVIATIONS
+from airflow_provider_elementary.anomalies.rounding import register_equal_values
 from airflow_provider_elementary.anomalies.rule import (
     RUN_DETECTION,
+    RUN_STATISTICS,
     SIGNED_METRICS,
     SPIKES_ONLY_METRICS,
-    WINDOWED_STATISTICS,
     create_verdicts,
     parameters_table,
 )
@@ -44,7 +45,7 @@ _READ: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 #: Only these rows are kept of a table while it is read.
 _KEPT = {
     "elementary_test_results": "test_type = 'anomaly_detection'",
-    "data_monitoring_metrics": "full_table_name IN (SELECT full_table_name FROM judged_tables)",
+    "data_monitoring_metrics": "upper(full_table_name) IN (SELECT full_table_name FROM judged_tables)",
 }
 
 
@@ -86,7 +87,8 @@ def _replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckD
         connection.execute(_JUDGED.replace("{lacking}", _sql_text(_lack(lacking))))
         connection.execute(_SEEN)
         connection.execute(_POINTS.replace("{is_excluded}", configurations.exclusions))
-        create_verdicts(connection, statistics=WINDOWED_STATISTICS, detection=RUN_DETECTION)
+        register_equal_values(connection, adapter)
+        create_verdicts(connection, statistics=RUN_STATISTICS, detection=RUN_DETECTION)
         connection.execute(_SCORED.replace("{is_kept}", configurations.results))
         yield connection
 
@@ -154,13 +156,13 @@ WITH results AS (
     QUALIFY row_number() OVER (PARTITION BY id ORDER BY created_at DESC) = 1
 ),
 runs AS (
-    SELECT invocation_id, run_started_at::TIMESTAMP AS started_at, vars
+    SELECT invocation_id, TRY_CAST(run_started_at AS TIMESTAMP) AS started_at, vars
     FROM dbt_invocations
     QUALIFY row_number() OVER (PARTITION BY invocation_id ORDER BY run_started_at DESC) = 1
 ),
 -- What a run's own results say of full refreshes is written after its tests.
 refreshes AS (
-    SELECT r.id, max(b.generated_at::TIMESTAMP) AS refreshed_at
+    SELECT r.id, max(TRY_CAST(b.generated_at AS TIMESTAMP)) AS refreshed_at
     FROM results AS r
     JOIN dbt_run_results AS b
         ON b.full_refresh
@@ -202,6 +204,7 @@ SELECT
             THEN 'no bucket was scored: the verdict is that of dbt alone'
         WHEN c.problem IS NOT NULL THEN c.problem
         WHEN n.invocation_id IS NULL THEN 'when its run started is not known: dbt_invocations has no row of it'
+        WHEN n.started_at IS NULL THEN 'when its run started is not known: its run_started_at is no time'
     END AS problem
 FROM results AS r
 LEFT JOIN runs AS n USING (invocation_id)
@@ -241,7 +244,7 @@ SELECT
 FROM judged AS j
 JOIN parameters AS p USING (configuration)
 JOIN data_monitoring_metrics AS m
-    ON m.full_table_name = j.full_table_name
+    ON upper(m.full_table_name) = j.full_table_name
     AND m.metric_name = j.metric_name
     AND m.metric_properties = j.metric_properties
     AND upper(m.column_name) IS NOT DISTINCT FROM j.column_name
@@ -291,10 +294,9 @@ SELECT
     CASE WHEN abs(metric_value) < 1e150 THEN metric_value END AS value,
     metric_name IN {SIGNED_METRICS} AS signed,
     metric_name IN {SPIKES_ONLY_METRICS} AS spikes_only,
-    -- A bucket without an end is ordered after all others and never anomalous.
-    coalesce(epoch_us(bucket_end), epoch_us(TIMESTAMP '9999-01-01')) AS ends,
-    0 AS opens,
-    CASE WHEN excludes_detection_period THEN least(ends, run_ends - backfill_microseconds) ELSE ends END AS closes
+    -- A bucket without an end is never in the detection period, and so never anomalous and always trained on.
+    epoch_us(bucket_end) AS ends,
+    CASE WHEN excludes_detection_period AND ends > run_ends - backfill_microseconds THEN NULL ELSE value END AS trained
 FROM (
     SELECT
         seen.*,
@@ -349,6 +351,7 @@ WITH recomputed AS (
     SELECT
         elementary_test_results_id AS id,
         count(*) AS buckets,
+        count(bucket_end) AS ended,
         count(*) FILTER (WHERE is_anomalous AND is_kept) AS anomalies,
         max(abs(score)) AS largest
     FROM scored
@@ -370,6 +373,7 @@ told AS (
         CASE
             WHEN problem IS NOT NULL THEN problem
             WHEN buckets IS NULL THEN 'no metrics of this test are left as its run saw them'
+            WHEN ended = 0 THEN 'no bucket that its run scored has an end, so their order is not known'
             WHEN NOT is_same AND assumption IS NOT NULL THEN assumption || ', under which it would not pass'
         END AS doubt,
         format('{} of {} buckets anomalous', anomalies, buckets)

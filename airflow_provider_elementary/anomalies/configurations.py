@@ -119,14 +119,16 @@ def _with_variables(params: Mapping[str, Any], variables: str | None) -> tuple[M
     return {**{name: known[name] for name in ARGUMENTS if name in known}, **given}, assumption
 
 
-def _predicate(text: str | None, columns: Mapping[str, str], dialect: str | None) -> str | None:
+def _predicate(text: Any, columns: Mapping[str, str], dialect: str | None) -> str | None:
+    if text and not isinstance(text, str):
+        raise ConfigurationError(f"Expected an SQL predicate as text, found {type(text).__name__}.")
     return duckdb_predicate(text, columns, dialect) if text and text.strip() != _NO_FILTER else None
 
 
 def _mapping(text: str | None) -> Mapping[str, Any]:
     try:
         parsed = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, Mapping):
         raise ConfigurationError("Expected a JSON object, found none.")

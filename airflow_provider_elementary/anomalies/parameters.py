@@ -14,6 +14,8 @@ DIRECTIONS = ("both", "spike", "drop")
 PERIODS = ("hour", "day", "week", "month")
 #: Days in a period, as Elementary converts it: a month has 30.
 _DAYS: Mapping[str, float] = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30}
+#: No count of a configuration is larger, so that its times stay within what a timestamp holds.
+_MOST = 20_000
 
 #: The time bucket that a seasonality needs, and by how much it stretches the training period.
 SEASONALITIES: Mapping[str, tuple[str, int]] = {
@@ -159,6 +161,10 @@ def _resolve(given: Mapping[str, Any], time_bucket: Period, seasonality: str | N
         raise ConfigurationError(f"Expected anomaly_direction {', '.join(DIRECTIONS)}, found {direction!r}.")
     sensitivity = _number("anomaly_sensitivity", given.get("sensitivity") or given.get("anomaly_sensitivity", 3))
     small_changes = given.get("ignore_small_changes") or {}
+    if not isinstance(small_changes, Mapping):
+        raise ConfigurationError(
+            'Expected ignore_small_changes as {"spike_failure_percent_threshold": 10}, found something else.'
+        )
     delay = _period("detection_delay", given.get("detection_delay")) or Period("hour", 0)
     return Parameters(
         anomaly_sensitivity=sensitivity,
@@ -190,7 +196,8 @@ def _seasonality(value: Any, time_bucket: Period) -> str | None:
             f"Expected a time_bucket of 1 {needed} with seasonality {seasonality}, found {time_bucket.count} "
             f"{time_bucket.period}."
         )
-    return seasonality
+    # The package accepts it in any case, and then knows it in lower case only.
+    return seasonality if value == seasonality else None
 
 
 def _period(name: str, value: Any) -> Period | None:
@@ -202,11 +209,17 @@ def _period(name: str, value: Any) -> Period | None:
     if period not in PERIODS:
         raise ConfigurationError(f"Expected {name} in {', '.join(PERIODS)}, found {period!r}.")
     count = value.get("count")
-    return Period(period, 1 if count is None else _whole(name, count))
+    whole = 1 if count is None else _whole(name, count)
+    if name == "time_bucket" and not whole:
+        raise ConfigurationError("Expected a time_bucket of at least 1 hour, found a count of 0.")
+    return Period(period, whole)
 
 
 def _whole(name: str, value: Any) -> int:
-    return int(_number(name, value))
+    number = int(_number(name, value))
+    if number > _MOST:
+        raise ConfigurationError(f"Expected at most {_MOST:,} for {name}, found {number:,}.")
+    return number
 
 
 def _number(name: str, value: Any) -> float:

@@ -39,6 +39,32 @@ WINDOW trained AS (
 )
 """
 
+#: The same for one run, where ``trained`` is the value as far as it is trained on, and ``equal_values`` holds what the
+#: warehouse's own rounding makes of equal values. A bucket without an end comes after all others.
+RUN_STATISTICS = """
+CREATE TEMP VIEW training AS
+WITH windowed AS (
+    SELECT
+        * EXCLUDE (series_a, series_b, trained),
+        avg(trained) OVER run AS average,
+        stddev_samp(trained) OVER run AS deviation,
+        count(trained) OVER run AS training_size,
+        min(trained) OVER run AS lowest,
+        max(trained) OVER run AS highest
+    FROM points
+    WINDOW run AS (
+        PARTITION BY series_a, series_b ORDER BY ends NULLS LAST RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+)
+SELECT w.* REPLACE (
+    coalesce(e.average, w.average) AS average,
+    coalesce(e.deviation, w.deviation) AS deviation,
+    CASE WHEN e.deviation IS NULL THEN lowest END AS lowest
+)
+FROM windowed AS w
+LEFT JOIN equal_values AS e ON w.lowest = w.highest AND e.value = w.lowest AND e.training_size = w.training_size
+"""
+
 #: The training sets of the points in ``judged`` alone, from a window over all.
 JUDGED_WINDOWED_STATISTICS = WINDOWED_STATISTICS + "QUALIFY point IN (SELECT point FROM judged)"  # noqa: S608 - constants
 
@@ -159,7 +185,7 @@ _PARAMETERS = pa.schema(_PARAMETER_TYPES)
 def create_verdicts(connection: duckdb.DuckDBPyConnection, *, statistics: str, detection: str) -> None:
     """Create the view ``verdicts`` over ``points`` and ``parameters``: every column of a point, judged.
 
-    :param statistics: :data:`WINDOWED_STATISTICS` or :data:`JOINED_STATISTICS`.
+    :param statistics: :data:`WINDOWED_STATISTICS`, :data:`RUN_STATISTICS` or one of those of ``judged``.
     :param detection: :data:`REPLAYED_DETECTION` or :data:`RUN_DETECTION`.
     """
     for statement in (statistics, *_SCORES, detection, _VERDICTS):
