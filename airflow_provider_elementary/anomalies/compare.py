@@ -53,7 +53,7 @@ def compare_with_elementary(source: Source, *, adapter: str | None = None) -> pa
     """Recompute every stored verdict of an anomaly test from the metrics as its run saw them.
 
     :param source: holds ``elementary_test_results``; what else it lacks makes verdicts that cannot be told.
-    :param adapter: dbt's name of the warehouse that computed them (its standard deviation, its SQL).
+    :param adapter: dbt's name of the warehouse that computed them (its standard deviation and rounding, its SQL).
     :return: ``elementary_test_results_id``, ``stored`` and ``recomputed`` (status: pass, fail, warn), ``agreement``
         (``agree``, ``disagree``, ``cannot tell``) and ``reason``, in the order in which the tests ran.
     :raises UnknownTableError: the source holds no ``elementary_test_results``.
