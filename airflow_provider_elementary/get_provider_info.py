@@ -117,7 +117,17 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": _modules(
-            "operators", "access", "snapshot", "verify", "restore", "prune", "diff", "metrics", "anomalies", "alerts"
+            "operators",
+            "access",
+            "snapshot",
+            "verify",
+            "restore",
+            "prune",
+            "diff",
+            "metrics",
+            "anomalies",
+            "backtest",
+            "alerts",
         ),
         "sensors": _modules("sensors", "invocation"),
         "hooks": _modules("hooks", "elementary", "store"),

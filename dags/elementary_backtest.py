@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, task
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.operators.anomalies import ElementaryBacktestOperator
+from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
 
 LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
 

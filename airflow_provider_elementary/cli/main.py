@@ -8,17 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
-from airflow_provider_elementary.cli.connections import look_in_the_database
 from airflow_provider_elementary.cli.snapshots import add_snapshot
+from airflow_provider_elementary.cli.store import add_store, open_hook
 from airflow_provider_elementary.exceptions import ElementaryError
-
-if TYPE_CHECKING:
-    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 
 
 def program() -> NoReturn:
@@ -62,13 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     add_snapshot(commands.add_parser("snapshot", help="take, list, verify, sign, restore, prune and compare snapshots"))
 
     summary = commands.add_parser("summary", help="show the latest snapshot and the anomalies found in it")
-    _add_store(summary)
+    add_store(summary)
     summary.set_defaults(command=_summary)
 
     table = commands.add_parser("table", help="print rows of one table of the latest snapshot, as JSON lines")
     table.add_argument("table", help="a table of the Elementary schema")
     table.add_argument("--limit", type=int, default=10, metavar="N", help="how many rows at most (default: 10)")
-    _add_store(table)
+    add_store(table)
     table.set_defaults(command=_table)
 
     for name, add, told in (
@@ -77,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         ("backtest", add_backtest, "tell what a configuration would have said of the last days"),
     ):
         command = commands.add_parser(name, help=told)
-        _add_store(command)
+        add_store(command)
         add(command)
 
     demo = commands.add_parser("demo", help="run the example DAG on the sample that the package carries")
@@ -85,14 +82,6 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--home", type=Path, default=Path(".demo"), help="where all files go (default: .demo)")
     demo.set_defaults(command=_demo)
     return parser
-
-
-def _add_store(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--store", required=True, help="s3://bucket/prefix or file:///directory")
-    parser.add_argument("--keys-conn-id", help="Airflow connection with the master keys, for a local store")
-    parser.add_argument("--kms-key-id", help="KMS key, for S3")
-    parser.add_argument("--aws-conn-id", default="aws_default", help="AWS connection (default: aws_default)")
-    parser.set_defaults(hook=_hook)
 
 
 def _generate_keys(arguments: argparse.Namespace) -> None:
@@ -104,14 +93,14 @@ def _generate_keys(arguments: argparse.Namespace) -> None:
 def _summary(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.cli.show import show_store
 
-    hook = _hook(arguments)
+    hook = open_hook(arguments)
     show_store(hook.store, hook.keys)
 
 
 def _table(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots import open_snapshot
 
-    hook = _hook(arguments)
+    hook = open_hook(arguments)
     left = arguments.limit
     with open_snapshot(hook.store, keys=hook.keys).read(arguments.table) as reader:
         for batch in reader:
@@ -126,15 +115,3 @@ def _demo(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.cli.demo import run_demo
 
     return run_demo(arguments.dags.resolve(), arguments.home.resolve())
-
-
-def _hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
-    look_in_the_database()
-    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
-
-    return ElementaryStoreHook(
-        arguments.store,
-        aws_conn_id=arguments.aws_conn_id,
-        kms_key_id=arguments.kms_key_id,
-        keys_conn_id=arguments.keys_conn_id,
-    )

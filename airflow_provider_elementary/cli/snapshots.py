@@ -9,16 +9,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.cli.connections import look_in_the_database
 from airflow_provider_elementary.cli.progress import with_progress
+from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, open_hook
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
     from airflow_provider_elementary.snapshots.chain import Anchor
 
-_CATEGORIES = [category.value for category in Category]
 _NAMING = "latest, a snapshot's id, or a time like 2026-11-22T06:00 (UTC)"
 
 
@@ -28,7 +26,7 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
 
     def action(name: str, command: Callable[[argparse.Namespace], int | None], told: str) -> argparse.ArgumentParser:
         added = actions.add_parser(name, help=told)
-        _add_store(added)
+        add_store(added)
         added.add_argument("--json", action="store_true", help="print JSON")
         added.set_defaults(command=command)
         return added
@@ -79,22 +77,8 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     diff.add_argument("after", nargs="?", default="latest", help="the second (default: latest)")
 
 
-def _add_store(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--store", required=True, help="s3://bucket/prefix or file:///directory")
-    parser.add_argument("--keys-conn-id", help="Airflow connection with the master keys, for a local store")
-    parser.add_argument("--kms-key-id", help="KMS key, for S3")
-    parser.add_argument(
-        "--category-kms-key-id",
-        action="append",
-        default=[],
-        metavar="CATEGORY=KEY",
-        help="a KMS key of its own for a category; may be repeated",
-    )
-    parser.add_argument("--aws-conn-id", default="aws_default", help="AWS connection (default: aws_default)")
-
-
 def _add_categories(parser: argparse.ArgumentParser, told: str) -> None:
-    parser.add_argument("--category", action="append", choices=_CATEGORIES, help=f"{told}; may be repeated")
+    parser.add_argument("--category", action="append", choices=CATEGORIES, help=f"{told}; may be repeated")
 
 
 def _add_anchor(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +90,7 @@ def _add_signing(parser: argparse.ArgumentParser, told: str) -> None:
 
 
 def _take(arguments: argparse.Namespace) -> None:
-    facts = take(arguments, _hook(arguments))
+    facts = take(arguments, open_hook(arguments))
     if arguments.json:
         _print_json(facts)
         return
@@ -119,7 +103,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.snapshots.chain import read_chain
     from airflow_provider_elementary.snapshots.read import read_manifest
 
-    store = _hook(arguments, reads_files=False).store
+    store = open_hook(arguments, reads_files=False).store
     chain = read_chain(store)
     listed = []
     for sequence, link in sorted(chain.links.items()):
@@ -151,7 +135,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.snapshots.named import parse_snapshot
     from airflow_provider_elementary.snapshots.verify import verify
 
-    hook = _hook(arguments, reads_files=not arguments.hashes_only)
+    hook = open_hook(arguments, reads_files=not arguments.hashes_only)
     report = verify(
         hook.store,
         None if arguments.hashes_only else hook.keys,
@@ -183,7 +167,7 @@ def _sign(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots.sign import sign_store
     from airflow_provider_elementary.snapshots.signature import KeysSigner
 
-    hook = _hook(arguments)
+    hook = open_hook(arguments)
     signer = open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys)
     signed = sign_store(hook.store, signer, anchors=_anchors(arguments))
     if arguments.json:
@@ -197,7 +181,7 @@ def _restore(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots.named import parse_snapshot
     from airflow_provider_elementary.snapshots.restore import restore
 
-    hook = _hook(arguments)
+    hook = open_hook(arguments)
     with open_target(conn_id=arguments.to_conn_id, path=arguments.to, schema=arguments.schema) as target:
         report = restore(
             hook.store,
@@ -220,7 +204,7 @@ def _prune(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots.retain import Retention
     from airflow_provider_elementary.snapshots.signature import KeysSigner
 
-    hook = _hook(arguments)
+    hook = open_hook(arguments)
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
     report = prune(
         hook.store,
@@ -245,7 +229,7 @@ def _diff(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots.diff import diff
     from airflow_provider_elementary.snapshots.named import parse_snapshot
 
-    hook = _hook(arguments)
+    hook = open_hook(arguments)
     report = diff(hook.store, parse_snapshot(arguments.before), parse_snapshot(arguments.after), keys=hook.keys)
     if arguments.json:
         _print_json(report.to_dict())
@@ -270,34 +254,7 @@ def _anchors(arguments: argparse.Namespace) -> list[Anchor]:
 
 
 def _days(pairs: list[str]) -> dict[str, int]:
-    return {name: int(number) for name, number in _by_category(pairs, "DAYS", str.isdecimal).items()}
-
-
-def _by_category(pairs: list[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
-    given = {}
-    for pair in pairs:
-        name, _, told = pair.partition("=")
-        if name not in _CATEGORIES or not fits(told):
-            raise ConfigurationError(
-                f"Expected CATEGORY={value} with a category out of {', '.join(_CATEGORIES)}, found {pair!r}."
-            )
-        given[name] = told
-    return given
-
-
-def _hook(arguments: argparse.Namespace, *, reads_files: bool = True) -> ElementaryStoreHook:
-    """Open the store; who reads manifests only needs no key, neither for the server's encryption nor for files."""
-    look_in_the_database()
-    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
-
-    return ElementaryStoreHook(
-        arguments.store,
-        aws_conn_id=arguments.aws_conn_id,
-        kms_key_id=arguments.kms_key_id,
-        category_kms_key_ids=_by_category(arguments.category_kms_key_id, "KEY"),
-        keys_conn_id=arguments.keys_conn_id,
-        server_side_encryption="aws:kms" if reads_files else "AES256",
-    )
+    return {name: int(number) for name, number in by_category(pairs, "DAYS", str.isdecimal).items()}
 
 
 def _print_json(facts: dict[str, Any]) -> None:

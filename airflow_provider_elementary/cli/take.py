@@ -6,11 +6,10 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.cli.store import CATEGORIES
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
-
-_CATEGORIES = [category.value for category in Category]
 
 
 def add_take(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +17,7 @@ def add_take(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conn-id", required=True, help="the Airflow connection of the warehouse")
     parser.add_argument("--schema", help="the Elementary schema (default: the connection's)")
     parser.add_argument("--database", help="the database that holds it (default: the connection's)")
-    _add_many(parser, "--category", "a category to take (default: all but query_logs)", choices=_CATEGORIES)
+    _add_many(parser, "--category", "a category to take (default: all but query_logs)", choices=CATEGORIES)
     parser.add_argument("--failed-rows-per-test", type=int, default=5, metavar="N", help="samples (default: 5)")
     parser.add_argument("--failed-rows-days", type=int, default=30, metavar="N", help="their age (default: 30)")
     _add_many(parser, "--exclude-table", "a table or model of which no samples are taken", metavar="NAME")

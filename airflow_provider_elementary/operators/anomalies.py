@@ -1,4 +1,4 @@
-"""The operators that judge metrics, follow what is anomalous from run to run, and try a configuration on the past."""
+"""The operators that judge metrics, and follow what is anomalous from run to run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 #: An event per anomalous table, up to so many in a run: beyond, it is one failure of everything.
 _TABLE_EVENTS = 100
 _INCIDENTS_RETURNED = 20
-_METRICS_RETURNED = 20
 #: Lines of a log before the rest is folded.
 _TOLD = 3
 
@@ -259,70 +258,6 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             verdicts = pa.concat_tables(parts, promote_options="default")
             followed = _follow(self, context, verdicts, _lineage_of(self, origin), origin)
             return {"store": store.uri, "verdicts": [shard["verdicts"] for shard in given], **followed}
-
-
-class ElementaryBacktestOperator(ElementarySourceOperator):
-    """Tells what a configuration would have said of the last days, and seals it; reads a snapshot and no warehouse.
-
-    :param method: ``elementary`` or ``robust``. (templated)
-    :param parameters: the method's parameters, by Elementary's names. (templated)
-    :param days: how many days back from the newest bucket. (templated)
-    """
-
-    template_fields: Sequence[str] = (*ElementarySourceOperator.template_fields, "method", "parameters", "days")
-    ui_color = "#e4dcf1"
-
-    def __init__(
-        self,
-        *,
-        method: Method = "elementary",
-        parameters: Mapping[str, Any] | None = None,
-        days: int = 30,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.method = method
-        self.parameters = parameters
-        self.days = days
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Judge what is past, seal it, and return it in short, by metric."""
-        from airflow_provider_elementary.anomalies import backtest
-        from airflow_provider_elementary.metrics import compute_metrics
-        from airflow_provider_elementary.snapshots.results import write_result
-
-        parameters = dict(self.parameters or {})
-        with clear_failures():
-            store = self.store_hook.store
-            with self.open_source() as (source, origin), compute_metrics(source) as metrics:
-                found = backtest(metrics, self.method, parameters, int(self.days))
-            result = write_result(
-                store,
-                self.store_hook.keys,
-                "backtests",
-                found.verdicts.to_reader(),
-                run_key=run_key(context),
-                origin=origin,
-                parameters={"method": self.method, "days": int(self.days), **parameters},
-            )
-        rows = [row for row in found.by_metric.slice(0, _METRICS_RETURNED).to_pylist() if row["anomalous"]]
-        for row in rows:
-            self.log.info(
-                "%s %s: %s of %s buckets",
-                row["full_table_name"],
-                ".".join(filter(None, (row["column_name"], row["metric_name"]))),
-                row["anomalous"],
-                row["judged"],
-            )
-        return {
-            "store": store.uri,
-            "backtest": result.key,
-            "method": self.method,
-            "days": int(self.days),
-            "judged": found.judged,
-            "anomalous": found.anomalous,
-            "by_metric": [{**row, **{name: row[name].isoformat() for name in ("first", "last")}} for row in rows],
-        }
 
 
 def _follow(

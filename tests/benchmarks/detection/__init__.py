@@ -1,8 +1,7 @@
 """The detection benchmark: how many labelled incidents a method finds, and how many false alarms it raises.
 
 ``python -m tests.benchmarks detection [--method robust elementary] [--by family kind] [--pictures FOLDER]`` prints the
-tables for the public halves of the corpora beside the checkout, and says so where there are none. ``--speed 100000``
-measures time and memory for so many daily series instead.
+tables for the public halves of the corpora beside the checkout, and says so where there are none.
 """
 
 from __future__ import annotations
@@ -20,13 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--method", nargs="*", choices=METHODS, default=["robust"])
     parser.add_argument("--by", nargs="*", choices=("family", "kind"), default=["family", "kind"])
     parser.add_argument("--pictures", metavar="FOLDER", help="also draw some series with their verdicts, as SVG")
-    parser.add_argument("--speed", type=int, metavar="SERIES")
     given = parser.parse_args(arguments)
-    if given.speed:
-        from tests.benchmarks.detection.speed import print_speed
-
-        print_speed(given.speed)
-        return 0
     from tests.benchmarks.detection.corpora import corpora, missing
 
     if reason := missing():
