@@ -10,11 +10,12 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import adbc_driver_postgresql.dbapi as adbc
 import duckdb
@@ -26,10 +27,12 @@ from airflow_provider_elementary.snapshots import (
     LocalKeys,
     Manifest,
     Policy,
+    Store,
     open_snapshot,
     open_store,
     write_snapshot,
 )
+from airflow_provider_elementary.snapshots.local import LocalStore
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
@@ -208,11 +211,34 @@ class Statistics:
     histories: int = 0
     full: Counter[str] = field(default_factory=Counter)
     incremental: int = 0
+    resumed: int = 0
 
     def count(self, manifest: Manifest) -> None:
         self.incremental += manifest.reason is None
+        self.resumed += bool(manifest.earlier_tries)
         if manifest.reason:
             self.full[next(name for name, words in REASONS.items() if words in manifest.reason)] += 1
+
+
+class CutShort(Exception):
+    """The end of a writer in the middle of its work."""
+
+
+class BreakingStore(LocalStore):
+    """A local store that fails for good when so many sealed files are in it."""
+
+    def __init__(self, root: Path, files: int) -> None:
+        super().__init__(root)
+        self._files = files
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[BinaryIO]:
+        if key.startswith("data/"):
+            self._files -= 1
+        if self._files < 0:
+            raise CutShort
+        with super().create(key) as file:
+            yield file
 
 
 class History:
@@ -232,6 +258,7 @@ class History:
         self.unfinished: list[Batch] = []
         self.late: list[Any] = []
         self.taken: list[tuple[str, LocalKeys, dict[str, list[Row]]]] = []
+        self.cut_short: list[tuple[str, float]] = []
         self.columns = {table: [one.split()[0] for one in columns.split(", ")] for table, columns in COLUMNS.items()}
         database.execute(*((f"CREATE TABLE elementary.{name} ({columns})", []) for name, columns in COLUMNS.items()))
         database.execute(("INSERT INTO elementary.metadata VALUES ('0.25.1')", []))
@@ -321,21 +348,40 @@ class History:
     def a_snapshot_is_taken(self) -> None:
         expected = consistent_state(self.database)
         keys = LocalKeys(self.master_keys)
+        again = self.cut_short and self.draw(st.sampled_from([True, True, True, False]))
+        run_key, full_every_days = self.cut_short.pop() if again else self.new_run()
 
-        with self.database.source() as source:
-            manifest = write_snapshot(
-                source,
-                self.store,
-                keys,
-                policy=POLICY,
-                full_every_days=self.draw(st.sampled_from([7, 7, 7, 7, 7, 7, 0])),
-                overlap=OVERLAP,
-                commit_timeout=COMMIT_TIMEOUT,
-            )
+        manifest = self.write_snapshot(self.store, keys, run_key, full_every_days)
 
         self.statistics.count(manifest)
         self.taken.append((manifest.snapshot_id, keys, expected))
         self.check(manifest.snapshot_id, keys, expected)
+
+    def a_snapshot_is_cut_short(self) -> None:
+        run_key, full_every_days = self.cut_short.pop() if self.cut_short else self.new_run()
+        breaking = BreakingStore(self.directory / "store", self.draw(st.integers(0, 13)))
+        with suppress(CutShort):
+            self.write_snapshot(breaking, LocalKeys(self.master_keys), run_key, full_every_days)
+            # Where nothing is new, there is nothing to break at.
+            return
+        self.cut_short.append((run_key, full_every_days))
+
+    def new_run(self) -> tuple[str, float]:
+        return uuid.uuid4().hex, self.draw(st.sampled_from([7, 7, 7, 7, 7, 7, 0]))
+
+    def write_snapshot(self, store: Store, keys: LocalKeys, run_key: str, full_every_days: float) -> Manifest:
+        with self.database.source() as source:
+            return write_snapshot(
+                source,
+                store,
+                keys,
+                policy=POLICY,
+                run_key=run_key,
+                full_every_days=full_every_days,
+                overlap=OVERLAP,
+                commit_timeout=COMMIT_TIMEOUT,
+                checkpoint_after=timedelta(0),
+            )
 
     def go_on(self, steps: int) -> None:
         """Let things happen, with a snapshot after about every second of them, and look at all snapshots at the end."""
@@ -445,4 +491,5 @@ EVENTS_OF_A_HISTORY = (
     History.the_package_gains_or_loses_a_column.__name__,
     History.the_package_gains_a_column_that_nobody_knows.__name__,
     History.a_master_key_is_replaced.__name__,
+    *(History.a_snapshot_is_cut_short.__name__,) * 3,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, man
 from airflow_provider_elementary.snapshots.plan import Plan
 from airflow_provider_elementary.snapshots.read import committed_sequences
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.tries import intend
 
 log = logging.getLogger(__name__)
 
@@ -50,24 +50,3 @@ def commit(store: Store, manifest: Manifest, plan: Plan) -> Manifest:
         f"Expected to commit snapshot {manifest.snapshot_id} to {store.uri}, found that other writers came first "
         f"{_COMMIT_TRIES} times. Let one DAG run at a time write to a store (max_active_runs=1), and retry."
     )
-
-
-def intend(store: Store, run_key: str, snapshot_id: str, sequence: int | None) -> None:
-    """Note, before the commit, under which number this run is about to commit: a second try finds it there."""
-    facts = {"run_key": run_key, "snapshot_id": snapshot_id, "sequence": sequence}
-    store.put(_intent_key(run_key), json.dumps(facts, sort_keys=True).encode())
-
-
-def committed_for(store: Store, run_key: str) -> Manifest | None:
-    """Return the snapshot that an earlier try of the same run committed, if it did."""
-    if (intent := store.get(_intent_key(run_key))) is None:
-        return None
-    facts = json.loads(intent)
-    if facts["sequence"] is None or (content := store.get(manifest_key(facts["sequence"]))) is None:
-        return None
-    manifest = Manifest.from_bytes(content, manifest_key(facts["sequence"]))
-    return manifest if manifest.snapshot_id == facts["snapshot_id"] else None
-
-
-def _intent_key(run_key: str) -> str:
-    return f"runs/{sha256(run_key.encode())[:32]}.json"

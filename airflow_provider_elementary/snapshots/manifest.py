@@ -10,13 +10,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+
+from airflow_provider_elementary import __version__
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.keys import WrappedKey
 from airflow_provider_elementary.snapshots.store import Store
 
 FORMAT_VERSION = 1
+APPLICATION = "airflow-provider-elementary"
 PREFIX = "manifests/"
+_BEGUN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
 _NUMBERED = re.compile(r"(\d{10})\.json")
 
 
@@ -140,6 +145,7 @@ class Manifest:
     :param cut: where it cuts the source's history.
     :param hash_key: the wrapped key of hashed columns, or None if there are none; the master key of Failed rows
         sample opens it, whatever the column's category.
+    :param earlier_tries: ids of tries of the same run that were cut short; files that they finished belong to it.
     """
 
     snapshot_id: str
@@ -162,6 +168,7 @@ class Manifest:
     full_at: str | None = None
     cut: CutEntry | None = None
     hash_key: WrappedKey | None = None
+    earlier_tries: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
 
     @property
@@ -173,6 +180,11 @@ class Manifest:
     def size(self) -> int:
         """Bytes of the sealed files."""
         return sum(file.size for file in self.files)
+
+    @property
+    def new_files(self) -> tuple[FileEntry, ...]:
+        """The files that came with it; the others are those of snapshots before it."""
+        return tuple(file for file in self.files if file.snapshot_id in (self.snapshot_id, *self.earlier_tries))
 
     @property
     def taken_at(self) -> datetime:
@@ -202,6 +214,7 @@ class Manifest:
             facts["files"] = tuple(_file_entry(entry) for entry in facts["files"])
             facts["keys"] = {category: WrappedKey(**key) for category, key in facts["keys"].items()}
             facts["held_back"] = tuple(facts["held_back"])
+            facts["earlier_tries"] = tuple(facts.get("earlier_tries", ()))
             facts["cut"] = _cut_entry(facts["cut"]) if facts.get("cut") else None
             facts["hash_key"] = WrappedKey(**facts["hash_key"]) if facts.get("hash_key") else None
             return cls(**facts)
@@ -210,6 +223,17 @@ class Manifest:
                 f"Expected {name} to be a manifest, found something else ({type(error).__name__}). "
                 "Use another snapshot, or restore the object from a replica or an older version."
             ) from None
+
+
+def writer_versions() -> dict[str, str]:
+    """Return the versions of what writes manifests and files here."""
+    return {APPLICATION: __version__, "pyarrow": pa.__version__}
+
+
+def begun_at(snapshot_id: str) -> datetime | None:
+    """Return when the try began that made an id, with its zone; None for what is no such id."""
+    begun = _BEGUN_AT.match(snapshot_id)
+    return datetime.strptime(f"{begun[1]}+0000", "%Y%m%dT%H%M%SZ%z") if begun else None
 
 
 def sha256(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ from airflow_provider_elementary.catalog import TABLES
 from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.snapshots.cut import Cut
 from airflow_provider_elementary.snapshots.keys import Keys
-from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest
+from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, Parent, TableEntry, sha256
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
 from airflow_provider_elementary.snapshots.read import SnapshotSource, committed_sequences, read_manifest
@@ -22,6 +23,17 @@ _WINDOW_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the caller of a snapshot asked for; see :func:`~airflow_provider_elementary.snapshots.write_snapshot`."""
+
+    policy: Policy
+    overlap: timedelta
+    commit_timeout: timedelta
+    full_every: timedelta
+    checkpoint_after: timedelta
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a snapshot is taken of, and what it builds upon.
 
@@ -29,21 +41,34 @@ class Plan:
     :param base: the parent, opened, whose files an incremental snapshot carries; None for a full one.
     :param reason: why it is full, or None for an incremental one.
     :param is_new_epoch: rows that the parent has are gone from the source.
+    :param resumed: the tables that an earlier try of the same run finished, opened; each goes on from there.
     """
 
     parent: Manifest | None
     base: SnapshotSource | None
     reason: str | None
     is_new_epoch: bool = False
+    resumed: SnapshotSource | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the manifest calls it."""
+        return "full" if self.base is None else "incremental"
+
+    @property
+    def parent_link(self) -> Parent | None:
+        """The parent as a manifest names it."""
+        return Parent(self.parent.sequence, sha256(self.parent.to_bytes())) if self.parent else None
 
     @property
     def earlier(self) -> CutEntry | None:
-        """The cut that an incremental snapshot goes on from."""
-        return self.base.manifest.cut if self.base else None
+        """The newest cut that anything goes on from."""
+        newest = self.resumed or self.base
+        return newest.manifest.cut if newest else None
 
     @property
     def window_from(self) -> datetime | None:
-        """Where the window begins that is read again; None to read everything."""
+        """Where the last of the windows begins that are read again; None to read everything."""
         return _moment(self.earlier.window_from) if self.earlier else None
 
     @property
@@ -51,58 +76,67 @@ class Plan:
         """Which of the source's histories the snapshot is of."""
         return (self.parent.epoch if self.parent else 1) + self.is_new_epoch
 
+    def is_resumed(self, table: str) -> bool:
+        """Tell whether an earlier try finished a table."""
+        return self.resumed is not None and table in self.resumed.manifest.tables
+
+    def base_of(self, table: str) -> SnapshotSource | None:
+        """Return what a table goes on from; None to read it from its beginning."""
+        return self.resumed if self.is_resumed(table) else self.base
+
+    def window_of(self, table: str) -> datetime | None:
+        """Return where the window begins that is read again of a table; None to read all of it."""
+        base = self.base_of(table)
+        return _moment(base.manifest.cut.window_from) if base and base.manifest.cut else None
+
     def full(self, reason: str, *, is_new_epoch: bool = False) -> Plan:
         """Return the plan to read everything anew instead."""
-        return replace(self, base=None, reason=reason, is_new_epoch=is_new_epoch)
+        return replace(self, base=None, reason=reason, is_new_epoch=is_new_epoch, resumed=None)
+
+    def anew(self) -> Plan:
+        """Return the plan to do without what an earlier try finished."""
+        return replace(self, resumed=None)
 
 
-def plan_snapshot(
-    source: WarehouseSource,
-    store: Store,
-    keys: Keys,
-    policy: Policy,
-    *,
-    taken_at: datetime,
-    full_every: timedelta,
-) -> Plan:
+def plan_snapshot(source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime) -> Plan:
     """Plan from what the newest manifest says, before any row is read.
 
     :param taken_at: the client's time, UTC without a zone.
-    :param full_every: after how long everything is read anew.
     """
     sequences = committed_sequences(store)
     if not sequences:
         return Plan(None, None, "the first snapshot of this store")
     parent = read_manifest(store, sequences[-1])
     plan = Plan(parent, None, None)
-    if (reason := _reason_to_start_anew(parent, source, policy, taken_at, full_every)) is not None:
+    if (reason := _reason_to_start_anew(parent, source, terms, taken_at)) is not None:
         return plan.full(reason)
     left, _ = without_withdrawn(store, parent)
     return replace(plan, base=SnapshotSource(store, left, keys))
 
 
 def check_history(plan: Plan, cut: Cut) -> Plan:
-    """Return the plan, or one to read everything anew where the source is not what the parent saw, grown.
+    """Return the plan, or one that relies on less where the source is not what the parent or an earlier try saw, grown.
 
     :raises SnapshotConflictError: the parent saw the source later than this session does.
     """
-    base, earlier = plan.base, plan.earlier
-    if base is None or earlier is None:
-        return plan
     for name, facts in cut.tables.items():
-        entry = base.manifest.tables[name]
-        if entry.settled_rows is None:
+        base = plan.base_of(name)
+        entry, before = (base.manifest.tables[name], base.manifest.cut) if base else (None, None)
+        if entry is None or before is None or entry.settled_rows is None:
             continue
+        if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, _moment(entry.settled_from)):
+            continue
+        if plan.is_resumed(name):
+            return plan.anew()
         if facts.settled_rows > entry.settled_rows:
             late = facts.settled_rows - entry.settled_rows
-            return plan.full(f"{name}: {late} rows were committed later than the overlap of {earlier.overlap:.0f} s")
-        gone = facts.settled_rows < entry.settled_rows or facts.settled_from != _moment(entry.settled_from)
-        if gone:
-            found = f"{name}: {entry.settled_rows} rows before {earlier.window_from}, found {facts.settled_rows}"
-            return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
-    watermark = _moment(earlier.watermark)
+            return plan.full(f"{name}: {late} rows were committed later than the overlap of {before.overlap:.0f} s")
+        found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
+        return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
+    watermark = _moment(plan.earlier.watermark) if plan.earlier else None
     if watermark is not None and (cut.watermark is None or cut.watermark < watermark):
-        return new_epoch(plan, cut, f"the newest row is of {cut.watermark} where it was of {watermark}")
+        evidence = f"the newest row is of {cut.watermark} where it was of {watermark}"
+        return plan.anew() if plan.resumed else new_epoch(plan, cut, evidence)
     return plan
 
 
@@ -122,28 +156,25 @@ def new_epoch(plan: Plan, cut: Cut, evidence: str) -> Plan:
     return plan.full(f"history went back: {evidence}", is_new_epoch=True)
 
 
-def _reason_to_start_anew(
-    parent: Manifest, source: WarehouseSource, policy: Policy, taken_at: datetime, full_every: timedelta
-) -> str | None:
+def _reason_to_start_anew(parent: Manifest, source: WarehouseSource, terms: Terms, taken_at: datetime) -> str | None:
     if parent.cut is None or parent.cut.window_from is None or parent.full_at is None:
         return "the snapshot before says nothing to go on from"
-    if parent.policy != policy.to_dict():
+    if parent.policy != terms.policy.to_dict():
         return "the policy changed"
-    warehouse = source.warehouse
-    place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
-    if place != {name: parent.source.get(name) for name in _PLACE}:
+    if not is_same_place(parent, source):
         return "the source is another one"
-    if (changed := _changed_columns(parent, source)) is not None:
+    if (changed := changed_columns(parent, source)) is not None:
         return changed
-    if taken_at - datetime.fromisoformat(parent.full_at) >= full_every:
+    if taken_at - datetime.fromisoformat(parent.full_at) >= terms.full_every:
         return f"the last full snapshot is of {parent.full_at}"
-    if max(_rows_in_window(parent), default=0) > _WINDOW_ROWS:
+    if any(map(exceeds_window, parent.tables.values())):
         return f"more than {_WINDOW_ROWS:,} rows would have to be told from new ones"
     return None
 
 
-def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
-    for name in TABLES:
+def changed_columns(parent: Manifest, source: WarehouseSource, tables: Iterable[str] = TABLES) -> str | None:
+    """Return which of these tables has other columns than a manifest says, in words, or None."""
+    for name in tables:
         then = parent.tables[name].columns if name in parent.tables else ()
         now = tuple(source.held(name).columns) if name in source.tables() else ()
         if then != now:
@@ -152,9 +183,16 @@ def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
     return None
 
 
-def _rows_in_window(parent: Manifest) -> list[int]:
-    """Return how many rows of each of the parent's tables are in the window that is read again."""
-    return [entry.rows - entry.settled_rows for entry in parent.tables.values() if entry.settled_rows is not None]
+def is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
+    """Tell whether a manifest is of this source."""
+    warehouse = source.warehouse
+    place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
+    return place == {name: manifest.source.get(name) for name in _PLACE}
+
+
+def exceeds_window(entry: TableEntry) -> bool:
+    """Tell whether a table has more rows in the window that is read again than there is memory to recognise them."""
+    return entry.settled_rows is not None and entry.rows - entry.settled_rows > _WINDOW_ROWS
 
 
 def _moment(text: str | None) -> datetime | None:

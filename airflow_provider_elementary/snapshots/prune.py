@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from airflow_provider_elementary.snapshots.manifest import (
     FileEntry,
     Manifest,
     Parent,
+    begun_at,
     manifest_key,
     numbered,
     sha256,
@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 ORPHAN_AGE = timedelta(days=2)
 _DATA, _RUNS, _RESULTS = "data/", "runs/", "results/"
 _NAMED_IN_ERROR = 10
-_TAKEN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
 
 
 @dataclass(frozen=True)
@@ -314,9 +313,9 @@ def _unnamed(store: Store, without: set[int], plan: _Plan) -> list[StoredObject]
 
 
 def _is_before(snapshot_id: str, moment: datetime) -> bool:
-    """Tell whether a snapshot was begun before a time, as its id says; who has no such id is left alone."""
-    begun = _TAKEN_AT.match(snapshot_id)
-    return begun is not None and datetime.strptime(f"{begun[1]}+0000", "%Y%m%dT%H%M%SZ%z") < moment
+    """Tell whether a snapshot was begun before a time; who has no id that says it is left alone."""
+    begun = begun_at(snapshot_id)
+    return begun is not None and begun < moment
 
 
 def _outdated_runs(store: Store, kept: Sequence[Manifest], moment: datetime) -> Iterator[str]:

@@ -14,7 +14,7 @@ from airflow_provider_elementary.exceptions import KeyUnavailableError, Snapshot
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key, numbered
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
-from airflow_provider_elementary.snapshots.seal import open_sealed
+from airflow_provider_elementary.snapshots.seal import open_sealed, rows_before
 from airflow_provider_elementary.snapshots.store import Store, open_store
 from airflow_provider_elementary.source import (
     arrow_schema,
@@ -142,15 +142,21 @@ class SnapshotSource:
         needed = {*wanted, watermark} - {None}
         files = [file for file in self._files(table) if _reaches(file, since, until)]
         by_writer = groupby(files, key=lambda file: file.snapshot_id)
-        batches = chain.from_iterable(self._rows(list(written), needed) for _, written in by_writer)
+        start = (watermark, since) if watermark is not None and since is not None else None
+        batches = chain.from_iterable(self._rows(list(written), needed, start) for _, written in by_writer)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
 
-    def _rows(self, files: list[FileEntry], needed: set[str | None]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that one snapshot wrote of one table."""
+    def _rows(
+        self, files: list[FileEntry], needed: set[str | None], start: tuple[str, datetime] | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that one snapshot wrote of one table, without many of those before the start."""
         if files[0].by_rows:
-            return chain.from_iterable(map(self._open, files))
-        return _side_by_side([self._open(file) for file in _covering(files, needed)])
+            return chain.from_iterable(self._open(file, self._rows_before(file, start)) for file in files)
+        covering = _covering(files, needed)
+        # Their row groups differ, their rows do not.
+        first_row = self._rows_before(covering[0], start)
+        return _side_by_side([self._open(file, first_row) for file in covering])
 
     def _files(self, table: str) -> list[FileEntry]:
         name = catalog_table(table).name
@@ -174,9 +180,15 @@ class SnapshotSource:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)
 
-    def _open(self, file: FileEntry) -> Iterator[pa.RecordBatch]:
+    def _open(self, file: FileEntry, first_row: int) -> Iterator[pa.RecordBatch]:
         with self._store.open(file.key) as source:
-            yield from open_sealed(source, self.data_key(file.category), file.key)
+            yield from open_sealed(source, self.data_key(file.category), file.key, first_row=first_row)
+
+    def _rows_before(self, file: FileEntry, start: tuple[str, datetime] | None) -> int:
+        if start is None or file.min_watermark is None or datetime.fromisoformat(file.min_watermark) >= start[1]:
+            return 0
+        with self._store.open(file.key) as source:
+            return rows_before(source, self.data_key(file.category), file.key, *start)
 
 
 def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) -> bool:

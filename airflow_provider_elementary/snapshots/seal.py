@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -146,24 +147,54 @@ def _is_counted_up(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) or pa.types.is_integer(kind))
 
 
-def open_sealed(source: BinaryIO, key: bytes, name: str) -> Iterator[pa.RecordBatch]:
+def open_sealed(source: BinaryIO, key: bytes, name: str, *, first_row: int = 0) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a sealed file, a row group at a time; at least one batch, which may be empty.
 
     :param source: the encrypted bytes, readable at any position.
     :param key: the data key.
     :param name: what to call the file in an error.
+    :param first_row: how many rows to leave out; row groups that lie before are not read.
     :raises SnapshotCorruptError: the bytes are not what was written, or the key is not the one it was written with.
     """
+    with _opened(source, key, name) as file:
+        start, nothing = 0, True
+        for group in range(file.num_row_groups):
+            end = start + file.metadata.row_group(group).num_rows
+            if end > first_row:
+                rows = file.read_row_group(group).slice(max(0, first_row - start))
+                yield from rows.to_batches()
+                nothing = False
+            start = end
+        if nothing:
+            yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
+
+
+def rows_before(source: BinaryIO, key: bytes, name: str, column: str, moment: datetime) -> int:
+    """Return how many rows a sealed file begins with that its statistics show to be older than a time.
+
+    :param column: a column of times.
+    :raises SnapshotCorruptError: as for :func:`open_sealed`.
+    """
+    with _opened(source, key, name) as file:
+        position, rows = file.schema_arrow.names.index(column), 0
+        for group in range(file.num_row_groups):
+            facts = file.metadata.row_group(group)
+            statistics = facts.column(position).statistics
+            if statistics is None or not statistics.has_min_max or statistics.max >= moment:
+                break
+            rows += facts.num_rows
+        return rows
+
+
+@contextmanager
+def _opened(source: BinaryIO, key: bytes, name: str) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(
             pa.PythonFile(source, mode="r"),
             decryption_properties=pe.create_decryption_properties(key),
             pre_buffer=False,
         ) as file:
-            if file.num_row_groups == 0:
-                yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
-            for group in range(file.num_row_groups):
-                yield from file.read_row_group(group).to_batches()
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise SnapshotCorruptError(
             f"Expected {name} to open with its data key, found that it does not ({type(error).__name__}). "

@@ -22,14 +22,13 @@ def story(manifest: Manifest, started: datetime, finished: datetime) -> list[str
     if datetime.fromisoformat(manifest.created_at).replace(tzinfo=None) < started.replace(microsecond=0):
         return [f"{named}, was taken by an earlier try"]
     seconds = max((finished - started).total_seconds(), 0.001)
-    new_files = [file for file in manifest.files if manifest.snapshot_id in file.key]
-    size, new_rows = sum(file.size for file in new_files), sum(table.new_rows for table in manifest.tables.values())
+    own_files = [file for file in manifest.new_files if file.snapshot_id == manifest.snapshot_id]
+    size = sum(file.size for file in own_files)
     lines = [
         _cut(manifest),
-        f"read {new_rows:,} rows of {len(manifest.tables)} tables in {seconds:.1f} s, "
-        f"{new_rows / seconds:,.0f} a second",
+        _read(manifest, seconds),
         _held_back(manifest),
-        f"sealed {_size(size)} in {len(new_files)} files, {_size(round(size / seconds))} a second, one key for each "
+        f"sealed {_size(size)} in {len(own_files)} files, {_size(round(size / seconds))} a second, one key for each "
         f"category: {_by_category(manifest)}",
         f"{named}: {manifest.rows:,} rows of {_size(manifest.size)} in all",
     ]
@@ -49,6 +48,15 @@ def _cut(manifest: Manifest) -> str:
         f"cut {what}, up to {manifest.cut.watermark} of the warehouse's time; {waiting} unfinished dbt runs wait, "
         f"{incomplete} that never ended are taken as they are"
     )
+
+
+def _read(manifest: Manifest, seconds: float) -> str:
+    new_rows = sum(table.new_rows for table in manifest.tables.values())
+    told = f"{new_rows:,} rows of {len(manifest.tables)} tables in {seconds:.1f} s"
+    if manifest.earlier_tries:
+        finished = {file.table for file in manifest.new_files if file.snapshot_id != manifest.snapshot_id}
+        return f"read what was left of {told}, as an earlier try had finished {len(finished)} of the tables"
+    return f"read {told}, {new_rows / seconds:,.0f} a second"
 
 
 def _held_back(manifest: Manifest) -> str:

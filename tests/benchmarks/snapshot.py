@@ -1,25 +1,33 @@
-"""Full snapshots: world A from each warehouse, and memory as data_monitoring_metrics grows.
+"""Full snapshots: world A from each warehouse, memory as data_monitoring_metrics grows, and a retry after a kill.
 
-``python -m tests.benchmarks snapshot [--rows 200000 2000000]`` prints both tables. Each measurement is a process of its
-own that reads a warehouse and seals into a local store; the servers run beside it on the same machine.
+``python -m tests.benchmarks snapshot [--rows 200000 2000000]`` prints the tables. Each measurement is a process of its
+own that reads a warehouse and seals into a local store; the servers run beside it on the same machine. The retry is of
+a snapshot that the system killed when the large table was finished; an increment upon it is measured beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.measure import Measurement, in_own_process, measured
 
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots import Manifest, Store
+
 _SHARED = Path(__file__).parents[2] / ".." / "shared"
-_CONNECTION = "benchmark"
+_CONNECTION, _RUN = "benchmark", "the run"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,7 +72,21 @@ def _large_tables(directory: Path, sizes: Sequence[int]) -> None:
             server.execute('CREATE SCHEMA "elementary"', database=database)
             server.execute(create_table("postgres", _METRICS, f"elementary.{_METRICS}"), database=database)
             copy_postgres(many_metrics(rows), server, database, "elementary", _METRICS)
-            _print_row(f"PostgreSQL, {rows:,} rows", _snapshot(directory, connection()))
+            reader = connection()
+            _print_row(f"PostgreSQL, {rows:,} rows", _snapshot(directory, reader))
+            _print_retry(directory, reader, rows)
+
+
+def _print_retry(directory: Path, connection: dict[str, Any], rows: int) -> None:
+    with tempfile.TemporaryDirectory(dir=directory) as store:
+        killed = subprocess.run([sys.executable, "-m", __name__, "--killed", Path(store).as_uri()], check=False)
+        if killed.returncode != -signal.SIGKILL:
+            raise RuntimeError(f"the writer ended with {killed.returncode} before it was killed")
+        for name, run_key in (("the retry after a kill", _RUN), ("an increment of nothing", "the next run")):
+            os.environ["BENCHMARK_RUN"] = run_key
+            found = in_own_process(__name__, ["--one", Path(store).as_uri()])
+            _print_row(f"PostgreSQL, {rows:,} rows, {name}", found)
+    os.environ["BENCHMARK_RUN"] = _RUN
 
 
 _METRICS = "data_monitoring_metrics"
@@ -88,19 +110,34 @@ def _snapshot(directory: Path, connection: dict[str, Any]) -> Measurement:
         return in_own_process("tests.benchmarks.snapshot", ["--one", Path(store).as_uri()])
 
 
-def _take_one(store_uri: str) -> None:
+def _take_one(store: Store, **options: Any) -> Manifest:
     """Take one snapshot of the connection in the environment; the part that is measured."""
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
-    from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
+    from airflow_provider_elementary.snapshots import LocalKeys, write_snapshot
 
-    keys = LocalKeys(LocalKeys.generate())
+    # The same keys in each process.
+    keys = LocalKeys(dict.fromkeys(LocalKeys.generate(), base64.b64encode(bytes(32)).decode()))
+    with ElementaryHook(_CONNECTION).source() as source:
+        return write_snapshot(source, store, keys, run_key=os.environ.get("BENCHMARK_RUN", _RUN), **options)
 
+
+def _measure_one(store: Store) -> None:
     def work() -> dict[str, Any]:
-        with ElementaryHook(_CONNECTION).source() as source:
-            manifest = write_snapshot(source, open_store(store_uri), keys)
+        manifest = _take_one(store)
         return {"rows": manifest.rows, "bytes": manifest.size}
 
     measured(work)
+
+
+def _take_until_the_commit(store: Store) -> None:
+    """Take a snapshot, and be killed right before its manifest would be written."""
+
+    def die(key: str, content: bytes) -> bool:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+    store.put_if_absent = die  # type: ignore[method-assign]
+    _take_one(store, checkpoint_after=timedelta(0))
 
 
 def _duckdb(path: Path) -> dict[str, Any]:
@@ -151,4 +188,6 @@ def _print_row(name: str, found: Measurement) -> None:
 
 
 if __name__ == "__main__":
-    _take_one(sys.argv[2])
+    from airflow_provider_elementary.snapshots import open_store
+
+    {"--one": _measure_one, "--killed": _take_until_the_commit}[sys.argv[1]](open_store(sys.argv[2]))

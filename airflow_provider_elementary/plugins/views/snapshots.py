@@ -178,7 +178,7 @@ def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping
         rows[file.category.label] += file.rows
     return Link(
         manifest=manifest,
-        added=sum(file.size for file in manifest.files if file.snapshot_id == manifest.snapshot_id),
+        added=sum(file.size for file in manifest.new_files),
         link=_hangs(manifest, manifests, pruned),
         categories=dict(rows),
         access=access_state(manifest),

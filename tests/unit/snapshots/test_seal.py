@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from airflow_provider_elementary.snapshots.seal import open_sealed, sealed
+from airflow_provider_elementary.snapshots.seal import open_sealed, rows_before, sealed
 
 KEY = bytes(range(32))
 ROWS = 120_000
@@ -118,3 +118,38 @@ def test_a_writer_that_fails_writes_no_footer() -> None:
         write_and_fail(target)
 
     assert target.getvalue() == b""
+
+
+@pytest.mark.parametrize(
+    ("moment", "rows_before_it"),
+    [
+        (START, 0),
+        (START + timedelta(seconds=7 * 49_999), 0),
+        (START + timedelta(seconds=7 * 50_000), 50_000),
+        (START + timedelta(seconds=7 * ROWS), ROWS),
+    ],
+)
+def test_row_groups_before_a_time_are_told_by_their_statistics_and_not_read(
+    moment: datetime, rows_before_it: int
+) -> None:
+    content = seal(pa.table({"created_at": COLUMNS["times that count up"], "n": pa.array(range(ROWS))}))
+
+    first_row = rows_before(io.BytesIO(content), KEY, "sealed.parquet", "created_at", moment)
+    rows = pa.Table.from_batches(open_sealed(io.BytesIO(content), KEY, "sealed.parquet", first_row=first_row))
+
+    assert first_row == rows_before_it
+    assert rows["n"].to_pylist() == list(range(rows_before_it, ROWS))
+
+
+def test_rows_are_left_out_in_the_middle_of_a_row_group_too() -> None:
+    content = seal(pa.table({"n": pa.array(range(ROWS))}))
+
+    rows = pa.Table.from_batches(open_sealed(io.BytesIO(content), KEY, "sealed.parquet", first_row=50_001))
+
+    assert rows["n"].to_pylist() == list(range(50_001, ROWS))
+
+
+def test_times_that_are_all_missing_tell_nothing() -> None:
+    content = seal(pa.table({"created_at": pa.nulls(3, pa.timestamp("us"))}))
+
+    assert rows_before(io.BytesIO(content), KEY, "sealed.parquet", "created_at", START) == 0
