@@ -14,7 +14,7 @@ from airflow_provider_elementary.exceptions import KeyUnavailableError, Snapshot
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key, numbered
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
-from airflow_provider_elementary.snapshots.seal import open_sealed
+from airflow_provider_elementary.snapshots.seal import Span, open_sealed
 from airflow_provider_elementary.snapshots.store import Store, open_store
 from airflow_provider_elementary.source import (
     arrow_schema,
@@ -139,18 +139,22 @@ class SnapshotSource:
         known = catalog_table(table)
         wanted = select_columns(known, self.schema(table).names, columns)
         watermark = require_watermark(known) if since is not None or until is not None else None
-        needed = {*wanted, watermark} - {None}
+        needed = {*wanted, watermark} if watermark is not None else {*wanted}
         files = [file for file in self._files(table) if _reaches(file, since, until)]
         by_writer = groupby(files, key=lambda file: file.snapshot_id)
-        batches = chain.from_iterable(self._rows(list(written), needed) for _, written in by_writer)
+        span = Span(watermark, since, until) if watermark is not None else None
+        batches = chain.from_iterable(self._rows(list(written), needed, span) for _, written in by_writer)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
 
-    def _rows(self, files: list[FileEntry], needed: set[str | None]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that one snapshot wrote of one table."""
+    def _rows(self, files: list[FileEntry], needed: set[str], span: Span | None) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that one snapshot wrote of one table, and where it is cheap only those of the time."""
         if files[0].by_rows:
-            return chain.from_iterable(map(self._open, files))
-        return _side_by_side([self._open(file) for file in _covering(files, needed)])
+            return chain.from_iterable(self._open(file, needed, span) for file in files)
+        covering = _covering(files, needed)
+        # Parts have row groups of their own, so what is passed over in one would be missing beside another.
+        span = span if len(covering) == 1 else None
+        return _side_by_side([self._open(file, needed, span) for file in covering])
 
     def _files(self, table: str) -> list[FileEntry]:
         name = catalog_table(table).name
@@ -174,9 +178,11 @@ class SnapshotSource:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)
 
-    def _open(self, file: FileEntry) -> Iterator[pa.RecordBatch]:
+    def _open(self, file: FileEntry, needed: set[str], span: Span | None) -> Iterator[pa.RecordBatch]:
+        # A file that has none of the columns still says how many rows there are, by its first one.
+        columns = needed & set(file.columns) or set(file.columns[:1])
         with self._store.open(file.key) as source:
-            yield from open_sealed(source, self.data_key(file.category), file.key)
+            yield from open_sealed(source, self.data_key(file.category), file.key, columns=columns, span=span)
 
 
 def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) -> bool:
@@ -190,7 +196,7 @@ def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) ->
     )
 
 
-def _covering(files: Sequence[FileEntry], needed: set[str | None]) -> list[FileEntry]:
+def _covering(files: Sequence[FileEntry], needed: set[str]) -> list[FileEntry]:
     """Return the files that hold the needed columns; identifying columns are in each, so the first one has them.
 
     A generation that lacks all of them still has to say how many rows it has.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -146,12 +147,33 @@ def _is_counted_up(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) or pa.types.is_integer(kind))
 
 
-def open_sealed(source: BinaryIO, key: bytes, name: str) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time, by the column that tells it; without ``since`` or ``until`` it is open on that side."""
+
+    column: str
+    since: datetime | None
+    until: datetime | None
+
+    def may_hold(self, group: pq.RowGroupMetaData) -> bool:
+        """Tell whether a row group may have a row of that time; where it has no statistics, it may."""
+        columns = (group.column(place) for place in range(group.num_columns))
+        found = next((column.statistics for column in columns if column.path_in_schema == self.column), None)
+        if found is None or not found.has_min_max:
+            return True
+        return (self.since is None or found.max >= self.since) and (self.until is None or found.min < self.until)
+
+
+def open_sealed(
+    source: BinaryIO, key: bytes, name: str, *, columns: Collection[str] | None = None, span: Span | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a sealed file, a row group at a time; at least one batch, which may be empty.
 
     :param source: the encrypted bytes, readable at any position.
     :param key: the data key.
     :param name: what to call the file in an error.
+    :param columns: the columns to decode, of those that the file has; None for all.
+    :param span: row groups without a row of that time are passed over; rows of other times may still come.
     :raises SnapshotCorruptError: the bytes are not what was written, or the key is not the one it was written with.
     """
     try:
@@ -160,10 +182,13 @@ def open_sealed(source: BinaryIO, key: bytes, name: str) -> Iterator[pa.RecordBa
             decryption_properties=pe.create_decryption_properties(key),
             pre_buffer=False,
         ) as file:
-            if file.num_row_groups == 0:
-                yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
-            for group in range(file.num_row_groups):
-                yield from file.read_row_group(group).to_batches()
+            held = [name for name in file.schema_arrow.names if columns is None or name in columns]
+            groups = range(file.num_row_groups)
+            chosen = [group for group in groups if span is None or span.may_hold(file.metadata.row_group(group))]
+            if not chosen:
+                yield pa.RecordBatch.from_pylist([], schema=pa.schema([file.schema_arrow.field(name) for name in held]))
+            for group in chosen:
+                yield from file.read_row_group(group, columns=held).to_batches()
     except (OSError, pa.ArrowException) as error:
         raise SnapshotCorruptError(
             f"Expected {name} to open with its data key, found that it does not ({type(error).__name__}). "
