@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from airflow_provider_elementary.snapshots.seal import open_sealed, sealed
+from airflow_provider_elementary.snapshots.seal import Span, open_sealed, sealed
 
 KEY = bytes(range(32))
 ROWS = 120_000
@@ -118,3 +118,42 @@ def test_a_writer_that_fails_writes_no_footer() -> None:
         write_and_fail(target)
 
     assert target.getvalue() == b""
+
+
+class TestOnlyAPart:
+    """Of a file of two row groups, whose days are 1 to 3 and 4 to 6."""
+
+    @pytest.fixture
+    def content(self) -> bytes:
+        days = [datetime(2026, 1, day) for day in range(1, 7)]
+        table = pa.table({"day": pa.array(days, pa.timestamp("us")), "n": range(6), "text": list("abcdef")})
+        target = io.BytesIO()
+        with sealed(target, table.schema, KEY, frozenset()) as file:
+            for batch in table.to_batches(max_chunksize=3):
+                file.write(batch)
+                file.flush()
+        return target.getvalue()
+
+    def numbers(self, content: bytes, span: Span) -> list[int]:
+        batches = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
+        return [number for batch in batches for number in batch["n"].to_pylist()]
+
+    def test_columns_are_those_asked_for(self, content: bytes) -> None:
+        batches = list(open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"text", "day", "unheard of"}))
+
+        assert [batch.schema.names for batch in batches] == [["day", "text"]] * 2
+
+    def test_row_groups_of_other_times_are_passed_over(self, content: bytes) -> None:
+        assert self.numbers(content, Span("day", datetime(2026, 1, 5), None)) == [3, 4, 5]
+        assert self.numbers(content, Span("day", None, datetime(2026, 1, 4))) == [0, 1, 2]
+        assert self.numbers(content, Span("day", datetime(2026, 1, 3), datetime(2026, 1, 5))) == [0, 1, 2, 3, 4, 5]
+
+    def test_where_no_row_group_is_of_the_time_an_empty_batch_tells_the_columns(self, content: bytes) -> None:
+        span = Span("day", datetime(2026, 2, 1), None)
+
+        [batch] = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
+
+        assert (batch.num_rows, batch.schema.names) == (0, ["n"])
+
+    def test_a_column_of_which_nothing_is_known_leaves_nothing_out(self, content: bytes) -> None:
+        assert self.numbers(content, Span("hour", datetime(2026, 1, 5), None)) == [0, 1, 2, 3, 4, 5]
