@@ -16,6 +16,7 @@ from airflow_provider_elementary.catalog import TABLES, Category
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, SnapshotConflictError
 from airflow_provider_elementary.snapshots.commit import Overtaken, commit, committed_for, intend
 from airflow_provider_elementary.snapshots.cut import Cut, Tally, cut_entry, find_cut, next_window
+from airflow_provider_elementary.snapshots.each import RowsRead, unheard
 from airflow_provider_elementary.snapshots.keys import DataKey, Keys
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, manifest_key, sha256
 from airflow_provider_elementary.snapshots.plan import Plan, check_history, new_epoch, plan_snapshot
@@ -48,6 +49,7 @@ def write_snapshot(
     full_every_days: float = 7,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
+    rows_read: RowsRead = unheard,
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
@@ -67,6 +69,7 @@ def write_snapshot(
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
         they are.
+    :param rows_read: is told how many rows of which table were read; shows the progress where somebody looks.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
     :raises ElementaryError: see each of its kinds; no manifest is left behind.
@@ -87,7 +90,7 @@ def write_snapshot(
     if signer is not None:
         # A key that is refused is refused now, not when there is a snapshot without a signature.
         signer.sign(sha256(run_key.encode()))
-    terms = _Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days))
+    terms = _Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
     for _ in range(_TRIES):
         try:
             manifest, plan = _take(source, store, keys, terms, taken_at, run_key)
@@ -111,6 +114,7 @@ class _Terms:
     overlap: timedelta
     commit_timeout: timedelta
     full_every: timedelta
+    rows_read: RowsRead
 
 
 @dataclass(frozen=True, repr=False)
@@ -237,6 +241,7 @@ def _start(
         sampled_results=sampled,
         held_back=HeldBack(),
         tally=Tally(cut.watermark - reach if cut.watermark else None),
+        rows_read=terms.rows_read,
     )
 
 
