@@ -6,7 +6,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from airflow_provider_elementary.exceptions import ElementaryError
@@ -173,6 +173,8 @@ def _severities(source: Source, nodes: Mapping[str, Node]) -> Iterator[tuple[tup
             yield (parent.table, test, column.lower() if column else None), str(row.get("severity")).lower()
 
 
+# Owners, tags and what is read repeat from node to node.
+@lru_cache(4096)
 def _words(text: str | None) -> tuple[str, ...]:
     """Return the entries of a JSON list of text, each once; what is none (a mask, an older layout) has none."""
     try:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.each import RowsRead
 
 T = TypeVar("T")
 
@@ -17,3 +21,32 @@ def with_progress(items: Collection[T], doing: str) -> Iterable[T]:
     if not console.is_terminal:
         return items
     return track(items, doing, total=len(items), console=console, transient=True)
+
+
+@contextmanager
+def counting_rows() -> Iterator[RowsRead]:
+    """Show a line for each table with the rows that were read of it so far; how many there are nobody knows before.
+
+    The lines go when the work is done. Where there is no terminal, nothing is shown.
+    """
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    from airflow_provider_elementary.snapshots.each import unheard
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield unheard
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} rows"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        lines: dict[str, TaskID] = {}
+
+        def rows_read(table: str, rows: int) -> None:
+            if table not in lines:
+                for line in lines.values():
+                    progress.stop_task(line)
+                lines[table] = progress.add_task(table, total=None)
+            progress.advance(lines[table], rows)
+
+        yield rows_read

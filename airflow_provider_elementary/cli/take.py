@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.cli.progress import counting_rows
 from airflow_provider_elementary.cli.store import CATEGORIES
 
 if TYPE_CHECKING:
@@ -54,15 +55,17 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook) -> dict[str, 
     with warehouse.source() as source:
         report = warehouse.check(source, arguments.probe)
         report.require(arguments.accept_unknown)
-        manifest = write_snapshot(
-            source,
-            hook.store,
-            hook.keys,
-            policy=policy,
-            access=report.to_dict(),
-            signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id),
-            full_every_days=arguments.full_every_days,
-        )
+        with counting_rows() as rows_read:
+            manifest = write_snapshot(
+                source,
+                hook.store,
+                hook.keys,
+                policy=policy,
+                access=report.to_dict(),
+                signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id),
+                full_every_days=arguments.full_every_days,
+                rows_read=rows_read,
+            )
     return summarise(manifest, hook.store.uri)
 
 

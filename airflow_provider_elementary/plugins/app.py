@@ -81,6 +81,8 @@ def create_app() -> FastAPI:
     for shown in VIEWS:
         dependencies = [Depends(may_see_data)] if shown.is_of_data else []
         app.get(f"/{shown.path}", dependencies=dependencies)(_endpoint(shown, templates, readers))
+    # Whoever starts the server may show the first view to nobody, so that what it is made with is there.
+    app.state.warm_up = lambda: _answer(VIEWS[0], {}, templates, readers)
 
     @app.get("/style.css")
     def style() -> Response:
@@ -92,25 +94,29 @@ def create_app() -> FastAPI:
 def _endpoint(shown: View, templates: Environment, readers: Cache) -> Callable[[Request], Response]:
     # A plain function: the framework gives it a thread, and stores block.
     def answer(request: Request) -> Response:
-        values = dict(request.query_params)
-        try:
-            stores = configured_stores()
-            if not stores:
-                return _page(templates, "unconfigured.html", shown, stores, None, None)
-            settings = _chosen(stores, values.get("store", ""))
-            reader = readers.get(settings, lambda: Reader(settings))
-            built = shown.build(view.Request(reader, values))
-            return _page(templates, shown.template, shown, stores, settings, built)
-        except view.NotHereError as error:
-            return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
-        except ElementaryError as error:
-            return _message(templates, status.HTTP_200_OK, str(error))
-        except Exception as error:
-            log.error("the Elementary page could not show %s", shown.title, exc_info=error)
-            text = f"Something went wrong ({type(error).__name__}); the API server's log says more."
-            return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
+        return _answer(shown, dict(request.query_params), templates, readers)
 
     return answer
+
+
+def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Cache) -> Response:
+    """Return a view; what goes wrong is told in the answer, never raised."""
+    try:
+        stores = configured_stores()
+        if not stores:
+            return _page(templates, "unconfigured.html", shown, stores, None, None)
+        settings = _chosen(stores, values.get("store", ""))
+        reader = readers.get(settings, lambda: Reader(settings))
+        built = shown.build(view.Request(reader, values))
+        return _page(templates, shown.template, shown, stores, settings, built)
+    except view.NotHereError as error:
+        return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
+    except ElementaryError as error:
+        return _message(templates, status.HTTP_200_OK, str(error))
+    except Exception as error:
+        log.error("the Elementary page could not show %s", shown.title, exc_info=error)
+        text = f"Something went wrong ({type(error).__name__}); the API server's log says more."
+        return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
 
 
 def _chosen(stores: list[StoreSettings], uri: str) -> StoreSettings:

@@ -91,8 +91,6 @@ class Project:
     :param downstream: the ids that depend on an id.
     :param test_states: how many tests of a table ended how at last, by the table's full name.
     :param run_states: how the newest execution of a node ended, by its id.
-    :param tests: every test with its outcomes, for :func:`~.project.tests_of`.
-    :param runs: the newest executions of every node, for :func:`~.project.runs_of`.
     :param missing: what the snapshot or the keys do not give, in sentences.
     """
 
@@ -102,8 +100,6 @@ class Project:
     downstream: Mapping[str, tuple[str, ...]]
     test_states: Mapping[str, Mapping[str, int]]
     run_states: Mapping[str, str]
-    tests: pa.Table = field(repr=False)
-    runs: pa.Table = field(repr=False)
     invocation: Invocation | None
     missing: tuple[str, ...]
 

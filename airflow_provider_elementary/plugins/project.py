@@ -1,28 +1,25 @@
-"""Reading a snapshot into what the page knows of the dbt project: nodes, lineage, tests and runs, and nothing raw."""
+"""Reading a snapshot into what the page knows of the dbt project: its nodes, and how their tests and runs ended."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.exceptions import ElementaryError, UnknownTableError
-from airflow_provider_elementary.plugins.facts import Invocation, Node, Project, Run, Test
+from airflow_provider_elementary.plugins.facts import Invocation, Node, Project
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
     from airflow_provider_elementary.snapshots import SnapshotSource
 
 #: Tests and runs of this long before the newest are looked at.
 RECENT = timedelta(days=14)
-#: So many of them are kept of each test and node.
-KEPT = 14
 _OWN_PACKAGE = "elementary"
 
 _NODES: Mapping[str, tuple[str, str]] = {
@@ -87,15 +84,21 @@ def read_project(snapshot: SnapshotSource) -> Project:
         nodes: dict[str, Node] = {}
         own: set[str] = set()
         for table, (kind, naming) in _NODES.items():
-            for row in _rows(snapshot, table, missing).to_pylist():
+            for row in rows_of(snapshot, table, READ[table].columns, missing).to_pylist():
                 node = _node(row, kind, naming)
                 if row.get("package_name") == _OWN_PACKAGE:
                     own.add(node.full_name)
                 elif row.get("materialization") != "ephemeral":
                     nodes[node.unique_id] = node
-        tests = _query(engine, _TESTS, snapshot, ("dbt_tests", "elementary_test_results"), missing)
-        runs = _query(engine, _RUNS, snapshot, ("dbt_run_results",), missing)
-        newest = _query(engine, _INVOCATION, snapshot, ("dbt_invocations",), missing).to_pylist()
+        # Of what is large only these columns are read: the rest waits until somebody looks at a table.
+        engine.register("dbt_tests", rows_of(snapshot, "dbt_tests", _OF_TESTS, missing))
+        engine.register(
+            "elementary_test_results", rows_of(snapshot, "elementary_test_results", _OF_TEST_RESULTS, missing)
+        )
+        engine.register("dbt_run_results", rows_of(snapshot, "dbt_run_results", _OF_RUNS, missing))
+        tests = engine.sql(_TEST_STATES).to_arrow_table().to_pylist()
+        runs = engine.sql(_RUN_STATES).to_arrow_table()
+    invocations = rows_of(snapshot, "dbt_invocations", READ["dbt_invocations"].columns, missing).to_pylist()
     downstream: dict[str, list[str]] = defaultdict(list)
     for node in nodes.values():
         for unique_id in node.upstream:
@@ -108,44 +111,24 @@ def read_project(snapshot: SnapshotSource) -> Project:
         own=frozenset(own),
         downstream={unique_id: tuple(ids) for unique_id, ids in downstream.items()},
         test_states=_test_states(tests, nodes),
-        run_states=_newest_runs(runs),
-        tests=tests,
-        runs=runs,
-        invocation=_invocation(newest[0]) if newest else None,
+        run_states=dict(zip(runs["unique_id"].to_pylist(), runs["status"].to_pylist(), strict=True)),
+        invocation=_newest(invocations),
         missing=tuple(dict.fromkeys(missing)),
     )
 
 
-def tests_of(project: Project, full_name: str) -> list[Test]:
-    """Return the tests of a table, those that fail first."""
-    import pyarrow.compute as pc
+def rows_of(snapshot: SnapshotSource, table: str, columns: Sequence[str], missing: list[str]) -> pa.Table:
+    """Return columns of a table; what the snapshot does not give is null or not there.
 
-    wanted = pc.equal(project.tests["full_table_name"], full_name)
-    if (unique_id := project.tables.get(full_name)) is not None:
-        wanted = pc.or_kleene(wanted, pc.equal(project.tests["parent_model_unique_id"], unique_id))
-    tests = [_test(row) for row in project.tests.filter(wanted).to_pylist()]
-    return sorted(tests, key=lambda test: (-_SEVERITY.get(test.status or "", -1), test.name, test.column or ""))
-
-
-def runs_of(project: Project, unique_id: str) -> list[Run]:
-    """Return the newest executions of a node, newest first."""
-    import pyarrow.compute as pc
-
-    rows = project.runs.filter(pc.equal(project.runs["unique_id"], unique_id)).to_pylist()
-    return [
-        Run(row["created_at"], row["status"], row["execution_time"], row["rows_affected"], bool(row["full_refresh"]))
-        for row in rows
-    ]
-
-
-def _rows(snapshot: SnapshotSource, table: str, missing: list[str]) -> pa.Table:
-    """Return the columns of a table that :data:`READ` names; what the snapshot does not give is null or not there."""
+    :param columns: of those that :data:`READ` names.
+    :param missing: is told what cannot be read, in a sentence.
+    """
     import pyarrow as pa
 
     from airflow_provider_elementary.source import arrow_schema, catalog_table
 
     known = catalog_table(table)
-    wanted = [name for name in READ[table].columns if known.column(name)]
+    wanted = [name for name in columns if known.column(name)]
     schema = arrow_schema(known, wanted)
     try:
         held = [name for name in wanted if name in snapshot.schema(table).names]
@@ -156,8 +139,8 @@ def _rows(snapshot: SnapshotSource, table: str, missing: list[str]) -> pa.Table:
     except ElementaryError as error:
         missing.append(str(error))
         return schema.empty_table()
-    columns = [rows[name] if name in held else pa.nulls(len(rows), schema.field(name).type) for name in wanted]
-    return pa.table(columns, schema=schema)
+    arrays = [rows[name] if name in held else pa.nulls(len(rows), schema.field(name).type) for name in wanted]
+    return pa.table(arrays, schema=schema)
 
 
 def _since(snapshot: SnapshotSource, table: str) -> datetime | None:
@@ -166,19 +149,6 @@ def _since(snapshot: SnapshotSource, table: str) -> datetime | None:
         return None
     newest = [file.max_watermark for file in snapshot.manifest.files if file.table == table and file.max_watermark]
     return datetime.fromisoformat(max(newest)).replace(tzinfo=None) - RECENT if newest else None
-
-
-def _query(
-    engine: duckdb.DuckDBPyConnection,
-    query: str,
-    snapshot: SnapshotSource,
-    tables: tuple[str, ...],
-    missing: list[str],
-) -> pa.Table:
-    for table in tables:
-        engine.register(table, _rows(snapshot, table, missing))
-    result: pa.Table = engine.sql(query).to_arrow_table()
-    return result
 
 
 def _node(row: Mapping[str, Any], kind: str, naming: str) -> Node:
@@ -214,90 +184,60 @@ def _words(text: str | None) -> tuple[str, ...]:
     return tuple(str(word) for word in found) if isinstance(found, list) else (str(found),)
 
 
-def _test_states(tests: pa.Table, nodes: Mapping[str, Node]) -> dict[str, dict[str, int]]:
-    counted = tests.group_by(["full_table_name", "parent_model_unique_id", "status"]).aggregate([([], "count_all")])
+def _test_states(counted: Sequence[Mapping[str, Any]], nodes: Mapping[str, Node]) -> dict[str, dict[str, int]]:
     states: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in counted.to_pylist():
+    for row in counted:
         parent = nodes.get(row["parent_model_unique_id"] or "")
         if row["status"] is not None and (table := row["full_table_name"] or (parent and parent.full_name)):
-            states[table][row["status"]] += row["count_all"]
+            states[table][row["status"]] += row["tests"]
     return {table: dict(counts) for table, counts in states.items()}
 
 
-def _newest_runs(runs: pa.Table) -> dict[str, str]:
-    import pyarrow.compute as pc
-
-    newest = runs.filter(pc.equal(runs["place"], 1))
-    return dict(zip(newest["unique_id"].to_pylist(), newest["status"].to_pylist(), strict=True))
-
-
-def _invocation(row: Mapping[str, Any]) -> Invocation:
+def _newest(invocations: Sequence[Mapping[str, Any]]) -> Invocation | None:
+    row = max(invocations, key=lambda row: row["created_at"] or datetime.min, default=None)
+    if row is None:
+        return None
     return Invocation(
         row["created_at"], row["command"] or "", row["project_name"], row["job_name"], row["orchestrator"]
     )
 
 
-def _test(row: Mapping[str, Any]) -> Test:
-    return Test(
-        name=row["name"] or row["unique_id"] or "",
-        kind=row["short_name"] or "",
-        column=row["column_name"],
-        severity=(row["severity"] or "").lower() or None,
-        dimension=row["quality_dimension"],
-        status=row["status"],
-        at=row["tested_at"],
-        recent=tuple(row["recent"] or ()),
-    )
-
-
 #: How bad a status is; those of one execution are told by the worst.
-_SEVERITY: Mapping[str, int] = {"pass": 0, "skipped": 1, "warn": 2, "error": 3, "fail": 4}
+SEVERITY: Mapping[str, int] = {"pass": 0, "skipped": 1, "warn": 2, "error": 3, "fail": 4}
 
-_RANK = "CASE status " + " ".join(f"WHEN '{name}' THEN {rank}" for name, rank in _SEVERITY.items()) + " END"
-_STATUS = "CASE rank " + " ".join(f"WHEN {rank} THEN '{name}'" for name, rank in _SEVERITY.items()) + " END"
+RANK = "CASE status " + " ".join(f"WHEN '{name}' THEN {rank}" for name, rank in SEVERITY.items()) + " END"
+STATUS = "CASE rank " + " ".join(f"WHEN {rank} THEN '{name}'" for name, rank in SEVERITY.items()) + " END"
 
+_OF_TESTS = ("unique_id", "parent_model_unique_id", "generated_at")
+_OF_TEST_RESULTS = (
+    *("test_unique_id", "test_execution_id", "created_at", "status", "database_name", "schema_name", "table_name"),
+)
 # An anomaly test gives a row for each column and metric: the worst of them is the status of the execution.
-_TESTS = f"""
-WITH executions AS (
-    SELECT any_value(test_unique_id) AS test_unique_id, max(created_at) AS tested_at, max({_RANK}) AS rank
-    FROM elementary_test_results GROUP BY test_execution_id
+_TEST_STATES = f"""
+WITH newest AS (
+    SELECT test_unique_id, arg_max(test_execution_id, created_at) AS test_execution_id
+    FROM elementary_test_results GROUP BY test_unique_id
 ),
 outcomes AS (
-    SELECT test_unique_id, max(tested_at) AS tested_at, list({_STATUS} ORDER BY tested_at DESC)[:{KEPT}] AS recent
-    FROM executions GROUP BY test_unique_id
-),
-named AS (
-    SELECT test_unique_id, any_value(test_name) AS name, any_value(test_short_name) AS short_name,
-        any_value(severity) AS severity,
+    SELECT test_unique_id, max({RANK}) AS rank,
         any_value(upper(concat_ws('.', database_name, schema_name, table_name)))
-            FILTER (WHERE table_name IS NOT NULL) AS full_table_name,
-        CASE WHEN count(DISTINCT column_name) = 1 THEN any_value(column_name) END AS column_name
-    FROM elementary_test_results SEMI JOIN (
-        SELECT test_unique_id, max(created_at) AS created_at FROM elementary_test_results GROUP BY test_unique_id
-    ) USING (test_unique_id, created_at)
+            FILTER (WHERE table_name IS NOT NULL) AS full_table_name
+    FROM elementary_test_results SEMI JOIN newest USING (test_unique_id, test_execution_id)
     GROUP BY test_unique_id
 ),
 known AS (
-    SELECT * FROM dbt_tests
+    SELECT unique_id, parent_model_unique_id FROM dbt_tests
     QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC NULLS LAST) = 1
 )
-SELECT coalesce(known.unique_id, outcomes.test_unique_id) AS unique_id, full_table_name, parent_model_unique_id,
-    coalesce(known.name, named.name) AS name, coalesce(known.short_name, named.short_name) AS short_name,
-    coalesce(known.test_column_name, named.column_name) AS column_name,
-    coalesce(known.severity, named.severity) AS severity, quality_dimension, recent[1] AS status, tested_at, recent
-FROM outcomes JOIN named USING (test_unique_id) FULL JOIN known ON known.unique_id = outcomes.test_unique_id
+SELECT full_table_name, parent_model_unique_id, {STATUS} AS status, count(*) AS tests
+FROM outcomes LEFT JOIN known ON known.unique_id = outcomes.test_unique_id
+GROUP BY ALL
 """  # noqa: S608 - constants
 
-_RUNS = f"""
-WITH executions AS (
-    SELECT DISTINCT ON (model_execution_id) *
-    FROM dbt_run_results WHERE resource_type IN ('model', 'snapshot', 'seed')
-)
-SELECT unique_id, created_at, status, execution_time, rows_affected, full_refresh,
-    row_number() OVER (PARTITION BY unique_id ORDER BY created_at DESC) AS place
-FROM executions
-QUALIFY place <= {KEPT}
-ORDER BY unique_id, place
+_OF_RUNS = ("unique_id", "created_at", "status", "resource_type")
+#: What runs that are told are runs of.
+RUN_KINDS = "('model', 'snapshot', 'seed')"
+_RUN_STATES = f"""
+SELECT unique_id, arg_max(status, created_at) AS status
+FROM dbt_run_results WHERE resource_type IN {RUN_KINDS} GROUP BY unique_id
 """  # noqa: S608 - constants
-
-_INVOCATION = "SELECT * FROM dbt_invocations ORDER BY created_at DESC LIMIT 1"

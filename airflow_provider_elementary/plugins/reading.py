@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.plugins.cache import Cache
 from airflow_provider_elementary.plugins.facts import Anomaly, Project, Verdicts
+from airflow_provider_elementary.plugins.outcomes import Outcomes, read_outcomes
 from airflow_provider_elementary.plugins.project import read_project
 from airflow_provider_elementary.plugins.stores import OpenedStore, StoreSettings
 
@@ -59,6 +60,7 @@ class Reader:
         self._manifests = Cache(256)
         self._results = Cache(20_000)
         self._projects = Cache(2)
+        self._outcomes = Cache(2)
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
         self._histories = Cache(32)
@@ -112,6 +114,17 @@ class Reader:
             manifest.snapshot_id,
             lambda: read_project(self.snapshot(manifest)),
             seconds=lambda project: OPENED_SECONDS if project.missing else math.inf,
+        )
+
+    def outcomes(self, manifest: Manifest) -> Outcomes:
+        """Return how the tests and nodes of a snapshot went lately.
+
+        :raises ConfigurationError: the configuration names no keys.
+        """
+        return self._outcomes.get(
+            manifest.snapshot_id,
+            lambda: read_outcomes(self.snapshot(manifest)),
+            seconds=lambda outcomes: OPENED_SECONDS if outcomes.missing else math.inf,
         )
 
     def results(self, kind: ResultKind) -> list[Result]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+#: Is told of rows as they are read: the table, and how many came since it was told last.
+RowsRead = Callable[[str, int], None]
 
 
 class Each(Protocol):
@@ -21,3 +25,7 @@ class Each(Protocol):
 def plainly(items: Collection[T], doing: str) -> Iterable[T]:
     """Go through the items and show nothing."""
     return items
+
+
+def unheard(table: str, rows: int) -> None:
+    """Show nothing of rows that are read."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from airflow_provider_elementary.catalog import TABLES
 from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.snapshots.cut import Cut
+from airflow_provider_elementary.snapshots.each import RowsRead
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, Parent, TableEntry, sha256
 from airflow_provider_elementary.snapshots.policy import Policy
@@ -31,6 +32,7 @@ class Terms:
     commit_timeout: timedelta
     full_every: timedelta
     checkpoint_after: timedelta
+    rows_read: RowsRead
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from airflow_provider_elementary.exceptions import KeyUnavailableError, Snapshot
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key, numbered
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
-from airflow_provider_elementary.snapshots.seal import open_sealed, rows_before
+from airflow_provider_elementary.snapshots.seal import Span, open_sealed, rows_within
 from airflow_provider_elementary.snapshots.store import Store, open_store
 from airflow_provider_elementary.source import (
     arrow_schema,
@@ -139,24 +139,24 @@ class SnapshotSource:
         known = catalog_table(table)
         wanted = select_columns(known, self.schema(table).names, columns)
         watermark = require_watermark(known) if since is not None or until is not None else None
-        needed = {*wanted, watermark} - {None}
+        needed = {*wanted, watermark} if watermark is not None else {*wanted}
         files = [file for file in self._files(table) if _reaches(file, since, until)]
         by_writer = groupby(files, key=lambda file: file.snapshot_id)
-        start = (watermark, since) if watermark is not None and since is not None else None
-        batches = chain.from_iterable(self._rows(list(written), needed, start) for _, written in by_writer)
+        span = Span(watermark, since, until) if watermark is not None else None
+        batches = chain.from_iterable(self._rows(list(written), needed, span) for _, written in by_writer)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
 
-    def _rows(
-        self, files: list[FileEntry], needed: set[str | None], start: tuple[str, datetime] | None
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that one snapshot wrote of one table, without many of those before the start."""
+    def _rows(self, files: list[FileEntry], needed: set[str], span: Span | None) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that one snapshot wrote of one table, without many of those of other times."""
         if files[0].by_rows:
-            return chain.from_iterable(self._open(file, self._rows_before(file, start)) for file in files)
+            return chain.from_iterable(self._open(file, needed, span=span) for file in files)
         covering = _covering(files, needed)
-        # Their row groups differ, their rows do not.
-        first_row = self._rows_before(covering[0], start)
-        return _side_by_side([self._open(file, first_row) for file in covering])
+        if span is None or len(covering) == 1:
+            return _side_by_side([self._open(file, needed, span=span) for file in covering])
+        # Parts have the same rows in row groups of their own: what is passed over in one is so in all.
+        rows = self._rows_within(covering[0], span)
+        return _side_by_side([self._open(file, needed, rows=rows) for file in covering])
 
     def _files(self, table: str) -> list[FileEntry]:
         name = catalog_table(table).name
@@ -180,15 +180,18 @@ class SnapshotSource:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)
 
-    def _open(self, file: FileEntry, first_row: int) -> Iterator[pa.RecordBatch]:
+    def _open(
+        self, file: FileEntry, needed: set[str], span: Span | None = None, rows: Sequence[range] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        # A file that has none of the columns still says how many rows there are, by its first one.
+        columns = needed & set(file.columns) or set(file.columns[:1])
+        data_key = self.data_key(file.category)
         with self._store.open(file.key) as source:
-            yield from open_sealed(source, self.data_key(file.category), file.key, first_row=first_row)
+            yield from open_sealed(source, data_key, file.key, columns=columns, span=span, rows=rows)
 
-    def _rows_before(self, file: FileEntry, start: tuple[str, datetime] | None) -> int:
-        if start is None or file.min_watermark is None or datetime.fromisoformat(file.min_watermark) >= start[1]:
-            return 0
+    def _rows_within(self, file: FileEntry, span: Span) -> list[range]:
         with self._store.open(file.key) as source:
-            return rows_before(source, self.data_key(file.category), file.key, *start)
+            return rows_within(source, self.data_key(file.category), file.key, span)
 
 
 def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) -> bool:
@@ -202,7 +205,7 @@ def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) ->
     )
 
 
-def _covering(files: Sequence[FileEntry], needed: set[str | None]) -> list[FileEntry]:
+def _covering(files: Sequence[FileEntry], needed: set[str]) -> list[FileEntry]:
     """Return the files that hold the needed columns; identifying columns are in each, so the first one has them.
 
     A generation that lacks all of them still has to say how many rows it has.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -147,43 +148,79 @@ def _is_counted_up(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) or pa.types.is_integer(kind))
 
 
-def open_sealed(source: BinaryIO, key: bytes, name: str, *, first_row: int = 0) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time, by the column that tells it; without ``since`` or ``until`` it is open on that side."""
+
+    column: str
+    since: datetime | None
+    until: datetime | None
+
+    def may_hold(self, group: pq.RowGroupMetaData) -> bool:
+        """Tell whether a row group may have a row of that time; where it has no statistics, it may."""
+        columns = (group.column(place) for place in range(group.num_columns))
+        found = next((column.statistics for column in columns if column.path_in_schema == self.column), None)
+        if found is None or not found.has_min_max:
+            return True
+        return (self.since is None or found.max >= self.since) and (self.until is None or found.min < self.until)
+
+
+def open_sealed(
+    source: BinaryIO,
+    key: bytes,
+    name: str,
+    *,
+    columns: Collection[str] | None = None,
+    span: Span | None = None,
+    rows: Sequence[range] | None = None,
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a sealed file, a row group at a time; at least one batch, which may be empty.
 
     :param source: the encrypted bytes, readable at any position.
     :param key: the data key.
     :param name: what to call the file in an error.
-    :param first_row: how many rows to leave out; row groups that lie before are not read.
+    :param columns: the columns to decode, of those that the file has; None for all.
+    :param span: row groups without a row of that time are passed over; rows of other times may still come.
+    :param rows: in place of a span, the numbers of the rows to yield, as :func:`rows_within` another part tells them.
     :raises SnapshotCorruptError: the bytes are not what was written, or the key is not the one it was written with.
     """
     with _opened(source, key, name) as file:
-        start, nothing = 0, True
-        for group in range(file.num_row_groups):
-            end = start + file.metadata.row_group(group).num_rows
-            if end > first_row:
-                rows = file.read_row_group(group).slice(max(0, first_row - start))
-                yield from rows.to_batches()
-                nothing = False
-            start = end
-        if nothing:
-            yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
+        held = [name for name in file.schema_arrow.names if columns is None or name in columns]
+        if rows is None:
+            rows = _row_numbers(file.metadata, span)
+        if not rows:
+            yield pa.RecordBatch.from_pylist([], schema=pa.schema([file.schema_arrow.field(name) for name in held]))
+        for number, (start, end) in enumerate(_bounds(file.metadata)):
+            wanted = [
+                (max(one.start, start), min(one.stop, end)) for one in rows if one.start < end and start < one.stop
+            ]
+            if wanted:
+                group = file.read_row_group(number, columns=held)
+                for first, stop in wanted:
+                    yield from group.slice(first - start, stop - first).to_batches()
 
 
-def rows_before(source: BinaryIO, key: bytes, name: str, column: str, moment: datetime) -> int:
-    """Return how many rows a sealed file begins with that its statistics show to be older than a time.
+def rows_within(source: BinaryIO, key: bytes, name: str, span: Span) -> list[range]:
+    """Return the numbers of the rows among which a sealed file has those of a time, by its statistics.
 
-    :param column: a column of times.
     :raises SnapshotCorruptError: as for :func:`open_sealed`.
     """
     with _opened(source, key, name) as file:
-        position, rows = file.schema_arrow.names.index(column), 0
-        for group in range(file.num_row_groups):
-            facts = file.metadata.row_group(group)
-            statistics = facts.column(position).statistics
-            if statistics is None or not statistics.has_min_max or statistics.max >= moment:
-                break
-            rows += facts.num_rows
-        return rows
+        return _row_numbers(file.metadata, span)
+
+
+def _row_numbers(metadata: pq.FileMetaData, span: Span | None) -> list[range]:
+    return [
+        range(start, end)
+        for number, (start, end) in enumerate(_bounds(metadata))
+        if span is None or span.may_hold(metadata.row_group(number))
+    ]
+
+
+def _bounds(metadata: pq.FileMetaData) -> list[tuple[int, int]]:
+    """Return the numbers of the first row of each row group, and of the first one after it."""
+    ends = list(accumulate(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)))
+    return list(zip([0, *ends], ends, strict=False))
 
 
 @contextmanager

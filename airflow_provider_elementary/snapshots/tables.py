@@ -19,6 +19,7 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots import cut as cuts
 from airflow_provider_elementary.snapshots import redaction
 from airflow_provider_elementary.snapshots.cut import Cut, Tally
+from airflow_provider_elementary.snapshots.each import RowsRead
 from airflow_provider_elementary.snapshots.keys import DataKey
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.parts import Part, parts_of
@@ -54,6 +55,7 @@ class Run:
     :param hash_key: the key of hashed columns.
     :param sampled_results: the test results whose sampled rows may pass; None for all.
     :param held_back: what the policy held back, those tables included that an earlier try finished.
+    :param rows_read: is told of the rows as they are read.
     """
 
     source: WarehouseSource
@@ -68,6 +70,7 @@ class Run:
     sampled_results: pa.Array | None
     held_back: HeldBack
     tally: Tally
+    rows_read: RowsRead
 
     def left_rows(self, table: Table) -> HeldBack:
         """Return where to count the rows of a table that are left out; an earlier try counted those of the window."""
@@ -200,11 +203,13 @@ def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier 
             run.source.read(table.name, columns=columns, since=since) as reader,
             read_ahead(reader) as batches,
         ):
+            run.rows_read(table.name, 0)
             for batch in batches:
                 new = _new_rows(run, table, batch, earlier)
                 for group in groups:
                     _add(run, stack, table, group, new, limit)
                 _count_withheld_rows(run, table, parts, new)
+                run.rows_read(table.name, batch.num_rows)
         if earlier is not None and len(earlier.rows):
             raise HistoryWentBack(f"{table.name}: {len(earlier.rows)} of the rows from {since} on are gone")
     return [_file_entry(run, open_part) for open_part in open_parts if open_part.file is not None]

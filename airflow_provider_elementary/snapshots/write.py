@@ -16,6 +16,7 @@ from airflow_provider_elementary.snapshots.checkpoint import take_up, to_checkpo
 from airflow_provider_elementary.snapshots.commit import Overtaken, commit
 from airflow_provider_elementary.snapshots.cut import SAMPLES, Cut, Tally, cut_entry, find_cut, next_window
 from airflow_provider_elementary.snapshots.data_keys import OpenKeys, open_keys
+from airflow_provider_elementary.snapshots.each import RowsRead, unheard
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import (
     FileEntry,
@@ -53,6 +54,7 @@ def write_snapshot(
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
     checkpoint_after: timedelta = timedelta(seconds=5),
+    rows_read: RowsRead = unheard,
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
@@ -74,6 +76,7 @@ def write_snapshot(
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
         they are.
     :param checkpoint_after: how long to work until what is finished is noted for a retry; each note is a small object.
+    :param rows_read: is told how many rows of which table were read; shows the progress where somebody looks.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
     :raises ElementaryError: see each of its kinds; no manifest is left behind.
@@ -94,7 +97,7 @@ def write_snapshot(
     if signer is not None:
         # A key that is refused is refused now, not when there is a snapshot without a signature.
         signer.sign(sha256(run_key.encode()))
-    terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), checkpoint_after)
+    terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), checkpoint_after, rows_read)
     for _ in range(_TRIES):
         try:
             manifest, plan = _take(source, store, keys, terms, taken_at, run_key)
@@ -159,6 +162,7 @@ def _start(
         sampled_results=sampled,
         held_back=HeldBack.from_list(plan.resumed.manifest.held_back if plan.resumed else ()),
         tally=Tally(_reach(cut, terms)),
+        rows_read=terms.rows_read,
     )
 
 

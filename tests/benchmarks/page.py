@@ -1,7 +1,8 @@
 """The Elementary page on a large store: how long each view takes the first time, and from then on.
 
 ``python -m tests.benchmarks page [--tables 2000] [--series 100000] [--days 30]`` makes such a store and prints a table.
-The views are asked for in a process of its own, through the application and its templates, without Airflow's login.
+The views are asked for in processes of their own, in which Airflow's API server has been imported, through the
+application and its templates, without Airflow's login.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +44,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         large, small = Path(directory) / "large", Path(directory) / "small"
         sizes = _make_stores(large, small, parsed.tables, parsed.series, parsed.days)
         print(f"\n{parsed.tables:,} tables, {parsed.series:,} series; {sizes}\n")
-        cold = in_own_process("tests.benchmarks.page", ["--views", (large / "store").as_uri()])
-        warm = in_own_process(
-            "tests.benchmarks.page", ["--views", (large / "store").as_uri(), (small / "store").as_uri()]
+        uris = {"large": (large / "store").as_uri(), "small": (small / "store").as_uri()}
+        # In a server that runs, the views of another store were shown before.
+        at_once, warmed, running = (
+            in_own_process("tests.benchmarks.page", ["--views", how, uris["large"], uris["small"]])
+            for how in ("at-once", "warmed-up", "running")
         )
-    # A process that was just started still has to import what it reads files with.
-    print("| view | first of a process, s (CPU) | first of a snapshot, s (CPU) | again, s (CPU) | kB |")
-    print("|---|---|---|---|---|")
-    for view, facts in warm.facts["views"].items():
-        cells = (cold.facts["views"][view]["first"], facts["first"], facts["again"])
-        told = " | ".join(f"{wall:.3f} ({cpu:.3f})" for wall, cpu in cells)
+    print(
+        "| view | server just started, s (CPU) | and warmed up, s (CPU) | new snapshot, s (CPU) | again, s (CPU) | kB |"
+    )
+    print("|---|---|---|---|---|---|")
+    for view, facts in running.facts["views"].items():
+        firsts = [process.facts["views"][view]["first"] for process in (at_once, warmed, running)]
+        told = " | ".join(_seconds(taken) for taken in (*firsts, facts["again"]))
         print(f"| {view} | {told} | {facts['size'] / 1000:.0f} |")
+    print(
+        f"\nbefore the first view, s (CPU): imports of Airflow's API server {_seconds(warmed.facts['airflow'])}, then"
+    )
+    print(f"warm-up of the page beside its start {_seconds(warmed.facts['warm-up'])}")
     print(f"\nload of the machine when it was measured: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    print(f"\npeak memory {warm.peak_mb:.0f} MB, {warm.base_mb:.0f} MB before the first view")
+    print(f"\npeak memory {running.peak_mb:.0f} MB, {running.base_mb:.0f} MB before the first view")
+
+
+def _seconds(taken: Sequence[float]) -> str:
+    return f"{taken[0]:.3f} ({taken[1]:.3f})"
 
 
 def _make_stores(large: Path, small: Path, tables: int, series: int, days: int) -> str:
@@ -99,37 +111,57 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     return ", ".join(sizes)
 
 
-def _ask_for_views(uri: str, warmed_by: str | None) -> None:
-    """Ask for each view twice; the part that is measured."""
-    os.environ["AIRFLOW__ELEMENTARY__STORES"] = uri if warmed_by is None else f"{uri}, {warmed_by}"
+def _ask_for_views(how: str, large: str, small: str) -> None:
+    """Ask for each view twice; the part that is measured.
+
+    :param how: ``at-once``: before anything was warmed up; ``warmed-up``: after it; ``running``: after the views of
+        another store.
+    """
+    os.environ["AIRFLOW__ELEMENTARY__STORES"] = f"{large}, {small}"
     os.environ["AIRFLOW__ELEMENTARY__KEYS_CONN_ID"] = "page_benchmark_keys"
+    before = {"airflow": _taken(_import_api_server)}
     from fastapi.testclient import TestClient
 
     from airflow_provider_elementary.plugins import app as page
+    from airflow_provider_elementary.plugins.elementary import LazyPage
 
     # Airflow's login needs its database and has times of its own.
     page._authorization = lambda: (lambda: None, lambda: None)
-    client = TestClient(page.create_app())
-    if warmed_by is not None:
+    served = LazyPage()
+    client = TestClient(served)
+    if how == "warmed-up":
+        before["warm-up"] = _taken(served.warm_up)
+    if how == "running":
         for address in ("/", "/table?name=SHOP.CORE.ORDERS"):
-            client.get(address, params={"store": warmed_by, **({"name": "SHOP.CORE.ORDERS"} if "?" in address else {})})
+            client.get(address, params={"store": small, **({"name": "SHOP.CORE.ORDERS"} if "?" in address else {})})
 
     def work() -> Mapping[str, Any]:
-        return {"views": {view: _times(client, address) for view, address in _VIEWS.items()}}
+        return {**before, "views": {view: _times(client, address) for view, address in _VIEWS.items()}}
 
     measured(work)
 
 
+def _import_api_server() -> None:
+    import airflow.api_fastapi.app
+    import airflow.api_fastapi.core_api.app
+    import airflow.api_fastapi.core_api.security  # noqa: F401
+
+
 def _times(client: Any, address: str) -> dict[str, Any]:
-    """Return how long a view takes the first and the second time, on the clock and of the processor."""
-    taken = []
-    for _ in range(2):
-        wall, cpu = time.perf_counter(), time.process_time()
-        response = client.get(address)
-        taken.append((time.perf_counter() - wall, time.process_time() - cpu))
+    """Return how long a view takes the first and the second time."""
+    answers: list[Any] = []
+    first, again = (_taken(lambda: answers.append(client.get(address))) for _ in range(2))
+    for response in answers:
         if response.status_code != 200 or 'role="alert"' in response.text:
             raise RuntimeError(f"{address} answered {response.status_code}: {response.text[-2000:]}")
-    return {"first": taken[0], "again": taken[1], "size": len(response.content)}
+    return {"first": first, "again": again, "size": len(answers[-1].content)}
+
+
+def _taken(work: Callable[[], object]) -> tuple[float, float]:
+    """Return how long something takes, on the clock and of the processor, in seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 # A table in a hundred is anomalous in the newest bucket, and one test in fifty fails.
@@ -202,4 +234,4 @@ FROM ({_SERIES})
 """
 
 if __name__ == "__main__":
-    _ask_for_views(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
+    _ask_for_views(*sys.argv[2:])

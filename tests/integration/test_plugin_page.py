@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.plugins import app as page
-from airflow_provider_elementary.plugins.elementary import ElementaryPlugin
+from airflow_provider_elementary.plugins.elementary import PAGE, ElementaryPlugin, LazyPage, warmed
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.snapshots.manifest import manifest_key
 from tests.pages import HOSTILE, api_server, fill_store, hostile_world, keys_connection, token
@@ -213,6 +215,32 @@ def test_it_is_closed_where_airflow_has_no_such_authorization(
     closed = TestClient(page.create_app())
 
     assert {closed.get(route.removeprefix("/elementary")).status_code for route in ROUTES} == {503}
+
+
+def test_a_server_that_starts_is_left_as_it_is_and_the_page_warms_up_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Event()
+    monkeypatch.setattr(PAGE, "warm_up", begun.set)
+    server = FastAPI()
+
+    assert warmed(server) is server
+    assert begun.wait(30)
+
+
+def test_a_page_that_warmed_up_has_read_what_its_first_view_shows(
+    monkeypatch: pytest.MonkeyPatch, stores: Callable[..., None], store: str
+) -> None:
+    monkeypatch.setattr(page, "_authorization", lambda: (lambda: None, lambda: None))
+    stores(store)
+    served = LazyPage()
+
+    served.warm_up()
+    monkeypatch.setattr("airflow_provider_elementary.plugins.reading.read_project", refuse_to_read)
+
+    assert "Health per schema" in words(TestClient(served).get("/").text)
+
+
+def refuse_to_read(snapshot: object) -> None:
+    raise AssertionError("the snapshot is read again")
 
 
 def test_the_menu_leads_to_the_page_wherever_airflow_is_mounted() -> None:

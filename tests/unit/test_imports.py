@@ -70,6 +70,12 @@ def test_importing_every_module_of_the_face_imports_nothing_heavy() -> None:
     assert heavy_modules_after("import " + ", ".join(FACE_MODULES)) == heavy_modules_after("import airflow.sdk")
 
 
+def test_warming_up_a_page_without_stores_imports_nothing_heavy() -> None:
+    statement = "from airflow_provider_elementary.plugins.elementary import PAGE; PAGE.warm_up()"
+
+    assert heavy_modules_after(statement) == heavy_modules_after("import airflow.api_fastapi.core_api.security")
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.stem)
 def test_parsing_an_example_dag_imports_nothing_heavy(path: Path) -> None:
     statement = f"import runpy; runpy.run_path({str(path)!r})"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from airflow_provider_elementary.cli.progress import with_progress
+from airflow_provider_elementary.cli.progress import counting_rows, with_progress
 
 
 def test_a_terminal_shows_what_is_done_on_standard_error(
@@ -29,3 +31,33 @@ def test_a_program_gets_the_items_and_no_bar(
 
     assert done == ["a", "b"]
     assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_shows_how_many_rows_of_each_table_were_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    with counting_rows() as rows_read:
+        rows_read("dbt_models", 12)
+        rows_read("dbt_run_results", 50_000)
+        rows_read("dbt_run_results", 1_000)
+
+    printed = capsys.readouterr()
+    assert "dbt_models 12 rows" in " ".join(strip_styles(printed.err).split())
+    assert "dbt_run_results 51,000 rows" in " ".join(strip_styles(printed.err).split())
+    assert printed.out == ""
+
+
+def test_a_program_gets_no_count_of_rows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+    with counting_rows() as rows_read:
+        rows_read("dbt_models", 12)
+
+    assert capsys.readouterr() == ("", "")
+
+
+def strip_styles(text: str) -> str:
+    """Return what a terminal shows, without colours and movements of the cursor."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)

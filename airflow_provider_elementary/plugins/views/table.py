@@ -9,7 +9,7 @@ from airflow_provider_elementary.plugins.charts import Chart, draw
 from airflow_provider_elementary.plugins.current import Current, attempt, current
 from airflow_provider_elementary.plugins.facts import Anomaly, Node, Project, Run, Test
 from airflow_provider_elementary.plugins.health import TableHealth
-from airflow_provider_elementary.plugins.project import runs_of, tests_of
+from airflow_provider_elementary.plugins.outcomes import Outcomes, runs_of, tests_of
 from airflow_provider_elementary.plugins.reading import Reader
 from airflow_provider_elementary.plugins.series import PAGE, SeriesPage, page_of_series
 from airflow_provider_elementary.plugins.views.view import NotHereError, Page, Request
@@ -66,6 +66,7 @@ def build(request: Request) -> OneTable:
     found = _charts(request.reader, now, table, search, number, problems) if table else SeriesPage((), 0, "")
     node = table.node if table else None
     project = now.project
+    outcomes = _outcomes(request.reader, now, problems) if table else None
     return OneTable(
         now=now,
         table=table,
@@ -75,12 +76,21 @@ def build(request: Request) -> OneTable:
         note=found.note,
         search=search,
         page=Page(number, PAGE, found.total),
-        tests=tuple(tests_of(project, table.full_name)) if project and table else (),
-        runs=tuple(runs_of(project, node.unique_id)) if project and node else (),
+        tests=tuple(tests_of(outcomes, project, table.full_name)) if outcomes and project and table else (),
+        runs=tuple(runs_of(outcomes, node.unique_id)) if outcomes and node else (),
         upstream=_neighbours(now, project, node.upstream) if project and node else (),
         downstream=_neighbours(now, project, project.downstream.get(node.unique_id, ())) if project and node else (),
-        problems=tuple(problems),
+        problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def _outcomes(reader: Reader, now: Current, problems: list[str]) -> Outcomes | None:
+    manifest = now.manifest
+    if manifest is None or now.project is None:
+        return None
+    found = attempt(problems, reader.settings.uri, lambda: reader.outcomes(manifest))
+    problems.extend(found.missing if found else ())
+    return found
 
 
 def _charts(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies.incidents import Incident
@@ -23,8 +22,6 @@ def project(tests: dict[str, int] | None = None, run: str | None = None) -> Proj
         downstream={},
         test_states={TABLE: tests} if tests else {},
         run_states={node.unique_id: run} if run else {},
-        tests=pa.table({}),
-        runs=pa.table({}),
         invocation=None,
         missing=(),
     )

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from airflow_provider_elementary.snapshots.seal import open_sealed, rows_before, sealed
+from airflow_provider_elementary.snapshots.seal import Span, open_sealed, rows_within, sealed
 
 KEY = bytes(range(32))
 ROWS = 120_000
@@ -120,36 +120,61 @@ def test_a_writer_that_fails_writes_no_footer() -> None:
     assert target.getvalue() == b""
 
 
-@pytest.mark.parametrize(
-    ("moment", "rows_before_it"),
-    [
-        (START, 0),
-        (START + timedelta(seconds=7 * 49_999), 0),
-        (START + timedelta(seconds=7 * 50_000), 50_000),
-        (START + timedelta(seconds=7 * ROWS), ROWS),
-    ],
-)
-def test_row_groups_before_a_time_are_told_by_their_statistics_and_not_read(
-    moment: datetime, rows_before_it: int
-) -> None:
-    content = seal(pa.table({"created_at": COLUMNS["times that count up"], "n": pa.array(range(ROWS))}))
+class TestOnlyAPart:
+    """Of a file of two row groups, whose days are 1 to 3 and 4 to 6."""
 
-    first_row = rows_before(io.BytesIO(content), KEY, "sealed.parquet", "created_at", moment)
-    rows = pa.Table.from_batches(open_sealed(io.BytesIO(content), KEY, "sealed.parquet", first_row=first_row))
+    @pytest.fixture
+    def content(self) -> bytes:
+        days = [datetime(2026, 1, day) for day in range(1, 7)]
+        table = pa.table({"day": pa.array(days, pa.timestamp("us")), "n": range(6), "text": list("abcdef")})
+        target = io.BytesIO()
+        with sealed(target, table.schema, KEY, frozenset()) as file:
+            for batch in table.to_batches(max_chunksize=3):
+                file.write(batch)
+                file.flush()
+        return target.getvalue()
 
-    assert first_row == rows_before_it
-    assert rows["n"].to_pylist() == list(range(rows_before_it, ROWS))
+    def numbers(self, content: bytes, span: Span) -> list[int]:
+        batches = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
+        return [number for batch in batches for number in batch["n"].to_pylist()]
 
+    def test_columns_are_those_asked_for(self, content: bytes) -> None:
+        batches = list(open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"text", "day", "unheard of"}))
 
-def test_rows_are_left_out_in_the_middle_of_a_row_group_too() -> None:
-    content = seal(pa.table({"n": pa.array(range(ROWS))}))
+        assert [batch.schema.names for batch in batches] == [["day", "text"]] * 2
 
-    rows = pa.Table.from_batches(open_sealed(io.BytesIO(content), KEY, "sealed.parquet", first_row=50_001))
+    def test_row_groups_of_other_times_are_passed_over(self, content: bytes) -> None:
+        assert self.numbers(content, Span("day", datetime(2026, 1, 5), None)) == [3, 4, 5]
+        assert self.numbers(content, Span("day", None, datetime(2026, 1, 4))) == [0, 1, 2]
+        assert self.numbers(content, Span("day", datetime(2026, 1, 3), datetime(2026, 1, 5))) == [0, 1, 2, 3, 4, 5]
 
-    assert rows["n"].to_pylist() == list(range(50_001, ROWS))
+    def test_where_no_row_group_is_of_the_time_an_empty_batch_tells_the_columns(self, content: bytes) -> None:
+        span = Span("day", datetime(2026, 2, 1), None)
 
+        [batch] = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
 
-def test_times_that_are_all_missing_tell_nothing() -> None:
-    content = seal(pa.table({"created_at": pa.nulls(3, pa.timestamp("us"))}))
+        assert (batch.num_rows, batch.schema.names) == (0, ["n"])
 
-    assert rows_before(io.BytesIO(content), KEY, "sealed.parquet", "created_at", START) == 0
+    def test_a_column_of_which_nothing_is_known_leaves_nothing_out(self, content: bytes) -> None:
+        assert self.numbers(content, Span("hour", datetime(2026, 1, 5), None)) == [0, 1, 2, 3, 4, 5]
+
+    def test_the_rows_of_a_time_are_told_by_their_numbers_for_files_beside_it(self, content: bytes) -> None:
+        span = Span("day", datetime(2026, 1, 5), None)
+
+        rows = rows_within(io.BytesIO(content), KEY, "days.parquet", span)
+
+        assert rows == [range(3, 6)]
+
+    def test_rows_are_yielded_by_number_whatever_the_row_groups(self, content: bytes) -> None:
+        wanted = [range(1, 2), range(2, 4), range(5, 6)]
+
+        batches = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, rows=wanted)
+
+        assert [number for batch in batches for number in batch["n"].to_pylist()] == [1, 2, 3, 5]
+
+    def test_times_that_are_all_missing_leave_nothing_out(self) -> None:
+        content = seal(pa.table({"day": pa.nulls(3, pa.timestamp("us"))}))
+
+        rows = rows_within(io.BytesIO(content), KEY, "days.parquet", Span("day", datetime(2026, 1, 5), None))
+
+        assert rows == [range(3)]
