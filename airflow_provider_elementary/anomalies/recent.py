@@ -89,7 +89,7 @@ def judge_recent(
         verdicts = detect(metrics, method=method, since=stream.newest - timedelta(days=days), **parameters)
     else:
         verdicts = recent(detect(metrics, method=method, **parameters), days, stream.newest)
-    return Judged(verdicts, frozenset(stream.tables))
+    return Judged(verdicts, stream.tables)
 
 
 def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], memory: Remembered | None) -> Judged:
@@ -106,7 +106,7 @@ def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], m
             (until - _EPOCH) // timedelta(seconds=1),
             dict(parameters),
         )
-    return Judged(found.verdicts, frozenset(stream.tables), found.remembered, found.resumed, found.replayed)
+    return Judged(found.verdicts, stream.tables, found.remembered, found.resumed, found.replayed)
 
 
 def shard_of(table: str, shards: int) -> int:
@@ -124,7 +124,6 @@ def _history(parameters: Mapping[str, Any], days: int) -> timedelta:
 class _Stream:
     """The judged metrics of one shard, a batch at a time; afterwards it knows all tables and the newest bucket.
 
-    :ivar tables: of every table, whether it is in the shard.
     :ivar newest: end of the newest bucket. One that ends more than a day after it was measured is a week that has just
         begun, and says nothing of how far the others are.
     """
@@ -133,8 +132,14 @@ class _Stream:
         self._rows = rows
         self._shard = shard
         self._shards = shards
-        self.tables: dict[str, bool] = {}
+        self._tables = pa.array([], pa.string())
+        self._mine = pa.array([], pa.string())
         self.newest: datetime | None = None
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Every table so far, whether it is in the shard or not."""
+        return frozenset(self._tables.to_pylist())
 
     @property
     def schema(self) -> pa.Schema:
@@ -146,16 +151,16 @@ class _Stream:
             is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], batch["updated_at"]), _A_DAY)
             ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
             self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
-            yield self._mine(batch)
+            yield self._of_shard(batch)
 
-    def _mine(self, batch: pa.Table) -> pa.Table:
-        for name in pc.unique(batch["full_table_name"]).to_pylist():
-            if name not in self.tables:
-                self.tables[name] = shard_of(name, self._shards) == self._shard
+    def _of_shard(self, batch: pa.Table) -> pa.Table:
+        known = len(self._tables)
+        self._tables = pc.unique(pa.chunked_array([self._tables, *batch["full_table_name"].chunks]))
         if self._shards == 1:
             return batch
-        mine = pa.array([name for name, is_mine in self.tables.items() if is_mine], pa.string())
-        return batch.filter(pc.is_in(batch["full_table_name"], mine))
+        new = [name for name in self._tables[known:].to_pylist() if shard_of(name, self._shards) == self._shard]
+        self._mine = pa.concat_arrays([self._mine, pa.array(new, pa.string())])
+        return batch.filter(pc.is_in(batch["full_table_name"], self._mine))
 
 
 class _Window:
@@ -185,7 +190,8 @@ class _Window:
         if newest is None or self._span is None:
             return rows
         oldest = pa.scalar(newest - self._span, rows["bucket_end"].type)
-        return rows.filter(pc.greater(rows["bucket_end"], oldest))
+        is_recent = pc.greater(rows["bucket_end"], oldest)
+        return rows if pc.all(is_recent, skip_nulls=False).as_py() else rows.filter(is_recent)
 
 
 def _gathered(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
