@@ -81,6 +81,7 @@ def judge_recent(
     is_windowed = method == "elementary" and not {"since", "as_of"} & set(parameters)
     window = _Window(stream, _history(parameters, days) if is_windowed else None)
     for batch in stream:
+        stream.note(batch["full_table_name"])
         window.add(batch)
     metrics = window.rows()
     if stream.newest is None:
@@ -98,6 +99,7 @@ def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], m
         replay = Replay(connection, memory)
         for batch in stream:
             window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
+        stream.note(replay.tables)
         until = stream.newest - timedelta(days=days) if stream.newest else _EPOCH
         rows = window.rows()
         found = replay.judge(
@@ -122,7 +124,7 @@ def _history(parameters: Mapping[str, Any], days: int) -> timedelta:
 
 
 class _Stream:
-    """The judged metrics of one shard, a batch at a time; afterwards it knows all tables and the newest bucket.
+    """The judged metrics of one shard, a batch at a time; afterwards it knows the newest bucket.
 
     :ivar newest: end of the newest bucket. One that ends more than a day after it was measured is a week that has just
         begun, and says nothing of how far the others are.
@@ -138,7 +140,7 @@ class _Stream:
 
     @property
     def tables(self) -> frozenset[str]:
-        """Every table so far, whether it is in the shard or not."""
+        """Every table that was noted; one of several shards notes those of the others too."""
         return frozenset(self._tables.to_pylist())
 
     @property
@@ -153,12 +155,17 @@ class _Stream:
             self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
             yield self._of_shard(batch)
 
-    def _of_shard(self, batch: pa.Table) -> pa.Table:
+    def note(self, tables: pa.ChunkedArray) -> list[str]:
+        """Take the names of tables in, and return those that are new."""
         known = len(self._tables)
-        self._tables = pc.unique(pa.chunked_array([self._tables, *batch["full_table_name"].chunks]))
+        self._tables = pc.unique(pa.chunked_array([self._tables, *tables.chunks]))
+        new: list[str] = self._tables[known:].to_pylist()
+        return new
+
+    def _of_shard(self, batch: pa.Table) -> pa.Table:
         if self._shards == 1:
             return batch
-        new = [name for name in self._tables[known:].to_pylist() if shard_of(name, self._shards) == self._shard]
+        new = [name for name in self.note(batch["full_table_name"]) if shard_of(name, self._shards) == self._shard]
         self._mine = pa.concat_arrays([self._mine, pa.array(new, pa.string())])
         return batch.filter(pc.is_in(batch["full_table_name"], self._mine))
 

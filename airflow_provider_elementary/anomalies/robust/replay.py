@@ -74,6 +74,11 @@ class Replay:
         self._memory = memory
         self._spool = Spool(connection, memory.series.select(KEYS), memory.until) if memory else Spool(connection)
 
+    @property
+    def tables(self) -> pa.ChunkedArray:
+        """The name of the table of each series that has rows."""
+        return self._spool.keys["full_table_name"].filter(pa.array(self._spool.is_here))
+
     def add(self, metrics: pa.Table) -> npt.NDArray[np.int32]:
         """Take rows in, and return the number of each row's series."""
         return self._spool.add(metrics)
@@ -152,7 +157,7 @@ class _Series:
     def state(self, some: slice, memory: Remembered | None) -> Memory:
         """Return the memory of some series as their first bucket that is wanted finds it."""
         places = np.flatnonzero(self.goes_on[some])
-        stored = memory.series.take(pa.array(places + some.start)) if memory else None
+        stored = memory.series[some].take(pa.array(places)) if memory else None
         return Memory.going_on(self.keys[some], self.rhythm[some], stored, places)
 
     def beside_learnt(self, some: slice, state: pa.Table) -> pa.Table:

@@ -9,13 +9,12 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust.fingerprints import Fingerprints, mixed
+from airflow_provider_elementary.anomalies.robust.numbering import Numbering
 from airflow_provider_elementary.anomalies.robust.series import KEYS, KEYS_SCHEMA, seconds_of
 from airflow_provider_elementary.anomalies.verdicts import series_metrics
 
-_HASH_BYTES = 16
 SLICE_ROWS = 500_000
 #: Odd numbers by which the hashes of the keys' columns are put together, in two ways.
 _WAYS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1342543DE82EF95))
@@ -38,14 +37,14 @@ class Spool:
     def __init__(self, connection: duckdb.DuckDBPyConnection, keys: pa.Table | None = None, before: int = -1) -> None:
         self._connection = connection
         self._before = before
-        self._known = np.zeros((0, _HASH_BYTES), np.uint8)
+        self._numbering = Numbering()
         self._keys: list[pa.Table] = []
         self._firsts = np.zeros(0, np.int64)
         connection.execute(_ROWS)
         self._nothing = np.uint64(connection.sql("SELECT hash(NULL::VARCHAR)").fetchall()[0][0])
         if keys is not None:
             self._number(keys)
-        self.seen = Fingerprints.of_nothing(len(self._known))
+        self.seen = Fingerprints.of_nothing(len(self._firsts))
 
     @property
     def keys(self) -> pa.Table:
@@ -121,38 +120,28 @@ class Spool:
 
     def _number(self, rows: pa.Table) -> npt.NDArray[np.int32]:
         """Return the number of each row's series; new ones are numbered in the order of their first rows."""
-        hashes = self._hashes(rows)
-        places = pc.index_in(_binary(hashes), value_set=_binary(self._known))
-        if places.null_count:
-            unseen = np.flatnonzero(np.asarray(places.is_null()))
-            codes = pc.dictionary_encode(_binary(hashes[unseen])).indices.to_numpy()
-            _, first = np.unique(codes, return_index=True)
-            new = unseen[first]
-            series: npt.NDArray[np.int32] = pc.fill_null(places, 0).to_numpy(zero_copy_only=False).astype(np.int32)
-            series[unseen] = len(self._known) + codes
-            self._known = np.concatenate([self._known, hashes[new]])
-            self._firsts = np.concatenate([self._firsts, np.full(len(new), _NEVER)])
+        series, new = self._numbering.number(self._codes(rows))
+        if len(new):
             self._keys.append(rows.select(KEYS).take(pa.array(new)).cast(KEYS_SCHEMA))
-        else:
-            series = places.to_numpy().astype(np.int32)
+            self._firsts = np.concatenate([self._firsts, np.full(len(new), _NEVER)])
         return series
 
-    def _hashes(self, rows: pa.Table) -> npt.NDArray[np.uint8]:
+    def _codes(self, rows: pa.Table) -> npt.NDArray[np.uint64]:
         """Return 128 bits of each row's keys: the hashes of its columns, put together in two ways."""
         given = [name for name in KEYS if rows[name].null_count < rows.num_rows]
         self._connection.register("incoming", rows.select(given))
         hashes = ", ".join(f"hash({name}) AS {name}" for name in given) or "NULL"
         found = self._connection.sql(f"SELECT {hashes} FROM incoming").to_arrow_table()  # noqa: S608 - constants
         self._connection.unregister("incoming")
-        codes = np.zeros((rows.num_rows, len(_WAYS)), np.uint64)
-        for name in KEYS:
-            codes *= _WAYS
-            codes += found[name].to_numpy()[:, None] if name in given else self._nothing
-        return mixed(codes).view(np.uint8).reshape(-1, _HASH_BYTES)
-
-
-def _binary(rows: npt.NDArray[np.uint8]) -> pa.Array:
-    return pa.Array.from_buffers(pa.binary(_HASH_BYTES), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))])
+        codes = np.empty((rows.num_rows, len(_WAYS)), np.uint64)
+        columns = [found[name].to_numpy() if name in given else self._nothing for name in KEYS]
+        for place, way in enumerate(_WAYS):
+            code = np.zeros(rows.num_rows, np.uint64)
+            for column in columns:
+                code *= way
+                code += column
+            codes[:, place] = mixed(code)
+        return codes
 
 
 def _arrays(rows: pa.Table) -> dict[str, npt.NDArray[Any]]:
