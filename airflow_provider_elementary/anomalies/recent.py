@@ -25,6 +25,8 @@ _A_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1)
 _BATCH_ROWS = 100_000
 _TRIM_ROWS = 500_000
+#: Where buckets wait as numbers; beside it are the memory of the run before and that for the next one.
+_WAITING_MEMORY = "128MB"
 _SERIES = "series"
 _COLUMNS = [name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours")]
 
@@ -95,7 +97,7 @@ def judge_recent(
 
 def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], memory: Remembered | None) -> Judged:
     window = _Window(stream, timedelta(days=days))
-    with scoring_connection() as connection:
+    with scoring_connection(_WAITING_MEMORY) as connection:
         replay = Replay(connection, memory)
         for batch in stream:
             window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
@@ -185,12 +187,12 @@ class _Window:
     def add(self, rows: pa.Table) -> None:
         self._kept.append(self._trimmed(rows))
         if sum(map(len, self._kept)) > self._trim_at:
-            self._kept = [self.rows()]
-            self._trim_at = 2 * max(len(self._kept[0]), _TRIM_ROWS)
+            self._trim_at = 2 * max(len(self.rows()), _TRIM_ROWS)
 
     def rows(self) -> pa.Table:
         kept = pa.concat_tables(self._kept) if self._kept else self._stream.schema.empty_table()
-        return self._trimmed(kept)
+        self._kept = [self._trimmed(kept)]
+        return self._kept[0]
 
     def _trimmed(self, rows: pa.Table) -> pa.Table:
         newest = self._stream.newest

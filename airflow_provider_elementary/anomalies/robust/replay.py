@@ -31,7 +31,7 @@ from airflow_provider_elementary.anomalies.robust.state import Memory
 from airflow_provider_elementary.anomalies.verdicts import series_metrics
 
 #: So many series are in memory at a time.
-SERIES_AT_A_TIME = 20_000
+SERIES_AT_A_TIME = 10_000
 _BEFORE_ALL = -1
 
 
@@ -157,7 +157,9 @@ class _Series:
     def state(self, some: slice, memory: Remembered | None) -> Memory:
         """Return the memory of some series as their first bucket that is wanted finds it."""
         places = np.flatnonzero(self.goes_on[some])
-        stored = memory.series[some].take(pa.array(places)) if memory else None
+        stored = memory.series[some] if memory else None
+        if stored is not None and len(places) < stored.num_rows:
+            stored = stored.take(pa.array(places))
         return Memory.going_on(self.keys[some], self.rhythm[some], stored, places)
 
     def beside_learnt(self, some: slice, state: pa.Table) -> pa.Table:
