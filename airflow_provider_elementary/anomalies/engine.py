@@ -14,7 +14,10 @@ MEMORY_LIMIT = "256MB"
 
 
 @contextmanager
-def scoring_connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a connection for one call; what it spilled is removed when it closes."""
-    with bounded_connection(MEMORY_LIMIT) as connection:
+def scoring_connection(memory_limit: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection for one call; what it spilled is removed when it closes.
+
+    :param memory_limit: as in ``256MB``.
+    """
+    with bounded_connection(memory_limit) as connection:
         yield connection

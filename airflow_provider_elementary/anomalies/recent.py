@@ -25,6 +25,8 @@ _A_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1)
 _BATCH_ROWS = 100_000
 _TRIM_ROWS = 500_000
+#: Where buckets wait as numbers; beside it are the memory of the run before and that for the next one.
+_WAITING_MEMORY = "128MB"
 _SERIES = "series"
 _COLUMNS = [name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours")]
 
@@ -81,6 +83,7 @@ def judge_recent(
     is_windowed = method == "elementary" and not {"since", "as_of"} & set(parameters)
     window = _Window(stream, _history(parameters, days) if is_windowed else None)
     for batch in stream:
+        stream.note(batch["full_table_name"])
         window.add(batch)
     metrics = window.rows()
     if stream.newest is None:
@@ -89,15 +92,16 @@ def judge_recent(
         verdicts = detect(metrics, method=method, since=stream.newest - timedelta(days=days), **parameters)
     else:
         verdicts = recent(detect(metrics, method=method, **parameters), days, stream.newest)
-    return Judged(verdicts, frozenset(stream.tables))
+    return Judged(verdicts, stream.tables)
 
 
 def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], memory: Remembered | None) -> Judged:
     window = _Window(stream, timedelta(days=days))
-    with scoring_connection() as connection:
+    with scoring_connection(_WAITING_MEMORY) as connection:
         replay = Replay(connection, memory)
         for batch in stream:
             window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
+        stream.note(replay.tables)
         until = stream.newest - timedelta(days=days) if stream.newest else _EPOCH
         rows = window.rows()
         found = replay.judge(
@@ -106,7 +110,7 @@ def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], m
             (until - _EPOCH) // timedelta(seconds=1),
             dict(parameters),
         )
-    return Judged(found.verdicts, frozenset(stream.tables), found.remembered, found.resumed, found.replayed)
+    return Judged(found.verdicts, stream.tables, found.remembered, found.resumed, found.replayed)
 
 
 def shard_of(table: str, shards: int) -> int:
@@ -122,9 +126,8 @@ def _history(parameters: Mapping[str, Any], days: int) -> timedelta:
 
 
 class _Stream:
-    """The judged metrics of one shard, a batch at a time; afterwards it knows all tables and the newest bucket.
+    """The judged metrics of one shard, a batch at a time; afterwards it knows the newest bucket.
 
-    :ivar tables: of every table, whether it is in the shard.
     :ivar newest: end of the newest bucket. One that ends more than a day after it was measured is a week that has just
         begun, and says nothing of how far the others are.
     """
@@ -133,8 +136,14 @@ class _Stream:
         self._rows = rows
         self._shard = shard
         self._shards = shards
-        self.tables: dict[str, bool] = {}
+        self._tables = pa.array([], pa.string())
+        self._mine = pa.array([], pa.string())
         self.newest: datetime | None = None
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Every table that was noted; one of several shards notes those of the others too."""
+        return frozenset(self._tables.to_pylist())
 
     @property
     def schema(self) -> pa.Schema:
@@ -146,16 +155,21 @@ class _Stream:
             is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], batch["updated_at"]), _A_DAY)
             ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
             self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
-            yield self._mine(batch)
+            yield self._of_shard(batch)
 
-    def _mine(self, batch: pa.Table) -> pa.Table:
-        for name in pc.unique(batch["full_table_name"]).to_pylist():
-            if name not in self.tables:
-                self.tables[name] = shard_of(name, self._shards) == self._shard
+    def note(self, tables: pa.ChunkedArray) -> list[str]:
+        """Take the names of tables in, and return those that are new."""
+        known = len(self._tables)
+        self._tables = pc.unique(pa.chunked_array([self._tables, *tables.chunks]))
+        new: list[str] = self._tables[known:].to_pylist()
+        return new
+
+    def _of_shard(self, batch: pa.Table) -> pa.Table:
         if self._shards == 1:
             return batch
-        mine = pa.array([name for name, is_mine in self.tables.items() if is_mine], pa.string())
-        return batch.filter(pc.is_in(batch["full_table_name"], mine))
+        new = [name for name in self.note(batch["full_table_name"]) if shard_of(name, self._shards) == self._shard]
+        self._mine = pa.concat_arrays([self._mine, pa.array(new, pa.string())])
+        return batch.filter(pc.is_in(batch["full_table_name"], self._mine))
 
 
 class _Window:
@@ -173,19 +187,20 @@ class _Window:
     def add(self, rows: pa.Table) -> None:
         self._kept.append(self._trimmed(rows))
         if sum(map(len, self._kept)) > self._trim_at:
-            self._kept = [self.rows()]
-            self._trim_at = 2 * max(len(self._kept[0]), _TRIM_ROWS)
+            self._trim_at = 2 * max(len(self.rows()), _TRIM_ROWS)
 
     def rows(self) -> pa.Table:
         kept = pa.concat_tables(self._kept) if self._kept else self._stream.schema.empty_table()
-        return self._trimmed(kept)
+        self._kept = [self._trimmed(kept)]
+        return self._kept[0]
 
     def _trimmed(self, rows: pa.Table) -> pa.Table:
         newest = self._stream.newest
         if newest is None or self._span is None:
             return rows
         oldest = pa.scalar(newest - self._span, rows["bucket_end"].type)
-        return rows.filter(pc.greater(rows["bucket_end"], oldest))
+        is_recent = pc.greater(rows["bucket_end"], oldest)
+        return rows if pc.all(is_recent, skip_nulls=False).as_py() else rows.filter(is_recent)
 
 
 def _gathered(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:

@@ -101,7 +101,8 @@ def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | Non
 def judged_metrics(metrics: pa.Table) -> pa.Table:
     """Return the metrics in which anomalies are looked for: all but rates of verdicts, which are verdicts already."""
     rates = {metric.name for definition in DEFINITIONS for metric in definition.metrics if not metric.judged}
-    return metrics.filter(pc.invert(pc.is_in(metrics["metric_name"], pa.array(sorted(rates)))))
+    is_rate = pc.is_in(metrics["metric_name"], pa.array(sorted(rates)))
+    return metrics.filter(pc.invert(is_rate)) if pc.any(is_rate).as_py() else metrics
 
 
 def _weights(given: Mapping[str, float]) -> pa.Table:

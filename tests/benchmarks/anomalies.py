@@ -2,16 +2,21 @@
 
 ``python -m tests.benchmarks anomalies [--series 100000] [--statsforecast-python PATH]`` prints the table. Both methods
 stand beside a window function that computes z-scores of the same rows in DuckDB, and beside statsforecast's AutoETS on
-a sample, scaled up. Each measurement is a process of its own; the rows are made before the clock starts.
+a sample, scaled up. The operator's stream is what ``ElementaryAnomalyOperator(method="robust")`` does with the metrics:
+all of them come by, its sealed memory is read and written. Each measurement is a process of its own; the rows are made
+before the clock starts, and those of the stream while it stands still.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +27,28 @@ _TRAINING = 14
 #: A replay of many series is done in shards, as a mapped task would.
 _SHARD = 10_000
 _SAMPLE = 100
+#: As :mod:`airflow_provider_elementary.metrics.collected` parts a large table.
+_PARTS, _BATCH_ROWS = 64, 65_536
+_PROPERTIES = (
+    '{"time_bucket": {"count": 1, "period": "day"}, "timestamp_column": "loaded_at", "where_expression": null}'
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks anomalies", description=__doc__)
     parser.add_argument("--series", type=int, default=100_000)
+    parser.add_argument(
+        "--only", nargs="*", choices=list(_WORKS), help="some of the works; one may need another's files"
+    )
     parser.add_argument("--statsforecast-python", default=sys.executable, help="an interpreter that has statsforecast")
     parsed = parser.parse_args(arguments)
     print("| work | with | seconds | CPU seconds | buckets/s | peak MB | MB of input and before |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name, (title, tool, _) in _WORKS.items():
+            if parsed.only and name not in parsed.only:
+                continue
             try:
                 found = in_own_process("tests.benchmarks.anomalies", [name, str(parsed.series), folder])
             except RuntimeError as error:
@@ -41,13 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 continue
             if title:
                 _print_row(title, tool, found)
-    _statsforecast(parsed.statsforecast_python, parsed.series)
+    if not parsed.only:
+        _statsforecast(parsed.statsforecast_python, parsed.series)
 
 
 def _print_row(title: str, tool: str, found: Measurement) -> None:
-    rate = found.facts["judged"] / found.wall
+    wall, cpu = found.wall - found.facts.get("making_wall", 0), found.cpu - found.facts.get("making_cpu", 0)
     print(
-        f"| {title} | {tool} | {found.wall:.1f} | {found.cpu:.1f} | {rate:,.0f} | {found.peak_mb:.0f} "
+        f"| {title} | {tool} | {wall:.1f} | {cpu:.1f} | {found.facts['judged'] / wall:,.0f} | {found.peak_mb:.0f} "
         f"| {found.base_mb:.0f} |",
         flush=True,
     )
@@ -143,6 +159,99 @@ def _detect(method: Any) -> Callable[[Any], int]:
     return judge
 
 
+@dataclass
+class _Made:
+    """A stream of metrics in the order in which they are computed, and the time that making them took.
+
+    Each of 64 parts of the ids comes in the order of time, as of a large ``data_monitoring_metrics``.
+    """
+
+    series: int
+    buckets: int
+    wall: float = 0
+    cpu: float = 0
+
+    def reader(self) -> Any:
+        import pyarrow as pa
+
+        from airflow_provider_elementary.metrics import METRICS_SCHEMA
+
+        return pa.RecordBatchReader.from_batches(METRICS_SCHEMA, self._timed())
+
+    def _timed(self) -> Iterator[Any]:
+        for part in range(_PARTS):
+            wall, cpu = time.perf_counter(), time.process_time()
+            batches = self._part(part)
+            self.wall += time.perf_counter() - wall
+            self.cpu += time.process_time() - cpu
+            yield from batches
+
+    def _part(self, part: int) -> list[Any]:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from airflow_provider_elementary.metrics import METRICS_SCHEMA
+
+        number = np.arange(-(-self.series // _PARTS))
+        day = np.repeat(np.arange(self.buckets), len(number))
+        series = np.tile(number * _PARTS, self.buckets) + (part + 7 * day) % _PARTS
+        day, series = day[series < self.series], series[series < self.series]
+        noise = np.random.default_rng(part).normal(0, 0.1, len(day))
+        level = 200 + series * 7919 % 5000
+        values = np.round(
+            level * (1 + 0.3 * np.sin(2 * np.pi * (day + series) / 7)) * (1 + 0.002 * day) * np.exp(noise)
+        )
+        starts = np.datetime64("2026-01-01", "us") + day * np.timedelta64(1, "D")
+        ends = starts + np.timedelta64(1, "D")
+        rows, nothing = len(day), pa.nulls(len(day), pa.string())
+        name = pa.array(["row_count"]).take(pa.array(np.zeros(rows, np.int8)))
+        columns = {
+            "id": pc.utf8_lpad(pa.array(day * self.series + series).cast(pa.string()), 32, "0"),
+            "full_table_name": pc.binary_join_element_wise("SHOP.CORE.T", pa.array(series).cast(pa.string()), ""),
+            "column_name": nothing,
+            "metric_name": name,
+            "metric_type": name,
+            "dimension": nothing,
+            "dimension_value": nothing,
+            "metric_properties": pa.array([_PROPERTIES]).take(pa.array(np.zeros(rows, np.int8))),
+            "bucket_start": pa.array(starts),
+            "bucket_end": pa.array(ends),
+            "bucket_duration_hours": pa.array(np.full(rows, 24)),
+            "metric_value": pa.array(values),
+            "updated_at": pa.array(ends + np.timedelta64(6, "h")),
+        }
+        return pa.table(columns, schema=METRICS_SCHEMA).to_batches(_BATCH_ROWS)
+
+
+def _operator(buckets: int) -> Callable[[int, Path], Callable[[], Mapping[str, Any]]]:
+    """Judge the last two days of a stream as the operator does, from what the run before left in the folder."""
+
+    def prepare(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
+        from airflow_provider_elementary.anomalies.recent import judge_recent
+        from airflow_provider_elementary.anomalies.remembering import Memories, way_of_judging
+        from airflow_provider_elementary.snapshots import LocalKeys, open_store
+
+        secret = folder / "key"
+        if not secret.exists():
+            secret.write_text(json.dumps(LocalKeys.generate()))
+        keys, store = LocalKeys(json.loads(secret.read_text())), open_store((folder / "store").as_uri())
+        fits = way_of_judging({}, days=2, shard=0, shards=1)
+        memories = Memories(store, keys, "benchmark", f"{buckets} buckets", fits)
+        stream = _Made(series, buckets)
+
+        def work() -> Mapping[str, Any]:
+            judged = judge_recent(stream.reader(), method="robust", days=2, parameters={}, memory=memories.recall())
+            assert judged.remembered
+            memories.keep(judged.remembered, {})
+            rows = series * (1 if judged.resumed == series else buckets)
+            return {"judged": rows, "making_wall": stream.wall, "making_cpu": stream.cpu}
+
+        return work
+
+    return prepare
+
+
 _Z_SCORES = """
 SELECT full_table_name, metric_name, bucket_end, metric_value,
     avg(metric_value) OVER past AS average, stddev_samp(metric_value) OVER past AS deviation,
@@ -173,6 +282,12 @@ _WORKS: Mapping[str, tuple[str, str, Callable[[int, Path], Callable[[], Mapping[
     "replay-elementary": (_COLD, "method elementary", _replay(_detect("elementary"))),
     "replay-robust": (_COLD, "method robust", _replay(_detect("robust"))),
     "replay-sql": (_COLD, "z-scores by SQL in DuckDB", _replay(_sql)),
+    "stream-cold": (_COLD, "the operator's stream, method robust", _operator(_BUCKETS)),
+    "stream-resumed": (
+        _NEW,
+        f"the operator's stream of {_BUCKETS + 1} buckets, method robust",
+        _operator(_BUCKETS + 1),
+    ),
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from airflow_provider_elementary.anomalies.robust.fingerprints import Fingerprints
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters
 from airflow_provider_elementary.anomalies.robust.scoring import judge, learn
 from airflow_provider_elementary.anomalies.robust.series import (
@@ -30,9 +31,7 @@ from airflow_provider_elementary.anomalies.robust.state import Memory
 from airflow_provider_elementary.anomalies.verdicts import series_metrics
 
 #: So many series are in memory at a time.
-SERIES_AT_A_TIME = 20_000
-#: By what it is seen that the buckets of a series are still what they were.
-_FACTS = ("buckets", "fingerprint")
+SERIES_AT_A_TIME = 10_000
 _BEFORE_ALL = -1
 
 
@@ -73,7 +72,12 @@ class Replay:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, memory: Remembered | None = None) -> None:
         self._memory = memory
-        self._spool = Spool(connection, memory.series.select(KEYS) if memory else None)
+        self._spool = Spool(connection, memory.series.select(KEYS), memory.until) if memory else Spool(connection)
+
+    @property
+    def tables(self) -> pa.ChunkedArray:
+        """The name of the table of each series that has rows."""
+        return self._spool.keys["full_table_name"].filter(pa.array(self._spool.is_here))
 
     def add(self, metrics: pa.Table) -> npt.NDArray[np.int32]:
         """Take rows in, and return the number of each row's series."""
@@ -93,7 +97,7 @@ class Replay:
         # What was learnt from later buckets than those before the judged ones cannot be unlearnt.
         memory = self._memory if self._memory and self._memory.until <= until else None
         after = memory.until if memory else _BEFORE_ALL
-        found = self._series(memory, until)
+        found = self._series(memory)
         by_series = np.argsort(series, kind="stable")
         ordered = series[by_series]
         verdicts, remembered = [], []
@@ -102,7 +106,8 @@ class Replay:
             state = found.state(some, memory)
             for rows in self._spool.slices(first, np.where(found.goes_on[some], after, _BEFORE_ALL), until):
                 learn(_buckets(state, rows), state, p)
-            remembered.append(found.beside_facts(some, state.table()))
+                found.learnt.add(rows["series"] + first, rows["starts"], rows["ends"], rows["value"])
+            remembered.append(found.beside_learnt(some, state.table()))
             mine = by_series[slice(*np.searchsorted(ordered, [first, first + SERIES_AT_A_TIME]))]
             chosen = judged.take(pa.array(mine))
             verdicts.append(judge(chosen, _judged_buckets(state, chosen, series[mine] - first), state, p))
@@ -114,27 +119,24 @@ class Replay:
             replayed=int(found.is_here.sum()) - resumed,
         )
 
-    def _series(self, memory: Remembered | None, until: int) -> _Series:
+    def _series(self, memory: Remembered | None) -> _Series:
         """Tell what there is of each series, and which of them are as the memory has seen them."""
         keys = self._spool.keys
-        histories = self._spool.histories(memory.until if memory else _BEFORE_ALL, until)
-        here = histories["series"].to_numpy()
-        is_here = np.zeros(keys.num_rows, bool)
-        is_here[here] = True
-        rhythm = np.zeros(keys.num_rows, np.int8)
-        rhythm[here] = rhythm_of(histories["length"].to_numpy())
+        rhythm, is_here = rhythm_of(self._spool.lengths), self._spool.is_here
         goes_on = np.zeros(keys.num_rows, bool)
+        learnt = Fingerprints.of_nothing(keys.num_rows)
         if memory:
-            is_known = here < memory.series.num_rows
-            known = here[is_known]
-            goes_on[known] = rhythm[known] == memory.series["rhythm"].to_numpy()[known]
-            for name in _FACTS:
-                before = histories[f"{name}_before"].to_numpy()[is_known]
-                goes_on[known] &= memory.series[name].to_numpy()[known] == before
-        facts = {name: np.zeros(keys.num_rows, np.uint64) for name in _FACTS}
-        for name in _FACTS:
-            facts[name][here] = histories[name].to_numpy()
-        return _Series(keys, rhythm, is_here, goes_on, facts)
+            seen, known = self._spool.seen, memory.series.num_rows
+            before = {name: memory.series[name].to_numpy() for name in ("rhythm", "buckets", "fingerprint")}
+            goes_on[:known] = (
+                is_here[:known]
+                & (rhythm[:known] == before["rhythm"])
+                & (seen.buckets == before["buckets"])
+                & (seen.fingerprint == before["fingerprint"])
+            )
+            for name in ("buckets", "fingerprint"):
+                getattr(learnt, name)[goes_on] = before[name][goes_on[:known]]
+        return _Series(keys, rhythm, is_here, goes_on, learnt)
 
 
 @dataclass(frozen=True)
@@ -143,25 +145,27 @@ class _Series:
 
     :ivar is_here: it has buckets.
     :ivar goes_on: its buckets are those that the memory has seen.
-    :ivar facts: :data:`_FACTS`, by name.
+    :ivar learnt: what the buckets are from which its state was learnt.
     """
 
     keys: pa.Table
     rhythm: npt.NDArray[np.int8]
     is_here: npt.NDArray[np.bool_]
     goes_on: npt.NDArray[np.bool_]
-    facts: Mapping[str, npt.NDArray[np.uint64]]
+    learnt: Fingerprints
 
     def state(self, some: slice, memory: Remembered | None) -> Memory:
         """Return the memory of some series as their first bucket that is wanted finds it."""
         places = np.flatnonzero(self.goes_on[some])
-        stored = memory.series.take(pa.array(places + some.start)) if memory else None
+        stored = memory.series[some] if memory else None
+        if stored is not None and len(places) < stored.num_rows:
+            stored = stored.take(pa.array(places))
         return Memory.going_on(self.keys[some], self.rhythm[some], stored, places)
 
-    def beside_facts(self, some: slice, state: pa.Table) -> pa.Table:
-        """Return the states of some series with what their buckets were, without those that have none."""
-        for name in _FACTS:
-            state = state.append_column(name, pa.array(self.facts[name][some]))
+    def beside_learnt(self, some: slice, state: pa.Table) -> pa.Table:
+        """Return the states of some series with what they were learnt from, without those that have no buckets."""
+        state = state.append_column("buckets", pa.array(self.learnt.buckets[some]))
+        state = state.append_column("fingerprint", pa.array(self.learnt.fingerprint[some]))
         return state.filter(pa.array(self.is_here[some]))
 
 

@@ -118,7 +118,8 @@ def _fill(detector: Detector, rows: npt.NDArray[np.int64], stored: pa.Table, ser
     """Put the bytes that are stored of some series back into rows of a detector."""
     if not len(series):
         return
-    chosen = stored["arrays"].cast(pa.large_binary()).take(pa.array(series)).combine_chunks()
+    arrays = stored["arrays"].cast(pa.large_binary())
+    chosen = (arrays if len(series) == len(arrays) else arrays.take(pa.array(series))).combine_chunks()
     offsets = np.frombuffer(chosen.buffers()[1], np.int64)[chosen.offset :]
     data = np.frombuffer(chosen.buffers()[2], np.uint8)[offsets[0] : offsets[len(series)]].reshape(len(series), -1)
     at = 0

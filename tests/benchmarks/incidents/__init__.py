@@ -1,0 +1,93 @@
+"""The incidents of world A's truth file, found and missed by each method, and the false alarms beside them.
+
+``python -m tests.benchmarks incidents`` prints both tables. Each method judges every bucket with its defaults, as if a
+run had started at the bucket's end, on the values as they stood in the end: a bucket that was filled in late looks
+well. :mod:`tests.benchmarks.incidents.matching` defines *found*.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.benchmarks.incidents.matching import Outcome, Truth
+
+_SHARED = Path(__file__).parents[3] / ".." / "shared"
+#: The score from which each method flags a bucket.
+_BARS = {"elementary": 3.0, "robust": 1.0}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Judge and print."""
+    argparse.ArgumentParser(prog="tests.benchmarks incidents", description=__doc__).parse_args(arguments)
+    file = _SHARED / "world" / "incidents.csv"
+    if not file.exists():
+        print("Skipped: no world/incidents.csv in shared/ beside the checkout", file=sys.stderr)
+        return
+    from tests.benchmarks.incidents.matching import chance, outcome, quiet
+
+    rows, incidents, verdicts = _read(file)
+    print("| incident | done to | from | to | " + " | ".join(f"`{name}` | by chance" for name in _BARS) + " |")
+    print("|---" * (4 + 2 * len(_BARS)) + "|")
+    found = {name: [outcome(truth, verdicts[name], bar) for truth in incidents] for name, bar in _BARS.items()}
+    for place, (row, truth) in enumerate(zip(rows, incidents, strict=True)):
+        cells = [f"{truth.incident_id} {truth.kind}", row["table"], f"{truth.start:%m-%d %H:%M}", _until(row, truth)]
+        for name in _BARS:
+            share = chance(truth, verdicts[name], incidents)
+            cells += [_told(found[name][place]), "" if share is None else f"{share:.0%}"]
+        print("| " + " | ".join(cells) + " |")
+    print("\n| | found | coincidence | missed | quiet table-days | of these with a false alarm | flagged buckets |")
+    print("|---" * 7 + "|")
+    for name in _BARS:
+        states = [each.status for each in found[name]]
+        silent = quiet(verdicts[name], incidents)
+        counts = [states.count("found"), states.count("coincidence"), states.count("missed")]
+        print(
+            f"| `{name}` | " + " | ".join(map(str, counts)) + f" | {silent.table_days:,} | {silent.alarmed} "
+            f"({silent.alarmed / silent.table_days:.2%}) | {silent.buckets} |"
+        )
+
+
+def _read(file: Path) -> tuple[list[dict[str, Any]], list[Truth], Mapping[str, list[dict[str, Any]]]]:
+    """Return the truth as it is written and as it is compared, and the verdicts of each method."""
+    from pyarrow import csv
+
+    from airflow_provider_elementary.anomalies import detect, read_lineage
+    from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
+    from tests.unit.anomalies.table_source import TableSource
+    from tests.worlds import world_a
+
+    source = TableSource(world_a(_SHARED.resolve()))
+    lineage = read_lineage(source)
+    metrics = judged_metrics(compute_metrics(source).read_all())
+    rows = csv.read_csv(file).to_pylist()
+    verdicts = {name: detect(metrics, method=name).to_pylist() for name in ("elementary", "robust")}  # type: ignore[arg-type]
+    return rows, [_truth(row, lineage) for row in rows], verdicts
+
+
+def _truth(row: Mapping[str, Any], lineage: Any) -> Truth:
+    from tests.benchmarks.incidents.matching import Truth
+
+    tables = None
+    if row["table"] != "*":
+        wanted = f".{row['table'].upper()}"
+        [table] = [node.table for node in lineage.nodes.values() if node.table.endswith(wanted)]
+        tables = frozenset({table, *lineage.downstream(table)})
+    return Truth(row["incident_id"], row["kind"], tables, row["start_ts"], row["end_ts"] or row["start_ts"])
+
+
+def _until(row: Mapping[str, Any], truth: Truth) -> str:
+    return f"{truth.end:%m-%d %H:%M}" if row["end_ts"] else "at once"
+
+
+def _told(found: Outcome) -> str:
+    from tests.benchmarks.incidents.matching import named, span
+
+    if found.verdict is None or found.delay is None:
+        return f"**missed**: {found.reason}"
+    told = f"{named(found.verdict)}, bucket {span(found.verdict)[0]:%m-%d}, {found.delay.total_seconds() / 3600:.0f} h"
+    return f"found: {told}" if found.status == "found" else f"**coincidence**: {told}; {found.reason}"
