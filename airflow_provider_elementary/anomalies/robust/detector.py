@@ -222,6 +222,8 @@ class Detector:
     def _scores(self, bucket: Bucket, reading: _Reading, evidence: _Evidence, rhythm: Rhythm, p: Parameters) -> Floats:
         """Return each question's surprise relative to the one at which it is flagged."""
         caution = self.alerts.caution(bucket.rows, bucket.kind, rhythm, p)
+        # An alarm says that sizes are ill understood. Whether anything arrives is another question, for a known metric.
+        of_arrival = np.where(bucket.kind == scales.REAL, caution, 0)
         gap, none, repeat = evidence.gap, evidence.none, evidence.repeat
         value = self.tails.calibrate(bucket.rows, evidence.size, p) / (p.alarm + caution)
         again = repeat.repeated & (repeat.length > 1)
@@ -232,8 +234,8 @@ class Detector:
         return np.stack(
             [
                 np.where(evidence.is_sized, value, 0),
-                np.maximum(gap.one / (p.alarm_missing + caution), gap.run / (p.alarm_run + caution)),
-                np.maximum(none.one / (p.alarm_zero + caution), none.run / (p.alarm_run + caution)),
+                np.maximum(gap.one / (p.alarm_missing + of_arrival), gap.run / (p.alarm_run + of_arrival)),
+                np.maximum(none.one / (p.alarm_zero + of_arrival), none.run / (p.alarm_run + of_arrival)),
                 np.where(load, none.absence / (p.alarm_load + caution), 0),
                 np.where(again, repeat.run / (p.alarm_run + caution), 0),
                 np.where(once, repeat.one / (p.alarm_repeat + caution), 0),
@@ -318,7 +320,7 @@ class Detector:
         rows = bucket.rows[shifted]
         forecast = Combined(*(getattr(evidence.forecast, field.name)[shifted] for field in fields(evidence.forecast)))
         recent = self.pending.lags(rows, bucket.number, range(rhythm.new_level_after - 1, -1, -1))
-        self.forecasts.move(rows, bucket.number, recent, forecast)
+        self.forecasts.move(rows, bucket.number, recent, forecast, rhythm)
         self.drift.restart(rows)
         self.hypotheses.move(rows, reading.y[shifted] - forecast.value)
 

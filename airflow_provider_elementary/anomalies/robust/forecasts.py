@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.history import History, median
 from airflow_provider_elementary.anomalies.robust.parameters import DAILY, Parameters, Rhythm
+from airflow_provider_elementary.anomalies.robust.profile import Profile
 from airflow_provider_elementary.anomalies.robust.scales import smallest_noise
 from airflow_provider_elementary.anomalies.robust.tails import log_density
 
@@ -47,7 +48,7 @@ class Combined:
 
 @dataclass
 class Forecasts:
-    """The experts of each series: last value; level; one per season; and the latter corrected by their recent errors.
+    """The experts of each series: last value; level; one per season; these corrected by their recent errors; a profile.
 
     A base is the level (a running mean of clipped steps) or a season (the median of its last cycles). Each base is
     followed by two experts that add the base's own recent error, one slowly and one fast: so trends, growth and new
@@ -70,12 +71,13 @@ class Forecasts:
     errors: Floats
     combined_error: Floats
     combined_errors: Floats
+    profile: Profile
 
     @classmethod
     def empty(cls, series: int, rhythm: Rhythm) -> Forecasts:
         """Return the state of series without a past."""
         bases = 1 + len(rhythm.seasons)
-        experts = 1 + 3 * bases
+        experts = 1 + 3 * bases + (rhythm.profile > 0)
         return cls(
             values=History.empty(series, rhythm.history, np.float32, np.nan),
             last=np.full(series, np.nan),
@@ -88,13 +90,16 @@ class Forecasts:
             errors=np.zeros((series, experts)),
             combined_error=np.zeros(series),
             combined_errors=np.zeros(series),
+            profile=Profile.empty(series, rhythm),
         )
 
     def predict(self, rows: Rows, number: int, kind: Kinds, rhythm: Rhythm, p: Parameters) -> Combined:
         """Return the forecast of bucket ``number``."""
         bases = np.stack([self.level[rows], *self._seasons(rows, number, rhythm)], axis=1)
         bias = np.where(self.biases[rows, :, None] >= _HEARD_FROM, self.bias[rows], np.nan)
-        experts = np.concatenate([self.last[rows, None], bases, bases + bias[:, :, 0], bases + bias[:, :, 1]], axis=1)
+        corrected = [bases + bias[:, :, 0], bases + bias[:, :, 1]]
+        profile = self.profile.predict(rows, number, rhythm)
+        experts = np.concatenate([self.last[rows, None], bases, *corrected, profile], axis=1)
         scales = np.maximum(self.error[rows], smallest_noise(experts, kind[:, None]))
         heard = np.isfinite(experts) & (self.errors[rows] >= _HEARD_FROM)
         skill = np.where(heard, self.skill[rows], -np.inf)
@@ -120,9 +125,10 @@ class Forecasts:
         self._learn_errors(rows, y, learns, forecast, rhythm, p)
         self._learn_bias(rows, y, learns, forecast.bases, p)
         self._learn_level(rows, y, learns, forecast.scale, p)
+        self.profile.learn(rows, number, y, learns, forecast.scale, rhythm, p)
         self.last[rows] = np.where(learns, y, self.last[rows])
 
-    def move(self, rows: Rows, number: int, recent: Floats, forecast: Combined) -> None:
+    def move(self, rows: Rows, number: int, recent: Floats, forecast: Combined, rhythm: Rhythm) -> None:
         """Start from a new level.
 
         :param recent: the values that make the new level, the newest last; shape (rows, values).
@@ -132,6 +138,7 @@ class Forecasts:
         y = recent[:, -1]
         self.last[rows] = y
         self.level[rows], self.levels[rows] = y, _HEARD_FROM
+        self.profile.move(rows, number, y, rhythm)
         off = y[:, None] - forecast.bases
         off[:, 0] = 0
         self.bias[rows] = np.where(np.isfinite(off), off, 0)[:, :, None]

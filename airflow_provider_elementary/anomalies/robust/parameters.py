@@ -18,6 +18,7 @@ class Rhythm:
     :param seconds: length of a bucket; None where buckets have no fixed length.
     :param seasons: lags at which the series may repeat itself, the shortest first.
     :param season_lags: how many earlier cycles of each season make its forecast.
+    :param profile: places of a cycle each of which has an offset of its own from a level; 0 for no such forecast.
     :param warm_up: buckets of history before the first verdict.
     :param memory: buckets over which the size of the errors is forgotten.
     :param skill_discount: per bucket, how fast an expert's past skill is forgotten.
@@ -35,6 +36,7 @@ class Rhythm:
     seconds: int | None
     seasons: tuple[int, ...]
     season_lags: tuple[int, ...]
+    profile: int
     warm_up: int
     memory: int
     skill_discount: float
@@ -58,6 +60,7 @@ DAILY = Rhythm(
     seconds=86_400,
     seasons=(7,),
     season_lags=(4,),
+    profile=7,
     warm_up=21,
     memory=60,
     skill_discount=0.97,
@@ -75,6 +78,7 @@ HOURLY = Rhythm(
     seconds=3_600,
     seasons=(24, 168),
     season_lags=(14, 4),
+    profile=0,
     warm_up=192,
     memory=168,
     skill_discount=0.99,
@@ -88,7 +92,7 @@ HOURLY = Rhythm(
     told_for=3,
 )
 #: Buckets of another length, or points taken whenever a test ran: daily, but for the week.
-OTHER = replace(DAILY, name="other", seconds=None, seasons=(), season_lags=())
+OTHER = replace(DAILY, name="other", seconds=None, seasons=(), season_lags=(), profile=0)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ class Parameters:
     :param slow: rate at which an expert's own recent error is followed, slowly.
     :param fast: the same, fast.
     :param level_rate: rate of the level.
+    :param profile_level_rate: rate of the level that weekdays are held against.
+    :param profile_rate: rate of a weekday's offset from it.
     :param clip: errors beyond so many scales teach no more than that many.
     :param tail_from: size of an error, in scales, from which it belongs to the tail of its series.
     :param tail_shape: shape of the tail believed in before any is seen: Gauss's between two and four scales.
@@ -141,6 +147,8 @@ class Parameters:
     slow: float = 0.1
     fast: float = 0.4
     level_rate: float = 0.07
+    profile_level_rate: float = 0.05
+    profile_rate: float = 0.1
     clip: float = 3.0
     tail_from: float = 2.15
     tail_shape: float = 0.116

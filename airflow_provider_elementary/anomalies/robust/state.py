@@ -13,7 +13,7 @@ from airflow_provider_elementary.anomalies.robust.series import RHYTHMS, numbere
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 #: Changes whenever the arrays or their meaning do: an older memory is refused, not misread.
-FORMAT = b"2"
+FORMAT = b"3"
 _FORMAT_KEY = b"robust_memory"
 _NOWHERE = np.zeros(0, np.int64)
 

@@ -282,13 +282,19 @@ def test_points_without_a_bucket_start_are_judged_in_their_order() -> None:
     assert kinds(verdicts)[-1] == "spike"
 
 
-def test_a_habit_that_was_forgotten_is_flagged_for_one_week_only() -> None:
+def test_a_weekly_habit_outlasts_fifty_days_without_a_bucket() -> None:
     without_fifty_days = daily(weekly(200)).take([*range(100), *range(150, 200)])
 
     verdicts = robust.score(without_fifty_days)
 
-    assert any(verdicts["is_anomalous"].to_pylist()[100:107])
-    assert not any(verdicts["is_anomalous"].to_pylist()[107:])
+    assert not any(verdicts["is_anomalous"].to_pylist())
+
+
+def test_a_new_weekly_habit_is_flagged_for_one_week_only() -> None:
+    verdicts = robust.score(daily(noisy(119) + weekly(42)))
+
+    assert any(verdicts["is_anomalous"].to_pylist()[119:126])
+    assert not any(verdicts["is_anomalous"].to_pylist()[126:])
 
 
 def test_odd_degrees_of_freedom_are_refused() -> None:
@@ -310,5 +316,5 @@ def test_an_unknown_parameter_is_refused() -> None:
 def test_a_memory_of_another_format_is_refused() -> None:
     _, memory = robust.resume(daily(noisy(30)), None)
 
-    with pytest.raises(ConfigurationError, match="Expected a memory of method='robust' in format 2, found none"):
+    with pytest.raises(ConfigurationError, match="Expected a memory of method='robust' in format 3, found none"):
         robust.resume(daily(noisy(1), first=FIRST_DAY), memory.replace_schema_metadata(None))
