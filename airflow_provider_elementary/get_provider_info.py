@@ -180,12 +180,13 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "",
                     },
                     "openlineage_namespace": {
-                        "description": "The namespace of the warehouse's tables in OpenLineage events; give the one "
-                        "of dbt's own lineage, so that both describe the same tables.",
+                        "description": "The namespace of the warehouse's tables in OpenLineage events, where it is "
+                        "not the one that OpenLineage's integration with dbt gives them by host, port or account: that "
+                        "is taken from the connection where nothing is said.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "postgres://db.example.com:5432",
-                        "default": "elementary",
+                        "default": "",
                     },
                     "kms_key_id": {
                         "description": "The KMS key of the stores on S3, with which the page opens what it shows.",

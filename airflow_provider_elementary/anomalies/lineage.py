@@ -43,6 +43,7 @@ class Node:
     :param owners: names or e-mails; empty where nobody is named, or a policy masks them.
     :param tags: each once.
     :param reads: the nodes that it is made from.
+    :param dataset: the table in dbt's own case, as dbt's lineage events name it.
     """
 
     unique_id: str
@@ -50,6 +51,7 @@ class Node:
     owners: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class Lineage:
     def node(self, table: str) -> Node | None:
         """Return the node of a table, named in any case."""
         return self._by_table.get(table.upper())
+
+    def dataset(self, table: str) -> str:
+        """Return what dbt's own lineage calls a table; the table itself where dbt does not know it."""
+        node = self.node(table)
+        return (node and node.dataset) or table
 
     def upstream(self, table: str) -> list[str]:
         """Return the tables that a table is made from, the nearest first."""
@@ -132,8 +139,7 @@ def table_of(row: Mapping[str, Any], artifact: str) -> str:
     name = row.get(ARTIFACTS[artifact]) or row.get("name")
     if artifact == "dbt_exposures":
         return f"exposure {name}" if name else ""
-    place = [row.get("database_name"), row.get("schema_name"), name]
-    return ".".join(filter(None, place)).upper() if name else ""
+    return _placed(row, name).upper() if name else ""
 
 
 def artifact_rows(source: Source, table: str, columns: Iterable[str]) -> list[dict[str, Any]]:
@@ -157,7 +163,13 @@ def _nodes(source: Source, table: str) -> Iterator[Node]:
             owners=_words(row.get("owner")),
             tags=_words(row.get("tags")),
             reads=_words(row.get("depends_on_nodes")),
+            # OpenLineage's integration with dbt names a source table as dbt does, whatever its identifier.
+            dataset=_placed(row, row.get("name") if table == "dbt_sources" else row.get(ARTIFACTS[table])),
         )
+
+
+def _placed(row: Mapping[str, Any], name: str | None) -> str:
+    return ".".join(filter(None, (row.get("database_name"), row.get("schema_name"), name)))
 
 
 def _severities(source: Source, nodes: Mapping[str, Node]) -> Iterator[tuple[tuple[str, str, str | None], str]]:

@@ -59,7 +59,7 @@ class ElementaryHook(BaseHook):
             database=self.database or self._field("elementary_database"),
         )
         try:
-            return WarehouseSource(warehouse)
+            return WarehouseSource(warehouse, namespace=self.namespace)
         except BaseException:
             warehouse.close()
             raise
@@ -107,6 +107,13 @@ class ElementaryHook(BaseHook):
         return fingerprint(
             source.warehouse, connection=self.elementary_conn_id, allowed_addresses=self._allowed_addresses()
         )
+
+    @property
+    def namespace(self) -> str | None:
+        """How OpenLineage's integration with dbt names the warehouse; None where the connection does not tell."""
+        from airflow_provider_elementary.hooks.namespaces import namespace_of
+
+        return namespace_of(self.connection)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in, find the Elementary schema and run the access check: the UI's Test button."""

@@ -97,7 +97,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self.shard = shard
         self.shards = shards
         #: What :meth:`execute` judged and where it is, for OpenLineage.
-        self._judged: tuple[pa.Table, str] | None = None
+        self._judged: tuple[pa.Table, str, Lineage, Mapping[str, Any]] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge, seal, summarise; raise last, when everything is recorded."""
@@ -138,7 +138,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             if memories and judged.remembered:
                 memories.keep(judged.remembered, origin)
                 self.log.info("%s series went on from memory, %s were replayed", judged.resumed, judged.replayed)
-            self._judged = (verdicts, result.key)
+            self._judged = (verdicts, result.key, lineage, origin)
             summary = summarise(verdicts)
             self._log(summary, time.monotonic() - started)
             returned = {
@@ -177,8 +177,24 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
         if self._judged is None:
             return None
-        verdicts, key = self._judged
-        return lineage_of_verdicts(self.store_hook.store.uri, key, table_qualities(verdicts, TABLES_TOLD))
+        verdicts, key, lineage, origin = self._judged
+        return lineage_of_verdicts(
+            self.store_hook.store.uri,
+            key,
+            table_qualities(verdicts, TABLES_TOLD),
+            namespace=self._namespace(origin),
+            name_of=lineage.dataset,
+        )
+
+    def _namespace(self, origin: Mapping[str, Any]) -> str | None:
+        """Return what dbt's lineage calls the warehouse that is read, or from which the snapshot was taken."""
+        from airflow_provider_elementary.hooks.elementary import ElementaryHook
+        from airflow_provider_elementary.snapshots import find_manifest
+
+        if snapshot_id := origin.get("snapshot_id"):
+            told = find_manifest(self.store_hook.store, snapshot_id).source.get("namespace")
+            return str(told) if told else None
+        return ElementaryHook(self.elementary_conn_id).namespace if self.elementary_conn_id else None
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:

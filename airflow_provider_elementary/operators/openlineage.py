@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ def lineage_of_snapshot(summary: Mapping[str, Any], source: Mapping[str, Any]) -
     """Return that a snapshot reads Elementary's tables and writes its manifest.
 
     :param summary: what the snapshot operator returned.
-    :param source: dialect, database and schema, as the manifest names them.
+    :param source: dialect, database, schema and namespace, as the manifest names them.
     """
     from airflow.providers.common.compat.openlineage.facet import Dataset, OutputStatisticsOutputDatasetFacet
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -30,10 +30,9 @@ def lineage_of_snapshot(summary: Mapping[str, Any], source: Mapping[str, Any]) -
 
     statistics = OutputStatisticsOutputDatasetFacet(rowCount=summary["rows"], size=summary["bytes"])
     place = [part for part in (source.get("database"), source.get("schema")) if part]
+    namespace = table_namespace(source.get("namespace"))
     return OperatorLineage(
-        inputs=[
-            Dataset(namespace=table_namespace(), name=".".join([*place, table])) for table in sorted(summary["tables"])
-        ],
+        inputs=[Dataset(namespace=namespace, name=".".join([*place, table])) for table in sorted(summary["tables"])],
         outputs=[_stored(summary["store"], manifest_key(int(summary["sequence"])), {"outputStatistics": statistics})],
     )
 
@@ -52,8 +51,21 @@ def lineage_of_result(store: str, written: str, rows: int) -> OperatorLineage[An
     return OperatorLineage(outputs=[_stored(store, written, {"outputStatistics": statistics})])
 
 
-def lineage_of_verdicts(store: str, written: str, qualities: Iterable[TableQuality]) -> OperatorLineage[Any, Any]:
-    """Return the data quality of the judged tables, as metrics and assertions, and where the verdicts are."""
+def lineage_of_verdicts(
+    store: str,
+    written: str,
+    qualities: Iterable[TableQuality],
+    *,
+    namespace: str | None = None,
+    name_of: Callable[[str], str] = str,
+) -> OperatorLineage[Any, Any]:
+    """Return the data quality of the judged tables, as metrics and assertions, and where the verdicts are.
+
+    :param store: the store's URI.
+    :param written: the key of the verdicts.
+    :param namespace: of the warehouse, where it is known.
+    :param name_of: returns what dbt's own lineage calls a table.
+    """
     from airflow.providers.common.compat.openlineage.facet import InputDataset
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.generated.data_quality_assertions_dataset import (
@@ -67,8 +79,8 @@ def lineage_of_verdicts(store: str, written: str, qualities: Iterable[TableQuali
 
     inputs = [
         InputDataset(
-            namespace=table_namespace(),
-            name=quality.table,
+            namespace=table_namespace(namespace),
+            name=name_of(quality.table),
             inputFacets={
                 "dataQualityMetrics": DataQualityMetricsInputDatasetFacet(
                     rowCount=quality.row_count,
@@ -94,9 +106,12 @@ def lineage_of_verdicts(store: str, written: str, qualities: Iterable[TableQuali
     return OperatorLineage(inputs=inputs, outputs=[_stored(store, written, {})])
 
 
-def table_namespace() -> str:
-    """Return the namespace of the warehouse's tables, which dbt's own lineage has to share to be joined with this."""
-    return conf.get("elementary", "openlineage_namespace", fallback="") or "elementary"
+def table_namespace(known: str | None = None) -> str:
+    """Return the namespace of the warehouse's tables, which dbt's own lineage has to share to be joined with this.
+
+    :param known: what the connection tells; the configuration comes before it.
+    """
+    return conf.get("elementary", "openlineage_namespace", fallback="") or known or "elementary"
 
 
 def _known(kind: Any, severity: str | None, expected: str | None, actual: str | None, description: str | None) -> Any:

@@ -255,6 +255,7 @@ def _describe(source: WarehouseSource) -> dict[str, Any]:
         "database": warehouse.database,
         "schema": warehouse.schema,
         "elementary_version": versions[0] if versions else None,
+        "namespace": source.namespace,
     }
 
 

@@ -67,13 +67,15 @@ class WarehouseSource:
     """The Elementary schema of a warehouse, read through one session; a context manager that closes it.
 
     :param warehouse: the open session.
+    :param namespace: what dbt's own lineage calls the warehouse, as in ``postgres://host:5432``; None where unknown.
     :raises SchemaNotFoundError: the session sees no such schema; the message names the Elementary schemas it sees.
     :raises NotAnElementarySchemaError: the schema holds none of Elementary's tables.
     :raises UnsupportedElementaryVersionError: a table lacks its key or its watermark.
     """
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, namespace: str | None = None) -> None:
         self.warehouse = warehouse
+        self.namespace = namespace
         # From here on, the access check included, the schema goes by the name that the warehouse has for it.
         warehouse.schema = _find_schema(warehouse)
         self._held = _hold(warehouse, warehouse.schema)

@@ -67,17 +67,17 @@ def test_metrics_are_told_with_their_number(told: Told) -> None:
 def test_a_judged_table_has_metrics_and_an_assertion_for_each_of_them(told: Told) -> None:
     tables = {dataset.name: dataset.inputFacets for dataset in told.anomalies.inputs}
 
-    orders = tables["SHOP.CORE.ORDERS"]
+    orders = tables["shop.core.orders"]
     row_count = next(
         assertion
         for assertion in orders["dataQualityAssertions"].assertions
         if assertion.assertion == "elementary.row_count"
     )
-    assert next(iter(tables)) == "SHOP.CORE.ORDERS"
+    assert next(iter(tables)) == "shop.core.orders"
     assert orders["dataQualityMetrics"].rowCount == 100
     assert (row_count.success, row_count.actual, row_count.severity) == (False, "100", "warn")
     assert row_count.description.startswith("orders: row_count 100 on")
-    assert all(assertion.success for assertion in tables["SHOP.CORE.CUSTOMERS"]["dataQualityAssertions"].assertions)
+    assert all(assertion.success for assertion in tables["shop.core.customers"]["dataQualityAssertions"].assertions)
 
 
 def test_no_value_of_a_row_is_told(told: Told) -> None:
@@ -85,11 +85,16 @@ def test_no_value_of_a_row_is_told(told: Told) -> None:
     assert "CANARY" not in str((told.snapshot, told.metrics, told.anomalies))
 
 
-def test_the_namespace_is_the_one_that_the_configuration_names(
-    tmp_path: Path, airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch, told: Told
-) -> None:
+def test_the_namespace_is_that_of_the_warehouse_whether_it_or_a_snapshot_was_read(told: Told, tmp_path: Path) -> None:
+    read = {dataset.namespace for dataset in (*told.snapshot.inputs, *told.anomalies.inputs)}
+
+    assert read == {f"duckdb://{tmp_path}/world.duckdb"}
+
+
+def test_the_namespace_that_the_configuration_names_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_elementary.operators.openlineage import table_namespace
 
-    assert {dataset.namespace for dataset in told.anomalies.inputs} == {"elementary"}
+    assert table_namespace() == "elementary"
+    assert table_namespace("duckdb://world.duckdb") == "duckdb://world.duckdb"
     monkeypatch.setenv("AIRFLOW__ELEMENTARY__OPENLINEAGE_NAMESPACE", "postgres://db.example.com:5432")
-    assert table_namespace() == "postgres://db.example.com:5432"
+    assert table_namespace("duckdb://world.duckdb") == "postgres://db.example.com:5432"
