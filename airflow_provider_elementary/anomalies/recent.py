@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,9 @@ _TRIM_ROWS = 500_000
 _WAITING_MEMORY = "128MB"
 _SERIES = "series"
 _COLUMNS = [name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours")]
+
+#: Finds what an earlier run left.
+Recall = Callable[[], Remembered | None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def judge_recent(
     parameters: Mapping[str, Any],
     shard: int = 0,
     shards: int = 1,
-    memory: Remembered | None = None,
+    recall: Recall | None = None,
 ) -> Judged:
     """Judge the buckets that end within the last days before the newest bucket of all tables.
 
@@ -70,15 +73,15 @@ def judge_recent(
     :param parameters: the method's parameters.
     :param shard: which shard of the tables, from 0.
     :param shards: how many there are.
-    :param memory: what an earlier run of the robust method left, with the same parameters and the same shard; the
-        verdicts are those that a replay of everything would give, in less time.
+    :param recall: returns what an earlier run of the robust method left, with the same parameters and the same shard;
+        the verdicts are those that a replay of everything would give, in less time.
     :raises ConfigurationError: there is no such shard, or a parameter does not fit.
     """
     if not 0 <= shard < shards:
         raise ConfigurationError(f"Expected a shard of 0 to {shards - 1}, found {shard}: shards are counted from 0.")
     stream = _Stream(rows, shard, shards)
     if method == "robust":
-        return _judge_robustly(stream, days, parameters, memory)
+        return _judge_robustly(stream, days, parameters, recall)
     # A run as of a given time picks its own buckets.
     is_windowed = method == "elementary" and not {"since", "as_of"} & set(parameters)
     window = _Window(stream, _history(parameters, days) if is_windowed else None)
@@ -95,10 +98,11 @@ def judge_recent(
     return Judged(verdicts, stream.tables)
 
 
-def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], memory: Remembered | None) -> Judged:
+def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], recall: Recall | None) -> Judged:
     window = _Window(stream, timedelta(days=days))
     with scoring_connection(_WAITING_MEMORY) as connection:
-        replay = Replay(connection, memory)
+        # Nobody but the replay holds the memory, so that it can let go of it while that for the next run grows.
+        replay = Replay(connection, recall() if recall else None)
         for batch in stream:
             window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
         stream.note(replay.tables)

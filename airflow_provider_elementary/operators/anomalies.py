@@ -122,7 +122,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                     parameters=parameters,
                     shard=shard,
                     shards=shards,
-                    memory=memories.recall() if memories else None,
+                    recall=memories.recall if memories else None,
                 )
             verdicts = enrich(judged.verdicts, lineage)
             stopping = stopping_tables(self.fail_on, verdicts, lineage, judged.tables)

@@ -241,7 +241,7 @@ def _operator(buckets: int) -> Callable[[int, Path], Callable[[], Mapping[str, A
         stream = _Made(series, buckets)
 
         def work() -> Mapping[str, Any]:
-            judged = judge_recent(stream.reader(), method="robust", days=2, parameters={}, memory=memories.recall())
+            judged = judge_recent(stream.reader(), method="robust", days=2, parameters={}, recall=memories.recall)
             assert judged.remembered
             memories.keep(judged.remembered, {})
             rows = series * (1 if judged.resumed == series else buckets)

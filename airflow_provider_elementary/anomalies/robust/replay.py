@@ -86,7 +86,7 @@ class Replay:
     def judge(
         self, judged: pa.Table, series: npt.NDArray[np.int32], until: int, parameters: dict[str, Any]
     ) -> Replayed:
-        """Judge buckets, each from all that came before it.
+        """Judge buckets, each from all that came before it; once, for the memory is let go of on the way.
 
         :param judged: those of the rows taken in that end after ``until``.
         :param series: the number of the series of each.
@@ -98,12 +98,15 @@ class Replay:
         memory = self._memory if self._memory and self._memory.until <= until else None
         after = memory.until if memory else _BEFORE_ALL
         found = self._series(memory)
+        states = _States(memory.series["arrays"] if memory else pa.chunked_array([], pa.large_binary()))
+        del memory
+        self._memory = None
         by_series = np.argsort(series, kind="stable")
         ordered = series[by_series]
         verdicts, remembered = [], []
         for first in range(0, max(len(found.goes_on), 1), SERIES_AT_A_TIME):
             some = slice(first, first + SERIES_AT_A_TIME)
-            state = found.state(some, memory)
+            state = found.state(some, states.next(SERIES_AT_A_TIME))
             for rows in self._spool.slices(first, np.where(found.goes_on[some], after, _BEFORE_ALL), until):
                 learn(_buckets(state, rows), state, p)
                 found.learnt.add(rows["series"] + first, rows["starts"], rows["ends"], rows["value"])
@@ -139,6 +142,25 @@ class Replay:
         return _Series(keys, rhythm, is_here, goes_on, learnt)
 
 
+class _States:
+    """The states of consecutive series, given out once and then let go of: beside them grow those for the next run."""
+
+    def __init__(self, arrays: pa.ChunkedArray) -> None:
+        self._type = arrays.type
+        self._chunks = arrays.chunks[::-1]
+
+    def next(self, series: int) -> pa.Table:
+        """Return the states of the next series, as many as there are."""
+        taken: list[pa.Array] = []
+        while self._chunks and series:
+            chunk = self._chunks.pop()
+            if len(chunk) > series:
+                self._chunks.append(chunk[series:])
+            taken.append(chunk[:series])
+            series -= len(taken[-1])
+        return pa.table({"arrays": pa.chunked_array(taken, self._type)})
+
+
 @dataclass(frozen=True)
 class _Series:
     """The series of a run, in the order of their numbers.
@@ -154,11 +176,13 @@ class _Series:
     goes_on: npt.NDArray[np.bool_]
     learnt: Fingerprints
 
-    def state(self, some: slice, memory: Remembered | None) -> Memory:
-        """Return the memory of some series as their first bucket that is wanted finds it."""
+    def state(self, some: slice, stored: pa.Table) -> Memory:
+        """Return the memory of some series as their first bucket that is wanted finds it.
+
+        :param stored: the states of those that an earlier run remembers; they come first.
+        """
         places = np.flatnonzero(self.goes_on[some])
-        stored = memory.series[some] if memory else None
-        if stored is not None and len(places) < stored.num_rows:
+        if len(places) < stored.num_rows:
             stored = stored.take(pa.array(places))
         return Memory.going_on(self.keys[some], self.rhythm[some], stored, places)
 

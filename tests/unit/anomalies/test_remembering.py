@@ -67,9 +67,9 @@ SHOP = pa.concat_tables(
 CLICKS = series("CLICKS", 24 * 10, length=timedelta(hours=1))
 
 
-def judged(metrics: pa.Table, memory: Any = None, **arguments: Any) -> Judged:
+def judged(metrics: pa.Table, memory: Remembered | None = None, **arguments: Any) -> Judged:
     shuffled = metrics.take(np.random.default_rng(len(metrics)).permutation(len(metrics)))
-    given = {"method": "robust", "days": 2, "parameters": {}, "memory": memory, **arguments}
+    given = {"method": "robust", "days": 2, "parameters": {}, "recall": lambda: memory, **arguments}
     return judge_recent(shuffled.to_reader(500), **given)
 
 
