@@ -11,32 +11,26 @@ import time
 from pathlib import Path
 
 from airflow_provider_elementary.cli.show import show_store
-from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 
+#: Where the example DAGs are installed: in a checkout, a link to its ``dags``.
+EXAMPLE_DAGS = Path(__file__).parents[1] / "example_dags"
 _DAG_ID = "elementary_observability"
 _DAYS = 60
 _LINES_ON_FAILURE = 40
 
 
-def run_demo(dags: Path, home: Path) -> int:
+def run_demo(home: Path) -> int:
     """Run the example DAG once and show what it found.
 
-    :param dags: the folder of the example DAGs.
     :param home: the folder for the sample, the keys, the store and Airflow's own files; made if it is not there.
     :return: 0 where the DAG run succeeded, else its exit status.
-    :raises ConfigurationError: the folder holds no example DAGs.
     """
-    if not (dags / f"{_DAG_ID}.py").is_file():
-        raise ConfigurationError(
-            f"Expected the example DAGs in {dags}, found no {_DAG_ID}.py. Run the demo from a checkout of the "
-            "repository, or name the folder with --dags."
-        )
     home.mkdir(parents=True, exist_ok=True)
     store = open_store((home / "store").as_uri())
     keys = _keys(home / "keys.json")
-    environment = _environment(dags, home, keys)
+    environment = _environment(home, keys)
     (home / "env.sh").write_text(
         "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
     )
@@ -56,7 +50,7 @@ def run_demo(dags: Path, home: Path) -> int:
         f"Look at them:\n"
         f"  . {folder}/env.sh\n"
         f"  {program} table dbt_invocations --limit 3 --store {store.uri} --keys-conn-id elementary_keys\n"
-        f"Run `make demo` again to add a snapshot; remove {folder} to start over."
+        f"Run the demo again to add a snapshot; remove {folder} to start over."
     )
     return 0
 
@@ -70,10 +64,10 @@ def _keys(path: Path) -> dict[str, str]:
     return keys
 
 
-def _environment(dags: Path, home: Path, keys: dict[str, str]) -> dict[str, str]:
+def _environment(home: Path, keys: dict[str, str]) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLE_DAGS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW_CONN_ELEMENTARY_DEMO": json.dumps({"conn_type": "duckdb", "host": str(home / "sample.duckdb")}),

@@ -77,8 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         add_store(command)
         add(command)
 
+    examples = commands.add_parser("example-dags", help="print the folder of the example DAGs, to copy them from")
+    examples.set_defaults(command=_example_dags)
+
     demo = commands.add_parser("demo", help="run the example DAG on the sample that the package carries")
-    demo.add_argument("--dags", type=Path, default=Path("dags"), help="folder of the example DAGs (default: dags)")
     demo.add_argument("--home", type=Path, default=Path(".demo"), help="where all files go (default: .demo)")
     demo.set_defaults(command=_demo)
     return parser
@@ -111,7 +113,13 @@ def _table(arguments: argparse.Namespace) -> None:
                 return
 
 
+def _example_dags(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.cli.demo import EXAMPLE_DAGS
+
+    print(EXAMPLE_DAGS)
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.cli.demo import run_demo
 
-    return run_demo(arguments.dags.resolve(), arguments.home.resolve())
+    return run_demo(arguments.home.resolve())

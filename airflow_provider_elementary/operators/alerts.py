@@ -48,8 +48,8 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         *,
         incidents: Any,
         routes: Mapping[str, AlertRoute | BaseNotifier],
-        suppression_hours: float = 0,
-        at_most: int = 10,
+        suppression_hours: float | str = 0,
+        at_most: int | str = 10,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

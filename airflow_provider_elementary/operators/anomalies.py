@@ -82,10 +82,10 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         metrics: str | None = None,
         method: Method = "elementary",
         parameters: Mapping[str, Any] | None = None,
-        days: int = 2,
+        days: int | str = 2,
         fail_on: str | Sequence[str] = "none",
-        shard: int = 0,
-        shards: int = 1,
+        shard: int | str = 0,
+        shards: int | str = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

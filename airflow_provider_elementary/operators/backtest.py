@@ -31,7 +31,7 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
         *,
         method: Method = "elementary",
         parameters: Mapping[str, Any] | None = None,
-        days: int = 30,
+        days: int | str = 30,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

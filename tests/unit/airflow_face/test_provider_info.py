@@ -15,8 +15,12 @@ import airflow
 import jsonschema
 import pytest
 from airflow._shared.secrets_masker import should_hide_value_for_key
+from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.providers_manager import ProvidersManager
+from setuptools import find_packages
 
+import airflow_provider_elementary
+from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.get_provider_info import (
     CONNECTION_FIELDS,
     UI_FIELD_BEHAVIOUR,
@@ -25,6 +29,7 @@ from airflow_provider_elementary.get_provider_info import (
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
 AIRFLOW = Path(airflow.__file__).parent
+PACKAGE = Path(airflow_provider_elementary.__file__).parent
 INFO = get_provider_info()
 CONNECTION_TYPE = INFO["connection-types"][0]
 MODULES = [
@@ -154,3 +159,24 @@ def test_airflow_knows_the_options_of_the_page_and_of_lineage(providers_manager:
         "kms_key_id",
         "openlineage_namespace",
     }
+
+
+def test_the_example_dags_are_installed_where_airflow_looks_for_those_of_providers() -> None:
+    installed = find_packages(str(PACKAGE.parent), include=["airflow_provider_elementary.*"])
+
+    assert "airflow_provider_elementary.example_dags" in installed
+    assert (PACKAGE / "example_dags").resolve() == PACKAGE.parent / "dags"
+
+
+def test_airflow_lists_the_example_dags_with_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "True")
+
+    found = DagBundlesManager().get_bundle("airflow-provider-elementary-example-dags")
+
+    assert found.path == PACKAGE / "example_dags"
+
+
+def test_the_command_line_tells_where_the_example_dags_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["example-dags"]) == 0
+
+    assert (Path(capsys.readouterr().out.strip()) / "elementary_observability.py").is_file()

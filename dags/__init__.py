@@ -1,0 +1,1 @@
+"""Examples with forms, also installed as ``airflow_provider_elementary.example_dags``."""
