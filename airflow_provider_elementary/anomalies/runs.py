@@ -81,6 +81,13 @@ SELECT
     coalesce(k.materialization, m.materialization) AS built_as,
     CASE WHEN built_as = 'incremental' THEN f.refreshed_at END AS refreshed_at,
     coalesce(starts_with(r.model_unique_id, 'model.') AND built_as <> 'incremental', FALSE) AS is_rebuilt,
+    -- Of a column that the test leaves out it judges what other tests measured before.
+    coalesce(r.test_short_name = 'all_columns_anomalies', FALSE) AND (
+        coalesce(TRY(regexp_matches(r.column_name, '^(' || nullif(r.test_params ->> 'exclude_regexp', '') || ')', 'i')),
+            FALSE)
+        OR coalesce(TRY(regexp_matches(r.column_name, '^' || nullif(r.test_params ->> 'exclude_prefix', ''), 'i')),
+            FALSE)
+    ) AS is_left_out,
     CASE
         WHEN {lacking} IS NOT NULL THEN {lacking}
         WHEN r.status IN ('skipped', 'error') THEN 'the test was not completed: its status is ' || r.status
@@ -165,14 +172,17 @@ WHERE j.problem IS NULL
     )
     AND CASE
         WHEN epoch_us(m.updated_at) >= j.run_starts THEN
-            m.bucket_end IS NULL
-            OR (
-                epoch_us(m.bucket_end) > j.run_opens
-                AND (
-                    NOT j.has_timestamp
-                    OR (
-                        (p.period = 'week' OR epoch_us(m.bucket_end) <= j.run_ends)
-                        AND (is_on_grid OR NOT j.is_rebuilt)
+            NOT j.is_left_out
+            AND (
+                m.bucket_end IS NULL
+                OR (
+                    epoch_us(m.bucket_end) > j.run_opens
+                    AND (
+                        NOT j.has_timestamp
+                        OR (
+                            (p.period = 'week' OR epoch_us(m.bucket_end) <= j.run_ends)
+                            AND (is_on_grid OR NOT j.is_rebuilt)
+                        )
                     )
                 )
             )

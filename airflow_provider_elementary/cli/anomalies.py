@@ -142,7 +142,8 @@ def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
         if not equals:
             raise ConfigurationError(f"Expected --parameter NAME=VALUE, found {given!r}.")
         try:
-            found[name] = json.loads(value)
+            # Python's and YAML's spellings too: as text, False would count as true.
+            found[name] = json.loads(value.lower() if value.lower() in ("true", "false") else value)
         except ValueError:
             found[name] = value
     return found

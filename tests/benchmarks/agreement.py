@@ -1,7 +1,8 @@
 """How Elementary's stored verdicts on world A agree with its rule, recomputed: from both of its warehouses.
 
 ``python -m tests.benchmarks agreement`` prints a table: the 70 days that dbt-duckdb wrote, and the last two weeks as
-dbt-postgres wrote them again, restored into a PostgreSQL server that is made for it (left out where none is installed).
+dbt-postgres wrote them again, restored into a PostgreSQL server that is made for it (left out where none is installed);
+and the odd configurations of :mod:`tests.real_verdicts`.
 Below it, every verdict that does not agree, with the reason.
 """
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     print("| written by | verdicts | " + " | ".join(_AGREEMENTS) + " |\n|---|---|---|---|---|")
     reasons: Counter[tuple[str, str, str]] = Counter()
-    for adapter, opened in (("dbt-duckdb", _duckdb), ("dbt-postgres", _postgres)):
+    for adapter, opened in (("dbt-duckdb", _duckdb), ("dbt-postgres", _postgres), ("dbt-duckdb, odd", _odd)):
         with opened() as source:
             if source is None:
                 continue
@@ -53,6 +54,14 @@ def _duckdb() -> Iterator[Source]:
         path = write_duckdb(world_a(_SHARED), Path(directory) / "world.duckdb")
         with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
             yield source
+
+
+@contextmanager
+def _odd() -> Iterator[Source]:
+    from tests.real_verdicts import real_verdicts
+    from tests.unit.anomalies.table_source import TableSource
+
+    yield TableSource(real_verdicts())
 
 
 @contextmanager
