@@ -26,7 +26,8 @@ class Source(Protocol):
     """Where Elementary tables are read from; rows arrive as record batches, never as a whole table.
 
     A source reads only tables and columns that the catalog knows. Column names are lower case and types are the
-    catalog's, whatever the warehouse. Rows come as the dbt package wrote them: duplicates are not removed.
+    catalog's, whatever the warehouse. Rows come as the dbt package wrote them: duplicates are not removed. A source
+    that knows which warehouse dbt wrote them on says so by an attribute ``adapter``; see :func:`adapter_of`.
     """
 
     def tables(self) -> list[str]:
@@ -59,6 +60,15 @@ class Source(Protocol):
             watermark.
         """
         ...
+
+
+def adapter_of(source: Source) -> str | None:
+    """Return dbt's name of the warehouse that a source's rows were written on, or None where the source does not know.
+
+    A schema that was restored elsewhere says where it is now.
+    """
+    adapter: str | None = getattr(source, "adapter", None)
+    return adapter
 
 
 def catalog_table(name: str) -> Table:

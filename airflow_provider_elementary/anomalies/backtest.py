@@ -43,6 +43,7 @@ def backtest(
     method: Method = "elementary",
     parameters: Mapping[str, Any] | None = None,
     days: int = 30,
+    adapter: str | None = None,
 ) -> Backtest:
     """Judge the buckets of the last days, each from what came before it.
 
@@ -50,10 +51,11 @@ def backtest(
     :param method: ``elementary`` or ``robust``.
     :param parameters: of the method.
     :param days: how many days back from the newest bucket.
+    :param adapter: dbt's name of the warehouse that the metrics were measured on, where the parameters name none.
     :raises ConfigurationError: a parameter does not fit.
     """
     rows = metrics.to_reader() if isinstance(metrics, pa.Table) else metrics
-    verdicts = judge_recent(rows, method=method, days=days, parameters=parameters or {}).verdicts
+    verdicts = judge_recent(rows, method=method, days=days, parameters=parameters or {}, adapter=adapter).verdicts
     return Backtest(verdicts, _by_metric(verdicts))
 
 

@@ -19,8 +19,9 @@ from airflow_provider_elementary.anomalies.explain import (
     TOO_OLD,
     with_sentences,
 )
-from airflow_provider_elementary.anomalies.parameters import STANDARD_DEVIATIONS, Parameters
+from airflow_provider_elementary.anomalies.parameters import Parameters
 from airflow_provider_elementary.anomalies.predicates import METRIC_COLUMNS, duckdb_predicate, sqlglot_dialect
+from airflow_provider_elementary.anomalies.rounding import rounded
 from airflow_provider_elementary.anomalies.rule import (
     GROUPED_STATISTICS,
     JUDGED_WINDOWED_STATISTICS,
@@ -54,7 +55,8 @@ def score(
     :param as_of: judge as the one run that started then: its window, its detection period. By default every bucket is
         judged as if a run had started at its end.
     :param since: judge only buckets that end after this time; the others are history and have no row in the result.
-    :param adapter: dbt's name of the warehouse: its standard deviation is computed, its SQL is expected in predicates.
+    :param adapter: dbt's name of the warehouse: its standard deviation is computed and rounded, its weeks are counted,
+        its SQL is expected in predicates.
     :param arguments: the test's arguments by Elementary's names; see :meth:`Parameters.from_arguments`.
     :raises ConfigurationError: the metrics lack a column, or an argument is unknown or out of range.
     """
@@ -62,9 +64,7 @@ def score(
     series = series_metrics(metrics)
     with scoring_connection() as connection:
         connection.register("metrics", series)
-        connection.register(
-            "parameters", parameters_table([parameters], STANDARD_DEVIATIONS.get(adapter or "", "sample"))
-        )
+        connection.register("parameters", parameters_table([parameters], adapter))
         _create_buckets(connection, series, parameters, adapter)
         if as_of:
             connection.execute(_RUN, {"as_of": _utc(as_of)})
@@ -79,7 +79,11 @@ def score(
             statistics = _cheaper_statistics(connection)
         else:
             connection.execute(_OMITTED)
-        create_verdicts(connection, statistics=statistics, detection=RUN_DETECTION if as_of else REPLAYED_DETECTION)
+        create_verdicts(
+            connection,
+            statistics=rounded(connection, statistics, adapter),
+            detection=RUN_DETECTION if as_of else REPLAYED_DETECTION,
+        )
         with connection.sql(_VERDICTS).to_arrow_reader(BATCH_ROWS) as reader:
             points, verdicts = gather_verdicts(reader, metrics.num_rows)
     explained = with_sentences(verdicts, series, points, parameters)
@@ -136,7 +140,11 @@ _REPLAY_WINDOWS = f"""
 CREATE TEMP VIEW windows AS
 SELECT
     b.*,
-    epoch_us(date_trunc(p.period, date_trunc('day', b.bucket_end - to_days(p.days_back::INTEGER)))) + 1 AS opens,
+    epoch_us(
+        date_trunc(
+            p.period, date_trunc('day', b.bucket_end - to_days(p.days_back::INTEGER)) + to_days(p.week_shift)
+        ) - to_days(p.week_shift)
+    ) + 1 AS opens,
     CASE WHEN p.excludes_detection_period THEN b.ends - p.backfill_microseconds ELSE b.ends END AS closes,
     CASE
         WHEN b.bucket_end IS NULL THEN '{NO_END}'
@@ -150,8 +158,11 @@ CREATE TEMP TABLE run AS
 SELECT
     *,
     epoch_us($as_of::TIMESTAMP) // 1000000 * 1000000 - delay_microseconds AS run_ends,
-    epoch_us(date_trunc(period, date_trunc('day', make_timestamp(run_ends) - to_days(days_back::INTEGER)))) + 1
-        AS run_opens
+    epoch_us(
+        date_trunc(
+            period, date_trunc('day', make_timestamp(run_ends) - to_days(days_back::INTEGER)) + to_days(week_shift)
+        ) - to_days(week_shift)
+    ) + 1 AS run_opens
 FROM parameters
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -86,8 +86,12 @@ def smallest_training(sensitivity: float) -> int:
 
 def _never_fires(monitor: _Monitor) -> Iterator[Finding]:
     parameters = monitor.parameters
-    if parameters.exclude_detection_period_from_training or not monitor.params.get("timestamp_column"):
-        # The point is then not among those that it is compared with; or there are as many points as there were runs.
+    if not monitor.params.get("timestamp_column"):
+        # There are as many points as there were runs.
+        return
+    if parameters.exclude_detection_period_from_training:
+        # The point is then not among those that it is compared with.
+        yield from _nothing_to_train_on(monitor)
         return
     size = _buckets(parameters)
     largest, sensitivity = largest_score(size), parameters.anomaly_sensitivity
@@ -104,6 +108,37 @@ def _never_fires(monitor: _Monitor) -> Iterator[Finding]:
         f"anomaly_sensitivity is {sensitivity:g}{but}",
         f"Lower anomaly_sensitivity below {largest:.2f}, or lengthen training_period to at least {needed} {what}.",
     )
+
+
+def _nothing_to_train_on(monitor: _Monitor) -> Iterator[Finding]:
+    days_back, backfill_days = monitor.parameters.days_back, monitor.parameters.backfill_days
+    if _buckets(replace(monitor.parameters, days_back=max(days_back - backfill_days, 0))) >= 2:
+        return
+    yield _finding(
+        monitor,
+        "never fires",
+        f"exclude_detection_period_from_training leaves fewer than 2 buckets to compare with: the training period has "
+        f"{days_back} days, of which the detection period takes the last {backfill_days}",
+        "Lengthen training_period by several times the detection period.",
+    )
+
+
+def _contradiction(monitor: _Monitor) -> Iterator[Finding]:
+    """Find a metric that has to be too high for one condition and too low for another."""
+    parameters = monitor.parameters
+    is_alternative = parameters.anomaly_direction == "both" and parameters.spike_percent is not None
+    if (
+        monitor.metric in SPIKES_ONLY_METRICS
+        and parameters.drop_percent is not None
+        and parameters.anomaly_direction != "spike"
+        and not is_alternative
+    ):
+        yield _finding(
+            monitor,
+            "never fires",
+            f"drop_failure_percent_threshold demands a drop, and {monitor.metric} only ever fails when it is too high",
+            "Set spike_failure_percent_threshold instead.",
+        )
 
 
 def _buckets(parameters: Parameters) -> int:
@@ -145,7 +180,52 @@ def _ignored_direction(monitor: _Monitor) -> Iterator[Finding]:
         )
 
 
-_RULES: tuple[Callable[[_Monitor], Iterator[Finding]], ...] = (_never_fires, _one_sided, _ignored_direction)
+def _ignored_values(monitor: _Monitor) -> Iterator[Finding]:
+    """Find values that the package accepts and that do nothing, or not what they say."""
+    params, parameters = monitor.params, monitor.parameters
+    for name in ("fail_on_zero", "exclude_detection_period_from_training"):
+        if isinstance(given := params.get(name), str) and given.lower() in ("false", "no", "0"):
+            yield _ignored(
+                monitor,
+                f"{name} is the text {given.lower()!r}, and any text counts as true",
+                f"Write {name}: false without quotes.",
+            )
+    if params.get("seasonality") and not parameters.seasonality:
+        yield _ignored(
+            monitor,
+            "seasonality has no effect: the package accepts it in any case, and knows it in lower case alone",
+            f"Write seasonality: {str(params['seasonality']).lower()}.",
+        )
+    small_changes = params.get("ignore_small_changes") or {}
+    for direction, other in (("spike", "drop"), ("drop", "spike")):
+        name = f"{direction}_failure_percent_threshold"
+        if small_changes.get(name) == 0:
+            yield _ignored(monitor, f"{name} 0 has no effect: it is taken for none", f"Leave {name} out.")
+        elif small_changes.get(name) and parameters.anomaly_direction == other:
+            yield _ignored(
+                monitor,
+                f"{name} has no effect with anomaly_direction {other}",
+                f"Leave it out, or set {other}_failure_percent_threshold.",
+            )
+    if parameters.detection_delay and not params.get("timestamp_column"):
+        yield _ignored(
+            monitor,
+            "detection_delay has no effect without a timestamp_column: the table is judged as it is when the test runs",
+            "Name a timestamp_column, or leave detection_delay out.",
+        )
+
+
+_RULES: tuple[Callable[[_Monitor], Iterator[Finding]], ...] = (
+    _never_fires,
+    _contradiction,
+    _one_sided,
+    _ignored_direction,
+    _ignored_values,
+)
+
+
+def _ignored(monitor: _Monitor, reason: str, advice: str) -> Finding:
+    return _finding(monitor, "ignored parameter", reason, advice)
 
 
 def _finding(monitor: _Monitor, rule: str, reason: str, advice: str) -> Finding:
@@ -193,28 +273,38 @@ _TESTS = ("unique_id", "generated_at", "test_params", "test_column_name", "paren
           "database_name", "schema_name")  # fmt: skip
 
 
+#: Tests that accept a direction and do not pass it on.
+_WITHOUT_DIRECTION = ("freshness_anomalies", "event_freshness_anomalies")
+
+
 def _ignored_arguments(source: Source) -> Iterator[Finding]:
     """Find arguments that the package accepts and drops; only the tests' own declarations still have them."""
     if not _holds(source, "dbt_tests", _TESTS):
         return
     for row in read_all(source, "dbt_tests", _TESTS).to_pylist():
         try:
-            given = _json(row["test_params"]).get("min_training_set_size")
+            given = _json(row["test_params"])
         except ConfigurationError:
             continue
-        if given is not None:
-            parent = (row["parent_model_unique_id"] or "").rpartition(".")[2]
-            place = ".".join(filter(None, (row["database_name"], row["schema_name"], parent)))
-            yield Finding(
-                "ignored parameter",
-                place.upper(),
-                row["test_column_name"],
-                None,
-                row["unique_id"],
-                "min_training_set_size has no effect: the package accepts it and does not use it; two values are "
-                "enough for a score",
-                "Leave min_training_set_size out; a longer training_period makes early verdicts no rarer.",
-            )
+        parent = (row["parent_model_unique_id"] or "").rpartition(".")[2]
+        table = ".".join(filter(None, (row["database_name"], row["schema_name"], parent))).upper()
+        for reason, advice in _dropped(row["short_name"], given):
+            yield Finding("ignored parameter", table, row["test_column_name"], None, row["unique_id"], reason, advice)
+
+
+def _dropped(test: str | None, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if given.get("min_training_set_size") is not None:
+        yield (
+            "min_training_set_size has no effect: the package accepts it and does not use it; two values are enough "
+            "for a score",
+            "Leave min_training_set_size out; a longer training_period makes early verdicts no rarer.",
+        )
+    if test in _WITHOUT_DIRECTION and given.get("anomaly_direction") is not None:
+        yield (
+            f"anomaly_direction has no effect: {test} accepts it and does not pass it on, and only ever fails when the "
+            "table is too old",
+            "Leave anomaly_direction out.",
+        )
 
 
 def _resets(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:

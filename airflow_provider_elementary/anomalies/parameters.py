@@ -24,13 +24,6 @@ SEASONALITIES: Mapping[str, tuple[str, int]] = {
     "hour_of_week": ("hour", 7),
 }
 
-#: The standard deviation that each of Elementary's adapters computes; every other one computes ``sample``.
-STANDARD_DEVIATIONS: Mapping[str, str] = {
-    "clickhouse": "population",
-    "dremio": "population",
-    "vertica": "sample, 6 digits",
-}
-
 #: Every argument that has an effect, by Elementary's name.
 ARGUMENTS = frozenset(
     {
@@ -237,4 +230,5 @@ def _number_or_none(name: str, value: Any) -> float | None:
 
 
 def _truth(value: Any) -> bool:
-    return value.lower() == "true" if isinstance(value, str) else bool(value)
+    """Tell what Elementary's templates take for true: any text but an empty one, "false" among them."""
+    return bool(value)

@@ -61,6 +61,7 @@ def judge_recent(
     shard: int = 0,
     shards: int = 1,
     recall: Recall | None = None,
+    adapter: str | None = None,
 ) -> Judged:
     """Judge the buckets that end within the last days before the newest bucket of all tables.
 
@@ -75,6 +76,8 @@ def judge_recent(
     :param shards: how many there are.
     :param recall: returns what an earlier run of the robust method left, with the same parameters and the same shard;
         the verdicts are those that a replay of everything would give, in less time.
+    :param adapter: dbt's name of the warehouse that the metrics were measured on, where the parameters of the method
+        ``elementary`` name none.
     :raises ConfigurationError: there is no such shard, or a parameter does not fit.
     """
     if not 0 <= shard < shards:
@@ -82,6 +85,8 @@ def judge_recent(
     stream = _Stream(rows, shard, shards)
     if method == "robust":
         return _judge_robustly(stream, days, parameters, recall)
+    if method == "elementary" and adapter:
+        parameters = {"adapter": adapter, **parameters}
     # A run as of a given time picks its own buckets.
     is_windowed = method == "elementary" and not {"since", "as_of"} & set(parameters)
     window = _Window(stream, _history(parameters, days) if is_windowed else None)

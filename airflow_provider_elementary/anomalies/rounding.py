@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
-#: Adapters whose sums of squares are added up as PostgreSQL does it.
-YOUNGS_CRAMER = frozenset({"postgres"})
+from airflow_provider_elementary.anomalies.adapters import YOUNGS_CRAMER
 
 _SCHEMA = pa.schema(
     [("value", pa.float64()), ("training_size", pa.int64()), ("average", pa.float64()), ("deviation", pa.float64())]
@@ -18,25 +17,44 @@ _SCHEMA = pa.schema(
 # Sums of whole numbers are exact.
 _REPEATED = """
 WITH repeated AS (
-    SELECT trained, count(*) AS times
+    SELECT {value} AS repeated_value, count(*) AS times
     FROM points
-    WHERE trained <> floor(trained)
-    GROUP BY series_a, series_b, trained
+    WHERE {value} <> floor({value})
+    GROUP BY series_a, series_b, repeated_value
     HAVING times > 1
 )
-SELECT trained, max(times) FROM repeated GROUP BY trained
+SELECT repeated_value, max(times) FROM repeated GROUP BY repeated_value
+"""
+
+# The relation ``training``, in which equal values have what the warehouse makes of them.
+_AS_ROUNDED = """
+CREATE TEMP VIEW training AS
+SELECT w.* REPLACE (
+    coalesce(e.average, w.average) AS average,
+    coalesce(e.deviation, w.deviation) AS deviation,
+    CASE WHEN e.deviation IS NULL THEN lowest END AS lowest
+)
+FROM exact_training AS w
+LEFT JOIN equal_values AS e ON w.lowest = w.highest AND e.value = w.lowest AND e.training_size = w.training_size
 """
 
 
-def register_equal_values(connection: duckdb.DuckDBPyConnection, adapter: str | None) -> None:
-    """Create the relation ``equal_values``: average and deviation of equal values, where that is not exactly 0.
+def rounded(
+    connection: duckdb.DuckDBPyConnection, statistics: str, adapter: str | None, *, value: str = "value"
+) -> tuple[str, ...]:
+    """Return the statements that create ``training``, with equal values as the warehouse's own rounding makes them.
 
-    :param connection: holds ``points``, whose repeated values are looked at.
+    :param connection: holds ``points``, whose repeated values are looked at; it will hold ``equal_values``.
+    :param statistics: the statement that creates ``training`` where a deviation of equal values is exactly 0.
     :param adapter: dbt's name of the warehouse.
+    :param value: the column of ``points`` that is trained on.
     """
-    repeated = connection.sql(_REPEATED).fetchall() if adapter in YOUNGS_CRAMER else []
-    rows = [row for value, times in repeated for row in _youngs_cramer(value, times)]
+    if adapter not in YOUNGS_CRAMER:
+        return (statistics,)
+    repeated = connection.sql(_REPEATED.replace("{value}", value)).fetchall()
+    rows = [row for number, times in repeated for row in _youngs_cramer(number, times)]
     connection.register("equal_values", pa.Table.from_pylist(rows, schema=_SCHEMA))
+    return statistics.replace("VIEW training AS", "VIEW exact_training AS"), _AS_ROUNDED
 
 
 def _youngs_cramer(value: float, times: int) -> Iterator[dict[str, float]]:

@@ -10,11 +10,12 @@ included; ``value`` is null where the bucket has none; ``signed`` and ``spikes_o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import duckdb
 import pyarrow as pa
 
+from airflow_provider_elementary.anomalies.adapters import NULLS_FIRST, STANDARD_DEVIATIONS, SUNDAY_WEEKS
 from airflow_provider_elementary.anomalies.parameters import Parameters
 
 #: Metrics whose expected range may go below zero.
@@ -39,31 +40,30 @@ WINDOW trained AS (
 )
 """
 
-#: The same for one run, where ``trained`` is the value as far as it is trained on, and ``equal_values`` holds what the
-#: warehouse's own rounding makes of equal values. A bucket without an end comes after all others.
-RUN_STATISTICS = """
+# The same for one run, where ``trained`` is the value as far as it is trained on.
+_RUN_STATISTICS = """
 CREATE TEMP VIEW training AS
-WITH windowed AS (
-    SELECT
-        * EXCLUDE (series_a, series_b, trained),
-        avg(trained) OVER run AS average,
-        stddev_samp(trained) OVER run AS deviation,
-        count(trained) OVER run AS training_size,
-        min(trained) OVER run AS lowest,
-        max(trained) OVER run AS highest
-    FROM points
-    WINDOW run AS (
-        PARTITION BY series_a, series_b ORDER BY ends NULLS LAST RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    )
+SELECT
+    * EXCLUDE (series_a, series_b, trained),
+    avg(trained) OVER run AS average,
+    stddev_samp(trained) OVER run AS deviation,
+    count(trained) OVER run AS training_size,
+    min(trained) OVER run AS lowest,
+    max(trained) OVER run AS highest
+FROM points
+WINDOW run AS (
+    PARTITION BY series_a, series_b ORDER BY ends NULLS LAST RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 )
-SELECT w.* REPLACE (
-    coalesce(e.average, w.average) AS average,
-    coalesce(e.deviation, w.deviation) AS deviation,
-    CASE WHEN e.deviation IS NULL THEN lowest END AS lowest
-)
-FROM windowed AS w
-LEFT JOIN equal_values AS e ON w.lowest = w.highest AND e.value = w.lowest AND e.training_size = w.training_size
 """
+
+
+def run_statistics(adapter: str | None) -> str:
+    """Return the statement that creates every point's training set in one run.
+
+    :param adapter: dbt's name of the warehouse, which sorts rows without an end first or last.
+    """
+    return _RUN_STATISTICS.replace("NULLS LAST", "NULLS FIRST") if adapter in NULLS_FIRST else _RUN_STATISTICS
+
 
 #: The training sets of the points in ``judged`` alone, from a window over all.
 JUDGED_WINDOWED_STATISTICS = WINDOWED_STATISTICS + "QUALIFY point IN (SELECT point FROM judged)"  # noqa: S608 - constants
@@ -169,6 +169,7 @@ _PARAMETER_TYPES: dict[str, pa.DataType] = {
     "backfill_microseconds": pa.int64(),
     "period": pa.string(),
     "period_count": pa.int64(),
+    "week_shift": pa.int32(),
     "bucket_microseconds": pa.int64(),
     "seasonality": pa.string(),
     "spike_percent": pa.float64(),
@@ -182,20 +183,22 @@ _PARAMETER_TYPES: dict[str, pa.DataType] = {
 _PARAMETERS = pa.schema(_PARAMETER_TYPES)
 
 
-def create_verdicts(connection: duckdb.DuckDBPyConnection, *, statistics: str, detection: str) -> None:
+def create_verdicts(connection: duckdb.DuckDBPyConnection, *, statistics: Sequence[str], detection: str) -> None:
     """Create the view ``verdicts`` over ``points`` and ``parameters``: every column of a point, judged.
 
-    :param statistics: :data:`WINDOWED_STATISTICS`, :data:`RUN_STATISTICS` or one of those of ``judged``.
+    :param statistics: what creates ``training``: :data:`WINDOWED_STATISTICS`, :func:`run_statistics` or one of those of
+        ``judged``, as the warehouse rounds (:func:`~airflow_provider_elementary.anomalies.rounding.rounded`).
     :param detection: :data:`REPLAYED_DETECTION` or :data:`RUN_DETECTION`.
     """
-    for statement in (statistics, *_SCORES, detection, _VERDICTS):
+    for statement in (*statistics, *_SCORES, detection, _VERDICTS):
         connection.execute(statement)
 
 
-def parameters_table(configurations: Iterable[Parameters], stddev: str) -> pa.Table:
+def parameters_table(configurations: Iterable[Parameters], adapter: str | None) -> pa.Table:
     """Return the relation ``parameters``, one row per configuration, numbered from 0.
 
-    :param stddev: ``sample``, ``population`` or ``sample, 6 digits``: what the adapter's function computes.
+    :param adapter: dbt's name of the warehouse: ``stddev`` is what its function computes (``sample``, ``population`` or
+        ``sample, 6 digits``), ``week_shift`` by how many days its weeks begin before Monday.
     """
     rows = [
         {
@@ -206,6 +209,7 @@ def parameters_table(configurations: Iterable[Parameters], stddev: str) -> pa.Ta
             "backfill_microseconds": parameters.backfill_days * 86_400_000_000,
             "period": parameters.time_bucket.period,
             "period_count": parameters.time_bucket.count,
+            "week_shift": int(parameters.time_bucket.period == "week" and adapter in SUNDAY_WEEKS),
             "bucket_microseconds": parameters.time_bucket.microseconds,
             "seasonality": parameters.seasonality,
             "spike_percent": parameters.spike_percent,
@@ -214,7 +218,7 @@ def parameters_table(configurations: Iterable[Parameters], stddev: str) -> pa.Ta
             "min_value": parameters.min_value,
             "delay_microseconds": int(parameters.detection_delay.total_seconds() * 1_000_000),
             "excludes_detection_period": parameters.exclude_detection_period_from_training,
-            "stddev": stddev,
+            "stddev": STANDARD_DEVIATIONS.get(adapter or "", "sample"),
         }
         for number, parameters in enumerate(configurations)
     ]

@@ -52,7 +52,11 @@ def show_anomalies(arguments: argparse.Namespace) -> None:
     source = _open(arguments)
     with compute_metrics(source) as metrics:
         verdicts = judge_recent(
-            metrics, method=arguments.method, days=arguments.days, parameters=_parameters(arguments)
+            metrics,
+            method=arguments.method,
+            days=arguments.days,
+            parameters=_parameters(arguments),
+            adapter=source.adapter,
         ).verdicts
     incidents = track_incidents(verdicts, read_lineage(source))
     if arguments.json:
@@ -89,8 +93,9 @@ def show_backtest(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.anomalies import backtest
     from airflow_provider_elementary.metrics import compute_metrics
 
-    with compute_metrics(_open(arguments)) as metrics:
-        found = backtest(metrics, arguments.method, _parameters(arguments), arguments.days)
+    source = _open(arguments)
+    with compute_metrics(source) as metrics:
+        found = backtest(metrics, arguments.method, _parameters(arguments), arguments.days, source.adapter)
     if arguments.svg:
         arguments.svg.write_text(_picture(found.verdicts, arguments))
     rows = [row for row in found.by_metric.to_pylist() if row["anomalous"]]
@@ -137,7 +142,8 @@ def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
         if not equals:
             raise ConfigurationError(f"Expected --parameter NAME=VALUE, found {given!r}.")
         try:
-            found[name] = json.loads(value)
+            # Python's and YAML's spellings too: as text, False would count as true.
+            found[name] = json.loads(value.lower() if value.lower() in ("true", "false") else value)
         except ValueError:
             found[name] = value
     return found

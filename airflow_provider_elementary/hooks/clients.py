@@ -30,6 +30,8 @@ DIALECTS: Mapping[str, str] = {
     "mssql": "tsql",
     "vertica": "postgres",
 }
+#: dbt's name of those whose dialect has another.
+_ADAPTERS = {"mssql": "sqlserver", "vertica": "vertica"}
 OUR_FIELDS = frozenset({"warehouse_kind", "elementary_schema", "elementary_database", "allowed_addresses"})
 _LIBPQ_OPTIONS = frozenset(
     {
@@ -214,6 +216,7 @@ def _open_with_dbapi_hook(
         database=database,
         placeholder=hook.placeholder,
         transport=transport,
+        adapter=_ADAPTERS.get(str(connection.conn_type)),
     )
 
 

@@ -123,6 +123,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                     shard=shard,
                     shards=shards,
                     recall=memories.recall if memories else None,
+                    adapter=origin.get("adapter"),
                 )
             verdicts = enrich(judged.verdicts, lineage)
             stopping = stopping_tables(self.fail_on, verdicts, lineage, judged.tables)

@@ -49,7 +49,7 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
         with clear_failures():
             store = self.store_hook.store
             with self.open_source() as (source, origin), compute_metrics(source) as metrics:
-                found = backtest(metrics, self.method, parameters, int(self.days))
+                found = backtest(metrics, self.method, parameters, int(self.days), origin["adapter"])
             result = write_result(
                 store,
                 self.store_hook.keys,

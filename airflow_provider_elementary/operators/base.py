@@ -162,12 +162,21 @@ class ElementarySourceOperator(ElementaryStoreOperator):
             hook = ElementaryHook(self.elementary_conn_id, self.schema, self.database)
             with hook.source() as source:
                 require_access(hook, source, self.accept_unknown)
-                yield source, {"dialect": source.warehouse.dialect, "schema": source.warehouse.schema}
+                warehouse = source.warehouse
+                origin = {"dialect": warehouse.dialect, "adapter": source.adapter, "schema": warehouse.schema}
+                yield source, origin
         else:
             from airflow_provider_elementary.snapshots import open_snapshot
 
             snapshot = open_snapshot(self.store_hook.store, self.snapshot, keys=self.store_hook.keys)
-            yield snapshot, {"store": self.store_hook.store.uri, "snapshot_id": snapshot.manifest.snapshot_id}
+            yield (
+                snapshot,
+                {
+                    "store": self.store_hook.store.uri,
+                    "snapshot_id": snapshot.manifest.snapshot_id,
+                    "adapter": snapshot.adapter,
+                },
+            )
 
 
 def require_access(

@@ -129,7 +129,7 @@ class Manifest:
     :param kind: ``full``, or ``incremental``: files of the snapshot before it, and those that are new since then.
     :param created_at: when it was taken, UTC, ISO 8601.
     :param run_key: what it was taken for; a second try for the same gets the same snapshot.
-    :param source: dialect, database and schema that it was read from, and the version of the Elementary package.
+    :param source: dialect, dbt adapter, database and schema that it was read from, and the package's version.
     :param parent: the snapshot before it in the store, or None for the first.
     :param tables: what the source held, by table.
     :param files: every sealed file that the snapshot consists of, also those that earlier snapshots wrote.

@@ -96,6 +96,8 @@ class SnapshotSource:
 
     def __init__(self, store: Store, manifest: Manifest, keys: Keys) -> None:
         self.manifest = manifest
+        #: dbt's name of the warehouse that it was read from; earlier manifests name the dialect alone.
+        self.adapter: str | None = manifest.source.get("adapter") or manifest.source.get("dialect")
         self._store = store
         self._keys = keys
         self._opened: dict[Category, bytes | KeyUnavailableError] = {}

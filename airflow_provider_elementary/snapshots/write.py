@@ -252,6 +252,7 @@ def _describe(source: WarehouseSource) -> dict[str, Any]:
     warehouse = source.warehouse
     return {
         "dialect": warehouse.dialect,
+        "adapter": warehouse.adapter,
         "database": warehouse.database,
         "schema": warehouse.schema,
         "elementary_version": versions[0] if versions else None,

@@ -23,6 +23,7 @@ class DbApiWarehouse(CatalogueSession):
     :param database: the database that holds it, where the warehouse has such a level.
     :param placeholder: how this driver marks a bound value.
     :param transport: how the link is protected, as far as the client knows.
+    :param adapter: dbt's name of the warehouse, where that is not its dialect's.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class DbApiWarehouse(CatalogueSession):
         database: str | None,
         placeholder: str,
         transport: TransportFacts | None,
+        adapter: str | None = None,
     ) -> None:
         self.dialect = dialect
+        self.adapter = adapter or dialect
         self.schema = schema
         self.database = database
         self.placeholder = placeholder

@@ -40,6 +40,7 @@ class DuckDBWarehouse(CatalogueSession):
     """
 
     dialect = "duckdb"
+    adapter = "duckdb"
     placeholder = "?"
     transport: TransportFacts | None = TransportFacts(
         encrypted=None, version=None, certificate_verified=None, detail="local file, no network"

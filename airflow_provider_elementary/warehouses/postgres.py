@@ -31,6 +31,7 @@ class PostgresWarehouse(CatalogueSession):
     """
 
     dialect = "postgres"
+    adapter = "postgres"
     placeholder = "$"
 
     def __init__(self, connection: Connection, schema: str, database: str | None, transport: TransportFacts) -> None:

@@ -26,6 +26,7 @@ class SnowflakeWarehouse(CatalogueSession):
     """
 
     dialect = "snowflake"
+    adapter = "snowflake"
     placeholder = "%s"
 
     def __init__(

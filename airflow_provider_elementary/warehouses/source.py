@@ -78,6 +78,8 @@ class WarehouseSource:
         self.namespace = namespace
         # From here on, the access check included, the schema goes by the name that the warehouse has for it.
         warehouse.schema = _find_schema(warehouse)
+        #: dbt's name of the warehouse.
+        self.adapter = warehouse.adapter
         self._held = _hold(warehouse, warehouse.schema)
 
     def __enter__(self) -> Self:

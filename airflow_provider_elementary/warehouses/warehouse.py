@@ -14,7 +14,12 @@ from airflow_provider_elementary.exceptions import WarehouseError
 
 
 class Warehouse(Session, Protocol):
-    """One open read-only session; the provider's face opens it, :class:`WarehouseSource` reads through it."""
+    """One open read-only session; the provider's face opens it, :class:`WarehouseSource` reads through it.
+
+    :param adapter: dbt's name of the warehouse; two of them may share a dialect.
+    """
+
+    adapter: str
 
     def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
         """Yield a guarded query's rows as the driver delivers them, in the driver's own types.

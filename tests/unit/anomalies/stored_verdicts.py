@@ -83,9 +83,13 @@ def stored_verdict(
     run_results: Sequence[Mapping[str, Any]] = (),
     materialization: str = "table",
     invocation: Mapping[str, Any] | None = None,
+    declared: Mapping[str, Any] | None = None,
     **result: Any,
 ) -> TableSource:
-    """Return a source with one stored verdict, by default a failure that the incident in its metrics explains."""
+    """Return a source with one stored verdict, by default a failure that the incident in its metrics explains.
+
+    :param declared: its row of dbt_tests, as in ``{"error_if": "> 1"}``; None where that table is not held.
+    """
     row = {
         "id": "verdict",
         "test_execution_id": "run.test",
@@ -114,6 +118,9 @@ def stored_verdict(
         "dbt_run_results": list(run_results),
         "dbt_models": [{"unique_id": "model.shop.orders", "materialization": materialization}],
     }
+    if declared is not None:
+        conditions = {"warn_if": "!= 0", "error_if": "!= 0", "generated_at": f"{RUN - timedelta(days=30):%Y-%m-%d}"}
+        tables["dbt_tests"] = [{"unique_id": "test", **conditions, **declared}]
     return TableSource({name: _table(name, rows) for name, rows in tables.items()})
 
 

@@ -127,13 +127,54 @@ def test_a_run_did_not_see(what: str, row: dict[str, Any]) -> None:
 def test_a_run_sees_its_own_metrics_before_they_are_stored_and_off_the_grid(bucket: dict[str, Any]) -> None:
     own = metric(0, 100, id="x", updated_at=DETECTED - timedelta(seconds=5), created_at=WRITTEN, **bucket)
 
-    verdict = compared(stored_verdict(metrics=[*history(CALM), own], **PASS))
+    verdict = compared(stored_verdict(metrics=[*history(CALM), own], materialization="incremental", **PASS))
 
     assert verdict["reason"].startswith("0 of 15 buckets anomalous")
 
 
 def test_a_run_does_not_see_what_another_test_computed_for_a_longer_window() -> None:
     of_another_test = metric(20, 900, updated_at=DETECTED - timedelta(seconds=5), created_at=WRITTEN)
+
+    verdict = compared(stored_verdict(metrics=[*history(), of_another_test]))
+
+    assert verdict["reason"].startswith("1 of 14 buckets anomalous")
+
+
+COMPLETED = {"run_completed_at": f"{WRITTEN:%Y-%m-%d %H:%M:%S}"}
+OF_A_LATER_TEST = {"updated_at": DETECTED + timedelta(minutes=2), "created_at": WRITTEN}
+
+
+def test_a_bucket_that_a_later_test_of_the_run_measured_again_is_the_same_bucket() -> None:
+    measured = [{**row, **OF_A_LATER_TEST} for row in history()]
+
+    verdict = compared(stored_verdict(metrics=measured, invocation=COMPLETED))
+
+    assert (verdict["agreement"], verdict["reason"]) == ("agree", "1 of 14 buckets anomalous, largest score 3.474")
+
+
+def test_values_that_a_later_test_of_the_run_replaced_by_others_cannot_be_told() -> None:
+    measured = [{**row, **OF_A_LATER_TEST} for row in history(CALM)]
+
+    verdict = compared(stored_verdict(metrics=measured, invocation=COMPLETED))
+
+    assert (verdict["agreement"], verdict["recomputed"]) == ("cannot tell", None)
+    assert verdict["reason"] == ("the values of 14 of its 14 buckets are those that a later test of its run measured")
+
+
+def test_a_bucket_that_another_run_measured_meanwhile_was_not_seen() -> None:
+    of_another_run = metric(
+        0, 900, updated_at=DETECTED + timedelta(minutes=2), created_at=WRITTEN - timedelta(minutes=1)
+    )
+    own = metric(0, 10, updated_at=DETECTED - timedelta(seconds=5), created_at=WRITTEN)
+
+    verdict = compared(stored_verdict(metrics=[*history()[:-1], own, of_another_run], invocation=COMPLETED))
+
+    assert verdict["reason"] == "1 of 14 buckets anomalous, largest score 3.474"
+
+
+def test_a_test_of_a_rebuilt_model_does_not_see_the_grid_of_another_test_of_its_run() -> None:
+    shift = {"bucket_start": TODAY - timedelta(hours=47), "bucket_end": TODAY - timedelta(hours=23)}
+    of_another_test = metric(0, 900, id="x", updated_at=DETECTED - timedelta(seconds=5), created_at=WRITTEN, **shift)
 
     verdict = compared(stored_verdict(metrics=[*history(), of_another_test]))
 

@@ -93,18 +93,91 @@ class TestSmallChangesOnOneSide:
         assert findings("one-sided", with_params(ignore_small_changes=changes, anomaly_direction=direction)) == []
 
 
+def declared(**test: Any) -> TableSource:
+    """The source with a declaration of its test."""
+    schema = arrow_schema(TABLES["dbt_tests"], [column.name for column in TABLES["dbt_tests"].columns])
+    row = {"unique_id": "test.volume", "parent_model_unique_id": "model.shop.orders", "database_name": "shop",
+           "schema_name": "core", **test}  # fmt: skip
+    return TableSource({**stored_verdict().held, "dbt_tests": pa.Table.from_pylist([row], schema=schema)})
+
+
+def thresholds(spike: float | None, drop: float | None) -> dict[str, Any]:
+    return {"spike_failure_percent_threshold": spike, "drop_failure_percent_threshold": drop}
+
+
+class TestContradictions:
+    def test_a_freshness_that_has_to_drop_never_fires(self) -> None:
+        params = {**PARAMS, "ignore_small_changes": thresholds(None, 10)}
+
+        [finding] = findings("never fires", stored_verdict(test_sub_type="freshness", params=params))
+
+        assert finding.reason == (
+            "drop_failure_percent_threshold demands a drop, and freshness only ever fails when it is too high"
+        )
+
+    def test_a_freshness_that_has_to_drop_or_to_rise_may(self) -> None:
+        params = {**PARAMS, "ignore_small_changes": thresholds(10, 10)}
+
+        assert findings("never fires", stored_verdict(test_sub_type="freshness", params=params)) == []
+
+    def test_a_training_period_that_the_detection_period_fills_never_fires(self) -> None:
+        params = {"exclude_detection_period_from_training": True, "days_back": 7, "backfill_days": 6}
+
+        [finding] = findings("never fires", with_params(**params))
+
+        assert "the training period has 7 days, of which the detection period takes the last 6" in finding.reason
+
+
 class TestIgnoredParameters:
     def test_min_training_set_size_has_no_effect(self) -> None:
-        schema = arrow_schema(TABLES["dbt_tests"], [column.name for column in TABLES["dbt_tests"].columns])
-        declared = {"unique_id": "test.volume", "test_params": json.dumps({"min_training_set_size": 20}),
-                    "parent_model_unique_id": "model.shop.orders", "database_name": "shop",
-                    "schema_name": "core"}  # fmt: skip
-        source = TableSource({**stored_verdict().held, "dbt_tests": pa.Table.from_pylist([declared], schema=schema)})
-
-        [finding] = findings("ignored parameter", source)
+        [finding] = findings("ignored parameter", declared(test_params=json.dumps({"min_training_set_size": 20})))
 
         assert (finding.test, finding.full_table_name) == ("test.volume", "SHOP.CORE.ORDERS")
         assert finding.reason.startswith("min_training_set_size has no effect")
+
+    @pytest.mark.parametrize(("test", "found"), [("event_freshness_anomalies", 1), ("volume_anomalies", 0)])
+    def test_the_direction_of_a_freshness_test_is_not_passed_on(self, test: str, found: int) -> None:
+        source = declared(short_name=test, test_params=json.dumps({"anomaly_direction": "spike"}))
+
+        assert len(findings("ignored parameter", source)) == found
+
+    @pytest.mark.parametrize(
+        ("params", "reason"),
+        [
+            ({"fail_on_zero": "false"}, "fail_on_zero is the text 'false', and any text counts as true"),
+            (
+                {"exclude_detection_period_from_training": "False"},
+                "exclude_detection_period_from_training is the text 'false', and any text counts as true",
+            ),
+            ({"seasonality": "Day_Of_Week"}, "seasonality has no effect: the package accepts it in any case"),
+            ({"ignore_small_changes": thresholds(0, None)}, "spike_failure_percent_threshold 0 has no effect"),
+            (
+                {"ignore_small_changes": thresholds(10, 10), "anomaly_direction": "drop"},
+                "spike_failure_percent_threshold has no effect with anomaly_direction drop",
+            ),
+            (
+                {"timestamp_column": None, "detection_delay": {"period": "hour", "count": 6}},
+                "detection_delay has no effect without a timestamp_column",
+            ),
+        ],
+    )
+    def test_a_value_that_does_nothing_or_not_what_it_says_is_told(self, params: dict[str, Any], reason: str) -> None:
+        [finding] = findings("ignored parameter", with_params(**params))
+
+        assert finding.reason.startswith(reason)
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"fail_on_zero": "true"},
+            {"seasonality": "day_of_week"},
+            {"ignore_small_changes": thresholds(10, 10)},
+            {"ignore_small_changes": {}},
+            {"detection_delay": {"period": "hour", "count": 6}},
+        ],
+    )
+    def test_a_value_that_does_what_it_says_is_not(self, params: dict[str, Any]) -> None:
+        assert findings("ignored parameter", with_params(**params)) == []
 
     def test_freshness_is_only_ever_too_high(self) -> None:
         source = stored_verdict(test_sub_type="freshness", params={**PARAMS, "anomaly_direction": "drop"})

@@ -1,0 +1,1 @@
+{% materialization test, default %}{{ return(elementary.materialization_test_default()) }}{% endmaterialization %}
