@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, Context
 
+from airflow_provider_elementary.links.snapshot import ElementaryPageLink
 from airflow_provider_elementary.operators.base import (
     ElementarySourceOperator,
     ElementaryStoreOperator,
@@ -74,6 +75,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         "shard",
         "shards",
     )
+    operator_extra_links = (ElementaryPageLink(),)
     ui_color = "#f7dcd7"
 
     def __init__(
@@ -251,6 +253,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
     """
 
     template_fields: Sequence[str] = (*ElementaryStoreOperator.template_fields, "verdicts")
+    operator_extra_links = (ElementaryPageLink(),)
     ui_color = "#f7dcd7"
 
     def __init__(self, *, verdicts: Any, **kwargs: Any) -> None:
