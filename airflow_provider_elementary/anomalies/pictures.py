@@ -43,8 +43,8 @@ class Grid:
     anomalous: int
     hidden: int
 
-    def darkness(self, table: str, day: date) -> float:
-        """Return how dark a square is, from 0 to 1: the more anomalous buckets, the darker."""
+    def strength(self, table: str, day: date) -> float:
+        """Return how strong the colour of a square is, from 0 to 1: the more anomalous buckets, the stronger."""
         count = self.counts.get((table, day), 0)
         return min(1.0, 0.35 + 0.13 * count) if count else 0.0
 
@@ -78,7 +78,7 @@ def grid_of(anomalies: pa.Table, first: date | None, last: date | None) -> Grid:
 
 
 def days_by_table(verdicts: pa.Table, title: str) -> str:
-    """Draw a square for each table and day on which it has anomalies: the darker, the more.
+    """Draw a square for each table and day on which it has anomalies: the more, the stronger its colour.
 
     :param verdicts: of a backtest or of a run.
     :param title: what is written above.
@@ -87,10 +87,8 @@ def days_by_table(verdicts: pa.Table, title: str) -> str:
     grid = grid_of(verdicts, min(judged, default=None), max(judged, default=None))
     width = max(_LABEL + len(grid.days) * _CELL + 16, 560)
     bottom = _HEAD + len(grid.tables) * _CELL
-    parts = [_text(8, 18, title, "title")]
-    parts.append(
-        _text(8, 36, f"{grid.conclusion}. A square: a day with anomalous buckets; the darker, the more.", "axis")
-    )
+    said = f"{grid.conclusion}. A square: a day with anomalous buckets; the stronger its colour, the more."
+    parts = [_text(8, 18, title, "title"), _text(8, 36, said, "axis")]
     for column, day in enumerate(grid.days):
         if day.weekday() == 0:
             x = _LABEL + column * _CELL
@@ -98,10 +96,10 @@ def days_by_table(verdicts: pa.Table, title: str) -> str:
             parts.append(_rule(x - 1, _HEAD, x - 1, bottom))
     for row, table in enumerate(grid.tables):
         y = _HEAD + row * _CELL
-        parts.append(_text(8, y + 11, _short(table)))
-        parts.append(_rule(8, y + _CELL - 0.5, width - 8, y + _CELL - 0.5))
+        parts.append(_text(8, y + 10, _short(table)))
+        parts.append(_rule(8, y + _CELL, width - 8, y + _CELL))
         for column, day in enumerate(grid.days):
-            if strength := grid.darkness(table, day):
+            if strength := grid.strength(table, day):
                 parts.append(
                     f'<rect class="hit" x="{_LABEL + column * _CELL}" y="{y + 1}" width="{_CELL - 2}" '
                     f'height="{_CELL - 3}" opacity="{strength:.2f}"><title>{escape(table)}, {day.isoformat()}: '

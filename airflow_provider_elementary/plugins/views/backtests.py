@@ -32,7 +32,7 @@ class Square:
 
     x: int
     y: int
-    darkness: float
+    strength: float
     text: str
 
 
@@ -123,7 +123,7 @@ def _picture(grid: Grid) -> Picture:
         rows=tuple((y, _short(table)) for table, y in rows.items()),
         weeks=tuple((x, f"{day.day} {day:%b}") for day, x in columns.items() if day.weekday() == 0),
         squares=tuple(
-            Square(columns[day], rows[table], grid.darkness(table, day), _told(table, day, count))
+            Square(columns[day], rows[table], grid.strength(table, day), _told(table, day, count))
             for (table, day), count in sorted(grid.counts.items())
             if table in rows and day in columns
         ),
