@@ -18,8 +18,8 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
         "password": "Password, or passphrase of the private key",
     },
     "placeholders": {
-        "host": "warehouse.example.com",
-        "port": "5432",
+        "host": "warehouse.example.com; empty for Snowflake",
+        "port": "5432; empty for Snowflake and DuckDB",
         "login": "ELEMENTARY_READER",
     },
 }
@@ -33,12 +33,12 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     },
     "elementary_schema": {
         "label": "Elementary schema",
-        "description": "The schema that Elementary's dbt package writes; `elementary` where nothing is said.",
+        "description": "The schema that Elementary's dbt package writes; elementary where nothing is said.",
         "schema": _OPTIONAL_TEXT,
     },
     "elementary_database": {
         "label": "Elementary database",
-        "description": "The database that holds the Elementary schema.",
+        "description": "The database that holds the Elementary schema; not for DuckDB, whose file is the database.",
         "schema": _OPTIONAL_TEXT,
     },
     "allowed_addresses": {
@@ -88,7 +88,8 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     },
     "sslrootcert": {
         "label": "Postgres, Redshift: certificate authority",
-        "description": "Path of the authority's certificate (PEM) on every worker; the public authorities otherwise.",
+        "description": "Path of the authority's certificate (PEM) on every worker, and on the API server for the Test "
+        "button; the public authorities otherwise.",
         "schema": _OPTIONAL_TEXT,
     },
     "iam": {
@@ -143,6 +144,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [
             "airflow_provider_elementary.links.snapshot.ElementaryPageLink",
+            "airflow_provider_elementary.links.snapshot.ElementaryBacktestLink",
             "airflow_provider_elementary.links.snapshot.ElementaryManifestLink",
         ],
         # For the providers page; what loads the plugin is the entry point airflow.plugins.

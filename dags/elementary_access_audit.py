@@ -6,6 +6,7 @@ report (a role that came into reach, a check that the warehouse answers again) a
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from airflow.sdk import DAG, Asset, Param, task
 
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
+
+log = logging.getLogger(__name__)
 
 LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
 
@@ -101,7 +104,8 @@ with DAG(
         outlets=[Asset("elementary_access")],
     )
 
-    @task
+    # The lines are logged one by one; Airflow would log them all again.
+    @task(show_return_value_in_logs=False)
     def summary(report: dict[str, Any]) -> str:
         """Tell the run in a few lines."""
         drift = report["drift"]
@@ -111,8 +115,8 @@ with DAG(
             *(f"appeared: {fact}" for fact in drift["appeared"]),
             *(f"gone: {fact}" for fact in drift["gone"]),
         ]
-        text = "\n".join(lines)
-        print(text)
-        return text
+        for line in lines:
+            log.info(line)
+        return "\n".join(lines)
 
     summary(audit.output)

@@ -1,10 +1,12 @@
 """What another configuration would have said of the last weeks: both methods side by side, from the latest snapshot.
 
-Nothing touches the warehouse: metrics are computed from an encrypted snapshot in the store.
+Nothing touches the warehouse: metrics are computed from an encrypted snapshot in the store. Days and tables are drawn
+under *Backtests* on the Elementary page (Browse > Elementary), where the link of each task leads.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +16,11 @@ from airflow.sdk import DAG, Param, task
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
 
+log = logging.getLogger(__name__)
+
 LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+
+METRICS_TOLD = 5
 
 PARAMS = {
     "store": Param(
@@ -30,7 +36,7 @@ PARAMS = {
         minimum=1,
         maximum=3650,
         title="Days",
-        description="How many days back from the newest bucket.",
+        description="How many days back from the newest value of a metric.",
     ),
     "anomaly_sensitivity": Param(
         3,
@@ -40,9 +46,10 @@ PARAMS = {
         description="Elementary's own rule: how many standard deviations from the mean are an anomaly.",
     ),
     "seasonality": Param(
-        None,
-        type=["null", "string"],
-        enum=[None, "day_of_week"],
+        "none",
+        type="string",
+        enum=["none", "day_of_week"],
+        values_display={"none": "None", "day_of_week": "Day of the week"},
         title="Seasonality",
         description="Elementary's own rule: compare each day with the same day of the weeks before.",
     ),
@@ -111,26 +118,27 @@ with DAG(
         parameters={
             "anomaly_sensitivity": "{{ params.anomaly_sensitivity }}",
             "days_back": "{{ params.training_days }}",
-            "seasonality": "{{ params.seasonality }}",
+            "seasonality": "{{ None if params.seasonality == 'none' else params.seasonality }}",
         },
         days="{{ params.days }}",
         **STORE,
     )
     robust = ElementaryBacktestOperator(task_id="robust", method="robust", days="{{ params.days }}", **STORE)
 
-    @task
+    # The lines are logged one by one; Airflow would log them all again.
+    @task(show_return_value_in_logs=False)
     def compare(one: dict[str, Any], other: dict[str, Any]) -> str:
-        """Tell both in a few lines."""
+        """Tell both in a few lines; the page draws all of it."""
         lines = []
         for said in (one, other):
             of_all = f"{said['anomalous']:,} of {said['judged']:,} buckets of {said['days']} days"
             lines.append(f"{said['method']}: {of_all} would have been anomalous")
             lines += [
-                f"- {row['full_table_name']} {row['metric_name']}: {row['anomalous']} times"
-                for row in said["by_metric"]
+                f"- {row['full_table_name']} {row['metric']}: {row['anomalous']} of {row['judged']}"
+                for row in said["by_metric"][:METRICS_TOLD]
             ]
-        text = "\n".join(lines)
-        print(text)
-        return text
+        for line in lines:
+            log.info(line)
+        return "\n".join(lines)
 
     compare(elementary.output, robust.output)

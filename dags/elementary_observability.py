@@ -5,6 +5,7 @@ Only the first two tasks touch the warehouse; metrics and anomalies read the enc
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,8 @@ from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import DEFAULT_CATEGORIES, ElementarySnapshotOperator
+
+log = logging.getLogger(__name__)
 
 LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
 
@@ -312,7 +315,8 @@ with DAG(
         **STORE,
     )
 
-    @task
+    # The lines are logged one by one; Airflow would log them all again.
+    @task(show_return_value_in_logs=False)
     def summary(taken: dict[str, Any], judged: dict[str, Any]) -> str:
         """Tell the run in a few lines."""
         lines = [
@@ -321,9 +325,9 @@ with DAG(
             f"Anomalies: {judged['anomalous']:,} of {judged['judged']:,} buckets, in {len(judged['tables'])} tables",
             *(f"- {anomaly['reason']}" for anomaly in judged["anomalies"]),
         ]
-        text = "\n".join(lines)
-        print(text)
-        return text
+        for line in lines:
+            log.info(line)
+        return "\n".join(lines)
 
     check_access >> snapshot >> metrics >> anomalies >> alerts
     summary(snapshot.output, anomalies.output)

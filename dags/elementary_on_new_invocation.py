@@ -6,6 +6,7 @@ this file and change the constants: a DAG that an event starts has no form to fi
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOpe
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
+
+log = logging.getLogger(__name__)
 
 CONNECTION = "elementary_default"
 STORE: dict[str, Any] = {
@@ -45,11 +48,14 @@ with DAG(
     tags=["elementary"],
 ):
 
-    @task
+    @task(show_return_value_in_logs=False)
     def tell(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
         """Log and return what the watcher saw; nothing where a person started the run."""
         seen = [event.extra for events in (triggering_asset_events or {}).values() for event in events]
-        print(f"started by {len(seen)} events: {seen}")
+        if not seen:
+            log.info("started by a person, or by a run that no event preceded")
+        for event in seen:
+            log.info("started by %s", event)
         return seen
 
     snapshot = ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id=CONNECTION, **STORE)

@@ -30,13 +30,14 @@ PARAMS = {
         pattern="^/.+",
         examples=["/srv/elementary/restored.duckdb"],
         title="To a DuckDB file",
-        description="The path of a file on the worker that does not exist yet.",
+        description="The path on the worker of a file to make, as in /srv/elementary/restored.duckdb. Fill in this or "
+        "the next field.",
     ),
     "target_conn_id": Param(
         None,
         type=["null", "string"],
         title="Or to PostgreSQL",
-        description="The connection of a role that may create the schema.",
+        description="The id of a connection, of type postgres, whose role may create the schema.",
     ),
     "target_schema": Param(
         "elementary",

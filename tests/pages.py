@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_elementary.access.report import CHECKS
-from airflow_provider_elementary.anomalies import detect
+from airflow_provider_elementary.anomalies import backtest, detect
 from airflow_provider_elementary.anomalies.incident_rows import incidents_table
 from airflow_provider_elementary.anomalies.incidents import track_incidents
 from airflow_provider_elementary.anomalies.lineage import read_lineage
@@ -79,6 +79,7 @@ def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
     with read_result(store, keys, newest.key) as rows:
         incidents = incidents_table(track_incidents(rows.read_all(), read_lineage(snapshot)))
     write_result(store, keys, "incidents", incidents.to_reader(), run_key="incidents", origin={}, parameters={})
+    add_backtest(uri, keys, {"anomaly_sensitivity": 2})
     return uri
 
 
@@ -91,6 +92,7 @@ def _fill(
             write_snapshot(source, store, keys, policy=Policy(), run_key=str(number), access=access)
     if with_results:
         add_results(store.uri, keys)
+        add_backtest(store.uri, keys, {"anomaly_sensitivity": 3})
     return store.uri
 
 
@@ -103,6 +105,16 @@ def add_results(uri: str, keys: LocalKeys) -> None:
     verdicts = detect(judged_metrics(metrics), method="elementary")
     how = {"method": "elementary", "days": DAYS}
     write_result(store, keys, "verdicts", verdicts.to_reader(), run_key="verdicts", origin={}, parameters=how)
+
+
+def add_backtest(uri: str, keys: LocalKeys, parameters: Mapping[str, Any]) -> None:
+    """Try a configuration of Elementary's rule on a store's newest snapshot, and seal what it would have said."""
+    store = open_store(uri)
+    with compute_metrics(open_snapshot(store, keys=keys)) as metrics:
+        found = backtest(metrics, "elementary", parameters, DAYS)
+    how = {"method": "elementary", "days": DAYS, **parameters}
+    run = f"elementary_backtest/manual/elementary/{json.dumps(parameters)}"
+    write_result(store, keys, "backtests", found.verdicts.to_reader(), run_key=run, origin={}, parameters=how)
 
 
 def keys_connection(master_keys: Mapping[str, str]) -> dict[str, Any]:

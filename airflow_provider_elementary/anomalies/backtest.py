@@ -56,10 +56,17 @@ def backtest(
     """
     rows = metrics.to_reader() if isinstance(metrics, pa.Table) else metrics
     verdicts = judge_recent(rows, method=method, days=days, parameters=parameters or {}, adapter=adapter).verdicts
-    return Backtest(verdicts, _by_metric(verdicts))
+    return Backtest(verdicts, by_metric(verdicts))
 
 
-def _by_metric(verdicts: pa.Table) -> pa.Table:
+def metric_in_words(row: Mapping[str, Any]) -> str:
+    """Return which metric a row of ``by_metric`` is of, as in ``email.null_count`` or ``dimension by channel``."""
+    metric = ".".join(filter(None, (row["column_name"], row["metric_name"])))
+    return f"{metric} by {row['dimension']}" if row["dimension"] else metric
+
+
+def by_metric(verdicts: pa.Table) -> pa.Table:
+    """Return verdicts in short; see :class:`Backtest`."""
     start = pc.coalesce(verdicts["bucket_start"], verdicts["bucket_end"])
     flag = verdicts["is_anomalous"]
     when = pc.if_else(flag, start, pa.scalar(None, start.type))

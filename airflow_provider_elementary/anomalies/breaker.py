@@ -51,7 +51,8 @@ def require_none(stopping: Sequence[str], verdicts_are: str) -> None:
         more = f" and {len(stopping) - _TABLES_TOLD} more" if len(stopping) > _TABLES_TOLD else ""
         raise AnomaliesFoundError(
             f"Expected no anomalies that fail_on names, found some in {', '.join(stopping[:_TABLES_TOLD])}{more}. "
-            f"The verdicts are in {verdicts_are}."
+            f"The verdicts are in {verdicts_are}. Look at these tables on the Elementary page; clear this task when "
+            "the data is mended, or mark it as success to let what follows go on."
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
@@ -11,50 +12,100 @@ from xml.sax.saxutils import escape
 import pyarrow as pa
 
 _STYLE = (
-    "text{font:11px system-ui,sans-serif;fill:#333}.title{font-size:13px;font-weight:600}"
-    ".axis{fill:#777}.band{fill:#cfe3f3}.line{fill:none;stroke:#2b5c8a;stroke-width:1.5}.hit{fill:#c2352b}"
-    "@media(prefers-color-scheme:dark){text{fill:#ddd}.axis{fill:#999}.band{fill:#24455f}.line{stroke:#7db3e0}}"
+    "text{font:11px system-ui,sans-serif;fill:#333}.title{font-size:13px;font-weight:600}.ground{fill:#fff}"
+    ".axis{fill:#666}.rule{stroke:#e3e3e3}.band{fill:#cfe3f3}.line{fill:none;stroke:#2b5c8a;stroke-width:1.5}"
+    ".hit{fill:#c2352b}.gap{fill:none;stroke:#c2352b;stroke-width:1.5}"
+    # A viewer that follows a dark system draws no dark ground of its own.
+    "@media(prefers-color-scheme:dark){text{fill:#ddd}.ground{fill:#14171c}.axis{fill:#aaa}.rule{stroke:#333a44}"
+    ".band{fill:#24455f}.line{stroke:#7db3e0}.hit{fill:#ff6b5e}.gap{stroke:#ff6b5e}}"
 )
-_CELL, _LABEL, _HEAD = 14, 230, 44
+_CELL, _LABEL, _HEAD = 14, 230, 64
 _TABLES_SHOWN = 40
 _WIDTH, _HEIGHT, _MARGIN = 900, 260, 56
+_WHEN = ["full_table_name", "bucket_start", "bucket_end"]
+_LEGEND = "line: values; shaded: expected; dot: anomalous; ring: no value came"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How many anomalous buckets each table has on each day.
+
+    :param days: every day from the first to the last, with anomalies or without.
+    :param tables: those with most anomalies first, as many as are drawn.
+    :param counts: by table and day, where there are any.
+    :param anomalous: buckets in all.
+    :param hidden: how many further tables have anomalies.
+    """
+
+    days: tuple[date, ...]
+    tables: tuple[str, ...]
+    counts: Mapping[tuple[str, date], int]
+    anomalous: int
+    hidden: int
+
+    def strength(self, table: str, day: date) -> float:
+        """Return how strong the colour of a square is, from 0 to 1: the more anomalous buckets, the stronger."""
+        count = self.counts.get((table, day), 0)
+        return min(1.0, 0.35 + 0.13 * count) if count else 0.0
+
+    @property
+    def conclusion(self) -> str:
+        """The whole in a sentence."""
+        tables = len(self.tables) + self.hidden
+        text = f"{self.anomalous:,} anomalous buckets in {tables:,} tables"
+        return f"{text}; {self.hidden:,} tables not shown" if self.hidden else text
+
+
+def grid_of(anomalies: pa.Table, first: date | None, last: date | None) -> Grid:
+    """Count anomalous buckets by table and day.
+
+    :param anomalies: verdicts, of which only the anomalous ones count.
+    :param first: the first day that was judged, ``last`` the last one; None where nothing was.
+    """
+    rows = anomalies.filter(anomalies["is_anomalous"]).select(_WHEN).to_pylist()
+    counts = Counter((row["full_table_name"], _day(row)) for row in rows)
+    totals = Counter[str]()
+    for (table, _), count in counts.items():
+        totals[table] += count
+    tables = [table for table, _ in sorted(totals.items(), key=lambda item: (-item[1], item[0]))]
+    return Grid(
+        days=_days(first, last) if first and last else (),
+        tables=tuple(tables[:_TABLES_SHOWN]),
+        counts=counts,
+        anomalous=totals.total(),
+        hidden=max(len(tables) - _TABLES_SHOWN, 0),
+    )
 
 
 def days_by_table(verdicts: pa.Table, title: str) -> str:
-    """Draw a square for each table and day on which it has anomalies: the darker, the more.
+    """Draw a square for each table and day on which it has anomalies: the more, the stronger its colour.
 
     :param verdicts: of a backtest or of a run.
     :param title: what is written above.
     """
-    found = Counter(
-        (row["full_table_name"], _day(row))
-        for row in verdicts.filter(verdicts["is_anomalous"]).select(_WHEN).to_pylist()
-    )
-    totals = Counter[str]()
-    for (table, _), count in found.items():
-        totals[table] += count
-    tables = [table for table, _ in sorted(totals.items(), key=lambda item: (-item[1], item[0]))[:_TABLES_SHOWN]]
-    days = _days([_day(row) for row in verdicts.select(_WHEN).to_pylist()])
-    parts = [_text(8, 18, title, "title")]
-    for column, day in enumerate(days):
+    judged = [_day(row) for row in verdicts.select(_WHEN).to_pylist()]
+    grid = grid_of(verdicts, min(judged, default=None), max(judged, default=None))
+    width = max(_LABEL + len(grid.days) * _CELL + 16, 560)
+    bottom = _HEAD + len(grid.tables) * _CELL
+    said = f"{grid.conclusion}. A square: a day with anomalous buckets; the stronger its colour, the more."
+    parts = [_text(8, 18, title, "title"), _text(8, 36, said, "axis")]
+    for column, day in enumerate(grid.days):
         if day.weekday() == 0:
-            parts.append(_text(_LABEL + column * _CELL, _HEAD - 6, f"{day.day} {day:%b}", "axis"))
-    for row, table in enumerate(tables):
+            x = _LABEL + column * _CELL
+            parts.append(_text(x, _HEAD - 6, f"{day.day} {day:%b}", "axis"))
+            parts.append(_rule(x - 1, _HEAD, x - 1, bottom))
+    for row, table in enumerate(grid.tables):
         y = _HEAD + row * _CELL
-        parts.append(_text(8, y + 11, _short(table)))
-        for column, day in enumerate(days):
-            if count := found[table, day]:
-                strength = min(1.0, 0.35 + 0.13 * count)
+        parts.append(_text(8, y + 10, _short(table)))
+        parts.append(_rule(8, y + _CELL, width - 8, y + _CELL))
+        for column, day in enumerate(grid.days):
+            if strength := grid.strength(table, day):
                 parts.append(
                     f'<rect class="hit" x="{_LABEL + column * _CELL}" y="{y + 1}" width="{_CELL - 2}" '
-                    f'height="{_CELL - 2}" opacity="{strength:.2f}"><title>{escape(table)}, {day.isoformat()}: '
-                    f"{count} anomalous</title></rect>"
+                    f'height="{_CELL - 3}" opacity="{strength:.2f}"><title>{escape(table)}, {day.isoformat()}: '
+                    f"{grid.counts[table, day]} anomalous</title></rect>"
                 )
-    hidden = len(totals) - len(tables)
-    bottom = _HEAD + len(tables) * _CELL + 16
-    parts.append(_text(8, bottom, f"{sum(totals.values()):,} anomalous buckets in {len(totals):,} tables"
-                       + (f"; {hidden:,} tables not shown" if hidden else ""), "axis"))  # fmt: skip
-    return _svg(max(_LABEL + len(days) * _CELL + 16, 480), bottom + 12, parts)
+    return _svg(width, bottom + 12, parts)
 
 
 def series_with_range(verdicts: pa.Table, title: str) -> str:
@@ -89,6 +140,7 @@ def series_with_range(verdicts: pa.Table, title: str) -> str:
         _text(8, y(high) + 4, f"{high:,.6g}", "axis"),
         _text(8, y(low) + 4, f"{low:,.6g}", "axis"),
         _text(_MARGIN, _HEIGHT - 8, f"{times[0]:%d %b %Y}", "axis"),
+        _text(_MARGIN + 150, _HEIGHT - 8, _LEGEND, "axis"),
         _text(_WIDTH - 90, _HEIGHT - 8, f"{times[-1]:%d %b %Y}", "axis"),
     ]
     parts += [
@@ -97,10 +149,13 @@ def series_with_range(verdicts: pa.Table, title: str) -> str:
         for row in values
         if row["is_anomalous"]
     ]
+    parts += [
+        f'<circle class="gap" cx="{x(_start(row))}" cy="{y(low)}" r="4">'
+        f"<title>{_start(row):%Y-%m-%d %H:%M}: no value</title></circle>"
+        for row in rows
+        if row["is_anomalous"] and row["metric_value"] is None
+    ]
     return _svg(_WIDTH, _HEIGHT, parts)
-
-
-_WHEN = ["full_table_name", "bucket_start", "bucket_end"]
 
 
 def _polyline(points: Sequence[tuple[float, float]]) -> str:
@@ -116,11 +171,12 @@ def _day(row: dict[str, Any]) -> date:
     return _start(row).date()
 
 
-def _days(found: Sequence[date]) -> list[date]:
-    if not found:
-        return []
-    first = min(found)
-    return [first + timedelta(days=number) for number in range((max(found) - first).days + 1)]
+def _days(first: date, last: date) -> tuple[date, ...]:
+    return tuple(first + timedelta(days=number) for number in range((last - first).days + 1))
+
+
+def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<line class="rule" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
 
 
 def _short(table: str) -> str:
@@ -136,5 +192,5 @@ def _svg(width: int, height: int, parts: Sequence[str]) -> str:
     body = "\n".join(part for part in parts if part)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'role="img"><style>{_STYLE}</style>\n{body}\n</svg>\n'
+        f'role="img"><style>{_STYLE}</style>\n<rect class="ground" width="100%" height="100%"/>\n{body}\n</svg>\n'
     )

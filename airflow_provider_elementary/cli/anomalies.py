@@ -91,6 +91,7 @@ def show_backtest(arguments: argparse.Namespace) -> None:
     from rich.table import Table
 
     from airflow_provider_elementary.anomalies import backtest
+    from airflow_provider_elementary.anomalies.backtest import metric_in_words
     from airflow_provider_elementary.metrics import compute_metrics
 
     source = _open(arguments)
@@ -105,10 +106,9 @@ def show_backtest(arguments: argparse.Namespace) -> None:
     title = f"{found.anomalous:,} of {found.judged:,} buckets of {arguments.days} days would have been anomalous"
     table = Table("Table", "Metric", "Anomalous", "First", "Last", title=title, title_justify="left")
     for row in rows[:_ROWS_SHOWN]:
-        metric = ".".join(filter(None, (row["column_name"], row["metric_name"])))
-        metric += f" by {row['dimension']}" if row["dimension"] else ""
         first, last = (f"{row[name]:%Y-%m-%d}" for name in ("first", "last"))
-        table.add_row(_short(row["full_table_name"]), metric, f"{row['anomalous']} of {row['judged']}", first, last)
+        times = f"{row['anomalous']} of {row['judged']}"
+        table.add_row(_short(row["full_table_name"]), metric_in_words(row), times, first, last)
     console = Console(highlight=False)
     console.print(table)
     if len(rows) > _ROWS_SHOWN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,8 @@ _LIBPQ_OPTIONS = frozenset(
 _PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
 #: The modes that redshift_connector knows; it ignores any other.
 _REDSHIFT_SSLMODES = ("verify-full", "verify-ca")
+#: How long to wait for a server that did not let us in, to tell whether there is one.
+_LISTENING_SECONDS = 3
 #: A host name, an address or a path. Whoever pastes a whole DSN into the field puts a password there.
 _PLAIN_HOST = re.compile(r"[\w./:\[\] -]+")
 
@@ -326,9 +329,21 @@ def _not_let_in(connection: WarehouseConnection, error: BaseException) -> Wareho
     state = getattr(error, "sqlstate", None)
     found = type(error).__name__ + (f", SQLSTATE {state}" if isinstance(state, str) else "")
     host = connection.host or "its default address"
-    shown = host if _PLAIN_HOST.fullmatch(host) else "a host that is no plain name"
+    is_plain = bool(_PLAIN_HOST.fullmatch(host))
+    shown = host if is_plain else "a host that is no plain name"
+    remedy = "Check host, port, user, secret and TLS settings of the connection, and the network between."
+    if connection.host and connection.port and is_plain and not _is_socket(host):
+        remedy = _remedy_at(host, int(connection.port))
     return WarehouseError(
         f"Expected to log in to the warehouse of connection {connection.conn_id!r} ({connection.conn_type} at "
-        f"{shown}), found a failure ({found}). Check host, port, user, secret and TLS settings of the connection, and "
-        "that the network lets the worker through."
+        f"{shown}), found a failure ({found}). {remedy}"
     )
+
+
+def _remedy_at(host: str, port: int) -> str:
+    """Return what to check, by whether anything listens there: what a driver says of it may quote secrets."""
+    try:
+        socket.create_connection((host, port), _LISTENING_SECONDS).close()
+    except OSError:
+        return f"Nothing answers at port {port}: check host and port, and that the network lets the worker through."
+    return f"Port {port} answers: check user, secret, database and TLS settings of the connection."

@@ -1,4 +1,4 @@
-"""The links of a snapshot task: to the Elementary page, and to the manifest in the S3 console."""
+"""The links of tasks: to the Elementary page, to a view of it, and to a snapshot's manifest in the S3 console."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ class ElementaryPageLink(BaseOperatorLink):
         return page_address() or "/plugin/elementary"
 
 
+class ElementaryBacktestLink(BaseOperatorLink):
+    """Opens the picture of a backtest: a view of the Elementary page, on the store that holds it."""
+
+    name = "Backtest"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """Return the view's address, or nothing where the task sealed no backtest."""
+        summary = getattr(operator, "summary", None)
+        return view_address("backtests", str(summary["store"])) if summary else ""
+
+
 class ElementaryManifestLink(BaseOperatorLink):
     """Opens the snapshot's manifest in the S3 console; there is no link to a local store."""
 
@@ -38,6 +49,16 @@ def page_address() -> str:
     """Return where the Elementary page is, or nothing where Airflow is not told its own address."""
     base = conf.get("api", "base_url", fallback=None)
     return urljoin(f"{base.rstrip('/')}/", "plugin/elementary") if base else ""
+
+
+def view_address(view: str, store: str) -> str:
+    """Return where a view of the page is, outside Airflow's frame: inside it, only the first view has an address.
+
+    :param view: the view's path.
+    :param store: the URI of the store to show.
+    """
+    base = conf.get("api", "base_url", fallback=None) or ""
+    return f"{base.rstrip('/')}/elementary/{view}?{urlencode({'store': store})}"
 
 
 def manifest_address(summary: dict[str, Any]) -> str:

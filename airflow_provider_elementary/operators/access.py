@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_elementary.links.snapshot import ElementaryPageLink
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, log_group, run_key
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         "probes",
         "accept_unknown",
     )
+    operator_extra_links = (ElementaryPageLink(),)
     ui_color = "#d5f0e3"
 
     def __init__(

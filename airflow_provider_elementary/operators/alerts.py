@@ -67,6 +67,8 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         rendered = {name: self.render_template(route.templates(), context) for name, route in self.routes.items()}
         enabled = {name: fields for name, fields in rendered.items() if fields["enabled"]}
         if not enabled:
+            # Airflow logs that the task was skipped, and not why.
+            self.log.info("no route is enabled, so nobody is told")
             raise AirflowSkipException("No route is enabled, so nobody is told.")
         found = self.incidents
         verdicts = found.get("verdicts") or ()

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, Context
 
+from airflow_provider_elementary.links.snapshot import ElementaryPageLink
 from airflow_provider_elementary.operators.base import (
     ElementarySourceOperator,
     ElementaryStoreOperator,
@@ -56,7 +57,8 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     :param method: ``elementary`` for the dbt package's own rule, or ``robust``. (templated)
     :param parameters: the method's parameters, by Elementary's names, as in ``{"anomaly_sensitivity": 3.5}``.
         (templated)
-    :param days: buckets that end within this many days before the newest are reported. (templated)
+    :param days: buckets that end within this many days before the newest are reported. Where dbt ran today, the
+        newest is today's, which is not over: 2 takes yesterday's and today's. (templated)
     :param fail_on: fails the task, after everything is recorded: ``none`` never, ``any`` when there is an anomaly,
         ``error`` when there is one that a dbt test of that severity watches, or the name of a model, or several
         names, when one of these tables is anomalous. (templated)
@@ -74,6 +76,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         "shard",
         "shards",
     )
+    operator_extra_links = (ElementaryPageLink(),)
     ui_color = "#f7dcd7"
 
     def __init__(
@@ -227,6 +230,12 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             f"{summary.anomalous:,}",
             f"{len(summary.tables):,}",
         )
+        if not summary.judged:
+            self.log.warning(
+                "no bucket of the last %s days had the history to be judged, so nothing could be found or stopped; "
+                "today's bucket is the newest as soon as something ran today: raise days to reach yesterday's",
+                self.days,
+            )
 
     def _emit(self, context: Context, verdicts: pa.Table, returned: Mapping[str, Any]) -> None:
         """Send an event for each anomalous table to the aliases, and the summary to the assets, among the outlets."""
@@ -252,6 +261,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
     """
 
     template_fields: Sequence[str] = (*ElementaryStoreOperator.template_fields, "verdicts")
+    operator_extra_links = (ElementaryPageLink(),)
     ui_color = "#f7dcd7"
 
     def __init__(self, *, verdicts: Any, **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_elementary.links.snapshot import ElementaryBacktestLink
 from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, run_key
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
     """
 
     template_fields: Sequence[str] = (*ElementarySourceOperator.template_fields, "method", "parameters", "days")
+    operator_extra_links = (ElementaryBacktestLink(),)
     ui_color = "#e4dcf1"
 
     def __init__(
@@ -38,10 +40,13 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
         self.method = method
         self.parameters = parameters
         self.days = days
+        #: What :meth:`execute` returned.
+        self.summary: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge what is past, seal it, and return it in short, by metric."""
         from airflow_provider_elementary.anomalies import backtest
+        from airflow_provider_elementary.anomalies.backtest import metric_in_words
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.snapshots.results import write_result
 
@@ -61,19 +66,29 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
             )
         rows = [row for row in found.by_metric.slice(0, _METRICS_RETURNED).to_pylist() if row["anomalous"]]
         for row in rows:
-            self.log.info(
-                "%s %s: %s of %s buckets",
-                row["full_table_name"],
-                ".".join(filter(None, (row["column_name"], row["metric_name"]))),
-                row["anomalous"],
-                row["judged"],
-            )
-        return {
+            metric = metric_in_words(row)
+            self.log.info("%s %s: %s of %s buckets", row["full_table_name"], metric, row["anomalous"], row["judged"])
+        self.log.info(
+            "%s of %s buckets of %s days would have been anomalous with %s; the Elementary page draws them",
+            f"{found.anomalous:,}",
+            f"{found.judged:,}",
+            self.days,
+            self.method,
+        )
+        self.summary = {
             "store": store.uri,
             "backtest": result.key,
             "method": self.method,
             "days": int(self.days),
             "judged": found.judged,
             "anomalous": found.anomalous,
-            "by_metric": [{**row, **{name: row[name].isoformat() for name in ("first", "last")}} for row in rows],
+            "by_metric": [
+                {
+                    **row,
+                    "metric": metric_in_words(row),
+                    **{name: row[name].isoformat() for name in ("first", "last")},
+                }
+                for row in rows
+            ],
         }
+        return self.summary

@@ -17,7 +17,16 @@ from airflow_provider_elementary.plugins import rendering
 from airflow_provider_elementary.plugins.cache import Cache
 from airflow_provider_elementary.plugins.reading import Reader
 from airflow_provider_elementary.plugins.stores import StoreSettings, configured_stores
-from airflow_provider_elementary.plugins.views import access, incidents, overview, snapshots, table, tables, view
+from airflow_provider_elementary.plugins.views import (
+    access,
+    backtests,
+    incidents,
+    overview,
+    snapshots,
+    table,
+    tables,
+    view,
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +64,7 @@ VIEWS = (
     View("tables", "Tables", "tables.html", tables.build, is_of_data=True),
     View("table", "Tables", "table.html", table.build, is_of_data=True, in_navigation=False),
     View("incidents", "Incidents", "incidents.html", incidents.build, is_of_data=True),
+    View("backtests", "Backtests", "backtests.html", backtests.build, is_of_data=True),
     View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
     View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),
     View("access", "Access", "access.html", access.build, is_of_data=False),

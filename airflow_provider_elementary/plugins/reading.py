@@ -16,6 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.plugins.backtests import BACKTEST_COLUMNS, Tried, tried
 from airflow_provider_elementary.plugins.cache import Cache
 from airflow_provider_elementary.plugins.facts import Anomaly, Project, Verdicts
 from airflow_provider_elementary.plugins.outcomes import Outcomes, read_outcomes
@@ -64,6 +65,7 @@ class Reader:
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
         self._histories = Cache(32)
+        self._backtests = Cache(8)
         #: What views derive from the above.
         self.derived = Cache(64)
 
@@ -196,6 +198,15 @@ class Reader:
             return pa.concat_tables(found) if found else pa.table({})
 
         return self._histories.get((_names([result]), table), read)
+
+    def backtest(self, result: Result) -> Tried:
+        """Return what a backtest found.
+
+        :raises ElementaryError: the keys do not open it, or it was changed.
+        """
+        return self._backtests.get(
+            _names([result]), lambda: tried(_plain(rows) for rows in self._rows(result, BACKTEST_COLUMNS))
+        )
 
     def _result(self, key: str) -> Result | None:
         from airflow_provider_elementary.snapshots.results import find_result

@@ -78,7 +78,8 @@ def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest
     oldest, newest = read_manifest(store, sequences[0]), read_manifest(store, sequences[-1])
     raise SnapshotNotFoundError(
         f"Expected snapshot {snapshot} in {store.uri}, found {len(sequences)} others, "
-        f"from {oldest.snapshot_id} to {newest.snapshot_id}."
+        f"from {oldest.snapshot_id} to {newest.snapshot_id}. Name one of those that `airflow-elementary snapshot list` "
+        "or the Elementary page shows, latest, or a time after the oldest was taken."
     )
 
 

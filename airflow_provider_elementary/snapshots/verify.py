@@ -185,7 +185,7 @@ def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
     if not found and not (snapshot == "latest" and chain.findings):
         raise SnapshotNotFoundError(
             f"Expected snapshot {snapshot} in {store.uri}, found {len(readable)} others. "
-            "List them with `airflow-elementary snapshot list`."
+            "Name one of those that `airflow-elementary snapshot list` or the Elementary page shows, or latest."
         )
     return found
 

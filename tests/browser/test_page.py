@@ -17,6 +17,7 @@ VIEWS = {
     "tables": "tables",
     "table": "table?name=JAFFLE.CORE.FCT_ORDERS",
     "incidents": "incidents",
+    "backtests": "backtests",
     "snapshots": "snapshots",
     "snapshot": "snapshot?number=4",
     "access": "access",

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
 
 ORDERS = "SHOP.CORE.ORDERS"
-DATA_ROUTES = ("/elementary/", "/elementary/tables", f"/elementary/table?name={ORDERS}", "/elementary/incidents")
+DATA_ROUTES = (
+    *("/elementary/", "/elementary/tables", f"/elementary/table?name={ORDERS}"),
+    *("/elementary/incidents", "/elementary/backtests"),
+)
 MANIFEST_ROUTES = ("/elementary/snapshots", "/elementary/snapshot?number=1", "/elementary/access")
 ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, "/elementary/style.css")
 VIEWS = (*DATA_ROUTES, *MANIFEST_ROUTES)
@@ -337,6 +340,28 @@ def test_incidents_are_told_from_their_root(admin: TestClient, store: str, store
     assert ORDERS in text
     assert "row_count 100 on" in text
     assert "open" in text
+
+
+def test_a_backtest_is_drawn_and_told(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+    stores(store)
+
+    html = admin.get("/elementary/backtests").text
+
+    assert "Elementary&#39;s own rule: 60 days, sensitivity 3" in html
+    assert "elementary_backtest · manual" in html
+    assert '<rect class="hit"' in html
+    assert f"<title>{ORDERS}, " in html
+    assert 'data-label="Metric">row_count' in html
+
+
+def test_a_store_without_backtests_says_how_to_make_one(
+    admin: TestClient, tmp_path: Path, master_keys: dict[str, str], stores: Callable[..., None]
+) -> None:
+    stores(fill_store(tmp_path, LocalKeys(master_keys), snapshots=1, with_results=False))
+
+    html = admin.get("/elementary/backtests").text
+
+    assert "Trigger the DAG <code>elementary_backtest</code>" in html
 
 
 def test_the_chain_of_a_store_is_shown(admin: TestClient, store: str, stores: Callable[..., None]) -> None:

@@ -30,6 +30,7 @@ from airflow_provider_elementary.source import Source, read_all
 from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.connections import duckdb_file, postgres_reader, snowflake_reader
+from tests.servers import free_port
 from tests.worlds import (
     SMALL_WORLD_END,
     World,
@@ -235,7 +236,19 @@ class TestBadInput:
             ElementaryHook(conn_id).source()
 
         assert "wrong-pass-77" not in str(caught.value)
+        assert str(caught.value).endswith("answers: check user, secret, database and TLS settings of the connection.")
         assert caught.value.__cause__ is None
+
+    def test_a_server_that_does_not_answer_is_told(
+        self, postgres_server: PostgresServer, airflow_connection: Connect
+    ) -> None:
+        nobody = {**postgres_server.airflow_connection("postgres", "any"), "port": free_port()}
+
+        works, message = ElementaryHook(airflow_connection("reader", nobody)).test_connection()
+
+        assert not works
+        assert "of this connection (postgres at" in message
+        assert "check host and port" in message
 
     def test_a_file_that_is_not_there_is_told(self, tmp_path: Path, airflow_connection: Connect) -> None:
         conn_id = airflow_connection("reader", duckdb_file(tmp_path / "missing.duckdb"))

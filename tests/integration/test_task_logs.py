@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.links.snapshot import ElementaryBacktestLink
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
+from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, log_group
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from tests.connections import duckdb_file, local_keys
@@ -93,6 +95,27 @@ def test_a_judgement_tells_what_was_found_and_which_incidents_opened(
     assert any(line.startswith("incident opened: orders: row_count 100 on ") for line in lines)
     assert any(line.startswith("judged ") and line.endswith(" tables") for line in lines)
     assert lines[-1].startswith("incidents: 1 opened, 0 continue, ")
+
+
+def test_a_judgement_of_nothing_warns_that_nothing_could_stop(
+    tmp_path: Path, store: dict[str, str], airflow_connection: Connect, log: pytest.LogCaptureFixture
+) -> None:
+    young = airflow_connection("young", duckdb_file(write_duckdb(small_world(days=1), tmp_path / "young.duckdb")))
+
+    run(ElementaryAnomalyOperator(task_id="gate", elementary_conn_id=young, fail_on="any", **store))
+
+    assert any(line.startswith("no bucket of the last 2 days had the history to be judged") for line in unfolded(log))
+
+
+def test_a_backtest_tells_what_would_have_been_anomalous_and_links_to_its_picture(
+    store: dict[str, str], log: pytest.LogCaptureFixture
+) -> None:
+    task = ElementaryBacktestOperator(task_id="backtest", elementary_conn_id="dwh", days=60, **store)
+
+    run(task)
+
+    assert "buckets of 60 days would have been anomalous with elementary" in unfolded(log)[-1]
+    assert "/elementary/backtests?store=file" in ElementaryBacktestLink().get_link(task, ti_key=None)
 
 
 def test_an_access_check_folds_what_passes(store: dict[str, str], log: pytest.LogCaptureFixture) -> None:

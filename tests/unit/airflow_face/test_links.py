@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.links.snapshot import ElementaryManifestLink, ElementaryPageLink, manifest_address
+from airflow_provider_elementary.links.snapshot import (
+    ElementaryBacktestLink,
+    ElementaryManifestLink,
+    ElementaryPageLink,
+    manifest_address,
+)
+from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 
 SUMMARY = {"store": "s3://bucket/elementary", "sequence": 7}
@@ -67,3 +73,15 @@ def test_the_manifest_is_the_one_that_the_task_wrote() -> None:
     task.summary = SUMMARY
 
     assert "0000000007.json" in ElementaryManifestLink().get_link(task, ti_key=TASK)
+
+
+def test_the_picture_of_a_backtest_is_below_airflows_own_address_on_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.com/airflow/")
+    task = ElementaryBacktestOperator(task_id="backtest", store="s3://bucket/elementary")
+    before = ElementaryBacktestLink().get_link(task, ti_key=TASK)
+    task.summary = {"store": "s3://bucket/elementary"}
+
+    address = ElementaryBacktestLink().get_link(task, ti_key=TASK)
+
+    assert before == ""
+    assert address == "https://example.com/airflow/elementary/backtests?store=s3%3A%2F%2Fbucket%2Felementary"

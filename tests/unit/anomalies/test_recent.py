@@ -116,7 +116,7 @@ class TestBacktest:
 
         anomalies = self.FOUND.verdicts.filter(self.FOUND.verdicts["is_anomalous"]).to_pylist()
         days = {(row["full_table_name"], row["bucket_start"]) for row in anomalies}
-        assert picture.count("<rect") == len(days)
+        assert picture.count('<rect class="hit"') == len(days)
         assert "Now &amp; then" in picture
 
     def test_a_series_is_drawn_with_its_range_and_its_anomalies(self) -> None:
