@@ -42,7 +42,12 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     _add_anchor(verify)
     verify.add_argument("--hashes-only", action="store_true", help="open no file; needs no key")
     _add_categories(verify, "the categories that the keys have to open (default: all)")
-    _add_signing(verify, "the KMS key that has to have signed every manifest")
+    verify.add_argument(
+        "--signing-kms-key-id",
+        action="append",
+        metavar="KEY",
+        help="the KMS key that has to have signed every manifest; may be repeated: one of these keys",
+    )
 
     sign = action("sign", _sign, "sign all there is anew: when signing begins, or with another key; verify it first")
     _add_anchor(sign)

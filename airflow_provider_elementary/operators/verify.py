@@ -27,7 +27,8 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         (templated)
     :param decrypt: open every file and count its rows, which needs the keys; without, compare hashes only. (templated)
     :param categories: the categories that the keys have to open; all by default. (templated)
-    :param signing_kms_key_id: the KMS key that has to have signed every manifest. (templated)
+    :param signing_kms_key_id: the KMS key that has to have signed every manifest; while another key takes its place, a
+        list of both. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -47,7 +48,7 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         anchor: Mapping[str, Any] | None = None,
         decrypt: bool | str = True,
         categories: Sequence[str] | None = None,
-        signing_kms_key_id: str | None = None,
+        signing_kms_key_id: str | Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
