@@ -181,6 +181,10 @@ def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
         found = [link for link in readable if link.taken_at is not None and link.taken_at <= snapshot][-1:]
     else:
         found = readable[-1:] if snapshot == "latest" else [link for link in readable if link.snapshot_id == snapshot]
+    if not readable and not chain.findings:
+        raise SnapshotNotFoundError(
+            f"Expected a snapshot in {store.uri}, found none. Run the snapshot task first, and check the URI."
+        )
     if not found and not (snapshot == "latest" and chain.findings):
         raise SnapshotNotFoundError(
             f"Expected snapshot {snapshot} in {store.uri}, found {len(readable)} others. "
