@@ -221,6 +221,7 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 def _prune(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.hooks.signer import open_signer
+    from airflow_provider_elementary.snapshots.manifest import manifest_key
     from airflow_provider_elementary.snapshots.prune import prune
     from airflow_provider_elementary.snapshots.retain import Retention
     from airflow_provider_elementary.snapshots.signature import KeysSigner
@@ -241,6 +242,8 @@ def _prune(arguments: argparse.Namespace) -> None:
         return
     rows = [[judged.sequence, judged.snapshot_id, ", ".join(judged.reasons) or "-"] for judged in report.snapshots]
     _print_table(("sequence", "snapshot_id", "kept as"), rows)
+    if report.given_up:
+        print(f"given up as lost for good: {', '.join(manifest_key(number) for number in report.given_up)}")
     print(
         f"{'would remove' if report.dry_run else 'removed'} {len(report.removed):,} snapshots, "
         f"{report.uploads:,} unfinished uploads, "

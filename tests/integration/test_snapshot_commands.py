@@ -178,7 +178,10 @@ def program(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Comple
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
 
 
-def test_what_is_printed_as_json_is_json_whatever_is_logged(rest: Rest, airflow_connection: Connect) -> None:
+def test_what_is_printed_as_json_is_json_whatever_is_logged(
+    rest: Rest, airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
     keys = airflow_connection("keys", local_keys(MASTER_KEYS))
 
     ended = program("snapshot", "sign", "--json", "--store", rest.store.uri, "--keys-conn-id", keys)
