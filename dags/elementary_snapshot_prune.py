@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Asset, Param
 
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.operators.snapshot import ElementaryPruneSnapshotsOperator
@@ -155,6 +155,7 @@ with DAG(
         category_days="{{ params.category_days }}",
         orphan_hours="{{ params.orphan_hours }}",
         signing_kms_key_id="{{ params.signing_kms_key_id }}",
+        inlets=[Asset("elementary_snapshots")],
         store="{{ params.store }}",
         aws_conn_id="{{ params.aws_conn_id }}",
         kms_key_id="{{ params.kms_key_id }}",

@@ -59,7 +59,8 @@ PARAMS = {
         None,
         type=["null", "string"],
         title="Signing key",
-        description="The KMS key that has to have signed every manifest; leave it empty where none are signed.",
+        description="The KMS key that has to have signed every manifest; while another one takes its place, both, with "
+        "a comma between them. Leave it empty where none are signed.",
         section="Anchor",
     ),
     "keys_conn_id": Param(

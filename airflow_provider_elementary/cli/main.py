@@ -17,12 +17,19 @@ from airflow_provider_elementary.cli.snapshots import add_snapshot
 from airflow_provider_elementary.cli.store import add_store, open_hook
 from airflow_provider_elementary.exceptions import ElementaryError
 
+#: What shells call a program that Ctrl-C ended.
+_INTERRUPTED = 130
+
 
 def program() -> NoReturn:
     """Run one command and end the process: what the console script calls."""
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        status = main()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        # Whoever read the output, like `head`, has seen enough.
+        status = 1
     # Threads of native libraries that still wind down would abort a process that takes itself apart around them.
     os._exit(status)
 
@@ -31,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     :param arguments: the words after the program's name; those of this process by default.
-    :return: 0 where it went well, 1 where an error was shown.
+    :return: 0 where it went well, 1 where an error was shown, 130 where it was interrupted.
     """
     parsed = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int | None] = parsed.command
@@ -40,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ElementaryError as error:
         print(f"airflow-elementary: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("airflow-elementary: interrupted", file=sys.stderr)
+        return _INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -42,7 +42,12 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     _add_anchor(verify)
     verify.add_argument("--hashes-only", action="store_true", help="open no file; needs no key")
     _add_categories(verify, "the categories that the keys have to open (default: all)")
-    _add_signing(verify, "the KMS key that has to have signed every manifest")
+    verify.add_argument(
+        "--signing-kms-key-id",
+        action="append",
+        metavar="KEY",
+        help="the KMS key that has to have signed every manifest; may be repeated: one of these keys",
+    )
 
     sign = action("sign", _sign, "sign all there is anew: when signing begins, or with another key; verify it first")
     _add_anchor(sign)
@@ -69,6 +74,15 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     prune.add_argument(
         "--orphan-hours", type=float, default=48, metavar="N", help="spare younger orphans (default: 48)"
     )
+    prune.add_argument(
+        "--give-up",
+        action="append",
+        type=int,
+        default=[],
+        metavar="N",
+        help="the number of a missing manifest that is lost for good; may be repeated",
+    )
+    _add_anchor(prune)
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     _add_signing(prune, "a KMS key that signs the prune record, instead of the store's own key")
 
@@ -100,14 +114,14 @@ def _take(arguments: argparse.Namespace) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from airflow_provider_elementary.snapshots.chain import read_chain
+    from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
     from airflow_provider_elementary.snapshots.read import read_manifest
 
     store = open_hook(arguments, reads_files=False).store
     chain = read_chain(store)
     listed = []
     for sequence, link in sorted(chain.links.items()):
-        if link.claimed is None:
+        if link.claimed != sequence:
             continue
         manifest = read_manifest(store, sequence)
         listed.append(
@@ -122,11 +136,18 @@ def _list(arguments: argparse.Namespace) -> int:
                 "manifest_sha256": link.sha256,
             }
         )
+    findings = [*chain.findings, *check_chain(chain)[0]]
     if arguments.json:
-        _print_json({"store": store.uri, "snapshots": listed, "pruned": len(chain.tombstones)})
-    else:
-        columns = ("sequence", "snapshot_id", "kind", "rows", "bytes", "manifest_sha256")
-        _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
+        damaged = [{"damage": found.damage.value, "object": found.object} for found in findings]
+        facts = {"store": store.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
+        _print_json(facts)
+        return 0
+    columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
+    _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
+    for found in findings:
+        print(f"note: {found.object} is {found.damage}; see `airflow-elementary snapshot verify`")
+    if chain.head is not None:
+        print(f"anchor: {chain.head.sequence}:{chain.head.sha256}")
     return 0
 
 
@@ -200,6 +221,7 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 def _prune(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.hooks.signer import open_signer
+    from airflow_provider_elementary.snapshots.manifest import manifest_key
     from airflow_provider_elementary.snapshots.prune import prune
     from airflow_provider_elementary.snapshots.retain import Retention
     from airflow_provider_elementary.snapshots.signature import KeysSigner
@@ -210,6 +232,8 @@ def _prune(arguments: argparse.Namespace) -> None:
         hook.store,
         Retention(**counts, category_days=_days(arguments.category_days)),
         signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys),
+        anchors=_anchors(arguments),
+        give_up=arguments.give_up,
         dry_run=arguments.dry_run,
         orphan_age=timedelta(hours=arguments.orphan_hours),
     )
@@ -218,6 +242,8 @@ def _prune(arguments: argparse.Namespace) -> None:
         return
     rows = [[judged.sequence, judged.snapshot_id, ", ".join(judged.reasons) or "-"] for judged in report.snapshots]
     _print_table(("sequence", "snapshot_id", "kept as"), rows)
+    if report.given_up:
+        print(f"given up as lost for good: {', '.join(manifest_key(number) for number in report.given_up)}")
     print(
         f"{'would remove' if report.dry_run else 'removed'} {len(report.removed):,} snapshots, "
         f"{report.uploads:,} unfinished uploads, "

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.signature import Signer
 
 
-def open_signer(key_id: str | None, aws_conn_id: str | None) -> Signer | None:
-    """Return the signer of a KMS key, or None where none is named.
+def open_signer(key_ids: str | Sequence[str] | None, aws_conn_id: str | None) -> Signer | None:
+    """Return the signer of a KMS key, or None where none is named; of several, a signature by any of them counts.
 
-    :param key_id: a KMS key of usage ``SIGN_VERIFY`` or ``GENERATE_VERIFY_MAC``.
+    :param key_ids: a KMS key of usage ``SIGN_VERIFY`` or ``GENERATE_VERIFY_MAC``; several in a list, or in a text with
+        commas between them.
     :param aws_conn_id: the AWS connection.
     """
-    if not key_id:
+    named = key_ids.split(",") if isinstance(key_ids, str) else key_ids or ()
+    if not (wanted := [key_id.strip() for key_id in named if key_id.strip()]):
         return None
     from airflow_provider_elementary.hooks.store import aws_client
-    from airflow_provider_elementary.snapshots.signature import KmsSigner
+    from airflow_provider_elementary.snapshots.signature import AnyOf, KmsSigner
 
-    return KmsSigner(aws_client("kms", aws_conn_id), key_id)
+    client = aws_client("kms", aws_conn_id)
+    signers = [KmsSigner(client, key_id) for key_id in wanted]
+    return AnyOf(signers) if len(signers) > 1 else signers[0]

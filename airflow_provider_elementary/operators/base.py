@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
     from airflow_provider_elementary.access.proof import Proof
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
+    from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.source import Source
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 #: The class whose reports serve the tasks downstream of it.
 ACCESS_CHECK = "ElementaryAccessCheckOperator"
+_EVENTS_READ = 50
 
 
 class ElementaryFailException(AirflowFailException, ElementaryError):
@@ -224,3 +226,29 @@ def _proofs_of_this_run() -> Iterator[Proof]:
         except (KeyError, TypeError, ValueError):
             # Not returned yet, or by another version.
             continue
+
+
+def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | None, context: Context) -> list[Anchor]:
+    """Return what is remembered of a chain outside its store: what was given, and the newest event of each inlet.
+
+    :param anchor: what a snapshot task returned.
+    """
+    from airflow_provider_elementary.snapshots.chain import Anchor
+
+    anchors = []
+    if anchor:
+        try:
+            anchors.append(Anchor(int(anchor["sequence"]), str(anchor["manifest_sha256"])))
+        except (KeyError, TypeError, ValueError):
+            raise ConfigurationError(
+                "Expected an anchor with sequence and manifest_sha256, as a snapshot task returns them; found "
+                "something else."
+            ) from None
+    for asset in operator.inlets or ():
+        for event in context["inlet_events"][asset].ascending(False).limit(_EVENTS_READ):
+            extra = event.extra or {}
+            if extra.get("store") == operator.store_hook.store.uri and "manifest_sha256" in extra:
+                origin = f"the event of {asset.name} at {event.timestamp:%Y-%m-%d %H:%M} UTC"
+                anchors.append(Anchor(int(str(extra["sequence"])), str(extra["manifest_sha256"]), origin))
+                break
+    return anchors

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, is_true
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, anchors_of, clear_failures, is_true
 
 _RETURNED = 50
 
@@ -18,6 +18,9 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
     A snapshot stays if any rule keeps it; without a rule all stay, and only what crashes left is removed. The newest
     always stays. What was removed is recorded, and the record is signed with the key of Metadata, or with
     ``signing_kms_key_id``, so that the store still verifies. -1 keeps the newest of every hour, day, … there ever was.
+
+    Nothing is removed where the chain does not hold, as files that only a lost manifest names would go. With the Asset
+    of the snapshots among its ``inlets``, a chain whose newest snapshots are lost does not hold either.
 
     :param keep_last: this many of the newest. (templated)
     :param keep_hourly: the newest of each of the last so many hours in which there was one. (templated)
@@ -87,6 +90,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
                 self.store_hook.store,
                 Retention(**counts, category_days=dict(self.category_days or {})),
                 signer=signer,
+                anchors=anchors_of(self, None, context),
                 dry_run=is_true(self.preview),
                 orphan_age=timedelta(hours=float(self.orphan_hours)),
             )

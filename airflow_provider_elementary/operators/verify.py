@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, is_true
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, anchors_of, clear_failures, is_true
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.chain import Anchor
+    pass
 
 _RETURNED = 20
-_EVENTS_READ = 50
 
 
 class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
@@ -29,7 +27,8 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         (templated)
     :param decrypt: open every file and count its rows, which needs the keys; without, compare hashes only. (templated)
     :param categories: the categories that the keys have to open; all by default. (templated)
-    :param signing_kms_key_id: the KMS key that has to have signed every manifest. (templated)
+    :param signing_kms_key_id: the KMS key that has to have signed every manifest; while another key takes its place, a
+        list of both. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -49,7 +48,7 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         anchor: Mapping[str, Any] | None = None,
         decrypt: bool | str = True,
         categories: Sequence[str] | None = None,
-        signing_kms_key_id: str | None = None,
+        signing_kms_key_id: str | Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -70,7 +69,7 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
                 self.store_hook.store,
                 self.store_hook.keys if is_true(self.decrypt) else None,
                 snapshot=parse_snapshot(self.snapshot),
-                anchors=self._anchors(context),
+                anchors=anchors_of(self, self.anchor, context),
                 signer=open_signer(self.signing_kms_key_id, self.aws_conn_id),
                 categories=[Category(name) for name in self.categories or Category],
             )
@@ -89,24 +88,3 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
             report.require()
         facts = report.to_dict()
         return {**facts, "snapshots": facts["snapshots"][-_RETURNED:], "notes": facts["notes"][:_RETURNED]}
-
-    def _anchors(self, context: Context) -> list[Anchor]:
-        from airflow_provider_elementary.snapshots.chain import Anchor
-
-        anchors = []
-        if self.anchor:
-            try:
-                anchors.append(Anchor(int(self.anchor["sequence"]), str(self.anchor["manifest_sha256"])))
-            except (KeyError, TypeError, ValueError):
-                raise ConfigurationError(
-                    "Expected an anchor with sequence and manifest_sha256, as a snapshot task returns them; found "
-                    "something else."
-                ) from None
-        for asset in self.inlets or ():
-            for event in context["inlet_events"][asset].ascending(False).limit(_EVENTS_READ):
-                extra = event.extra or {}
-                if extra.get("store") == self.store_hook.store.uri and "manifest_sha256" in extra:
-                    origin = f"the event of {asset.name} at {event.timestamp:%Y-%m-%d %H:%M} UTC"
-                    anchors.append(Anchor(int(str(extra["sequence"])), str(extra["manifest_sha256"]), origin))
-                    break
-        return anchors

@@ -12,6 +12,7 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.manifest import PREFIX, Manifest, Parent, manifest_key, numbered, sha256
 from airflow_provider_elementary.snapshots.pruned import PREFIX as RECORDS
 from airflow_provider_elementary.snapshots.pruned import PruneRecord, StoredRecord, Tombstone, record_key, tombstones
+from airflow_provider_elementary.snapshots.signature import PREFIX as SIGNATURES
 from airflow_provider_elementary.snapshots.store import Store
 
 
@@ -83,11 +84,13 @@ class Chain:
     :param links: the manifests, by place.
     :param records: the prune records, oldest first.
     :param findings: what could not be read, and what does not belong there.
+    :param signed: the places of manifests of which there is a signature: each was committed.
     """
 
     links: Mapping[int, Link]
     records: Sequence[StoredRecord]
     findings: Sequence[Finding]
+    signed: frozenset[int] = frozenset()
 
     @property
     def head(self) -> Link | None:
@@ -104,6 +107,8 @@ def read_chain(store: Store) -> Chain:
     """Read every manifest and prune record of a store; what is wrong with one of them stops nothing."""
     findings: list[Finding] = []
     links: dict[int, Link] = {}
+    # Before the manifests, as one that is committed and signed meanwhile would seem to be missing.
+    signed = frozenset(numbered(store, f"{SIGNATURES}{PREFIX}")[0])
     for sequence, content in _numbered(store, PREFIX, findings):
         try:
             manifest = Manifest.from_bytes(content, manifest_key(sequence))
@@ -125,20 +130,24 @@ def read_chain(store: Store) -> Chain:
             records.append(StoredRecord(PruneRecord.from_bytes(content, record_key(sequence)), sha256(content)))
         except SnapshotCorruptError as error:
             findings.append(Finding(Damage.CHANGED, record_key(sequence), str(error)))
-    return Chain(links, records, findings)
+    return Chain(links, records, findings, signed)
 
 
-def check_chain(chain: Chain, anchors: Iterable[Anchor] = ()) -> tuple[list[Finding], list[str]]:
+def check_chain(
+    chain: Chain, anchors: Iterable[Anchor] = (), given_up: Iterable[Tombstone] = ()
+) -> tuple[list[Finding], list[str]]:
     """Check the chain of manifests and that of prune records.
 
     :param anchors: what is remembered elsewhere; what prune records say of the chain is checked too.
+    :param given_up: what is about to be recorded as lost for good.
     :return: what is wrong, and what is worth a note.
     """
     heads = [
         Anchor(stored.record.head.sequence, stored.record.head.sha256, f"prune record {stored.record.sequence}")
         for stored in chain.records
     ]
-    findings, notes = _check_links(chain)
+    stones = {**chain.tombstones, **{stone.sequence: stone for stone in given_up}}
+    findings, notes = _check_links(chain, stones)
     findings += _check_records(chain.records)
     named = {(finding.damage, finding.object) for finding in findings}
     for anchor in (*anchors, *heads):
@@ -158,13 +167,12 @@ def _numbered(store: Store, prefix: str, findings: list[Finding]) -> Iterator[tu
             yield sequence, content
 
 
-def _check_links(chain: Chain) -> tuple[list[Finding], list[str]]:
+def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Finding], list[str]]:
     """Walk from the newest place to the first, so that what a link says of its parent is believed only if it holds."""
     findings: list[Finding] = []
     notes: list[str] = []
-    stones = chain.tombstones
     doubtful: set[int] = set()
-    newest = max((*chain.links, *stones), default=0)
+    newest = max((*chain.links, *stones, *chain.signed), default=0)
     for sequence in range(newest, 0, -1):
         link, stone = chain.links.get(sequence), stones.get(sequence)
         if link is not None and link.claimed is None:

@@ -36,8 +36,7 @@ def open_keys(
 
     :return: the plan, which starts anew where the keys of before do not open or their master keys were replaced.
     """
-    held = {category for name in source.tables() for category in TABLES[name].categories}
-    categories = [category for category in policy.categories if category in held]
+    categories = categories_of(source, policy)
     context = {"application": APPLICATION, "snapshot": snapshot_id}
     goes_on_from = plan.resumed or plan.base
     if goes_on_from is None:
@@ -58,6 +57,12 @@ def open_keys(
     except KeyUnavailableError as error:
         refused = f"the keys do not open those of the snapshot before: {error}"
     return open_keys(source, keys, plan.anew() if plan.resumed else plan.full(refused), policy, snapshot_id)
+
+
+def categories_of(source: WarehouseSource, policy: Policy) -> list[Category]:
+    """Return the categories that a snapshot has keys for: those that are taken and that the source has tables of."""
+    held = {category for name in source.tables() for category in TABLES[name].categories}
+    return [category for category in policy.categories if category in held]
 
 
 def _rotated(

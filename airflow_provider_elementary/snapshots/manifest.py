@@ -217,7 +217,11 @@ class Manifest:
             facts["earlier_tries"] = tuple(facts.get("earlier_tries", ()))
             facts["cut"] = _cut_entry(facts["cut"]) if facts.get("cut") else None
             facts["hash_key"] = WrappedKey(**facts["hash_key"]) if facts.get("hash_key") else None
-            return cls(**facts)
+            facts["sequence"] = int(facts["sequence"])
+            manifest = cls(**facts)
+            # Everybody relies on its time, by which snapshots are chosen.
+            _ = manifest.taken_at
+            return manifest
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SnapshotCorruptError(
                 f"Expected {name} to be a manifest, found something else ({type(error).__name__}). "
@@ -259,7 +263,9 @@ def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
 
 
 def _file_entry(facts: dict[str, Any]) -> FileEntry:
-    return FileEntry(**{**facts, "category": Category(facts["category"]), "columns": tuple(facts["columns"])})
+    numbers = {name: int(facts[name]) for name in ("rows", "size")}
+    category, columns = Category(facts["category"]), tuple(facts["columns"])
+    return FileEntry(**{**facts, **numbers, "category": category, "columns": columns})
 
 
 def _table_entry(facts: dict[str, Any]) -> TableEntry:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError, SnapshotNotFoundError
-from airflow_provider_elementary.snapshots.manifest import PREFIX as MANIFESTS
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
+from airflow_provider_elementary.snapshots.chain import Anchor
+from airflow_provider_elementary.snapshots.losses import require_whole
 from airflow_provider_elementary.snapshots.manifest import (
     FileEntry,
     Manifest,
     Parent,
     begun_at,
     manifest_key,
-    numbered,
     sha256,
 )
-from airflow_provider_elementary.snapshots.pruned import PREFIX as RECORDS
 from airflow_provider_elementary.snapshots.pruned import (
     PruneRecord,
     StoredRecord,
@@ -40,7 +39,6 @@ log = logging.getLogger(__name__)
 #: Younger files may belong to a snapshot that is being taken, or to a try that a retry will take up again.
 ORPHAN_AGE = timedelta(days=2)
 _DATA, _RUNS, _RESULTS = "data/", "runs/", "results/"
-_NAMED_IN_ERROR = 10
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,7 @@ class PruneReport:
     :param runs: notes of runs whose snapshot is gone or was never committed.
     :param results: metrics and verdicts whose snapshot is gone.
     :param uploads: unfinished uploads in parts of writers that died.
+    :param given_up: the numbers of manifests that were lost, and are recorded as such.
     :param record: the prune record's name in the store, where one was written.
     :param record_sha256: its hash.
     """
@@ -81,6 +80,7 @@ class PruneReport:
     runs: int
     results: int
     uploads: int
+    given_up: tuple[int, ...] = ()
     record: str | None = None
     record_sha256: str | None = None
 
@@ -98,6 +98,7 @@ class PruneReport:
         """Return the report as JSON values."""
         facts = asdict(self)
         facts["snapshots"] = [{**snapshot, "reasons": list(snapshot["reasons"])} for snapshot in facts["snapshots"]]
+        facts["given_up"] = list(facts["given_up"])
         facts["bytes"] = facts.pop("size")
         return facts | {"kept": len(self.kept), "removed": len(self.removed)}
 
@@ -123,6 +124,8 @@ def prune(
     retention: Retention,
     *,
     signer: Signer | None = None,
+    anchors: Iterable[Anchor] = (),
+    give_up: Collection[int] = (),
     dry_run: bool = False,
     orphan_age: timedelta = ORPHAN_AGE,
     now: datetime | None = None,
@@ -138,18 +141,22 @@ def prune(
 
     :param retention: the rules.
     :param signer: who signs the record; an unsigned record proves nothing against somebody who may write to the store.
+    :param anchors: hashes of manifests that were kept elsewhere; only they tell that the newest snapshots are lost.
+    :param give_up: numbers of manifests that are lost for good: their files go, and the record says so.
     :param dry_run: only say what would be removed.
     :param orphan_age: files that no snapshot names, and notes of runs, stay until they are so old.
     :param now: what time it is; for tests.
     :raises SnapshotNotFoundError: the store holds no snapshot.
-    :raises SnapshotCorruptError: something lies among the manifests that is none; if it is one that was moved, its
-        files would go.
+    :raises SnapshotCorruptError: the chain does not hold: a manifest is missing, changed or was moved, and files that
+        only this one names would go.
+    :raises ConfigurationError: what is to be given up is not lost.
     :raises SnapshotConflictError: another prune ran at the same time.
     """
     now = now or datetime.now(UTC)
-    _require_only_ours(store)
+    given_up = require_whole(store, anchors, give_up)
     records = list(read_records(store))
     plan = _plan(store, retention, records, now, orphan_age)
+    plan = replace(plan, tombstones=(*given_up, *plan.tombstones))
     report = PruneReport(
         store=store.uri,
         dry_run=dry_run,
@@ -159,6 +166,7 @@ def prune(
         withdrawn=_by_category(plan.newly_withdrawn.values()),
         runs=len(plan.runs),
         results=len(plan.results),
+        given_up=tuple(stone.sequence for stone in given_up),
         # Nothing hangs on the parts of an upload that never became an object.
         uploads=len(store.discard_unfinished(plan.oldest_orphan, dry_run=dry_run)),
     )
@@ -186,16 +194,6 @@ def prune(
         store.delete(key)
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
     return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
-
-
-def _require_only_ours(store: Store) -> None:
-    unexpected = [name for prefix in (MANIFESTS, RECORDS) for name in numbered(store, prefix)[1]]
-    if unexpected:
-        raise SnapshotCorruptError(
-            f"Expected only numbered .json objects among manifests and prune records of {store.uri}, found "
-            f"{', '.join(unexpected[:_NAMED_IN_ERROR])}. Put a manifest that was moved back, and remove what is none; "
-            "nothing was removed, as files that only a moved manifest names would go."
-        )
 
 
 def _plan(

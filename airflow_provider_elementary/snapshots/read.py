@@ -10,7 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.catalog import TABLES, Category
-from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotNotFoundError, UnknownTableError
+from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+    UnknownTableError,
+)
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key, numbered
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
@@ -53,33 +58,55 @@ def read_manifest(store: Store, sequence: int) -> Manifest:
     """Return the manifest of that number.
 
     :raises SnapshotNotFoundError: there is none.
+    :raises SnapshotCorruptError: it is none, or that of another number.
     """
     if (content := store.get(manifest_key(sequence))) is None:
         raise SnapshotNotFoundError(f"Expected snapshot number {sequence} in {store.uri}, found none.")
-    return Manifest.from_bytes(content, manifest_key(sequence))
+    manifest = Manifest.from_bytes(content, manifest_key(sequence))
+    if manifest.sequence != sequence:
+        raise SnapshotCorruptError(
+            f"Expected snapshot number {sequence} as {manifest_key(sequence)} of {store.uri}, found number "
+            f"{manifest.sequence}. Put it back under its own name; `airflow-elementary snapshot verify` says what else "
+            "is not in its place."
+        )
+    return manifest
 
 
 def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest:
-    """Return the manifest of a snapshot; see :func:`open_snapshot` for how to name it."""
+    """Return the manifest of a snapshot; see :func:`open_snapshot` for how to name it.
+
+    A manifest that cannot be read stands in nobody's way but where it may be the one that is meant.
+    """
     sequences = committed_sequences(store)
     if not sequences:
         raise SnapshotNotFoundError(
             f"Expected a snapshot in {store.uri}, found none. Run the snapshot task first, and check the URI."
         )
-    newest_first = (read_manifest(store, sequence) for sequence in reversed(sequences))
-    if snapshot == "latest":
-        return next(newest_first)
-    for manifest in newest_first:
-        if isinstance(snapshot, str):
-            if manifest.snapshot_id == snapshot:
-                return manifest
-        elif manifest.taken_at <= (snapshot if snapshot.tzinfo else snapshot.replace(tzinfo=UTC)):
+    until = snapshot.replace(tzinfo=snapshot.tzinfo or UTC) if isinstance(snapshot, datetime) else None
+    readable: list[str] = []
+    doubt: SnapshotCorruptError | None = None
+    for sequence in reversed(sequences):
+        try:
+            manifest = read_manifest(store, sequence)
+        except SnapshotCorruptError as error:
+            if snapshot == "latest":
+                raise
+            doubt = error
+            continue
+        if until is not None and manifest.taken_at > until:
+            # Whatever came before this one is older than it, and may be the one.
+            doubt = None
+        elif until is not None and doubt is not None:
+            raise doubt
+        elif until is not None or snapshot in ("latest", manifest.snapshot_id):
             return manifest
-    oldest, newest = read_manifest(store, sequences[0]), read_manifest(store, sequences[-1])
+        readable.append(manifest.snapshot_id)
+    others = f"{len(readable)} others, from {readable[-1]} to {readable[0]}" if readable else "no other"
+    broken = len(sequences) - len(readable)
+    more = f", and {broken} manifests that cannot be read" if broken else ""
     raise SnapshotNotFoundError(
-        f"Expected snapshot {snapshot} in {store.uri}, found {len(sequences)} others, "
-        f"from {oldest.snapshot_id} to {newest.snapshot_id}. Name one of those that `airflow-elementary snapshot list` "
-        "or the Elementary page shows, latest, or a time after the oldest was taken."
+        f"Expected snapshot {snapshot} in {store.uri}, found {others}{more}. Name one of those that "
+        "`airflow-elementary snapshot list` or the Elementary page shows, latest, or a time after the oldest was taken."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -171,6 +172,33 @@ class KmsSigner:
                 "this region, is enabled, and that the credentials may use it (kms:DescribeKey, kms:Sign and "
                 "kms:Verify, or kms:GenerateMac and kms:VerifyMac)."
             ) from None
+
+
+class AnyOf:
+    """Takes a signature by any of several keys, while one takes the place of another; the first one signs.
+
+    :param signers: at least one.
+    """
+
+    def __init__(self, signers: Sequence[Signer]) -> None:
+        self._signers = signers
+
+    def sign(self, digest: str) -> Signature:
+        """Sign with the first key."""
+        return self._signers[0].sign(digest)
+
+    def proves(self, digest: str, signature: Signature) -> bool:
+        """Tell whether one of the keys made the signature; a key that cannot be asked matters if no other did."""
+        refused: KeyUnavailableError | None = None
+        for signer in self._signers:
+            try:
+                if signer.proves(digest, signature):
+                    return True
+            except KeyUnavailableError as error:
+                refused = error
+        if refused is not None:
+            raise refused
+        return False
 
 
 def sign_object(store: Store, key: str, digest: str, signer: Signer) -> Signature:

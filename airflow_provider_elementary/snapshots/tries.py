@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.snapshots.data_keys import OpenKeys
+from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import Manifest, manifest_key, sha256
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.vouching import is_vouched, vouch
+
+_PURPOSE = "commit"
 
 
-def intend(store: Store, run_key: str, snapshot_id: str, sequence: int | None) -> None:
-    """Note, before the commit, under which number this run is about to commit: a second try finds it there.
+def begin(store: Store, run_key: str, snapshot_id: str) -> None:
+    """Note that a try began; what earlier tries have finished stays noted."""
+    _write(store, run_key, {**_read(store, run_key), "run_key": run_key, "snapshot_id": snapshot_id, "sequence": None})
 
-    What earlier tries have finished stays noted.
-    """
-    facts = {**_read(store, run_key), "run_key": run_key, "snapshot_id": snapshot_id, "sequence": sequence}
-    _write(store, run_key, facts)
+
+def intend(store: Store, manifest: Manifest, opened: OpenKeys) -> None:
+    """Note, before the commit, the manifest that is about to be committed: a second try finds it by that, sealed."""
+    facts = {
+        "run_key": manifest.run_key,
+        "snapshot_id": manifest.snapshot_id,
+        "sequence": manifest.sequence,
+        "seal": vouch(manifest.to_bytes(), opened, store, _PURPOSE),
+    }
+    _write(store, manifest.run_key, {**_read(store, manifest.run_key), **facts})
 
 
 def note_checkpoint(store: Store, run_key: str, snapshot_id: str, checkpoint: Any) -> None:
@@ -32,14 +47,29 @@ def noted_checkpoint(store: Store, run_key: str) -> Any:
     return _read(store, run_key).get("checkpoint")
 
 
-def committed_for(store: Store, run_key: str) -> Manifest | None:
-    """Return the snapshot that an earlier try of the same run committed, if it did."""
+def committed_for(store: Store, run_key: str, keys: Keys, categories: Collection[Category]) -> Manifest | None:
+    """Return the snapshot that an earlier try of the same run committed, if it did.
+
+    Whoever may write to the store may have put a manifest there, and the note that leads to it: without the seal of a
+    writer it is not one of ours, is not signed, and no anchor is made of it.
+    """
     facts = _read(store, run_key)
     if not isinstance(facts.get("sequence"), int) or (content := store.get(manifest_key(facts["sequence"]))) is None:
         return None
-    manifest = Manifest.from_bytes(content, manifest_key(facts["sequence"]))
-    is_of_run = (manifest.run_key, manifest.snapshot_id) == (run_key, facts["snapshot_id"])
-    return manifest if is_of_run else None
+    try:
+        manifest = Manifest.from_bytes(content, manifest_key(facts["sequence"]))
+    except SnapshotCorruptError:
+        return None
+    is_of_run = manifest.run_key == run_key and manifest.to_bytes() == content
+    is_ours = is_of_run and is_vouched(manifest, str(facts.get("seal")), keys, categories, store, _PURPOSE)
+    return manifest if is_ours else None
+
+
+def missing_file(store: Store, manifest: Manifest) -> str | None:
+    """Return a new file of a manifest that is not in the store as it was written, or None."""
+    tries = {file.snapshot_id for file in manifest.new_files}
+    sizes = {found.key: found.size for writer in tries for found in store.list(f"data/{writer}/")}
+    return next((file.key for file in manifest.new_files if sizes.get(file.key) != file.size), None)
 
 
 def _read(store: Store, run_key: str) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, F
 from airflow_provider_elementary.snapshots.each import Each, plainly
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, manifest_key
-from airflow_provider_elementary.snapshots.read import read_manifest
 from airflow_provider_elementary.snapshots.seal import open_sealed
 from airflow_provider_elementary.snapshots.signature import DATA_KEY, KeysSigner, Signature, Signer, read_signature
 from airflow_provider_elementary.snapshots.store import Store
@@ -182,6 +181,10 @@ def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
         found = [link for link in readable if link.taken_at is not None and link.taken_at <= snapshot][-1:]
     else:
         found = readable[-1:] if snapshot == "latest" else [link for link in readable if link.snapshot_id == snapshot]
+    if not readable and not chain.findings:
+        raise SnapshotNotFoundError(
+            f"Expected a snapshot in {store.uri}, found none. Run the snapshot task first, and check the URI."
+        )
     if not found and not (snapshot == "latest" and chain.findings):
         raise SnapshotNotFoundError(
             f"Expected snapshot {snapshot} in {store.uri}, found {len(readable)} others. "
@@ -194,7 +197,8 @@ def _files_named(store: Store, selected: Sequence[Link]) -> dict[str, _Named]:
     """Return every file that the manifests name, once, however many name it."""
     named: dict[str, _Named] = {}
     for link in selected:
-        manifest = read_manifest(store, link.sequence)
+        # Also of one that is not in its place: its files are to be what it says all the same.
+        manifest = Manifest.from_bytes(store.get(manifest_key(link.sequence)) or b"", manifest_key(link.sequence))
         for file in manifest.files:
             if file.key in named:
                 named[file.key].by.append(manifest.snapshot_id)

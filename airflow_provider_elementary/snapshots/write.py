@@ -15,7 +15,7 @@ from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotC
 from airflow_provider_elementary.snapshots.checkpoint import take_up, to_checkpoint
 from airflow_provider_elementary.snapshots.commit import Overtaken, commit
 from airflow_provider_elementary.snapshots.cut import SAMPLES, Cut, Tally, cut_entry, find_cut, next_window
-from airflow_provider_elementary.snapshots.data_keys import OpenKeys, open_keys
+from airflow_provider_elementary.snapshots.data_keys import OpenKeys, categories_of, open_keys
 from airflow_provider_elementary.snapshots.each import RowsRead, unheard
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import (
@@ -32,7 +32,7 @@ from airflow_provider_elementary.snapshots.redaction import HeldBack, results_wi
 from airflow_provider_elementary.snapshots.signature import Signer, read_signature, sign_object
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.snapshots.tables import HistoryWentBack, ParentDamaged, Run, seal_table, settle
-from airflow_provider_elementary.snapshots.tries import committed_for, intend, note_checkpoint, noted_checkpoint
+from airflow_provider_elementary.snapshots.tries import begin, committed_for, note_checkpoint, noted_checkpoint
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -89,7 +89,7 @@ def write_snapshot(
     policy = policy or Policy()
     taken_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     run_key = run_key or _new_id(taken_at)
-    if (earlier := committed_for(store, run_key)) is not None:
+    if (earlier := committed_for(store, run_key, keys, categories_of(source, policy))) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
         if signer is not None and read_signature(store, manifest_key(earlier.sequence)) is None:
             _sign(store, earlier, signer)
@@ -100,8 +100,8 @@ def write_snapshot(
     terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), checkpoint_after, rows_read)
     for _ in range(_TRIES):
         try:
-            manifest, plan = _take(source, store, keys, terms, taken_at, run_key)
-            manifest = commit(store, replace(manifest, access=access), plan)
+            manifest, plan, opened = _take(source, store, keys, terms, taken_at, run_key)
+            manifest = commit(store, replace(manifest, access=access), plan, opened)
             if signer is not None:
                 _sign(store, manifest, signer)
             return manifest
@@ -115,10 +115,10 @@ def write_snapshot(
 
 def _take(
     source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime, run_key: str
-) -> tuple[Manifest, Plan]:
+) -> tuple[Manifest, Plan, OpenKeys]:
     """Seal every table, going on from what is held already; where the source is not that, grown, from less of it."""
     # The first write and the first use of each key come before the first read: what is refused is refused early.
-    intend(store, run_key, _new_id(taken_at), None)
+    begin(store, run_key, _new_id(taken_at))
     checkpoint = noted_checkpoint(store, run_key)
     plan = plan_snapshot(source, store, keys, terms, taken_at)
     while True:
@@ -129,13 +129,16 @@ def _take(
         if (checked := check_history(plan, cut)) is not plan:
             plan = checked
             continue
-        if checkpoint is not None and (resumed := take_up(checkpoint, plan, terms, source, store, keys)) is not None:
+        if (
+            checkpoint is not None
+            and (resumed := take_up(checkpoint, run_key, plan, terms, source, store, keys)) is not None
+        ):
             plan, checkpoint = resumed, None
             continue
         log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
         writer = _Writer(_start(source, store, terms, snapshot_id, plan, cut, opened), terms, opened, taken_at, run_key)
         try:
-            return writer.seal(), plan
+            return writer.seal(), plan, opened
         except HistoryWentBack as evidence:
             plan = plan.anew() if plan.resumed else new_epoch(plan, cut, str(evidence))
         except ParentDamaged as damage:
@@ -204,7 +207,7 @@ class _Writer:
         # Tables that are still to come may have rows that wait, but none before this.
         window_from = max(filter(None, (_reach(run.cut, self.terms), run.plan.window_from)))
         manifest = replace(self._manifest(entries, files, window_from), parent=run.plan.parent_link)
-        note_checkpoint(run.store, self.run_key, run.snapshot_id, to_checkpoint(manifest, self.opened))
+        note_checkpoint(run.store, self.run_key, run.snapshot_id, to_checkpoint(manifest, self.opened, run.store))
 
     def _manifest(
         self, entries: Mapping[str, TableEntry], files: Sequence[FileEntry], window_from: datetime | None

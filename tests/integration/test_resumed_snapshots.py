@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,75 +11,18 @@ from typing import Any
 import duckdb
 import pytest
 
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, open_snapshot, write_snapshot
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.story import story
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
-from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.dying_writer import POLICY
-from tests.histories import BreakingStore, CutShort
 from tests.stores import local_rest
-from tests.worlds import SMALL_WORLD_END, small_world, write_duckdb
-
-RUN = "dag/run/task/-1"
-AT_ONCE = timedelta(0)
-#: So many sealed files are there when a snapshot of the small world has finished some of its artifacts, and when it has
-#: finished dbt_invocations and dbt_run_results too.
-ARTIFACTS, RUNS = 6, 20
-#: When the newest row of a small world was created.
-LAST_MARKER = SMALL_WORLD_END - timedelta(days=1) + timedelta(hours=6, minutes=2, seconds=1)
-
-
-class Sync:
-    """A warehouse that changes between the tries of one run, and the store that they write to."""
-
-    def __init__(self, directory: Path) -> None:
-        self.path = write_duckdb(small_world(days=5), directory / "warehouse.duckdb")
-        self.rest = local_rest(directory)
-        self.keys = self.rest.keys
-
-    def change(self, *statements: str) -> None:
-        with duckdb.connect(str(self.path)) as connection:
-            connection.execute("USE elementary")
-            for statement in statements:
-                connection.execute(statement)
-
-    def try_until(self, files: int, **options: Any) -> None:
-        """Take a snapshot that is cut short when so many sealed files are there."""
-        with pytest.raises(CutShort):
-            self.snapshot(store=BreakingStore(self.rest.folder, files), **options)
-
-    def snapshot(self, **options: Any) -> Manifest:
-        arguments = {"store": self.rest.store, "keys": self.keys, "policy": POLICY, "run_key": RUN, **options}
-        with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
-            return write_snapshot(source, checkpoint_after=AT_ONCE, **arguments)
-
-    def column(self, table: str, column: str) -> list[Any]:
-        values: list[Any] = read_all(open_snapshot(self.rest.store, keys=self.keys), table, [column])[
-            column
-        ].to_pylist()
-        return values
+from tests.tries import ARTIFACTS, RUNS, Sync, new_run, note, taken_up
 
 
 @pytest.fixture
 def sync(tmp_path: Path) -> Sync:
     return Sync(tmp_path)
-
-
-def new_run(number: int, created_at: datetime = LAST_MARKER + timedelta(minutes=5)) -> Sequence[str]:
-    return (
-        "INSERT INTO dbt_run_results (model_execution_id, invocation_id, created_at, status) "
-        f"VALUES ('new-{number}.a', 'new-{number}', TIMESTAMP '{created_at}', 'success')",
-        f"INSERT INTO dbt_invocations (invocation_id, created_at) VALUES ('new-{number}', TIMESTAMP '{created_at}')",
-    )
-
-
-def taken_up(manifest: Manifest) -> set[str]:
-    """Return the tables of which an earlier try's files are used."""
-    return {file.table for file in manifest.new_files if file.snapshot_id != manifest.snapshot_id}
 
 
 def sealed_again(manifest: Manifest) -> set[str]:
@@ -187,11 +130,6 @@ class TestGoingOn:
         left = {path.relative_to(sync.rest.folder).as_posix() for path in sync.rest.path("data").rglob("*.parquet")}
         assert left == {file.key for file in manifest.files}
         assert verify(sync.rest.store, sync.keys, snapshot="all").findings == ()
-
-
-def note(sync: Sync) -> Path:
-    [path] = sync.rest.path("runs").iterdir()
-    return path
 
 
 def replace_key(sync: Sync) -> None:

@@ -16,7 +16,7 @@ from airflow_provider_elementary.snapshots.manifest import manifest_key
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.sign import sign_store
-from airflow_provider_elementary.snapshots.signature import KeysSigner, KmsSigner, read_signature
+from airflow_provider_elementary.snapshots.signature import AnyOf, KeysSigner, KmsSigner, read_signature, sign_object
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from tests.connections import duckdb_file, local_keys
 from tests.servers.faulty import FaultyAws, faulty_aws, refuses
@@ -169,6 +169,46 @@ class TestSigningWhatIsThere:
         assert signed == [manifest_key(number) for number in (1, 2, 3)]
         assert verify(rest.store, rest.keys, signer=signer).findings == ()
 
+    def test_one_key_takes_the_place_of_another_while_verify_takes_both(
+        self, rest: Rest, aws_server: AwsServer, tmp_path: Path
+    ) -> None:
+        kms = aws_server.client("kms")
+        old, new = KmsSigner(kms, new_key(aws_server)), KmsSigner(kms, new_key(aws_server, "GENERATE_VERIFY_MAC"))
+        both = AnyOf([old, new])
+        sign_store(rest.store, old)
+        take(rest, tmp_path / "warehouse.duckdb", world_after(6), signer=new)
+
+        while_it_changes = verify(rest.store, rest.keys, signer=both)
+        too_early = verify(rest.store, rest.keys, signer=new)
+        sign_store(rest.store, new)
+
+        assert while_it_changes.findings == ()
+        assert found(too_early) == {("unproved", manifest_key(number)) for number in (1, 2, 3)}
+        assert verify(rest.store, rest.keys, signer=new).findings == ()
+
+    def test_a_key_that_is_neither_proves_nothing(self, rest: Rest, aws_server: AwsServer) -> None:
+        kms = aws_server.client("kms")
+        sign_store(rest.store, KmsSigner(kms, new_key(aws_server)))
+        others = AnyOf([KmsSigner(kms, new_key(aws_server)), KmsSigner(kms, new_key(aws_server))])
+
+        report = verify(rest.store, rest.keys, signer=others)
+
+        assert found(report) == {("unproved", manifest_key(number)) for number in (1, 2, 3)}
+
+    def test_a_key_that_is_gone_matters_only_where_the_other_did_not_sign(
+        self, rest: Rest, aws_server: AwsServer
+    ) -> None:
+        kms = aws_server.client("kms")
+        gone, there = KmsSigner(kms, "alias/gone"), KmsSigner(kms, new_key(aws_server))
+        sign_store(rest.store, there)
+        rest.store.delete(f"signatures/{manifest_key(1)}")
+        sign_object(rest.store, manifest_key(1), "0" * 64, there)
+
+        report = verify(rest.store, rest.keys, signer=AnyOf([gone, there]))
+
+        assert found(report) == {("unproved", manifest_key(1))}
+        assert "Expected KMS key alias/gone to answer" in report.findings[0].detail
+
     def test_another_master_key_signs_what_the_old_one_recorded(self, rest: Rest) -> None:
         prune(rest.store, Retention(keep_last=1), signer=KeysSigner(rest.keys))
         new = KeysSigner(LocalKeys(LocalKeys.generate()))
@@ -201,13 +241,14 @@ def test_on_the_command_line_a_snapshot_is_taken_signed_pruned_and_verified(
     airflow_connection("keys", local_keys(MASTER_KEYS))
     store = ["--store", rest.store.uri, "--keys-conn-id", "keys", "--aws-conn-id", "aws"]
     signing = ["--signing-kms-key-id", new_key(aws_server)]
+    another = ["--signing-kms-key-id", new_key(aws_server)]
 
     statuses = [
         main(["snapshot", "take", "--conn-id", "warehouse", *store, *signing]),
         main(["snapshot", "verify", *store, *signing]),
         main(["snapshot", "sign", *store, *signing]),
         main(["snapshot", "prune", "--keep-last", "2", *store, *signing]),
-        main(["snapshot", "verify", "--snapshot", "all", *store, *signing]),
+        main(["snapshot", "verify", "--snapshot", "all", *store, *signing, *another]),
     ]
 
     printed = capsys.readouterr()

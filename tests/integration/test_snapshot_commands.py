@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.cli.main import main
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Store
 from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
 from tests.connections import local_keys
 from tests.stores import Rest, copied, grow, local_rest
@@ -167,3 +169,47 @@ def test_connections_of_airflows_own_database_are_looked_for(run: Run, monkeypat
     run("list")
 
     assert os.environ["_AIRFLOW_PROCESS_CONTEXT"] == "server"
+
+
+def program(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """Run the program in a process of its own, where Airflow sets up its log as it does for people."""
+    code = "from airflow_provider_elementary.cli.main import program; program()"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+def test_what_is_printed_as_json_is_json_whatever_is_logged(
+    rest: Rest, airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
+    keys = airflow_connection("keys", local_keys(MASTER_KEYS))
+
+    ended = program("snapshot", "sign", "--json", "--store", rest.store.uri, "--keys-conn-id", keys)
+
+    assert json.loads(ended.stdout)["signed"] == [manifest_key(number) for number in (1, 2, 3)]
+    assert "signed 3 manifests and 0 prune records" in ended.stderr
+
+
+def test_who_stops_reading_the_output_sees_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    ended = program("keys", "generate", stdout=writer)
+    os.close(writer)
+
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_an_interrupted_command_ends_with_a_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(store: Store) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("airflow_provider_elementary.snapshots.chain.read_chain", interrupt)
+
+    assert run("list") == (130, "airflow-elementary: interrupted\n")
+
+
+def test_a_store_that_holds_nothing_is_told_as_such(run: Run, tmp_path: Path) -> None:
+    status, printed = run("verify", "--hashes-only", "--store", (tmp_path / "nowhere").as_uri())
+
+    assert (status, "found none. Run the snapshot task first, and check the URI" in printed) == (1, True)

@@ -1,0 +1,220 @@
+"""A manifest that is missing, cut short, empty or in another place is told of, and costs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_elementary.cli.main import main
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    ElementaryError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+)
+from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
+from airflow_provider_elementary.snapshots.chain import Anchor
+from airflow_provider_elementary.snapshots.diff import diff
+from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retain import Retention
+from airflow_provider_elementary.snapshots.sign import sign_store
+from airflow_provider_elementary.snapshots.signature import KeysSigner
+from airflow_provider_elementary.snapshots.verify import verify
+from tests.stores import Rest, copied, grow, local_rest, take, world_after
+from tests.tampering import edit, swap
+
+MIDDLE, NEWEST = manifest_key(2), manifest_key(4)
+#: Long after the snapshots of a test were taken: nothing is too young to be an orphan.
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+    """A full snapshot, an increment, a full snapshot, an increment."""
+    directory = tmp_path_factory.mktemp("original")
+    rest = local_rest(directory)
+    before = grow(rest, directory, [3, 4])
+    return rest, before + grow(rest, directory, [5], full_every_days=0) + grow(rest, directory, [6])
+
+
+@pytest.fixture
+def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
+    return copied(original[0], tmp_path)
+
+
+@pytest.fixture
+def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
+    return original[1]
+
+
+def objects(rest: Rest) -> set[str]:
+    return {found.key for found in rest.store.list("") if not found.key.startswith("runs/")}
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def fill_with_another_document(path: Path) -> None:
+    path.write_bytes(b"[]")
+
+
+def move_to_the_end(path: Path) -> None:
+    path.rename(path.with_name("0000000009.json"))
+
+
+def move_aside(path: Path) -> None:
+    path.rename(path.with_name(f"{path.name}.aside"))
+
+
+def swap_with_the_first(path: Path) -> None:
+    swap(path, path.with_name("0000000001.json"))
+
+
+DAMAGES = [remove, cut_short, empty, fill_with_another_document, move_to_the_end, move_aside, swap_with_the_first]
+
+#: What only reads or adds: it may pass over a damage that does not concern it.
+ACTIONS: Mapping[str, Callable[[Rest, list[Manifest], Path], object]] = {
+    "open the newest": lambda rest, _, __: open_snapshot(rest.store, keys=rest.keys),
+    "open one by id": lambda rest, taken, _: open_snapshot(rest.store, taken[0].snapshot_id, keys=rest.keys),
+    "open one by time": lambda rest, _, __: open_snapshot(rest.store, LATER, keys=rest.keys),
+    "diff": lambda rest, taken, _: diff(rest.store, taken[0].snapshot_id, keys=rest.keys),
+    "take": lambda rest, _, directory: take(rest, directory / "warehouse.duckdb", world_after(7)),
+    "list": lambda rest, _, __: main(["snapshot", "list", "--store", rest.store.uri]),
+}
+
+
+def anchor_of(manifest: Manifest) -> Anchor:
+    return Anchor(manifest.sequence, sha256(manifest.to_bytes()))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("place", [MIDDLE, NEWEST], ids=["middle", "newest"])
+class TestAnyDamage:
+    def test_stops_what_relies_on_the_whole_chain(
+        self, rest: Rest, manifests: list[Manifest], damage: Callable[[Path], None], place: str
+    ) -> None:
+        damage(rest.path(place))
+        there = objects(rest)
+        anchors = [anchor_of(manifests[-1])]
+
+        with pytest.raises(SnapshotCorruptError, match="manifests/000000000"):
+            verify(rest.store, anchors=anchors).require()
+        with pytest.raises(SnapshotCorruptError, match=r"manifests/000000000.*Nothing was signed"):
+            sign_store(rest.store, KeysSigner(rest.keys), anchors=anchors)
+        with pytest.raises(SnapshotCorruptError, match=r"manifests/000000000.*Nothing was removed"):
+            prune(rest.store, Retention(keep_last=1), anchors=anchors, now=LATER)
+        assert objects(rest) == there
+
+    def test_makes_nothing_else_fail_but_in_words_or_remove_anything(
+        self, rest: Rest, manifests: list[Manifest], tmp_path: Path, damage: Callable[[Path], None], place: str
+    ) -> None:
+        damage(rest.path(place))
+        there = objects(rest)
+
+        for act in ACTIONS.values():
+            with suppress(ElementaryError):
+                act(rest, manifests, tmp_path)
+
+        assert objects(rest) >= there
+
+
+class TestReading:
+    def test_a_snapshot_is_found_by_its_id_past_newer_ones_that_cannot_be_read(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        cut_short(rest.path(NEWEST))
+
+        assert find_manifest(rest.store, manifests[1].snapshot_id) == manifests[1]
+
+    def test_one_that_is_not_found_may_be_among_those_that_cannot_be_read(self, rest: Rest) -> None:
+        cut_short(rest.path(NEWEST))
+
+        with pytest.raises(SnapshotNotFoundError, match=r"found 3 others, .* and 1 manifests that cannot be read"):
+            find_manifest(rest.store, "20260101T000000Z-00000000")
+
+    def test_as_of_a_time_none_is_chosen_where_another_may_be_meant(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        cut_short(rest.path(MIDDLE))
+        for number in (3, 4):
+            edit(rest.path(manifest_key(number)), lambda facts: facts.update(created_at="2099-01-01T00:00:00"))
+
+        with pytest.raises(SnapshotCorruptError, match=r"Expected manifests/0000000002\.json to be a manifest"):
+            find_manifest(rest.store, manifests[1].taken_at)
+        assert find_manifest(rest.store, LATER).sequence == 4
+
+    def test_a_snapshot_is_not_built_upon_one_that_is_not_in_its_place(self, rest: Rest, tmp_path: Path) -> None:
+        move_to_the_end(rest.path(NEWEST))
+
+        with pytest.raises(SnapshotCorruptError, match=r"Expected snapshot number 9 .* found number 4\. Put it back"):
+            take(rest, tmp_path / "warehouse.duckdb", world_after(7))
+
+    def test_the_list_names_what_it_lacks(self, rest: Rest, capsys: pytest.CaptureFixture[str]) -> None:
+        move_to_the_end(rest.path(NEWEST))
+        cut_short(rest.path(MIDDLE))
+
+        main(["snapshot", "list", "--store", rest.store.uri])
+
+        printed = capsys.readouterr().out
+        assert "note: manifests/0000000002.json is changed" in printed
+        assert "note: manifests/0000000004.json is missing" in printed
+        assert "note: manifests/0000000009.json is reordered" in printed
+
+
+class TestALostManifest:
+    def test_of_which_there_is_a_signature_is_missed_even_at_the_end(self, rest: Rest) -> None:
+        sign_store(rest.store, KeysSigner(rest.keys))
+        remove(rest.path(NEWEST))
+
+        report = verify(rest.store, rest.keys)
+
+        assert [(found.damage.value, found.object) for found in report.findings] == [("missing", NEWEST)]
+
+    def test_that_comes_back_is_whole(self, rest: Rest, manifests: list[Manifest]) -> None:
+        lost = rest.path(MIDDLE).read_bytes()
+        remove(rest.path(MIDDLE))
+        with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000002\.json is missing"):
+            prune(rest.store, Retention(keep_last=1), now=LATER)
+        rest.path(MIDDLE).write_bytes(lost)
+
+        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+
+    @pytest.mark.parametrize("lost", [[2], [1, 2], [2, 3], [1, 2, 3]], ids=str)
+    def test_is_given_up_by_its_number_and_the_record_says_so(self, rest: Rest, lost: list[int]) -> None:
+        for number in lost:
+            remove(rest.path(manifest_key(number)))
+
+        report = prune(rest.store, Retention(), signer=KeysSigner(rest.keys), give_up=lost, now=LATER)
+        again = prune(rest.store, Retention(), now=LATER)
+
+        assert (report.given_up, report.removed, again.given_up) == (tuple(lost), (), ())
+        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+
+    def test_keeps_the_files_that_a_later_one_names(self, rest: Rest, manifests: list[Manifest]) -> None:
+        remove(rest.path(manifest_key(3)))
+
+        prune(rest.store, Retention(), give_up=[3], now=LATER)
+
+        held = {found.key for found in rest.store.list("data/")}
+        assert held == {file.key for manifest in manifests for file in manifest.files}
+
+    @pytest.mark.parametrize("number", [0, 2, 4, 5], ids=["none", "there", "the newest", "beyond"])
+    def test_is_not_given_up_where_it_is_not_lost(self, rest: Rest, number: int) -> None:
+        with pytest.raises(ConfigurationError, match=f"below the newest, 4, to give up; found {number}"):
+            prune(rest.store, Retention(keep_last=1), give_up=[number])
+
+        assert rest.path(MIDDLE).exists()
