@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Where bytecode is not kept, every process compiles Airflow anew: most of the time of the demo and of many tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint types unit benchmarks docs package clean
 
 demo: $(READY)
