@@ -28,6 +28,7 @@ _VIEWS = {
     "Table": f"/table?name={_TABLE}",
     "Table, its next metrics": f"/table?name={_TABLE}&page=2",
     "Incidents": "/incidents",
+    "Backtests": "/backtests",
     "Snapshots": "/snapshots",
     "Access": "/access",
 }
@@ -83,7 +84,7 @@ def _make_stores(large: Path, small: Path, tables: int, series: int, days: int) 
 
 
 def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> str:
-    """Write a snapshot, metrics and verdicts of a warehouse whose tables, tests and series are all alike."""
+    """Write a snapshot, metrics, verdicts and a backtest of tables, tests and series that are all alike."""
     import duckdb
 
     from airflow_provider_elementary.snapshots import open_store, write_snapshot
@@ -103,7 +104,11 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
         manifest = write_snapshot(source, store, keys, run_key="1", access=report(("schema-readable", "pass")))
     engine = duckdb.connect()
     sizes = [f"{manifest.rows:,} rows in the snapshot"]
-    for kind, query, of_days in (("metrics", _METRICS, days), ("verdicts", _VERDICTS, 2)):
+    for kind, query, of_days in (
+        ("metrics", _METRICS, days),
+        ("verdicts", _VERDICTS, 2),
+        ("backtests", _VERDICTS, days),
+    ):
         rows = engine.sql(query, params={"tables": tables, "series": series, "days": of_days}).to_arrow_reader(100_000)
         how = {"method": "elementary", "days": of_days}
         result = write_result(store, keys, kind, rows, run_key="1", origin={}, parameters=how)  # type: ignore[arg-type]
