@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.configurations import Configurations, read_configurations
-from airflow_provider_elementary.anomalies.engine import scoring_connection
+from airflow_provider_elementary.anomalies.engine import scoring_connection, sql_text
 from airflow_provider_elementary.anomalies.rounding import rounded
 from airflow_provider_elementary.anomalies.rule import (
     RUN_DETECTION,
@@ -88,7 +88,7 @@ def _replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckD
             lacking += _load(connection, source, table)
         configurations = read_configurations(_fetch(connection, CONFIGURED), adapter)
         _register(connection, configurations, adapter)
-        connection.execute(JUDGED.replace("{lacking}", _sql_text(_lack(lacking))))
+        connection.execute(JUDGED.replace("{lacking}", sql_text(_lack(lacking))))
         connection.execute(SEEN)
         connection.execute(POINTS.replace("{is_excluded}", configurations.exclusions))
         statistics = rounded(connection, run_statistics(adapter), adapter, value="trained")
@@ -137,10 +137,6 @@ def _lack(lacking: Sequence[str]) -> str | None:
     if not lacking:
         return None
     return f"the source does not hold {', '.join(lacking)}, without which a run cannot be repeated"
-
-
-def _sql_text(text: str | None) -> str:
-    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
 
 
 _SCORED = """

@@ -27,6 +27,7 @@ from airflow_provider_elementary.anomalies.rule import (
     JUDGED_WINDOWED_STATISTICS,
     REPLAYED_DETECTION,
     RUN_DETECTION,
+    SEASON,
     SIGNED_METRICS,
     SPIKES_ONLY_METRICS,
     WINDOWED_STATISTICS,
@@ -199,12 +200,7 @@ SELECT
 FROM (
     SELECT
         *,
-        CASE seasonality
-            WHEN 'day_of_week' THEN dayofweek(bucket_end)
-            WHEN 'hour_of_day' THEN hour(bucket_end)
-            WHEN 'hour_of_week' THEN 24 * dayofweek(bucket_end) + hour(bucket_end)
-            ELSE 0
-        END AS season
+        {SEASON} AS season
     FROM windows CROSS JOIN (SELECT seasonality FROM parameters)
 )
 WHERE omission IS NULL

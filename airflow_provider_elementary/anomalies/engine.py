@@ -21,3 +21,8 @@ def scoring_connection(memory_limit: str = MEMORY_LIMIT) -> Iterator[duckdb.Duck
     """
     with bounded_connection(memory_limit) as connection:
         yield connection
+
+
+def sql_text(text: str | None) -> str:
+    """Return a text as SQL, where a statement cannot bind it."""
+    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"

@@ -96,7 +96,7 @@ def days_by_table(verdicts: pa.Table, title: str) -> str:
             parts.append(_rule(x - 1, _HEAD, x - 1, bottom))
     for row, table in enumerate(grid.tables):
         y = _HEAD + row * _CELL
-        parts.append(_text(8, y + 10, _short(table)))
+        parts.append(_text(8, y + 10, short_name(table)))
         parts.append(_rule(8, y + _CELL, width - 8, y + _CELL))
         for column, day in enumerate(grid.days):
             if strength := grid.strength(table, day):
@@ -179,7 +179,8 @@ def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line class="rule" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
 
 
-def _short(table: str) -> str:
+def short_name(table: str) -> str:
+    """Return a table's name without its database, as far as there is room for it."""
     return ".".join(table.lower().split(".")[-2:])[-34:]
 
 

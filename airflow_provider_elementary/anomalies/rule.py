@@ -23,6 +23,14 @@ SIGNED_METRICS = ("min", "max", "average", "standard_deviation", "variance", "su
 #: Metrics that are only ever too high, whatever the direction.
 SPIKES_ONLY_METRICS = ("freshness", "event_freshness")
 
+#: Buckets of the same season are compared with each other.
+SEASON = """CASE seasonality
+            WHEN 'day_of_week' THEN dayofweek(bucket_end)
+            WHEN 'hour_of_day' THEN hour(bucket_end)
+            WHEN 'hour_of_week' THEN 24 * dayofweek(bucket_end) + hour(bucket_end)
+            ELSE 0
+        END"""
+
 #: Every point's training set, from a window.
 WINDOWED_STATISTICS = """
 CREATE TEMP VIEW training AS

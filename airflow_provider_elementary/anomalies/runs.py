@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.anomalies.rule import SIGNED_METRICS, SPIKES_ONLY_METRICS
+from airflow_provider_elementary.anomalies.rule import SEASON, SIGNED_METRICS, SPIKES_ONLY_METRICS
 
 JUDGED_TABLES = """
 CREATE TEMP TABLE judged_tables AS
@@ -218,12 +218,7 @@ FROM (
         seen.*,
         excludes_detection_period,
         backfill_microseconds,
-        CASE seasonality
-            WHEN 'day_of_week' THEN dayofweek(bucket_end)
-            WHEN 'hour_of_day' THEN hour(bucket_end)
-            WHEN 'hour_of_week' THEN 24 * dayofweek(bucket_end) + hour(bucket_end)
-            ELSE 0
-        END AS season
+        {SEASON} AS season
     FROM seen JOIN parameters USING (configuration)
 ) AS s
 WHERE NOT coalesce({{is_excluded}}, FALSE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from airflow_provider_elementary.anomalies.engine import sql_text
 from airflow_provider_elementary.anomalies.predicates import duckdb_predicate
 from airflow_provider_elementary.exceptions import ConfigurationError
 
@@ -20,7 +21,7 @@ def failures_meet(column: str, conditions: Iterable[str | None]) -> str:
             predicate = duckdb_predicate(f"total {condition}", {"total": "BIGINT"})
         except ConfigurationError:
             continue
-        known.append(f"WHEN '{condition.replace(chr(39), chr(39) * 2)}' THEN {predicate}")
+        known.append(f"WHEN {sql_text(condition)} THEN {predicate}")
     return f"CASE {column} {' '.join(known)} END" if known else "CAST(NULL AS BOOLEAN)"
 
 

@@ -51,6 +51,7 @@ class ElementaryHook(BaseHook):
         :raises ElementaryError: there is no such connection or schema, or the warehouse does not let us in.
         """
         from airflow_provider_elementary.hooks.clients import open_warehouse
+        from airflow_provider_elementary.hooks.namespaces import namespace_of
         from airflow_provider_elementary.warehouses.source import WarehouseSource
 
         warehouse = open_warehouse(
@@ -59,7 +60,7 @@ class ElementaryHook(BaseHook):
             database=self.database or self._field("elementary_database"),
         )
         try:
-            return WarehouseSource(warehouse, namespace=self.namespace)
+            return WarehouseSource(warehouse, namespace=namespace_of(self.connection))
         except BaseException:
             warehouse.close()
             raise
@@ -107,13 +108,6 @@ class ElementaryHook(BaseHook):
         return fingerprint(
             source.warehouse, connection=self.elementary_conn_id, allowed_addresses=self._allowed_addresses()
         )
-
-    @property
-    def namespace(self) -> str | None:
-        """How OpenLineage's integration with dbt names the warehouse; None where the connection does not tell."""
-        from airflow_provider_elementary.hooks.namespaces import namespace_of
-
-        return namespace_of(self.connection)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in, find the Elementary schema and run the access check: the UI's Test button."""

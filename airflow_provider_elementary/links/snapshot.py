@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, conf
 
@@ -47,8 +47,8 @@ class ElementaryManifestLink(BaseOperatorLink):
 
 def page_address() -> str:
     """Return where the Elementary page is, or nothing where Airflow is not told its own address."""
-    base = conf.get("api", "base_url", fallback=None)
-    return urljoin(f"{base.rstrip('/')}/", "plugin/elementary") if base else ""
+    base = _own_address()
+    return f"{base}/plugin/elementary" if base else ""
 
 
 def view_address(view: str, store: str) -> str:
@@ -57,8 +57,7 @@ def view_address(view: str, store: str) -> str:
     :param view: the view's path.
     :param store: the URI of the store to show.
     """
-    base = conf.get("api", "base_url", fallback=None) or ""
-    return f"{base.rstrip('/')}/elementary/{view}?{urlencode({'store': store})}"
+    return f"{_own_address()}/elementary/{view}?{urlencode({'store': store})}"
 
 
 def manifest_address(summary: dict[str, Any]) -> str:
@@ -75,3 +74,7 @@ def manifest_address(summary: dict[str, Any]) -> str:
     prefix = f"{store.path.strip('/')}/".lstrip("/")
     key = prefix + manifest_key(int(summary["sequence"]))
     return f"https://s3.console.aws.amazon.com/s3/object/{quote(store.netloc)}?{urlencode({'prefix': key})}"
+
+
+def _own_address() -> str:
+    return (conf.get("api", "base_url", fallback=None) or "").rstrip("/")

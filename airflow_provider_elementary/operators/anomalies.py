@@ -186,19 +186,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             self.store_hook.store.uri,
             key,
             table_qualities(verdicts, TABLES_TOLD),
-            namespace=self._namespace(origin),
+            namespace=origin.get("namespace"),
             name_of=lineage.dataset,
         )
-
-    def _namespace(self, origin: Mapping[str, Any]) -> str | None:
-        """Return what dbt's lineage calls the warehouse that is read, or from which the snapshot was taken."""
-        from airflow_provider_elementary.hooks.elementary import ElementaryHook
-        from airflow_provider_elementary.snapshots import find_manifest
-
-        if snapshot_id := origin.get("snapshot_id"):
-            told = find_manifest(self.store_hook.store, snapshot_id).source.get("namespace")
-            return str(told) if told else None
-        return ElementaryHook(self.elementary_conn_id).namespace if self.elementary_conn_id else None
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:

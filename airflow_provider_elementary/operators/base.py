@@ -164,21 +164,15 @@ class ElementarySourceOperator(ElementaryStoreOperator):
             hook = ElementaryHook(self.elementary_conn_id, self.schema, self.database)
             with hook.source() as source:
                 require_access(hook, source, self.accept_unknown)
-                warehouse = source.warehouse
-                origin = {"dialect": warehouse.dialect, "adapter": source.adapter, "schema": warehouse.schema}
-                yield source, origin
+                warehouse, known = source.warehouse, {"adapter": source.adapter, "namespace": source.namespace}
+                yield source, {"dialect": warehouse.dialect, "schema": warehouse.schema, **known}
         else:
             from airflow_provider_elementary.snapshots import open_snapshot
 
             snapshot = open_snapshot(self.store_hook.store, self.snapshot, keys=self.store_hook.keys)
-            yield (
-                snapshot,
-                {
-                    "store": self.store_hook.store.uri,
-                    "snapshot_id": snapshot.manifest.snapshot_id,
-                    "adapter": snapshot.adapter,
-                },
-            )
+            known = {"adapter": snapshot.adapter, "namespace": snapshot.manifest.source.get("namespace")}
+            taken = {"store": self.store_hook.store.uri, "snapshot_id": snapshot.manifest.snapshot_id}
+            yield snapshot, {**taken, **known}
 
 
 def require_access(

@@ -72,6 +72,13 @@ def read_manifest(store: Store, sequence: int) -> Manifest:
     return manifest
 
 
+def none_found(store: Store) -> SnapshotNotFoundError:
+    """Return the error of a store without snapshots."""
+    return SnapshotNotFoundError(
+        f"Expected a snapshot in {store.uri}, found none. Run the snapshot task first, and check the URI."
+    )
+
+
 def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest:
     """Return the manifest of a snapshot; see :func:`open_snapshot` for how to name it.
 
@@ -79,9 +86,7 @@ def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest
     """
     sequences = committed_sequences(store)
     if not sequences:
-        raise SnapshotNotFoundError(
-            f"Expected a snapshot in {store.uri}, found none. Run the snapshot task first, and check the URI."
-        )
+        raise none_found(store)
     until = snapshot.replace(tzinfo=snapshot.tzinfo or UTC) if isinstance(snapshot, datetime) else None
     readable: list[str] = []
     doubt: SnapshotCorruptError | None = None

@@ -17,6 +17,7 @@ from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, F
 from airflow_provider_elementary.snapshots.each import Each, plainly
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, manifest_key
+from airflow_provider_elementary.snapshots.read import none_found
 from airflow_provider_elementary.snapshots.seal import open_sealed
 from airflow_provider_elementary.snapshots.signature import DATA_KEY, KeysSigner, Signature, Signer, read_signature
 from airflow_provider_elementary.snapshots.store import Store
@@ -182,9 +183,7 @@ def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
     else:
         found = readable[-1:] if snapshot == "latest" else [link for link in readable if link.snapshot_id == snapshot]
     if not readable and not chain.findings:
-        raise SnapshotNotFoundError(
-            f"Expected a snapshot in {store.uri}, found none. Run the snapshot task first, and check the URI."
-        )
+        raise none_found(store)
     if not found and not (snapshot == "latest" and chain.findings):
         raise SnapshotNotFoundError(
             f"Expected snapshot {snapshot} in {store.uri}, found {len(readable)} others. "

@@ -25,7 +25,7 @@ from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.sign import sign_store
 from airflow_provider_elementary.snapshots.signature import KeysSigner
 from airflow_provider_elementary.snapshots.verify import verify
-from tests.stores import Rest, copied, grow, local_rest, take, world_after
+from tests.stores import Rest, grow, local_rest, take, world_after
 from tests.tampering import edit, swap
 
 MIDDLE, NEWEST = manifest_key(2), manifest_key(4)
@@ -40,16 +40,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
     rest = local_rest(directory)
     before = grow(rest, directory, [3, 4])
     return rest, before + grow(rest, directory, [5], full_every_days=0) + grow(rest, directory, [6])
-
-
-@pytest.fixture
-def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
-    return copied(original[0], tmp_path)
-
-
-@pytest.fixture
-def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
-    return original[1]
 
 
 def objects(rest: Rest) -> set[str]:

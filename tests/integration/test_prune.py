@@ -29,7 +29,7 @@ from airflow_provider_elementary.snapshots.signature import KeysSigner
 from airflow_provider_elementary.snapshots.store import StoredObject
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
-from tests.stores import Rest, copied, grow, local_rest
+from tests.stores import Rest, grow, local_rest
 
 #: Long after the snapshots of a test were taken.
 LATER = datetime.now(UTC) + timedelta(days=100)
@@ -44,16 +44,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
     rest = local_rest(directory)
     first = grow(rest, directory, [3, 4], run_key=None)
     return rest, first + grow(rest, directory, [5], full_every_days=0) + grow(rest, directory, [6])
-
-
-@pytest.fixture
-def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
-    return copied(original[0], tmp_path)
-
-
-@pytest.fixture
-def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
-    return original[1]
 
 
 def keys_below(store: Store, prefix: str) -> set[str]:

@@ -32,7 +32,7 @@ from airflow_provider_elementary.snapshots.views import create_views
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.stores import Rest, copied, grow, local_rest, take, world_after
+from tests.stores import Rest, grow, local_rest, take, world_after
 from tests.worlds import copy_duckdb_world, restore_postgres
 
 if TYPE_CHECKING:
@@ -48,16 +48,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
     directory = tmp_path_factory.mktemp("original")
     rest = local_rest(directory)
     return rest, grow(rest, directory, [3, 5], policy=EVERYTHING)
-
-
-@pytest.fixture
-def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
-    return copied(original[0], tmp_path)
-
-
-@pytest.fixture
-def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
-    return original[1]
 
 
 @contextmanager

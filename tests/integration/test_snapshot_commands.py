@@ -16,7 +16,7 @@ from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Store
 from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
 from tests.connections import local_keys
-from tests.stores import Rest, copied, grow, local_rest
+from tests.stores import Rest, grow, local_rest
 
 Connect = Callable[[str, Mapping[str, object]], str]
 Run = Callable[..., tuple[int, str]]
@@ -29,16 +29,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
     directory = tmp_path_factory.mktemp("original")
     rest = Rest(local_rest(directory).store, LocalKeys(MASTER_KEYS), directory / "store")
     return rest, grow(rest, directory, [3, 4, 5])
-
-
-@pytest.fixture
-def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
-    return copied(original[0], tmp_path)
-
-
-@pytest.fixture
-def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
-    return original[1]
 
 
 @pytest.fixture

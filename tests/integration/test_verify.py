@@ -18,7 +18,7 @@ from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.signature import KeysSigner, KmsSigner, Signer, sign_object
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
-from tests.stores import Rest, copied, grow, local_rest
+from tests.stores import Rest, grow, local_rest
 from tests.tampering import edit, flip, rewrite_chain, swap
 
 if TYPE_CHECKING:
@@ -30,16 +30,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
     directory = tmp_path_factory.mktemp("original")
     rest = local_rest(directory)
     return rest, grow(rest, directory, [3, 4, 5, 6])
-
-
-@pytest.fixture
-def rest(original: tuple[Rest, list[Manifest]], tmp_path: Path) -> Rest:
-    return copied(original[0], tmp_path)
-
-
-@pytest.fixture
-def manifests(original: tuple[Rest, list[Manifest]]) -> list[Manifest]:
-    return original[1]
 
 
 def digest_of(rest: Rest, sequence: int) -> str:

@@ -38,6 +38,12 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
     assert expected <= set(wheel.namelist())
 
 
+def test_the_wheel_holds_the_example_dags_where_airflow_looks_for_those_of_providers(wheel: zipfile.ZipFile) -> None:
+    examples = {f"{PACKAGE.name}/example_dags/{path.name}": path.read_text() for path in (ROOT / "dags").glob("*.py")}
+
+    assert {name: wheel.read(name).decode() for name in wheel.namelist() if "/example_dags/" in name} == examples
+
+
 def test_the_wheel_holds_nothing_but_the_package(wheel: zipfile.ZipFile) -> None:
     folders = {name.split("/")[0] for name in wheel.namelist()}
 

@@ -115,12 +115,14 @@ def _settings(parameters: Mapping[str, Any]) -> str:
 
 
 def _picture(grid: Grid) -> Picture:
+    from airflow_provider_elementary.anomalies.pictures import short_name
+
     rows = {table: _HEAD + number * _CELL for number, table in enumerate(grid.tables)}
     columns = {day: _LABEL + number * _CELL for number, day in enumerate(grid.days)}
     return Picture(
         width=_LABEL + len(columns) * _CELL + 8,
         height=_HEAD + len(rows) * _CELL + 4,
-        rows=tuple((y, _short(table)) for table, y in rows.items()),
+        rows=tuple((y, short_name(table)) for table, y in rows.items()),
         weeks=tuple((x, f"{day.day} {day:%b}") for day, x in columns.items() if day.weekday() == 0),
         squares=tuple(
             Square(columns[day], rows[table], grid.strength(table, day), _told(table, day, count))
@@ -132,7 +134,3 @@ def _picture(grid: Grid) -> Picture:
 
 def _told(table: str, day: date, count: int) -> str:
     return f"{table}, {day.isoformat()}: {count} anomalous"
-
-
-def _short(table: str) -> str:
-    return ".".join(table.lower().split(".")[-2:])[-34:]

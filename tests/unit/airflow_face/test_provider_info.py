@@ -17,7 +17,6 @@ import pytest
 from airflow._shared.secrets_masker import should_hide_value_for_key
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.providers_manager import ProvidersManager
-from setuptools import find_packages
 
 import airflow_provider_elementary
 from airflow_provider_elementary.cli.main import main
@@ -43,10 +42,6 @@ CLASSES = [
     *INFO["extra-links"],
     *(plugin["plugin-class"] for plugin in INFO["plugins"]),
 ]
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.glob("*.py")}
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -163,13 +158,6 @@ def test_airflow_knows_the_options_of_the_page_and_of_lineage(providers_manager:
         "kms_key_id",
         "openlineage_namespace",
     }
-
-
-def test_the_example_dags_are_installed_where_airflow_looks_for_those_of_providers() -> None:
-    installed = find_packages(str(PACKAGE.parent), include=["airflow_provider_elementary.*"])
-
-    assert "airflow_provider_elementary.example_dags" in installed
-    assert contents(PACKAGE / "example_dags") == contents(PACKAGE.parent / "dags")
 
 
 def test_airflow_lists_the_example_dags_with_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,57 @@
+"""A real API server with the Elementary page, and a store for it to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from airflow_provider_elementary.snapshots import LocalKeys
+from tests.page_answers import signed_in
+from tests.pages import api_server, fill_store, keys_connection
+
+
+@pytest.fixture(scope="module")
+def api(airflow_db: None) -> Iterator[Any]:
+    with api_server() as app:
+        yield app
+
+
+@pytest.fixture
+def anonymous(api: Any) -> TestClient:
+    return TestClient(api)
+
+
+@pytest.fixture
+def admin(api: Any) -> TestClient:
+    return signed_in(api, "admin")
+
+
+@pytest.fixture(scope="module")
+def master_keys() -> dict[str, str]:
+    return LocalKeys.generate()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, master_keys: dict[str, str]) -> str:
+    """The URI of a store with two snapshots, metrics and verdicts; only the second snapshot has an access report."""
+    return fill_store(tmp_path_factory.mktemp("page"), LocalKeys(master_keys))
+
+
+@pytest.fixture
+def stores(
+    monkeypatch: pytest.MonkeyPatch,
+    master_keys: dict[str, str],
+    airflow_connection: Callable[[str, Mapping[str, object]], str],
+) -> Callable[..., None]:
+    """Configure the page's stores and keys: those that the store was written with, if nothing else is said."""
+    airflow_connection("page_keys", keys_connection(master_keys))
+
+    def configure(*uris: str, keys_conn_id: str = "page_keys") -> None:
+        monkeypatch.setenv("AIRFLOW__ELEMENTARY__STORES", ", ".join(uris))
+        monkeypatch.setenv("AIRFLOW__ELEMENTARY__KEYS_CONN_ID", keys_conn_id)
+
+    configure()
+    return configure

@@ -1,0 +1,204 @@
+"""What the Elementary page says where a store, a key or a file is missing or damaged; and a store on S3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.testclient import TestClient
+
+from airflow_provider_elementary.snapshots import LocalKeys, open_store
+from airflow_provider_elementary.snapshots.manifest import manifest_key
+from tests.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ORDERS, VIEWS, edit_manifest, words
+from tests.pages import fill_store, keys_connection
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+
+
+@pytest.mark.parametrize(
+    ("route", "says"),
+    [
+        ("/elementary/table?name=NO.SUCH.TABLE", "Expected a table that the newest snapshot or verdicts know"),
+        ("/elementary/table", "Expected a table that the newest snapshot or verdicts know"),
+        ("/elementary/snapshot?number=77", "Expected the number of a snapshot"),
+        ("/elementary/snapshot?number=-1", "Expected the number of a snapshot"),
+        ("/elementary/snapshot", "Expected the number of a snapshot"),
+        ("/elementary/tables?store=file:///etc", "Expected one of the stores of Airflow"),
+        ("/elementary/nowhere", "There is no such view"),
+    ],
+)
+def test_what_is_not_there_is_a_friendly_page(
+    route: str, says: str, admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store)
+
+    response = admin.get(route)
+
+    assert response.status_code == 404
+    assert says in words(response.text)
+    assert '<a href="./">Overview</a>' in response.text
+
+
+@pytest.mark.parametrize("number", ["0", "-3", "abc", "99999999999", "²", "2"])
+def test_a_page_number_that_is_none_shows_a_page(
+    number: str, admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store)
+
+    assert [admin.get(f"/elementary/{view}?page={number}").status_code for view in ("", "tables", "incidents")] == [
+        200
+    ] * 3
+
+
+@pytest.mark.parametrize("route", DATA_ROUTES)
+def test_without_keys_it_says_that_it_shows_manifests_only(
+    route: str, admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store, keys_conn_id="")
+
+    response = admin.get(route)
+
+    assert response.status_code == 200
+    assert "No keys are configured, so this page shows manifests only" in response.text
+
+
+@pytest.mark.parametrize("route", MANIFEST_ROUTES)
+def test_manifests_are_shown_without_keys(
+    route: str, admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store, keys_conn_id="")
+
+    assert 'role="alert"' not in admin.get(route).text
+
+
+@pytest.mark.parametrize("route", VIEWS)
+def test_keys_that_are_missing_are_explained(
+    route: str, admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store, keys_conn_id="nobody_has_this")
+
+    response = admin.get(route)
+
+    assert response.status_code == 200
+    assert "Traceback" not in response.text
+
+
+def test_keys_that_do_not_open_are_explained(
+    admin: TestClient,
+    store: str,
+    stores: Callable[..., None],
+    airflow_connection: Callable[[str, Mapping[str, object]], str],
+) -> None:
+    stores(store, keys_conn_id=airflow_connection("page_other_keys", keys_connection(LocalKeys.generate())))
+
+    response = admin.get("/elementary/")
+
+    assert response.status_code == 200
+    assert "which does not open it" in response.text
+    assert "Last sync" in response.text
+
+
+def test_a_reader_with_some_of_the_keys_sees_what_they_open(
+    admin: TestClient,
+    store: str,
+    master_keys: dict[str, str],
+    stores: Callable[..., None],
+    airflow_connection: Callable[[str, Mapping[str, object]], str],
+) -> None:
+    some = {name: key for name, key in master_keys.items() if name in ("metadata", "configuration")}
+    stores(store, keys_conn_id=airflow_connection("page_some_keys", keys_connection(some)))
+
+    html = admin.get("/elementary/tables").text
+
+    assert ORDERS in html
+    assert 'role="alert"' in html
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("ftp://elsewhere/store", "Expected a store like s3://bucket/prefix or file:///absolute/directory"),
+        ("file://<img src=x onerror=alert(1)>/", "&lt;img src=x"),
+    ],
+)
+@pytest.mark.parametrize("view", ["", "tables", "incidents", "snapshots", "access"])
+def test_a_store_that_does_not_open_is_explained(
+    uri: str, says: str, view: str, admin: TestClient, stores: Callable[..., None]
+) -> None:
+    stores(uri)
+
+    response = admin.get(f"/elementary/{view}")
+
+    assert response.status_code == 200
+    assert says in response.text
+    assert "Traceback" not in response.text
+
+
+def test_a_manifest_that_is_none_is_explained_beside_the_others(
+    admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]
+) -> None:
+    copy = edit_manifest(store, tmp_path, lambda facts: None)
+    open_store(copy).put(manifest_key(3), b"{}")
+    stores(copy)
+
+    snapshots = admin.get("/elementary/snapshots").text
+    overview = admin.get("/elementary/").text
+
+    assert "to be a manifest, found something else" in snapshots
+    assert "1 of 2 snapshots" in snapshots
+    assert "to be a manifest, found something else" in overview
+    assert "Last sync" in overview
+
+
+def test_a_changed_file_is_explained(
+    admin: TestClient, tmp_path: Path, master_keys: dict[str, str], stores: Callable[..., None]
+) -> None:
+    uri = fill_store(tmp_path, LocalKeys(master_keys), snapshots=1)
+    for path in (tmp_path / "store" / "results" / "verdicts").rglob("*.parquet"):
+        path.write_bytes(b"PAR1 changed")
+    stores(uri)
+
+    response = admin.get("/elementary/")
+
+    assert response.status_code == 200
+    assert "found that it does not" in response.text
+    assert "Last sync" in response.text
+
+
+@pytest.fixture
+def aws(
+    aws_server: AwsServer,
+    airflow_connection: Callable[[str, Mapping[str, object]], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> AwsServer:
+    """S3, over the connection that the page is configured with."""
+    monkeypatch.setenv(
+        "AIRFLOW__ELEMENTARY__AWS_CONN_ID", airflow_connection("page_aws", aws_server.airflow_connection())
+    )
+    return aws_server
+
+
+def test_it_reads_a_store_on_s3(admin: TestClient, store: str, stores: Callable[..., None], aws: AwsServer) -> None:
+    client = aws.client("s3")
+    client.create_bucket(Bucket="page-bucket", CreateBucketConfiguration={"LocationConstraint": aws.region})
+    local = open_store(store)
+    for found in local.list(""):
+        client.put_object(Bucket="page-bucket", Key=f"elementary/{found.key}", Body=local.open(found.key).read())
+    stores("s3://page-bucket/elementary")
+
+    assert "2 of 2 snapshots" in admin.get("/elementary/snapshots").text
+    assert ORDERS in admin.get("/elementary/tables").text
+
+
+def test_a_bucket_that_is_not_there_is_explained(
+    admin: TestClient, stores: Callable[..., None], aws: AwsServer
+) -> None:
+    stores("s3://bucket-of-nobody/elementary")
+
+    text = admin.get("/elementary/").text
+
+    assert 'role="alert">' in text
+    assert "NoSuchBucket" in text

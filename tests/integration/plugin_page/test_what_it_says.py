@@ -1,0 +1,215 @@
+"""What each view of the Elementary page says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from fastapi.testclient import TestClient
+
+from airflow_provider_elementary.snapshots import LocalKeys, open_store
+from airflow_provider_elementary.snapshots.manifest import manifest_key
+from tests.page_answers import ORDERS, VIEWS, Elements, edit_manifest, words
+from tests.pages import fill_store
+from tests.worlds import OWNER_EMAIL, SECRET_VAR
+
+
+def test_it_says_how_to_name_stores(admin: TestClient, stores: Callable[..., None]) -> None:
+    text = admin.get("/elementary/").text
+
+    assert "No store is shown yet" in text
+    assert "AIRFLOW__ELEMENTARY__STORES" in text
+
+
+def test_the_overview_tells_health_incidents_sync_and_access(
+    admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store)
+
+    text = words(admin.get("/elementary/").text)
+
+    assert "Last sync" in text
+    assert "1 pass, 1 unknown" in text
+    assert "orders: row_count 100 on" in text
+    assert "SHOP.CORE" in text
+    assert "dbt build" in text
+
+
+def test_tables_are_found_by_name_owner_and_state(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+    stores(store)
+
+    by_owner = admin.get(f"/elementary/tables?q={OWNER_EMAIL.lower()}+orders").text
+    by_state = admin.get("/elementary/tables?state=failing").text
+    nothing = admin.get("/elementary/tables?q=nosuchtable").text
+
+    assert ORDERS in by_owner
+    assert "SHOP.CORE.CUSTOMERS" not in by_owner
+    assert "1 of 2 tests fail" in words(admin.get("/elementary/tables?q=orders").text)
+    assert "SHOP.CORE.CUSTOMERS" in by_state
+    assert "No table matches" in nothing
+
+
+def test_a_table_tells_metrics_tests_runs_lineage_and_owners(
+    admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store)
+
+    html = admin.get(f"/elementary/table?name={ORDERS}").text
+    text = words(html)
+
+    assert '<path class="band"' in html
+    assert '<path class="mark"' in html
+    assert "row_count 100 on" in text
+    assert "expected" in text
+    assert "volume" in text
+    assert "success" in text
+    assert "SHOP.RAW.ORDERS" in text
+    assert OWNER_EMAIL in text
+
+
+def test_every_chart_has_a_title_a_description_and_its_numbers(
+    admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store)
+
+    found = Elements(admin.get(f"/elementary/table?name={ORDERS}").text).found
+
+    charts = [attributes for tag, attributes in found if tag == "svg" and attributes.get("role") == "img"]
+    named = {attributes.get("id") for _, attributes in found}
+    assert charts
+    assert all(set((chart["aria-labelledby"] or "").split()) <= named for chart in charts)
+    assert sum(tag == "caption" for tag, _ in found) >= len(charts)
+
+
+def test_metrics_are_found_by_name(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+    stores(store)
+
+    html = admin.get(f"/elementary/table?name={ORDERS}&q=execution").text
+
+    assert "<strong>execution_time</strong>" in html
+    assert "<strong>row_count</strong>" not in html
+
+
+def test_incidents_are_told_from_their_root(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+    stores(store)
+
+    text = words(admin.get("/elementary/incidents").text)
+
+    assert ORDERS in text
+    assert "row_count 100 on" in text
+    assert "open" in text
+
+
+def test_a_backtest_is_drawn_and_told(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+    stores(store)
+
+    html = admin.get("/elementary/backtests").text
+
+    assert "Elementary&#39;s own rule: 60 days, sensitivity 3" in html
+    assert "elementary_backtest · manual" in html
+    assert '<rect class="hit"' in html
+    assert f"<title>{ORDERS}, " in html
+    assert 'data-label="Metric">row_count' in html
+
+
+def test_a_store_without_backtests_says_how_to_make_one(
+    admin: TestClient, tmp_path: Path, master_keys: dict[str, str], stores: Callable[..., None]
+) -> None:
+    stores(fill_store(tmp_path, LocalKeys(master_keys), snapshots=1, with_results=False))
+
+    html = admin.get("/elementary/backtests").text
+
+    assert "Trigger the DAG <code>elementary_backtest</code>" in html
+
+
+def test_the_chain_of_a_store_is_shown(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+    stores(store)
+
+    text = admin.get("/elementary/snapshots").text
+
+    assert store in text
+    assert "2 of 2 snapshots" in text
+    assert text.index('data-label="Chain">linked') < text.index('data-label="Chain">first')
+    assert "1 unknown" in text
+    assert "<li>Run results:" in text
+    assert SECRET_VAR not in text
+
+
+def test_a_snapshot_tells_its_keys_and_what_left_the_warehouse(
+    admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store)
+
+    text = words(admin.get("/elementary/snapshot?number=1").text)
+
+    assert "local:" in text
+    assert "yes" in text
+    assert "values of dbt_invocations." in text
+    assert "Query logs" in text
+    assert "are there, in the size that the manifest names" in text
+
+
+def test_a_lost_file_is_told(
+    admin: TestClient, tmp_path: Path, master_keys: dict[str, str], stores: Callable[..., None]
+) -> None:
+    uri = fill_store(tmp_path, LocalKeys(master_keys), snapshots=1, with_results=False)
+    next((tmp_path / "store" / "data").rglob("*.parquet")).unlink()
+    stores(uri)
+
+    assert "1 of" in words(admin.get("/elementary/snapshot?number=1").text)
+    assert "missing or differ in size" in admin.get("/elementary/snapshot?number=1").text
+
+
+def test_access_tells_the_newest_report(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+    stores(store)
+
+    text = words(admin.get("/elementary/access").text)
+
+    assert "elementary_reader" in text
+    assert "tls-version was looked at" in text
+    assert "the link uses TLS 1.2 or newer" in text
+    assert "no earlier report to compare with" in text
+
+
+def test_a_broken_chain_is_shown(admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]) -> None:
+    changed = edit_manifest(store, tmp_path, lambda facts: facts["parent"].update(sha256="0" * 64))
+    open_store(changed).put(manifest_key(1), open_store(store).get(manifest_key(1)) or b"")
+    stores(changed)
+
+    assert 'data-label="Chain" class="bad">broken' in admin.get("/elementary/snapshots").text
+
+
+def test_one_of_several_stores_is_chosen(
+    admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]
+) -> None:
+    stores((tmp_path / "empty").as_uri(), store)
+
+    first = admin.get("/elementary/").text
+    second = admin.get(f"/elementary/?store={quote(store)}").text
+
+    assert "No snapshot yet" in first
+    assert "Last sync" in second
+    assert f"tables?store={quote(store, safe='')}" in second
+
+
+@pytest.mark.parametrize("route", VIEWS)
+def test_every_address_in_it_is_relative(
+    route: str, admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store)
+
+    addresses = Elements(admin.get(route).text).addresses
+
+    assert addresses
+    assert not [address for address in addresses if address.startswith(("/", "http", "//", "javascript"))]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2_340_000_000, "2.3 GB")]
+)
+def test_sizes_are_for_people(count: int, text: str) -> None:
+    from airflow_provider_elementary.plugins.rendering import readable_size
+
+    assert readable_size(count) == text
