@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.access import AccessReport
-    from airflow_provider_elementary.access.proof import Proof
     from airflow_provider_elementary.hooks.clients import WarehouseConnection
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -88,26 +87,9 @@ class ElementaryHook(BaseHook):
 
     def check(self, source: WarehouseSource, probes: Sequence[str] = ()) -> AccessReport:
         """Prove what the open session of a source may do."""
-        return self.prove(source, probes).report
+        from airflow_provider_elementary.access import check_access
 
-    def prove(self, source: WarehouseSource, probes: Sequence[str] = ()) -> Proof:
-        """Prove what the open session of a source may do, in a form that serves later sessions of the same kind."""
-        from airflow_provider_elementary.access.proof import prove
-
-        return prove(
-            source.warehouse,
-            connection=self.elementary_conn_id,
-            allowed_addresses=self._allowed_addresses(),
-            probes=probes,
-        )
-
-    def fingerprint(self, source: WarehouseSource) -> str | None:
-        """Return what tells the open session of a source from others; see :mod:`..access.proof`."""
-        from airflow_provider_elementary.access.proof import fingerprint
-
-        return fingerprint(
-            source.warehouse, connection=self.elementary_conn_id, allowed_addresses=self._allowed_addresses()
-        )
+        return check_access(source.warehouse, allowed_addresses=self._allowed_addresses(), probes=probes)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in, find the Elementary schema and run the access check: the UI's Test button."""

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 class ElementaryAccessCheckOperator(ElementaryStoreOperator):
     """Proves that a connection can read the Elementary schema and nothing else; fails the task otherwise.
 
-    The tasks downstream of it that read over the same connection take its report instead of a check of their own,
-    for an hour and for sessions that the warehouse does not tell from this one.
+    The tasks downstream of it check their own sessions too: this one fails first, and keeps the report.
 
     With a ``store``, each report is kept there, also one that does not pass, and compared with the one before: what
     appeared and what went is logged, returned as ``drift``, and goes to the Asset event of the task's outlets.
@@ -68,17 +67,17 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         with clear_failures():
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
             with hook.source() as source:
-                proof = hook.prove(source, self.probes)
-            self._log(proof.report)
-            drift = self._record(context, proof.report) if self.store else None
-            proof.report.require(self.accept_unknown)
+                report = hook.check(source, self.probes)
+            self._log(report)
+            drift = self._record(context, report) if self.store else None
+            report.require(self.accept_unknown)
         for asset in self.outlets or ():
             context["outlet_events"][asset].extra = {
                 "elementary_conn_id": self.elementary_conn_id,
-                "checked_at": proof.report.checked_at.isoformat(),
+                "checked_at": report.checked_at.isoformat(),
                 "drift": drift,
             }
-        return {**proof.to_dict(), "drift": drift}
+        return {**report.to_dict(), "drift": drift}
 
     def _log(self, report: AccessReport) -> None:
         """Tell what did not pass line by line, and fold what did."""

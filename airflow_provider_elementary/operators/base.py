@@ -7,21 +7,18 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context, get_current_context
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook, ServerSideEncryption
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
-    from airflow_provider_elementary.access.proof import Proof
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.source import Source
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
-#: The class whose reports serve the tasks downstream of it.
-ACCESS_CHECK = "ElementaryAccessCheckOperator"
 _EVENTS_READ = 50
 
 
@@ -178,21 +175,17 @@ class ElementarySourceOperator(ElementaryStoreOperator):
 def require_access(
     hook: ElementaryHook, source: WarehouseSource, accept_unknown: Sequence[str], probes: Sequence[str] = ()
 ) -> AccessReport:
-    """Stop unless every check passes for an open session: checked now, or earlier in this DAG run for one like it.
+    """Check the access of an open session, and stop unless every check passes.
 
-    A report of the run counts for a session that the warehouse tells from none before, over a link protected alike;
-    see :mod:`airflow_provider_elementary.access.proof`. Any other session is checked anew.
+    Each task checks the session that it reads through: what another task found says nothing about this one.
 
     :raises AccessDeniedError: a check failed, or is unknown and not accepted by name.
     """
-    session = hook.fingerprint(source)
-    found = next((proof for proof in _proofs_of_this_run() if proof.stands_for(session, probes)), None)
-    report = found.report if found else hook.check(source, probes)
+    report = hook.check(source, probes)
     passed = sum(finding.status == "pass" for finding in report.findings)
     hook.log.info(
-        "access of %s, checked %s: %s of %s checks pass, %s fail, %s unknown",
+        "checked access of %s: %s of %s checks pass, %s fail, %s unknown",
         hook.elementary_conn_id,
-        f"in this DAG run at {report.checked_at:%H:%M:%S} UTC" if found else "now",
         passed,
         len(report.findings),
         len(report.failed),
@@ -200,26 +193,6 @@ def require_access(
     )
     report.require(accept_unknown)
     return report
-
-
-def _proofs_of_this_run() -> Iterator[Proof]:
-    """Yield what the access checks upstream of the running task returned."""
-    try:
-        instance: Any = get_current_context()["ti"]
-    except RuntimeError:
-        # A trigger is no task.
-        return
-    from airflow_provider_elementary.access.proof import Proof
-
-    upstream = [
-        task.task_id for task in instance.task.get_flat_relatives(upstream=True) if task.task_type == ACCESS_CHECK
-    ]
-    for returned in instance.xcom_pull(task_ids=sorted(upstream)) if upstream else ():
-        try:
-            yield Proof.from_dict(returned)
-        except (KeyError, TypeError, ValueError):
-            # Not returned yet, or by another version.
-            continue
 
 
 def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | None, context: Context) -> list[Anchor]:

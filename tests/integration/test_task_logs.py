@@ -64,7 +64,7 @@ def test_a_snapshot_tells_what_was_proved_cut_read_held_back_and_sealed(
 
     lines = unfolded(log)
     told = [line.split()[0] for line in lines]
-    assert told == ["access", "::group::Table", "cut", "read", "held", "sealed", "snapshot"]
+    assert told == ["checked", "::group::Table", "cut", "read", "held", "sealed", "snapshot"]
     assert lines[0].endswith("23 of 23 checks pass, 0 fail, 0 unknown")
     assert lines[2].startswith("cut full: the first snapshot of this store, up to 2026-10-31T06:02:01")
     assert "rows of 17 tables in " in lines[3]

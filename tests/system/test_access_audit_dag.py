@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_elementary.access import AccessReport
 from airflow_provider_elementary.snapshots import find_manifest, open_store
 from tests.connections import local_keys, postgres_reader
-from tests.dag_runs import DagRunOutcome, run_dag
+from tests.dag_runs import DagRunOutcome, run_dag, run_parsed_dag
 from tests.worlds import small_world, write_postgres
 
 if TYPE_CHECKING:
@@ -22,6 +22,24 @@ if TYPE_CHECKING:
 Connect = Callable[[str, Mapping[str, object]], str]
 
 DAG_ID = "elementary_access_audit"
+
+#: Between the check and the snapshot, somebody opens a table outside the schema to the role.
+WIDENED_DAG = """
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+from airflow.sdk import DAG
+
+from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
+from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
+
+STORE = {"store": "{{ params.store }}", "keys_conn_id": "keys"}
+
+with DAG("widened", params={"store": "", "sql": ""}):
+    (
+        ElementaryAccessCheckOperator(task_id="check", elementary_conn_id="audited")
+        >> SQLExecuteQueryOperator(task_id="widen", conn_id="owner", sql="{{ params.sql }}", split_statements=True)
+        >> ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="audited", **STORE)
+    )
+"""
 
 pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
 
@@ -130,7 +148,9 @@ def test_the_reports_rest_on_s3_encrypted_with_kms(
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key_id)
 
 
-def test_one_check_serves_all_tasks_of_a_run(audited: Audited, airflow_connection: Connect) -> None:
+def test_each_task_that_opens_the_warehouse_checks_its_own_session(
+    audited: Audited, airflow_connection: Connect
+) -> None:
     conf = {
         "elementary_conn_id": audited.conn_id,
         "keys_conn_id": airflow_connection("keys", local_keys()),
@@ -143,4 +163,19 @@ def test_one_check_serves_all_tasks_of_a_run(audited: Audited, airflow_connectio
 
     manifest = find_manifest(open_store(audited.store))
     assert manifest.access is not None
-    assert manifest.access["checked_at"] == outcome.returned["check_access"]["checked_at"]
+    assert manifest.access["checked_at"] > outcome.returned["check_access"]["checked_at"]
+
+
+def test_a_grant_between_the_check_and_the_snapshot_stops_the_snapshot(
+    audited: Audited, airflow_connection: Connect, tmp_path: Path
+) -> None:
+    airflow_connection("keys", local_keys())
+    airflow_connection("owner", audited.server.airflow_connection(database=audited.database))
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "widened.py").write_text(WIDENED_DAG)
+    grant = f'CREATE SCHEMA raw; CREATE TABLE raw.users (id int); GRANT SELECT ON raw.users TO "{audited.role}"'
+
+    outcome = run_parsed_dag(tmp_path / "dags", "widened", {"store": audited.store, "sql": grant})
+
+    assert outcome.states == {"check": "success", "widen": "success", "snapshot": "failed"}
+    assert list(open_store(audited.store).list("manifests/")) == []
