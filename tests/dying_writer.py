@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -73,9 +72,7 @@ def main(arguments: list[str]) -> None:
     warehouse, folder, keys, run_key, operation, number, moment = arguments
     store = _DyingStore(Path(open_store(folder).uri.removeprefix("file://")), operation, int(number), moment)
     with WarehouseSource(DuckDBWarehouse(Path(warehouse), "elementary")) as source:
-        manifest = write_snapshot(
-            source, store, LocalKeys(json.loads(keys)), policy=POLICY, run_key=run_key, checkpoint_after=timedelta(0)
-        )
+        manifest = write_snapshot(source, store, LocalKeys(json.loads(keys)), policy=POLICY, run_key=run_key)
     print(manifest.sequence)
 
 

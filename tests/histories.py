@@ -211,11 +211,9 @@ class Statistics:
     histories: int = 0
     full: Counter[str] = field(default_factory=Counter)
     incremental: int = 0
-    resumed: int = 0
 
     def count(self, manifest: Manifest) -> None:
         self.incremental += manifest.reason is None
-        self.resumed += bool(manifest.earlier_tries)
         if manifest.reason:
             self.full[next(name for name, words in REASONS.items() if words in manifest.reason)] += 1
 
@@ -380,7 +378,6 @@ class History:
                 full_every_days=full_every_days,
                 overlap=OVERLAP,
                 commit_timeout=COMMIT_TIMEOUT,
-                checkpoint_after=timedelta(0),
             )
 
     def go_on(self, steps: int) -> None:

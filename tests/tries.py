@@ -1,4 +1,4 @@
-"""A warehouse that changes between the tries of one run of a snapshot, tries that are cut short, and what is left."""
+"""A warehouse that changes between the attempts of one run of a snapshot, and attempts that are cut short."""
 
 from __future__ import annotations
 
@@ -21,16 +21,14 @@ from tests.stores import local_rest
 from tests.worlds import SMALL_WORLD_END, small_world, write_duckdb
 
 RUN = "dag/run/task/-1"
-AT_ONCE = timedelta(0)
-#: So many sealed files are there when a snapshot of the small world has finished some of its artifacts, and when it has
-#: finished dbt_invocations and dbt_run_results too.
-ARTIFACTS, RUNS = 6, 20
+#: The number of encrypted files when a snapshot of the small world has finished some of its artifacts.
+ARTIFACTS = 6
 #: When the newest row of a small world was created.
 LAST_MARKER = SMALL_WORLD_END - timedelta(days=1) + timedelta(hours=6, minutes=2, seconds=1)
 
 
 class Sync:
-    """A warehouse that changes between the tries of one run, and the store that they write to."""
+    """A warehouse that changes between the attempts of one run, and the store that they write to."""
 
     def __init__(self, directory: Path) -> None:
         self.path = write_duckdb(small_world(days=5), directory / "warehouse.duckdb")
@@ -43,15 +41,15 @@ class Sync:
             for statement in statements:
                 connection.execute(statement)
 
-    def try_until(self, files: int, **options: Any) -> None:
-        """Take a snapshot that is cut short when so many sealed files are there."""
+    def attempt_until(self, files: int, **options: Any) -> None:
+        """Take a snapshot that is cut short when this number of encrypted files is there."""
         with pytest.raises(CutShort):
             self.snapshot(store=BreakingStore(self.rest.folder, files), **options)
 
     def snapshot(self, **options: Any) -> Manifest:
         arguments = {"store": self.rest.store, "keys": self.keys, "policy": POLICY, "run_key": RUN, **options}
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
-            return write_snapshot(source, checkpoint_after=AT_ONCE, **arguments)
+            return write_snapshot(source, **arguments)
 
     def keys_held(self) -> list[Category]:
         """Return the categories that the newest snapshot has data keys of."""
@@ -70,14 +68,3 @@ def new_run(number: int, created_at: datetime = LAST_MARKER + timedelta(minutes=
         f"VALUES ('new-{number}.a', 'new-{number}', TIMESTAMP '{created_at}', 'success')",
         f"INSERT INTO dbt_invocations (invocation_id, created_at) VALUES ('new-{number}', TIMESTAMP '{created_at}')",
     )
-
-
-def taken_up(manifest: Manifest) -> set[str]:
-    """Return the tables of which an earlier try's files are used."""
-    return {file.table for file in manifest.new_files if file.snapshot_id != manifest.snapshot_id}
-
-
-def note(sync: Sync) -> Path:
-    """Return what the tries of the one run left each other."""
-    [path] = sync.rest.path("runs").iterdir()
-    return path

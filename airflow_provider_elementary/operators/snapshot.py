@@ -48,8 +48,8 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
 
     Only finished dbt runs are taken, and only what is new since the newest snapshot of the store; from time to time,
     and whenever the source's history, its columns or the policy changed, everything is read anew. A retry of the same
-    DAG run finds the snapshot that an earlier try committed and returns it, or goes on from the tables that it had
-    finished. Let one run at a time write to a store (``max_active_runs=1``).
+    DAG run finds the snapshot that an earlier attempt committed and returns it. Let one run at a time write to a store
+    (``max_active_runs=1``).
 
     :param elementary_conn_id: the connection of the warehouse. (templated)
     :param schema: the Elementary schema. (templated)

@@ -8,7 +8,7 @@ newest marker. What is older than the time-out before the newest row of all is t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -153,19 +153,19 @@ class Tally:
             self._young[table.name].append(recent.to_numpy(zero_copy_only=False))
 
 
-def find_cut(source: WarehouseSource, commit_timeout: timedelta, window_of: Callable[[str], datetime | None]) -> Cut:
+def find_cut(source: WarehouseSource, commit_timeout: timedelta, window_from: datetime | None) -> Cut:
     """Read from the source where it can be cut.
 
     The markers are read before any row that they stand for, so that even where statements see different moments
     nothing of a finished run is missing.
 
     :param commit_timeout: after how long rows of a run without a marker are taken as they are.
-    :param window_of: where the window of a table begins that is read again, or None to read all of it.
+    :param window_from: where the window begins that is read again, or None to read everything.
     """
     read_at = _read_at(source)
     markers, committed_until = _markers(source)
     tables = {
-        name: _facts(source, TABLES[name], window_of(name))
+        name: _facts(source, TABLES[name], window_from)
         for name in source.tables()
         if TABLES[name].watermark is not None
     }

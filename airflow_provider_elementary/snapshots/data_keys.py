@@ -38,16 +38,15 @@ def open_keys(
     """
     categories = categories_of(source, policy)
     context = {"application": APPLICATION, "snapshot": snapshot_id}
-    goes_on_from = plan.resumed or plan.base
-    if goes_on_from is None:
+    if plan.base is None:
         return plan, OpenKeys(_new_keys(keys, categories, context), _hash_key(keys, plan, policy))
-    manifest = goes_on_from.manifest
+    manifest = plan.base.manifest
     try:
         # A manifest has one data key for each category, so a new one means new files.
         refused = _rotated(keys, policy, manifest, categories, context)
         if refused is None:
             carried = {
-                category: DataKey(goes_on_from.data_key(category), manifest.keys[category.value])
+                category: DataKey(plan.base.data_key(category), manifest.keys[category.value])
                 for category in categories
                 if category.value in manifest.keys
             }
@@ -56,7 +55,7 @@ def open_keys(
             return plan, OpenKeys({**carried, **_new_keys(keys, new, context)}, hash_key)
     except KeyUnavailableError as error:
         refused = f"the keys do not open those of the snapshot before: {error}"
-    return open_keys(source, keys, plan.anew() if plan.resumed else plan.full(refused), policy, snapshot_id)
+    return open_keys(source, keys, plan.full(refused), policy, snapshot_id)
 
 
 def categories_of(source: WarehouseSource, policy: Policy) -> list[Category]:

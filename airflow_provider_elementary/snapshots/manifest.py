@@ -128,7 +128,7 @@ class Manifest:
     :param sequence: its place in the store's chain, from 1.
     :param kind: ``full``, or ``incremental``: files of the snapshot before it, and those that are new since then.
     :param created_at: when it was taken, UTC, ISO 8601.
-    :param run_key: what it was taken for; a second try for the same gets the same snapshot.
+    :param run_key: what it was taken for; a second attempt for the same gets the same snapshot.
     :param source: dialect, dbt adapter, database and schema that it was read from, and the package's version.
     :param parent: the snapshot before it in the store, or None for the first.
     :param tables: what the source held, by table.
@@ -145,7 +145,8 @@ class Manifest:
     :param cut: where it cuts the source's history.
     :param hash_key: the wrapped key of hashed columns, or None if there are none; the master key of Failed rows
         sample opens it, whatever the column's category.
-    :param earlier_tries: ids of tries of the same run that were cut short; files that they finished belong to it.
+    :param mac: an HMAC-SHA256 over the other fields under all of its data keys, hexadecimal: a retry of the run
+        recognises its own commit by it; see :mod:`.commit`.
     """
 
     snapshot_id: str
@@ -168,7 +169,7 @@ class Manifest:
     full_at: str | None = None
     cut: CutEntry | None = None
     hash_key: WrappedKey | None = None
-    earlier_tries: tuple[str, ...] = ()
+    mac: str = ""
     format_version: int = FORMAT_VERSION
 
     @property
@@ -184,7 +185,7 @@ class Manifest:
     @property
     def new_files(self) -> tuple[FileEntry, ...]:
         """The files that came with it; the others are those of snapshots before it."""
-        return tuple(file for file in self.files if file.snapshot_id in (self.snapshot_id, *self.earlier_tries))
+        return tuple(file for file in self.files if file.snapshot_id == self.snapshot_id)
 
     @property
     def taken_at(self) -> datetime:
@@ -214,7 +215,6 @@ class Manifest:
             facts["files"] = tuple(_file_entry(entry) for entry in facts["files"])
             facts["keys"] = {category: WrappedKey(**key) for category, key in facts["keys"].items()}
             facts["held_back"] = tuple(facts["held_back"])
-            facts["earlier_tries"] = tuple(facts.get("earlier_tries", ()))
             facts["cut"] = _cut_entry(facts["cut"]) if facts.get("cut") else None
             facts["hash_key"] = WrappedKey(**facts["hash_key"]) if facts.get("hash_key") else None
             facts["sequence"] = int(facts["sequence"])

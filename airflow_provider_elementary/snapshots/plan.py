@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,7 +10,7 @@ from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.snapshots.cut import Cut
 from airflow_provider_elementary.snapshots.each import RowsRead
 from airflow_provider_elementary.snapshots.keys import Keys
-from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, Parent, TableEntry, sha256
+from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
 from airflow_provider_elementary.snapshots.read import SnapshotSource, committed_sequences, read_manifest
@@ -31,7 +30,6 @@ class Terms:
     overlap: timedelta
     commit_timeout: timedelta
     full_every: timedelta
-    checkpoint_after: timedelta
     rows_read: RowsRead
 
 
@@ -43,14 +41,12 @@ class Plan:
     :param base: the parent, opened, whose files an incremental snapshot carries; None for a full one.
     :param reason: why it is full, or None for an incremental one.
     :param is_new_epoch: rows that the parent has are gone from the source.
-    :param resumed: the tables that an earlier try of the same run finished, opened; each goes on from there.
     """
 
     parent: Manifest | None
     base: SnapshotSource | None
     reason: str | None
     is_new_epoch: bool = False
-    resumed: SnapshotSource | None = None
 
     @property
     def kind(self) -> str:
@@ -58,46 +54,24 @@ class Plan:
         return "full" if self.base is None else "incremental"
 
     @property
-    def parent_link(self) -> Parent | None:
-        """The parent as a manifest names it."""
-        return Parent(self.parent.sequence, sha256(self.parent.to_bytes())) if self.parent else None
-
-    @property
     def earlier(self) -> CutEntry | None:
-        """The newest cut that anything goes on from."""
-        newest = self.resumed or self.base
-        return newest.manifest.cut if newest else None
+        """The cut of the snapshot that an incremental one builds upon."""
+        return self.base.manifest.cut if self.base else None
 
     @property
     def window_from(self) -> datetime | None:
-        """Where the last of the windows begins that are read again; None to read everything."""
+        """Where the window begins that is read again; None to read everything."""
         return _moment(self.earlier.window_from) if self.earlier else None
 
     @property
     def epoch(self) -> int:
         """Which of the source's histories the snapshot is of."""
-        return (self.parent.epoch if self.parent else 1) + self.is_new_epoch
-
-    def is_resumed(self, table: str) -> bool:
-        """Tell whether an earlier try finished a table."""
-        return self.resumed is not None and table in self.resumed.manifest.tables
-
-    def base_of(self, table: str) -> SnapshotSource | None:
-        """Return what a table goes on from; None to read it from its beginning."""
-        return self.resumed if self.is_resumed(table) else self.base
-
-    def window_of(self, table: str) -> datetime | None:
-        """Return where the window begins that is read again of a table; None to read all of it."""
-        base = self.base_of(table)
-        return _moment(base.manifest.cut.window_from) if base and base.manifest.cut else None
+        before = self.parent.epoch if self.parent else 1
+        return before + 1 if self.is_new_epoch else before
 
     def full(self, reason: str, *, is_new_epoch: bool = False) -> Plan:
         """Return the plan to read everything anew instead."""
-        return replace(self, base=None, reason=reason, is_new_epoch=is_new_epoch, resumed=None)
-
-    def anew(self) -> Plan:
-        """Return the plan to do without what an earlier try finished."""
-        return replace(self, resumed=None)
+        return replace(self, base=None, reason=reason, is_new_epoch=is_new_epoch)
 
 
 def plan_snapshot(source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime) -> Plan:
@@ -117,28 +91,26 @@ def plan_snapshot(source: WarehouseSource, store: Store, keys: Keys, terms: Term
 
 
 def check_history(plan: Plan, cut: Cut) -> Plan:
-    """Return the plan, or one that relies on less where the source is not what the parent or an earlier try saw, grown.
+    """Return the plan, or the plan to read everything where the source is not what the parent saw, grown.
 
     :raises SnapshotConflictError: the parent saw the source later than this session does.
     """
+    if plan.base is None or (before := plan.earlier) is None:
+        return plan
     for name, facts in cut.tables.items():
-        base = plan.base_of(name)
-        entry, before = (base.manifest.tables[name], base.manifest.cut) if base else (None, None)
-        if entry is None or before is None or entry.settled_rows is None:
+        entry = plan.base.manifest.tables[name]
+        if entry.settled_rows is None:
             continue
         if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, _moment(entry.settled_from)):
             continue
-        if plan.is_resumed(name):
-            return plan.anew()
         if facts.settled_rows > entry.settled_rows:
             late = facts.settled_rows - entry.settled_rows
             return plan.full(f"{name}: {late} rows were committed later than the overlap of {before.overlap:.0f} s")
         found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
         return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
-    watermark = _moment(plan.earlier.watermark) if plan.earlier else None
+    watermark = _moment(before.watermark)
     if watermark is not None and (cut.watermark is None or cut.watermark < watermark):
-        evidence = f"the newest row is of {cut.watermark} where it was of {watermark}"
-        return plan.anew() if plan.resumed else new_epoch(plan, cut, evidence)
+        return new_epoch(plan, cut, f"the newest row is of {cut.watermark} where it was of {watermark}")
     return plan
 
 
@@ -163,20 +135,20 @@ def _reason_to_start_anew(parent: Manifest, source: WarehouseSource, terms: Term
         return "the snapshot before says nothing to go on from"
     if parent.policy != terms.policy.to_dict():
         return "the policy changed"
-    if not is_same_place(parent, source):
+    if not _is_same_place(parent, source):
         return "the source is another one"
-    if (changed := changed_columns(parent, source)) is not None:
+    if (changed := _changed_columns(parent, source)) is not None:
         return changed
     if taken_at - datetime.fromisoformat(parent.full_at) >= terms.full_every:
         return f"the last full snapshot is of {parent.full_at}"
-    if any(map(exceeds_window, parent.tables.values())):
+    if any(map(_exceeds_window, parent.tables.values())):
         return f"more than {_WINDOW_ROWS:,} rows would have to be told from new ones"
     return None
 
 
-def changed_columns(parent: Manifest, source: WarehouseSource, tables: Iterable[str] = TABLES) -> str | None:
-    """Return which of these tables has other columns than a manifest says, in words, or None."""
-    for name in tables:
+def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
+    """Return which table has other columns than a manifest says, in words, or None."""
+    for name in TABLES:
         then = parent.tables[name].columns if name in parent.tables else ()
         now = tuple(source.held(name).columns) if name in source.tables() else ()
         if then != now:
@@ -185,14 +157,14 @@ def changed_columns(parent: Manifest, source: WarehouseSource, tables: Iterable[
     return None
 
 
-def is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
+def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
     """Tell whether a manifest is of this source."""
     warehouse = source.warehouse
     place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
     return place == {name: manifest.source.get(name) for name in _PLACE}
 
 
-def exceeds_window(entry: TableEntry) -> bool:
+def _exceeds_window(entry: TableEntry) -> bool:
     """Tell whether a table has more rows in the window that is read again than there is memory to recognise them."""
     return entry.settled_rows is not None and entry.rows - entry.settled_rows > _WINDOW_ROWS
 

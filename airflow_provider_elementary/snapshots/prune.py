@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,9 +36,9 @@ from airflow_provider_elementary.snapshots.store import Store, StoredObject
 
 log = logging.getLogger(__name__)
 
-#: Younger files may belong to a snapshot that is being taken, or to a try that a retry will take up again.
+#: Younger files may belong to a snapshot that is being taken.
 ORPHAN_AGE = timedelta(days=2)
-_DATA, _RUNS, _RESULTS = "data/", "runs/", "results/"
+_DATA, _RESULTS = "data/", "results/"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,6 @@ class PruneReport:
     :param snapshots: every snapshot, newest first, and why it is kept.
     :param files: sealed files that no snapshot names any more, and their bytes.
     :param withdrawn: files of categories whose days are over, by category.
-    :param runs: notes of runs whose snapshot is gone or was never committed.
     :param results: metrics and verdicts whose snapshot is gone.
     :param uploads: unfinished uploads in parts of writers that died.
     :param given_up: the numbers of manifests that were lost, and are recorded as such.
@@ -77,7 +76,6 @@ class PruneReport:
     files: int
     size: int
     withdrawn: Mapping[str, int]
-    runs: int
     results: int
     uploads: int
     given_up: tuple[int, ...] = ()
@@ -114,7 +112,6 @@ class _Plan:
     unfinished: tuple[int, ...]
     withdrawn: tuple[WithdrawnFile, ...]
     newly_withdrawn: Mapping[str, FileEntry]
-    runs: tuple[str, ...]
     results: tuple[str, ...]
     oldest_orphan: datetime
 
@@ -144,7 +141,7 @@ def prune(
     :param anchors: hashes of manifests that were kept elsewhere; only they tell that the newest snapshots are lost.
     :param give_up: numbers of manifests that are lost for good: their files go, and the record says so.
     :param dry_run: only say what would be removed.
-    :param orphan_age: files that no snapshot names, and notes of runs, stay until they are so old.
+    :param orphan_age: files that no snapshot names stay until they are so old.
     :param now: what time it is; for tests.
     :raises SnapshotNotFoundError: the store holds no snapshot.
     :raises SnapshotCorruptError: the chain does not hold: a manifest is missing, changed or was moved, and files that
@@ -164,7 +161,6 @@ def prune(
         files=0,
         size=0,
         withdrawn=_by_category(plan.newly_withdrawn.values()),
-        runs=len(plan.runs),
         results=len(plan.results),
         given_up=tuple(stone.sequence for stone in given_up),
         # Nothing hangs on the parts of an upload that never became an object.
@@ -183,8 +179,7 @@ def prune(
     for sequence in sorted(gone):
         store.delete(manifest_key(sequence))
         forget_signature(store, manifest_key(sequence))
-    # A run's note goes before its files: who retries the run then starts afresh instead of missing a file.
-    for key in (*plan.runs, *plan.results):
+    for key in plan.results:
         store.delete(key)
     # Read anew: a snapshot may have been committed meanwhile.
     doomed = _unnamed(store, set(), plan)
@@ -242,7 +237,6 @@ def _plan(
             ),
         ),
         newly_withdrawn=newly,
-        runs=tuple(_outdated_runs(store, kept, now - orphan_age)),
         results=tuple(_outdated_results(store, {manifest.snapshot_id for manifest in kept}, now - orphan_age)),
         oldest_orphan=now - orphan_age,
     )
@@ -314,16 +308,6 @@ def _is_before(snapshot_id: str, moment: datetime) -> bool:
     """Tell whether a snapshot was begun before a time; who has no id that says it is left alone."""
     begun = begun_at(snapshot_id)
     return begun is not None and begun < moment
-
-
-def _outdated_runs(store: Store, kept: Sequence[Manifest], moment: datetime) -> Iterator[str]:
-    """Yield the notes of old runs that lead to no snapshot that is kept."""
-    alive = {manifest.snapshot_id for manifest in kept}
-    for found in store.list(_RUNS):
-        facts = _document(store, found.key)
-        snapshot_id = str(facts.get("snapshot_id"))
-        if snapshot_id not in alive and _is_before(snapshot_id, moment):
-            yield found.key
 
 
 def _outdated_results(store: Store, alive: set[str], moment: datetime) -> list[str]:

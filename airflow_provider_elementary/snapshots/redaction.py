@@ -48,24 +48,6 @@ class HeldBack:
         known = table.column(column.partition(".")[0])
         self.values[rule, f"{table.name}.{column}", known.category.value if known else ""] += values
 
-    def forget(self, table: Table) -> None:
-        """Forget what was counted of a table, which is read once more."""
-        for rule in [rule for rule in self.rows if rule[1] == table.name]:
-            del self.rows[rule]
-        for rule in [rule for rule in self.values if rule[1].partition(".")[0] == table.name]:
-            del self.values[rule]
-
-    @classmethod
-    def from_list(cls, entries: Sequence[Mapping[str, Any]]) -> HeldBack:
-        """Return counts that go on from those of a manifest."""
-        counts = cls()
-        for entry in entries:
-            if "rows" in entry:
-                counts.rows[entry["rule"], entry["table"], entry["category"]] += entry["rows"]
-            else:
-                counts.values[entry["rule"], entry["column"], entry["category"] or ""] += entry["values"]
-        return counts
-
     def to_list(self) -> list[dict[str, Any]]:
         """Return the counts as JSON values, for the manifest."""
         return [

@@ -12,7 +12,7 @@ _NAMES_TOLD = 10
 
 
 def story(manifest: Manifest, started: datetime, finished: datetime) -> list[str]:
-    """Return what happened, a line each; rates are of this try.
+    """Return what happened, a line each; rates are of this attempt.
 
     :param manifest: as committed.
     :param started: when the session began, UTC without a zone.
@@ -20,16 +20,15 @@ def story(manifest: Manifest, started: datetime, finished: datetime) -> list[str
     """
     named = f"snapshot {manifest.snapshot_id}, number {manifest.sequence}"
     if datetime.fromisoformat(manifest.created_at).replace(tzinfo=None) < started.replace(microsecond=0):
-        return [f"{named}, was taken by an earlier try"]
+        return [f"{named}, was taken by an earlier attempt"]
     seconds = max((finished - started).total_seconds(), 0.001)
-    own_files = [file for file in manifest.new_files if file.snapshot_id == manifest.snapshot_id]
-    size = sum(file.size for file in own_files)
+    size = sum(file.size for file in manifest.new_files)
     lines = [
         _cut(manifest),
         _read(manifest, seconds),
         _held_back(manifest),
-        f"sealed {_size(size)} in {len(own_files)} files, {_size(round(size / seconds))} a second, one key for each "
-        f"category: {_by_category(manifest)}",
+        f"sealed {_size(size)} in {len(manifest.new_files)} files, {_size(round(size / seconds))} a second, one key "
+        f"for each category: {_by_category(manifest)}",
         f"{named}: {manifest.rows:,} rows of {_size(manifest.size)} in all",
     ]
     unknown = [f"{name}.{column}" for name, table in manifest.tables.items() for column in table.unknown_columns]
@@ -53,9 +52,6 @@ def _cut(manifest: Manifest) -> str:
 def _read(manifest: Manifest, seconds: float) -> str:
     new_rows = sum(table.new_rows for table in manifest.tables.values())
     told = f"{new_rows:,} rows of {len(manifest.tables)} tables in {seconds:.1f} s"
-    if manifest.earlier_tries:
-        finished = {file.table for file in manifest.new_files if file.snapshot_id != manifest.snapshot_id}
-        return f"read what was left of {told}, as an earlier try had finished {len(finished)} of the tables"
     return f"read {told}, {new_rows / seconds:,.0f} a second"
 
 

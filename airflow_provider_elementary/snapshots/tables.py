@@ -54,7 +54,7 @@ class Run:
     :param data_keys: the key of each category.
     :param hash_key: the key of hashed columns.
     :param sampled_results: the test results whose sampled rows may pass; None for all.
-    :param held_back: what the policy held back, those tables included that an earlier try finished.
+    :param held_back: what the policy held back.
     :param rows_read: is told of the rows as they are read.
     """
 
@@ -71,11 +71,6 @@ class Run:
     held_back: HeldBack
     tally: Tally
     rows_read: RowsRead
-
-    def left_rows(self, table: Table) -> HeldBack:
-        """Return where to count the rows of a table that are left out; an earlier try counted those of the window."""
-        is_counted = table.watermark is not None and self.plan.is_resumed(table.name)
-        return HeldBack() if is_counted else self.held_back
 
 
 @dataclass
@@ -122,16 +117,14 @@ def seal_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
     if not parts:
         log.info("%s: left out, as %s is", table.name, ", ".join(category.label for category in entry.withheld))
         return entry, []
-    base = run.plan.base_of(table.name)
+    base = run.plan.base
     carried = [file for file in base.manifest.files if file.table == table.name] if base else []
     if table.watermark is None:
         entry = replace(entry, fingerprint=_fingerprint(run.source, table))
         before = base.manifest.tables[table.name] if base else None
-        if before is not None and carried and before.fingerprint == entry.fingerprint is not None:
-            return replace(entry, rows=before.rows, new_rows=_new_in_earlier_try(run, table)), carried
+        if before is not None and carried and _is_unchanged(before, entry):
+            return replace(entry, rows=before.rows), carried
         carried = []
-        # An earlier try may have counted what is read once more now.
-        run.held_back.forget(table)
     started = time.monotonic()
     earlier = _recall(run, base, table, parts) if base and table.watermark else None
     files = _seal_rows(run, table, parts, earlier)
@@ -141,8 +134,6 @@ def seal_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
     size = sum(file.size for file in files)
     rows = f"{entry.new_rows:,}"
     log.info("%s: %s new rows, %s bytes in %s files, %.1f s", table.name, rows, f"{size:,}", len(files), seconds)
-    if table.watermark is not None:
-        entry = replace(entry, new_rows=entry.new_rows + _new_in_earlier_try(run, table))
     return entry, [*_still_wanted(run, table, carried), *files]
 
 
@@ -172,15 +163,9 @@ def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
 
 
-def _new_in_earlier_try(run: Run, table: Table) -> int:
-    """Return how many new rows an earlier try of the same run sealed of a table."""
-    resumed = run.plan.resumed
-    return resumed.manifest.tables[table.name].new_rows if resumed and run.plan.is_resumed(table.name) else 0
-
-
 def _entry_before(run: Run, table: Table) -> TableEntry | None:
-    """Return what the snapshot before, or an earlier try, says of a table that is read from its window on."""
-    base = run.plan.base_of(table.name)
+    """Return what the snapshot before says of a table that is read from its window on."""
+    base = run.plan.base
     return base.manifest.tables[table.name] if base is not None and table.watermark is not None else None
 
 
@@ -189,7 +174,7 @@ def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier 
     needed = {name for part in parts for name in part.columns}
     needed |= (cuts.columns_needed(table) | redaction.columns_needed(table, run.policy)) & held
     columns = [name for name in run.source.held(table.name).columns if name in needed]
-    since = run.plan.window_of(table.name) if earlier is not None else None
+    since = run.plan.window_from if earlier is not None else None
     open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
     groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
@@ -238,7 +223,7 @@ def _add(
 ) -> None:
     first = group[0].part
     rows = first.rows(batch)
-    rows = redaction.drop_rows(rows, table, first.category, run.policy, run.left_rows(table), run.sampled_results)
+    rows = redaction.drop_rows(rows, table, first.category, run.policy, run.held_back, run.sampled_results)
     rows = redaction.redact(rows, table, run.policy, run.held_back, run.hash_key)
     if limit is not None and first.category is table.category:
         rows = limit.apply(rows)
@@ -270,8 +255,8 @@ def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> SealedFile:
 
 
 def _recall(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
-    """Read back what the snapshot before, or an earlier try, took of the window."""
-    window_from = run.plan.window_of(table.name)
+    """Read back what the snapshot before took of the window."""
+    window_from = run.plan.window_from
     wanted = list(dict.fromkeys(name for part in parts for name in part.columns))
     rows, samples = TakenRows(), Counter[str]()
     reaching = [file for file in base.manifest.files if file.table == table.name and _reaches(file, window_from)]
@@ -301,7 +286,7 @@ def _recall(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part])
 
 def _limit(run: Run, table: Table, earlier: _Earlier | None) -> FailedRowsLimit:
     now = run.cut.watermark or datetime.min + timedelta(days=run.policy.failed_rows_days)
-    return FailedRowsLimit(table, run.policy, now, run.left_rows(table), earlier.samples if earlier else None)
+    return FailedRowsLimit(table, run.policy, now, run.held_back, earlier.samples if earlier else None)
 
 
 def _still_wanted(run: Run, table: Table, carried: Sequence[FileEntry]) -> list[FileEntry]:
@@ -317,6 +302,11 @@ def _reaches(file: FileEntry, since: datetime | None) -> bool:
     if file.max_watermark is None:
         return False
     return since is None or datetime.fromisoformat(file.max_watermark) >= since
+
+
+def _is_unchanged(before: TableEntry, entry: TableEntry) -> bool:
+    """Tell whether a table that is replaced in place holds what it did; without a fingerprint nobody knows."""
+    return entry.fingerprint is not None and entry.fingerprint == before.fingerprint
 
 
 def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
@@ -339,7 +329,7 @@ def _count_withheld_rows(run: Run, table: Table, parts: Sequence[Part], batch: p
     for part in parts_of(table, batch.schema.names, table.categories):
         if part.category not in taken:
             rule = f"category {part.category.value} out"
-            run.left_rows(table).count_rows(rule, table, part.category, part.rows(batch).num_rows)
+            run.held_back.count_rows(rule, table, part.category, part.rows(batch).num_rows)
 
 
 def _count_columns_left(run: Run, table: Table, parts: Sequence[Part], entry: TableEntry) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,9 +11,8 @@ from typing import Any
 
 from airflow_provider_elementary.catalog import TABLES
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotConflictError
-from airflow_provider_elementary.snapshots.checkpoint import take_up, to_checkpoint
-from airflow_provider_elementary.snapshots.commit import Overtaken, commit
-from airflow_provider_elementary.snapshots.cut import SAMPLES, Cut, Tally, cut_entry, find_cut, next_window
+from airflow_provider_elementary.snapshots.commit import commit, committed_for
+from airflow_provider_elementary.snapshots.cut import Cut, Tally, cut_entry, find_cut, next_window
 from airflow_provider_elementary.snapshots.data_keys import OpenKeys, categories_of, open_keys
 from airflow_provider_elementary.snapshots.each import RowsRead, unheard
 from airflow_provider_elementary.snapshots.keys import Keys
@@ -32,13 +30,12 @@ from airflow_provider_elementary.snapshots.redaction import HeldBack, results_wi
 from airflow_provider_elementary.snapshots.signature import Signer, read_signature, sign_object
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.snapshots.tables import HistoryWentBack, ParentDamaged, Run, seal_table, settle
-from airflow_provider_elementary.snapshots.tries import begin, committed_for, note_checkpoint, noted_checkpoint
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)
 
-_TRIES = 4
+_ATTEMPTS = 4
 
 
 def write_snapshot(
@@ -53,29 +50,27 @@ def write_snapshot(
     full_every_days: float = 7,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
-    checkpoint_after: timedelta = timedelta(seconds=5),
     rows_read: RowsRead = unheard,
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
     It carries the files of the newest snapshot of the store and adds what is new since then, or reads everything anew:
     the manifest's ``reason`` says why. Nothing counts before the manifest is written: a crash leaves the last snapshot
-    as it was, and files that no manifest names; a retry goes on from the tables that were finished. Memory is bounded
-    by a few row groups and the rows of the window that is read again, whatever the size of a table.
+    as it was, and files that no manifest names, which prune removes; a retry starts again. Memory is bounded by a few
+    row groups and the rows of the window that is read again, whatever the size of a table.
 
     :param source: the open warehouse.
     :param store: where the snapshot goes.
     :param keys: master keys of the categories that are taken.
     :param policy: what is taken; see :class:`Policy` for the default.
-    :param run_key: what the snapshot is taken for; where that was committed before, the earlier snapshot is returned,
-        and where a try for it was cut short within a day, this one goes on from there.
+    :param run_key: what the snapshot is taken for; where one of the newest snapshots was committed for it before, that
+        one is returned.
     :param access: the report of the access check, for the manifest.
     :param signer: who signs the manifest once it is committed.
     :param full_every_days: after how many days everything is read anew; 0 does so each time.
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
         they are.
-    :param checkpoint_after: how long to work until what is finished is noted for a retry; each note is a small object.
     :param rows_read: is told how many rows of which table were read; shows the progress where somebody looks.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
@@ -97,60 +92,76 @@ def write_snapshot(
     if signer is not None:
         # A key that is refused is refused now, not when there is a snapshot without a signature.
         signer.sign(sha256(run_key.encode()))
-    terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), checkpoint_after, rows_read)
-    for _ in range(_TRIES):
-        try:
-            manifest, plan, opened = _take(source, store, keys, terms, taken_at, run_key)
-            manifest = commit(store, replace(manifest, access=access), plan, opened)
+    terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
+    for _ in range(_ATTEMPTS):
+        captured = _capture(source, store, keys, terms, taken_at, run_key)
+        manifest = replace(captured.manifest, access=access)
+        if (committed := commit(store, manifest, captured.plan, captured.opened)) is not None:
             if signer is not None:
-                _sign(store, manifest, signer)
-            return manifest
-        except Overtaken:
-            log.info("another writer committed to %s first; planning anew upon its snapshot", store.uri)
+                _sign(store, committed, signer)
+            return committed
+        log.info("commit conflict in %s; retrying on top of the new snapshot", store.uri)
     raise SnapshotConflictError(
-        f"Expected to commit a snapshot to {store.uri}, found that other writers came first {_TRIES} times. "
-        "Let one DAG run at a time write to a store (max_active_runs=1), and retry."
+        f"Could not commit to {store.uri}: {_ATTEMPTS} attempts conflicted with other writers. Let one DAG run at a "
+        "time write to a store (max_active_runs=1), and retry."
     )
 
 
-def _take(
+@dataclass(frozen=True)
+class _Captured:
+    """A snapshot whose files are written, and that is not committed yet."""
+
+    manifest: Manifest
+    plan: Plan
+    opened: OpenKeys
+
+
+def _capture(
     source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime, run_key: str
-) -> tuple[Manifest, Plan, OpenKeys]:
-    """Seal every table, going on from what is held already; where the source is not that, grown, from less of it."""
-    # The first write and the first use of each key come before the first read: what is refused is refused early.
-    begin(store, run_key, _new_id(taken_at))
-    checkpoint = noted_checkpoint(store, run_key)
+) -> _Captured:
+    """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     plan = plan_snapshot(source, store, keys, terms, taken_at)
-    while True:
-        # What was sealed under another plan is left for prune to remove.
-        snapshot_id = _new_id(taken_at)
-        plan, opened = open_keys(source, keys, plan, terms.policy, snapshot_id)
-        cut = find_cut(source, terms.commit_timeout, plan.window_of)
-        if (checked := check_history(plan, cut)) is not plan:
-            plan = checked
-            continue
-        if (
-            checkpoint is not None
-            and (resumed := take_up(checkpoint, run_key, plan, terms, source, store, keys)) is not None
-        ):
-            plan, checkpoint = resumed, None
-            continue
-        log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
-        writer = _Writer(_start(source, store, terms, snapshot_id, plan, cut, opened), terms, opened, taken_at, run_key)
-        try:
-            return writer.seal(), plan, opened
-        except HistoryWentBack as evidence:
-            plan = plan.anew() if plan.resumed else new_epoch(plan, cut, str(evidence))
-        except ParentDamaged as damage:
-            plan = plan.anew() if plan.resumed else plan.full(f"the snapshot before cannot be read: {damage}")
+    captured = _capture_as_planned(source, store, keys, terms, taken_at, run_key, plan)
+    if isinstance(captured, Plan):
+        # What was written under the first plan is left for prune to remove.
+        captured = _capture_as_planned(source, store, keys, terms, taken_at, run_key, captured)
+    assert isinstance(captured, _Captured)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
+    return captured
+
+
+def _capture_as_planned(
+    source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime, run_key: str, plan: Plan
+) -> _Captured | Plan:
+    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
+    snapshot_id = _new_id(taken_at)
+    # The first use of each key comes before the first read: what is refused is refused early.
+    plan, opened = open_keys(source, keys, plan, terms.policy, snapshot_id)
+    cut = find_cut(source, terms.commit_timeout, plan.window_from)
+    if (checked := check_history(plan, cut)) is not plan:
+        return checked
+    log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
+    run = _start(source, store, terms, snapshot_id, plan, cut, opened)
+    entries: dict[str, TableEntry] = {}
+    files: list[FileEntry] = []
+    try:
+        for name in source.tables():
+            entries[name], sealed_files = seal_table(run, TABLES[name])
+            files += sealed_files
+    except HistoryWentBack as evidence:
+        return new_epoch(plan, cut, str(evidence))
+    except ParentDamaged as damage:
+        return plan.full(f"the snapshot before cannot be read: {damage}")
+    return _Captured(_manifest(run, terms, opened, taken_at, run_key, entries, files), plan, opened)
 
 
 def _start(
     source: WarehouseSource, store: Store, terms: Terms, snapshot_id: str, plan: Plan, cut: Cut, opened: OpenKeys
 ) -> Run:
     since = cut.watermark - timedelta(days=terms.policy.failed_rows_days) if cut.watermark else None
-    if (window_from := plan.window_of(SAMPLES)) is not None:
-        since = window_from
+    if plan.window_from is not None:
+        since = plan.window_from
+    # The earliest time at which the next snapshot's window can begin, whatever this one meets.
+    young_from = cut.watermark - max(terms.overlap, terms.commit_timeout) if cut.watermark else None
     sampled = results_with_samples(source, terms.policy, since - terms.commit_timeout) if since else None
     return Run(
         source=source,
@@ -163,87 +174,53 @@ def _start(
         data_keys=opened.of_categories,
         hash_key=opened.of_hashes.plaintext if opened.of_hashes else None,
         sampled_results=sampled,
-        held_back=HeldBack.from_list(plan.resumed.manifest.held_back if plan.resumed else ()),
-        tally=Tally(_reach(cut, terms)),
+        held_back=HeldBack(),
+        tally=Tally(young_from),
         rows_read=terms.rows_read,
     )
 
 
-def _reach(cut: Cut, terms: Terms) -> datetime | None:
-    """Return the earliest time at which the next snapshot's window can begin, whatever this one meets."""
-    return cut.watermark - max(terms.overlap, terms.commit_timeout) if cut.watermark else None
-
-
-@dataclass(frozen=True)
-class _Writer:
-    """Seals the tables of one run one after the other, and says in a manifest what there is so far."""
-
-    run: Run
-    terms: Terms
-    opened: OpenKeys
-    taken_at: datetime
-    run_key: str
-
-    def seal(self) -> Manifest:
-        """Seal every table; return the manifest, which has no place in the chain yet."""
-        run, plan = self.run, self.run.plan
-        entries: dict[str, TableEntry] = {}
-        files: list[FileEntry] = []
-        noted = time.monotonic()
-        for name in run.source.tables():
-            entries[name], sealed_files = seal_table(run, TABLES[name])
-            files += sealed_files
-            if time.monotonic() - noted >= self.terms.checkpoint_after.total_seconds():
-                self._note(entries, files)
-                noted = time.monotonic()
-        return self._manifest(entries, files, next_window(run.cut, run.tally, self.terms.overlap, plan.window_from))
-
-    def _note(self, entries: Mapping[str, TableEntry], files: Sequence[FileEntry]) -> None:
-        """Note for a retry which tables are finished."""
-        run, resumed = self.run, self.run.plan.resumed
-        if run.cut.watermark is None or (resumed is not None and not resumed.manifest.tables.keys() <= entries.keys()):
-            # Until then, what the earlier try noted says more.
-            return
-        # Tables that are still to come may have rows that wait, but none before this.
-        window_from = max(filter(None, (_reach(run.cut, self.terms), run.plan.window_from)))
-        manifest = replace(self._manifest(entries, files, window_from), parent=run.plan.parent_link)
-        note_checkpoint(run.store, self.run_key, run.snapshot_id, to_checkpoint(manifest, self.opened, run.store))
-
-    def _manifest(
-        self, entries: Mapping[str, TableEntry], files: Sequence[FileEntry], window_from: datetime | None
-    ) -> Manifest:
-        run, plan, terms = self.run, self.run.plan, self.terms
-        earlier = plan.resumed.manifest if plan.resumed else None
-        return Manifest(
-            snapshot_id=run.snapshot_id,
-            sequence=0,
-            kind=plan.kind,
-            created_at=self.taken_at.isoformat(),
-            run_key=self.run_key,
-            source=_describe(run.source),
-            parent=None,
-            tables={name: settle(run, TABLES[name], entry, window_from) for name, entry in entries.items()},
-            files=tuple(files),
-            keys={category.value: key.wrapped for category, key in self.opened.of_categories.items()},
-            policy=run.policy.to_dict(),
-            held_back=tuple(run.held_back.to_list()),
-            access=None,
-            protection=run.store.describe(),
-            versions=writer_versions(),
-            epoch=plan.epoch,
-            reason=plan.reason,
-            full_at=plan.base.manifest.full_at if plan.base else self.taken_at.isoformat(),
-            cut=cut_entry(
-                run.cut,
-                run.tally,
-                window_from=window_from,
-                overlap=terms.overlap,
-                commit_timeout=terms.commit_timeout,
-                earlier=plan.earlier,
-            ),
-            hash_key=self.opened.of_hashes.wrapped if self.opened.of_hashes else None,
-            earlier_tries=(*earlier.earlier_tries, earlier.snapshot_id) if earlier else (),
-        )
+def _manifest(
+    run: Run,
+    terms: Terms,
+    opened: OpenKeys,
+    taken_at: datetime,
+    run_key: str,
+    entries: Mapping[str, TableEntry],
+    files: Sequence[FileEntry],
+) -> Manifest:
+    """Return the manifest of what was written; it has no place in the chain yet."""
+    plan = run.plan
+    window_from = next_window(run.cut, run.tally, terms.overlap, plan.window_from)
+    return Manifest(
+        snapshot_id=run.snapshot_id,
+        sequence=0,
+        kind=plan.kind,
+        created_at=taken_at.isoformat(),
+        run_key=run_key,
+        source=_describe(run.source),
+        parent=None,
+        tables={name: settle(run, TABLES[name], entry, window_from) for name, entry in entries.items()},
+        files=tuple(files),
+        keys={category.value: key.wrapped for category, key in opened.of_categories.items()},
+        policy=run.policy.to_dict(),
+        held_back=tuple(run.held_back.to_list()),
+        access=None,
+        protection=run.store.describe(),
+        versions=writer_versions(),
+        epoch=plan.epoch,
+        reason=plan.reason,
+        full_at=plan.base.manifest.full_at if plan.base else taken_at.isoformat(),
+        cut=cut_entry(
+            run.cut,
+            run.tally,
+            window_from=window_from,
+            overlap=terms.overlap,
+            commit_timeout=terms.commit_timeout,
+            earlier=plan.earlier,
+        ),
+        hash_key=opened.of_hashes.wrapped if opened.of_hashes else None,
+    )
 
 
 def _sign(store: Store, manifest: Manifest, signer: Signer) -> None:

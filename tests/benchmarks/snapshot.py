@@ -1,8 +1,7 @@
-"""Full snapshots: world A from each warehouse, memory as data_monitoring_metrics grows, and a retry after a kill.
+"""Full snapshots: world A from each warehouse, memory as data_monitoring_metrics grows, and an increment of nothing.
 
 ``python -m tests.benchmarks snapshot [--rows 200000 2000000]`` prints the tables. Each measurement is a process of its
-own that reads a warehouse and seals into a local store; the servers run beside it on the same machine. The retry is of
-a snapshot that the system killed when the large table was finished; an increment upon it is measured beside it.
+own that reads a warehouse and seals into a local store; the servers run beside it on the same machine.
 """
 
 from __future__ import annotations
@@ -11,13 +10,10 @@ import argparse
 import base64
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,18 +70,15 @@ def _large_tables(directory: Path, sizes: Sequence[int]) -> None:
             copy_postgres(many_metrics(rows), server, database, "elementary", _METRICS)
             reader = connection()
             _print_row(f"PostgreSQL, {rows:,} rows", _snapshot(directory, reader))
-            _print_retry(directory, reader, rows)
+            _print_increment(directory, reader, rows)
 
 
-def _print_retry(directory: Path, connection: dict[str, Any], rows: int) -> None:
+def _print_increment(directory: Path, connection: dict[str, Any], rows: int) -> None:
     with tempfile.TemporaryDirectory(dir=directory) as store:
-        killed = subprocess.run([sys.executable, "-m", __name__, "--killed", Path(store).as_uri()], check=False)
-        if killed.returncode != -signal.SIGKILL:
-            raise RuntimeError(f"the writer ended with {killed.returncode} before it was killed")
-        for name, run_key in (("the retry after a kill", _RUN), ("an increment of nothing", "the next run")):
-            os.environ["BENCHMARK_RUN"] = run_key
-            found = in_own_process(__name__, ["--one", Path(store).as_uri()])
-            _print_row(f"PostgreSQL, {rows:,} rows, {name}", found)
+        in_own_process(__name__, ["--one", Path(store).as_uri()])
+        os.environ["BENCHMARK_RUN"] = "the next run"
+        found = in_own_process(__name__, ["--one", Path(store).as_uri()])
+        _print_row(f"PostgreSQL, {rows:,} rows, an increment of nothing", found)
     os.environ["BENCHMARK_RUN"] = _RUN
 
 
@@ -127,17 +120,6 @@ def _measure_one(store: Store) -> None:
         return {"rows": manifest.rows, "bytes": manifest.size}
 
     measured(work)
-
-
-def _take_until_the_commit(store: Store) -> None:
-    """Take a snapshot, and be killed right before its manifest would be written."""
-
-    def die(key: str, content: bytes) -> bool:
-        os.kill(os.getpid(), signal.SIGKILL)
-        return False
-
-    store.put_if_absent = die  # type: ignore[method-assign]
-    _take_one(store, checkpoint_after=timedelta(0))
 
 
 def _duckdb(path: Path) -> dict[str, Any]:
@@ -190,4 +172,4 @@ def _print_row(name: str, found: Measurement) -> None:
 if __name__ == "__main__":
     from airflow_provider_elementary.snapshots import open_store
 
-    {"--one": _measure_one, "--killed": _take_until_the_commit}[sys.argv[1]](open_store(sys.argv[2]))
+    _measure_one(open_store(sys.argv[2]))

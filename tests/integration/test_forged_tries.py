@@ -1,11 +1,9 @@
-"""Whoever may write to the store, and has no keys or those of a reader, does not lead a retry astray."""
+"""Anyone who may write to the store, with no keys or those of a reader, cannot make a retry adopt a manifest."""
 
 from __future__ import annotations
 
-import hmac
-import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,66 +14,22 @@ import pytest
 
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotConflictError
-from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, SnapshotSource, find_manifest, write
-from airflow_provider_elementary.snapshots.data_keys import OpenKeys
-from airflow_provider_elementary.snapshots.keys import DataKey
+from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, SnapshotSource, find_manifest, write
+from airflow_provider_elementary.snapshots.commit import _mac
 from airflow_provider_elementary.snapshots.manifest import Parent, manifest_key, sha256
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.signature import KeysSigner, read_signature
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.snapshots.vouching import vouch
-from tests.tries import ARTIFACTS, RUN, RUNS, Sync, new_run, note, taken_up
+from tests.tries import ARTIFACTS, RUN, Sync, new_run
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
-
-#: Data keys that an attacker knows, by category.
-Known = Mapping[Category, DataKey]
 
 
 @pytest.fixture
 def sync(tmp_path: Path) -> Sync:
     return Sync(tmp_path)
-
-
-def forge(sync: Sync, known: Known) -> None:
-    """Note for the next run that a try has finished all tables, and that they consist of no files."""
-    before = find_manifest(sync.rest.store)
-    checkpoint = replace(
-        before,
-        snapshot_id=write._new_id(before.taken_at),
-        run_key=RUN,
-        sequence=0,
-        kind="incremental",
-        reason=None,
-        parent=Parent(before.sequence, sha256(before.to_bytes())),
-        files=(),
-        keys={category.value: key.wrapped for category, key in known.items()},
-        hash_key=None,
-    )
-    seal = vouch(checkpoint.to_bytes(), OpenKeys(known, None), sync.rest.store, "checkpoint")
-    facts = {"manifest": checkpoint.to_bytes().decode(), "seal": seal}
-    document = {"run_key": RUN, "snapshot_id": checkpoint.snapshot_id, "sequence": None, "checkpoint": facts}
-    key = f"runs/{sha256(RUN.encode())[:32]}.json"
-    sync.rest.store.put(key, json.dumps(document).encode())
-
-
-def forge_commit(sync: Sync) -> None:
-    """Put a manifest without files after the newest, and a note by which it is the one of the next run."""
-    before = find_manifest(sync.rest.store)
-    forged = replace(
-        before,
-        snapshot_id=write._new_id(before.taken_at),
-        run_key=RUN,
-        sequence=before.sequence + 1,
-        parent=Parent(before.sequence, sha256(before.to_bytes())),
-        files=(),
-    )
-    sync.rest.store.put(manifest_key(forged.sequence), forged.to_bytes())
-    seal = hmac.new(b"", forged.to_bytes(), "sha256").hexdigest()
-    facts = {"run_key": RUN, "snapshot_id": forged.snapshot_id, "sequence": forged.sequence, "seal": seal}
-    sync.rest.store.put(f"runs/{sha256(RUN.encode())[:32]}.json", json.dumps(facts).encode())
 
 
 def is_whole(sync: Sync) -> bool:
@@ -94,84 +48,91 @@ def is_whole(sync: Sync) -> bool:
         )
 
 
-def nothing(sync: Sync) -> Known:
-    return {}
-
-
-def a_readers_key(sync: Sync) -> Known:
-    manifest = find_manifest(sync.rest.store)
-    plaintext = SnapshotSource(sync.rest.store, manifest, sync.keys).data_key(Category.TABLE_METRICS)
-    return {Category.TABLE_METRICS: DataKey(plaintext, manifest.keys["table_metrics"])}
-
-
-def keys_of_their_own(sync: Sync) -> Known:
-    theirs = LocalKeys(LocalKeys.generate())
-    return {category: theirs.new_data_key(category, {}) for category in sync.keys_held()}
-
-
-class TestAForgedCheckpoint:
-    @pytest.mark.parametrize(
-        "known", [nothing, a_readers_key, keys_of_their_own], ids=["no keys", "a reader's key", "keys of their own"]
+def forged(sync: Sync) -> Manifest:
+    """Return a manifest of no files that continues the newest and claims to be of the run."""
+    before = find_manifest(sync.rest.store)
+    return replace(
+        before,
+        snapshot_id=write._new_id(before.taken_at),
+        run_key=RUN,
+        sequence=before.sequence + 1,
+        parent=Parent(before.sequence, sha256(before.to_bytes())),
+        files=(),
     )
-    def test_that_leaves_out_all_rows_is_not_taken_up(self, sync: Sync, known: Callable[[Sync], Known]) -> None:
-        sync.snapshot(run_key="the run before")
-        forge(sync, known(sync))
-
-        manifest = sync.snapshot()
-
-        assert (manifest.kind, manifest.earlier_tries) == ("incremental", ())
-        assert is_whole(sync)
-
-    def test_under_a_kms_key_of_the_forgers_is_not_even_opened(self, sync: Sync, aws_server: AwsServer) -> None:
-        kms, ours, theirs = aws_server.client("kms"), aws_server.create_key(), aws_server.create_key()
-        sync.keys = KmsKeys(kms, ours)
-        sync.snapshot(run_key="the run before")
-        forge(sync, {category: KmsKeys(kms, theirs).new_data_key(category, {}) for category in sync.keys_held()})
-
-        manifest = sync.snapshot()
-
-        assert (manifest.kind, manifest.earlier_tries) == ("incremental", ())
-        assert is_whole(sync)
 
 
-class TestATrueCheckpointInAnotherPlace:
-    def test_that_of_another_run_is_not_taken_up(self, sync: Sync) -> None:
-        sync.try_until(files=ARTIFACTS, run_key="another run")
-        facts = json.loads(note(sync).read_text())
-        sync.rest.store.put(f"runs/{sha256(RUN.encode())[:32]}.json", json.dumps({**facts, "run_key": RUN}).encode())
+def without_a_mac(sync: Sync) -> Manifest:
+    return replace(forged(sync), mac="")
 
-        assert sync.snapshot().earlier_tries == ()
-        assert is_whole(sync)
 
-    def test_that_of_another_store_is_not_taken_up_with_all_its_files(self, sync: Sync, tmp_path: Path) -> None:
-        (tmp_path / "other").mkdir()
-        other = Sync(tmp_path / "other")
-        other.keys = sync.keys
-        other.try_until(files=RUNS)
-        shutil.copytree(other.rest.folder, sync.rest.folder)
+def with_the_mac_of_another(sync: Sync) -> Manifest:
+    return forged(sync)
 
-        assert sync.snapshot().earlier_tries == ()
-        assert is_whole(sync)
 
-    def test_an_older_one_of_the_same_run_only_costs_time(self, sync: Sync) -> None:
-        sync.try_until(files=ARTIFACTS)
-        older = note(sync).read_bytes()
-        sync.change(*new_run(1))
-        sync.try_until(files=RUNS)
-        note(sync).write_bytes(older)
+def with_no_keys(sync: Sync) -> Manifest:
+    manifest = replace(forged(sync), keys={})
+    return replace(manifest, mac=_mac(manifest, [], sync.rest.store))
 
-        manifest = sync.snapshot()
 
-        assert len(manifest.earlier_tries) == 1
-        assert is_whole(sync)
-        assert verify(sync.rest.store, sync.keys, snapshot="all").findings == ()
+def with_a_readers_key(sync: Sync) -> Manifest:
+    manifest = forged(sync)
+    theirs = SnapshotSource(sync.rest.store, manifest, sync.keys).data_key(Category.TABLE_METRICS)
+    manifest = replace(manifest, keys={"table_metrics": manifest.keys["table_metrics"]})
+    return replace(manifest, mac=_mac(manifest, [theirs], sync.rest.store))
+
+
+def with_a_readers_key_beside_all_wrapped_keys(sync: Sync) -> Manifest:
+    manifest = forged(sync)
+    theirs = SnapshotSource(sync.rest.store, manifest, sync.keys).data_key(Category.TABLE_METRICS)
+    return replace(manifest, mac=_mac(manifest, [theirs], sync.rest.store))
+
+
+def with_keys_of_their_own(sync: Sync) -> Manifest:
+    theirs = LocalKeys(LocalKeys.generate())
+    return under(sync, theirs)
+
+
+def with_a_mac_that_is_no_text(sync: Sync) -> Manifest:
+    return replace(forged(sync), mac="é\ud7ff")
+
+
+def under(sync: Sync, keys: LocalKeys | KmsKeys) -> Manifest:
+    """Return a forged manifest whose data keys and MAC are all made with other master keys."""
+    manifest = forged(sync)
+    made = {
+        category: keys.new_data_key(
+            category,
+            {
+                "application": "airflow-provider-elementary",
+                "snapshot": manifest.snapshot_id,
+                "category": category.value,
+            },
+        )
+        for category in sync.keys_held()
+    }
+    manifest = replace(manifest, keys={category.value: key.wrapped for category, key in made.items()})
+    return replace(manifest, mac=_mac(manifest, [key.plaintext for key in made.values()], sync.rest.store))
+
+
+FORGERIES = [
+    without_a_mac,
+    with_the_mac_of_another,
+    with_no_keys,
+    with_a_readers_key,
+    with_a_readers_key_beside_all_wrapped_keys,
+    with_keys_of_their_own,
+    with_a_mac_that_is_no_text,
+]
 
 
 class TestAForgedCommit:
-    def test_is_neither_returned_nor_signed_for_the_run_that_it_claims(self, sync: Sync) -> None:
+    @pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__.replace("_", " "))
+    def test_is_neither_returned_nor_signed_for_the_run_that_it_claims(
+        self, sync: Sync, forge: Callable[[Sync], Manifest]
+    ) -> None:
         signer = KeysSigner(sync.keys)
         sync.snapshot(run_key="the run before", signer=signer)
-        forge_commit(sync)
+        sync.rest.store.put(manifest_key(2), forge(sync).to_bytes())
 
         manifest = sync.snapshot(signer=signer, full_every_days=0)
 
@@ -179,19 +140,65 @@ class TestAForgedCommit:
         assert read_signature(sync.rest.store, manifest_key(2)) is None
         assert is_whole(sync)
 
-    def test_a_note_changed_after_a_true_commit_leads_to_a_snapshot_more(self, sync: Sync) -> None:
+    def test_under_a_kms_key_of_the_forgers_is_not_even_opened(self, sync: Sync, aws_server: AwsServer) -> None:
+        kms, ours, theirs = aws_server.client("kms"), aws_server.create_key(), aws_server.create_key()
+        sync.keys = KmsKeys(kms, ours)
+        sync.snapshot(run_key="the run before")
+        sync.rest.store.put(manifest_key(2), under(sync, KmsKeys(kms, theirs)).to_bytes())
+
+        assert sync.snapshot(full_every_days=0).sequence == 3
+        assert is_whole(sync)
+
+    def test_that_is_a_true_one_with_other_facts_leads_to_a_snapshot_more(self, sync: Sync) -> None:
         committed = sync.snapshot()
-        facts = json.loads(note(sync).read_text())
-        note(sync).write_text(json.dumps({**facts, "seal": "0" * 64}))
+        sync.rest.store.put(manifest_key(1), replace(committed, reason="another").to_bytes())
 
-        assert (committed.sequence, sync.snapshot().sequence) == (1, 2)
+        assert sync.snapshot().sequence == 2
+
+    def test_that_is_a_true_one_in_another_place_is_passed_over(self, sync: Sync) -> None:
+        first = sync.snapshot()
+        sync.rest.store.put(manifest_key(2), replace(first, sequence=2).to_bytes())
+        sync.rest.path(manifest_key(1)).unlink()
+
+        assert sync.snapshot(full_every_days=0).sequence == 3
+
+    def test_that_is_a_true_one_of_another_store_is_passed_over(self, sync: Sync, tmp_path: Path) -> None:
+        (tmp_path / "other").mkdir()
+        other = Sync(tmp_path / "other")
+        other.keys = sync.keys
+        other.snapshot()
+        shutil.copytree(other.rest.folder, sync.rest.folder)
+
+        assert sync.snapshot().sequence == 2
 
 
-class TestOthersBetweenTheTries:
+class TestATrueCommit:
+    def test_is_returned_to_a_retry_although_other_runs_committed_since(self, sync: Sync) -> None:
+        first = sync.snapshot()
+        for number in range(7):
+            sync.snapshot(run_key=f"run {number}")
+
+        assert sync.snapshot() == first
+
+    def test_is_found_past_a_manifest_that_cannot_be_read(self, sync: Sync) -> None:
+        first = sync.snapshot()
+        sync.rest.store.put(manifest_key(2), b"{")
+
+        assert sync.snapshot() == first
+
+    def test_that_eight_others_followed_leads_to_a_snapshot_more(self, sync: Sync) -> None:
+        sync.snapshot()
+        for number in range(8):
+            sync.snapshot(run_key=f"run {number}")
+
+        assert sync.snapshot().sequence == 10
+
+
+class TestOthersBetweenTheAttempts:
     def test_two_runs_that_are_both_cut_short_both_commit_the_state_that_they_see(self, sync: Sync) -> None:
-        sync.try_until(files=ARTIFACTS)
+        sync.attempt_until(files=ARTIFACTS)
         sync.change(*new_run(1))
-        sync.try_until(files=RUNS, run_key="another run")
+        sync.attempt_until(files=ARTIFACTS, run_key="another run")
         sync.change(*new_run(2))
 
         first = sync.snapshot()
@@ -201,38 +208,39 @@ class TestOthersBetweenTheTries:
 
         assert first_is_whole
         assert is_whole(sync)
-        assert (taken_up(first) != set(), second.earlier_tries) == (True, ())
+        assert (first.sequence, second.sequence) == (1, 2)
         assert verify(sync.rest.store, sync.keys, snapshot="all").findings == ()
 
-    def test_a_prune_that_spares_no_orphans_costs_the_earlier_try(self, sync: Sync) -> None:
+    def test_a_prune_that_spares_no_orphans_removes_what_an_attempt_left(self, sync: Sync) -> None:
         sync.snapshot(run_key="the run before")
-        sync.try_until(files=ARTIFACTS, full_every_days=0)
-        prune(sync.rest.store, Retention(), orphan_age=timedelta(0))
+        sync.attempt_until(files=ARTIFACTS, full_every_days=0)
+        report = prune(sync.rest.store, Retention(), orphan_age=timedelta(0))
 
-        assert sync.snapshot(full_every_days=0).earlier_tries == ()
+        assert report.files == ARTIFACTS
+        assert sync.snapshot(full_every_days=0).sequence == 2
         assert is_whole(sync)
 
-    def test_files_that_a_prune_removes_in_the_middle_fail_the_try_and_not_the_store(self, sync: Sync) -> None:
+    def test_files_that_a_prune_removes_in_the_middle_fail_the_attempt_and_not_the_store(self, sync: Sync) -> None:
         def remove_models(table: str, rows: int) -> None:
             for path in sync.rest.path("data").glob("*/dbt_models/metadata.parquet"):
                 path.unlink()
 
-        with pytest.raises(SnapshotConflictError, match="as this snapshot wrote it, found that it is gone"):
+        with pytest.raises(SnapshotConflictError, match="was removed or replaced while the snapshot was written"):
             sync.snapshot(rows_read=remove_models)
         nothing_was_committed = list(sync.rest.store.list("manifests/")) == []
 
         assert nothing_was_committed
-        assert (sync.snapshot().earlier_tries, is_whole(sync)) == ((), True)
+        assert (sync.snapshot().sequence, is_whole(sync)) == (1, True)
 
-    def test_a_worker_whose_clock_is_days_late_loses_its_try_and_nothing_else(
+    def test_a_worker_whose_clock_is_days_late_loses_its_attempt_and_nothing_else(
         self, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sync.snapshot(run_key="the run before")
         with monkeypatch.context() as late:
             late.setattr(write, "_new_id", lambda taken_at: f"{taken_at - timedelta(days=3):%Y%m%dT%H%M%SZ}-1a7e")
-            sync.try_until(files=ARTIFACTS, full_every_days=0)
+            sync.attempt_until(files=ARTIFACTS, full_every_days=0)
         before = prune(sync.rest.store, Retention())
 
         assert before.files > 0
-        assert sync.snapshot(full_every_days=0).earlier_tries == ()
+        assert sync.snapshot(full_every_days=0).sequence == 2
         assert is_whole(sync)

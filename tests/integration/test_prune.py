@@ -146,7 +146,7 @@ class TestSnapshots:
         done = prune(rest.store, KEEP_TWO, now=LATER)
 
         assert unchanged
-        assert (planned.files, planned.size, planned.runs) == (done.files, done.size, done.runs)
+        assert (planned.files, planned.size) == (done.files, done.size)
         assert planned.snapshots == done.snapshots
 
     def test_the_record_tells_what_went(self, rest: Rest, manifests: list[Manifest]) -> None:
@@ -228,16 +228,6 @@ class TestWhatCrashesLeft:
             prune(rest.store, KEEP_TWO, now=LATER)
 
         assert keys_below(rest.store, "data/") == named_by(manifests)
-
-    def test_notes_of_runs_stay_with_their_snapshot_and_go_without(self, rest: Rest, manifests: list[Manifest]) -> None:
-        abandoned = {"run_key": "x", "snapshot_id": "20200101T000000Z-0badf00d", "sequence": None}
-        rest.store.put("runs/abandoned.json", json.dumps(abandoned).encode())
-        before = keys_below(rest.store, "runs/")
-
-        report = prune(rest.store, Retention(keep_last=1), now=LATER)
-
-        assert report.runs == len(before) - 1
-        assert len(keys_below(rest.store, "runs/")) == 1
 
     def test_results_go_with_the_snapshot_that_they_are_of(self, rest: Rest, manifests: list[Manifest]) -> None:
         gone = seal_metrics(rest, manifests[0].snapshot_id, 1)

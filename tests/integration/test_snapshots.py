@@ -99,9 +99,7 @@ def rows_of(table: Any) -> list[dict[str, Any]]:
 
 
 def stored_bytes(store: Store) -> bytes:
-    contents = (
-        store.get(entry.key) or b"" for prefix in ("data/", "manifests/", "runs/") for entry in store.list(prefix)
-    )
+    contents = (store.get(entry.key) or b"" for prefix in ("data/", "manifests/") for entry in store.list(prefix))
     return b"".join(contents)
 
 
