@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_elementary.access.report import AccessReport, Drift, drift
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.store import Store
@@ -45,6 +44,29 @@ class Recorded:
         }
 
 
+@dataclass(frozen=True)
+class _Document:
+    """A report as the store keeps it."""
+
+    subject: str
+    run_key: str
+    report: AccessReport
+    since: Time | None
+    appeared: tuple[str, ...]
+    gone: tuple[str, ...]
+    format_version: int
+
+    __pydantic_config__ = STRICT
+
+
+_CODEC = Codec(
+    _Document,
+    "access report",
+    "Find out who changed it; then move it away, and the next report is compared with the one before.",
+    FORMAT_VERSION,
+)
+
+
 def record(store: Store, report: AccessReport, *, subject: str, run_key: str) -> Recorded:
     """Put a report into the history, also one that does not pass, and compare it with the one before.
 
@@ -60,40 +82,28 @@ def record(store: Store, report: AccessReport, *, subject: str, run_key: str) ->
     previous = None
     key = f"{folder}{report.checked_at:%Y%m%dT%H%M%S%f}Z.json"
     for older in reversed(documents):
-        content = _read(store, older)
-        if content["run_key"] == run_key:
+        document_before = _CODEC.read(store.get(older) or b"", older)
+        if document_before.run_key == run_key:
             key = older
             continue
-        previous = AccessReport.from_dict(content["report"])
+        previous = document_before.report
         break
     change = drift(previous, report) if previous else Drift((), ())
-    document = json.dumps(
-        {
-            "format_version": FORMAT_VERSION,
-            "subject": subject,
-            "run_key": run_key,
-            "report": report.to_dict(),
-            "since": previous.checked_at.isoformat() if previous else None,
-            "appeared": list(change.appeared),
-            "gone": list(change.gone),
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-    ).encode()
+    document = _CODEC.bounded(
+        json.dumps(
+            {
+                "format_version": FORMAT_VERSION,
+                "subject": subject,
+                "run_key": run_key,
+                "report": report.to_dict(),
+                "since": previous.checked_at.isoformat() if previous else None,
+                "appeared": list(change.appeared),
+                "gone": list(change.gone),
+            },
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
+        ).encode()
+    )
     store.put(key, document)
     return Recorded(key, hashlib.sha256(document).hexdigest(), previous, change)
-
-
-def _read(store: Store, key: str) -> Mapping[str, Any]:
-    try:
-        content: Mapping[str, Any] = json.loads(store.get(key) or b"")
-        if content["format_version"] != FORMAT_VERSION:
-            raise ValueError(content["format_version"])
-        AccessReport.from_dict(content["report"])
-        return {**content, "run_key": str(content["run_key"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise SnapshotCorruptError(
-            f"Expected {key} in {store.uri} to be an access report, found something else ({type(error).__name__}). "
-            "Find out who changed it; then move it away, and the next report starts from the one before."
-        ) from None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
 
@@ -69,17 +73,6 @@ class Finding:
             "holes": list(self.holes),
         }
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Finding:
-        """Return the finding that :meth:`to_dict` described."""
-        return cls(
-            name=data["name"],
-            status=cast("Status", data["status"]),
-            evidence=data["evidence"],
-            mend=data.get("mend", ""),
-            holes=tuple(data.get("holes", ())),
-        )
-
 
 @dataclass(frozen=True)
 class AccessReport:
@@ -101,6 +94,8 @@ class AccessReport:
     roles: tuple[str, ...]
     checked_at: datetime
     findings: tuple[Finding, ...]
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     @property
     def failed(self) -> tuple[Finding, ...]:
@@ -153,16 +148,14 @@ class AccessReport:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AccessReport:
-        """Return the report that :meth:`to_dict` described."""
-        return cls(
-            dialect=data["dialect"],
-            database=data["database"],
-            schema=data["schema"],
-            user=data["user"],
-            roles=tuple(data["roles"]),
-            checked_at=datetime.fromisoformat(data["checked_at"]),
-            findings=tuple(Finding.from_dict(finding) for finding in data["findings"]),
-        )
+        """Return the report that :meth:`to_dict` described.
+
+        :raises ValueError: it is none; the message repeats no value.
+        """
+        try:
+            return _adapter().validate_json(json.dumps(data, allow_nan=False))
+        except ValidationError as error:
+            raise ValueError(f"This is no access report: {error.error_count()} fields are not valid.") from None
 
     def _refusal(self, stopping: Sequence[Finding]) -> str:
         lines = [
@@ -176,6 +169,11 @@ class AccessReport:
         if any(finding.status == "unknown" for finding in stopping):
             lines.append("Where you accept the risk of an unknown, name it in accept_unknown.")
         return "\n".join(lines)
+
+
+@cache
+def _adapter() -> TypeAdapter[AccessReport]:
+    return TypeAdapter(AccessReport)
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.keys import WrappedKey
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
 
 FORMAT_VERSION = 1
 APPLICATION = "airflow-provider-elementary"
@@ -52,8 +51,8 @@ class FileEntry:
     rows: int
     size: int
     sha256: str
-    min_watermark: str | None
-    max_watermark: str | None
+    min_watermark: NaiveTime | None
+    max_watermark: NaiveTime | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class TableEntry:
     new_rows: int = 0
     waiting: int = 0
     settled_rows: int | None = None
-    settled_from: str | None = None
+    settled_from: NaiveTime | None = None
     fingerprint: str | None = None
 
 
@@ -100,10 +99,10 @@ class CutEntry:
     :param incomplete_count: how many they are.
     """
 
-    watermark: str | None
-    committed_until: str | None
-    window_from: str | None
-    read_at: str | None
+    watermark: NaiveTime | None
+    committed_until: NaiveTime | None
+    window_from: NaiveTime | None
+    read_at: NaiveTime | None
     overlap: float
     commit_timeout: float
     waiting: tuple[str, ...] = ()
@@ -151,8 +150,8 @@ class Manifest:
 
     snapshot_id: str
     sequence: int
-    kind: str
-    created_at: str
+    kind: Literal["full", "incremental"]
+    created_at: NaiveTime
     run_key: str
     source: Mapping[str, Any]
     parent: Parent | None
@@ -166,11 +165,13 @@ class Manifest:
     versions: Mapping[str, str]
     epoch: int = 1
     reason: str | None = None
-    full_at: str | None = None
+    full_at: NaiveTime | None = None
     cut: CutEntry | None = None
     hash_key: WrappedKey | None = None
     mac: str = ""
     format_version: int = FORMAT_VERSION
+
+    __pydantic_config__ = STRICT
 
     @property
     def rows(self) -> int:
@@ -194,7 +195,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the canonical JSON: its SHA-256 is what the next snapshot and the anchors name."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return _CODEC.write(self)
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str) -> Manifest:
@@ -203,30 +204,15 @@ class Manifest:
         :param name: what to call it in an error.
         :raises SnapshotCorruptError: it is not a manifest of a format that this version reads.
         """
-        try:
-            facts = json.loads(content)
-            if facts["format_version"] != FORMAT_VERSION:
-                raise SnapshotCorruptError(
-                    f"Expected {name} in format {FORMAT_VERSION}, found format {facts['format_version']}. "
-                    "Read it with the version of this package that wrote it, or a later one."
-                )
-            facts["parent"] = Parent(**facts["parent"]) if facts["parent"] else None
-            facts["tables"] = {table: _table_entry(entry) for table, entry in facts["tables"].items()}
-            facts["files"] = tuple(_file_entry(entry) for entry in facts["files"])
-            facts["keys"] = {category: WrappedKey(**key) for category, key in facts["keys"].items()}
-            facts["held_back"] = tuple(facts["held_back"])
-            facts["cut"] = _cut_entry(facts["cut"]) if facts.get("cut") else None
-            facts["hash_key"] = WrappedKey(**facts["hash_key"]) if facts.get("hash_key") else None
-            facts["sequence"] = int(facts["sequence"])
-            manifest = cls(**facts)
-            # Everybody relies on its time, by which snapshots are chosen.
-            _ = manifest.taken_at
-            return manifest
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SnapshotCorruptError(
-                f"Expected {name} to be a manifest, found something else ({type(error).__name__}). "
-                "Use another snapshot, or restore the object from a replica or an older version."
-            ) from None
+        return _CODEC.read(content, name)
+
+
+_CODEC = Codec(
+    Manifest,
+    "manifest",
+    "Use another snapshot, or restore the object from a replica or an older version.",
+    FORMAT_VERSION,
+)
 
 
 def writer_versions() -> dict[str, str]:
@@ -260,18 +246,3 @@ def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
         else:
             unexpected.append(found.key)
     return numbers, unexpected
-
-
-def _file_entry(facts: dict[str, Any]) -> FileEntry:
-    numbers = {name: int(facts[name]) for name in ("rows", "size")}
-    category, columns = Category(facts["category"]), tuple(facts["columns"])
-    return FileEntry(**{**facts, **numbers, "category": category, "columns": columns})
-
-
-def _table_entry(facts: dict[str, Any]) -> TableEntry:
-    names = {name: tuple(facts.get(name, ())) for name in ("unknown_columns", "missing_columns", "columns")}
-    return TableEntry(**{**facts, **names, "withheld": tuple(Category(category) for category in facts["withheld"])})
-
-
-def _cut_entry(facts: dict[str, Any]) -> CutEntry:
-    return CutEntry(**{**facts, "waiting": tuple(facts["waiting"]), "incomplete": tuple(facts["incomplete"])})

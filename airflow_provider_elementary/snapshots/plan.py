@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from airflow_provider_elementary.catalog import TABLES
 from airflow_provider_elementary.exceptions import SnapshotConflictError
@@ -49,7 +50,7 @@ class Plan:
     is_new_epoch: bool = False
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["full", "incremental"]:
         """What the manifest calls it."""
         return "full" if self.base is None else "incremental"
 

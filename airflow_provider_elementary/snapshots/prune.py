@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +29,7 @@ from airflow_provider_elementary.snapshots.pruned import (
     tombstones,
 )
 from airflow_provider_elementary.snapshots.read import committed_sequences
+from airflow_provider_elementary.snapshots.results import Result, all_results, pointed_at
 from airflow_provider_elementary.snapshots.retain import Retention, reasons_to_keep
 from airflow_provider_elementary.snapshots.signature import Signer, forget_signature, sign_object
 from airflow_provider_elementary.snapshots.store import Store, StoredObject
@@ -312,46 +312,38 @@ def _is_before(snapshot_id: str, moment: datetime) -> bool:
 
 def _outdated_results(store: Store, alive: set[str], moment: datetime) -> list[str]:
     """Return the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays."""
-    documents = {
-        found.key: _document(store, found.key) for found in store.list(_RESULTS) if found.key.endswith(".json")
-    }
-    newest: dict[Any, str] = {}
-    for key, facts in sorted(documents.items(), key=lambda document: str(document[1].get("created_at"))):
-        newest[facts.get("kind")] = key
-    # Documents that point at others name what the next run compares itself with.
-    pointers = {str(value) for facts in documents.values() for value in (facts.get("newest"), facts.get("before"))}
-    spared = {*newest.values(), *pointers}
+    results = all_results(store)
+    newest: dict[str, str] = {}
+    for key, result in sorted(results.items(), key=lambda entry: entry[1].created_at):
+        newest[result.kind] = key
+    # What the next run compares itself with stays too.
+    spared = {*newest.values(), *pointed_at(store)}
     return [
         key
-        for key, facts in documents.items()
-        if key not in spared and _is_outdated(facts, documents, alive) and _created_before(facts, moment)
+        for key, result in results.items()
+        if key not in spared and _is_outdated(result, results, alive) and _created_before(result, moment)
     ]
 
 
-def _is_outdated(facts: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]], alive: set[str]) -> bool:
+def _is_outdated(result: Result, results: Mapping[str, Result], alive: set[str]) -> bool:
     """Tell whether what a result was computed from is gone; one that was read off a warehouse never is."""
-    origin = facts.get("origin") or {}
-    for computed_from in filter(lambda value: str(value).startswith(_RESULTS), origin.values()):
-        before = documents.get(computed_from)
-        return before is None or _is_outdated(before, documents, alive)
-    return "snapshot_id" in origin and origin["snapshot_id"] not in alive
+    seen = {result.key}
+    while (key := _computed_from(result)) is not None:
+        if key not in results or key in seen:
+            return True
+        seen.add(key)
+        result = results[key]
+    return "snapshot_id" in result.origin and result.origin["snapshot_id"] not in alive
 
 
-def _created_before(facts: Mapping[str, Any], moment: datetime) -> bool:
-    try:
-        created = datetime.fromisoformat(str(facts.get("created_at")))
-    except ValueError:
-        return False
+def _computed_from(result: Result) -> str | None:
+    """Return the result that one was computed from, or None where it was computed from rows."""
+    return next((str(value) for value in result.origin.values() if str(value).startswith(_RESULTS)), None)
+
+
+def _created_before(result: Result, moment: datetime) -> bool:
+    created = datetime.fromisoformat(result.created_at)
     return (created if created.tzinfo else created.replace(tzinfo=UTC)) < moment
-
-
-def _document(store: Store, key: str) -> dict[str, Any]:
-    """Return a small JSON document; what is none says nothing, and is left alone."""
-    try:
-        facts = json.loads(store.get(key) or b"{}")
-    except ValueError:
-        return {}
-    return facts if isinstance(facts, dict) else {}
 
 
 def _by_category(files: Iterable[FileEntry]) -> dict[str, int]:

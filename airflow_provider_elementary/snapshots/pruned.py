@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, numbered, sha256
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, Time
 
 FORMAT_VERSION = 1
 PREFIX = "prunes/"
@@ -22,7 +21,7 @@ class Tombstone:
 
     :param sequence: its place in the chain.
     :param snapshot_id: its id.
-    :param created_at: when it was taken, UTC, ISO 8601.
+    :param created_at: when it was taken, UTC, ISO 8601; empty for a snapshot that was lost.
     :param sha256: of its manifest.
     :param parent: what its manifest said of the snapshot before it.
     """
@@ -47,7 +46,7 @@ class WithdrawnFile:
     key: str
     sha256: str
     category: Category
-    withdrawn_at: str
+    withdrawn_at: Time
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,15 @@ class PruneRecord:
     """
 
     sequence: int
-    created_at: str
+    created_at: NaiveTime
     parent: Parent | None
     head: Parent
     retention: Mapping[str, Any]
     snapshots: tuple[Tombstone, ...]
     withdrawn: tuple[WithdrawnFile, ...]
     format_version: int = FORMAT_VERSION
+
+    __pydantic_config__ = STRICT
 
     @property
     def key(self) -> str:
@@ -79,7 +80,7 @@ class PruneRecord:
 
     def to_bytes(self) -> bytes:
         """Return the canonical JSON: its SHA-256 is what the next record names."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return _CODEC.write(self)
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str) -> PruneRecord:
@@ -88,24 +89,10 @@ class PruneRecord:
         :param name: what to call it in an error.
         :raises SnapshotCorruptError: it is not a prune record of a format that this version reads.
         """
-        try:
-            facts = json.loads(content)
-            if facts["format_version"] != FORMAT_VERSION:
-                raise SnapshotCorruptError(
-                    f"Expected {name} in format {FORMAT_VERSION}, found format {facts['format_version']}. "
-                    "Read it with the version of this package that wrote it, or a later one."
-                )
-            facts["sequence"] = int(facts["sequence"])
-            facts["parent"] = _parent(facts["parent"])
-            facts["head"] = Parent(int(facts["head"]["sequence"]), str(facts["head"]["sha256"]))
-            facts["snapshots"] = tuple(_tombstone(entry) for entry in facts["snapshots"])
-            facts["withdrawn"] = tuple(_withdrawn(entry) for entry in facts["withdrawn"])
-            return cls(**facts)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SnapshotCorruptError(
-                f"Expected {name} to be a prune record, found something else ({type(error).__name__}). "
-                "Restore the object from a replica or an older version."
-            ) from None
+        return _CODEC.read(content, name)
+
+
+_CODEC = Codec(PruneRecord, "prune record", "Restore the object from a replica or an older version.", FORMAT_VERSION)
 
 
 @dataclass(frozen=True)
@@ -152,15 +139,3 @@ def without_withdrawn(store: Store, manifest: Manifest) -> tuple[Manifest, list[
 def tombstones(records: Sequence[StoredRecord]) -> dict[int, Tombstone]:
     """Return what is recorded of removed snapshots, by their place in the chain."""
     return {removed.sequence: removed for stored in records for removed in stored.record.snapshots}
-
-
-def _parent(facts: dict[str, Any] | None) -> Parent | None:
-    return Parent(int(facts["sequence"]), str(facts["sha256"])) if facts else None
-
-
-def _tombstone(facts: dict[str, Any]) -> Tombstone:
-    return Tombstone(**{**facts, "sequence": int(facts["sequence"]), "parent": _parent(facts["parent"])})
-
-
-def _withdrawn(facts: dict[str, Any]) -> WithdrawnFile:
-    return WithdrawnFile(**{**facts, "category": Category(facts["category"])})

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -20,10 +21,12 @@ from airflow_provider_elementary.snapshots.manifest import sha256
 from airflow_provider_elementary.snapshots.seal import open_sealed, sealed
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.source import reader_of_first
+from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 
 log = logging.getLogger(__name__)
 
 ResultKind = Literal["metrics", "verdicts", "incidents", "alerts", "backtests", "memories"]
+_NEWEST_PREFIX = "results/newest/"
 _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 
@@ -55,16 +58,32 @@ class Result:
     key: str
     kind: ResultKind
     run_key: str
-    created_at: str
+    created_at: Time
     origin: Mapping[str, Any]
     parameters: Mapping[str, Any]
     files: tuple[ResultFile, ...]
     keys: Mapping[str, WrappedKey]
 
+    __pydantic_config__ = STRICT
+
     @property
     def rows(self) -> int:
         """Rows over all files."""
         return sum(file.rows for file in self.files)
+
+
+@dataclass(frozen=True)
+class _Newest:
+    """The newest result of a series, and the one before it, by their keys."""
+
+    newest: str | None = None
+    before: str | None = None
+
+    __pydantic_config__ = STRICT
+
+
+_CODEC = Codec(Result, "result", "Compute it again.")
+_NEWEST = Codec(_Newest, "pointer to the newest result", "Remove it, and compute the result again.")
 
 
 def write_result(
@@ -126,7 +145,9 @@ def write_result(
         keys={category.value: key.wrapped for category, key in data_keys.items()},
     )
     superseded = find_result(store, result.key)
-    store.put(result.key, json.dumps(asdict(result), sort_keys=True, default=str).encode())
+    store.put(
+        result.key, _CODEC.bounded(json.dumps(asdict(result), sort_keys=True, default=str, allow_nan=False).encode())
+    )
     for file in superseded.files if superseded else ():
         store.delete(file.key)
     if series is not None:
@@ -161,7 +182,7 @@ def previous_result(store: Store, kind: ResultKind, series: str, run_key: str) -
     """
     own = _key(kind, run_key)
     found = _pointer(store, kind, series)
-    key = found["before"] if found["newest"] == own else found["newest"]
+    key = found.before if found.newest == own else found.newest
     return find_result(store, key) if key else None
 
 
@@ -170,7 +191,7 @@ def newest_result(store: Store, kind: ResultKind, series: str) -> Result | None:
 
     :param series: as given to :func:`write_result`.
     """
-    key = _pointer(store, kind, series)["newest"]
+    key = _pointer(store, kind, series).newest
     return find_result(store, key) if key else None
 
 
@@ -181,17 +202,28 @@ def find_result(store: Store, key: str) -> Result | None:
     """
     if (content := store.get(key)) is None:
         return None
-    try:
-        facts = json.loads(content)
-        facts["files"] = tuple(
-            ResultFile(**{**file, "category": Category(file["category"])}) for file in facts["files"]
-        )
-        facts["keys"] = {category: WrappedKey(**wrapped) for category, wrapped in facts["keys"].items()}
-        return Result(**facts)
-    except (ValueError, KeyError, TypeError) as error:
-        raise SnapshotCorruptError(
-            f"Expected {key} to describe a result, found something else ({type(error).__name__}). Compute it again."
-        ) from None
+    return _CODEC.read(content, key)
+
+
+def all_results(store: Store) -> dict[str, Result]:
+    """Return every result of a store by its key; what is none is passed over."""
+    found = {}
+    for entry in store.list("results/"):
+        if entry.key.endswith(".json") and not entry.key.startswith(_NEWEST_PREFIX):
+            with suppress(SnapshotCorruptError):
+                if (result := find_result(store, entry.key)) is not None:
+                    found[entry.key] = result
+    return found
+
+
+def pointed_at(store: Store) -> set[str]:
+    """Return the results that are the newest of their series, and those before them."""
+    found: set[str] = set()
+    for entry in store.list(_NEWEST_PREFIX):
+        with suppress(SnapshotCorruptError):
+            pointer = _read_pointer(store, entry.key)
+            found |= {key for key in (pointer.newest, pointer.before) if key}
+    return found
 
 
 def forget_result(store: Store, key: str) -> None:
@@ -213,18 +245,21 @@ def _run(run_key: str) -> str:
 def _point(store: Store, kind: ResultKind, series: str, key: str) -> None:
     """Note the newest result of a series, and the one before it; listing all results would take longer each hour."""
     found = _pointer(store, kind, series)
-    before = found["before"] if found["newest"] == key else found["newest"]
+    before = found.before if found.newest == key else found.newest
     store.put(_pointer_key(kind, series), json.dumps({"newest": key, "before": before}).encode())
 
 
-def _pointer(store: Store, kind: ResultKind, series: str) -> dict[str, str | None]:
-    content = store.get(_pointer_key(kind, series))
-    facts = json.loads(content) if content else {}
-    return {"newest": facts.get("newest"), "before": facts.get("before")}
+def _pointer(store: Store, kind: ResultKind, series: str) -> _Newest:
+    return _read_pointer(store, _pointer_key(kind, series))
+
+
+def _read_pointer(store: Store, key: str) -> _Newest:
+    content = store.get(key)
+    return _NEWEST.read(content, key) if content else _Newest()
 
 
 def _pointer_key(kind: ResultKind, series: str) -> str:
-    return f"results/newest/{kind}-{sha256(series.encode())[:32]}.json"
+    return f"{_NEWEST_PREFIX}{kind}-{sha256(series.encode())[:32]}.json"
 
 
 def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:

@@ -16,11 +16,11 @@ from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     KeyUnavailableError,
-    SnapshotCorruptError,
     StoreError,
 )
 from airflow_provider_elementary.snapshots.keys import DataKey, Keys, WrappedKey, kms_code, kms_is_busy
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.storage.documents import STRICT, Codec
 
 PREFIX = "signatures/"
 DATA_KEY = "DATA_KEY"
@@ -41,6 +41,11 @@ class Signature:
     algorithm: str
     key_id: str
     value: str
+
+    __pydantic_config__ = STRICT
+
+
+_CODEC = Codec(Signature, "signature", "Sign the object again, if it verifies.")
 
 
 class Signer(Protocol):
@@ -220,12 +225,7 @@ def read_signature(store: Store, key: str) -> Signature | None:
     """
     if (content := store.get(_signature_key(key))) is None:
         return None
-    try:
-        return Signature(**json.loads(content))
-    except (ValueError, TypeError):
-        raise SnapshotCorruptError(
-            f"Expected {_signature_key(key)} to be a signature, found something else. Sign {key} again, if it verifies."
-        ) from None
+    return _CODEC.read(content, _signature_key(key))
 
 
 def forget_signature(store: Store, key: str) -> None:

@@ -143,7 +143,7 @@ class TestReading:
         for number in (3, 4):
             edit(rest.path(manifest_key(number)), lambda facts: facts.update(created_at="2099-01-01T00:00:00"))
 
-        with pytest.raises(SnapshotCorruptError, match=r"Expected manifests/0000000002\.json to be a manifest"):
+        with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000002\.json is not a valid manifest"):
             find_manifest(rest.store, manifests[1].taken_at)
         assert find_manifest(rest.store, LATER).sequence == 4
 

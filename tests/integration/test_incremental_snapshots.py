@@ -277,7 +277,7 @@ class TestWhatIsNew:
             marker("new", after(minutes=31)),
         )
         # A change of columns has everything read anew; here the generations stay side by side.
-        monkeypatch.setattr("airflow_provider_elementary.snapshots.plan.changed_columns", lambda *_: None)
+        monkeypatch.setattr("airflow_provider_elementary.snapshots.plan._changed_columns", lambda *_: None)
 
         second = sync.snapshot()
 

@@ -233,9 +233,7 @@ class TestWhatStays:
         assert (bucket.objects(), bucket.uploads(), threads_of_ours()) == ([], [], [])
 
     @pytest.mark.parametrize("fault", [refuses(503, "SlowDown"), resets], ids=["503 SlowDown", "connection reset"])
-    @pytest.mark.parametrize(
-        ("operation", "skip"), [("PutObject", 0), ("PutObject", 5), ("ListObjectsV2", 0), ("GetObject", 0)]
-    )
+    @pytest.mark.parametrize(("operation", "skip"), [("PutObject", 0), ("PutObject", 5), ("ListObjectsV2", 0)])
     def test_a_snapshot_that_cannot_go_on_is_not_committed(
         self, faulty: FaultyAws, source: WarehouseSource, fault: Fault, operation: str, skip: int
     ) -> None:
@@ -246,6 +244,21 @@ class TestWhatStays:
             write_snapshot(source, bucket.store, bucket.keys)
 
         assert [key for key in bucket.objects() if "/manifests/" in key] == []
+        assert threads_of_ours() == []
+
+    @pytest.mark.parametrize("fault", [refuses(503, "SlowDown"), resets], ids=["503 SlowDown", "connection reset"])
+    def test_an_increment_that_cannot_read_the_snapshot_before_is_not_committed(
+        self, faulty: FaultyAws, source: WarehouseSource, fault: Fault
+    ) -> None:
+        bucket = Bucket(faulty, HASTY)
+        write_snapshot(source, bucket.store, bucket.keys)
+        before = bucket.objects()
+        faulty.plan(fault, "GetObject")
+
+        with pytest.raises(StoreError, match=rf"Expected s3://{bucket.name}/e to answer for .*, found "):
+            write_snapshot(source, bucket.store, bucket.keys)
+
+        assert bucket.objects() == before
         assert threads_of_ours() == []
 
     def test_an_upload_whose_abort_fails_too_is_discarded_later(self, faulty: FaultyAws) -> None:

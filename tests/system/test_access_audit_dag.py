@@ -131,7 +131,9 @@ def test_a_probe_of_the_form_is_tried(audited: Audited) -> None:
 
     outcome = audited.audit(probes=["raw.users"])
 
-    report = AccessReport.from_dict(outcome.returned["audit"])
+    report = AccessReport.from_dict(
+        {name: value for name, value in outcome.returned["audit"].items() if name != "drift"}
+    )
     assert report.finding("canary-reads").evidence.startswith("denied: raw.users")
 
 

@@ -147,9 +147,9 @@ def test_a_manifest_that_is_none_is_explained_beside_the_others(
     snapshots = admin.get("/elementary/snapshots").text
     overview = admin.get("/elementary/").text
 
-    assert "to be a manifest, found something else" in snapshots
+    assert "is not a valid manifest" in snapshots
     assert "1 of 2 snapshots" in snapshots
-    assert "to be a manifest, found something else" in overview
+    assert "is not a valid manifest" in overview
     assert "Last sync" in overview
 
 

@@ -74,5 +74,7 @@ def test_another_connection_has_a_history_of_its_own(store: Store) -> None:
 def test_a_report_that_was_tampered_with_stops(content: bytes, store: Store) -> None:
     store.put("access/dwh/20261123T040000000000Z.json", content)
 
-    with pytest.raises(SnapshotCorruptError, match=r"20261123T040000000000Z\.json .* to be an access report"):
+    with pytest.raises(
+        SnapshotCorruptError, match=r"20261123T040000000000Z\.json is (not a valid access report|in format 2)"
+    ):
         record(store, TUESDAY, subject="dwh", run_key="tuesday")

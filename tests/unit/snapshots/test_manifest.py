@@ -69,12 +69,12 @@ def test_the_first_snapshot_has_no_parent() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\x80", MANIFEST.to_bytes()[:-20]])
 def test_what_is_no_manifest_is_refused_by_its_name(content: bytes) -> None:
-    with pytest.raises(SnapshotCorruptError, match=r"Expected manifests/0000000002\.json to be a manifest"):
+    with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000002\.json is not a valid manifest"):
         Manifest.from_bytes(content, manifest_key(2))
 
 
 def test_a_manifest_of_a_later_format_is_refused() -> None:
     later = json.dumps({**json.loads(MANIFEST.to_bytes()), "format_version": 99}).encode()
 
-    with pytest.raises(SnapshotCorruptError, match="Expected m in format 1, found format 99"):
+    with pytest.raises(SnapshotCorruptError, match="m is in format 99, and this version reads format 1"):
         Manifest.from_bytes(later, "m")

@@ -1,0 +1,1 @@
+"""Keeps documents and encrypted files in a store."""
