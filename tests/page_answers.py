@@ -12,7 +12,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.snapshots import open_store
-from airflow_provider_elementary.snapshots.manifest import manifest_key
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.pages import token
 
 ORDERS = "SHOP.CORE.ORDERS"

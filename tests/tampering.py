@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.stores import Rest
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from airflow_provider_elementary.access.report import AccessReport, Drift, drift
-from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
+from airflow_provider_elementary.storage.documents import STRICT, Codec, Time, sha256
+from airflow_provider_elementary.storage.layout import access_folder, access_report_key
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.store import Store
 
 FORMAT_VERSION = 1
-PREFIX = "access/"
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,10 @@ def record(store: Store, report: AccessReport, *, subject: str, run_key: str) ->
     :raises SnapshotCorruptError: the report before it is not what was written.
     :raises StoreError: the store failed; a retry may help.
     """
-    folder = f"{PREFIX}{quote(subject, safe='')}/"
+    folder = access_folder(subject)
     documents = [found.key for found in store.list(folder) if found.key.endswith(".json")]
     previous = None
-    key = f"{folder}{report.checked_at:%Y%m%dT%H%M%S%f}Z.json"
+    key = access_report_key(subject, report.checked_at)
     for older in reversed(documents):
         document_before = _CODEC.read(store.get(older) or b"", older)
         if document_before.run_key == run_key:
@@ -106,4 +104,4 @@ def record(store: Store, report: AccessReport, *, subject: str, run_key: str) ->
         ).encode()
     )
     store.put(key, document)
-    return Recorded(key, hashlib.sha256(document).hexdigest(), previous, change)
+    return Recorded(key, sha256(document), previous, change)

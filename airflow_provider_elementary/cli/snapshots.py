@@ -221,10 +221,10 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 def _prune(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.hooks.signer import open_signer
-    from airflow_provider_elementary.snapshots.manifest import manifest_key
     from airflow_provider_elementary.snapshots.prune import prune
     from airflow_provider_elementary.snapshots.retain import Retention
     from airflow_provider_elementary.snapshots.signature import KeysSigner
+    from airflow_provider_elementary.storage.layout import manifest_key
 
     hook = open_hook(arguments)
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}

@@ -66,7 +66,7 @@ def manifest_address(summary: dict[str, Any]) -> str:
     :param summary: what the snapshot operator returns.
     :return: empty for a store that is not on S3.
     """
-    from airflow_provider_elementary.snapshots.manifest import manifest_key
+    from airflow_provider_elementary.storage.layout import manifest_key
 
     store = urlsplit(str(summary.get("store")))
     if store.scheme != "s3" or "sequence" not in summary:

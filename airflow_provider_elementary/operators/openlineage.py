@@ -26,7 +26,7 @@ def lineage_of_snapshot(summary: Mapping[str, Any], source: Mapping[str, Any]) -
     from airflow.providers.common.compat.openlineage.facet import Dataset, OutputStatisticsOutputDatasetFacet
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_elementary.snapshots.manifest import manifest_key
+    from airflow_provider_elementary.storage.layout import manifest_key
 
     statistics = OutputStatisticsOutputDatasetFacet(rowCount=summary["rows"], size=summary["bytes"])
     place = [part for part in (source.get("database"), source.get("schema")) if part]

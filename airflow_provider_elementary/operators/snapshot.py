@@ -193,8 +193,8 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
 
 def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
     """Return what XCom and the Asset event carry: small, no secrets, and the hash that anchors the chain."""
-    from airflow_provider_elementary.snapshots.manifest import sha256
     from airflow_provider_elementary.snapshots.redaction import what_left
+    from airflow_provider_elementary.storage.documents import sha256
 
     rows = Counter[str]()
     for file in manifest.files:

@@ -131,7 +131,9 @@ class Reader:
 
     def results(self, kind: ResultKind) -> list[Result]:
         """Return what describes the results of a kind, newest first; what describes none is left out."""
-        prefix = f"results/{kind}/"
+        from airflow_provider_elementary.storage.layout import result_kind
+
+        prefix = result_kind(kind)
         files: dict[str, list[str]] = {}
         for found in self.opened.store.list(prefix):
             run = found.key.removeprefix(prefix).removesuffix(".json").partition("/")[0]

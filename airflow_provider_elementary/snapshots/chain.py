@@ -9,11 +9,18 @@ from enum import StrEnum
 from itertools import groupby
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
-from airflow_provider_elementary.snapshots.manifest import PREFIX, Manifest, Parent, manifest_key, numbered, sha256
-from airflow_provider_elementary.snapshots.pruned import PREFIX as RECORDS
-from airflow_provider_elementary.snapshots.pruned import PruneRecord, StoredRecord, Tombstone, record_key, tombstones
-from airflow_provider_elementary.snapshots.signature import PREFIX as SIGNATURES
+from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
+from airflow_provider_elementary.snapshots.pruned import PruneRecord, StoredRecord, Tombstone, tombstones
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import (
+    MANIFESTS,
+    PRUNE_RECORDS,
+    manifest_key,
+    numbered,
+    record_key,
+    signature_key,
+)
 
 
 class Damage(StrEnum):
@@ -108,8 +115,8 @@ def read_chain(store: Store) -> Chain:
     findings: list[Finding] = []
     links: dict[int, Link] = {}
     # Before the manifests, as one that is committed and signed meanwhile would seem to be missing.
-    signed = frozenset(numbered(store, f"{SIGNATURES}{PREFIX}")[0])
-    for sequence, content in _numbered(store, PREFIX, findings):
+    signed = frozenset(numbered(store, signature_key(MANIFESTS))[0])
+    for sequence, content in _numbered(store, MANIFESTS, findings):
         try:
             manifest = Manifest.from_bytes(content, manifest_key(sequence))
         except SnapshotCorruptError as error:
@@ -125,7 +132,7 @@ def read_chain(store: Store) -> Chain:
                 manifest.parent,
             )
     records: list[StoredRecord] = []
-    for sequence, content in _numbered(store, RECORDS, findings):
+    for sequence, content in _numbered(store, PRUNE_RECORDS, findings):
         try:
             records.append(StoredRecord(PruneRecord.from_bytes(content, record_key(sequence)), sha256(content)))
         except SnapshotCorruptError as error:

@@ -16,10 +16,12 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots.data_keys import OpenKeys
 from airflow_provider_elementary.snapshots.keys import Keys
-from airflow_provider_elementary.snapshots.manifest import APPLICATION, Manifest, Parent, manifest_key, sha256
+from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.snapshots.plan import Plan
 from airflow_provider_elementary.snapshots.read import committed_sequences, read_manifest
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import APPLICATION, data_folder, manifest_key
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +110,7 @@ def _mac(manifest: Manifest, data_keys: Sequence[bytes], store: Store) -> str:
 
 
 def _require_files(store: Store, manifest: Manifest) -> None:
-    sizes = {found.key: found.size for found in store.list(f"data/{manifest.snapshot_id}/")}
+    sizes = {found.key: found.size for found in store.list(data_folder(manifest.snapshot_id))}
     missing = next((file.key for file in manifest.new_files if sizes.get(file.key) != file.size), None)
     if missing is not None:
         raise SnapshotConflictError(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from airflow_provider_elementary.catalog import TABLES, Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots.keys import DataKey, Keys
-from airflow_provider_elementary.snapshots.manifest import APPLICATION, Manifest
+from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.plan import Plan
 from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.storage.layout import APPLICATION
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,14 +12,10 @@ import pyarrow as pa
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.snapshots.keys import WrappedKey
-from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
+from airflow_provider_elementary.storage.layout import APPLICATION
 
 FORMAT_VERSION = 1
-APPLICATION = "airflow-provider-elementary"
-PREFIX = "manifests/"
-_BEGUN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
-_NUMBERED = re.compile(r"(\d{10})\.json")
 
 
 @dataclass(frozen=True)
@@ -218,31 +212,3 @@ _CODEC = Codec(
 def writer_versions() -> dict[str, str]:
     """Return the versions of what writes manifests and files here."""
     return {APPLICATION: __version__, "pyarrow": pa.__version__}
-
-
-def begun_at(snapshot_id: str) -> datetime | None:
-    """Return when the try began that made an id, with its zone; None for what is no such id."""
-    begun = _BEGUN_AT.match(snapshot_id)
-    return datetime.strptime(f"{begun[1]}+0000", "%Y%m%dT%H%M%SZ%z") if begun else None
-
-
-def sha256(content: bytes) -> str:
-    """Return the hash by which manifests are chained, hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def manifest_key(sequence: int) -> str:
-    """Return the name under which the snapshot of that sequence number commits; names sort as numbers do."""
-    return f"{PREFIX}{sequence:010d}.json"
-
-
-def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
-    """Return what a store numbers below a prefix, oldest first, and the names of what does not belong there."""
-    numbers: dict[int, str] = {}
-    unexpected: list[str] = []
-    for found in store.list(prefix):
-        if (name := _NUMBERED.fullmatch(found.key.removeprefix(prefix))) is not None:
-            numbers[int(name[1])] = found.key
-        else:
-            unexpected.append(found.key)
-    return numbers, unexpected

@@ -12,14 +12,7 @@ from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.losses import require_whole
-from airflow_provider_elementary.snapshots.manifest import (
-    FileEntry,
-    Manifest,
-    Parent,
-    begun_at,
-    manifest_key,
-    sha256,
-)
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
 from airflow_provider_elementary.snapshots.pruned import (
     PruneRecord,
     StoredRecord,
@@ -33,12 +26,13 @@ from airflow_provider_elementary.snapshots.results import Result, all_results, p
 from airflow_provider_elementary.snapshots.retain import Retention, reasons_to_keep
 from airflow_provider_elementary.snapshots.signature import Signer, forget_signature, sign_object
 from airflow_provider_elementary.snapshots.store import Store, StoredObject
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, result_of, writer_of
 
 log = logging.getLogger(__name__)
 
 #: Younger files may belong to a snapshot that is being taken.
 ORPHAN_AGE = timedelta(days=2)
-_DATA, _RESULTS = "data/", "results/"
 
 
 @dataclass(frozen=True)
@@ -293,13 +287,12 @@ def _unnamed(store: Store, without: set[int], plan: _Plan) -> list[StoredObject]
     # Files of a snapshot that was committed are no longer in the making, however young they are.
     removed = {stone.snapshot_id for stone in plan.tombstones}
     doomed = []
-    for found in store.list(_DATA):
-        writer = found.key.removeprefix(_DATA).partition("/")[0]
+    for found in store.list(DATA):
+        writer = writer_of(found.key)
         if found.key not in named and (writer in removed or _is_before(writer, plan.oldest_orphan)):
             doomed.append(found)
-    for found in store.list(_RESULTS):
-        folder = found.key.rpartition("/")[0]
-        if f"{folder}.json" in plan.results:
+    for found in store.list(RESULTS):
+        if result_of(found.key) in plan.results:
             doomed.append(found)
     return doomed
 
@@ -338,7 +331,7 @@ def _is_outdated(result: Result, results: Mapping[str, Result], alive: set[str])
 
 def _computed_from(result: Result) -> str | None:
     """Return the result that one was computed from, or None where it was computed from rows."""
-    return next((str(value) for value in result.origin.values() if str(value).startswith(_RESULTS)), None)
+    return next((str(value) for value in result.origin.values() if str(value).startswith(RESULTS)), None)
 
 
 def _created_before(result: Result, moment: datetime) -> bool:

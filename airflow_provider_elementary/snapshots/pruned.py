@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, numbered, sha256
+from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.snapshots.store import Store
-from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, Time
+from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, Time, sha256
+from airflow_provider_elementary.storage.layout import PRUNE_RECORDS, numbered, record_key
 
 FORMAT_VERSION = 1
-PREFIX = "prunes/"
 
 
 @dataclass(frozen=True)
@@ -103,24 +103,19 @@ class StoredRecord:
     sha256: str
 
 
-def record_key(sequence: int) -> str:
-    """Return the name of the prune record of that number; names sort as numbers do."""
-    return f"{PREFIX}{sequence:010d}.json"
-
-
 def read_records(store: Store) -> Iterator[StoredRecord]:
     """Yield the prune records of a store, oldest first.
 
     :raises SnapshotCorruptError: one of them is no prune record.
     """
-    for name in numbered(store, PREFIX)[0].values():
+    for name in numbered(store, PRUNE_RECORDS)[0].values():
         content = store.get(name) or b""
         yield StoredRecord(PruneRecord.from_bytes(content, name), sha256(content))
 
 
 def newest_record(store: Store) -> StoredRecord | None:
     """Return the newest prune record, or None where nothing was ever pruned."""
-    names = list(numbered(store, PREFIX)[0].values())
+    names = list(numbered(store, PRUNE_RECORDS)[0].values())
     if not names:
         return None
     content = store.get(names[-1]) or b""

@@ -17,7 +17,7 @@ from airflow_provider_elementary.exceptions import (
     UnknownTableError,
 )
 from airflow_provider_elementary.snapshots.keys import Keys
-from airflow_provider_elementary.snapshots.manifest import PREFIX, FileEntry, Manifest, manifest_key, numbered
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
 from airflow_provider_elementary.snapshots.seal import Span, open_sealed, rows_within
 from airflow_provider_elementary.snapshots.store import Store, open_store
@@ -28,6 +28,7 @@ from airflow_provider_elementary.source import (
     require_watermark,
     select_columns,
 )
+from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
 
 
 def open_snapshot(store: Store | str, snapshot: str | datetime = "latest", *, keys: Keys) -> SnapshotSource:
@@ -51,7 +52,7 @@ def committed_sequences(store: Store) -> list[int]:
 
     What lies among the manifests and is none is passed over; verifying names it.
     """
-    return list(numbered(store, PREFIX)[0])
+    return list(numbered(store, MANIFESTS)[0])
 
 
 def read_manifest(store: Store, sequence: int) -> Manifest:

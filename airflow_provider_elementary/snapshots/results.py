@@ -17,16 +17,25 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.keys import Keys, WrappedKey
-from airflow_provider_elementary.snapshots.manifest import sha256
 from airflow_provider_elementary.snapshots.seal import open_sealed, sealed
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
+from airflow_provider_elementary.storage.layout import (
+    APPLICATION,
+    NEWEST_RESULTS,
+    RESULTS,
+    is_result,
+    newest_result_key,
+    result_file,
+    result_id,
+    result_key,
+    result_kind,
+)
 
 log = logging.getLogger(__name__)
 
 ResultKind = Literal["metrics", "verdicts", "incidents", "alerts", "backtests", "memories"]
-_NEWEST_PREFIX = "results/newest/"
 _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 
@@ -110,13 +119,12 @@ def write_result(
     :param parameters: how it was computed.
     :param series: what this is the newest result of, for :func:`previous_result` of the next run.
     """
-    run = _run(run_key)
     attempt = os.urandom(4).hex()
-    context = {"application": "airflow-provider-elementary", "result": f"{kind}/{run}"}
+    context = {"application": APPLICATION, "result": f"{kind}/{result_id(run_key)}"}
     data_keys = {
         category: keys.new_data_key(category, {**context, "category": category.value}) for category in _CATEGORIES
     }
-    names = {category: f"results/{kind}/{run}/{attempt}-{category.value}.parquet" for category in _CATEGORIES}
+    names = {category: result_file(kind, run_key, attempt, category) for category in _CATEGORIES}
     with (
         store.create(names[Category.TABLE_METRICS]) as of_tables,
         store.create(names[Category.AGGREGATED_METRICS]) as of_columns,
@@ -132,7 +140,7 @@ def write_result(
             column_file.write(batch.filter(pc.invert(without_column)))
     written = {Category.TABLE_METRICS: table_file, Category.AGGREGATED_METRICS: column_file}
     result = Result(
-        key=_key(kind, run_key),
+        key=result_key(kind, run_key),
         kind=kind,
         run_key=run_key,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -170,7 +178,7 @@ def read_result(store: Store, keys: Keys, key: str) -> pa.RecordBatchReader:
 
 def latest_result(store: Store, kind: ResultKind) -> Result | None:
     """Return the newest result of a kind, or None where there is none."""
-    found = (find_result(store, entry.key) for entry in store.list(f"results/{kind}/") if entry.key.endswith(".json"))
+    found = (find_result(store, entry.key) for entry in store.list(result_kind(kind)) if entry.key.endswith(".json"))
     return max((result for result in found if result), key=lambda result: result.created_at, default=None)
 
 
@@ -180,7 +188,7 @@ def previous_result(store: Store, kind: ResultKind, series: str, run_key: str) -
     :param series: as given to :func:`write_result`.
     :param run_key: what the result now in the making is computed for.
     """
-    own = _key(kind, run_key)
+    own = result_key(kind, run_key)
     found = _pointer(store, kind, series)
     key = found.before if found.newest == own else found.newest
     return find_result(store, key) if key else None
@@ -208,8 +216,8 @@ def find_result(store: Store, key: str) -> Result | None:
 def all_results(store: Store) -> dict[str, Result]:
     """Return every result of a store by its key; what is none is passed over."""
     found = {}
-    for entry in store.list("results/"):
-        if entry.key.endswith(".json") and not entry.key.startswith(_NEWEST_PREFIX):
+    for entry in store.list(RESULTS):
+        if is_result(entry.key):
             with suppress(SnapshotCorruptError):
                 if (result := find_result(store, entry.key)) is not None:
                     found[entry.key] = result
@@ -219,7 +227,7 @@ def all_results(store: Store) -> dict[str, Result]:
 def pointed_at(store: Store) -> set[str]:
     """Return the results that are the newest of their series, and those before them."""
     found: set[str] = set()
-    for entry in store.list(_NEWEST_PREFIX):
+    for entry in store.list(NEWEST_RESULTS):
         with suppress(SnapshotCorruptError):
             pointer = _read_pointer(store, entry.key)
             found |= {key for key in (pointer.newest, pointer.before) if key}
@@ -234,32 +242,20 @@ def forget_result(store: Store, key: str) -> None:
     store.delete(key)
 
 
-def _key(kind: ResultKind, run_key: str) -> str:
-    return f"results/{kind}/{_run(run_key)}.json"
-
-
-def _run(run_key: str) -> str:
-    return sha256(run_key.encode())[:32]
-
-
 def _point(store: Store, kind: ResultKind, series: str, key: str) -> None:
     """Note the newest result of a series, and the one before it; listing all results would take longer each hour."""
     found = _pointer(store, kind, series)
     before = found.before if found.newest == key else found.newest
-    store.put(_pointer_key(kind, series), json.dumps({"newest": key, "before": before}).encode())
+    store.put(newest_result_key(kind, series), json.dumps({"newest": key, "before": before}).encode())
 
 
 def _pointer(store: Store, kind: ResultKind, series: str) -> _Newest:
-    return _read_pointer(store, _pointer_key(kind, series))
+    return _read_pointer(store, newest_result_key(kind, series))
 
 
 def _read_pointer(store: Store, key: str) -> _Newest:
     content = store.get(key)
     return _NEWEST.read(content, key) if content else _Newest()
-
-
-def _pointer_key(kind: ResultKind, series: str) -> str:
-    return f"{_NEWEST_PREFIX}{kind}-{sha256(series.encode())[:32]}.json"
 
 
 def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.chain import Anchor, check_chain, read_chain
-from airflow_provider_elementary.snapshots.manifest import manifest_key
 from airflow_provider_elementary.snapshots.signature import Signer, sign_object
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.storage.layout import manifest_key
 
 log = logging.getLogger(__name__)
 

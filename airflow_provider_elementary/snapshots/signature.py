@@ -21,10 +21,9 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.snapshots.keys import DataKey, Keys, WrappedKey, kms_code, kms_is_busy
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.storage.documents import STRICT, Codec
+from airflow_provider_elementary.storage.layout import APPLICATION, signature_key
 
-PREFIX = "signatures/"
 DATA_KEY = "DATA_KEY"
-_APPLICATION = "airflow-provider-elementary"
 _DISPROVED = frozenset({"KMSInvalidSignatureException", "KMSInvalidMacException"})
 
 
@@ -101,7 +100,7 @@ class KeysSigner:
         return self._keys.new_data_key(self._category, self._context("0" * 64))
 
     def _context(self, digest: str) -> dict[str, str]:
-        return {"application": _APPLICATION, "purpose": "signature", "sha256": digest}
+        return {"application": APPLICATION, "purpose": "signature", "sha256": digest}
 
 
 class KmsSigner:
@@ -214,7 +213,7 @@ def sign_object(store: Store, key: str, digest: str, signer: Signer) -> Signatur
         nothing.
     """
     signature = signer.sign(digest)
-    store.put(_signature_key(key), json.dumps(asdict(signature), sort_keys=True).encode())
+    store.put(signature_key(key), json.dumps(asdict(signature), sort_keys=True).encode())
     return signature
 
 
@@ -223,15 +222,11 @@ def read_signature(store: Store, key: str) -> Signature | None:
 
     :raises SnapshotCorruptError: what is there is no signature.
     """
-    if (content := store.get(_signature_key(key))) is None:
+    if (content := store.get(signature_key(key))) is None:
         return None
-    return _CODEC.read(content, _signature_key(key))
+    return _CODEC.read(content, signature_key(key))
 
 
 def forget_signature(store: Store, key: str) -> None:
     """Remove the signature of an object that was removed."""
-    store.delete(_signature_key(key))
-
-
-def _signature_key(key: str) -> str:
-    return f"{PREFIX}{key}"
+    store.delete(signature_key(key))

@@ -31,6 +31,7 @@ from airflow_provider_elementary.snapshots.recognise import TakenRows, row_diges
 from airflow_provider_elementary.snapshots.redaction import FailedRowsLimit, HeldBack
 from airflow_provider_elementary.snapshots.seal import SealedFile, sealed
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)
@@ -241,7 +242,7 @@ def _add(
 def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> SealedFile:
     part = open_part.part
     schema = run.source.schema(part.table)
-    target = stack.enter_context(run.store.create(_file_key(run, part)))
+    target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category)))
     data_key = run.data_keys[part.category].plaintext
     open_part.file = stack.enter_context(
         sealed(
@@ -344,15 +345,11 @@ def _count_columns_left(run: Run, table: Table, parts: Sequence[Part], entry: Ta
             run.held_back.count_values(rule, table, name, entry.new_rows)
 
 
-def _file_key(run: Run, part: Part) -> str:
-    return f"data/{run.snapshot_id}/{part.table}/{part.category.value}.parquet"
-
-
 def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
     part, file = open_part.part, open_part.file
     assert file is not None  # noqa: S101
     return FileEntry(
-        key=_file_key(run, part),
+        key=data_file(run.snapshot_id, part.table, part.category),
         snapshot_id=run.snapshot_id,
         table=part.table,
         category=part.category,

@@ -16,11 +16,12 @@ from airflow_provider_elementary.exceptions import KeyUnavailableError, Snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, Finding, Link, check_chain, read_chain
 from airflow_provider_elementary.snapshots.each import Each, plainly
 from airflow_provider_elementary.snapshots.keys import Keys
-from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, manifest_key
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.read import none_found
 from airflow_provider_elementary.snapshots.seal import open_sealed
 from airflow_provider_elementary.snapshots.signature import DATA_KEY, KeysSigner, Signature, Signer, read_signature
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.storage.layout import manifest_key
 
 log = logging.getLogger(__name__)
 

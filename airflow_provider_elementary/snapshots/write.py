@@ -16,14 +16,7 @@ from airflow_provider_elementary.snapshots.cut import Cut, Tally, cut_entry, fin
 from airflow_provider_elementary.snapshots.data_keys import OpenKeys, categories_of, open_keys
 from airflow_provider_elementary.snapshots.each import RowsRead, unheard
 from airflow_provider_elementary.snapshots.keys import Keys
-from airflow_provider_elementary.snapshots.manifest import (
-    FileEntry,
-    Manifest,
-    TableEntry,
-    manifest_key,
-    sha256,
-    writer_versions,
-)
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.plan import Plan, Terms, check_history, new_epoch, plan_snapshot
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.redaction import HeldBack, results_with_samples
@@ -31,6 +24,8 @@ from airflow_provider_elementary.snapshots.signature import Signer, read_signatu
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.snapshots.tables import HistoryWentBack, ParentDamaged, Run, seal_table, settle
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)

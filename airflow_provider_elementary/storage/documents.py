@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -26,6 +27,12 @@ STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, hide_input
 _LARGEST = 2**63 - 1
 #: A field's name may be a stranger's too: only what could be one of ours is repeated.
 _FIELD = re.compile(r"\w{1,60}")
+
+
+def sha256(content: bytes) -> str:
+    """Return the hash by which documents are chained and named, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
 
 T = TypeVar("T", bound="DataclassInstance")
 

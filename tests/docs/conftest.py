@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
-from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.connections import duckdb_file, local_keys, postgres_reader, snowflake_reader
 from tests.docs.mail import mail_server
 from tests.stores import Rest, copied, grow, local_rest

@@ -19,12 +19,13 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
-from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.sign import sign_store
 from airflow_provider_elementary.snapshots.signature import KeysSigner
 from airflow_provider_elementary.snapshots.verify import verify
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.stores import Rest, grow, local_rest, take, world_after
 from tests.tampering import edit, swap
 

@@ -20,15 +20,15 @@ from airflow_provider_elementary.exceptions import (
     StoreError,
 )
 from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
-from airflow_provider_elementary.snapshots.manifest import manifest_key
 from airflow_provider_elementary.snapshots.prune import PruneReport, prune
-from airflow_provider_elementary.snapshots.pruned import newest_record, record_key
+from airflow_provider_elementary.snapshots.pruned import newest_record
 from airflow_provider_elementary.snapshots.results import write_result
 from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.signature import KeysSigner
 from airflow_provider_elementary.snapshots.store import StoredObject
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from tests.stores import Rest, grow, local_rest
 
 #: Long after the snapshots of a test were taken.

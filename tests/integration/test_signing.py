@@ -12,12 +12,12 @@ from botocore.config import Config
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, StoreError
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest
-from airflow_provider_elementary.snapshots.manifest import manifest_key
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.sign import sign_store
 from airflow_provider_elementary.snapshots.signature import AnyOf, KeysSigner, KmsSigner, read_signature, sign_object
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.connections import duckdb_file, local_keys
 from tests.servers.faulty import FaultyAws, faulty_aws, refuses
 from tests.stores import Rest, copied, grow, local_rest, take, world_after

@@ -14,7 +14,8 @@ import pytest
 
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Store
-from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.connections import local_keys
 from tests.stores import Rest, grow, local_rest
 

@@ -13,11 +13,12 @@ from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
-from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
 from airflow_provider_elementary.snapshots.signature import KeysSigner, KmsSigner, Signer, sign_object
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.stores import Rest, grow, local_rest
 from tests.tampering import edit, flip, rewrite_chain, swap
 

@@ -12,9 +12,9 @@ import pytest
 from airflow_provider_elementary.catalog import TABLES
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, open_store
-from airflow_provider_elementary.snapshots.manifest import manifest_key
 from airflow_provider_elementary.snapshots.s3 import S3Store
 from airflow_provider_elementary.snapshots.store import patient_config
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.connections import duckdb_file, local_keys
 from tests.dag_runs import run_dag
 from tests.stores import Rest, grow, local_rest, take, world_after

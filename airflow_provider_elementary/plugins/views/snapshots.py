@@ -150,7 +150,7 @@ def build_one(request: Request) -> OneSnapshot:
         parent = attempt(problems, reader.settings.uri, lambda: reader.manifest(number - 1, newest=True))
         before |= {number - 1: parent} if parent else {}
     files_state, is_whole = _files_state(reader, manifest)
-    from airflow_provider_elementary.snapshots.manifest import sha256
+    from airflow_provider_elementary.storage.documents import sha256
 
     return OneSnapshot(
         uri=_uri(reader),
@@ -187,7 +187,7 @@ def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping
 
 
 def _hangs(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> str:
-    from airflow_provider_elementary.snapshots.manifest import sha256
+    from airflow_provider_elementary.storage.documents import sha256
 
     if manifest.parent is None:
         return "first"

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
-from airflow_provider_elementary.snapshots.manifest import manifest_key
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ORDERS, VIEWS, edit_manifest, words
 from tests.pages import fill_store, keys_connection
 

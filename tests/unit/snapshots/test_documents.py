@@ -21,6 +21,7 @@ from airflow_provider_elementary.snapshots.pruned import PruneRecord, Tombstone,
 from airflow_provider_elementary.snapshots.results import find_result, newest_result
 from airflow_provider_elementary.snapshots.signature import read_signature
 from airflow_provider_elementary.storage import documents
+from airflow_provider_elementary.storage.layout import newest_result_key
 from tests.unit.access.test_history import MONDAY, TUESDAY
 from tests.unit.snapshots.test_manifest import MANIFEST
 
@@ -88,10 +89,8 @@ def _kept_report(folder: Path) -> bytes:
 
 
 def _newest(content: bytes, folder: Path) -> Any:
-    from airflow_provider_elementary.snapshots.results import _pointer_key
-
     store = LocalStore(folder)
-    store.put(_pointer_key("metrics", "s"), content)
+    store.put(newest_result_key("metrics", "s"), content)
     return newest_result(store, "metrics", "s")
 
 

@@ -10,13 +10,8 @@ import pytest
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.keys import WrappedKey
-from airflow_provider_elementary.snapshots.manifest import (
-    FileEntry,
-    Manifest,
-    Parent,
-    TableEntry,
-    manifest_key,
-)
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, TableEntry
+from airflow_provider_elementary.storage.layout import manifest_key
 
 MANIFEST = Manifest(
     snapshot_id="20261122T000000Z-00000000",

@@ -1,0 +1,122 @@
+"""Names every object of a store."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow_provider_elementary.storage.documents import sha256
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.catalog import Category
+    from airflow_provider_elementary.snapshots.store import Store
+
+#: Who wrote something. It is in the encryption context of every wrapped key: under another name, none of them opens.
+APPLICATION = "airflow-provider-elementary"
+
+MANIFESTS = "manifests/"
+PRUNE_RECORDS = "prunes/"
+DATA = "data/"
+RESULTS = "results/"
+NEWEST_RESULTS = f"{RESULTS}newest/"
+SIGNATURES = "signatures/"
+ACCESS_REPORTS = "access/"
+
+_NUMBERED = re.compile(r"(\d{10})\.json")
+_BEGUN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
+_HASH = 32
+
+
+def manifest_key(sequence: int) -> str:
+    """Return the name under which the snapshot of that number commits; names sort as numbers do."""
+    return f"{MANIFESTS}{sequence:010d}.json"
+
+
+def record_key(sequence: int) -> str:
+    """Return the name of the prune record of that number."""
+    return f"{PRUNE_RECORDS}{sequence:010d}.json"
+
+
+def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
+    """Return what a store numbers below a prefix, oldest first, and the names of what does not belong there."""
+    numbers: dict[int, str] = {}
+    unexpected: list[str] = []
+    for found in store.list(prefix):
+        if (name := _NUMBERED.fullmatch(found.key.removeprefix(prefix))) is not None:
+            numbers[int(name[1])] = found.key
+        else:
+            unexpected.append(found.key)
+    return numbers, unexpected
+
+
+def begun_at(snapshot_id: str) -> datetime | None:
+    """Return when the attempt began that made an id, with its zone; None for what is no such id."""
+    begun = _BEGUN_AT.match(snapshot_id)
+    return datetime.strptime(f"{begun[1]}+0000", "%Y%m%dT%H%M%SZ%z") if begun else None
+
+
+def data_folder(snapshot_id: str) -> str:
+    """Return the prefix of the files that one snapshot wrote."""
+    return f"{DATA}{snapshot_id}/"
+
+
+def data_file(snapshot_id: str, table: str, category: Category) -> str:
+    """Return the name of one encrypted file of a snapshot."""
+    return f"{data_folder(snapshot_id)}{table}/{category.value}.parquet"
+
+
+def writer_of(key: str) -> str:
+    """Return the id of the snapshot that wrote a data file."""
+    return key.removeprefix(DATA).partition("/")[0]
+
+
+def result_id(run_key: str) -> str:
+    """Return by what the results of a run are named."""
+    return sha256(run_key.encode())[:_HASH]
+
+
+def result_kind(kind: str) -> str:
+    """Return the prefix of the results of a kind."""
+    return f"{RESULTS}{kind}/"
+
+
+def result_key(kind: str, run_key: str) -> str:
+    """Return the name of the document of a run's result."""
+    return f"{result_kind(kind)}{result_id(run_key)}.json"
+
+
+def result_file(kind: str, run_key: str, attempt: str, category: Category) -> str:
+    """Return the name of one encrypted file of a result."""
+    return f"{result_kind(kind)}{result_id(run_key)}/{attempt}-{category.value}.parquet"
+
+
+def is_result(key: str) -> bool:
+    """Tell whether a name is that of a result's document."""
+    return key.startswith(RESULTS) and key.endswith(".json") and not key.startswith(NEWEST_RESULTS)
+
+
+def result_of(key: str) -> str:
+    """Return the name of the result's document that a result's file belongs to."""
+    return f"{key.rpartition('/')[0]}.json"
+
+
+def newest_result_key(kind: str, series: str) -> str:
+    """Return the name of the document that points at the newest result of a series."""
+    return f"{NEWEST_RESULTS}{kind}-{sha256(series.encode())[:_HASH]}.json"
+
+
+def signature_key(key: str) -> str:
+    """Return the name of the signature of an object."""
+    return f"{SIGNATURES}{key}"
+
+
+def access_folder(subject: str) -> str:
+    """Return the prefix of the access reports of a connection."""
+    return f"{ACCESS_REPORTS}{quote(subject, safe='')}/"
+
+
+def access_report_key(subject: str, checked_at: datetime) -> str:
+    """Return the name of an access report; names sort as times do."""
+    return f"{access_folder(subject)}{checked_at:%Y%m%dT%H%M%S%f}Z.json"
