@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.source import Source
+from airflow_provider_elementary.times import in_utc
 
 #: A row may be committed after rows with a later ``created_at``: PostgreSQL stamps it when its transaction starts, and
 #: a dbt session in a local time zone steps back an hour in autumn.
@@ -179,8 +180,3 @@ def parse_time(text: str) -> datetime:
         return in_utc(datetime.fromisoformat(text))
     except ValueError:
         raise ConfigurationError(f"Expected a time like 2026-11-01T06:00:00+00:00, found {text!r}.") from None
-
-
-def in_utc(moment: datetime) -> datetime:
-    """Return the time in UTC; one without a zone is taken to be in UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_elementary.anomalies.incidents import Incident
 from airflow_provider_elementary.anomalies.lineage import ARTIFACTS, artifact_rows, table_of, tests_watching
+from airflow_provider_elementary.catalog.json_text import json_object
 from airflow_provider_elementary.source import Source
 
 _NODE_COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "name", "meta")
@@ -103,11 +103,7 @@ def read_alert_metas(source: Source) -> AlertMetas:
 
 def alert_meta(text: str | None) -> AlertMeta:
     """Return what the JSON text of a ``meta`` says of alerts; ``alerts_config`` is where older projects say it."""
-    try:
-        meta = json.loads(text or "{}")
-    except ValueError:
-        meta = None
-    if not isinstance(meta, dict):
+    if (meta := json_object(text)) is None:
         return AlertMeta()
     older = meta.get("alerts_config")
     said = {**(older if isinstance(older, dict) else {}), **meta}

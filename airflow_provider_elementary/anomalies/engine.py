@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import duckdb
 
 from airflow_provider_elementary.metrics.engine import bounded_connection
+from airflow_provider_elementary.quoting import literal
 
 #: Above this much memory DuckDB spills to disk.
 MEMORY_LIMIT = "256MB"
@@ -25,4 +26,4 @@ def scoring_connection(memory_limit: str = MEMORY_LIMIT) -> Iterator[duckdb.Duck
 
 def sql_text(text: str | None) -> str:
     """Return a text as SQL, where a statement cannot bind it."""
-    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
+    return "NULL" if text is None else literal(text, "duckdb")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context
@@ -11,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 from airflow_provider_elementary.links.snapshot import ElementaryPageLink, page_address
 from airflow_provider_elementary.notifications.route import AlertRoute, filter_of
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, run_key
+from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
@@ -81,7 +81,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
                 lambda name, alert: self.routes[name].send(alert, context),
                 series=f"{context['ti'].dag_id}/{context['ti'].task_id}",
                 run_key=run_key(context),
-                now=datetime.now(UTC).replace(tzinfo=None),
+                now=utc_now(),
                 verdicts=(verdicts,) if isinstance(verdicts, str) else tuple(verdicts),
                 suppression_hours=float(self.suppression_hours),
                 at_most=int(self.at_most),

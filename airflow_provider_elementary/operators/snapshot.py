@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -23,6 +23,7 @@ from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOp
 from airflow_provider_elementary.operators.prune import ElementaryPruneSnapshotsOperator
 from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator
 from airflow_provider_elementary.operators.verify import ElementaryVerifySnapshotOperator
+from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -162,7 +163,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
             with hook.source() as source:
                 report = require_access(hook, source, self.accept_unknown, self.probes)
-                started = datetime.now(UTC).replace(tzinfo=None)
+                started = utc_now()
                 with log_group(self.log, "Table by table"):
                     manifest = write_snapshot(
                         source,
@@ -176,7 +177,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
                         overlap=self.overlap,
                         commit_timeout=self.commit_timeout,
                     )
-        for line in story(manifest, started, datetime.now(UTC).replace(tzinfo=None)):
+        for line in story(manifest, started, utc_now()):
             self.log.info(line)
         self.summary = summary = summarise(manifest, store.uri)
         self._read_from = dict(manifest.source)

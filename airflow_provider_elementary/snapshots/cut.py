@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from airflow_provider_elementary import quoting
 from airflow_provider_elementary.catalog import TABLES, Table
 from airflow_provider_elementary.snapshots.manifest import CutEntry
 from airflow_provider_elementary.source import require_watermark
+from airflow_provider_elementary.times import earliest, iso, latest, without_zone
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 MARKERS = "dbt_invocations"
@@ -128,7 +130,7 @@ class Tally:
             return
         waiting = batch.filter(pc.invert(taken))
         self.waiting[table.name] += waiting.num_rows
-        self.waiting_from = _least(self.waiting_from, pc.min(waiting[table.watermark]).as_py())
+        self.waiting_from = earliest(self.waiting_from, pc.min(waiting[table.watermark]).as_py())
         self._count_age(table, batch[table.watermark].filter(taken))
         if RUN in batch.schema.names and cut.markers is not None:
             self.waiting_runs.update(pc.unique(waiting[RUN]).drop_null().to_pylist())
@@ -141,13 +143,13 @@ class Tally:
         young = np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table.name]])
         older = young[young < np.datetime64(window_from)] if window_from is not None else young[:0]
         oldest = older.min().item() if older.size else None
-        return self._old[table.name] + int(older.size), _least(self._oldest.get(table.name), oldest)
+        return self._old[table.name] + int(older.size), earliest(self._oldest.get(table.name), oldest)
 
     def _count_age(self, table: Table, created: pa.Array) -> None:
         young = pc.fill_null(pc.greater_equal(created, _moment(self.young_from)), False)
         old = created.filter(pc.invert(young))
         self._old[table.name] += len(old)
-        if (oldest := _least(self._oldest.get(table.name), pc.min(old).as_py())) is not None:
+        if (oldest := earliest(self._oldest.get(table.name), pc.min(old).as_py())) is not None:
             self._oldest[table.name] = oldest
         if len(recent := created.filter(young)):
             self._young[table.name].append(recent.to_numpy(zero_copy_only=False))
@@ -202,10 +204,10 @@ def cut_entry(
     incomplete = cut.unfinished([*tally.expired_runs, *(earlier.incomplete if earlier else ())])
     waiting = sorted(tally.waiting_runs)
     return CutEntry(
-        watermark=_iso(cut.watermark),
-        committed_until=_iso(cut.committed_until),
-        window_from=_iso(window_from),
-        read_at=_iso(cut.read_at),
+        watermark=iso(cut.watermark),
+        committed_until=iso(cut.committed_until),
+        window_from=iso(window_from),
+        read_at=iso(cut.read_at),
         overlap=overlap.total_seconds(),
         commit_timeout=commit_timeout.total_seconds(),
         waiting=tuple(waiting[:_NAMED]),
@@ -222,27 +224,27 @@ def next_window(cut: Cut, tally: Tally, overlap: timedelta, earlier: datetime | 
     """
     if cut.watermark is None:
         return earlier
-    window_from = _least(cut.watermark - overlap, tally.waiting_from)
-    return max((moment for moment in (window_from, earlier) if moment is not None), default=None)
+    window_from = earliest(cut.watermark - overlap, tally.waiting_from)
+    return latest(window_from, earlier)
 
 
 def _facts(source: WarehouseSource, table: Table, window_from: datetime | None) -> TableFacts:
     held = source.held(table.name)
-    watermark = exp.column(exp.to_identifier(held.columns[require_watermark(table)], quoted=True))
+    watermark = quoting.column(held.columns[require_watermark(table)])
     relation = exp.table_(held.name, db=source.warehouse.schema, catalog=source.warehouse.database, quoted=True)
     selected: list[exp.Expr] = [exp.func("max", watermark).as_("newest")]
     if window_from is not None:
-        bound = exp.cast(exp.Literal.string(window_from.isoformat(sep=" ", timespec="microseconds")), "timestamp")
+        bound = quoting.timestamp(window_from)
         selected += [
             exp.func("count", exp.Star()).as_("all_rows"),
             exp.func("min", watermark.copy()).as_("oldest"),
             exp.func("count", exp.Case().when(watermark.copy() >= bound, exp.Literal.number(1))).as_("recent"),
         ]
     found = _one_row(source, exp.select(*selected).from_(relation).sql(source.warehouse.dialect))
-    newest = _naive(found["newest"])
+    newest = _time(found["newest"])
     if window_from is None:
         return TableFacts(newest, 0, None)
-    oldest = _naive(found["oldest"])
+    oldest = _time(found["oldest"])
     settled_from = oldest if oldest is not None and oldest < window_from else None
     return TableFacts(newest, int(found["all_rows"]) - int(found["recent"]), settled_from)
 
@@ -270,36 +272,24 @@ def _read_at(source: WarehouseSource) -> datetime | None:
         return None
     relation = exp.table_(source.held(MARKERS).name, db=warehouse.schema, catalog=warehouse.database, quoted=True)
     query = exp.select(exp.CurrentTimestamp().as_("read_at"), exp.func("count", exp.Star()).as_("n")).from_(relation)
-    return _naive(_one_row(source, query.sql(warehouse.dialect))["read_at"])
+    return _time(_one_row(source, query.sql(warehouse.dialect))["read_at"])
 
 
 def _one_row(source: WarehouseSource, sql: str) -> dict[str, Any]:
     with source.query(sql) as reader:
         row = reader.read_all()
-    # Drivers differ in unit and case; Python knows microseconds.
-    return {
-        name.lower(): (column.cast(pa.timestamp("us", column.type.tz), safe=False) if _is_time(column) else column)[
-            0
-        ].as_py()
-        for name, column in zip(row.column_names, row.columns, strict=True)
-    }
+    found: dict[str, Any] = {}
+    for name, column in zip(row.column_names, row.columns, strict=True):
+        # Drivers differ in unit and case; Python knows microseconds.
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+        found[name.lower()] = column[0].as_py()
+    return found
 
 
-def _is_time(column: pa.ChunkedArray) -> bool:
-    return bool(pa.types.is_timestamp(column.type))
-
-
-def _naive(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment and moment.tzinfo else moment
+def _time(moment: datetime | None) -> datetime | None:
+    return without_zone(moment) if moment else None
 
 
 def _moment(moment: datetime | None) -> pa.Scalar:
     return pa.scalar(moment, _TIME)
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
-def _least(*moments: datetime | None) -> datetime | None:
-    return min((moment for moment in moments if moment is not None), default=None)

@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Literal
 
 import pyarrow as pa
-from sqlglot import exp
 
 from airflow_provider_elementary.catalog import TABLES, Column, Table
 from airflow_provider_elementary.catalog.tables import ColumnType
+from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.source import ARROW_TYPES
 
 Dialect = Literal["duckdb", "postgres"]
@@ -103,7 +103,7 @@ def create_tables(dialect: Dialect, schema: str, *, widest: bool) -> dict[str, s
     statements = {}
     for table in TABLES.values():
         columns = ", ".join(
-            f"{_quoted(dialect, column.name)} {declared_type(dialect, table, column, widest=widest)}"
+            f"{identifier(column.name, dialect)} {declared_type(dialect, table, column, widest=widest)}"
             for column in table.columns
         )
         statements[table.name] = f"CREATE TABLE {qualified(dialect, schema, table.name)} ({columns})"
@@ -112,8 +112,4 @@ def create_tables(dialect: Dialect, schema: str, *, widest: bool) -> dict[str, s
 
 def qualified(dialect: Dialect, schema: str, name: str) -> str:
     """Return the quoted name of a relation."""
-    return f"{_quoted(dialect, schema)}.{_quoted(dialect, name)}"
-
-
-def _quoted(dialect: Dialect, name: str) -> str:
-    return exp.to_identifier(name, quoted=True).sql(dialect)
+    return f"{identifier(schema, dialect)}.{identifier(name, dialect)}"

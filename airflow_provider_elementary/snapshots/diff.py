@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from airflow_provider_elementary.catalog import TABLES, Table
+from airflow_provider_elementary.catalog.json_text import json_list
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import Manifest
@@ -206,13 +207,7 @@ def _compare(kind: str, before: Mapping[str, dict[str, Any]], after: Mapping[str
 def _values_of(row: Mapping[str, Any], columns: tuple[str, ...]) -> Iterator[str]:
     """Yield the items of JSON lists; what is no list is one item."""
     for column in columns:
-        if not (text := row.get(column)):
-            continue
-        try:
-            values = json.loads(text)
-        except ValueError:
-            values = [text]
-        yield from (str(value) for value in (values if isinstance(values, list) else [values]) if value)
+        yield from (str(value) for value in json_list(row.get(column)) if value)
 
 
 def _rows(manifest: Manifest, table: str) -> int | None:

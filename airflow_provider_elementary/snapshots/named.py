@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
+
+from airflow_provider_elementary.times import in_utc
 
 
 def parse_snapshot(text: str) -> str | datetime:
@@ -14,4 +16,4 @@ def parse_snapshot(text: str) -> str | datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(moment)

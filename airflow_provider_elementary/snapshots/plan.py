@@ -16,6 +16,7 @@ from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
 from airflow_provider_elementary.snapshots.read import SnapshotSource, committed_sequences, read_manifest
 from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 _PLACE = ("dialect", "database", "schema")
@@ -62,7 +63,7 @@ class Plan:
     @property
     def window_from(self) -> datetime | None:
         """Where the window begins that is read again; None to read everything."""
-        return _moment(self.earlier.window_from) if self.earlier else None
+        return parse(self.earlier.window_from) if self.earlier else None
 
     @property
     def epoch(self) -> int:
@@ -102,14 +103,14 @@ def check_history(plan: Plan, cut: Cut) -> Plan:
         entry = plan.base.manifest.tables[name]
         if entry.settled_rows is None:
             continue
-        if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, _moment(entry.settled_from)):
+        if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, parse(entry.settled_from)):
             continue
         if facts.settled_rows > entry.settled_rows:
             late = facts.settled_rows - entry.settled_rows
             return plan.full(f"{name}: {late} rows were committed later than the overlap of {before.overlap:.0f} s")
         found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
         return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
-    watermark = _moment(before.watermark)
+    watermark = parse(before.watermark)
     if watermark is not None and (cut.watermark is None or cut.watermark < watermark):
         return new_epoch(plan, cut, f"the newest row is of {cut.watermark} where it was of {watermark}")
     return plan
@@ -121,7 +122,7 @@ def new_epoch(plan: Plan, cut: Cut, evidence: str) -> Plan:
     :param evidence: what was expected and found.
     :raises SnapshotConflictError: they are not gone: this session sees the source as it was before the parent's.
     """
-    seen_then = _moment(plan.earlier.read_at) if plan.earlier else None
+    seen_then = parse(plan.earlier.read_at) if plan.earlier else None
     if plan.parent is not None and seen_then is not None and cut.read_at is not None and cut.read_at <= seen_then:
         raise SnapshotConflictError(
             f"Expected to see the source after snapshot {plan.parent.snapshot_id} did (at {seen_then}), found that "
@@ -168,7 +169,3 @@ def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
 def _exceeds_window(entry: TableEntry) -> bool:
     """Tell whether a table has more rows in the window that is read again than there is memory to recognise them."""
     return entry.settled_rows is not None and entry.rows - entry.settled_rows > _WINDOW_ROWS
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -28,6 +28,7 @@ from airflow_provider_elementary.snapshots.signature import Signer, forget_signa
 from airflow_provider_elementary.snapshots.store import Store, StoredObject
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, result_of, writer_of
+from airflow_provider_elementary.times import in_utc, without_zone
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +262,7 @@ def _write_record(
     before = records[-1] if records else None
     record = PruneRecord(
         sequence=before.record.sequence + 1 if before else 1,
-        created_at=now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
+        created_at=without_zone(now).isoformat(timespec="seconds"),
         parent=Parent(before.record.sequence, before.sha256) if before else None,
         head=Parent(plan.head.sequence, plan.head_sha256),
         retention=retention.to_dict(),
@@ -335,8 +336,7 @@ def _computed_from(result: Result) -> str | None:
 
 
 def _created_before(result: Result, moment: datetime) -> bool:
-    created = datetime.fromisoformat(result.created_at)
-    return (created if created.tzinfo else created.replace(tzinfo=UTC)) < moment
+    return in_utc(datetime.fromisoformat(result.created_at)) < moment
 
 
 def _by_category(files: Iterable[FileEntry]) -> dict[str, int]:

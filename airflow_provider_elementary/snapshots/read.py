@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain, groupby
 
 import pyarrow as pa
@@ -29,6 +29,7 @@ from airflow_provider_elementary.source import (
     select_columns,
 )
 from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
+from airflow_provider_elementary.times import in_utc
 
 
 def open_snapshot(store: Store | str, snapshot: str | datetime = "latest", *, keys: Keys) -> SnapshotSource:
@@ -88,7 +89,7 @@ def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest
     sequences = committed_sequences(store)
     if not sequences:
         raise none_found(store)
-    until = snapshot.replace(tzinfo=snapshot.tzinfo or UTC) if isinstance(snapshot, datetime) else None
+    until = in_utc(snapshot) if isinstance(snapshot, datetime) else None
     readable: list[str] = []
     doubt: SnapshotCorruptError | None = None
     for sequence in reversed(sequences):

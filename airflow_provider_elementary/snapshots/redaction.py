@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.catalog import Category, Column, Table
+from airflow_provider_elementary.catalog.json_text import json_list, json_object
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import Source
 
@@ -189,7 +190,7 @@ def limit_failed_row_lists(batch: pa.RecordBatch, table: Table, policy: Policy, 
             )
         shortened = []
         for value in batch.column(position).to_pylist():
-            rows = _json_list(value)
+            rows = json_list(value)
             rule = f"failed_rows_per_test={policy.failed_rows_per_test}"
             held_back.count_rows(
                 rule, table, Category.FAILED_ROWS_SAMPLE, max(0, len(rows) - policy.failed_rows_per_test)
@@ -279,11 +280,7 @@ def keyed_hash(key: bytes, value: str) -> str:
 
 def _hash_key_of_json(key: bytes, name: str, value: str) -> str:
     """Hash one member of a JSON object; what is no object is hashed as a whole, and never passed on unread."""
-    try:
-        facts = json.loads(value)
-    except ValueError:
-        return keyed_hash(key, value)
-    if not isinstance(facts, dict):
+    if (facts := json_object(value)) is None:
         return keyed_hash(key, value)
     if facts.get(name) is None:
         return value
@@ -295,14 +292,3 @@ def _required(key: bytes | None) -> bytes:
     if key is None:
         raise TypeError("A policy with hashed columns needs a key to hash with.")
     return key
-
-
-def _json_list(value: str | None) -> list[Any]:
-    """Return the rows of a JSON list; what is no list is one row, and is never passed on unread."""
-    if value is None:
-        return []
-    try:
-        rows = json.loads(value)
-    except ValueError:
-        return [value]
-    return rows if isinstance(rows, list) else [rows]

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ from airflow_provider_elementary.snapshots.redaction import FailedRowsLimit, Hel
 from airflow_provider_elementary.snapshots.seal import SealedFile, sealed
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.storage.layout import data_file
+from airflow_provider_elementary.times import earliest, iso, latest, parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)
@@ -149,8 +150,8 @@ def settle(run: Run, table: Table, entry: TableEntry, window_from: datetime | No
     before = _entry_before(run, table)
     if before is not None:
         rows += before.settled_rows or 0
-        oldest = datetime.fromisoformat(before.settled_from) if before.settled_from else oldest
-    return replace(entry, settled_rows=rows, settled_from=oldest.isoformat() if oldest else None)
+        oldest = parse(before.settled_from) or oldest
+    return replace(entry, settled_rows=rows, settled_from=iso(oldest))
 
 
 def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
@@ -235,8 +236,8 @@ def _add(
         file.write(rows.select(list(open_part.part.columns)))
         if table.watermark is not None:
             bounds = pc.min_max(rows[table.watermark]).as_py()
-            open_part.min_watermark = _pick(min, open_part.min_watermark, bounds["min"])
-            open_part.max_watermark = _pick(max, open_part.max_watermark, bounds["max"])
+            open_part.min_watermark = earliest(open_part.min_watermark, bounds["min"])
+            open_part.max_watermark = latest(open_part.max_watermark, bounds["max"])
 
 
 def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> SealedFile:
@@ -358,11 +359,6 @@ def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
         rows=file.rows,
         size=file.size,
         sha256=file.sha256,
-        min_watermark=open_part.min_watermark.isoformat() if open_part.min_watermark else None,
-        max_watermark=open_part.max_watermark.isoformat() if open_part.max_watermark else None,
+        min_watermark=iso(open_part.min_watermark),
+        max_watermark=iso(open_part.max_watermark),
     )
-
-
-def _pick(choose: Callable[..., datetime], *moments: datetime | None) -> datetime | None:
-    known = [moment for moment in moments if moment is not None]
-    return choose(known) if known else None

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
+from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.snapshots.declared import Dialect, qualified
 
 DEFAULT_SCHEMA = "elementary"
@@ -83,7 +84,7 @@ class DuckDBTarget:
                 # Views remember the name of the database, which is the file's.
                 draft = Path(folder) / self.path.name
                 with duckdb.connect(str(draft)) as connection:
-                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(self.schema)}")
+                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema, 'duckdb')}")
                     yield _DuckDBSession(connection, self.schema)
                 # A link fails where a rename would replace.
                 os.link(draft, self.path)
@@ -135,7 +136,7 @@ class PostgresTarget:
         session.ask("SELECT pg_advisory_xact_lock(hashtext($1))", self.schema)
         # An existing schema may be used by a role that may not create one.
         if not session.ask("SELECT 1 FROM pg_namespace WHERE nspname = $1", self.schema):
-            session.execute(f"CREATE SCHEMA {_quoted(self.schema)}")
+            session.execute(f"CREATE SCHEMA {identifier(self.schema, 'postgres')}")
             return
         held = session.ask(
             "SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) "
@@ -190,10 +191,6 @@ class _PostgresSession:
     def load(self, table: str, reader: pa.RecordBatchReader) -> None:
         with self._connection.cursor() as cursor:
             cursor.adbc_ingest(table, reader, mode="append", db_schema_name=self._schema)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _failed(name: str, error: BaseException) -> WarehouseError:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, BinaryIO, cast
 
 from airflow_provider_elementary.catalog import Category
@@ -22,6 +22,7 @@ from airflow_provider_elementary.snapshots.seal import open_sealed
 from airflow_provider_elementary.snapshots.signature import DATA_KEY, KeysSigner, Signature, Signer, read_signature
 from airflow_provider_elementary.snapshots.store import Store
 from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.times import in_utc
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +180,7 @@ def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
     if snapshot == "all":
         return readable
     if isinstance(snapshot, datetime):
-        snapshot = snapshot if snapshot.tzinfo else snapshot.replace(tzinfo=UTC)
+        snapshot = in_utc(snapshot)
         found = [link for link in readable if link.taken_at is not None and link.taken_at <= snapshot][-1:]
     else:
         found = readable[-1:] if snapshot == "latest" else [link for link in readable if link.snapshot_id == snapshot]

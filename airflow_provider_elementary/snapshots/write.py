@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.catalog import TABLES
@@ -26,6 +26,7 @@ from airflow_provider_elementary.snapshots.tables import HistoryWentBack, Parent
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def write_snapshot(
             f"{full_every_days}, {overlap} and {commit_timeout}."
         )
     policy = policy or Policy()
-    taken_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    taken_at = utc_now().replace(microsecond=0)
     run_key = run_key or _new_id(taken_at)
     if (earlier := committed_for(store, run_key, keys, categories_of(source, policy))) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_manager.dbapi import Connection
-from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
@@ -75,7 +75,7 @@ class PostgresWarehouse(CatalogueSession):
             with self._connection.cursor() as cursor:
                 cursor.execute(_READ_ONLY)
                 # The temporary schema would come first if it were not named last.
-                schema = exp.to_identifier(self.schema, quoted=True).sql(self.dialect)
+                schema = identifier(self.schema, self.dialect)
                 cursor.execute(f"SET LOCAL search_path = {schema}, pg_temp")
             self._begun = True
 

@@ -21,6 +21,7 @@ from airflow_provider_elementary.exceptions import (
     UnsupportedElementaryVersionError,
     WarehouseError,
 )
+from airflow_provider_elementary.quoting import column, timestamp
 from airflow_provider_elementary.source import (
     arrow_schema,
     catalog_table,
@@ -135,13 +136,13 @@ class WarehouseSource:
     ) -> exp.Select:
         """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
         table = exp.table_(held.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
-        query = exp.select(*(_column(held.columns[name]) for name in columns)).from_(table)
+        query = exp.select(*(column(held.columns[name]) for name in columns)).from_(table)
         if since is not None or until is not None:
             watermark = held.columns[require_watermark(held.table)]
             if since is not None:
-                query = query.where(_column(watermark) >= _timestamp(since))
+                query = query.where(column(watermark) >= timestamp(since))
             if until is not None:
-                query = query.where(_column(watermark) < _timestamp(until))
+                query = query.where(column(watermark) < timestamp(until))
         return query
 
     def query(self, sql: str) -> pa.RecordBatchReader:
@@ -155,14 +156,6 @@ class WarehouseSource:
         """Pass a statement through the guard, for this session's dialect, schema and database."""
         warehouse = self.warehouse
         return guard_query(sql, dialect=warehouse.dialect, schema=warehouse.schema, database=warehouse.database)
-
-
-def _column(name: str) -> exp.Column:
-    return exp.column(exp.to_identifier(name, quoted=True))
-
-
-def _timestamp(moment: datetime) -> exp.Cast:
-    return exp.cast(exp.Literal.string(moment.isoformat(sep=" ", timespec="microseconds")), "timestamp")
 
 
 def _conform(batches: Iterator[pa.RecordBatch], schema: pa.Schema, table: str) -> Iterator[pa.RecordBatch]:

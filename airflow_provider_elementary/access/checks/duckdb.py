@@ -10,6 +10,7 @@ from airflow_provider_elementary.access.checks.examination import Canary, Examin
 from airflow_provider_elementary.access.report import Finding
 from airflow_provider_elementary.access.session import Session
 from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.quoting import literal
 
 _SEAL = (
     "Export the Elementary schema to a file of its own and connect to that: `airflow-elementary grants duckdb` prints "
@@ -128,6 +129,6 @@ def _canaries(session: Session, file: _File, probes: Sequence[str]) -> list[Cana
     for parts in file.outside[:8]:
         canaries.append(Canary(".".join(parts), read_nothing(parts, session.dialect), True))
     # DuckDB runs in this process: this very file exists, and must be out of the session's reach.
-    path = __file__.replace("'", "''")
-    canaries.append(Canary("a file beside the database", f"SELECT 1 FROM glob('{path}')", True))  # noqa: S608
+    path = literal(__file__, "duckdb")
+    canaries.append(Canary("a file beside the database", f"SELECT 1 FROM glob({path})", True))  # noqa: S608
     return canaries

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_elementary.access.session import Session, StatementDeniedError
+from airflow_provider_elementary.quoting import identifier
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class _Role:
     @property
     def grantee(self) -> str:
         parts = split_name(self.name) if self.in_database else [self.name]
-        quoted = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+        quoted = ".".join(identifier(part, "snowflake") for part in parts)
         return f"DATABASE ROLE {quoted}" if self.in_database else f"ROLE {quoted}"
 
 

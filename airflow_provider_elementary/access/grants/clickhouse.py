@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented, escaped_literal
+from airflow_provider_elementary.access.grants.reader import Reader, commented
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.quoting import literal
 
 _SSH_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256)\s+([A-Za-z0-9+/]+={0,2})(\s.*)?")
 
@@ -26,7 +27,7 @@ def statements(reader: Reader) -> list[str]:
 
 
 def _create_user(reader: Reader, user: str) -> str:
-    hosts = ", ".join(f"IP {escaped_literal(address)}" for address in reader.network) or "ANY"
+    hosts = ", ".join(f"IP {literal(address, 'clickhouse')}" for address in reader.network) or "ANY"
     settings = "SETTINGS readonly = 2"
     if reader.public_key is None:
         return commented(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented, quoted
+from airflow_provider_elementary.access.grants.reader import Reader, commented
+from airflow_provider_elementary.quoting import identifier
 
 
 def statements(reader: Reader) -> list[str]:
     """Return the statements; run them as the owner of the catalog."""
-    group = quoted(reader.role, "`")
-    catalog = quoted(reader.require("database", "databricks", "the catalog that holds the schema"), "`")
-    schema = f"{catalog}.{quoted(reader.schema, '`')}"
+    group = identifier(reader.role, "databricks")
+    catalog = identifier(reader.require("database", "databricks", "the catalog that holds the schema"), "databricks")
+    schema = f"{catalog}.{identifier(reader.schema, 'databricks')}"
     return [
         commented(
             f"GRANT USE CATALOG ON CATALOG {catalog} TO {group};",

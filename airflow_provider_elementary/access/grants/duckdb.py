@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shlex
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented, literal, quoted
+from airflow_provider_elementary.access.grants.reader import Reader, commented
 from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.quoting import identifier, literal
 
 _COPY = "elementary_only"
 
 
 def statements(reader: Reader) -> list[str]:
     """Return the statements; run them in the warehouse's file after each dbt run, then connect to the new file."""
-    schema = quoted(reader.schema)
-    source = f"{quoted(reader.database)}.{schema}" if reader.database else schema
+    schema = identifier(reader.schema, "duckdb")
+    source = f"{identifier(reader.database, 'duckdb')}.{schema}" if reader.database else schema
     path = f"{reader.schema}.duckdb".replace("/", "_")
     return [
         commented(
-            f"ATTACH IF NOT EXISTS {literal(path)} AS {_COPY};",
+            f"ATTACH IF NOT EXISTS {literal(path, 'duckdb')} AS {_COPY};",
             "DuckDB has no roles: who may open a file reads all of it, so the schema moves to a file of its own.",
             f"In a shell, so that {reader.user} reads it and nobody else does:",
             f"  chgrp {shlex.quote(reader.role)} {shlex.quote(path)} && chmod 640 {shlex.quote(path)}",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented, literal, quoted, short_enough
+from functools import partial
+
+from airflow_provider_elementary.access.grants.reader import Reader, commented, short_enough
+from airflow_provider_elementary.quoting import identifier, literal
+
+_identifier, _literal = partial(identifier, dialect="postgres"), partial(literal, dialect="postgres")
 
 _LONGEST_NAME = 63
 
@@ -64,11 +69,15 @@ def statements(reader: Reader) -> list[str]:
         for name in ("role", "user", "schema", "database", "dbt_role")
         if (value := getattr(reader, name)) is not None
     }
-    role, user, schema = quoted(names["role"]), quoted(names["user"]), quoted(names["schema"])
+    role, user, schema = (
+        _identifier(names["role"]),
+        _identifier(names["user"]),
+        _identifier(names["schema"]),
+    )
     granted = [
-        _block(_CREATE_ROLE.format(literal=literal(reader.role), role=role, login="NOLOGIN")),
+        _block(_CREATE_ROLE.format(literal=_literal(reader.role), role=role, login="NOLOGIN")),
         commented(
-            _block(_CREATE_ROLE.format(literal=literal(reader.user), role=user, login="LOGIN")),
+            _block(_CREATE_ROLE.format(literal=_literal(reader.user), role=user, login="LOGIN")),
             f"The user has no password yet: set one in psql with \\password {user}, or let it log in by certificate.",
             *_host_based_authentication(reader),
         ),
@@ -95,37 +104,37 @@ def statements(reader: Reader) -> list[str]:
 
 def _connect(reader: Reader, role: str) -> str:
     if reader.database is not None:
-        return f"GRANT CONNECT ON DATABASE {quoted(reader.database)} TO {role};"
-    grant = f"  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), {literal(reader.role)});"
+        return f"GRANT CONNECT ON DATABASE {_identifier(reader.database)} TO {role};"
+    grant = f"  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), {_literal(reader.role)});"
     return _block(grant)
 
 
 def _future_tables(reader: Reader, role: str, schema: str) -> str:
     reason = "dbt drops and rebuilds tables: without FOR ROLE, these privileges would not hold for what it builds."
     if reader.dbt_role is not None:
-        writer = quoted(reader.dbt_role)
+        writer = _identifier(reader.dbt_role)
         return commented(
             f"ALTER DEFAULT PRIVILEGES FOR ROLE {writer} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role};", reason
         )
-    body = _DEFAULT_PRIVILEGES.format(schema_literal=literal(reader.schema), role_literal=literal(reader.role))
+    body = _DEFAULT_PRIVILEGES.format(schema_literal=_literal(reader.schema), role_literal=_literal(reader.role))
     return commented(
         _block(body, "owner name"), reason, "No dbt role was named: whoever owns the schema's tables counts."
     )
 
 
 def _take_from_public(reader: Reader, held: str) -> str:
-    body = _TAKE_FROM_PUBLIC.format(held=held, role=literal(reader.role), user=literal(reader.user))
+    body = _TAKE_FROM_PUBLIC.format(held=held, role=_literal(reader.role), user=_literal(reader.user))
     return _block(body, "held record", "other name")
 
 
 def _host_based_authentication(reader: Reader) -> list[str]:
     if not reader.network:
         return []
-    database = quoted(reader.database) if reader.database else "the_database"
+    database = _identifier(reader.database) if reader.database else "the_database"
     return [
         "pg_hba.conf, above wider lines, then SELECT pg_reload_conf();",
-        *(f"  hostssl {database} {quoted(reader.user)} {address} scram-sha-256" for address in reader.network),
-        f"  host all {quoted(reader.user)} all reject",
+        *(f"  hostssl {database} {_identifier(reader.user)} {address} scram-sha-256" for address in reader.network),
+        f"  host all {_identifier(reader.user)} all reject",
     ]
 
 

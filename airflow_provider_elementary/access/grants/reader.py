@@ -54,21 +54,6 @@ class Reader:
         return value
 
 
-def quoted(name: str, quote: str = '"') -> str:
-    """Return a name as a quoted identifier of standard SQL: the quote character is doubled."""
-    return quote + name.replace(quote, quote * 2) + quote
-
-
-def literal(value: str) -> str:
-    """Return a string as a literal of standard SQL."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def escaped_literal(value: str) -> str:
-    """Return a string as a literal where a backslash escapes, as on Snowflake, BigQuery and ClickHouse."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def short_enough(name: str, limit: int, dialect: str) -> str:
     """Return a name that the warehouse will not cut: a cut name could be another role's.
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented, literal, quoted, short_enough
+from functools import partial
+
+from airflow_provider_elementary.access.grants.reader import Reader, commented, short_enough
+from airflow_provider_elementary.quoting import identifier, literal
+
+_identifier, _literal = partial(identifier, dialect="redshift"), partial(literal, dialect="redshift")
 
 _LONGEST_NAME = 127
 _PROCEDURE = "elementary_create_reader"
@@ -25,9 +30,13 @@ def statements(reader: Reader) -> list[str]:
     """Return the statements; run them as a superuser in the database that holds the schema."""
     for name in ("role", "user", "schema", "database", "dbt_role"):
         short_enough(getattr(reader, name) or "", _LONGEST_NAME, "Redshift")
-    role, user, schema = quoted(reader.role), quoted(reader.user), quoted(reader.schema)
-    database = quoted(reader.require("database", "redshift", "the database that holds the schema"))
-    writer = quoted(reader.require("dbt_role", "redshift", "the user that dbt writes with"))
+    role, user, schema = (
+        _identifier(reader.role),
+        _identifier(reader.user),
+        _identifier(reader.schema),
+    )
+    database = _identifier(reader.require("database", "redshift", "the database that holds the schema"))
+    writer = _identifier(reader.require("dbt_role", "redshift", "the user that dbt writes with"))
     return [
         commented(
             _create(reader, role, user),
@@ -57,8 +66,8 @@ def _create(reader: Reader, role: str, user: str) -> str:
     names = {
         "role": role,
         "user": user,
-        "role_literal": literal(reader.role.replace("\\", "\\\\")),
-        "user_literal": literal(reader.user.replace("\\", "\\\\")),
+        "role_literal": _literal(reader.role),
+        "user_literal": _literal(reader.user),
     }
     tag = "$elementary$"
     while any(tag in name for name in names.values()):

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_elementary.access.grants.reader import (
-    Reader,
-    commented,
-    escaped_literal,
-    public_key_body,
-    quoted,
-    short_enough,
-)
+from airflow_provider_elementary.access.grants.reader import Reader, commented, public_key_body, short_enough
+from airflow_provider_elementary.quoting import identifier, literal
 
 _LONGEST_NAME = 255
 _UNQUOTED = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -67,7 +61,7 @@ def _network_policy(reader: Reader, user: str) -> list[str]:
     if not reader.network:
         return []
     policy = _name(f"{reader.user.strip(chr(34))}_network")
-    addresses = ", ".join(escaped_literal(address) for address in reader.network)
+    addresses = ", ".join(literal(address, "snowflake") for address in reader.network)
     return [
         commented(
             f"CREATE NETWORK POLICY IF NOT EXISTS {policy} ALLOWED_IP_LIST = ({addresses});",
@@ -81,5 +75,5 @@ def _name(name: str) -> str:
     """Return a quoted identifier: a plain name in upper case as Snowflake folds it, ``"quoted"`` and others exactly."""
     short_enough(name, _LONGEST_NAME, "Snowflake")
     if _UNQUOTED.fullmatch(name):
-        return quoted(name.upper())
-    return name if _QUOTED.fullmatch(name) else quoted(name)
+        return identifier(name.upper(), "snowflake")
+    return name if _QUOTED.fullmatch(name) else identifier(name, "snowflake")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented, quoted
+from airflow_provider_elementary.access.grants.reader import Reader, commented
+from airflow_provider_elementary.quoting import identifier
 
 
 def statements(reader: Reader) -> list[str]:
     """Return the statements for a connector with roles; the rules for all others stand before them."""
     catalog_name = reader.require("database", "trino", "the catalog that holds the schema")
-    catalog, role, user = quoted(catalog_name), quoted(reader.role), quoted(reader.user)
-    schema = f"{catalog}.{quoted(reader.schema)}"
+    catalog, role, user = (
+        identifier(catalog_name, "trino"),
+        identifier(reader.role, "trino"),
+        identifier(reader.user, "trino"),
+    )
+    schema = f"{catalog}.{identifier(reader.schema, 'trino')}"
     return [
         commented(
             f"GRANT SELECT ON SCHEMA {schema} TO ROLE {role};",

@@ -1,0 +1,35 @@
+"""Times keep their moment, whatever zone they come in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from airflow_provider_elementary import times
+
+NOON = datetime(2026, 11, 22, 12)
+IN_DELHI = datetime(2026, 11, 22, 17, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+
+
+@pytest.mark.parametrize("moment", [NOON, NOON.replace(tzinfo=UTC), IN_DELHI])
+def test_a_time_of_any_zone_is_the_same_moment_in_utc(moment: datetime) -> None:
+    assert times.in_utc(moment) == NOON.replace(tzinfo=UTC)
+    assert times.without_zone(moment) == NOON
+
+
+@pytest.mark.parametrize("moment", [None, NOON, IN_DELHI])
+def test_a_text_comes_back_as_the_time_that_it_was(moment: datetime | None) -> None:
+    assert times.parse(times.iso(moment)) == moment
+
+
+def test_of_several_times_those_that_are_known_count() -> None:
+    later = NOON + timedelta(days=1)
+
+    assert times.earliest(None, later, NOON) == NOON
+    assert times.latest(None, later, NOON) == later
+    assert times.earliest(None) is times.latest() is None
+
+
+def test_now_has_no_zone() -> None:
+    assert times.utc_now().tzinfo is None
