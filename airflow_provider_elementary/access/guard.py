@@ -69,7 +69,7 @@ def _guard(sql: str, dialect: str, schema: str, database: str | None) -> Guarded
     functions = FUNCTIONS.get(dialect, PORTABLE)
     first = outline(text.sql)
     tokens, statement = _parse(text, dialect)
-    if not text.literals == first.literals == _literals(tokens, text):
+    if text.literals != first.literals or text.literals != _literals(tokens, text):
         raise QueryRefusedError("the two parsers disagree about where a string or a quoted name ends")
     _check_calls(statement, tokens, text.sql, functions)
     check_grammar(statement, dialect)

@@ -149,7 +149,7 @@ def _open_snowflake(connection: WarehouseConnection, schema: str, database: str 
             f"Expected the Snowflake account in the extra field `account` of connection {connection.conn_id!r}, found "
             "none. Set it to the account identifier, as in myorg-myaccount."
         )
-    hook = over(hook_module.SnowflakeHook, connection)(
+    hook = bind_connection(hook_module.SnowflakeHook, connection)(
         snowflake_conn_id=connection.conn_id,
         schema=schema,
         log_sql=False,
@@ -209,7 +209,7 @@ def _open_with_dbapi_hook(
             f"Expected a SQL hook for connection type {connection.conn_type!r}, found {hook_class.__name__}. "
             "Install the Airflow provider of that warehouse."
         )
-    hook = over(hook_class, _without_our_fields(connection))(
+    hook = bind_connection(hook_class, _without_our_fields(connection))(
         **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
     )
     return DbApiWarehouse(
@@ -231,7 +231,7 @@ _OPENERS: Mapping[str, Callable[[WarehouseConnection, str, str | None], Warehous
 }
 
 
-def over(hook_class: type[BaseHook], connection: Connection) -> Callable[..., Any]:
+def bind_connection(hook_class: type[BaseHook], connection: Connection) -> Callable[..., Any]:
     """Return a hook class that uses this connection whatever its id: an ``elementary`` one serves as another type."""
 
     def get_connection(cls: type[BaseHook], conn_id: str) -> Connection:
@@ -296,7 +296,9 @@ def _postgres_uri(connection: WarehouseConnection, database: str | None, options
     host = connection.host or "localhost"
     login, password, port = connection.login, connection.password, connection.port
     if connection.extra_dejson.get("iam", False):
-        hook_class = over(_require("airflow.providers.postgres.hooks.postgres", "postgres").PostgresHook, connection)
+        hook_class = bind_connection(
+            _require("airflow.providers.postgres.hooks.postgres", "postgres").PostgresHook, connection
+        )
         login, password, port = hook_class(postgres_conn_id=connection.conn_id).get_iam_token(connection)
         # Airflow masks what comes with a connection; this token did not.
         mask_secret(password)

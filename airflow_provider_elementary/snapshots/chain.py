@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import groupby
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
@@ -249,10 +248,14 @@ def _missing(chain: Chain, stones: Mapping[int, Tombstone], newest: int) -> list
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield runs of consecutive numbers as first and last."""
-    # Along a run, a number and its position grow alike.
-    for _, group in groupby(enumerate(numbers), key=lambda numbered: numbered[1] - numbered[0]):
-        run = [number for _, number in group]
-        yield run[0], run[-1]
+    first = last = None
+    for number in numbers:
+        if first is not None and last is not None and number != last + 1:
+            yield first, last
+            first = None
+        first, last = first if first is not None else number, number
+    if first is not None and last is not None:
+        yield first, last
 
 
 def _check_records(records: Sequence[StoredRecord]) -> list[Finding]:

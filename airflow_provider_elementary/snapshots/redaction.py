@@ -146,7 +146,7 @@ def drop_rows(
         dropped = pc.is_in(batch["metric_name"], pa.array(policy.dropped_metrics, pa.string()))
         held_back.count_rows("dropped metric", table, category, pc.sum(dropped).as_py() or 0)
         batch = batch.filter(pc.invert(dropped))
-    if sampled_results is not None and table.category is category is Category.FAILED_ROWS_SAMPLE:
+    if sampled_results is not None and table.category is Category.FAILED_ROWS_SAMPLE and category is table.category:
         # A row whose result is not known cannot be told from one of an excluded table.
         allowed = pc.is_in(batch["elementary_test_results_id"], sampled_results)
         left_out = batch.num_rows - (pc.sum(allowed).as_py() or 0)

@@ -107,6 +107,7 @@ def reasons_to_keep(times: Sequence[datetime], retention: Retention) -> list[tup
             if is_new or number == len(times) - 1:
                 reasons.append(rule if is_new else f"oldest {rule}")
                 last[rule] = bucket
-                left[rule] -= left[rule] > 0
+                if left[rule] > 0:
+                    left[rule] -= 1
         kept.append(tuple(reasons))
     return kept

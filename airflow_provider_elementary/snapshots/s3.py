@@ -144,6 +144,7 @@ class S3Store:
 
     def put_part(self, key: str, upload_id: str, number: int, content: bytes) -> dict[str, Any]:
         """Upload one part and return what completing needs to know of it."""
+        checksum = _checksum(content)
         with self.failures(key):
             answer = self._client.upload_part(
                 Bucket=self._bucket,
@@ -151,7 +152,7 @@ class S3Store:
                 UploadId=upload_id,
                 PartNumber=number,
                 Body=content,
-                ChecksumSHA256=(checksum := _checksum(content)),
+                ChecksumSHA256=checksum,
             )
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum}
 
