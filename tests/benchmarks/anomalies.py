@@ -38,9 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks anomalies", description=__doc__)
     parser.add_argument("--series", type=int, default=100_000)
-    parser.add_argument(
-        "--only", nargs="*", choices=list(_WORKS), help="some of the works; one may need another's files"
-    )
+    parser.add_argument("--only", nargs="*", choices=list(_WORKS), help="some of the works")
     parser.add_argument("--statsforecast-python", default=sys.executable, help="an interpreter that has statsforecast")
     parsed = parser.parse_args(arguments)
     print("| work | with | seconds | CPU seconds | buckets/s | peak MB | MB of input and before |")
@@ -54,8 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             except RuntimeError as error:
                 print(f"{name} is left out: {str(error).strip().splitlines()[-1]}", file=sys.stderr, flush=True)
                 continue
-            if title:
-                _print_row(title, tool, found)
+            _print_row(title, tool, found)
     if not parsed.only:
         _statsforecast(parsed.statsforecast_python, parsed.series)
 
@@ -104,30 +101,6 @@ def _new_bucket_elementary(series: int, folder: Path) -> Callable[[], Mapping[st
     metrics = _metrics(0, series, _TRAINING)
     last = metrics["bucket_start"][-1].as_py()
     return lambda: {"judged": len(detect(metrics, method="elementary", since=last))}
-
-
-def _remember(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
-    """Leave what the robust method remembers of 59 days, and the 60th, as files: making them takes other memory."""
-    import pyarrow.feather as feather
-
-    from airflow_provider_elementary.anomalies.robust import resume
-
-    metrics = _metrics(0, series, 60)
-    for place, name in ((0, "full_table_name"), (2, "metric_name")):
-        metrics = metrics.set_column(place, name, metrics[name].cast("string"))
-    _, memory = resume(metrics.slice(0, series * 59), None)
-    feather.write_feather(memory, folder / "memory.arrow", compression="uncompressed")
-    feather.write_feather(metrics.slice(series * 59), folder / "new.arrow", compression="uncompressed")
-    return lambda: {"judged": 0}
-
-
-def _new_bucket_robust(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
-    import pyarrow.feather as feather
-
-    from airflow_provider_elementary.anomalies.robust import resume
-
-    memory, new = (feather.read_table(folder / name, memory_map=False) for name in ("memory.arrow", "new.arrow"))
-    return lambda: {"judged": len(resume(new, memory)[0])}
 
 
 def _new_bucket_sql(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
@@ -276,8 +249,6 @@ _NEW, _COLD = "one new bucket", f"cold replay of {_BUCKETS} buckets"
 #: By name: what is done, with what, and what makes the work out of the number of series.
 _WORKS: Mapping[str, tuple[str, str, Callable[[int, Path], Callable[[], Mapping[str, Any]]]]] = {
     "new-elementary": (_NEW, "method elementary, 14 buckets kept", _new_bucket_elementary),
-    "remember": ("", "", _remember),
-    "new-robust": (_NEW, "method robust, its memory kept", _new_bucket_robust),
     "new-sql": (_NEW, "z-scores by SQL in DuckDB, 14 buckets kept", _new_bucket_sql),
     "replay-elementary": (_COLD, "method elementary", _replay(_detect("elementary"))),
     "replay-robust": (_COLD, "method robust", _replay(_detect("robust"))),

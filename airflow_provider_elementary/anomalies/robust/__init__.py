@@ -2,6 +2,6 @@
 
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters
 from airflow_provider_elementary.anomalies.robust.replay import Remembered, Replay
-from airflow_provider_elementary.anomalies.robust.scoring import resume, score
+from airflow_provider_elementary.anomalies.robust.scoring import score
 
-__all__ = ["Parameters", "Remembered", "Replay", "resume", "score"]
+__all__ = ["Parameters", "Remembered", "Replay", "score"]

@@ -1,4 +1,4 @@
-"""Metrics in, verdicts out: the loop over buckets, and the state that lets a later run go on where this one ended."""
+"""Scores the buckets of metrics in the order of time."""
 
 from __future__ import annotations
 
@@ -28,20 +28,9 @@ def score(metrics: pa.Table, **parameters: Any) -> pa.Table:
         equal values, which is flagged when it begins and then goes on.
     :raises ConfigurationError: a parameter is unknown, or the metrics lack a column.
     """
-    return resume(metrics, None, **parameters)[0]
-
-
-def resume(metrics: pa.Table, memory: pa.Table | None, **parameters: Any) -> tuple[pa.Table, pa.Table]:
-    """Judge new buckets from the memory of an earlier run.
-
-    :param metrics: the new buckets; those at or before a series' last one are not judged again.
-    :param memory: what the earlier run returned, None for the first; its parameters have to be the same.
-    :return: the verdicts, and the memory for the next run: one row per series, plain columns.
-    """
     p = Parameters.of(parameters)
     buckets = buckets_of(metrics)
-    remembered = Memory.of(memory, buckets.keys, buckets.rhythm)
-    return judge(metrics, buckets, remembered, p), remembered.table()
+    return judge(metrics, buckets, Memory.going_on(buckets.keys, buckets.rhythm), p)
 
 
 def judge(metrics: pa.Table, buckets: Buckets, remembered: Memory, p: Parameters) -> pa.Table:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.robust.detector import Detector
-from airflow_provider_elementary.anomalies.robust.series import RHYTHMS, numbered
-from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.anomalies.robust.series import RHYTHMS
 
 #: Changes whenever the arrays or their meaning do: an older memory is refused, not misread.
 FORMAT = b"3"
-_FORMAT_KEY = b"robust_memory"
 _NOWHERE = np.zeros(0, np.int64)
 
 
@@ -30,27 +28,6 @@ class Memory:
     keys: pa.Table
     detectors: list[Detector]
     row_of: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, stored: pa.Table | None, keys: pa.Table, rhythm: npt.NDArray[np.int8]) -> Memory:
-        """Return the memory of these series and of all stored ones; new series start without a past.
-
-        :param stored: what :meth:`table` returned, None for the first run.
-        :param keys: the series of the run.
-        :param rhythm: per series, its place in :data:`RHYTHMS`.
-        :raises ConfigurationError: the memory was written by another version of the model.
-        """
-        if stored is None:
-            return cls.going_on(keys, rhythm)
-        _require_format(stored)
-        current = keys.append_column("rhythm", pa.array(rhythm))
-        both = pa.concat_tables([stored.select(current.column_names), current])
-        series, first = numbered(both, both.column_names)
-        everyone, known = both.take(first), stored.num_rows
-        memory = cls.going_on(
-            everyone.drop_columns("rhythm"), everyone["rhythm"].to_numpy(), stored, np.arange(known, dtype=np.int64)
-        )
-        return replace(memory, row_of=memory.row_of[series[known:]])
 
     @classmethod
     def going_on(
@@ -84,17 +61,7 @@ class Memory:
         place = np.empty(len(rhythms), np.int64)
         place[np.argsort(rhythms, kind="stable")] = np.arange(len(rhythms))
         arrays = of_rhythms if (place[1:] > place[:-1]).all() else of_rhythms.take(pa.array(place))
-        table = self.keys.append_column("arrays", arrays)
-        return table.replace_schema_metadata({_FORMAT_KEY: FORMAT})
-
-
-def _require_format(stored: pa.Table) -> None:
-    found = (stored.schema.metadata or {}).get(_FORMAT_KEY)
-    if found != FORMAT:
-        raise ConfigurationError(
-            f"Expected a memory of method='robust' in format {FORMAT.decode()}, found "
-            f"{found.decode() if found else 'none'}. Drop it and score the history once more."
-        )
+        return self.keys.append_column("arrays", arrays)
 
 
 def _pack(detector: Detector) -> npt.NDArray[np.uint8]:

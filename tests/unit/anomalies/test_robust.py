@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import detect, robust
+from airflow_provider_elementary.anomalies.engine import scoring_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
-from tests.unit.anomalies.metric_series import FIRST_DAY, daily, hourly
+from tests.unit.anomalies.metric_series import daily, hourly
 
 WEEK = (1000, 1010, 990, 1005, 995, 300, 280)
 ZIGZAG = (1000.0, 1060.0, 950.0, 1030.0, 960.0, 1010.0, 1045.0, 970.0, 1020.0, 940.0)
@@ -202,44 +203,23 @@ def test_no_verdict_depends_on_a_later_bucket(make, kept: int) -> None:
 
 
 @pytest.mark.parametrize("make", [daily, hourly])
-def test_a_run_that_goes_on_from_memory_agrees_with_one_replay(make) -> None:
+def test_a_run_that_continues_from_saved_state_agrees_with_one_replay(make) -> None:
     series = [wild(400, seed) for seed in range(5)] + [noisy(400, level=3, noise=2), weekly(400)]
     metrics = tables(*series, make=make)
-    whole = robust.score(metrics)
+    whole, state, verdicts = robust.score(metrics), None, []
 
-    first, memory = robust.resume(metrics.slice(0, 7 * 250), None)
-    second, memory = robust.resume(metrics.slice(7 * 250, 7 * 3 + 2), memory)
-    third, _ = robust.resume(metrics.slice(7 * 253 + 2), memory)
+    for first, last in ((0, 7 * 250), (7 * 250, 7 * 253), (7 * 253, 7 * 400)):
+        with scoring_connection() as connection:
+            replay = robust.Replay(connection, state)
+            numbers = replay.add(metrics.slice(0, last).combine_chunks())
+            before = metrics["bucket_end"][first - 1].as_py() if first else datetime(1970, 1, 1)
+            until = int(before.replace(tzinfo=UTC).timestamp())
+            run = replay.judge(metrics.slice(first, last - first).combine_chunks(), numbers[first:], until, {})
+        assert run.resumed == (7 if first else 0)
+        verdicts.append(run.verdicts)
+        state = run.remembered
 
-    assert pa.concat_tables([first, second, third]).equals(whole.combine_chunks())
-
-
-def test_a_memory_keeps_hourly_and_daily_series_apart() -> None:
-    days, hours = daily(noisy(60)), hourly(noisy(300), full_table_name="SHOP.CORE.CLICKS", first=datetime(2026, 11, 1))
-    _, memory = robust.resume(pa.concat_tables([hours.slice(0, 250), days.slice(0, 50)]), None)
-
-    verdicts, _ = robust.resume(pa.concat_tables([days.slice(50), hours.slice(250)]), memory)
-
-    assert verdicts.slice(0, 10).equals(robust.score(days).slice(50).combine_chunks())
-    assert verdicts.slice(10).equals(robust.score(hours).slice(250).combine_chunks())
-
-
-def test_a_series_that_appears_later_joins_the_memory() -> None:
-    _, memory = robust.resume(tables(noisy(40)), None)
-
-    verdicts, memory = robust.resume(tables(noisy(41), noisy(41)), memory)
-
-    assert memory.num_rows == 2
-    assert verdicts["score"].null_count == 40 + 21
-
-
-def test_a_bucket_that_was_judged_is_not_judged_again() -> None:
-    metrics = daily(noisy(40))
-    _, memory = robust.resume(metrics, None)
-
-    verdicts, _ = robust.resume(metrics, memory)
-
-    assert set(verdicts["reason"].to_pylist()) == {"earlier than the last bucket that this series was judged on"}
+    assert pa.concat_tables(verdicts).combine_chunks().equals(whole.combine_chunks())
 
 
 def test_a_shard_has_the_verdicts_of_the_whole() -> None:
@@ -311,10 +291,3 @@ def test_no_metrics_make_no_verdicts() -> None:
 def test_an_unknown_parameter_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="Expected parameters of method='robust', found 'anomaly_sensitivity'"):
         detect(daily([1.0]), method="robust", anomaly_sensitivity=3)
-
-
-def test_a_memory_of_another_format_is_refused() -> None:
-    _, memory = robust.resume(daily(noisy(30)), None)
-
-    with pytest.raises(ConfigurationError, match="Expected a memory of method='robust' in format 3, found none"):
-        robust.resume(daily(noisy(1), first=FIRST_DAY), memory.replace_schema_metadata(None))
