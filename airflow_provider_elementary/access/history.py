@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,21 +86,18 @@ def record(store: Store, report: AccessReport, *, subject: str, run_key: str) ->
         previous = document_before.report
         break
     change = drift(previous, report) if previous else Drift((), ())
-    document = _CODEC.bounded(
-        json.dumps(
-            {
-                "format_version": FORMAT_VERSION,
-                "subject": subject,
-                "run_key": run_key,
-                "report": report.to_dict(),
-                "since": previous.checked_at.isoformat() if previous else None,
-                "appeared": list(change.appeared),
-                "gone": list(change.gone),
-            },
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-        ).encode()
+    document = _CODEC.dump(
+        {
+            "format_version": FORMAT_VERSION,
+            "subject": subject,
+            "run_key": run_key,
+            "report": report.to_dict(),
+            "since": previous.checked_at.isoformat() if previous else None,
+            "appeared": list(change.appeared),
+            "gone": list(change.gone),
+        },
+        separators=(",", ":"),
+        ensure_ascii=False,
     )
     store.put(key, document)
     return Recorded(key, sha256(document), previous, change)

@@ -153,9 +153,7 @@ def write_result(
         keys={category.value: key.wrapped for category, key in data_keys.items()},
     )
     superseded = find_result(store, result.key)
-    store.put(
-        result.key, _CODEC.bounded(json.dumps(asdict(result), sort_keys=True, default=str, allow_nan=False).encode())
-    )
+    store.put(result.key, _CODEC.dump(asdict(result), default=str))
     for file in superseded.files if superseded else ():
         store.delete(file.key)
     if series is not None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -93,20 +93,27 @@ class Codec(Generic[T]):
     def write(self, document: T) -> bytes:
         """Return the canonical JSON: sorted keys, no spaces, UTF-8.
 
-        :raises ValueError: it holds a number that JSON does not know, or is too large to be read again.
+        :raises ConfigurationError: it holds a number that JSON does not know, or is too large to be read again.
         """
-        content = json.dumps(
-            asdict(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        ).encode()
-        return self.bounded(content)
+        return self.dump(asdict(document), separators=(",", ":"), ensure_ascii=False)
 
-    def bounded(self, content: bytes) -> bytes:
-        """Return a document's bytes, if they are not too many to be read again.
+    def dump(self, facts: Mapping[str, Any], **style: Any) -> bytes:
+        """Return facts as JSON with sorted keys; see :meth:`write`.
 
-        :raises ValueError: they are.
+        :param style: arguments of :func:`json.dumps`.
         """
+        try:
+            content = json.dumps(facts, sort_keys=True, allow_nan=False, **style).encode()
+        except ValueError:
+            raise ConfigurationError(
+                f"A {self.noun} cannot be written with a number that is not finite, or with text that is not Unicode. "
+                "Correct the value."
+            ) from None
         if len(content) > MAX_BYTES:
-            raise ValueError(f"The {self.noun} would be {len(content):,} bytes, and {MAX_BYTES:,} can be read.")
+            raise ConfigurationError(
+                f"The {self.noun} would be {len(content):,} bytes, and at most {MAX_BYTES:,} can be read. Take full "
+                "snapshots more often, and prune."
+            )
         return content
 
     @cached_property

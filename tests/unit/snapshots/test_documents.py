@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_elementary.access.history import record
 from airflow_provider_elementary.access.report import AccessReport
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.keys import WrappedKey
 from airflow_provider_elementary.snapshots.local import LocalStore
 from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, Parent
@@ -145,6 +145,18 @@ def test_manifests_and_prune_records_come_back_as_the_same_bytes() -> None:
     )
 
 
+def test_the_bytes_of_a_prune_record_are_those_of_format_1() -> None:
+    assert RECORD.to_bytes().decode() == (
+        '{"created_at":"2026-11-22T00:00:00","format_version":1,"head":{"sequence":3,"sha256":"'
+        + "ab" * 32
+        + '"},"parent":null,"retention":{"keep_last":1},"sequence":1,"snapshots":[{"created_at":"2026-11-22T00:00:00",'
+        '"parent":null,"sequence":1,"sha256":"' + "cd" * 32 + '","snapshot_id":"20261122T000000Z-00000000"}],'
+        '"withdrawn":[{"category":"metadata","key":"data/x","sha256":"'
+        + "ef" * 32
+        + '","withdrawn_at":"2026-11-22T00:00:00+00:00"}]}'
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
@@ -258,8 +270,14 @@ def test_a_manifest_says_where_it_is_not_valid(tmp_path: Path, change: Callable[
 
 
 def test_a_document_too_large_to_be_read_is_not_written() -> None:
-    with pytest.raises(ValueError, match="can be read"):
+    with pytest.raises(ConfigurationError, match="and at most 10,485,760 can be read"):
         replace(WHOLE, run_key="x" * documents.MAX_BYTES).to_bytes()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_what_could_not_be_read_again_is_not_written(value: float | str) -> None:
+    with pytest.raises(ConfigurationError, match="A manifest cannot be written with a number that is not finite"):
+        replace(WHOLE, policy={"failed_rows_days": value}).to_bytes()
 
 
 @pytest.mark.parametrize("change", [{"findings": 1}, {"roles": "x"}, {"checked_at": 7}, {"more": SECRET}])
