@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,6 +98,7 @@ class CutEntry:
     :param waiting_count: how many they are.
     :param incomplete: runs without a marker of which rows were taken, at most 1,000 of them named.
     :param incomplete_count: how many they are.
+    :param marker_problem: what is wrong with the commit markers and what to do, in words; None where nothing is.
     """
 
     watermark: str | None
@@ -110,6 +111,7 @@ class CutEntry:
     waiting_count: int = 0
     incomplete: tuple[str, ...] = ()
     incomplete_count: int = 0
+    marker_problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,9 @@ class Manifest:
     :param cut: where it cuts the source's history.
     :param hash_key: the wrapped key of hashed columns, or None if there are none; the master key of Failed rows
         sample opens it, whatever the column's category.
+    :param excluded: tables that are there and cannot be used, with the reason.
+    :param rejected: values and rows that could not be used: table, column, kind of value, and how many ``values`` are
+        null or ``rows`` left out in place of them.
     :param earlier_tries: ids of tries of the same run that were cut short; files that they finished belong to it.
     """
 
@@ -168,6 +173,8 @@ class Manifest:
     full_at: str | None = None
     cut: CutEntry | None = None
     hash_key: WrappedKey | None = None
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    rejected: tuple[Mapping[str, Any], ...] = ()
     earlier_tries: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
 
@@ -214,6 +221,7 @@ class Manifest:
             facts["files"] = tuple(_file_entry(entry) for entry in facts["files"])
             facts["keys"] = {category: WrappedKey(**key) for category, key in facts["keys"].items()}
             facts["held_back"] = tuple(facts["held_back"])
+            facts["rejected"] = tuple(facts.get("rejected", ()))
             facts["earlier_tries"] = tuple(facts.get("earlier_tries", ()))
             facts["cut"] = _cut_entry(facts["cut"]) if facts.get("cut") else None
             facts["hash_key"] = WrappedKey(**facts["hash_key"]) if facts.get("hash_key") else None

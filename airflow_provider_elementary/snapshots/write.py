@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.catalog import TABLES
-from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotConflictError
+from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotConflictError, TableUnreadableError
 from airflow_provider_elementary.snapshots.checkpoint import take_up, to_checkpoint
 from airflow_provider_elementary.snapshots.commit import Overtaken, commit
 from airflow_provider_elementary.snapshots.cut import SAMPLES, Cut, Tally, cut_entry, find_cut, next_window
@@ -98,14 +98,19 @@ def write_snapshot(
         # A key that is refused is refused now, not when there is a snapshot without a signature.
         signer.sign(sha256(run_key.encode()))
     terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), checkpoint_after, rows_read)
-    for _ in range(_TRIES):
+    conflicts = 0
+    while conflicts < _TRIES:
         try:
             manifest, plan, opened = _take(source, store, keys, terms, taken_at, run_key)
             manifest = commit(store, replace(manifest, access=access), plan, opened)
             if signer is not None:
                 _sign(store, manifest, signer)
             return manifest
+        except TableUnreadableError as unreadable:
+            log.warning("excluding %s and starting again without it: %s", unreadable.table, unreadable.reason)
+            source.exclude(unreadable.table, unreadable.reason)
         except Overtaken:
+            conflicts += 1
             log.info("another writer committed to %s first; planning anew upon its snapshot", store.uri)
     raise SnapshotConflictError(
         f"Expected to commit a snapshot to {store.uri}, found that other writers came first {_TRIES} times. "
@@ -171,7 +176,8 @@ def _start(
 
 def _reach(cut: Cut, terms: Terms) -> datetime | None:
     """Return the earliest time at which the next snapshot's window can begin, whatever this one meets."""
-    return cut.watermark - max(terms.overlap, terms.commit_timeout) if cut.watermark else None
+    longest = max(terms.overlap + cut.spread_ever, terms.commit_timeout + cut.spread)
+    return cut.watermark - longest if cut.watermark else None
 
 
 @dataclass(frozen=True)
@@ -227,6 +233,8 @@ class _Writer:
             keys={category.value: key.wrapped for category, key in self.opened.of_categories.items()},
             policy=run.policy.to_dict(),
             held_back=tuple(run.held_back.to_list()),
+            excluded=dict(run.source.excluded),
+            rejected=tuple(run.source.rejections.to_list()),
             access=None,
             protection=run.store.describe(),
             versions=writer_versions(),

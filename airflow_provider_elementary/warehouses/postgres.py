@@ -12,6 +12,8 @@ from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.exceptions import TableUnreadableError
+from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
@@ -63,7 +65,11 @@ class PostgresWarehouse(CatalogueSession):
                 with c.fetch_record_batch() as reader:
                     yield from batches_of(reader)
         except (AdbcError, OSError, pa.ArrowException) as error:
-            raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
+            failure = read_error(self.dialect, query, error)
+            if isinstance(failure, TableUnreadableError):
+                # The server gave up the transaction; the other tables are read in a new one.
+                self._roll_back()
+            raise failure from None
 
     def close(self) -> None:
         """Roll back what only read, and disconnect."""
