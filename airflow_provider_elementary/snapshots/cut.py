@@ -33,7 +33,7 @@ from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_clock, to_utc
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.values import Rejections
-from airflow_provider_elementary.warehouses.watermarks import EARLIEST, WatermarkType, bound
+from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest
 
 RESULTS = "elementary_test_results"
 SAMPLES = "test_result_rows"
@@ -292,16 +292,16 @@ def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, 
     watermark = exp.column(exp.to_identifier(held.columns[require_watermark(table)], quoted=True))
     relation = exp.table_(held.name, db=source.warehouse.schema, catalog=source.warehouse.database, quoted=True)
 
-    def is_within(earliest: datetime, end: exp.Expr) -> exp.Expr:
-        return exp.and_(watermark.copy() >= bound(earliest, held.watermark_type), end)
+    def is_before(end: exp.Expr) -> exp.Expr:
+        return exp.and_(watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type), end)
 
     def of_those(function: str, condition: exp.Expr) -> exp.Expr:
         return exp.func(function, exp.Case().when(condition, watermark.copy()))
 
-    until_now = is_within(EARLIEST, watermark.copy() <= bound(latest, held.watermark_type))
+    until_now = is_before(watermark.copy() <= bound(latest, held.watermark_type))
     selected: list[exp.Expr] = [of_those("max", until_now).as_("newest")]
     if window_from is not None:
-        settled = is_within(EARLIEST, watermark.copy() < bound(window_from, held.watermark_type))
+        settled = is_before(watermark.copy() < bound(window_from, held.watermark_type))
         undated = exp.Case().when(watermark.copy().is_(exp.null()), exp.Literal.number(1))
         selected += [
             of_those("min", settled).as_("oldest"),

@@ -121,6 +121,9 @@ def check_history(plan: Plan, cut: Cut) -> Plan:
 
     :raises SnapshotConflictError: the parent saw the source later than this session does.
     """
+    watermark = _moment(plan.earlier.watermark) if plan.earlier else None
+    if watermark is not None and watermark > cut.latest:
+        return plan.full(f"the snapshot before ends at {watermark}, ahead of the warehouse's clock")
     for name, facts in cut.tables.items():
         base = plan.base_of(name)
         entry, before = (base.manifest.tables[name], base.manifest.cut) if base else (None, None)
@@ -135,7 +138,6 @@ def check_history(plan: Plan, cut: Cut) -> Plan:
             return plan.full(f"{name}: {late} rows were committed later than the overlap of {before.overlap:.0f} s")
         found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
         return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
-    watermark = _moment(plan.earlier.watermark) if plan.earlier else None
     if watermark is not None and (cut.watermark is None or cut.watermark < watermark):
         evidence = f"the newest row is of {cut.watermark} where it was of {watermark}"
         return plan.anew() if plan.resumed else new_epoch(plan, cut, evidence)

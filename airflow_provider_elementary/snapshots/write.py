@@ -107,8 +107,7 @@ def write_snapshot(
                 _sign(store, manifest, signer)
             return manifest
         except TableUnreadableError as unreadable:
-            log.warning("excluding %s and starting again without it: %s", unreadable.table, unreadable.reason)
-            source.exclude(unreadable.table, unreadable.reason)
+            log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
         except Overtaken:
             conflicts += 1
             log.info("another writer committed to %s first; planning anew upon its snapshot", store.uri)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
+from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_manager.dbapi import Connection
 from sqlglot import exp
 
@@ -62,8 +63,9 @@ class PostgresWarehouse(CatalogueSession):
             self._begin()
             with self._connection.cursor(adbc_stmt_kwargs={"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}) as c:
                 c.execute(query.sql)
-                with c.fetch_record_batch() as reader:
-                    yield from batches_of(reader)
+                # This reader, other than that of fetch_record_batch(), says which SQLSTATE ended a stream.
+                handle = c.fetch_arrow()
+                yield from batches_of(AdbcRecordBatchReader._import_from_c(handle.address))
         except (AdbcError, OSError, pa.ArrowException) as error:
             failure = read_error(self.dialect, query, error)
             if isinstance(failure, TableUnreadableError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -16,6 +16,7 @@ from airflow_provider_elementary.catalog import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
     SchemaNotFoundError,
+    TableUnreadableError,
     UnknownTableError,
     UnsupportedElementaryVersionError,
 )
@@ -30,7 +31,7 @@ from airflow_provider_elementary.source import (
 from airflow_provider_elementary.warehouses.exclusion import denied_tables, within
 from airflow_provider_elementary.warehouses.values import Rejections, conform
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
-from airflow_provider_elementary.warehouses.watermarks import EARLIEST, WatermarkType, bound, watermark_type
+from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest, watermark_type
 
 _TABLES = """
 SELECT t.table_name, c.column_name, c.data_type
@@ -108,11 +109,23 @@ class WarehouseSource:
         """The catalog's tables that are there and cannot be used, with the reason."""
         return self._excluded
 
-    def exclude(self, table: str, reason: str) -> None:
-        """Do without a table from now on.
+    def give_way(self, unreadable: TableUnreadableError) -> str:
+        """Ask less of a table that the warehouse refused to read, or do without it; return which, in words.
 
         :raises UnsupportedElementaryVersionError: it was the last one that could be used.
         """
+        table = unreadable.table.lower()
+        held = self._held.get(table)
+        if held is None:
+            raise unreadable
+        if held.table.watermark is not None and held.watermark_type is not WatermarkType.OTHER:
+            # Perhaps it is the comparison with a time that this column's type does not bear.
+            self._held[table] = replace(held, watermark_type=WatermarkType.OTHER)
+            return f"reading {table} without comparing {held.table.watermark} in the warehouse"
+        self._exclude(table, unreadable.reason)
+        return f"excluding {table}"
+
+    def _exclude(self, table: str, reason: str) -> None:
         self._held = {name: held for name, held in self._held.items() if name != table}
         self._excluded = {**self._excluded, table: reason}
         _require_any(self.warehouse.schema, self._held, self._excluded)
@@ -187,7 +200,7 @@ class WarehouseSource:
                 dated.append(_column(watermark) < bound(until, held.watermark_type))
             condition: exp.Expr = exp.and_(*dated)
             if undated:
-                before_time = _column(watermark) < bound(EARLIEST, held.watermark_type)
+                before_time = _column(watermark) < bound(earliest(held.watermark_type), held.watermark_type)
                 condition = exp.or_(condition, _column(watermark).is_(exp.null()), before_time)
             query = query.where(condition)
         return query

@@ -27,7 +27,7 @@ _INFINITY = re.compile(r"[+-]?inf(?:inity)?")
 _NUMBER = re.compile(r"[+-]?\d{9,19}(?:\.\d+)?")
 # 2026-10-09, 2026/10/09 or 20261009; then a clock; then a zone, with or without a space before it.
 _TEXT = re.compile(
-    r"(?P<year>[+-]?\d{4,6})(?P<mark>[-/.]?)(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})"
+    r"(?P<year>[+-]?\d{4,6}(?=[-/.])|\d{4})(?P<mark>[-/.]?)(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})"
     r"(?:[T ]\s*(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?)?"
     r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?(?::?\d{2})?)?(?:\s*(?:UTC|GMT|Z))?(?P<bc>\s*\(?BCE?\)?)?",
     re.IGNORECASE,
@@ -143,7 +143,7 @@ def _since_1970(number: float) -> datetime:
         raise BadTimeError(INFINITE)
     microseconds = next((int(number * factor) for limit, factor in _EPOCH_UNITS if abs(number) < limit), None)
     if microseconds is None:
-        microseconds = int(number / 1_000)
+        microseconds = int(number // 1_000)
     if not _LEAST <= microseconds <= _GREATEST:
         raise BadTimeError(OUT_OF_RANGE)
     return _EPOCH + microseconds * _MICROSECOND

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -125,12 +127,13 @@ def _finite(values: pa.Array, kinds: Mapping[str, int]) -> tuple[pa.Array, Mappi
 
 def _to_text(values: pa.Array) -> tuple[pa.Array, Mapping[str, int]]:
     kind = values.type
-    if not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
+    is_uuid = pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16
+    if not (is_uuid or pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
         try:
             return values.cast(pa.string()), {}
         except pa.ArrowException:
             pass
-    return _each(values, pa.string(), _text, f"type {kind}")
+    return _each(values, pa.string(), partial(_text, is_uuid=is_uuid), f"type {kind}")
 
 
 def _each(
@@ -183,9 +186,10 @@ def _boolean(value: Any) -> bool | None:
     raise ValueError
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, *, is_uuid: bool) -> str:
     if isinstance(value, bytes):
-        return value.decode()
+        # PostgreSQL's uuid comes as its 16 bytes.
+        return str(uuid.UUID(bytes=value)) if is_uuid else value.decode()
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, default=str, ensure_ascii=False)
     if type(value) is object:

@@ -8,8 +8,6 @@ from enum import StrEnum
 
 from sqlglot import exp
 
-#: No calendar of Python begins before it; what does is no time of a row.
-EARLIEST = datetime.min
 #: Types that a name without a zone has in these dialects.
 _INSTANTS = {"bigquery": ("timestamp",), "databricks": ("timestamp",), "spark": ("timestamp",)}
 _WRAPPED = re.compile(r"(?:nullable|lowcardinality)\((.*)\)")
@@ -22,6 +20,8 @@ class WatermarkType(StrEnum):
     """A time without a zone: that of the session which wrote it."""
     INSTANT = "instant"
     """A time with a zone; it leaves the warehouse in UTC."""
+    NANOSECONDS = "nanoseconds"
+    """A time without a zone that reaches from 1677 to 2262 only."""
     OTHER = "other"
     """Text, numbers and the rest: rows are compared after they were read."""
 
@@ -38,8 +38,15 @@ def watermark_type(declared: str, dialect: str) -> WatermarkType:
         return WatermarkType.INSTANT
     if re.match(r"timestamp.* with (?:local )?time zone", kind):
         return WatermarkType.INSTANT
+    if kind == "timestamp_ns":
+        return WatermarkType.NANOSECONDS
     is_time = re.match(r"timestamp|datetime|smalldatetime|date", kind) and not kind.startswith("daterange")
     return WatermarkType.LOCAL if is_time else WatermarkType.OTHER
+
+
+def earliest(kind: WatermarkType) -> datetime:
+    """Return a time that no usable watermark of that type lies before."""
+    return datetime(1678, 1, 1) if kind is WatermarkType.NANOSECONDS else datetime.min
 
 
 def bound(moment: datetime, kind: WatermarkType) -> exp.Cast:

@@ -84,6 +84,7 @@ class OneSnapshot:
 
     :param files_state: what a listing of the store says of the snapshot's files, in a sentence.
     :param is_whole: whether every file is there in its size; None where that was not looked at.
+    :param problems: what the sync could not use, a sentence each.
     """
 
     uri: str
@@ -94,6 +95,7 @@ class OneSnapshot:
     policy: Mapping[str, Any]
     files_state: str
     is_whole: bool | None
+    problems: tuple[str, ...]
 
 
 def build(request: Request) -> Snapshots:
@@ -151,6 +153,7 @@ def build_one(request: Request) -> OneSnapshot:
         before |= {number - 1: parent} if parent else {}
     files_state, is_whole = _files_state(reader, manifest)
     from airflow_provider_elementary.snapshots.manifest import sha256
+    from airflow_provider_elementary.snapshots.story import problems as problems_of
 
     return OneSnapshot(
         uri=_uri(reader),
@@ -161,6 +164,7 @@ def build_one(request: Request) -> OneSnapshot:
         policy=manifest.policy,
         files_state=files_state,
         is_whole=is_whole,
+        problems=tuple(problems_of(manifest)),
     )
 
 
