@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
@@ -65,7 +66,8 @@ class PostgresWarehouse(CatalogueSession):
                 c.execute(query.sql)
                 # This reader, other than that of fetch_record_batch(), says which SQLSTATE ended a stream.
                 handle = c.fetch_arrow()
-                yield from batches_of(AdbcRecordBatchReader._import_from_c(handle.address))
+                with closing(AdbcRecordBatchReader._import_from_c(handle.address)) as reader:
+                    yield from batches_of(reader)
         except (AdbcError, OSError, pa.ArrowException) as error:
             failure = read_error(self.dialect, query, error)
             if isinstance(failure, TableUnreadableError):
