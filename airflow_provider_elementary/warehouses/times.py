@@ -19,6 +19,10 @@ _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _LEAST = (datetime.min - _EPOCH) // _MICROSECOND
 _GREATEST = (datetime.max - _EPOCH) // _MICROSECOND
+_LIMIT = np.iinfo(np.int64).max
+# ADBC moves PostgreSQL's infinities by the 30 years between its epoch and this one, and they overflow.
+_MOVED = -_LIMIT - 1 + 946_684_800 * 10**6
+_INFINITIES = pa.array([_LIMIT, -_LIMIT, -_LIMIT - 1, _MOVED, _MOVED - 1], pa.int64())
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # A number of these many digits counts these units since 1970: 11 digits of seconds reach the year 5138.
 _EPOCH_UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
@@ -106,8 +110,7 @@ def _in_range(numbers: pa.Array, per_second: int) -> tuple[pa.Array, dict[str, i
     bounds = pc.min_max(numbers).as_py()
     counts: dict[str, int] = {}
     if bounds["min"] is not None and (bounds["min"] < least or bounds["max"] > greatest):
-        limit = np.iinfo(np.int64).max
-        infinite = pc.is_in(numbers, pa.array([limit, -limit, -limit - 1], pa.int64()))
+        infinite = pc.is_in(numbers, _INFINITIES)
         outside = pc.or_(pc.less(numbers, least), pc.greater(numbers, greatest))
         counts = _counted(INFINITE, pc.sum(infinite).as_py() or 0)
         counts |= _counted(OUT_OF_RANGE, (pc.sum(outside).as_py() or 0) - counts.get(INFINITE, 0))

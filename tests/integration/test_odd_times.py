@@ -179,9 +179,7 @@ class TestZones:
         for day in range(1, 4):
             for name, ahead, minutes in (("tokyo", 9 * HOUR, 10), ("utc", 0 * HOUR, 40)):
                 ended = after(days=day, minutes=minutes)
-                sync.change(
-                    run_results(f"{name} {day}", ended + ahead, "a"), invocation(f"{name} {day}", ended, ahead)
-                )
+                sync.change(run_results(f"{name} {day}", ended + ahead, "a"), invocation(f"{name} {day}", ended, ahead))
                 kinds.append(sync.snapshot().kind)
 
         assert kinds == ["full"] + ["incremental"] * 6
@@ -221,7 +219,9 @@ class TestMissingMarkers:
         manifest = sync.snapshot()
 
         [sentence] = problems(manifest)
-        assert sentence.startswith(f"no dbt_invocations row came for 4 runs since {stopped}: dbt_invocations autoupload")
+        assert sentence.startswith(
+            f"no dbt_invocations row came for 4 runs since {stopped}: dbt_invocations autoupload"
+        )
         assert sum(entry.waiting for entry in manifest.tables.values()) == 0
 
     def test_markers_that_come_again_are_waited_for_again(self, sync: Sync) -> None:
@@ -294,9 +294,9 @@ class TestOnPostgres:
             ("dbt_run_results.created_at", "infinite time"): 2,
             ("dbt_run_results.created_at", "time outside the years 1 to 9999"): 2,
             ("dbt_run_results.created_at", FUTURE): 1,
-            ("data_monitoring_metrics.bucket_end", "infinite time"): 3,
-            ("data_monitoring_metrics.bucket_start", "time outside the years 1 to 9999"): 3,
-            ("data_monitoring_metrics.metric_value", "number that is not finite"): 3,
+            ("data_monitoring_metrics.bucket_end", "infinite time"): 6,
+            ("data_monitoring_metrics.bucket_start", "time outside the years 1 to 9999"): 6,
+            ("data_monitoring_metrics.metric_value", "number that is not finite"): 6,
         }
         assert (second.kind, second.files) == ("incremental", first.files)
 

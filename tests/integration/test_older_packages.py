@@ -142,9 +142,7 @@ def test_tables_without_a_watermark_are_excluded_by_name_and_the_others_synced(l
         "schema_columns_snapshot",
         "data_monitoring_metrics",
     }
-    assert manifest.excluded["dbt_run_results"] == (
-        "it lacks created_at, by which its rows are identified and dated"
-    )
+    assert manifest.excluded["dbt_run_results"] == ("it lacks created_at, by which its rows are identified and dated")
     assert manifest.tables["dbt_models"].rows == 2
     assert any(
         line == f"excluded table dbt_run_results: {manifest.excluded['dbt_run_results']}" for line in problems(manifest)
