@@ -27,6 +27,23 @@ class WarehouseError(ElementaryError):
     permanent = False
 
 
+class TableUnreadableError(WarehouseError):
+    """The warehouse answers, but it refuses or fails to read this one table.
+
+    :param table: the table, as it was asked for.
+    :param reason: what is wrong with it, in a few words.
+    """
+
+    permanent = True
+
+    def __init__(self, table: str, reason: str) -> None:
+        super().__init__(
+            f"Table {table} cannot be read: {reason}. Check the role's grants on it and the types of its columns."
+        )
+        self.table = table
+        self.reason = reason
+
+
 class SchemaNotFoundError(ElementaryError):
     """The connection sees no schema of that name."""
 
@@ -36,7 +53,7 @@ class NotAnElementarySchemaError(ElementaryError):
 
 
 class UnsupportedElementaryVersionError(ElementaryError):
-    """The schema was written by a version of the Elementary dbt package that lacks columns we cannot do without."""
+    """No table can be used: they lack columns that we cannot do without, or this connection may not read them."""
 
 
 class UnknownTableError(ElementaryError):

@@ -1,21 +1,27 @@
-"""dbt invocations as they appear in the warehouse: a row of ``dbt_invocations`` says that all of its run is there."""
+"""Finds new dbt invocations: a row of ``dbt_invocations`` says that its run is complete."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.source import Source
 from airflow_provider_elementary.times import in_utc
+from airflow_provider_elementary.warehouses.times import try_time
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 #: A row may be committed after rows with a later ``created_at``: PostgreSQL stamps it when its transaction starts, and
 #: a dbt session in a local time zone steps back an hour in autumn.
 OVERLAP = timedelta(hours=1)
-#: ``created_at`` is in the time zone of dbt's session, and no zone is further behind UTC.
+#: ``created_at`` is in the time zone of dbt's session: none is further behind UTC, and none further ahead of it.
 _ZONE_LAG = timedelta(hours=12)
+_ZONE_LEAD = timedelta(hours=14)
+#: How far behind the newest row another row may lie that is committed after it.
+LOOK_BACK = _ZONE_LEAD + _ZONE_LAG + OVERLAP
 _TABLE = "dbt_invocations"
 
 
@@ -24,14 +30,15 @@ class Invocation:
     """One dbt command that ran to its end; not its vars, which may hold secrets.
 
     :param invocation_id: dbt's id of it.
-    :param created_at: when its row was written, on the clock and in the time zone of dbt's session.
+    :param created_at: when its row was written, on the clock and in the time zone of dbt's session; None where the
+        row does not say.
     :param run_started_at: UTC, as dbt wrote it.
     :param run_completed_at: UTC, as dbt wrote it.
     :param command: as in ``build``.
     """
 
     invocation_id: str
-    created_at: datetime
+    created_at: datetime | None
     run_started_at: str | None = None
     run_completed_at: str | None = None
     command: str | None = None
@@ -41,17 +48,14 @@ class Invocation:
     job_name: str | None = None
 
     @property
-    def completed_at(self) -> datetime:
-        """When it ended, in UTC; by the clock of dbt's session where dbt did not say."""
-        try:
-            completed = datetime.fromisoformat(self.run_completed_at or "")
-        except ValueError:
-            completed = self.created_at
-        return in_utc(completed)
+    def completed_at(self) -> datetime | None:
+        """When it ended, in UTC; by the clock of dbt's session where dbt did not say; None where nothing says."""
+        completed = try_time(self.run_completed_at) or self.created_at
+        return in_utc(completed) if completed else None
 
     def to_dict(self) -> dict[str, str | None]:
         """Return JSON values, for XCom and events."""
-        return {**asdict(self), "created_at": self.created_at.isoformat()}
+        return {**asdict(self), "created_at": self.created_at.isoformat() if self.created_at else None}
 
 
 @dataclass(frozen=True)
@@ -83,92 +87,127 @@ class InvocationFilter:
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far the invocations of a schema have been told; survives a restart as JSON.
+    """Which invocations of a schema have been reported; survives a restart as JSON.
 
-    :param watermark: the greatest ``created_at`` read back from the table; None where it was empty.
-    :param seen: the ids of the invocations within :data:`OVERLAP` of it, which the next look reads again.
+    :param watermark: the greatest ``created_at`` that the warehouse's clock allows; None where there was no row.
+    :param seen: the ids of the invocations that the next poll reads again: those since ``seen_from``, and those
+        without a time.
+    :param seen_from: all invocations since then that were reported are in ``seen``; by default those within
+        :data:`OVERLAP` of the watermark.
     """
 
     watermark: datetime | None = None
     seen: frozenset[str] = frozenset()
+    seen_from: datetime | None = field(default=None, compare=False)
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on the next poll reads; None to read everything."""
+        return self.seen_from or (self.watermark - OVERLAP if self.watermark else None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
-        return {"watermark": self.watermark.isoformat() if self.watermark else None, "seen": sorted(self.seen)}
+        return {
+            "watermark": self.watermark.isoformat() if self.watermark else None,
+            "seen": sorted(self.seen),
+            "seen_from": self.seen_from.isoformat() if self.seen_from else None,
+        }
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
         """Return the cursor that :meth:`to_dict` described."""
-        watermark = facts["watermark"]
-        return cls(datetime.fromisoformat(watermark) if watermark else None, frozenset(facts["seen"]))
+        watermark, seen_from = (
+            datetime.fromisoformat(text) if text else None for text in (facts["watermark"], facts.get("seen_from"))
+        )
+        return cls(watermark, frozenset(facts["seen"]), seen_from)
 
 
-def read_news(source: Source, cursor: Cursor, wanted: InvocationFilter) -> tuple[list[Invocation], Cursor]:
+def read_news(source: WarehouseSource, cursor: Cursor, wanted: InvocationFilter) -> tuple[list[Invocation], Cursor]:
     """Return the wanted invocations that appeared since the cursor, oldest first, and the cursor after them.
 
     :raises UnknownColumnError: the filter names a column that this version of the Elementary package does not write.
     """
-    since = cursor.watermark - OVERLAP if cursor.watermark else None
-    news, moved = advance(cursor, read_invocations(source, since, columns=tuple(wanted.criteria)))
+    latest = _latest(source)
+    if cursor.watermark is not None and cursor.watermark > latest:
+        # It was moved by a row of the future, and would pass over all that comes until then.
+        cursor = Cursor(latest, cursor.seen, latest - LOOK_BACK)
+    found = read_invocations(source, cursor.since, columns=tuple(wanted.criteria))
+    news, moved = advance(cursor, found, latest)
     return [invocation for invocation in news if wanted.matches(invocation)], moved
 
 
-def advance(cursor: Cursor, invocations: Iterable[Invocation]) -> tuple[list[Invocation], Cursor]:
+def advance(
+    cursor: Cursor, invocations: Iterable[Invocation], latest: datetime = datetime.max
+) -> tuple[list[Invocation], Cursor]:
     """Return those of the invocations that the cursor has not seen, oldest first, and the cursor that has.
 
-    :param invocations: all that the table holds from :data:`OVERLAP` before the cursor on, in any order.
+    :param invocations: all that the table holds from the cursor's ``since`` on, or without a time, in any order.
+    :param latest: the latest time that a row can have by now; the cursor does not move beyond it.
     """
     # No key is enforced in the warehouse: the same invocation may have several rows.
     by_id = {invocation.invocation_id: invocation for invocation in invocations}
     news = sorted(
         (invocation for invocation in by_id.values() if invocation.invocation_id not in cursor.seen),
-        key=lambda invocation: invocation.created_at,
+        key=lambda invocation: (
+            invocation.completed_at or in_utc(datetime.min),
+            invocation.created_at or datetime.min,
+        ),
     )
-    marks = [invocation.created_at for invocation in news]
-    if cursor.watermark is not None:
-        marks.append(cursor.watermark)
-    watermark = max(marks, default=None)
+    times = [invocation.created_at for invocation in by_id.values() if invocation.created_at is not None]
+    watermark = max((moment for moment in (*times, cursor.watermark) if moment and moment <= latest), default=None)
+    since = max((moment for moment in (cursor.since, _look_back(watermark)) if moment is not None), default=None)
     seen = frozenset(
         invocation.invocation_id
         for invocation in by_id.values()
-        if watermark is not None and invocation.created_at >= watermark - OVERLAP
+        if since is None or invocation.created_at is None or invocation.created_at >= since
     )
-    return news, Cursor(watermark, seen)
+    return news, Cursor(watermark, seen, since)
 
 
-def newest_since(source: Source, since: datetime, wanted: InvocationFilter) -> Invocation | None:
+def newest_since(source: WarehouseSource, since: datetime, wanted: InvocationFilter) -> Invocation | None:
     """Return the wanted invocation that ended last, if it ended at ``since`` or after it.
 
     :param since: with its zone, or in UTC.
     :raises UnknownColumnError: the filter names a column that this version of the Elementary package does not write.
     """
-    since = in_utc(since)
+    since, latest = in_utc(since), in_utc(_latest(source))
     written_since = since.replace(tzinfo=None) - _ZONE_LAG
     candidates = [
-        invocation
+        (completed, invocation)
         for invocation in read_invocations(source, written_since, columns=tuple(wanted.criteria))
-        if wanted.matches(invocation) and invocation.completed_at >= since
+        # An invocation of the future would be the newest of every run.
+        if (completed := invocation.completed_at) and since <= completed <= latest and wanted.matches(invocation)
     ]
-    return max(candidates, key=lambda invocation: invocation.completed_at, default=None)
+    return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
 
 
 def read_invocations(
-    source: Source, since: datetime | None = None, *, columns: Sequence[str] = ()
+    source: WarehouseSource, since: datetime | None = None, *, columns: Sequence[str] = ()
 ) -> Iterator[Invocation]:
     """Stream the invocations that a source holds, in no particular order.
 
-    :param since: only those whose ``created_at`` is at or after this time.
+    :param since: only those whose ``created_at`` is at or after this time, or is none.
     :param columns: columns that must be there; others that an older version of the package lacks are None.
     :raises UnknownColumnError: a column that must be there is not.
     """
     held = set(source.schema(_TABLE).names) | set(columns)
     wanted = [field.name for field in fields(Invocation) if field.name in held]
-    with source.read(_TABLE, columns=wanted, since=since) as reader:
+    with source.read(_TABLE, columns=wanted, since=since, undated=True) as reader:
         for batch in reader:
             for row in batch.to_pylist():
-                # A row without id or time cannot be told apart from what was told before.
-                if row["invocation_id"] is not None and row["created_at"] is not None:
+                # A row without an id cannot be told apart from what was reported before.
+                if row["invocation_id"] is not None:
                     yield Invocation(**row)
+
+
+def _latest(source: WarehouseSource) -> datetime:
+    from airflow_provider_elementary.warehouses.clock import read_clock
+
+    return read_clock(source, _TABLE).latest
+
+
+def _look_back(watermark: datetime | None) -> datetime | None:
+    return watermark - LOOK_BACK if watermark is not None and watermark - datetime.min > LOOK_BACK else None
 
 
 def parse_time(text: str) -> datetime:

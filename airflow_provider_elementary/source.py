@@ -117,7 +117,7 @@ def require_watermark(table: Table) -> str:
 
 def arrow_schema(table: Table, columns: Sequence[str]) -> pa.Schema:
     """Return the Arrow schema of these columns of a table, in this order."""
-    types = {column.name: ARROW_TYPES[column.type] for column in table.columns}
+    types = {column.name: ARROW_TYPES[column.type] for column in table.known_columns}
     return pa.schema([(name, types[name]) for name in columns])
 
 

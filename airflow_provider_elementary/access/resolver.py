@@ -70,7 +70,7 @@ _STRICT_QUALIFIERS = frozenset({"postgres", "redshift", "snowflake"})
 #: Warehouses where `t.f` calls the function f(t) if table t has no column f.
 _CALLS_BY_DOT = frozenset({"postgres", "redshift"})
 
-_CATALOG_COLUMNS = frozenset(column.name for table in TABLES.values() for column in table.columns)
+_CATALOG_COLUMNS = frozenset(column.name for table in TABLES.values() for column in table.known_columns)
 
 #: Names that are written like columns and answer with the session, the row's place or a sequence's next number.
 PSEUDO_COLUMNS = frozenset(

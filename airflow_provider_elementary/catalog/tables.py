@@ -1,4 +1,4 @@
-"""What the Elementary schema is (dbt package 0.25): its 17 tables as one declarative list of facts.
+"""What the Elementary schema is (dbt packages 0.4 to 0.26): its 17 tables as one declarative list of facts.
 
 Views and transient ``test_*`` tables are not in it: what is not in the catalog is never read.
 """
@@ -70,8 +70,11 @@ class Table:
     :param newest_by: of several rows with one key, the one with the greatest value here counts (None: any of them).
     :param watermark: the column by which new rows are found, or None where rows are replaced in place.
     :param category: the category of the table's rows and columns where nothing narrower is said.
-    :param columns: every column known, in the package's order.
+    :param columns: every column that the package declares on all adapters, in its order.
     :param row_split: rows that belong to another category, if any.
+    :param content_key: columns of the key that older packages lack; rows are then identified by their whole content,
+        and equal rows are counted.
+    :param other_columns: columns that only some adapter or some older package has.
     """
 
     name: str
@@ -83,23 +86,35 @@ class Table:
     category: Category
     columns: tuple[Column, ...] = field(repr=False)
     row_split: RowSplit | None = None
+    content_key: frozenset[str] = frozenset()
+    other_columns: tuple[Column, ...] = field(default=(), repr=False)
+
+    @property
+    def known_columns(self) -> tuple[Column, ...]:
+        """Every column that is classified."""
+        return self.columns + self.other_columns
 
     @property
     def required_columns(self) -> frozenset[str]:
-        """Columns without which rows can be neither identified nor cut."""
+        """Columns that identify and date a row."""
         return frozenset(self.key) | ({self.watermark} if self.watermark else frozenset())
+
+    @property
+    def indispensable_columns(self) -> frozenset[str]:
+        """Columns without which a table cannot be used; for others of the key, the content of a row stands in."""
+        return self.required_columns - self.content_key
 
     @property
     def categories(self) -> tuple[Category, ...]:
         """Every category that the table's rows and columns belong to, in the order of :class:`Category`."""
-        found = {column.category for column in self.columns} | {self.category}
+        found = {column.category for column in self.known_columns} | {self.category}
         if self.row_split:
             found.add(self.row_split.category)
         return tuple(category for category in Category if category in found)
 
     def column(self, name: str) -> Column | None:
         """Return the column of that name (any case), or None where the catalog does not know it."""
-        return next((column for column in self.columns if column.name == name.lower()), None)
+        return next((column for column in self.known_columns if column.name == name.lower()), None)
 
 
 def _columns(
@@ -128,7 +143,14 @@ def _columns(
     return tuple(columns)
 
 
-def _artifacts(name: str, grain: str, declared: str, sensitive: Mapping[Sensitivity, str], **belonging: str) -> Table:
+def _artifacts(
+    name: str,
+    grain: str,
+    declared: str,
+    sensitive: Mapping[Sensitivity, str],
+    other_columns: tuple[Column, ...] = (),
+    **belonging: str,
+) -> Table:
     narrower = {Category(category): names for category, names in belonging.items()}
     return Table(
         name=name,
@@ -139,6 +161,7 @@ def _artifacts(name: str, grain: str, declared: str, sensitive: Mapping[Sensitiv
         watermark=None,
         category=Category.METADATA,
         columns=_columns(Category.METADATA, declared, sensitive, narrower),
+        other_columns=other_columns,
     )
 
 
@@ -151,6 +174,8 @@ def _events(
     sensitive: Mapping[Sensitivity, str] | None = None,
     belonging: Mapping[Category, str] | None = None,
     row_split: RowSplit | None = None,
+    content_key: str = "",
+    other_columns: tuple[Column, ...] = (),
 ) -> Table:
     return Table(
         name=name,
@@ -162,8 +187,15 @@ def _events(
         category=category,
         columns=_columns(category, declared, sensitive, belonging),
         row_split=row_split,
+        content_key=frozenset(content_key.split()),
+        other_columns=other_columns,
     )
 
+
+#: The package declares them on BigQuery alone.
+_BIGQUERY = _columns(Category.CONFIGURATION, "bigquery_partition_by bigquery_cluster_by")
+#: Packages 0.4 and 0.5 had them.
+_COMPILED_SQL = _columns(Category.QUERY_LOGS, "compiled_sql", {Sensitivity.SQL_TEXT: "compiled_sql"})
 
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
@@ -176,6 +208,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 "depends_on_nodes description name package_name original_path path patch_path generated_at "
                 "metadata_hash unique_key incremental_strategy group_name access",
                 {Sensitivity.PERSONAL: "owner meta"},
+                _BIGQUERY,
                 configuration="materialization meta unique_key incremental_strategy access",
             ),
             _artifacts(
@@ -185,6 +218,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 "depends_on_nodes description name package_name original_path path patch_path generated_at "
                 "metadata_hash unique_key incremental_strategy group_name access",
                 {Sensitivity.PERSONAL: "owner meta"},
+                _BIGQUERY,
                 configuration="materialization meta unique_key incremental_strategy access",
             ),
             _artifacts(
@@ -212,6 +246,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 "depends_on_nodes parent_model_unique_id description package_name type original_path path "
                 "generated_at metadata_hash quality_dimension group_name",
                 {Sensitivity.PERSONAL: "model_owners meta", Sensitivity.SQL_TEXT: "test_params"},
+                _COMPILED_SQL,
                 configuration="severity warn_if error_if test_params meta",
             ),
             _artifacts(
@@ -276,6 +311,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                     Sensitivity.SQL_TEXT: "compiled_code",
                 },
                 belonging={Category.QUERY_LOGS: "compiled_code query_id"},
+                other_columns=_COMPILED_SQL,
             ),
             _events(
                 "elementary_test_results",
@@ -307,6 +343,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 category=Category.FAILED_ROWS_SAMPLE,
                 sensitive={Sensitivity.RAW_VALUES: "result_row"},
                 row_split=RowSplit("test_type", "anomaly_detection", Category.AGGREGATED_METRICS),
+                # Packages before 0.22 do not number the rows.
+                content_key="row_index",
             ),
             _events(
                 "dbt_source_freshness_results",

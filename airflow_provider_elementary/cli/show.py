@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from airflow_provider_elementary.anomalies.incident_rows import incidents_of
@@ -16,6 +17,7 @@ from airflow_provider_elementary.anomalies.summary import summarise
 from airflow_provider_elementary.catalog import TABLES, Category
 from airflow_provider_elementary.snapshots import Keys, Manifest, Store, find_manifest
 from airflow_provider_elementary.snapshots.results import latest_result, read_result
+from airflow_provider_elementary.snapshots.story import problems
 
 _INCIDENTS_SHOWN = 15
 
@@ -78,6 +80,8 @@ def _show_snapshot(console: Console, store: Store, manifest: Manifest) -> None:
         what = f"{rule['values']:,} values of {rule['column']}" if "column" in rule else ""
         what = what or f"{rule['rows']:,} rows of {rule['table']}"
         console.print(f"Held back by {rule['rule']}: {what}")
+    for sentence in problems(manifest):
+        console.print(f"[yellow]Problem:[/yellow] {escape(sentence)}", soft_wrap=True)
 
 
 def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa.Table) -> None:

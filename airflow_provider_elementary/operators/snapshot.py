@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -145,7 +146,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
         from airflow_provider_elementary.hooks.signer import open_signer
         from airflow_provider_elementary.snapshots import Policy, write_snapshot
-        from airflow_provider_elementary.snapshots.story import story
+        from airflow_provider_elementary.snapshots.story import problems, story
 
         with clear_failures():
             choose = Policy.without_raw_values if is_true(self.without_raw_values) else Policy
@@ -177,8 +178,9 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
                         overlap=self.overlap,
                         commit_timeout=self.commit_timeout,
                     )
+        unusable = set(problems(manifest))
         for line in story(manifest, started, utc_now()):
-            self.log.info(line)
+            self.log.log(logging.WARNING if line in unusable else logging.INFO, line)
         self.summary = summary = summarise(manifest, store.uri)
         self._read_from = dict(manifest.source)
         for asset in self.outlets or ():
@@ -195,6 +197,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
 def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
     """Return what XCom and the Asset event carry: small, no secrets, and the hash that anchors the chain."""
     from airflow_provider_elementary.snapshots.redaction import what_left
+    from airflow_provider_elementary.snapshots.story import problems
     from airflow_provider_elementary.storage.documents import sha256
 
     rows = Counter[str]()
@@ -213,6 +216,7 @@ def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
         "new_rows": sum(table.new_rows for table in manifest.tables.values()),
         "waiting_runs": manifest.cut.waiting_count if manifest.cut else 0,
         "incomplete_runs": manifest.cut.incomplete_count if manifest.cut else 0,
+        "problems": problems(manifest),
         "tables": {name: table.rows for name, table in manifest.tables.items()},
         "categories": {
             category: {

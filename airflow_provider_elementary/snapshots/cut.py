@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,14 +22,26 @@ from sqlglot import exp
 from airflow_provider_elementary import quoting
 from airflow_provider_elementary.catalog import TABLES, Table
 from airflow_provider_elementary.snapshots.manifest import CutEntry
+from airflow_provider_elementary.snapshots.markers import (
+    MARKERS,
+    NO_MARKERS,
+    RUN,
+    Unmarked,
+    find_unmarked,
+    read_markers,
+)
 from airflow_provider_elementary.source import require_watermark
-from airflow_provider_elementary.times import earliest, iso, latest, without_zone
+from airflow_provider_elementary.times import earliest as earliest_of
+from airflow_provider_elementary.times import iso
+from airflow_provider_elementary.times import latest as latest_of
+from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_clock, to_utc
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.values import Rejections
+from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest
 
-MARKERS = "dbt_invocations"
 RESULTS = "elementary_test_results"
 SAMPLES = "test_result_rows"
-RUN = "invocation_id"
+FUTURE = "time ahead of the warehouse's clock"
 
 _TIME = pa.timestamp("us")
 #: Warehouses where every statement of one session sees the tables as of one moment, and the clock tells which.
@@ -57,13 +69,17 @@ class Cut:
     """Where the history of a source is cut.
 
     :param tables: the facts of every table with a watermark.
-    :param watermark: the greatest watermark of all; the warehouse's "now".
+    :param watermark: the greatest watermark of all that the warehouse's clock and its sessions' zones allow.
     :param expired_until: rows up to this time are taken whatever became of their run.
     :param committed_until: the greatest watermark of a commit marker.
     :param read_at: when the source's tables were seen, by the warehouse's clock; None where each statement sees
         another moment.
     :param markers: the runs that are finished; None where the source keeps no markers.
     :param results: the young test results that the cut takes; None where the source holds no test results.
+    :param latest: no session of any zone can have written a later time by now; rows that have one are left out.
+    :param spread: by how much the time zones of the sessions differ that ran lately.
+    :param spread_ever: by how much those of all sessions differ.
+    :param marker_problem: what is wrong with the commit markers, in words; None where nothing is.
     """
 
     tables: Mapping[str, TableFacts]
@@ -73,6 +89,20 @@ class Cut:
     read_at: datetime | None
     markers: pa.Array | None
     results: pa.Array | None = None
+    latest: datetime = datetime.max
+    spread: timedelta = timedelta(0)
+    spread_ever: timedelta = timedelta(0)
+    marker_problem: str | None = None
+
+    def without_future(self, table: Table, batch: pa.RecordBatch, rejections: Rejections) -> pa.RecordBatch:
+        """Return the rows of a batch that can be of now or earlier; the others are counted."""
+        if table.watermark is None:
+            return batch
+        future = pc.fill_null(pc.greater(batch[table.watermark], _moment(self.latest)), False)
+        if not (count := pc.sum(future).as_py()):
+            return batch
+        rejections.rows[table.name, table.watermark, FUTURE] += count
+        return batch.filter(pc.invert(future))
 
     def takes(self, table: Table, batch: pa.RecordBatch) -> pa.Array:
         """Tell which rows of a batch the cut takes.
@@ -130,7 +160,7 @@ class Tally:
             return
         waiting = batch.filter(pc.invert(taken))
         self.waiting[table.name] += waiting.num_rows
-        self.waiting_from = earliest(self.waiting_from, pc.min(waiting[table.watermark]).as_py())
+        self.waiting_from = earliest_of(self.waiting_from, pc.min(waiting[table.watermark]).as_py())
         self._count_age(table, batch[table.watermark].filter(taken))
         if RUN in batch.schema.names and cut.markers is not None:
             self.waiting_runs.update(pc.unique(waiting[RUN]).drop_null().to_pylist())
@@ -143,13 +173,13 @@ class Tally:
         young = np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table.name]])
         older = young[young < np.datetime64(window_from)] if window_from is not None else young[:0]
         oldest = older.min().item() if older.size else None
-        return self._old[table.name] + int(older.size), earliest(self._oldest.get(table.name), oldest)
+        return self._old[table.name] + int(older.size), earliest_of(self._oldest.get(table.name), oldest)
 
     def _count_age(self, table: Table, created: pa.Array) -> None:
         young = pc.fill_null(pc.greater_equal(created, _moment(self.young_from)), False)
         old = created.filter(pc.invert(young))
         self._old[table.name] += len(old)
-        if (oldest := earliest(self._oldest.get(table.name), pc.min(old).as_py())) is not None:
+        if (oldest := earliest_of(self._oldest.get(table.name), pc.min(old).as_py())) is not None:
             self._oldest[table.name] = oldest
         if len(recent := created.filter(young)):
             self._young[table.name].append(recent.to_numpy(zero_copy_only=False))
@@ -164,26 +194,55 @@ def find_cut(source: WarehouseSource, commit_timeout: timedelta, window_from: da
     :param commit_timeout: after how long rows of a run without a marker are taken as they are.
     :param window_from: where the window begins that is read again, or None to read everything.
     """
-    read_at = _read_at(source)
-    markers, committed_until = _markers(source)
+    clock, read_at = _clock(source)
+    markers = read_markers(source, clock)
+    latest = markers.latest(clock) if markers else clock.latest
     tables = {
-        name: _facts(source, TABLES[name], window_from)
+        name: _facts(source, TABLES[name], window_from, latest)
         for name in source.tables()
         if TABLES[name].watermark is not None
     }
     watermark = max((facts.newest for facts in tables.values() if facts.newest), default=None)
-    expired_until = watermark - commit_timeout if watermark else None
-    cut = Cut(tables, watermark, expired_until, committed_until, read_at, markers)
-    if watermark is None or markers is None or not {RESULTS, SAMPLES} <= set(source.tables()):
+    cut = Cut(
+        tables=tables,
+        watermark=watermark,
+        expired_until=None,
+        committed_until=markers.committed_until if markers else None,
+        read_at=read_at,
+        markers=markers.runs if markers else None,
+        latest=clock.latest,
+        spread=markers.spread if markers else timedelta(0),
+        spread_ever=markers.spread_ever if markers else timedelta(0),
+        marker_problem=None if markers else NO_MARKERS,
+    )
+    if watermark is None:
         return cut
-    return replace(cut, results=_young_results(source, cut, watermark - 2 * commit_timeout))
+    cut = replace(cut, expired_until=watermark - commit_timeout - cut.spread)
+    if markers is None:
+        return cut
+    cut = _without_waiting(
+        cut, find_unmarked(source, markers, watermark, cut.expired_until or watermark), commit_timeout
+    )
+    if not {RESULTS, SAMPLES} <= set(source.tables()):
+        return cut
+    return replace(cut, results=_young_results(source, cut, watermark - 2 * commit_timeout - cut.spread))
+
+
+def _without_waiting(cut: Cut, unmarked: Unmarked, commit_timeout: timedelta) -> Cut:
+    """Return the cut that does not wait for markers, where they do not come."""
+    cut = replace(
+        cut,
+        marker_problem=unmarked.describe(commit_timeout),
+        committed_until=cut.committed_until or unmarked.dated,
+    )
+    return replace(cut, expired_until=cut.watermark) if unmarked.is_systemic else cut
 
 
 def columns_needed(table: Table) -> frozenset[str]:
     """Return the columns by which a table is cut."""
     if table.watermark is None:
         return frozenset()
-    link = {"elementary_test_results_id"} if table.name == SAMPLES else {RUN} & {c.name for c in table.columns}
+    link = {"elementary_test_results_id"} if table.name == SAMPLES else {RUN} & {c.name for c in table.known_columns}
     return frozenset({table.watermark, *link})
 
 
@@ -214,6 +273,7 @@ def cut_entry(
         waiting_count=len(waiting),
         incomplete=tuple(incomplete[:_NAMED]),
         incomplete_count=len(incomplete),
+        marker_problem=cut.marker_problem,
     )
 
 
@@ -224,38 +284,56 @@ def next_window(cut: Cut, tally: Tally, overlap: timedelta, earlier: datetime | 
     """
     if cut.watermark is None:
         return earlier
-    window_from = earliest(cut.watermark - overlap, tally.waiting_from)
-    return latest(window_from, earlier)
+    # Sessions of another zone write times that lie behind what others wrote before.
+    window_from = earliest_of(cut.watermark - overlap - cut.spread_ever, tally.waiting_from)
+    return latest_of(window_from, earlier)
 
 
-def _facts(source: WarehouseSource, table: Table, window_from: datetime | None) -> TableFacts:
+def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
     held = source.held(table.name)
+    if held.watermark_type is WatermarkType.OTHER:
+        return _facts_of_rows(source, table, window_from, latest)
     watermark = quoting.column(held.columns[require_watermark(table)])
     relation = exp.table_(held.name, db=source.warehouse.schema, catalog=source.warehouse.database, quoted=True)
-    selected: list[exp.Expr] = [exp.func("max", watermark).as_("newest")]
+
+    def is_before(end: exp.Expr) -> exp.Expr:
+        return exp.and_(watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type), end)
+
+    def of_those(function: str, condition: exp.Expr) -> exp.Expr:
+        return exp.func(function, exp.Case().when(condition, watermark.copy()))
+
+    until_now = is_before(watermark.copy() <= bound(latest, held.watermark_type))
+    selected: list[exp.Expr] = [of_those("max", until_now).as_("newest")]
     if window_from is not None:
-        bound = quoting.timestamp(window_from)
+        settled = is_before(watermark.copy() < bound(window_from, held.watermark_type))
+        undated = exp.Case().when(watermark.copy().is_(exp.null()), exp.Literal.number(1))
         selected += [
-            exp.func("count", exp.Star()).as_("all_rows"),
-            exp.func("min", watermark.copy()).as_("oldest"),
-            exp.func("count", exp.Case().when(watermark.copy() >= bound, exp.Literal.number(1))).as_("recent"),
+            of_those("min", settled).as_("oldest"),
+            of_those("count", settled.copy()).as_("settled"),
+            exp.func("count", undated).as_("undated"),
         ]
-    found = _one_row(source, exp.select(*selected).from_(relation).sql(source.warehouse.dialect))
-    newest = _time(found["newest"])
+    found = one_row(source, exp.select(*selected).from_(relation).sql(source.warehouse.dialect))
+    newest = _naive(found["newest"])
     if window_from is None:
         return TableFacts(newest, 0, None)
-    oldest = _time(found["oldest"])
-    settled_from = oldest if oldest is not None and oldest < window_from else None
-    return TableFacts(newest, int(found["all_rows"]) - int(found["recent"]), settled_from)
+    return TableFacts(newest, int(found["settled"]) + int(found["undated"]), _naive(found["oldest"]))
 
 
-def _markers(source: WarehouseSource) -> tuple[pa.Array | None, datetime | None]:
-    if MARKERS not in source.tables():
-        return None, None
-    with source.read(MARKERS, columns=[RUN, "created_at"]) as reader:
-        markers = reader.read_all()
-    runs = pc.unique(markers[RUN]).drop_null()
-    return runs, pc.max(markers["created_at"]).as_py()
+def _facts_of_rows(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
+    """Return the facts of a table whose watermark the warehouse cannot compare, from its rows."""
+    watermark = require_watermark(table)
+    newest = oldest = None
+    rows = 0
+    with source.read(table.name, columns=[watermark]) as reader:
+        for batch in reader:
+            created = batch[watermark]
+            in_time = created.filter(pc.less_equal(created, _moment(latest)))
+            newest = max(filter(None, (newest, pc.max(in_time).as_py())), default=None)
+            if window_from is not None:
+                settled = created.filter(pc.fill_null(pc.less(created, _moment(window_from)), True))
+                rows += len(settled)
+                oldest = earliest_of(oldest, pc.min(settled).as_py())
+    return TableFacts(newest, rows, oldest)
 
 
 def _young_results(source: WarehouseSource, cut: Cut, since: datetime) -> pa.Array:
@@ -266,29 +344,18 @@ def _young_results(source: WarehouseSource, cut: Cut, since: datetime) -> pa.Arr
     return pa.chunked_array(taken, pa.string()).combine_chunks()
 
 
-def _read_at(source: WarehouseSource) -> datetime | None:
-    warehouse = source.warehouse
-    if warehouse.dialect not in _ONE_VIEW or MARKERS not in source.tables():
-        return None
-    relation = exp.table_(source.held(MARKERS).name, db=warehouse.schema, catalog=warehouse.database, quoted=True)
-    query = exp.select(exp.CurrentTimestamp().as_("read_at"), exp.func("count", exp.Star()).as_("n")).from_(relation)
-    return _time(_one_row(source, query.sql(warehouse.dialect))["read_at"])
+def _clock(source: WarehouseSource) -> tuple[Clock, datetime | None]:
+    """Return the warehouse's clock, and when its tables were seen where that is one moment for all of them."""
+    held = source.tables()
+    clock = read_clock(source, MARKERS if MARKERS in held else held[0])
+    has_one_view = source.warehouse.dialect in _ONE_VIEW and MARKERS in held
+    return clock, clock.now if has_one_view else None
 
 
-def _one_row(source: WarehouseSource, sql: str) -> dict[str, Any]:
-    with source.query(sql) as reader:
-        row = reader.read_all()
-    found: dict[str, Any] = {}
-    for name, column in zip(row.column_names, row.columns, strict=True):
-        # Drivers differ in unit and case; Python knows microseconds.
-        if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-        found[name.lower()] = column[0].as_py()
-    return found
-
-
-def _time(moment: datetime | None) -> datetime | None:
-    return without_zone(moment) if moment else None
+def _naive(moment: Any) -> datetime | None:
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        return datetime.combine(moment, time.min)
+    return to_utc(moment) if moment else None
 
 
 def _moment(moment: datetime | None) -> pa.Scalar:

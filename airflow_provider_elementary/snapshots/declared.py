@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -94,17 +94,21 @@ def arrow_type(table: Table, column: Column) -> pa.DataType:
     return pa.int32() if (table.name, column.name) in _SHORT_INTEGERS else ARROW_TYPES[column.type]
 
 
-def create_tables(dialect: Dialect, schema: str, *, widest: bool) -> dict[str, str]:
+def create_tables(
+    dialect: Dialect, schema: str, *, widest: bool, held: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, str]:
     """Return the statement that makes each table, columns in the package's order.
 
     :param schema: the schema to make them in.
     :param widest: see :func:`declared_type`.
+    :param held: the columns that are to be filled, by table: those that only some adapters have are made for them.
     """
     statements = {}
     for table in TABLES.values():
         columns = ", ".join(
             f"{identifier(column.name, dialect)} {declared_type(dialect, table, column, widest=widest)}"
-            for column in table.columns
+            for column in table.known_columns
+            if column in table.columns or column.name in held.get(table.name, ())
         )
         statements[table.name] = f"CREATE TABLE {qualified(dialect, schema, table.name)} ({columns})"
     return statements

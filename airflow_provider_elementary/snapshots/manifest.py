@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -91,6 +91,7 @@ class CutEntry:
     :param waiting_count: how many they are.
     :param incomplete: runs without a marker of which rows were taken, at most 1,000 of them named.
     :param incomplete_count: how many they are.
+    :param marker_problem: what is wrong with the commit markers and what to do, in words; None where nothing is.
     """
 
     watermark: NaiveTime | None
@@ -103,6 +104,7 @@ class CutEntry:
     waiting_count: int = 0
     incomplete: tuple[str, ...] = ()
     incomplete_count: int = 0
+    marker_problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,9 @@ class Manifest:
     :param cut: where it cuts the source's history.
     :param hash_key: the wrapped key of hashed columns, or None if there are none; the master key of Failed rows
         sample opens it, whatever the column's category.
+    :param excluded: tables that are there and cannot be used, with the reason.
+    :param rejected: values and rows that could not be used: table, column, kind of value, and how many ``values`` are
+        null or ``rows`` left out in place of them.
     :param mac: an HMAC-SHA256 over the other fields under all of its data keys, hexadecimal: a retry of the run
         recognises its own commit by it; see :mod:`.commit`.
     """
@@ -162,6 +167,8 @@ class Manifest:
     full_at: NaiveTime | None = None
     cut: CutEntry | None = None
     hash_key: WrappedKey | None = None
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    rejected: tuple[Mapping[str, Any], ...] = ()
     mac: str = ""
     format_version: int = FORMAT_VERSION
 

@@ -57,7 +57,7 @@ def parts_of(table: Table, held: Sequence[str], categories: Sequence[Category]) 
     identity = table.required_columns
     parts = []
     for category in table.categories:
-        own = {column.name for column in table.columns if column.category is category}
+        own = {column.name for column in table.known_columns if column.category is category}
         columns = tuple(name for name in held if name in own | identity)
         if category in categories and own & set(held):
             parts.append(Part(table.name, category, columns))

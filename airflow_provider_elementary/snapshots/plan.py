@@ -99,6 +99,9 @@ def check_history(plan: Plan, cut: Cut) -> Plan:
     """
     if plan.base is None or (before := plan.earlier) is None:
         return plan
+    watermark = parse(before.watermark)
+    if watermark is not None and watermark > cut.latest:
+        return plan.full(f"the snapshot before ends at {watermark}, ahead of the warehouse's clock")
     for name, facts in cut.tables.items():
         entry = plan.base.manifest.tables[name]
         if entry.settled_rows is None:
@@ -110,7 +113,6 @@ def check_history(plan: Plan, cut: Cut) -> Plan:
             return plan.full(f"{name}: {late} rows were committed later than the overlap of {before.overlap:.0f} s")
         found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
         return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
-    watermark = parse(before.watermark)
     if watermark is not None and (cut.watermark is None or cut.watermark < watermark):
         return new_epoch(plan, cut, f"the newest row is of {cut.watermark} where it was of {watermark}")
     return plan

@@ -91,7 +91,7 @@ class Policy:
         sensitive = {
             f"{table.name}.{column.name}"
             for table in TABLES.values()
-            for column in table.columns
+            for column in table.known_columns
             if column.sensitivity in _NEEDS_CARE
         }
         dropped = {*(sensitive - {_column_of(name) for name in hashed}), *choices.get("dropped_columns", ())}

@@ -146,7 +146,7 @@ class SnapshotSource:
         """Return the columns that the keys open, in the catalog's order."""
         held = {column for file in self._files(table) for column in file.columns}
         known = catalog_table(table)
-        return arrow_schema(known, [column.name for column in known.columns if column.name in held])
+        return arrow_schema(known, [column.name for column in known.known_columns if column.name in held])
 
     def data_key(self, category: Category) -> bytes:
         """Return the data key of a category in the clear, unwrapped once.

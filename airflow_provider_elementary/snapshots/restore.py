@@ -90,7 +90,8 @@ def restore(
     left = {file.category for file in manifest.files}
     rows = dict.fromkeys(TABLES, 0)
     with target.open() as session:
-        statements = create_tables(target.dialect, target.schema, widest=widest)
+        columns = {name: source.schema(name).names for name in held}
+        statements = create_tables(target.dialect, target.schema, widest=widest, held=columns)
         for name, statement in each(statements.items(), "Restoring tables"):
             session.execute(statement)
             if name in held:
@@ -134,7 +135,7 @@ def _load(session: Session, source: SnapshotSource, table: Table) -> int:
     """Copy one table in the types that the target declares, and return how many rows it has."""
     rows = 0
     failure: list[ElementaryError] = []
-    types = {column.name: arrow_type(table, column) for column in table.columns}
+    types = {column.name: arrow_type(table, column) for column in table.known_columns}
     schema = pa.schema([(name, types[name]) for name in source.schema(table.name).names])
 
     def batches() -> Iterator[pa.RecordBatch]:

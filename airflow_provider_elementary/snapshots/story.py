@@ -35,7 +35,21 @@ def story(manifest: Manifest, started: datetime, finished: datetime) -> list[str
     if unknown:
         more = f" and {len(unknown) - _NAMES_TOLD} more" if len(unknown) > _NAMES_TOLD else ""
         lines.append(f"left out, as nobody has classified them yet: {', '.join(unknown[:_NAMES_TOLD])}{more}")
-    return lines
+    return lines + problems(manifest)
+
+
+def problems(manifest: Manifest) -> list[str]:
+    """Return what of the source could not be used and what to do, a sentence each."""
+    sentences = [f"excluded table {table}: {reason}" for table, reason in manifest.excluded.items()]
+    if manifest.cut is not None and manifest.cut.marker_problem:
+        sentences.append(manifest.cut.marker_problem)
+    for entry in manifest.rejected[:_NAMES_TOLD]:
+        what = f"{entry['rows']:,} rows" if "rows" in entry else f"{entry['values']:,} values"
+        done = "excluded" if "rows" in entry else "replaced by null"
+        sentences.append(f"{done} {what} of {entry['table']}.{entry['column']}: {entry['kind']}")
+    if len(manifest.rejected) > _NAMES_TOLD:
+        sentences.append(f"and {len(manifest.rejected) - _NAMES_TOLD} more kinds of values that could not be used")
+    return sentences
 
 
 def _cut(manifest: Manifest) -> str:

@@ -182,6 +182,9 @@ def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier 
     groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
     is_sample = table.category is Category.FAILED_ROWS_SAMPLE
     limit = _limit(run, table, earlier) if is_sample else None
+    rejections = run.source.rejections
+    # What planning met of this table is met again, and counted once.
+    rejections.discard(table.name)
     with ExitStack() as stack:
         if earlier is None:
             for open_part in open_parts:
@@ -191,12 +194,13 @@ def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier 
             read_ahead(reader) as batches,
         ):
             run.rows_read(table.name, 0)
-            for batch in batches:
+            for read in batches:
+                batch = run.cut.without_future(table, read, rejections)
                 new = _new_rows(run, table, batch, earlier)
                 for group in groups:
                     _add(run, stack, table, group, new, limit)
                 _count_withheld_rows(run, table, parts, new)
-                run.rows_read(table.name, batch.num_rows)
+                run.rows_read(table.name, read.num_rows)
         if earlier is not None and len(earlier.rows):
             raise HistoryWentBack(f"{table.name}: {len(earlier.rows)} of the rows from {since} on are gone")
     return [_file_entry(run, open_part) for open_part in open_parts if open_part.file is not None]

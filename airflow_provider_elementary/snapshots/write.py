@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.catalog import TABLES
-from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotConflictError
+from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotConflictError, TableUnreadableError
 from airflow_provider_elementary.snapshots.commit import commit, committed_for
 from airflow_provider_elementary.snapshots.cut import Cut, Tally, cut_entry, find_cut, next_window
 from airflow_provider_elementary.snapshots.data_keys import OpenKeys, categories_of, open_keys
@@ -89,13 +89,19 @@ def write_snapshot(
         # A key that is refused is refused now, not when there is a snapshot without a signature.
         signer.sign(sha256(run_key.encode()))
     terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
-    for _ in range(_ATTEMPTS):
-        captured = _capture(source, store, keys, terms, taken_at, run_key)
+    conflicts = 0
+    while conflicts < _ATTEMPTS:
+        try:
+            captured = _capture(source, store, keys, terms, taken_at, run_key)
+        except TableUnreadableError as unreadable:
+            log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
+            continue
         manifest = replace(captured.manifest, access=access)
         if (committed := commit(store, manifest, captured.plan, captured.opened)) is not None:
             if signer is not None:
                 _sign(store, committed, signer)
             return committed
+        conflicts += 1
         log.info("commit conflict in %s; retrying on top of the new snapshot", store.uri)
     raise SnapshotConflictError(
         f"Could not commit to {store.uri}: {_ATTEMPTS} attempts conflicted with other writers. Let one DAG run at a "
@@ -157,7 +163,8 @@ def _start(
     if plan.window_from is not None:
         since = plan.window_from
     # The earliest time at which the next snapshot's window can begin, whatever this one meets.
-    young_from = cut.watermark - max(terms.overlap, terms.commit_timeout) if cut.watermark else None
+    longest = max(terms.overlap + cut.spread_ever, terms.commit_timeout + cut.spread)
+    young_from = cut.watermark - longest if cut.watermark else None
     sampled = results_with_samples(source, terms.policy, since - terms.commit_timeout) if since else None
     return Run(
         source=source,
@@ -201,6 +208,8 @@ def _manifest(
         keys={category.value: key.wrapped for category, key in opened.of_categories.items()},
         policy=run.policy.to_dict(),
         held_back=tuple(run.held_back.to_list()),
+        excluded=dict(run.source.excluded),
+        rejected=tuple(run.source.rejections.to_list()),
         access=None,
         protection=run.store.describe(),
         versions=writer_versions(),

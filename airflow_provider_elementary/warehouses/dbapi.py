@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.exceptions import TableUnreadableError
+from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, went_away
 
 _BATCH_ROWS = 10_000
@@ -74,7 +77,11 @@ class DbApiWarehouse(CatalogueSession):
                 yield pa.RecordBatch.from_arrays(columns, names=names)
                 rows = cursor.fetchmany(_BATCH_ROWS)
         except Exception as error:
-            raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
+            failure = read_error(self.dialect, query, error)
+            if isinstance(failure, TableUnreadableError):
+                with suppress(Exception):
+                    self._connection.rollback()
+            raise failure from None
         finally:
             cursor.close()
 

@@ -13,6 +13,7 @@ from sqlglot import exp
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
+from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -80,7 +81,7 @@ class DuckDBWarehouse(CatalogueSession):
             cursor.execute(f"USE {exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)}")
             yield from batches_of(cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS))
         except (duckdb.Error, OSError) as error:
-            raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
+            raise read_error(self.dialect, query, error) from None
         finally:
             cursor.close()
 

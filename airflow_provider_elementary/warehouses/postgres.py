@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
+from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_manager.dbapi import Connection
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.exceptions import TableUnreadableError
 from airflow_provider_elementary.quoting import identifier
+from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
@@ -60,10 +64,16 @@ class PostgresWarehouse(CatalogueSession):
             self._begin()
             with self._connection.cursor(adbc_stmt_kwargs={"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}) as c:
                 c.execute(query.sql)
-                with c.fetch_record_batch() as reader:
+                # This reader, other than that of fetch_record_batch(), says which SQLSTATE ended a stream.
+                handle = c.fetch_arrow()
+                with closing(AdbcRecordBatchReader._import_from_c(handle.address)) as reader:
                     yield from batches_of(reader)
         except (AdbcError, OSError, pa.ArrowException) as error:
-            raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
+            failure = read_error(self.dialect, query, error)
+            if isinstance(failure, TableUnreadableError):
+                # The server gave up the transaction; the other tables are read in a new one.
+                self._roll_back()
+            raise failure from None
 
     def close(self) -> None:
         """Roll back what only read, and disconnect."""

@@ -12,6 +12,7 @@ from snowflake.connector.errors import ProgrammingError
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 
@@ -65,7 +66,7 @@ class SnowflakeWarehouse(CatalogueSession):
                 for chunk in cursor.fetch_arrow_batches():
                     yield from chunk.to_batches()
         except (SnowflakeError, OSError) as error:
-            raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
+            raise read_error(self.dialect, query, error) from None
 
     def close(self) -> None:
         """Disconnect."""

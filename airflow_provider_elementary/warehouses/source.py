@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
@@ -17,11 +16,11 @@ from airflow_provider_elementary.catalog import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
     SchemaNotFoundError,
+    TableUnreadableError,
     UnknownTableError,
     UnsupportedElementaryVersionError,
-    WarehouseError,
 )
-from airflow_provider_elementary.quoting import column, timestamp
+from airflow_provider_elementary.quoting import column
 from airflow_provider_elementary.source import (
     arrow_schema,
     catalog_table,
@@ -30,10 +29,13 @@ from airflow_provider_elementary.source import (
     require_watermark,
     select_columns,
 )
+from airflow_provider_elementary.warehouses.exclusion import denied_tables, within
+from airflow_provider_elementary.warehouses.values import Rejections, conform
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
+from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest, watermark_type
 
 _TABLES = """
-SELECT t.table_name, c.column_name
+SELECT t.table_name, c.column_name, c.data_type
 FROM information_schema.tables AS t
 JOIN information_schema.columns AS c ON c.table_schema = t.table_schema AND c.table_name = t.table_name
 WHERE t.table_schema = {0} AND t.table_type = 'BASE TABLE'
@@ -55,6 +57,7 @@ class HeldTable:
     :param columns: the classified columns that are there, lower case, with the warehouse's spelling.
     :param unknown: columns that the catalog does not classify: quarantined, never read.
     :param missing: columns of the catalog that are not there, as in older versions of the package.
+    :param watermark_type: what the warehouse can compare the table's watermark with.
     """
 
     table: Table
@@ -62,6 +65,7 @@ class HeldTable:
     columns: Mapping[str, str]
     unknown: tuple[str, ...]
     missing: tuple[str, ...]
+    watermark_type: WatermarkType = field(default=WatermarkType.LOCAL, compare=False)
 
 
 class WarehouseSource:
@@ -71,7 +75,7 @@ class WarehouseSource:
     :param namespace: what dbt's own lineage calls the warehouse, as in ``postgres://host:5432``; None where unknown.
     :raises SchemaNotFoundError: the session sees no such schema; the message names the Elementary schemas it sees.
     :raises NotAnElementarySchemaError: the schema holds none of Elementary's tables.
-    :raises UnsupportedElementaryVersionError: a table lacks its key or its watermark.
+    :raises UnsupportedElementaryVersionError: not one of its tables can be used.
     """
 
     def __init__(self, warehouse: Warehouse, namespace: str | None = None) -> None:
@@ -81,7 +85,9 @@ class WarehouseSource:
         warehouse.schema = _find_schema(warehouse)
         #: dbt's name of the warehouse.
         self.adapter = warehouse.adapter
-        self._held = _hold(warehouse, warehouse.schema)
+        self._held, self._excluded = _hold(warehouse, warehouse.schema)
+        #: What the reads of this session could not use.
+        self.rejections = Rejections()
 
     def __enter__(self) -> Self:
         return self
@@ -96,8 +102,34 @@ class WarehouseSource:
         self.warehouse.close()
 
     def tables(self) -> list[str]:
-        """Return the names of the catalog's tables that the schema holds."""
+        """Return the names of the catalog's tables that the schema holds and that can be used."""
         return list(self._held)
+
+    @property
+    def excluded(self) -> Mapping[str, str]:
+        """The catalog's tables that are there and cannot be used, with the reason."""
+        return self._excluded
+
+    def give_way(self, unreadable: TableUnreadableError) -> str:
+        """Ask less of a table that the warehouse refused to read, or do without it; return which, in words.
+
+        :raises UnsupportedElementaryVersionError: it was the last one that could be used.
+        """
+        table = unreadable.table.lower()
+        held = self._held.get(table)
+        if held is None:
+            raise unreadable
+        if held.table.watermark is not None and held.watermark_type is not WatermarkType.OTHER:
+            # Perhaps it is the comparison with a time that this column's type does not bear.
+            self._held[table] = replace(held, watermark_type=WatermarkType.OTHER)
+            return f"reading {table} without comparing {held.table.watermark} in the warehouse"
+        self._exclude(table, unreadable.reason)
+        return f"excluding {table}"
+
+    def _exclude(self, table: str, reason: str) -> None:
+        self._held = {name: held for name, held in self._held.items() if name != table}
+        self._excluded = {**self._excluded, table: reason}
+        _require_any(self.warehouse.schema, self._held, self._excluded)
 
     def held(self, table: str) -> HeldTable:
         """Return what the warehouse holds of a table, quarantined and missing columns included.
@@ -105,6 +137,8 @@ class WarehouseSource:
         :raises UnknownTableError: the schema does not hold that table.
         """
         if (held := self._held.get(catalog_table(table).name)) is None:
+            if table in self._excluded:
+                raise UnknownTableError(f"Table {table} cannot be used: {self._excluded[table]}.")
             raise UnknownTableError(
                 f"Expected table {table} in schema {self.warehouse.schema!r}, found only: {', '.join(self._held)}. "
                 "Check that the dbt models of the Elementary package ran to the end."
@@ -123,26 +157,53 @@ class WarehouseSource:
         columns: Sequence[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        undated: bool = False,
     ) -> pa.RecordBatchReader:
-        """Stream a table's rows by one guarded query; see :meth:`Source.read`."""
+        """Stream a table's rows by one guarded query; see :meth:`Source.read`.
+
+        A value that is not of the catalog's type comes as null; a row whose watermark is no time does not come. Both
+        are counted in :attr:`rejections`.
+
+        :param undated: rows without a watermark, or with one that is no time, come too, with null in it.
+        """
         held = self.held(table)
         wanted = select_columns(held.table, list(held.columns), columns)
-        query = self.guarded(self._select(held, wanted, since, until).sql(self.warehouse.dialect))
-        schema = arrow_schema(held.table, wanted)
-        return reader_of(schema, _conform(self.warehouse.stream(query), schema, table))
+        watermark = require_watermark(held.table) if since is not None or until is not None else held.table.watermark
+        is_compared_here = (since is not None or until is not None) and held.watermark_type is WatermarkType.OTHER
+        fetched = [*wanted, *({watermark} - {*wanted})] if is_compared_here and watermark else wanted
+        span = (None, None) if is_compared_here else (since, until)
+        query = self.guarded(self._select(held, fetched, *span, undated=undated).sql(self.warehouse.dialect))
+        schema = arrow_schema(held.table, fetched)
+        dated_by = None if undated else watermark
+        batches = conform(self.warehouse.stream(query), schema, table, self.rejections, dated_by)
+        if is_compared_here and watermark is not None:
+            batches = within(batches, wanted, watermark, since, until, undated=undated)
+        return reader_of(arrow_schema(held.table, wanted), batches)
 
     def _select(
-        self, held: HeldTable, columns: Sequence[str], since: datetime | None, until: datetime | None
+        self,
+        held: HeldTable,
+        columns: Sequence[str],
+        since: datetime | None,
+        until: datetime | None,
+        *,
+        undated: bool = False,
     ) -> exp.Select:
         """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
         table = exp.table_(held.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
         query = exp.select(*(column(held.columns[name]) for name in columns)).from_(table)
         if since is not None or until is not None:
             watermark = held.columns[require_watermark(held.table)]
+            dated: list[exp.Expr] = []
             if since is not None:
-                query = query.where(column(watermark) >= timestamp(since))
+                dated.append(column(watermark) >= bound(since, held.watermark_type))
             if until is not None:
-                query = query.where(column(watermark) < timestamp(until))
+                dated.append(column(watermark) < bound(until, held.watermark_type))
+            condition: exp.Expr = exp.and_(*dated)
+            if undated:
+                before_time = column(watermark) < bound(earliest(held.watermark_type), held.watermark_type)
+                condition = exp.or_(condition, column(watermark).is_(exp.null()), before_time)
+            query = query.where(condition)
         return query
 
     def query(self, sql: str) -> pa.RecordBatchReader:
@@ -156,32 +217,6 @@ class WarehouseSource:
         """Pass a statement through the guard, for this session's dialect, schema and database."""
         warehouse = self.warehouse
         return guard_query(sql, dialect=warehouse.dialect, schema=warehouse.schema, database=warehouse.database)
-
-
-def _conform(batches: Iterator[pa.RecordBatch], schema: pa.Schema, table: str) -> Iterator[pa.RecordBatch]:
-    """Give a driver's batches the catalog's names and types; drivers differ, and empty results differ more."""
-    for batch in batches:
-        try:
-            arrays = [_cast(array, field.type) for array, field in zip(batch.columns, schema, strict=True)]
-        except pa.ArrowException as error:
-            raise WarehouseError(
-                f"Expected {table}'s columns in the types that the Elementary package declares, found values that do "
-                f"not fit ({type(error).__name__}). Compare the table's column types with the package's."
-            ) from None
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _cast(array: pa.Array, target: pa.DataType) -> pa.Array:
-    if array.type == target:
-        return array
-    if pa.types.is_timestamp(array.type):
-        if array.type.tz is not None:
-            # The zone is dropped from UTC, as the package declares timestamps without one.
-            array = array.cast(pa.timestamp("us", tz="UTC"), safe=False)
-        return array.cast(target, safe=False)
-    if pa.types.is_decimal(array.type) and pa.types.is_floating(target):
-        return pc.cast(array, target, safe=False)
-    return array.cast(target)
 
 
 def _find_schema(warehouse: Warehouse) -> str:
@@ -200,48 +235,53 @@ def _find_schema(warehouse: Warehouse) -> str:
     )
 
 
-def _hold(warehouse: Warehouse, schema: str) -> dict[str, HeldTable]:
-    """Return the catalog's tables that the schema holds, in the catalog's order."""
+def _hold(warehouse: Warehouse, schema: str) -> tuple[dict[str, HeldTable], dict[str, str]]:
+    """Return the catalog's tables that the schema holds, in the catalog's order, and why others cannot be used."""
     found: dict[str, dict[str, str]] = {}
+    types: dict[tuple[str, str], str] = {}
     spelled: dict[str, str] = {}
     placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
-    for table_name, column_name in warehouse.rows(_TABLES.format(placeholder), [schema]):
+    for table_name, column_name, data_type in warehouse.rows(_TABLES.format(placeholder), [schema]):
         found.setdefault(table_name.lower(), {})[column_name.lower()] = column_name
+        types[table_name.lower(), column_name.lower()] = str(data_type)
         spelled[table_name.lower()] = table_name
-    held = {
+    there = {
         table.name: HeldTable(
             table=table,
             name=spelled[table.name],
             columns={
                 column.name: found[table.name][column.name]
-                for column in table.columns
+                for column in table.known_columns
                 if column.name in found[table.name]
             },
             unknown=tuple(name for name in found[table.name] if table.column(name) is None),
             missing=tuple(column.name for column in table.columns if column.name not in found[table.name]),
+            watermark_type=watermark_type(
+                types.get((table.name, table.watermark or ""), "timestamp"), warehouse.dialect
+            ),
         )
         for table in TABLES.values()
         if table.name in found
     }
-    if not held:
+    denied = [name for name in denied_tables(warehouse, schema) if name in TABLES]
+    if not there and not denied:
         raise NotAnElementarySchemaError(
             f"Expected Elementary's tables in schema {schema!r}, found {len(found)} other tables and none of them. "
             "Run `dbt run --select elementary` once, and check the role's grants on the tables."
         )
-    _require_essential_columns(schema, held)
-    return held
+    excluded = {name: "this connection may not read it; grant it SELECT" for name in denied}
+    for name, one in there.items():
+        if lacking := sorted(one.table.indispensable_columns & set(one.missing)):
+            excluded[name] = f"it lacks {', '.join(lacking)}, by which its rows are identified and dated"
+    held = {name: one for name, one in there.items() if name not in excluded}
+    _require_any(schema, held, excluded)
+    return held, {name: excluded[name] for name in TABLES if name in excluded}
 
 
-def _require_essential_columns(schema: str, held: Mapping[str, HeldTable]) -> None:
-    lacking = {
-        name: sorted(found.table.required_columns & set(found.missing))
-        for name, found in held.items()
-        if found.table.required_columns & set(found.missing)
-    }
-    if lacking:
-        details = "; ".join(f"{table} lacks {', '.join(columns)}" for table, columns in lacking.items())
+def _require_any(schema: str, held: Mapping[str, HeldTable], excluded: Mapping[str, str]) -> None:
+    if not held:
+        details = "; ".join(f"{table}: {reason}" for table, reason in excluded.items())
         raise UnsupportedElementaryVersionError(
-            f"Expected the columns that identify and date Elementary's rows in schema {schema!r}, found that "
-            f"{details}. The schema was written by an older version of the Elementary dbt package: upgrade it to 0.25 "
-            "or later and run `dbt run --select elementary`."
+            f"No table of schema {schema!r} can be used. {details}. Check the role's grants; if the Elementary dbt "
+            "package is older than 0.9, upgrade it and run `dbt run --select elementary`."
         )

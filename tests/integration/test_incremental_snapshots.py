@@ -540,10 +540,11 @@ class TestPolicy:
         assert sync.column("test_result_rows", "elementary_test_results_id").count(result) == 2
 
     def test_files_of_samples_that_are_all_too_old_are_not_carried(self, sync: Sync) -> None:
-        sync.snapshot(Policy())
-        sync.change(marker("new", after(days=40)))
+        policy = Policy(failed_rows_days=10)
+        sync.snapshot(policy)
+        sync.change(marker("new", after(days=15)))
 
-        second = sync.snapshot(Policy())
+        second = sync.snapshot(policy)
 
         assert second.kind == "incremental"
         assert FAILED_ROW_VALUE not in "".join(sync.column("test_result_rows", "result_row"))

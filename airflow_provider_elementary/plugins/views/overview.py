@@ -21,7 +21,10 @@ _SCHEMAS = 25
 
 @dataclass(frozen=True)
 class Overview:
-    """What the template ``overview.html`` shows."""
+    """What the template ``overview.html`` shows.
+
+    :param sync_problems: what the last sync could not use, a sentence each.
+    """
 
     now: Current
     access: AccessState | None
@@ -30,10 +33,13 @@ class Overview:
     open_count: int
     schemas: tuple[SchemaHealth, ...]
     page: Page
+    sync_problems: tuple[str, ...]
 
 
 def build(request: Request) -> Overview:
     """Return the overview of a store."""
+    from airflow_provider_elementary.snapshots.story import problems
+
     now = current(request.reader)
     opened = [incident for incident in now.incidents if incident.status == "open"]
     schemas, page = page_of(schema_health(now.tables), request.number("page"), _SCHEMAS)
@@ -46,4 +52,5 @@ def build(request: Request) -> Overview:
         open_count=len(opened),
         schemas=tuple(schemas),
         page=page,
+        sync_problems=tuple(problems(now.manifest)) if now.manifest else (),
     )

@@ -84,6 +84,7 @@ class OneSnapshot:
 
     :param files_state: what a listing of the store says of the snapshot's files, in a sentence.
     :param is_whole: whether every file is there in its size; None where that was not looked at.
+    :param problems: what the sync could not use, a sentence each.
     """
 
     uri: str
@@ -94,6 +95,7 @@ class OneSnapshot:
     policy: Mapping[str, Any]
     files_state: str
     is_whole: bool | None
+    problems: tuple[str, ...]
 
 
 def build(request: Request) -> Snapshots:
@@ -150,6 +152,7 @@ def build_one(request: Request) -> OneSnapshot:
         parent = attempt(problems, reader.settings.uri, lambda: reader.manifest(number - 1, newest=True))
         before |= {number - 1: parent} if parent else {}
     files_state, is_whole = _files_state(reader, manifest)
+    from airflow_provider_elementary.snapshots.story import problems as problems_of
     from airflow_provider_elementary.storage.documents import sha256
 
     return OneSnapshot(
@@ -161,6 +164,7 @@ def build_one(request: Request) -> OneSnapshot:
         policy=manifest.policy,
         files_state=files_state,
         is_whole=is_whole,
+        problems=tuple(problems_of(manifest)),
     )
 
 

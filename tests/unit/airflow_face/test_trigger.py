@@ -189,12 +189,12 @@ def test_a_row_committed_late_is_news_although_its_time_is_before_the_watermark(
 
 def test_the_cursor_forgets_ids_that_no_look_reads_again() -> None:
     cursor = Cursor(NOON, frozenset({"known"}))
-    tomorrow = NOON + timedelta(days=1)
+    later = NOON + timedelta(days=2)
 
-    news, moved = advance(cursor, [invocation("known", NOON), invocation("new", tomorrow)])
+    news, moved = advance(cursor, [invocation("known", NOON), invocation("new", later)])
 
     assert [each.invocation_id for each in news] == ["new"]
-    assert moved == Cursor(tomorrow, frozenset({"new"}))
+    assert moved == Cursor(later, frozenset({"new"}))
 
 
 def test_a_duplicated_row_is_one_invocation() -> None:

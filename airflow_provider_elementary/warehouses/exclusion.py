@@ -1,0 +1,77 @@
+"""Finds tables that cannot be used, so that the others can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.access.guard import GuardedQuery
+from airflow_provider_elementary.access.session import StatementDeniedError
+from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
+from airflow_provider_elementary.warehouses.times import TIME
+from airflow_provider_elementary.warehouses.warehouse import Warehouse, went_away
+
+# The information schema hides what a role may not read; the catalog of PostgreSQL does not.
+_DENIED = """
+SELECT lower(c.relname)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = {0} AND c.relkind IN ('r', 'p')
+  AND NOT pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
+"""
+_WITH_PG_CATALOG = frozenset({"postgres"})
+#: What a server answers about one table, while it is fine itself: no right, no such operation on this type, a value
+#: that cannot be converted, a damaged page. What is gone for a moment (42P01) is not among them: a retry finds it.
+_OF_ONE_TABLE = ("42501", "42804", "42846", "42883", "42725", "0A000", "XX001", "XX002", "22")
+#: The same from drivers that name no SQLSTATE.
+_ERRORS_OF_ONE_TABLE = frozenset({"DataError", "NotSupportedError"})
+
+
+def denied_tables(warehouse: Warehouse, schema: str) -> list[str]:
+    """Return the tables of a schema that this session may not read, lower case, where the warehouse names them."""
+    if warehouse.dialect not in _WITH_PG_CATALOG:
+        return []
+    placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
+    try:
+        return [str(row[0]) for row in warehouse.rows(_DENIED.format(placeholder), [schema])]
+    except StatementDeniedError:
+        return []
+
+
+def read_error(dialect: str, query: GuardedQuery, error: BaseException) -> WarehouseError:
+    """Return the error to raise where a read failed: of one table, or of the warehouse."""
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str) and state:
+        is_of_table = state.startswith(_OF_ONE_TABLE)
+    else:
+        is_of_table = any(kind.__name__ in _ERRORS_OF_ONE_TABLE for kind in type(error).__mro__)
+    if is_of_table and len(query.tables) == 1:
+        cause = f"SQLSTATE {state}" if state else type(error).__name__
+        return TableUnreadableError(query.tables[0], f"the {dialect} warehouse refused to ({cause})")
+    return went_away(dialect, f"reading {', '.join(query.tables)}", error)
+
+
+def within(
+    batches: Iterator[pa.RecordBatch],
+    columns: Sequence[str],
+    watermark: str,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    undated: bool,
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a time, and these columns of them, where the warehouse cannot compare the watermark itself.
+
+    :param undated: rows without a watermark come too.
+    """
+    for batch in batches:
+        created = batch[watermark]
+        mask = pc.is_valid(created)
+        if since is not None:
+            mask = pc.and_(mask, pc.greater_equal(created, pa.scalar(since, TIME)))
+        if until is not None:
+            mask = pc.and_(mask, pc.less(created, pa.scalar(until, TIME)))
+        yield batch.filter(pc.fill_null(mask, undated)).select(list(columns))

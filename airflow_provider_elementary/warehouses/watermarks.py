@@ -1,0 +1,57 @@
+"""Compares a table's watermark in the warehouse, as far as its type allows."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+
+from sqlglot import exp
+
+#: Types that a name without a zone has in these dialects.
+_INSTANTS = {"bigquery": ("timestamp",), "databricks": ("timestamp",), "spark": ("timestamp",)}
+_WRAPPED = re.compile(r"(?:nullable|lowcardinality)\((.*)\)")
+
+
+class WatermarkType(StrEnum):
+    """What the warehouse can compare a watermark with."""
+
+    LOCAL = "local"
+    """A time without a zone: that of the session which wrote it."""
+    INSTANT = "instant"
+    """A time with a zone; it leaves the warehouse in UTC."""
+    NANOSECONDS = "nanoseconds"
+    """A time without a zone that reaches from 1677 to 2262 only."""
+    OTHER = "other"
+    """Text, numbers and the rest: rows are compared after they were read."""
+
+
+def watermark_type(declared: str, dialect: str) -> WatermarkType:
+    """Return what a column can be compared with.
+
+    :param declared: its type, as the warehouse's information schema says.
+    """
+    kind = declared.strip().lower()
+    while wrapped := _WRAPPED.fullmatch(kind):
+        kind = wrapped[1]
+    if kind in _INSTANTS.get(dialect, ()) or re.match(r"timestamp_?(?:l?tz)\b|datetimeoffset", kind):
+        return WatermarkType.INSTANT
+    if re.match(r"timestamp.* with (?:local )?time zone", kind):
+        return WatermarkType.INSTANT
+    if kind == "timestamp_ns":
+        return WatermarkType.NANOSECONDS
+    is_time = re.match(r"timestamp|datetime|smalldatetime|date", kind) and not kind.startswith("daterange")
+    return WatermarkType.LOCAL if is_time else WatermarkType.OTHER
+
+
+def earliest(kind: WatermarkType) -> datetime:
+    """Return a time that no usable watermark of that type lies before."""
+    return datetime(1678, 1, 1) if kind is WatermarkType.NANOSECONDS else datetime.min
+
+
+def bound(moment: datetime, kind: WatermarkType) -> exp.Cast:
+    """Return a time as SQL that a watermark of that type is compared with, whatever the session's time zone."""
+    text = moment.isoformat(sep=" ", timespec="microseconds")
+    if kind is WatermarkType.INSTANT:
+        return exp.cast(exp.Literal.string(f"{text}+00:00"), "timestamptz")
+    return exp.cast(exp.Literal.string(text), "timestamp")

@@ -1,0 +1,344 @@
+"""Times, zones and markers as they should not be: each costs a row at most, and is said by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.operators.snapshot import summarise
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store, write_snapshot
+from airflow_provider_elementary.snapshots.cut import FUTURE
+from airflow_provider_elementary.snapshots.story import problems, story
+from tests.connections import postgres_reader
+from tests.integration.test_incremental_snapshots import (
+    EVERYTHING,
+    LAST_MARKER,
+    CountedKeys,
+    Sync,
+    after,
+    marker,
+    run_results,
+)
+from tests.worlds import small_world, write_duckdb, write_postgres
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
+
+DATED = tuple(name for name, table in TABLES.items() if table.watermark)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def sync(tmp_path: Path) -> Sync:
+    path = write_duckdb(small_world(days=5), tmp_path / "warehouse.duckdb")
+    return Sync(path, open_store((tmp_path / "store").as_uri()), CountedKeys(LocalKeys(LocalKeys.generate())))
+
+
+def rejected(manifest: Manifest) -> list[tuple[str, str, int]]:
+    return [
+        (f"{entry['table']}.{entry['column']}", entry["kind"], entry.get("rows", entry.get("values", 0)))
+        for entry in manifest.rejected
+    ]
+
+
+def invocation(run: str, ended: datetime, ahead: timedelta) -> str:
+    return (
+        "INSERT INTO dbt_invocations (invocation_id, created_at, generated_at) "
+        f"VALUES ('{run}', TIMESTAMP '{ended + ahead}', '{ended:%Y-%m-%d %H:%M:%S}')"
+    )
+
+
+class TestOneRow:
+    @pytest.mark.parametrize("year", [2099, 9999])
+    def test_a_row_of_the_future_is_left_out_alone_and_the_rest_goes_on(self, sync: Sync, year: int) -> None:
+        sync.change(run_results("odd", datetime(year, 12, 31), "a"), marker("odd", LAST_MARKER))
+
+        first = sync.snapshot()
+        sync.change(run_results("half", after(minutes=30), "a"))
+        second = sync.snapshot()
+        sync.change(marker("half", after(minutes=40)))
+        third = sync.snapshot()
+
+        assert rejected(first) == [("dbt_run_results.created_at", FUTURE, 1)]
+        assert first.cut is not None
+        assert first.cut.watermark == LAST_MARKER.isoformat()
+        assert (second.kind, third.kind) == ("incremental", "incremental")
+        assert (second.tables["dbt_run_results"].new_rows, second.tables["dbt_run_results"].waiting) == (0, 1)
+        assert third.tables["dbt_run_results"].new_rows == 1
+
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [("infinity", "infinite time"), ("-infinity", "infinite time"), ("0044-03-15 (BC)", "outside the years")],
+    )
+    def test_a_watermark_that_is_no_time_costs_its_row(self, sync: Sync, value: str, kind: str) -> None:
+        sync.change(
+            "INSERT INTO dbt_run_results (model_execution_id, invocation_id, created_at) "
+            f"VALUES ('odd', 'odd', TIMESTAMP '{value}')"
+        )
+
+        first, second = sync.snapshot(), sync.snapshot()
+
+        [(column, found, count)] = rejected(first)
+        assert (column, count) == ("dbt_run_results.created_at", 1)
+        assert kind in found
+        assert (second.kind, second.files) == ("incremental", first.files)
+        assert "odd" not in sync.column("dbt_run_results", "model_execution_id")
+
+    def test_another_time_that_is_none_is_null_and_its_row_stays(self, sync: Sync) -> None:
+        sync.change("UPDATE data_monitoring_metrics SET bucket_end = 'infinity', bucket_start = '-infinity'")
+
+        manifest = sync.snapshot()
+
+        rows = manifest.tables["data_monitoring_metrics"].rows
+        assert rejected(manifest) == [
+            ("data_monitoring_metrics.bucket_end", "infinite time", rows),
+            ("data_monitoring_metrics.bucket_start", "infinite time", rows),
+        ]
+        assert sync.column("data_monitoring_metrics", "bucket_end") == [None] * rows
+
+    def test_numbers_that_are_not_finite_are_null_and_said(self, sync: Sync) -> None:
+        sync.change("UPDATE data_monitoring_metrics SET metric_value = 'nan' WHERE column_name IS NULL")
+
+        manifest = sync.snapshot()
+
+        assert [entry[:2] for entry in rejected(manifest)] == [
+            ("data_monitoring_metrics.metric_value", "number that is not finite")
+        ]
+
+    def test_rows_without_a_time_are_taken_and_stop_nothing(self, sync: Sync) -> None:
+        sync.change(*(f"UPDATE {table} SET created_at = NULL" for table in DATED))
+
+        manifest = sync.snapshot()
+
+        assert manifest.tables["dbt_run_results"].rows == 25
+
+    def test_what_could_not_be_used_is_in_log_and_xcom_without_the_value(self, sync: Sync) -> None:
+        sync.change(
+            "ALTER TABLE dbt_run_results ALTER created_at TYPE VARCHAR",
+            "INSERT INTO dbt_run_results (model_execution_id, created_at) VALUES ('odd', 'CANARY')",
+        )
+
+        manifest = sync.snapshot()
+        lines = story(manifest, datetime(2026, 1, 1), datetime(2026, 1, 2))
+
+        sentence = "excluded 1 rows of dbt_run_results.created_at: text that is no time"
+        assert sentence in lines
+        assert summarise(manifest, "file:///store")["problems"] == [sentence]
+        assert b"CANARY" not in manifest.to_bytes()
+
+
+class TestOtherTypes:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "VARCHAR",
+            "VARCHAR USING strftime(created_at, '%Y-%m-%dT%H:%M:%S.%fZ')",
+            "VARCHAR USING strftime(created_at, '%Y-%m-%d %H:%M:%S UTC')",
+            "BIGINT USING epoch_ms(created_at)",
+            "DOUBLE USING epoch(created_at)",
+            "TIMESTAMPTZ USING created_at AT TIME ZONE 'UTC'",
+            "TIMESTAMP_NS",
+            "TIMESTAMP_S",
+        ],
+    )
+    def test_a_watermark_of_another_type_is_synced_in_increments(self, sync: Sync, change: str) -> None:
+        as_declared = sync.snapshot()
+        sync.change(*(f"ALTER TABLE {table} ALTER created_at TYPE {change}" for table in DATED))
+
+        second = sync.snapshot()
+        third = sync.snapshot()
+
+        assert (second.epoch, third.kind) == (1, "incremental")
+        assert {name: entry.rows for name, entry in third.tables.items()} == {
+            name: entry.rows for name, entry in as_declared.tables.items()
+        }
+        assert (third.excluded, third.rejected) == ({}, ())
+
+    def test_a_watermark_that_is_a_date_is_synced(self, sync: Sync) -> None:
+        sync.change(*(f"ALTER TABLE {table} ALTER created_at TYPE DATE" for table in DATED))
+
+        first, second = sync.snapshot(), sync.snapshot()
+
+        assert first.tables["dbt_run_results"].rows == 25
+        assert (second.kind, second.rejected) == ("incremental", ())
+
+
+class TestZones:
+    def test_sessions_of_two_zones_force_no_full_snapshot(self, sync: Sync) -> None:
+        sync.change(
+            invocation("tokyo 0", after(minutes=10), 9 * HOUR),
+            run_results("tokyo 0", after(minutes=10) + 9 * HOUR, "a"),
+        )
+        kinds = [sync.snapshot().kind]
+        for day in range(1, 4):
+            for name, ahead, minutes in (("tokyo", 9 * HOUR, 10), ("utc", 0 * HOUR, 40)):
+                ended = after(days=day, minutes=minutes)
+                sync.change(run_results(f"{name} {day}", ended + ahead, "a"), invocation(f"{name} {day}", ended, ahead))
+                kinds.append(sync.snapshot().kind)
+
+        assert kinds == ["full"] + ["incremental"] * 6
+        taken = sync.column("dbt_run_results", "invocation_id")
+        assert {f"{name} {day}" for name in ("tokyo", "utc") for day in (1, 2, 3)} <= {*taken}
+
+    def test_a_run_of_a_zone_behind_waits_for_its_marker_as_any_other(self, sync: Sync) -> None:
+        sync.change(invocation("tokyo", after(minutes=10), 9 * HOUR))
+        sync.snapshot()
+        sync.change(run_results("half", after(minutes=30), "a"))
+
+        second = sync.snapshot()
+
+        assert second.cut is not None
+        assert second.cut.waiting == ("half",)
+
+
+class TestMissingMarkers:
+    def test_markers_that_never_came_are_said_and_nothing_waits(self, sync: Sync) -> None:
+        sync.change("DELETE FROM dbt_invocations")
+
+        manifest = sync.snapshot()
+
+        assert manifest.cut is not None
+        assert manifest.cut.waiting_count == 0
+        assert manifest.tables["dbt_run_results"].rows == 25
+        assert problems(manifest) == [
+            "no dbt_invocations row came for 5 runs since the beginning: dbt_invocations autoupload is probably off; "
+            "set disable_dbt_invocation_autoupload to false, and check that Elementary's on-run-end hook ends well. "
+            "Rows are taken without waiting"
+        ]
+
+    def test_markers_that_stopped_coming_are_said_with_the_time(self, sync: Sync) -> None:
+        stopped = LAST_MARKER - timedelta(days=4)
+        sync.change(f"DELETE FROM dbt_invocations WHERE created_at > TIMESTAMP '{stopped}'")
+
+        manifest = sync.snapshot()
+
+        [sentence] = problems(manifest)
+        assert sentence.startswith(
+            f"no dbt_invocations row came for 4 runs since {stopped}: dbt_invocations autoupload"
+        )
+        assert sum(entry.waiting for entry in manifest.tables.values()) == 0
+
+    def test_markers_that_come_again_are_waited_for_again(self, sync: Sync) -> None:
+        sync.change(f"DELETE FROM dbt_invocations WHERE created_at < TIMESTAMP '{LAST_MARKER}'")
+        sync.snapshot()
+        sync.change(run_results("half", after(minutes=30), "a"))
+
+        second = sync.snapshot()
+
+        assert second.cut is not None
+        assert (second.cut.waiting, problems(second)) == (("half",), [])
+
+    def test_one_killed_run_is_not_taken_for_markers_that_never_come(self, sync: Sync) -> None:
+        sync.change(run_results("killed", after(minutes=30), "a"), run_results("half", after(hours=8), "a"))
+
+        manifest = sync.snapshot()
+
+        assert manifest.cut is not None
+        assert manifest.cut.waiting == ("half",)
+        [sentence] = problems(manifest)
+        assert sentence.startswith("no dbt_invocations row came for 2 runs since")
+        assert "taken 6 hours later" in sentence
+
+    def test_a_schema_without_a_table_of_markers_says_so(self, sync: Sync) -> None:
+        sync.change("DROP TABLE dbt_invocations")
+
+        [sentence] = problems(sync.snapshot())
+
+        assert sentence.startswith("the schema has no table dbt_invocations that can be used")
+
+    def test_markers_without_a_time_still_let_the_metrics_of_their_runs_pass(self, sync: Sync) -> None:
+        sync.change("UPDATE dbt_invocations SET created_at = NULL")
+
+        manifest = sync.snapshot()
+
+        assert manifest.tables["data_monitoring_metrics"].waiting == 0
+
+
+class TestOnPostgres:
+    def snapshots(self, conn_id: str, directory: Path) -> tuple[Manifest, Manifest]:
+        store, keys = open_store((directory / "store").as_uri()), LocalKeys(LocalKeys.generate())
+        manifests = []
+        for _ in range(2):
+            with ElementaryHook(conn_id).source() as source:
+                manifests.append(write_snapshot(source, store, keys, policy=EVERYTHING))
+        return manifests[0], manifests[1]
+
+    def test_infinite_and_far_times_and_numbers_cost_a_row_or_a_value(
+        self,
+        postgres_server: PostgresServer,
+        postgres_database: str,
+        airflow_connection: Callable[[str, Mapping[str, Any]], str],
+        tmp_path: Path,
+    ) -> None:
+        write_postgres(small_world(days=3), postgres_server, postgres_database)
+        postgres_server.execute(
+            "SET search_path = elementary;"
+            "INSERT INTO dbt_run_results (model_execution_id, created_at) VALUES ('a', 'infinity'), ('b', '-infinity'),"
+            " ('c', '294276-01-01'), ('d', '4713-01-01 BC'), ('e', '2099-01-01'), ('f', NULL);"
+            "UPDATE data_monitoring_metrics SET bucket_end = 'infinity', bucket_start = '4713-01-01 BC',"
+            " metric_value = 'NaN' WHERE column_name IS NULL",
+            database=postgres_database,
+        )
+        conn_id = airflow_connection("reader", postgres_reader(postgres_server, postgres_database))
+
+        first, second = self.snapshots(conn_id, tmp_path)
+
+        assert first.tables["dbt_run_results"].rows == 16
+        assert {(column, kind): count for column, kind, count in rejected(first)} == {
+            ("dbt_run_results.created_at", "infinite time"): 2,
+            ("dbt_run_results.created_at", "time outside the years 1 to 9999"): 2,
+            ("dbt_run_results.created_at", FUTURE): 1,
+            ("data_monitoring_metrics.bucket_end", "infinite time"): 6,
+            ("data_monitoring_metrics.bucket_start", "time outside the years 1 to 9999"): 6,
+            ("data_monitoring_metrics.metric_value", "number that is not finite"): 6,
+        }
+        assert (second.kind, second.files) == ("incremental", first.files)
+
+    def test_times_with_a_zone_are_compared_in_utc_whatever_the_zone_of_the_session(
+        self,
+        postgres_server: PostgresServer,
+        postgres_database: str,
+        airflow_connection: Callable[[str, Mapping[str, Any]], str],
+        tmp_path: Path,
+    ) -> None:
+        write_postgres(small_world(days=3), postgres_server, postgres_database)
+        connection = postgres_reader(postgres_server, postgres_database)
+        postgres_server.execute(
+            *(
+                "SET timezone = 'UTC';"
+                + "".join(f"ALTER TABLE elementary.{table} ALTER created_at TYPE timestamptz;" for table in DATED)
+                + f"ALTER ROLE \"{connection['login']}\" SET timezone = 'Pacific/Kiritimati'",
+            ),
+            database=postgres_database,
+        )
+
+        first, second = self.snapshots(airflow_connection("reader", connection), tmp_path)
+
+        assert first.cut is not None
+        assert first.cut.watermark == LAST_MARKER.isoformat()
+        assert (second.kind, second.files, second.rejected) == ("incremental", first.files, ())
+
+    def test_text_times_on_postgres_are_synced_in_increments(
+        self,
+        postgres_server: PostgresServer,
+        postgres_database: str,
+        airflow_connection: Callable[[str, Mapping[str, Any]], str],
+        tmp_path: Path,
+    ) -> None:
+        write_postgres(small_world(days=3), postgres_server, postgres_database)
+        postgres_server.execute(
+            "".join(f"ALTER TABLE elementary.{table} ALTER created_at TYPE text;" for table in DATED),
+            database=postgres_database,
+        )
+        conn_id = airflow_connection("reader", postgres_reader(postgres_server, postgres_database))
+
+        first, second = self.snapshots(conn_id, tmp_path)
+
+        assert first.tables["dbt_run_results"].rows == 15
+        assert (second.kind, second.files, second.rejected) == ("incremental", first.files, ())

@@ -1,0 +1,272 @@
+"""Schemas as each release of the Elementary dbt package wrote them, from the warehouse to a restored copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.catalog import TABLES, Category
+from airflow_provider_elementary.exceptions import UnknownTableError, UnsupportedElementaryVersionError
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.operators.snapshot import summarise
+from airflow_provider_elementary.snapshots import (
+    LocalKeys,
+    Manifest,
+    Policy,
+    Store,
+    open_snapshot,
+    open_store,
+    write_snapshot,
+)
+from airflow_provider_elementary.snapshots.restore import restore
+from airflow_provider_elementary.snapshots.story import problems
+from airflow_provider_elementary.snapshots.targets import DuckDBTarget
+from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.connections import postgres_reader
+from tests.worlds import small_world, write_duckdb, write_postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.servers.postgres import PostgresServer
+
+EVERYTHING = Policy(categories=tuple(Category), failed_rows_days=100_000, failed_rows_per_test=100)
+#: Tables that some releases do not declare as models of their own, though they write them.
+UNLISTED = ("dbt_snapshots", "data_monitoring_metrics", "metadata")
+
+#: What releases lacked, and had besides: by release, tables and ``table.column`` names.
+LACKING: Mapping[str, str] = {
+    "0.5.0": "dbt_seeds dbt_columns dbt_groups dbt_invocations test_result_rows dbt_source_freshness_results "
+    "dbt_models.metadata_hash dbt_run_results.created_at dbt_run_results.compiled_code "
+    "elementary_test_results.invocation_id elementary_test_results.created_at schema_columns_snapshot.created_at "
+    "data_monitoring_metrics.created_at data_monitoring_metrics.metric_properties",
+    "0.9.0": "dbt_columns dbt_groups dbt_models.patch_path dbt_run_results.adapter_response test_result_rows.row_index "
+    "test_result_rows.test_type dbt_source_freshness_results.warn_after",
+    "0.16.0": "dbt_groups dbt_models.access dbt_run_results.group_name test_result_rows.row_index "
+    "test_result_rows.test_type",
+    "0.21.0": "test_result_rows.row_index test_result_rows.test_type",
+    "0.25.1": "",
+}
+ADDED: Mapping[str, str] = {
+    "0.5.0": "dbt_tests.compiled_sql dbt_run_results.compiled_sql",
+    "0.9.0": "",
+    "0.16.0": "dbt_models.bigquery_partition_by",
+    "0.21.0": "dbt_models.bigquery_partition_by dbt_models.bigquery_cluster_by",
+    "0.25.1": "dbt_models.bigquery_partition_by dbt_snapshots.bigquery_cluster_by",
+}
+
+
+class Lab:
+    """A DuckDB warehouse, and the store that its snapshots go to."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = write_duckdb(small_world(days=5), directory / "warehouse.duckdb")
+        self.store: Store = open_store((directory / "store").as_uri())
+        self.keys = LocalKeys(LocalKeys.generate())
+        self.copy = directory / "copy.duckdb"
+
+    def change(self, statements: Sequence[str]) -> None:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("USE elementary")
+            for statement in statements:
+                connection.execute(statement)
+
+    def snapshot(self) -> Manifest:
+        with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
+            return write_snapshot(source, self.store, self.keys, policy=EVERYTHING)
+
+    def rows(self, table: str) -> pa.Table:
+        return read_all(open_snapshot(self.store, keys=self.keys), table)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def as_released(release: str) -> list[str]:
+    dropped = [
+        f"ALTER TABLE {name.partition('.')[0]} DROP COLUMN {name.partition('.')[2]}"
+        if "." in name
+        else f"DROP TABLE {name}"
+        for name in LACKING[release].split()
+    ]
+    added = [
+        f"ALTER TABLE {table} ADD COLUMN {column} VARCHAR DEFAULT 'x'"
+        for table, _, column in (name.partition(".") for name in ADDED[release].split())
+    ]
+    return [*dropped, *added]
+
+
+@pytest.mark.parametrize("release", ["0.9.0", "0.16.0", "0.21.0", "0.25.1"])
+def test_a_schema_of_an_older_release_is_synced_whole_and_restored(lab: Lab, release: str) -> None:
+    lab.change(as_released(release))
+
+    first, second = lab.snapshot(), lab.snapshot()
+    report = restore(lab.store, DuckDBTarget(lab.copy, "elementary"), lab.keys)
+
+    assert first.excluded == {}
+    assert {table for table, entry in first.tables.items() if entry.unknown_columns} == set()
+    assert lab.rows("test_result_rows").num_rows == 10
+    assert (second.kind, second.files) == ("incremental", first.files)
+    assert report.rows == first.rows
+
+
+def test_columns_of_one_adapter_are_restored_where_they_were(lab: Lab) -> None:
+    lab.change(as_released("0.25.1"))
+    lab.snapshot()
+
+    restore(lab.store, DuckDBTarget(lab.copy, "elementary"), lab.keys)
+
+    with duckdb.connect(str(lab.copy)) as connection:
+        assert connection.execute("SELECT bigquery_partition_by FROM elementary.dbt_models").fetchall() == [("x",)] * 2
+        assert "bigquery_partition_by" not in str(connection.execute("DESCRIBE elementary.dbt_seeds").fetchall())
+
+
+def test_tables_without_a_watermark_are_excluded_by_name_and_the_others_synced(lab: Lab) -> None:
+    lab.change(as_released("0.5.0"))
+
+    manifest = lab.snapshot()
+
+    assert set(manifest.excluded) == {
+        "dbt_run_results",
+        "elementary_test_results",
+        "schema_columns_snapshot",
+        "data_monitoring_metrics",
+    }
+    assert manifest.excluded["dbt_run_results"] == ("it lacks created_at, by which its rows are identified and dated")
+    assert manifest.tables["dbt_models"].rows == 2
+    assert any(
+        line == f"excluded table dbt_run_results: {manifest.excluded['dbt_run_results']}" for line in problems(manifest)
+    )
+    assert summarise(manifest, "file:///store")["problems"] == problems(manifest)
+
+
+def test_an_excluded_table_says_why_when_it_is_asked_for(lab: Lab) -> None:
+    lab.change(["ALTER TABLE dbt_run_results DROP COLUMN created_at"])
+
+    with (
+        WarehouseSource(DuckDBWarehouse(lab.path, "elementary")) as source,
+        pytest.raises(UnknownTableError, match="dbt_run_results cannot be used: it lacks created_at"),
+    ):
+        source.read("dbt_run_results")
+
+
+def test_a_schema_in_which_no_table_can_be_used_is_refused(lab: Lab) -> None:
+    lab.change([f"DROP TABLE {name}" for name in TABLES if name != "dbt_run_results"])
+    lab.change(["ALTER TABLE dbt_run_results DROP COLUMN created_at"])
+
+    with pytest.raises(UnsupportedElementaryVersionError, match="dbt_run_results: it lacks created_at"):
+        lab.snapshot()
+
+
+def test_equal_sampled_rows_without_numbers_stay_as_many_as_they_are(lab: Lab) -> None:
+    lab.change(as_released("0.21.0"))
+    lab.change(["INSERT INTO test_result_rows SELECT * FROM test_result_rows"])
+    first = lab.snapshot()
+    lab.change(["INSERT INTO test_result_rows SELECT * FROM test_result_rows ORDER BY created_at DESC LIMIT 1"])
+
+    second = lab.snapshot()
+
+    assert first.tables["test_result_rows"].rows == 20
+    assert (second.kind, second.tables["test_result_rows"].new_rows) == ("incremental", 1)
+    assert lab.rows("test_result_rows").num_rows == 21
+
+
+def test_a_table_that_may_not_be_read_on_postgres_is_excluded_alone(
+    postgres_server: PostgresServer,
+    postgres_database: str,
+    airflow_connection: Callable[[str, Mapping[str, object]], str],
+    tmp_path: Path,
+) -> None:
+    write_postgres(small_world(days=2), postgres_server, postgres_database)
+    connection = postgres_reader(postgres_server, postgres_database)
+    postgres_server.execute(
+        f'REVOKE ALL ON elementary.dbt_exposures FROM "{connection["login"]}"', database=postgres_database
+    )
+    store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
+
+    with ElementaryHook(airflow_connection("reader", connection)).source() as source:
+        manifest = write_snapshot(source, store, keys)
+
+    assert dict(manifest.excluded) == {"dbt_exposures": "this connection may not read it; grant it SELECT"}
+    assert len(manifest.tables) == 16
+
+
+def test_a_table_that_fails_while_it_is_read_on_postgres_is_excluded_alone(
+    postgres_server: PostgresServer,
+    postgres_database: str,
+    airflow_connection: Callable[[str, Mapping[str, object]], str],
+    tmp_path: Path,
+) -> None:
+    write_postgres(small_world(days=2), postgres_server, postgres_database)
+    connection = postgres_reader(postgres_server, postgres_database)
+    postgres_server.execute(
+        # A row policy that fails, as one does whose function the role may not run.
+        "ALTER TABLE elementary.dbt_groups ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY broken ON elementary.dbt_groups USING (name::int > 0)",
+        database=postgres_database,
+    )
+    store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
+
+    with ElementaryHook(airflow_connection("reader", connection)).source() as source:
+        manifest = write_snapshot(source, store, keys)
+
+    assert dict(manifest.excluded) == {"dbt_groups": "the postgres warehouse refused to (SQLSTATE 22P02)"}
+    assert len(manifest.tables) == 16
+
+
+class TestEveryRelease:
+    def releases(self, shared: Path) -> dict[str, dict[str, dict[str, str]]]:
+        path = shared / "cases" / "elementary_columns_by_release.json"
+        if not path.is_file():
+            pytest.skip("the columns of every release are not among the shared inputs")
+        found: dict[str, dict[str, dict[str, str]]] = json.loads(path.read_text())
+        return found
+
+    def test_every_column_of_every_release_is_classified(self, shared: Path) -> None:
+        unknown = {
+            (table, column)
+            for tables in self.releases(shared).values()
+            for table, columns in tables.items()
+            for column in columns
+            if table in TABLES and TABLES[table].column(column) is None
+        }
+
+        assert unknown == set()
+
+    def test_the_schema_of_every_release_is_synced_twice_and_restored(self, shared: Path, tmp_path: Path) -> None:
+        world = small_world(days=3)
+        for release, tables in self.releases(shared).items():
+            directory = tmp_path / release
+            directory.mkdir()
+            lab = Lab(directory)
+            with duckdb.connect(str(lab.path)) as connection:
+                for table in {*TABLES} - {*tables} - {*UNLISTED}:
+                    connection.execute(f"DROP TABLE elementary.{table}")
+                for table, columns in tables.items():
+                    held = {column.name for column in TABLES[table].columns}
+                    for column in held - set(columns):
+                        connection.execute(f"ALTER TABLE elementary.{table} DROP COLUMN {column}")
+                    for column in set(columns) - held:
+                        connection.execute(f"ALTER TABLE elementary.{table} ADD COLUMN {column} VARCHAR DEFAULT 'x'")
+
+            first, second = lab.snapshot(), lab.snapshot()
+            report = restore(lab.store, DuckDBTarget(lab.copy, "elementary"), lab.keys)
+
+            usable = {
+                table
+                for table in {*tables, *UNLISTED} & {*world}
+                if table not in tables or TABLES[table].indispensable_columns <= set(tables[table])
+            }
+            assert set(first.tables) == usable, release
+            assert (first.rows, second.rows) == (report.rows, report.rows), release
+            assert second.new_files == () or first.cut is None or first.cut.watermark is None, release
