@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.catalog import TABLES
-from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotConflictError
+from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotConflictError, TableReplacedError
 from airflow_provider_elementary.snapshots.checkpoint import take_up, to_checkpoint
 from airflow_provider_elementary.snapshots.commit import Overtaken, commit
 from airflow_provider_elementary.snapshots.cut import SAMPLES, Cut, Tally, cut_entry, find_cut, next_window
@@ -98,13 +98,17 @@ def write_snapshot(
         # A key that is refused is refused now, not when there is a snapshot without a signature.
         signer.sign(sha256(run_key.encode()))
     terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), checkpoint_after, rows_read)
-    for _ in range(_TRIES):
+    for attempt in range(1, _TRIES + 1):
         try:
             manifest, plan, opened = _take(source, store, keys, terms, taken_at, run_key)
             manifest = commit(store, replace(manifest, access=access), plan, opened)
             if signer is not None:
                 _sign(store, manifest, signer)
             return manifest
+        except TableReplacedError as error:
+            if attempt == _TRIES:
+                raise
+            log.warning("reading from the start again, attempt %d of %d: %s", attempt + 1, _TRIES, error)
         except Overtaken:
             log.info("another writer committed to %s first; planning anew upon its snapshot", store.uri)
     raise SnapshotConflictError(
@@ -125,6 +129,9 @@ def _take(
         # What was sealed under another plan is left for prune to remove.
         snapshot_id = _new_id(taken_at)
         plan, opened = open_keys(source, keys, plan, terms.policy, snapshot_id)
+        if source.hold():
+            plan = plan_snapshot(source, store, keys, terms, taken_at)
+            continue
         cut = find_cut(source, terms.commit_timeout, plan.window_of)
         if (checked := check_history(plan, cut)) is not plan:
             plan = checked
@@ -190,7 +197,8 @@ class _Writer:
         entries: dict[str, TableEntry] = {}
         files: list[FileEntry] = []
         noted = time.monotonic()
-        for name in run.source.tables():
+        # dbt replaces tables without a watermark at every run: they are read first, while nobody has replaced them yet.
+        for name in sorted(run.source.tables(), key=lambda name: TABLES[name].watermark is not None):
             entries[name], sealed_files = seal_table(run, TABLES[name])
             files += sealed_files
             if time.monotonic() - noted >= self.terms.checkpoint_after.total_seconds():

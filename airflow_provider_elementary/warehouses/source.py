@@ -17,6 +17,7 @@ from airflow_provider_elementary.catalog import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
     SchemaNotFoundError,
+    TableReplacedError,
     UnknownTableError,
     UnsupportedElementaryVersionError,
     WarehouseError,
@@ -39,6 +40,7 @@ WHERE t.table_schema = {0} AND t.table_type = 'BASE TABLE'
 ORDER BY t.table_name, c.ordinal_position
 """
 _SCHEMAS = "SELECT DISTINCT schema_name FROM information_schema.schemata"
+_HOLD_ATTEMPTS = 3
 _ELEMENTARY_SCHEMAS = """
 SELECT DISTINCT table_schema FROM information_schema.tables
 WHERE lower(table_name) IN ('dbt_invocations', 'elementary_test_results', 'data_monitoring_metrics')
@@ -93,6 +95,31 @@ class WarehouseSource:
     def close(self) -> None:
         """End the session."""
         self.warehouse.close()
+
+    def hold(self) -> bool:
+        """Begin to see all tables as of one moment, where the warehouse can do that; later reads see that moment.
+
+        :return: whether their names or columns have changed since they were last looked at.
+        :raises TableLockedError: another session keeps one of them locked.
+        :raises TableReplacedError: they change faster than they can be looked at, or one is replaced before its read.
+        """
+        before = self._held
+        for attempt in range(1, _HOLD_ATTEMPTS + 1):
+            try:
+                if not self.warehouse.hold([held.name for held in self._held.values()]):
+                    return False
+                described = _hold(self.warehouse, self.warehouse.schema)
+            except TableReplacedError:
+                if attempt == _HOLD_ATTEMPTS:
+                    raise
+                described = _hold(self.warehouse, self.warehouse.schema)
+                self._held = described
+                continue
+            is_complete = described.keys() <= self._held.keys()
+            self._held = described
+            if is_complete:
+                break
+        return self._held != before
 
     def tables(self) -> list[str]:
         """Return the names of the catalog's tables that the schema holds."""
