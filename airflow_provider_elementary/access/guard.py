@@ -51,8 +51,8 @@ def guard_query(sql: str, *, dialect: str, schema: str, database: str | None = N
     :param sql: what a person wrote.
     :param dialect: sqlglot's name of the warehouse's SQL. Dialects that sqlglot knows but we do not get only portable
         functions and names in the very spelling that the dbt package uses.
-    :param schema: the Elementary schema. A name in one case folds as the warehouse folds it, in mixed case it is exact.
-    :param database: the database of that schema; without it, statements may not name a database.
+    :param schema: the Elementary schema, spelled as the warehouse's catalogue spells it.
+    :param database: the database of that schema, spelled the same way; without it, statements may not name a database.
     :raises QueryRefusedError: anything else; the reason is the first one found.
     """
     try:

@@ -219,13 +219,22 @@ def _cast(array: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _find_schema(warehouse: Warehouse) -> str:
-    """Return the schema's name as the warehouse spells it, for a name given in any case."""
+    """Return the schema's name as the warehouse spells it: the one given, or the only one that differs by case."""
     names = {str(row[0]) for row in warehouse.rows(_SCHEMAS)}
-    if warehouse.schema in names:
-        return warehouse.schema
+    # PostgreSQL cuts names to 63 bytes when it makes them.
+    stored = warehouse.schema.encode()[:63].decode(errors="ignore") if warehouse.dialect == "postgres" else ""
+    for given in (warehouse.schema, stored):
+        if given in names:
+            return given
     folded = sorted(name for name in names if name.lower() == warehouse.schema.lower())
     if len(folded) == 1:
         return folded[0]
+    if folded:
+        raise SchemaNotFoundError(
+            f"There is no schema {warehouse.schema!r}, but {len(folded)} that differ from it by upper and lower case: "
+            f"{', '.join(folded)}. Spell the one that Elementary writes to exactly, in `schema` or in the extra field "
+            "elementary_schema of the connection."
+        )
     seen = sorted({str(row[0]) for row in warehouse.rows(_ELEMENTARY_SCHEMAS)})
     raise SchemaNotFoundError(
         f"Expected schema {warehouse.schema!r}, found no such schema that this connection may see. "
