@@ -45,8 +45,8 @@ WHERE n.nspname = CAST($1 AS text) AND c.relname = ANY(string_to_array(CAST($2 A
     WHEN 'r' THEN to_regclass(format('%I.%I', n.nspname, c.relname))::oid = c.oid
       AND pg_relation_filenode(c.oid) = c.relfilenode
     WHEN 'p' THEN to_regclass(format('%I.%I', n.nspname, c.relname))::oid = c.oid
-      AND (SELECT string_agg(concat_ws(':', now.relid::oid, pg_relation_filenode(now.relid)), ',' ORDER BY now.relid::oid)
-           FROM pg_partition_tree(c.oid) now)
+      AND (SELECT string_agg(concat_ws(':', t.relid::oid, pg_relation_filenode(t.relid)), ',' ORDER BY t.relid::oid)
+           FROM pg_partition_tree(c.oid) t)
         = (WITH RECURSIVE member(oid) AS (
              SELECT c.oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member ON member.oid = i.inhparent)
            SELECT string_agg(concat_ws(':', m.oid, nullif(m.relfilenode, 0)), ',' ORDER BY m.oid)

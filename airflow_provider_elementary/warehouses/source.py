@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
+from airflow_provider_elementary.access.resolver import FOLDINGS
+from airflow_provider_elementary.access.session import StatementDeniedError
 from airflow_provider_elementary.catalog import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
@@ -32,12 +35,21 @@ from airflow_provider_elementary.source import (
 )
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
+log = logging.getLogger(__name__)
+
 _TABLES = """
-SELECT t.table_name, c.column_name
+SELECT t.table_name, c.column_name, c.data_type
 FROM information_schema.tables AS t
 JOIN information_schema.columns AS c ON c.table_schema = t.table_schema AND c.table_name = t.table_name
 WHERE t.table_schema = {0} AND t.table_type = 'BASE TABLE'
 ORDER BY t.table_name, c.ordinal_position
+"""
+_OTHERS = """
+SELECT table_name, table_type FROM information_schema.tables
+WHERE table_schema = {0} AND table_type <> 'BASE TABLE'
+"""
+_MATERIALIZED_VIEWS = """
+SELECT matviewname::text, 'materialized view' FROM pg_catalog.pg_matviews WHERE schemaname = {0}
 """
 _SCHEMAS = "SELECT DISTINCT schema_name FROM information_schema.schemata"
 _HOLD_ATTEMPTS = 3
@@ -54,6 +66,7 @@ class HeldTable:
     :param table: the catalog's entry.
     :param name: the table's name as the warehouse spells it.
     :param columns: the classified columns that are there, lower case, with the warehouse's spelling.
+    :param types: the types of all its columns, as information_schema names them.
     :param unknown: columns that the catalog does not classify: quarantined, never read.
     :param missing: columns of the catalog that are not there, as in older versions of the package.
     """
@@ -61,6 +74,7 @@ class HeldTable:
     table: Table
     name: str
     columns: Mapping[str, str]
+    types: Mapping[str, str]
     unknown: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -246,11 +260,18 @@ def _find_schema(warehouse: Warehouse) -> str:
 def _hold(warehouse: Warehouse, schema: str) -> dict[str, HeldTable]:
     """Return the catalog's tables that the schema holds, in the catalog's order."""
     found: dict[str, dict[str, str]] = {}
+    types: dict[str, dict[str, str]] = {}
     spelled: dict[str, str] = {}
     placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
-    for table_name, column_name in warehouse.rows(_TABLES.format(placeholder), [schema]):
-        found.setdefault(table_name.lower(), {})[column_name.lower()] = column_name
-        spelled[table_name.lower()] = table_name
+    folding = FOLDINGS.get(warehouse.dialect)
+    for table_name, column_name, data_type in warehouse.rows(_TABLES.format(placeholder), [schema]):
+        name = table_name.lower()
+        if folding is not None and folding.quoted(table_name) != folding.quoted(folding.stored(name)):
+            # A table that differs by case from what dbt writes is another one.
+            continue
+        spelled[name] = table_name
+        found.setdefault(name, {})[column_name.lower()] = column_name
+        types.setdefault(name, {})[column_name.lower()] = str(data_type).lower()
     held = {
         table.name: HeldTable(
             table=table,
@@ -260,12 +281,25 @@ def _hold(warehouse: Warehouse, schema: str) -> dict[str, HeldTable]:
                 for column in table.columns
                 if column.name in found[table.name]
             },
+            types=types[table.name],
             unknown=tuple(name for name in found[table.name] if table.column(name) is None),
             missing=tuple(column.name for column in table.columns if column.name not in found[table.name]),
         )
         for table in TABLES.values()
         if table.name in found
     }
+    others = _others(warehouse, schema, placeholder) if len(held) < len(TABLES) else {}
+    if others and not held:
+        kinds = sorted({kind.lower() for kind in others.values()})
+        raise NotAnElementarySchemaError(
+            f"Schema {schema!r} holds no table of Elementary's, but {len(others)} of the same names that are a "
+            f"{' or '.join(kinds)} ({', '.join(sorted(others)[:3])}, …). Only tables are read: what is behind a view "
+            "cannot be checked. Name the schema and database where Elementary's dbt package writes its tables, and "
+            "grant the role SELECT on them; for a share, have its owner share the tables themselves, or copy them with "
+            "CREATE TABLE AS."
+        )
+    for name, kind in sorted(others.items()):
+        log.warning("not read: %s.%s is a %s and no table", schema, name, kind.lower())
     if not held:
         raise NotAnElementarySchemaError(
             f"Expected Elementary's tables in schema {schema!r}, found {len(found)} other tables and none of them. "
@@ -273,6 +307,18 @@ def _hold(warehouse: Warehouse, schema: str) -> dict[str, HeldTable]:
         )
     _require_essential_columns(schema, held)
     return held
+
+
+def _others(warehouse: Warehouse, schema: str, placeholder: str) -> dict[str, str]:
+    """Return what has the name of a table of the catalog and is no table, with what it is."""
+    rows = warehouse.rows(_OTHERS.format(placeholder), [schema])
+    if warehouse.dialect == "postgres":
+        try:
+            rows += warehouse.rows(_MATERIALIZED_VIEWS.format(placeholder), [schema])
+        except StatementDeniedError:
+            # Another engine that speaks PostgreSQL's SQL.
+            pass
+    return {name.lower(): str(kind) for name, kind in rows if name.lower() in TABLES}
 
 
 def _require_essential_columns(schema: str, held: Mapping[str, HeldTable]) -> None:
