@@ -125,6 +125,10 @@ class SnapshotConflictError(ElementaryError):
     permanent = False
 
 
+class ValueDoesNotFitError(ElementaryError):
+    """A stored value is longer or larger than the target of a restore can hold."""
+
+
 class AlertsNotSentError(ElementaryError):
     """Some alerts could not be sent; the others were, and a retry sends those that were not."""
 

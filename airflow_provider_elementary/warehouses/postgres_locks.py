@@ -17,7 +17,7 @@ from typing import Any
 from adbc_driver_manager import Error as AdbcError
 from sqlglot import exp
 
-from airflow_provider_elementary.exceptions import AccessDeniedError, TableLockedError, TableReplacedError
+from airflow_provider_elementary.exceptions import TableLockedError, TableReplacedError
 
 Ask = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 
@@ -31,10 +31,9 @@ _PAUSE_SECONDS = 0.1
 
 # lock_not_available, deadlock_detected
 _LOCKED = frozenset({"55P03", "40P01"})
-_DENIED = "42501"
 _GONE = frozenset({"42P01", "3F000"})
-#: Materialized views and foreign tables cannot be locked.
-_NO_TABLE = "42809"
+#: A lock needs SELECT on the whole table; materialized views and foreign tables have none.
+_NOT_LOCKABLE = frozenset({"42501", "42809"})
 
 # pg_class answers as of the snapshot; functions that take a name or an oid answer as of now.
 _UNCHANGED = """
@@ -82,7 +81,6 @@ class TableLocks:
 
         :raises TableLockedError: another session held a conflicting lock for longer than :data:`LOCK_SECONDS`.
         :raises TableReplacedError: a table is gone.
-        :raises AccessDeniedError: the role has no SELECT on one of them.
         """
         give_up_at = time.monotonic() + LOCK_SECONDS
         tables = sorted(tables)
@@ -108,8 +106,10 @@ class TableLocks:
         lockable = sorted(set(tables) - self._unlockable)
         if (state := self._try(lockable)) is not None:
             raise TableReplacedError(self._schema, tables) if state in _GONE else self._locked(lockable)
-        self._require_unchanged(lockable)
+        self._require_unchanged(tables)
         yield
+        if len(lockable) < len(tables):
+            self._require_unchanged(tables)
         self._release()
 
     def _try_from_start(self, tables: Sequence[str], lock_timeout: str) -> str | None:
@@ -124,7 +124,7 @@ class TableLocks:
             if tables:
                 self._ask(f"LOCK TABLE {self._names(tables)} IN ACCESS SHARE MODE", ())
         except AdbcError as error:
-            if error.sqlstate not in (*_LOCKED, *_GONE, _DENIED, _NO_TABLE):
+            if error.sqlstate not in _LOCKED | _GONE | _NOT_LOCKABLE:
                 raise
             return str(error.sqlstate)
         return None
@@ -138,12 +138,7 @@ class TableLocks:
         states = {name: self._try_from_start([name], _SHORT_WAIT) for name in tables}
         if gone := [name for name, state in states.items() if state in _GONE]:
             raise TableReplacedError(self._schema, gone)
-        if denied := [name for name, state in states.items() if state == _DENIED]:
-            raise AccessDeniedError(
-                f"The role has no SELECT on the whole of {self._names(denied)}, which a lock on it needs. "
-                f"Run GRANT SELECT ON {self._names(denied)} TO the role."
-            )
-        self._unlockable |= {name for name, state in states.items() if state == _NO_TABLE}
+        self._unlockable |= {name for name, state in states.items() if state in _NOT_LOCKABLE}
         return [name for name in tables if name not in self._unlockable]
 
     def _locked(self, tables: Sequence[str]) -> TableLockedError:

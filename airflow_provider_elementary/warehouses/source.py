@@ -33,6 +33,7 @@ from airflow_provider_elementary.source import (
     require_watermark,
     select_columns,
 )
+from airflow_provider_elementary.warehouses.columns import selected
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ class WarehouseSource:
     ) -> exp.Select:
         """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
         table = exp.table_(held.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
-        query = exp.select(*(_column(held.columns[name]) for name in columns)).from_(table)
+        query = exp.select(*(self._selected(held, name) for name in columns)).from_(table)
         if since is not None or until is not None:
             watermark = held.columns[require_watermark(held.table)]
             if since is not None:
@@ -184,6 +185,9 @@ class WarehouseSource:
             if until is not None:
                 query = query.where(_column(watermark) < _timestamp(until))
         return query
+
+    def _selected(self, held: HeldTable, name: str) -> exp.Expr:
+        return selected(held.columns[name], held.types[name], self.warehouse.dialect)
 
     def query(self, sql: str) -> pa.RecordBatchReader:
         """Run an author's query over the Elementary tables; columns come as the warehouse types them.
