@@ -355,7 +355,10 @@ class TestValuesThatDoNotFit:
     def test_duckdb_says_which_column_holds_what_and_leaves_no_file(
         self, rest_with: Callable[[str], Rest], tmp_path: Path
     ) -> None:
-        rest = rest_with("UPDATE elementary.data_monitoring_metrics SET metric_value = 1e300")
+        rest = rest_with(
+            "ALTER TABLE elementary.data_monitoring_metrics ALTER metric_value TYPE DOUBLE;"
+            "UPDATE elementary.data_monitoring_metrics SET metric_value = 1e300"
+        )
 
         with pytest.raises(ValueDoesNotFitError, match=r"metric_value holds a number .* Restore to PostgreSQL"):
             restore(rest.store, DuckDBTarget(tmp_path / "restored.duckdb"), rest.keys)
