@@ -117,7 +117,7 @@ def test_a_table_replaced_at_every_attempt_ends_in_a_retryable_error_that_names_
     assert list(LocalStore(tmp_path).list("manifests/")) == []
 
 
-def test_a_source_never_shows_a_table_that_was_replaced_since_its_first_read_as_empty(conn_id: str, run: Run) -> None:
+def test_a_source_never_shows_a_table_replaced_since_its_first_read_as_empty(conn_id: str, run: Run) -> None:
     with ElementaryHook(conn_id).source() as source:
         read_all(source, "dbt_models", ["unique_id"])
         run(REPLACEMENTS["truncate and insert"].format("dbt_tests"))
