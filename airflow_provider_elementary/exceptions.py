@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ElementaryError(Exception):
     """Base of all errors of this package.
@@ -42,6 +44,39 @@ class TableUnreadableError(WarehouseError):
         )
         self.table = table
         self.reason = reason
+
+
+class TableLockedError(WarehouseError):
+    """Another session holds a lock on a table that keeps it from being read.
+
+    :param tables: the tables.
+    :param holders: who holds the locks, as far as the warehouse shows it.
+    :param seconds: how long was waited.
+    """
+
+    def __init__(self, schema: str, tables: Sequence[str], holders: Sequence[str], seconds: float) -> None:
+        named = ", ".join(f"{schema}.{name}" for name in tables)
+        held_by = f" (ACCESS EXCLUSIVE, held by {', '.join(holders)})" if holders else ""
+        super().__init__(
+            f"Table {named} is locked by another session{held_by}: no ACCESS SHARE lock within {seconds:.0f} s. "
+            "Nothing was committed. Retry after that transaction has ended; dbt takes such a lock to alter or replace "
+            "a table."
+        )
+
+
+class TableReplacedError(WarehouseError):
+    """A table was replaced, truncated or dropped while it was to be read; a retry reads it as it is then.
+
+    :param tables: the tables.
+    """
+
+    def __init__(self, schema: str, tables: Sequence[str]) -> None:
+        named = ", ".join(f"{schema}.{name}" for name in tables)
+        super().__init__(
+            f"Table {named} was replaced, truncated or dropped after the read began. Nothing was committed. Retry; run "
+            "the sync after dbt, not during it, if this happens often."
+        )
+        self.tables = tuple(tables)
 
 
 class SchemaNotFoundError(ElementaryError):
@@ -105,6 +140,10 @@ class SnapshotConflictError(ElementaryError):
     """Another writer committed first, repeatedly; a retry may help."""
 
     permanent = False
+
+
+class ValueDoesNotFitError(ElementaryError):
+    """A stored value is longer or larger than the target of a restore can hold."""
 
 
 class AlertsNotSentError(ElementaryError):

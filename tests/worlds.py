@@ -117,9 +117,10 @@ def write_duckdb(world: World, path: Path, schema: str = "elementary") -> Path:
 
 def write_postgres(world: World, server: PostgresServer, database: str, schema: str = "elementary") -> None:
     """Write a world into a new schema of a PostgreSQL database, in the types that the catalog gives its columns."""
-    server.execute(f'CREATE SCHEMA "{schema}"', database=database)
+    quoted = '"' + schema.replace('"', '""') + '"'
+    server.execute(f"CREATE SCHEMA {quoted}", database=database)
     for name, table in world.items():
-        server.execute(create_table("postgres", name, f'"{schema}"."{name}"'), database=database)
+        server.execute(create_table("postgres", name, f'{quoted}."{name}"'), database=database)
         copy_postgres(table.to_reader(), server, database, schema, name)
 
 

@@ -20,7 +20,7 @@ from airflow_provider_elementary.access.functions import FUNCTIONS, PORTABLE
 from airflow_provider_elementary.access.grammar import GRAMMAR_WORDS, TYPE_WORDS, check_grammar, column_lists
 from airflow_provider_elementary.access.lexicon import LEXICONS, Lexicon, Text, read_text
 from airflow_provider_elementary.access.resolver import Place, resolve
-from airflow_provider_elementary.access.splitter import outline
+from airflow_provider_elementary.access.splitter import outline, without_quotes
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 _PASSED = object()
@@ -51,8 +51,8 @@ def guard_query(sql: str, *, dialect: str, schema: str, database: str | None = N
     :param sql: what a person wrote.
     :param dialect: sqlglot's name of the warehouse's SQL. Dialects that sqlglot knows but we do not get only portable
         functions and names in the very spelling that the dbt package uses.
-    :param schema: the Elementary schema. A name in one case folds as the warehouse folds it, in mixed case it is exact.
-    :param database: the database of that schema; without it, statements may not name a database.
+    :param schema: the Elementary schema, spelled as the warehouse's catalogue spells it.
+    :param database: the database of that schema, spelled the same way; without it, statements may not name a database.
     :raises QueryRefusedError: anything else; the reason is the first one found.
     """
     try:
@@ -75,7 +75,7 @@ def _guard(sql: str, dialect: str, schema: str, database: str | None) -> Guarded
     check_grammar(statement, dialect)
     _check_no_string_is_a_table(statement, text.sql, lexicon)
     resolved = resolve(statement, Place(dialect, schema, database, functions))
-    if resolved.relations != first.relations:
+    if frozenset(map(without_quotes, resolved.relations)) != first.relations:
         raise QueryRefusedError("the two parsers disagree about which tables it reads")
     return GuardedQuery(text.sql, resolved.tables, dialect, _PASSED)
 

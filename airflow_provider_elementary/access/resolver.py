@@ -41,10 +41,6 @@ class Folding:
         """Return the CTE or alias that this name means."""
         return self.cte(identifier.name) if self.cte else self.name(identifier)
 
-    def parameter(self, name: str) -> str:
-        """Return what the schema or database of the configuration means: mixed case is meant exactly."""
-        return self.unquoted(name) if name.lower() == name or name.upper() == name else self.quoted(name)
-
 
 #: Warehouses that compare names without regard to case still never confuse two tables of the catalog.
 _CASELESS = Folding(quoted=str.lower)
@@ -235,7 +231,7 @@ def _check_part(part: object, expected: str | None, level: str, folding: Folding
         return
     if not isinstance(part, exp.Identifier) or not part.name:
         raise QueryRefusedError(f"expected a plain {level} name")
-    if expected is None or folding.name(part) != folding.parameter(expected):
+    if expected is None or folding.name(part) != folding.quoted(expected):
         raise QueryRefusedError(f"expected tables of the Elementary {level} only, found {level} {_shown(part)}")
 
 

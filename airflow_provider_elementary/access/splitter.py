@@ -163,4 +163,9 @@ def _dotted_name(words: list[Word], i: int) -> str | None:
         if not (adjacent or word.text == "." or (text.endswith(".") and word.is_name)):
             break
         text, end = text + word.text, word.end
-    return re.sub(r"[\"'`]", "", text).lower()
+    return without_quotes(text).lower()
+
+
+def without_quotes(name: str) -> str:
+    """Return a name without any quote, those that are part of it included: sqlparse does not tell them apart."""
+    return re.sub(r"[\"'`]", "", name)

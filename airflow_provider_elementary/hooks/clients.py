@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from airflow.providers.common.compat.sdk import BaseHook, Connection, mask_secret
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, WarehouseError
+from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access.session import TransportFacts
@@ -34,27 +35,6 @@ DIALECTS: Mapping[str, str] = {
 #: dbt's name of those whose dialect has another.
 _ADAPTERS = {"mssql": "sqlserver", "vertica": "vertica"}
 OUR_FIELDS = frozenset({"warehouse_kind", "elementary_schema", "elementary_database", "allowed_addresses"})
-_LIBPQ_OPTIONS = frozenset(
-    {
-        "sslmode",
-        "sslrootcert",
-        "sslcert",
-        "sslkey",
-        "sslcrl",
-        "ssl_min_protocol_version",
-        "channel_binding",
-        "connect_timeout",
-        "keepalives",
-        "keepalives_idle",
-        "keepalives_interval",
-        "keepalives_count",
-        "tcp_user_timeout",
-        "application_name",
-        "target_session_attrs",
-        "krbsrvname",
-        "gssencmode",
-    }
-)
 _PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
 #: The modes that redshift_connector knows; it ignores any other.
 _REDSHIFT_SSLMODES = ("verify-full", "verify-ca")
@@ -279,7 +259,13 @@ def _require(module: str, extra: str) -> Any:
 
 def _libpq_options(connection: Connection) -> dict[str, str]:
     """Return libpq's options out of the connection's extra; the certificate is verified unless the author says not."""
-    options = {name: str(value) for name, value in connection.extra_dejson.items() if name in _LIBPQ_OPTIONS}
+    extra = connection.extra_dejson
+    for name in extra.keys() & REFUSED.keys():
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} has the libpq parameter {name!r} in its extra, which is not passed on. "
+            f"{REFUSED[name]}"
+        )
+    options = {name: str(value) for name, value in extra.items() if name in PASSED}
     options.setdefault("connect_timeout", "30")
     options.setdefault("application_name", "airflow-provider-elementary")
     if not _is_socket(connection.host):

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from airflow_provider_elementary.catalog import TABLES, Category, Table
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
-from airflow_provider_elementary.snapshots.declared import arrow_type, create_tables
+from airflow_provider_elementary.snapshots.declared import Dialect, arrow_type, create_tables
 from airflow_provider_elementary.snapshots.each import Each, plainly
+from airflow_provider_elementary.snapshots.fitting import require_fit
 from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.pruned import without_withdrawn
@@ -79,6 +80,7 @@ def restore(
     :raises KeyUnavailableError: the keys do not open a category that was asked for, or none at all.
     :raises SnapshotCorruptError: a file is not what was written.
     :raises ConfigurationError: the target is neither new nor empty.
+    :raises ValueDoesNotFitError: a value is longer or larger than its type there.
     """
     manifest, withdrawn = without_withdrawn(store, find_manifest(store, snapshot))
     opened = _openable(manifest, keys, categories)
@@ -95,7 +97,7 @@ def restore(
         for name, statement in each(statements.items(), "Restoring tables"):
             session.execute(statement)
             if name in held:
-                rows[name] = _load(session, source, TABLES[name])
+                rows[name] = _load(session, source, TABLES[name], target.dialect, widest=widest)
                 log.info("restored %s: %s rows", name, f"{rows[name]:,}")
         for statement in create_views(target.dialect, target.schema).values():
             session.execute(statement)
@@ -131,7 +133,7 @@ def _openable(manifest: Manifest, keys: Keys, wanted: Sequence[Category] | None)
     return opened
 
 
-def _load(session: Session, source: SnapshotSource, table: Table) -> int:
+def _load(session: Session, source: SnapshotSource, table: Table, dialect: Dialect, *, widest: bool) -> int:
     """Copy one table in the types that the target declares, and return how many rows it has."""
     rows = 0
     failure: list[ElementaryError] = []
@@ -142,6 +144,7 @@ def _load(session: Session, source: SnapshotSource, table: Table) -> int:
         nonlocal rows
         try:
             for batch in source.read(table.name):
+                require_fit(batch, table, dialect, widest=widest)
                 rows += batch.num_rows
                 yield batch.cast(schema)
         except ElementaryError as error:

@@ -10,7 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.catalog import TABLES
-from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotConflictError, TableUnreadableError
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    SnapshotConflictError,
+    TableReplacedError,
+    TableUnreadableError,
+)
 from airflow_provider_elementary.snapshots.commit import commit, committed_for
 from airflow_provider_elementary.snapshots.cut import Cut, Tally, cut_entry, find_cut, next_window
 from airflow_provider_elementary.snapshots.data_keys import OpenKeys, categories_of, open_keys
@@ -89,19 +94,25 @@ def write_snapshot(
         # A key that is refused is refused now, not when there is a snapshot without a signature.
         signer.sign(sha256(run_key.encode()))
     terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
-    conflicts = 0
-    while conflicts < _ATTEMPTS:
+    lost = 0
+    while lost < _ATTEMPTS:
         try:
             captured = _capture(source, store, keys, terms, taken_at, run_key)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
+            continue
+        except TableReplacedError as error:
+            lost += 1
+            if lost == _ATTEMPTS:
+                raise
+            log.warning("reading from the start again, attempt %d of %d: %s", lost + 1, _ATTEMPTS, error)
             continue
         manifest = replace(captured.manifest, access=access)
         if (committed := commit(store, manifest, captured.plan, captured.opened)) is not None:
             if signer is not None:
                 _sign(store, committed, signer)
             return committed
-        conflicts += 1
+        lost += 1
         log.info("commit conflict in %s; retrying on top of the new snapshot", store.uri)
     raise SnapshotConflictError(
         f"Could not commit to {store.uri}: {_ATTEMPTS} attempts conflicted with other writers. Let one DAG run at a "
@@ -122,6 +133,7 @@ def _capture(
     source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime, run_key: str
 ) -> _Captured:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
+    source.hold()
     plan = plan_snapshot(source, store, keys, terms, taken_at)
     captured = _capture_as_planned(source, store, keys, terms, taken_at, run_key, plan)
     if isinstance(captured, Plan):
@@ -146,7 +158,8 @@ def _capture_as_planned(
     entries: dict[str, TableEntry] = {}
     files: list[FileEntry] = []
     try:
-        for name in source.tables():
+        # dbt replaces tables without a watermark at every run: they are read first, while nobody has replaced them yet.
+        for name in sorted(source.tables(), key=lambda name: TABLES[name].watermark is not None):
             entries[name], sealed_files = seal_table(run, TABLES[name])
             files += sealed_files
     except HistoryWentBack as evidence:

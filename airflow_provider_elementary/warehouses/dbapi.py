@@ -15,6 +15,8 @@ from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, went_away
 
 _BATCH_ROWS = 10_000
+#: Where a transaction keeps its locks, and DDL waits for it, until it ends.
+_LOCKING = frozenset({"postgres", "redshift"})
 
 
 class DbApiWarehouse(CatalogueSession):
@@ -53,7 +55,9 @@ class DbApiWarehouse(CatalogueSession):
         cursor = self._connection.cursor()
         try:
             cursor.execute(statement, tuple(parameters)) if parameters else cursor.execute(statement)
-            return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
+            answer = [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
+            self._release_locks()
+            return answer
         except Exception as error:
             # DB-API drivers share the names of their errors but no base class.
             if type(error).__name__ == "OperationalError":
@@ -76,6 +80,7 @@ class DbApiWarehouse(CatalogueSession):
                 columns = [pa.array(values) for values in zip(*rows, strict=True)]
                 yield pa.RecordBatch.from_arrays(columns, names=names)
                 rows = cursor.fetchmany(_BATCH_ROWS)
+            self._release_locks()
         except Exception as error:
             failure = read_error(self.dialect, query, error)
             if isinstance(failure, TableUnreadableError):
@@ -84,6 +89,10 @@ class DbApiWarehouse(CatalogueSession):
             raise failure from None
         finally:
             cursor.close()
+
+    def _release_locks(self) -> None:
+        if self.dialect in _LOCKING:
+            self._connection.rollback()
 
     def close(self) -> None:
         """Disconnect."""

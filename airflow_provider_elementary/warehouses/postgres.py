@@ -13,9 +13,10 @@ from adbc_driver_manager.dbapi import Connection
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
-from airflow_provider_elementary.exceptions import TableUnreadableError
+from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.warehouses.exclusion import read_error
+from airflow_provider_elementary.warehouses.postgres_locks import TableLocks
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
@@ -44,9 +45,25 @@ class PostgresWarehouse(CatalogueSession):
         self.transport: TransportFacts | None = transport
         self._connection = connection
         self._begun = False
+        self._is_reading = False
+        self._locks = TableLocks(self._ask, self._restart, schema)
+
+    def hold(self, tables: Sequence[str]) -> bool:
+        """Begin a transaction that sees the database as of now, with none of these tables in the middle of DDL."""
+        self._locks = TableLocks(self._ask, self._restart, self.schema)
+        try:
+            self._locks.begin(tables)
+        except AdbcError as error:
+            self._roll_back()
+            raise went_away(self.dialect, f"locking {', '.join(tables)}", error) from None
+        except ElementaryError:
+            self._roll_back()
+            raise
+        self._is_reading = True
+        return True
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run one catalogue statement; where it is refused, the transaction starts anew."""
+        """Run one catalogue statement; where it is refused, the transaction starts from scratch."""
         try:
             self._begin()
             with self._connection.cursor() as cursor:
@@ -60,9 +77,12 @@ class PostgresWarehouse(CatalogueSession):
 
     def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a guarded query; all queries of one session see the database as of the first."""
+        if not self._is_reading:
+            # What the catalogue was asked before is of an earlier moment.
+            self.hold(query.tables)
+        options = {"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
         try:
-            self._begin()
-            with self._connection.cursor(adbc_stmt_kwargs={"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}) as c:
+            with self._locks.held(query.tables), self._connection.cursor(adbc_stmt_kwargs=options) as c:
                 c.execute(query.sql)
                 # This reader, other than that of fetch_record_batch(), says which SQLSTATE ended a stream.
                 handle = c.fetch_arrow()
@@ -89,8 +109,17 @@ class PostgresWarehouse(CatalogueSession):
                 cursor.execute(f"SET LOCAL search_path = {schema}, pg_temp")
             self._begun = True
 
+    def _restart(self) -> None:
+        self._roll_back()
+        self._begin()
+
+    def _ask(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, list(parameters) or None)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
     def _roll_back(self) -> None:
-        self._begun = False
+        self._begun = self._is_reading = False
         try:
             self._connection.rollback()
         except AdbcError:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import Error as SnowflakeError
 from snowflake.connector.errors import ProgrammingError
+from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
@@ -43,6 +44,20 @@ class SnowflakeWarehouse(CatalogueSession):
                 cursor.execute("USE SECONDARY ROLES NONE")
         except SnowflakeError as error:
             raise went_away(self.dialect, "switching secondary roles off", error) from None
+        self.database = self._find_database(database)
+        self._is_in_schema = False
+
+    def _find_database(self, database: str | None) -> str | None:
+        """Return the database's name as Snowflake spells it: the one given, or the one that logging in made of it."""
+        current = self.rows("SELECT CURRENT_DATABASE()")[0][0]
+        if database is None or database == current:
+            return None if current is None else str(current)
+        try:
+            # A name in quotes is exact; logging in takes it for one without.
+            self.rows(f"USE DATABASE {exp.to_identifier(database, quoted=True).sql(self.dialect)}")
+        except StatementDeniedError:
+            return str(current) if current and str(current).lower() == database.lower() else database
+        return database
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement."""
@@ -60,6 +75,11 @@ class SnowflakeWarehouse(CatalogueSession):
         """Yield the rows of a guarded query, one result chunk at a time."""
         try:
             with self._connection.cursor() as cursor:
+                if not self._is_in_schema:
+                    # Names without a schema mean the session's, which logging in may have found by another spelling.
+                    schema = exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)
+                    cursor.execute(f"USE SCHEMA {schema}")
+                    self._is_in_schema = True
                 cursor.execute(query.sql)
                 if cursor.rowcount == 0:
                     yield from batches_of(cursor.fetch_arrow_all(force_return_table=True).to_reader())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,10 +13,13 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
+from airflow_provider_elementary.access.resolver import FOLDINGS
+from airflow_provider_elementary.access.session import StatementDeniedError
 from airflow_provider_elementary.catalog import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
     SchemaNotFoundError,
+    TableReplacedError,
     TableUnreadableError,
     UnknownTableError,
     UnsupportedElementaryVersionError,
@@ -29,10 +33,13 @@ from airflow_provider_elementary.source import (
     require_watermark,
     select_columns,
 )
+from airflow_provider_elementary.warehouses.columns import selected
 from airflow_provider_elementary.warehouses.exclusion import denied_tables, within
 from airflow_provider_elementary.warehouses.values import Rejections, conform
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest, watermark_type
+
+log = logging.getLogger(__name__)
 
 _TABLES = """
 SELECT t.table_name, c.column_name, c.data_type
@@ -41,7 +48,15 @@ JOIN information_schema.columns AS c ON c.table_schema = t.table_schema AND c.ta
 WHERE t.table_schema = {0} AND t.table_type = 'BASE TABLE'
 ORDER BY t.table_name, c.ordinal_position
 """
+_OTHERS = """
+SELECT table_name, table_type FROM information_schema.tables
+WHERE table_schema = {0} AND table_type <> 'BASE TABLE'
+"""
+_MATERIALIZED_VIEWS = """
+SELECT matviewname::text, 'materialized view' FROM pg_catalog.pg_matviews WHERE schemaname = {0}
+"""
 _SCHEMAS = "SELECT DISTINCT schema_name FROM information_schema.schemata"
+_HOLD_ATTEMPTS = 3
 _ELEMENTARY_SCHEMAS = """
 SELECT DISTINCT table_schema FROM information_schema.tables
 WHERE lower(table_name) IN ('dbt_invocations', 'elementary_test_results', 'data_monitoring_metrics')
@@ -55,6 +70,7 @@ class HeldTable:
     :param table: the catalog's entry.
     :param name: the table's name as the warehouse spells it.
     :param columns: the classified columns that are there, lower case, with the warehouse's spelling.
+    :param types: the types of all its columns, as information_schema names them.
     :param unknown: columns that the catalog does not classify: quarantined, never read.
     :param missing: columns of the catalog that are not there, as in older versions of the package.
     :param watermark_type: what the warehouse can compare the table's watermark with.
@@ -63,6 +79,7 @@ class HeldTable:
     table: Table
     name: str
     columns: Mapping[str, str]
+    types: Mapping[str, str]
     unknown: tuple[str, ...]
     missing: tuple[str, ...]
     watermark_type: WatermarkType = field(default=WatermarkType.LOCAL, compare=False)
@@ -85,7 +102,9 @@ class WarehouseSource:
         warehouse.schema = _find_schema(warehouse)
         #: dbt's name of the warehouse.
         self.adapter = warehouse.adapter
-        self._held, self._excluded = _hold(warehouse, warehouse.schema)
+        self._incomparable: set[str] = set()
+        self._unreadable: dict[str, str] = {}
+        self._held, self._excluded = self._look()
         #: What the reads of this session could not use.
         self.rejections = Rejections()
 
@@ -100,6 +119,41 @@ class WarehouseSource:
     def close(self) -> None:
         """End the session."""
         self.warehouse.close()
+
+    def hold(self) -> bool:
+        """Begin to see all tables as of one moment, where the warehouse can do that; later reads see that moment.
+
+        :return: whether their names or columns have changed since they were last looked at.
+        :raises TableLockedError: another session keeps one of them locked.
+        :raises TableReplacedError: they change faster than they can be looked at, or one is replaced before its read.
+        """
+        before = self._held
+        for attempt in range(1, _HOLD_ATTEMPTS + 1):
+            try:
+                if not self.warehouse.hold([held.name for held in self._held.values()]):
+                    return False
+            except TableReplacedError:
+                if attempt == _HOLD_ATTEMPTS:
+                    raise
+                self._held, self._excluded = self._look()
+                continue
+            locked = self._held.keys()
+            self._held, self._excluded = self._look()
+            if self._held.keys() <= locked:
+                break
+        return self._held != before
+
+    def _look(self) -> tuple[dict[str, HeldTable], dict[str, str]]:
+        """Return the tables that can be used, and why others cannot: what earlier reads have shown included."""
+        held, excluded = _hold(self.warehouse, self.warehouse.schema)
+        usable = {
+            name: replace(one, watermark_type=WatermarkType.OTHER) if name in self._incomparable else one
+            for name, one in held.items()
+            if name not in self._unreadable
+        }
+        excluded |= self._unreadable
+        _require_any(self.warehouse.schema, usable, excluded)
+        return usable, excluded
 
     def tables(self) -> list[str]:
         """Return the names of the catalog's tables that the schema holds and that can be used."""
@@ -121,15 +175,13 @@ class WarehouseSource:
             raise unreadable
         if held.table.watermark is not None and held.watermark_type is not WatermarkType.OTHER:
             # Perhaps it is the comparison with a time that this column's type does not bear.
-            self._held[table] = replace(held, watermark_type=WatermarkType.OTHER)
-            return f"reading {table} without comparing {held.table.watermark} in the warehouse"
-        self._exclude(table, unreadable.reason)
-        return f"excluding {table}"
-
-    def _exclude(self, table: str, reason: str) -> None:
-        self._held = {name: held for name, held in self._held.items() if name != table}
-        self._excluded = {**self._excluded, table: reason}
-        _require_any(self.warehouse.schema, self._held, self._excluded)
+            self._incomparable.add(table)
+            asked = f"reading {table} without comparing {held.table.watermark} in the warehouse"
+        else:
+            self._unreadable[table] = unreadable.reason
+            asked = f"excluding {table}"
+        self._held, self._excluded = self._look()
+        return asked
 
     def held(self, table: str) -> HeldTable:
         """Return what the warehouse holds of a table, quarantined and missing columns included.
@@ -191,7 +243,7 @@ class WarehouseSource:
     ) -> exp.Select:
         """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
         table = exp.table_(held.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
-        query = exp.select(*(column(held.columns[name]) for name in columns)).from_(table)
+        query = exp.select(*(self._selected(held, name) for name in columns)).from_(table)
         if since is not None or until is not None:
             watermark = held.columns[require_watermark(held.table)]
             dated: list[exp.Expr] = []
@@ -205,6 +257,9 @@ class WarehouseSource:
                 condition = exp.or_(condition, column(watermark).is_(exp.null()), before_time)
             query = query.where(condition)
         return query
+
+    def _selected(self, held: HeldTable, name: str) -> exp.Expr:
+        return selected(held.columns[name], held.types[name], self.warehouse.dialect)
 
     def query(self, sql: str) -> pa.RecordBatchReader:
         """Run an author's query over the Elementary tables; columns come as the warehouse types them.
@@ -220,13 +275,22 @@ class WarehouseSource:
 
 
 def _find_schema(warehouse: Warehouse) -> str:
-    """Return the schema's name as the warehouse spells it, for a name given in any case."""
+    """Return the schema's name as the warehouse spells it: the one given, or the only one that differs by case."""
     names = {str(row[0]) for row in warehouse.rows(_SCHEMAS)}
-    if warehouse.schema in names:
-        return warehouse.schema
+    # PostgreSQL cuts names to 63 bytes when it makes them.
+    stored = warehouse.schema.encode()[:63].decode(errors="ignore") if warehouse.dialect == "postgres" else ""
+    for given in (warehouse.schema, stored):
+        if given in names:
+            return given
     folded = sorted(name for name in names if name.lower() == warehouse.schema.lower())
     if len(folded) == 1:
         return folded[0]
+    if folded:
+        raise SchemaNotFoundError(
+            f"There is no schema {warehouse.schema!r}, but {len(folded)} that differ from it by upper and lower case: "
+            f"{', '.join(folded)}. Spell the one that Elementary writes to exactly, in `schema` or in the extra field "
+            "elementary_schema of the connection."
+        )
     seen = sorted({str(row[0]) for row in warehouse.rows(_ELEMENTARY_SCHEMAS)})
     raise SchemaNotFoundError(
         f"Expected schema {warehouse.schema!r}, found no such schema that this connection may see. "
@@ -238,13 +302,18 @@ def _find_schema(warehouse: Warehouse) -> str:
 def _hold(warehouse: Warehouse, schema: str) -> tuple[dict[str, HeldTable], dict[str, str]]:
     """Return the catalog's tables that the schema holds, in the catalog's order, and why others cannot be used."""
     found: dict[str, dict[str, str]] = {}
-    types: dict[tuple[str, str], str] = {}
+    types: dict[str, dict[str, str]] = {}
     spelled: dict[str, str] = {}
     placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
+    folding = FOLDINGS.get(warehouse.dialect)
     for table_name, column_name, data_type in warehouse.rows(_TABLES.format(placeholder), [schema]):
-        found.setdefault(table_name.lower(), {})[column_name.lower()] = column_name
-        types[table_name.lower(), column_name.lower()] = str(data_type)
-        spelled[table_name.lower()] = table_name
+        name = table_name.lower()
+        if folding is not None and folding.quoted(table_name) != folding.quoted(folding.stored(name)):
+            # A table that differs by case from what dbt writes is another one.
+            continue
+        spelled[name] = table_name
+        found.setdefault(name, {})[column_name.lower()] = column_name
+        types.setdefault(name, {})[column_name.lower()] = str(data_type).lower()
     there = {
         table.name: HeldTable(
             table=table,
@@ -254,28 +323,50 @@ def _hold(warehouse: Warehouse, schema: str) -> tuple[dict[str, HeldTable], dict
                 for column in table.known_columns
                 if column.name in found[table.name]
             },
+            types=types[table.name],
             unknown=tuple(name for name in found[table.name] if table.column(name) is None),
             missing=tuple(column.name for column in table.columns if column.name not in found[table.name]),
-            watermark_type=watermark_type(
-                types.get((table.name, table.watermark or ""), "timestamp"), warehouse.dialect
-            ),
+            watermark_type=watermark_type(types[table.name].get(table.watermark or "", "timestamp"), warehouse.dialect),
         )
         for table in TABLES.values()
         if table.name in found
     }
     denied = [name for name in denied_tables(warehouse, schema) if name in TABLES]
+    others = _others(warehouse, schema, placeholder) if len(there) < len(TABLES) else {}
+    if others and not there:
+        kinds = sorted({kind.lower() for kind in others.values()})
+        raise NotAnElementarySchemaError(
+            f"Schema {schema!r} holds no table of Elementary's, but {len(others)} of the same names that are a "
+            f"{' or '.join(kinds)} ({', '.join(sorted(others)[:3])}, …). Only tables are read: what is behind a view "
+            "cannot be checked. Name the schema and database where Elementary's dbt package writes its tables, and "
+            "grant the role SELECT on them; for a share, have its owner share the tables themselves, or copy them with "
+            "CREATE TABLE AS."
+        )
     if not there and not denied:
         raise NotAnElementarySchemaError(
             f"Expected Elementary's tables in schema {schema!r}, found {len(found)} other tables and none of them. "
             "Run `dbt run --select elementary` once, and check the role's grants on the tables."
         )
-    excluded = {name: "this connection may not read it; grant it SELECT" for name in denied}
+    excluded = {name: f"it is a {kind.lower()} and no table" for name, kind in others.items()}
+    excluded |= dict.fromkeys(denied, "this connection may not read it; grant it SELECT")
     for name, one in there.items():
         if lacking := sorted(one.table.indispensable_columns & set(one.missing)):
             excluded[name] = f"it lacks {', '.join(lacking)}, by which its rows are identified and dated"
     held = {name: one for name, one in there.items() if name not in excluded}
     _require_any(schema, held, excluded)
     return held, {name: excluded[name] for name in TABLES if name in excluded}
+
+
+def _others(warehouse: Warehouse, schema: str, placeholder: str) -> dict[str, str]:
+    """Return what has the name of a table of the catalog and is no table, with what it is."""
+    rows = warehouse.rows(_OTHERS.format(placeholder), [schema])
+    if warehouse.dialect == "postgres":
+        try:
+            rows += warehouse.rows(_MATERIALIZED_VIEWS.format(placeholder), [schema])
+        except StatementDeniedError:
+            # Another engine that speaks PostgreSQL's SQL.
+            pass
+    return {name.lower(): str(kind) for name, kind in rows if name.lower() in TABLES}
 
 
 def _require_any(schema: str, held: Mapping[str, HeldTable], excluded: Mapping[str, str]) -> None:

@@ -21,6 +21,16 @@ class Warehouse(Session, Protocol):
 
     adapter: str
 
+    def hold(self, tables: Sequence[str]) -> bool:
+        """Begin to see these tables as of one moment: now.
+
+        :param tables: their names as the warehouse spells them.
+        :return: whether it did; False where each statement sees its own moment, or nothing changes meanwhile.
+        :raises TableLockedError: another session keeps one of them locked.
+        :raises TableReplacedError: one of them is gone.
+        """
+        ...
+
     def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
         """Yield a guarded query's rows as the driver delivers them, in the driver's own types.
 
@@ -37,6 +47,10 @@ class Warehouse(Session, Protocol):
 
 class CatalogueSession(ABC):
     """Both shapes of an answer to a catalogue statement, for a warehouse that can :meth:`answer` one."""
+
+    def hold(self, tables: Sequence[str]) -> bool:
+        """Do nothing: see :meth:`Warehouse.hold`."""
+        return False
 
     @abstractmethod
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -90,7 +90,8 @@ def test_a_statement_that_times_out_leaves_no_snapshot_and_a_retry_takes_it(
     take: Callable[[LocalStore], Manifest],
     tmp_path: Path,
 ) -> None:
-    postgres_server.execute(f"ALTER ROLE \"{reader['login']}\" SET statement_timeout = '2s'")
+    # Shorter than the sync itself waits for a lock.
+    postgres_server.execute(f"ALTER ROLE \"{reader['login']}\" SET statement_timeout = '300ms'")
     store = LocalStore(tmp_path / "store")
 
     with postgres_server.connect(database=postgres_database) as locking:
@@ -99,6 +100,7 @@ def test_a_statement_that_times_out_leaves_no_snapshot_and_a_retry_takes_it(
         with pytest.raises(WarehouseError, match="found a failure") as raised:
             take(store)
         committed = list(store.list("manifests/"))
+    postgres_server.execute(f'ALTER ROLE "{reader["login"]}" RESET statement_timeout')
     taken = take(store)
 
     assert not raised.value.permanent

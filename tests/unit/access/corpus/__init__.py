@@ -47,14 +47,16 @@ def _read(path: Path) -> Iterator[Case]:
     ends = [header.start() for header in headers[1:]] + [len(text)]
     for header, end in zip(headers, ends, strict=True):
         place = dict(word.split("=") for word in (header["place"] or "").split())
-        database = place.get("database", "analytics")
+        # As the warehouse's catalogue spells what dbt writes.
+        fold = str.upper if path.stem == "snowflake" else str.lower
+        database = place.get("database", fold("analytics"))
         expected = header["expected"].strip()
         names = tuple(name.strip() for name in expected.split(",") if name.strip())
         yield Case(
             dialect=path.stem,
             line=text.count("\n", 0, header.start()) + 1,
             sql=_CODE_POINT.sub(lambda match: chr(int(match[1], 16)), text[header.end() : end].strip()),
-            schema=place.get("schema", "elementary"),
+            schema=place.get("schema", fold("elementary")),
             database=None if database == "none" else database,
             tables=names if header["verdict"] == "allowed" else None,
             reason=expected if header["verdict"] == "refused" else "",

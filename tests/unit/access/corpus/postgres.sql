@@ -183,8 +183,14 @@ SELECT name FROM dbt_models WHERE name IS DISTINCT FROM alias AND (name, alias) 
 -- > allowed: dbt_models [schema=Elementary]
 SELECT name FROM "Elementary".dbt_models
 
--- > allowed: dbt_models [schema=ELEMENTARY]
+-- > allowed: dbt_models [schema=ELEMENTARY database=ANALYTICS]
+SELECT name FROM "ANALYTICS"."ELEMENTARY".dbt_models
+
+-- > refused: found schema 'elementary' [schema=ELEMENTARY]
 SELECT name FROM elementary.dbt_models
+
+-- > refused: found database 'analytics' [schema=ELEMENTARY database=ANALYTICS]
+SELECT name FROM analytics."ELEMENTARY".dbt_models
 
 -- > allowed: dbt_models
 SELECT E'tab\there', name FROM dbt_models

@@ -15,6 +15,12 @@ SELECT "NAME" FROM "ANALYTICS"."ELEMENTARY"."DBT_MODELS"
 -- > allowed: dbt_models [schema=ELEMENTARY database=ANALYTICS]
 SELECT name FROM analytics.elementary.dbt_models
 
+-- > allowed: dbt_models [schema=elementary database=analytics]
+SELECT name FROM "analytics"."elementary".dbt_models
+
+-- > refused: found schema 'elementary' [schema=elementary]
+SELECT name FROM elementary.dbt_models
+
 -- > allowed: dbt_models [schema=My_Elementary]
 SELECT name FROM "My_Elementary".dbt_models
 
