@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, went_away
 
 _BATCH_ROWS = 10_000
@@ -24,6 +25,7 @@ class DbApiWarehouse(CatalogueSession):
     :param placeholder: how this driver marks a bound value.
     :param transport: how the link is protected, as far as the client knows.
     :param adapter: dbt's name of the warehouse, where that is not its dialect's.
+    :param calls: runs the driver's calls.
     """
 
     def __init__(
@@ -36,7 +38,11 @@ class DbApiWarehouse(CatalogueSession):
         placeholder: str,
         transport: TransportFacts | None,
         adapter: str | None = None,
+        calls: Calls | None = None,
     ) -> None:
+        self.calls = calls or Calls(dialect)
+        # An extension of DB-API that some drivers have.
+        self.calls.cancel = getattr(connection, "cancel", None)
         self.dialect = dialect
         self.adapter = adapter or dialect
         self.schema = schema
@@ -60,7 +66,7 @@ class DbApiWarehouse(CatalogueSession):
         finally:
             cursor.close()
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""
         cursor = self._connection.cursor()
         try:
@@ -78,6 +84,6 @@ class DbApiWarehouse(CatalogueSession):
         finally:
             cursor.close()
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Disconnect."""
         self._connection.close()

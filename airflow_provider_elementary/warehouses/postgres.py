@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
@@ -28,13 +29,23 @@ class PostgresWarehouse(CatalogueSession):
     :param schema: the Elementary schema.
     :param database: the database that the connection is on.
     :param transport: how the link is protected, as the client asked for it.
+    :param calls: runs the driver's calls.
     """
 
     dialect = "postgres"
     adapter = "postgres"
     placeholder = "$"
 
-    def __init__(self, connection: Connection, schema: str, database: str | None, transport: TransportFacts) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        schema: str,
+        database: str | None,
+        transport: TransportFacts,
+        calls: Calls | None = None,
+    ) -> None:
+        self.calls = calls or Calls(self.dialect)
+        self.calls.cancel = connection.adbc_cancel
         self.schema = schema
         self.database = database
         self.transport: TransportFacts | None = transport
@@ -54,7 +65,7 @@ class PostgresWarehouse(CatalogueSession):
                 raise StatementDeniedError(error.sqlstate) from None
             raise went_away(self.dialect, "reading its catalogue", error) from None
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query; all queries of one session see the database as of the first."""
         try:
             self._begin()
@@ -65,7 +76,7 @@ class PostgresWarehouse(CatalogueSession):
         except (AdbcError, OSError, pa.ArrowException) as error:
             raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Roll back what only read, and disconnect."""
         self._roll_back()
         self._connection.close()

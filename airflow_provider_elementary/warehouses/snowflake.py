@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from snowflake.connector.errors import ProgrammingError
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
 
@@ -22,6 +23,7 @@ class SnowflakeWarehouse(CatalogueSession):
     :param schema: the Elementary schema, as Snowflake spells it.
     :param database: the database that holds it.
     :param transport: how the link is protected, as the client asked for it.
+    :param calls: runs the driver's calls.
     :raises WarehouseError: the session could not be narrowed to its one role.
     """
 
@@ -30,18 +32,29 @@ class SnowflakeWarehouse(CatalogueSession):
     placeholder = "%s"
 
     def __init__(
-        self, connection: SnowflakeConnection, schema: str, database: str | None, transport: TransportFacts
+        self,
+        connection: SnowflakeConnection,
+        schema: str,
+        database: str | None,
+        transport: TransportFacts,
+        calls: Calls | None = None,
     ) -> None:
+        self.calls = calls or Calls(self.dialect)
+        # Ending the session aborts its queries.
+        self.calls.cancel = self.disconnect
         self.schema = schema
         self.database = database
         self.transport: TransportFacts | None = transport
         self._connection = connection
         try:
-            with connection.cursor() as cursor:
-                # The default ALL would lend every role of the user to each query.
-                cursor.execute("USE SECONDARY ROLES NONE")
+            self.calls.run("switching secondary roles off", self._narrow)
         except SnowflakeError as error:
             raise went_away(self.dialect, "switching secondary roles off", error) from None
+
+    def _narrow(self) -> None:
+        with self._connection.cursor() as cursor:
+            # The default ALL would lend every role of the user to each query.
+            cursor.execute("USE SECONDARY ROLES NONE")
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement."""
@@ -55,7 +68,7 @@ class SnowflakeWarehouse(CatalogueSession):
         except SnowflakeError as error:
             raise went_away(self.dialect, "reading its catalogue", error) from None
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query, one result chunk at a time."""
         try:
             with self._connection.cursor() as cursor:
@@ -67,6 +80,6 @@ class SnowflakeWarehouse(CatalogueSession):
         except (SnowflakeError, OSError) as error:
             raise went_away(self.dialect, f"reading {', '.join(query.tables)}", error) from None
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Disconnect."""
-        self._connection.close()
+        self._connection.close(retry=False)

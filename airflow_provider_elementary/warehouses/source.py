@@ -94,6 +94,10 @@ class WarehouseSource:
         """End the session."""
         self.warehouse.close()
 
+    def cancel(self) -> None:
+        """End what is under way, and the session with it, from any thread and within seconds."""
+        self.warehouse.cancel()
+
     def tables(self) -> list[str]:
         """Return the names of the catalog's tables that the schema holds."""
         return list(self._held)

@@ -242,7 +242,7 @@ class TestWhatStays:
         bucket = Bucket(faulty, HASTY)
         faulty.plan(fault, operation, skip=skip)
 
-        with pytest.raises(StoreError, match=rf"Expected s3://{bucket.name}/e to answer for .*, found "):
+        with pytest.raises(StoreError, match=rf"s3://{bucket.name}/e (did not|to) answer for "):
             write_snapshot(source, bucket.store, bucket.keys)
 
         assert [key for key in bucket.objects() if "/manifests/" in key] == []
@@ -321,7 +321,7 @@ class TestKeys:
         write_snapshot(source, bucket.store, bucket.keys)
         faulty.plan(refuses(400, "ThrottlingException"), "Decrypt")
 
-        with pytest.raises(StoreError, match="found ThrottlingException however often it was asked"):
+        with pytest.raises(StoreError, match=r"did not open a data key for .* \(ThrottlingException\), after"):
             open_snapshot(bucket.store, keys=bucket.keys).tables()
 
     def test_a_bucket_whose_key_is_disabled_is_told(self, faulty: FaultyAws) -> None:
