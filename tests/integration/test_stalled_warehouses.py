@@ -67,9 +67,10 @@ class TestPostgres:
     def many_rows(self, reader: dict[str, Any], postgres_server: PostgresServer, postgres_database: str) -> None:
         """20 MB of rows of a finished run: several batches."""
         postgres_server.execute(
-            "INSERT INTO elementary.dbt_run_results (model_execution_id, invocation_id, created_at, compiled_code) "
-            "SELECT 'many.' || n, i.invocation_id, i.created_at, repeat(md5(n::text), 30) FROM generate_series(1, 20000) "
-            "AS n CROSS JOIN (SELECT invocation_id, created_at FROM elementary.dbt_invocations LIMIT 1) AS i",
+            "INSERT INTO elementary.dbt_run_results (model_execution_id, invocation_id, created_at, message) "
+            "SELECT 'many.' || n, i.invocation_id, i.created_at, repeat(md5(n::text), 30) "
+            "FROM generate_series(1, 20000) AS n "
+            "CROSS JOIN (SELECT invocation_id, created_at FROM elementary.dbt_invocations LIMIT 1) AS i",
             database=postgres_database,
         )
 
