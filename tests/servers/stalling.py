@@ -28,8 +28,7 @@ class StallingProxy:
         self._lock = Lock()
         self._sockets: list[socket.socket] = []
         self._left: dict[str, int | None] = {"sent": None, "received": None}
-        self._accepted = 0
-        self._stall_from_connection: int | None = None
+        self._is_closed = False
         self.stalled_at: float | None = None
         Thread(target=self._accept, name="stalling-proxy", daemon=True).start()
 
@@ -43,23 +42,17 @@ class StallingProxy:
         with self._lock:
             self._left = {"sent": sent, "received": received}
 
-    def stall_at_connection(self, number: int) -> None:
-        """Stall as soon as this number of further connections is accepted."""
-        self._stall_from_connection = self._accepted + number
-
-    def refuse(self) -> None:
-        """Refuse new connections."""
-        self._listener.close()
-
     def resume(self) -> None:
         """Forward what waits, and everything from now on."""
         self._left = {"sent": None, "received": None}
-        self._stall_from_connection = None
         self.stalled_at = None
         self._is_open.set()
 
     def close(self) -> None:
-        """Close the proxy and every connection through it."""
+        """Close every connection through the proxy, and refuse new ones."""
+        self._is_closed = True
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
             for found in self._sockets:
@@ -74,12 +67,19 @@ class StallingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self._accepted += 1
-            if self._stall_from_connection is not None and self._accepted >= self._stall_from_connection:
-                self.stall()
+            with self._lock:
+                self._sockets.append(client)
+            Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        # Servers that shake hands one after the other would be stalled for everybody by a silent connection.
+        self._is_open.wait()
+        if self._is_closed:
+            return
+        with suppress(OSError):
             server = socket.create_connection((HOST, self._behind))
             with self._lock:
-                self._sockets += [client, server]
+                self._sockets.append(server)
             for source, target, way in ((client, server, "sent"), (server, client, "received")):
                 Thread(target=self._forward, args=(source, target, way), daemon=True).start()
 
@@ -89,6 +89,7 @@ class StallingProxy:
                 self._count(way, len(piece))
                 self._is_open.wait()
                 target.sendall(piece)
+        with suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 
     def _count(self, way: str, size: int) -> None:
