@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,8 @@ LIBPQ_DEFAULTS: Mapping[str, str] = {
     "tcp_user_timeout": TCP_USER_TIMEOUT_MILLISECONDS,
     **KEEPALIVES,
 }
-#: The connector repeats a failed request for ever where it is given no limit. Snowflake answers a request within a
-#: minute, also while its query runs, so that a long query is no silence.
-SNOWFLAKE_DEFAULTS: Mapping[str, int] = {"login_timeout": 60, "socket_timeout": 120, "network_timeout": 600}
+#: Snowflake answers a request within a minute, also while its query runs.
+SNOWFLAKE_LOGIN_SECONDS, SNOWFLAKE_SOCKET_SECONDS = 60.0, 120.0
 _PORTS = {"postgres": 5432, "redshift": 5439}
 
 
@@ -48,7 +48,13 @@ def calls_for(connection: Connection) -> Calls:
 
 def snowflake_timeouts(hook_class: type[Any], connection: Connection) -> type[Any]:
     """Return Snowflake's hook with limits for the connector, which the hook itself does not pass on."""
-    limits = {name: int(_seconds(connection, name, value)) for name, value in SNOWFLAKE_DEFAULTS.items()}
+    defaults = {
+        "login_timeout": SNOWFLAKE_LOGIN_SECONDS,
+        "socket_timeout": SNOWFLAKE_SOCKET_SECONDS,
+        # Without it, the connector repeats a failed request for ever. It also cancels a query that takes longer.
+        "network_timeout": _seconds(connection, "read_timeout", READ_SECONDS),
+    }
+    limits = {name: math.ceil(_seconds(connection, name, value)) for name, value in defaults.items()}
 
     class Limited(hook_class):  # type: ignore[misc]
         def _get_conn_params(self) -> dict[str, Any]:

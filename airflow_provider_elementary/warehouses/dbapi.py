@@ -40,9 +40,8 @@ class DbApiWarehouse(CatalogueSession):
         adapter: str | None = None,
         calls: Calls | None = None,
     ) -> None:
+        # No driver's own cancel: psycopg's, for one, stops the whole interpreter on a dead link.
         self.calls = calls or Calls(dialect)
-        # An extension of DB-API that some drivers have.
-        self.calls.cancel = getattr(connection, "cancel", None)
         self.dialect = dialect
         self.adapter = adapter or dialect
         self.schema = schema

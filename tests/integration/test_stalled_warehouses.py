@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,12 @@ from airflow_provider_elementary.snapshots import LocalKeys, Policy, open_snapsh
 from airflow_provider_elementary.snapshots.local import LocalStore
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.timeouts import break_off_all, in_background
+from airflow_provider_elementary.timeouts import Calls, Sockets, break_off_all, in_background
+from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from tests.connections import postgres_reader, snowflake_reader
 from tests.servers.stalling import StallingProxy, stalling_proxy
-from tests.worlds import small_world, write_postgres, write_snowflake
+from tests.worlds import small_world, write_duckdb, write_postgres, write_snowflake
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -213,6 +216,40 @@ class TestPostgres:
 
         with pytest.raises(ConfigurationError, match="read_timeout in the extra of connection 'odd' is not a number"):
             ElementaryHook(conn_id).source()
+
+
+class TestOtherDrivers:
+    def test_a_query_of_duckdb_that_takes_too_long_is_interrupted(self, tmp_path: Path) -> None:
+        path = write_duckdb(small_world(days=1), tmp_path / "world.duckdb")
+        warehouse = DuckDBWarehouse(path, "elementary", Calls("duckdb", read_seconds=1))
+        endless = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range * b.range % 7 = 3"
+
+        with within(1 + MARGIN), pytest.raises(WarehouseError, match="duckdb warehouse gave no answer for 1 s"):
+            warehouse.rows(endless)
+
+        assert no_thread_is_left()
+
+    def test_any_db_api_driver_ends_where_the_link_stalls(self, postgres_server: PostgresServer) -> None:
+        with stalling_proxy(postgres_server.port) as proxy:
+            calls = Calls("vertica", read_seconds=1, connect_seconds=5, sockets=Sockets("127.0.0.1", proxy.port))
+            through = replace(postgres_server, port=proxy.port)
+            warehouse = DbApiWarehouse(
+                calls.log_in(through.connect),
+                dialect="postgres",
+                schema="elementary",
+                database=None,
+                placeholder="%s",
+                transport=None,
+                calls=calls,
+            )
+            proxy.stall()
+
+            with within(1 + MARGIN), pytest.raises(WarehouseError, match="vertica warehouse gave no answer for 1 s"):
+                warehouse.rows("SELECT 1")
+            with within(MARGIN):
+                warehouse.close()
+
+        assert no_thread_is_left()
 
 
 class TestSnowflake:
