@@ -213,8 +213,8 @@ class TestWhatStays:
         [
             (refuses(500, "InternalError"), "found InternalError"),
             (refuses(503, "SlowDown"), "found SlowDown"),
-            (resets, "found a failure"),
-            (stalls(3), "found a failure"),
+            (resets, "did not answer for"),
+            (stalls(3), "did not answer for"),
             (changes_a_byte, "found BadDigest"),
             (refuses(400, "ExpiredToken"), "Expected credentials that last .* found ExpiredToken"),
         ],
@@ -279,7 +279,7 @@ class TestWhatStays:
         bucket.store.put("manifests/1.json", b"content" * 1000)
         faulty.plan(breaks_off, "GetObject")
 
-        with pytest.raises(StoreError, match="found a failure"):
+        with pytest.raises(StoreError, match="did not answer for"):
             bucket.store.get("manifests/1.json")
 
 
