@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher, task
@@ -44,6 +44,7 @@ with DAG(
     schedule=[invocations],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    default_args={"execution_timeout": timedelta(hours=12)},
     max_active_runs=1,
     tags=["elementary"],
 ):

@@ -7,7 +7,7 @@ first row. Then what is new of the finished dbt runs is read, redacted and seale
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, Param
 
@@ -187,6 +187,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    default_args={"execution_timeout": timedelta(hours=12)},
     max_active_runs=1,
     params=PARAMS,
     render_template_as_native_obj=True,

@@ -6,7 +6,7 @@ Needs the store and its keys, no warehouse.
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
@@ -67,6 +67,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    default_args={"execution_timeout": timedelta(hours=2)},
     params=PARAMS,
     render_template_as_native_obj=True,
     tags=["elementary"],

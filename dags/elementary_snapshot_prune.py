@@ -7,7 +7,7 @@ that goes. A dry run, the default, only says what would be removed, and why ever
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, Param
 
@@ -138,6 +138,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    default_args={"execution_timeout": timedelta(hours=2)},
     max_active_runs=1,
     params=PARAMS,
     render_template_as_native_obj=True,

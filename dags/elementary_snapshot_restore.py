@@ -7,7 +7,7 @@ warehouse; the target connection is not the reader's: its role may create the sc
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
@@ -97,6 +97,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    default_args={"execution_timeout": timedelta(hours=12)},
     params=PARAMS,
     render_template_as_native_obj=True,
     tags=["elementary"],

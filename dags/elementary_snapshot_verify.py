@@ -7,7 +7,7 @@ chain that was cut short or written anew does not pass.
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, Param
 
@@ -102,6 +102,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    default_args={"execution_timeout": timedelta(hours=12)},
     params=PARAMS,
     render_template_as_native_obj=True,
     tags=["elementary"],

@@ -15,9 +15,11 @@ from airflow.providers.common.compat.sdk import BaseHook, Connection, mask_secre
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, WarehouseError
 from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
+from airflow_provider_elementary.hooks.timeouts import LIBPQ_DEFAULTS, calls_for, snowflake_timeouts, statement_timeout
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access.session import TransportFacts
+    from airflow_provider_elementary.timeouts import Calls
     from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 #: sqlglot's dialect of each further connection type that has a DB-API hook.
@@ -34,7 +36,9 @@ DIALECTS: Mapping[str, str] = {
 }
 #: dbt's name of those whose dialect has another.
 _ADAPTERS = {"mssql": "sqlserver", "vertica": "vertica"}
-OUR_FIELDS = frozenset({"warehouse_kind", "elementary_schema", "elementary_database", "allowed_addresses"})
+OUR_FIELDS = frozenset(
+    {"warehouse_kind", "elementary_schema", "elementary_database", "allowed_addresses", "read_timeout"}
+)
 _PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
 #: The modes that redshift_connector knows; it ignores any other.
 _REDSHIFT_SSLMODES = ("verify-full", "verify-ca")
@@ -86,16 +90,21 @@ def open_warehouse(connection: WarehouseConnection, *, schema: str, database: st
     return opener(connection, schema, database)
 
 
-def open_postgres(connection: WarehouseConnection, database: str | None) -> Any:
+def open_postgres(connection: WarehouseConnection, database: str | None, calls: Calls) -> Any:
     """Return an ADBC session on PostgreSQL over verified TLS, autocommit off.
 
     :param database: the connection's own by default.
+    :param calls: runs the session's calls.
     :raises WarehouseError: the server did not let us in.
     """
     dbapi = _require("adbc_driver_postgresql.dbapi", "postgres")
     database = database or connection.schema or connection.login
     options = _libpq_options(connection)
-    return _admitted(connection, lambda: dbapi.connect(_postgres_uri(connection, database, options)))
+
+    def log_in() -> Any:
+        return statement_timeout(connection, dbapi.connect(_postgres_uri(connection, database, options)))
+
+    return _admitted(connection, lambda: calls.log_in(log_in))
 
 
 def _open_duckdb(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
@@ -107,7 +116,7 @@ def _open_duckdb(connection: WarehouseConnection, schema: str, database: str | N
             f"Expected the path of a DuckDB file in the host field of connection {connection.conn_id!r}, found "
             f"{'something else' if connection.host else 'none'}."
         )
-    return DuckDBWarehouse(Path(connection.host), schema)
+    return DuckDBWarehouse(Path(connection.host), schema, calls_for(connection))
 
 
 def _open_postgres(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
@@ -115,7 +124,8 @@ def _open_postgres(connection: WarehouseConnection, schema: str, database: str |
 
     database = database or connection.schema or connection.login
     transport = _postgres_transport(connection, _libpq_options(connection))
-    return PostgresWarehouse(open_postgres(connection, database), schema, database, transport)
+    calls = calls_for(connection)
+    return PostgresWarehouse(open_postgres(connection, database, calls), schema, database, transport, calls)
 
 
 def _open_snowflake(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
@@ -129,14 +139,19 @@ def _open_snowflake(connection: WarehouseConnection, schema: str, database: str 
             f"Expected the Snowflake account in the extra field `account` of connection {connection.conn_id!r}, found "
             "none. Set it to the account identifier, as in myorg-myaccount."
         )
-    hook = bind_connection(hook_module.SnowflakeHook, connection)(
+    calls = calls_for(connection)
+    hook = bind_connection(snowflake_timeouts(hook_module.SnowflakeHook, connection), connection)(
         snowflake_conn_id=connection.conn_id,
         schema=schema,
         log_sql=False,
-        session_parameters={"QUERY_TAG": "airflow-provider-elementary", "TIMEZONE": "UTC"},
+        session_parameters={
+            **(connection.extra_dejson.get("session_parameters") or {}),
+            "QUERY_TAG": "airflow-provider-elementary",
+            "TIMEZONE": "UTC",
+        },
         **({"database": database} if database else {}),
     )
-    opened = _admitted(connection, hook.get_conn)
+    opened = _admitted(connection, lambda: calls.log_in(hook.get_conn))
     protocol = str(opened._protocol)
     transport = TransportFacts(
         encrypted=protocol == "https",
@@ -145,7 +160,7 @@ def _open_snowflake(connection: WarehouseConnection, schema: str, database: str 
         certificate_verified=protocol == "https",
         detail=f"Snowflake connector over {protocol}",
     )
-    return SnowflakeWarehouse(opened, schema, database or opened.database, transport)
+    return SnowflakeWarehouse(opened, schema, database or opened.database, transport, calls)
 
 
 def _open_redshift(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
@@ -192,8 +207,10 @@ def _open_with_dbapi_hook(
     hook = bind_connection(hook_class, _without_our_fields(connection))(
         **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
     )
+    calls = calls_for(connection)
     return DbApiWarehouse(
-        _admitted(connection, hook.get_conn),
+        _admitted(connection, lambda: calls.log_in(hook.get_conn)),
+        calls=calls,
         dialect=dialect,
         schema=schema,
         database=database,
@@ -265,8 +282,7 @@ def _libpq_options(connection: Connection) -> dict[str, str]:
             f"Connection {connection.conn_id!r} has the libpq parameter {name!r} in its extra, which is not passed on. "
             f"{REFUSED[name]}"
         )
-    options = {name: str(value) for name, value in extra.items() if name in PASSED}
-    options.setdefault("connect_timeout", "30")
+    options = {**LIBPQ_DEFAULTS, **{name: str(value) for name, value in extra.items() if name in PASSED}}
     options.setdefault("application_name", "airflow-provider-elementary")
     if not _is_socket(connection.host):
         options.setdefault("sslmode", "verify-full")

@@ -116,8 +116,9 @@ def aws_client(service: str, aws_conn_id: str | None) -> Any:
     """Return a boto3 client that is as patient as a store has to be."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-    from airflow_provider_elementary.snapshots.store import patient_config
+    from airflow_provider_elementary.snapshots.store import limit_retries, patient_config
 
     hook: Any = AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service)
-    # What the connection's config_kwargs say comes last, and so wins.
-    return hook.get_client_type(region_name=hook.region_name, config=patient_config().merge(hook.config))
+    # What the connection's config_kwargs say comes last, and so wins. Set on the hook, it also goes for STS.
+    hook.conn_config.botocore_config = patient_config().merge(hook.config)
+    return limit_retries(hook.get_client_type(region_name=hook.region_name))

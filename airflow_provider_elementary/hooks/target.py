@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.hooks.timeouts import calls_for
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.targets import Target
@@ -41,8 +42,12 @@ def open_target(*, conn_id: str | None, path: str | None, schema: str) -> Iterat
     elif connection.conn_type == "postgres":
         from airflow_provider_elementary.hooks.clients import open_postgres
 
-        with open_postgres(connection, None) as opened:
-            yield PostgresTarget(opened, schema, name=f"connection {conn_id}")
+        calls = calls_for(connection)
+        opened = open_postgres(connection, None, calls)
+        try:
+            yield PostgresTarget(opened, schema, name=f"connection {conn_id}", calls=calls)
+        finally:
+            calls.finish(opened.close)
     else:
         raise ConfigurationError(
             f"Expected connection {conn_id!r} to be of type postgres or duckdb, found {connection.conn_type!r}. "

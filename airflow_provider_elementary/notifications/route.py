@@ -7,6 +7,8 @@ from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.timeouts import SEND_SECONDS, ends_within, in_background
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier, Context
 
@@ -44,9 +46,15 @@ class AlertRoute:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "notifier"}
 
     def send(self, alert: Alert, context: Context) -> None:
-        """Send an alert: with a notifier of its own, since rendering changes a notifier for good."""
+        """Send an alert: with a notifier of its own, since rendering changes a notifier for good.
+
+        :raises TimeoutError: the notifier did not return; a notifier of any provider may know no time-out.
+        """
         notifier: Any = deepcopy(self.notifier)
-        notifier({**context, "alert": alert})
+        sending = in_background("alert", notifier, {**context, "alert": alert})
+        if not ends_within(sending, SEND_SECONDS):
+            raise TimeoutError
+        sending.result()
 
 
 def filter_of(rendered: Mapping[str, Any]) -> AlertFilter:

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook, ServerSideEncryption
+from airflow_provider_elementary.timeouts import break_off_all
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
@@ -98,6 +99,10 @@ class ElementaryStoreOperator(BaseOperator):
         self.category_kms_key_ids = category_kms_key_ids
         self.keys_conn_id = keys_conn_id
         self.server_side_encryption = server_side_encryption
+
+    def on_kill(self) -> None:
+        """End the query or the upload that is under way: Airflow is about to end the process."""
+        break_off_all()
 
     @cached_property
     def store_hook(self) -> ElementaryStoreHook:

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, Context, Pok
 
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.operators.base import ElementaryFailException, clear_failures, require_access
+from airflow_provider_elementary.timeouts import break_off_all
 
 
 class ElementaryInvocationSensor(BaseSensorOperator):
@@ -117,6 +118,10 @@ class ElementaryInvocationSensor(BaseSensorOperator):
                 found = newest_since(source, since, wanted)
         self.log.info("%s since %s", f"dbt invocation {found.invocation_id}" if found else "no dbt invocation", since)
         return PokeReturnValue(is_done=found is not None, xcom_value=found.to_dict() if found else None)
+
+    def on_kill(self) -> None:
+        """End the query that is under way: Airflow is about to end the process."""
+        break_off_all()
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return the invocation that the trigger found, or fail as it did."""

@@ -216,8 +216,8 @@ def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) 
     code = kms_code(error)
     if kms_is_busy(error):
         return StoreError(
-            f"Expected KMS key {key_id} to {doing} for {category.label}, found {code} however often it was asked. "
-            "Nothing was committed; retry, and check KMS's request quota, the network and how long credentials last."
+            f"KMS key {key_id} did not {doing} for {category.label} ({code}), after several attempts. Nothing was "
+            "committed. Check KMS's request quota, the network and how long credentials last, and retry."
         )
     return KeyUnavailableError(
         f"Expected KMS key {key_id} to {doing} for {category.label}, found {code}. Check that the key exists in this "

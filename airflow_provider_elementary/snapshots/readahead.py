@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Condition, Thread
 
 import pyarrow as pa
 
+from airflow_provider_elementary.timeouts import CLOSE_SECONDS
+
+log = logging.getLogger(__name__)
+
 _WAITING_BYTES = 2 * 1024 * 1024
+# The next batch of a healthy stream arrives within it.
+_END_SECONDS = 1.0
 
 
 @contextmanager
 def read_ahead(
-    batches: Iterable[pa.RecordBatch], *, waiting_bytes: int = _WAITING_BYTES
+    batches: Iterable[pa.RecordBatch],
+    *,
+    cancel: Callable[[], object] | None = None,
+    waiting_bytes: int = _WAITING_BYTES,
 ) -> Iterator[Iterator[pa.RecordBatch]]:
     """Iterate over batches that a thread fetches ahead; the thread has ended when the block has.
+
+    A fetch that does not end within seconds after the block is cancelled, and abandoned if that does not help.
 
     Drivers and Arrow let go of the interpreter while they work, so that fetching and sealing share the processors.
 
     :param batches: read by that thread only, from inside the block; what it raises is raised to the reader in turn.
+    :param cancel: ends a fetch that is under way, from another thread.
     :param waiting_bytes: the thread waits while fetched batches of this size are not taken yet.
     """
     shelf = _Shelf(waiting_bytes)
@@ -31,7 +44,12 @@ def read_ahead(
     finally:
         # A fetch that is under way ends first: a driver's connection must not be closed beneath it.
         shelf.close()
-        thread.join()
+        thread.join(_END_SECONDS)
+        if thread.is_alive() and cancel is not None:
+            cancel()
+            thread.join(CLOSE_SECONDS)
+        if thread.is_alive():
+            log.warning("abandoned a fetch that does not end")
 
 
 class _Shelf:

@@ -7,8 +7,8 @@ import hashlib
 import io
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -23,6 +23,14 @@ from botocore.exceptions import (
 
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError, StoreError, StoreRefusedError
 from airflow_provider_elementary.snapshots.store import StoredObject
+from airflow_provider_elementary.timeouts import (
+    AWS_REQUEST_SECONDS,
+    CLOSE_SECONDS,
+    UPLOAD_SECONDS,
+    ends_within,
+    in_background,
+    register,
+)
 
 # Parts grow by this much every thousand parts: S3 takes 10,000 of them, which so hold 440 GB.
 _PART_BYTES = 8 * 1024 * 1024
@@ -53,6 +61,8 @@ class S3Store:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._kms_key_id = kms_key_id
+        #: An upload could not be aborted in time; the next one is not waited for.
+        self.is_silent = False
         _require_tls(client)
 
     def describe(self) -> dict[str, str]:
@@ -184,7 +194,7 @@ class S3Store:
         return str(head.get("ChecksumSHA256", "")).partition("-")[0] == _checksum(digests)
 
     def _read(self, key: str, **selection: str) -> bytes:
-        pauses = iter(_READ_PAUSES)
+        pauses, began = iter(_READ_PAUSES), time.monotonic()
         while True:
             with self.failures(key):
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **selection)
@@ -192,7 +202,7 @@ class S3Store:
                     body: bytes = answer["Body"].read()
                     return body
                 except _BROKEN_OFF:
-                    if (pause := next(pauses, None)) is None:
+                    if (pause := next(pauses, None)) is None or time.monotonic() - began >= AWS_REQUEST_SECONDS:
                         raise
             time.sleep(pause)
 
@@ -230,8 +240,8 @@ class S3Store:
             raise self._explain(key, error.response["Error"]["Code"]) from None
         except BotoCoreError as error:
             raise StoreError(
-                f"Expected {self.uri} to answer for {key}, found a failure ({type(error).__name__}). "
-                "Nothing was committed; check the endpoint, the credentials and the network, and retry."
+                f"{self.uri} did not answer for {key} ({type(error).__name__}). Nothing was committed. Check the "
+                "endpoint, the credentials and the network, and retry."
             ) from None
 
     def _explain(self, key: str, code: str) -> Exception:
@@ -282,8 +292,8 @@ class _Upload(io.RawIOBase):
         self._key = key
         self._buffer = bytearray()
         self._upload_id: str | None = None
-        self._pool = ThreadPoolExecutor(_PARTS_IN_FLIGHT, thread_name_prefix="s3-upload")
         self._started: list[Future[dict[str, Any]]] = []
+        register(self)
 
     def writable(self) -> bool:
         return True
@@ -303,27 +313,49 @@ class _Upload(io.RawIOBase):
         else:
             if self._buffer:
                 self._send(bytes(self._buffer))
-            parts = [part.result() for part in self._started]
+            parts = [self._sent(part) for part in self._started]
             self._store.complete_multipart(self._key, self._upload_id, parts)
-        self._pool.shutdown()
 
     def abort(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        if self._upload_id is not None:
-            try:
-                self._store.abort_multipart(self._key, self._upload_id)
-            except ElementaryError:
-                # The reason for aborting matters more; prune discards what is left.
-                return
+        if self._upload_id is None:
+            return
+        # Prune discards what a store that does not answer keeps.
+        cleaning = in_background("s3-upload", self._clean_up, self._upload_id)
+        if not self._store.is_silent and not ends_within(cleaning, 2 * CLOSE_SECONDS):
+            self._store.is_silent = True
+
+    def break_off(self) -> None:
+        """Wait for no part any more."""
+        for part in self._started:
+            if not part.done():
+                # Where it ended meanwhile, its own result stands.
+                with suppress(InvalidStateError):
+                    part.set_exception(StoreError(f"The upload of {self._key} was ended by a signal. Retry."))
+
+    def _clean_up(self, upload_id: str) -> None:
+        # A part that arrives after its upload was aborted stays.
+        wait(self._started, CLOSE_SECONDS)
+        # The reason for aborting matters more than that this failed.
+        with suppress(ElementaryError):
+            self._store.abort_multipart(self._key, upload_id)
 
     def _send(self, content: bytes) -> None:
         if self._upload_id is None:
             self._upload_id = self._store.start_multipart(self._key)
         if len(self._started) >= _PARTS_IN_FLIGHT:
             # Waiting for the part before the last bounds memory, and raises its failure here.
-            self._started[-_PARTS_IN_FLIGHT].result()
+            self._sent(self._started[-_PARTS_IN_FLIGHT])
         number = len(self._started) + 1
-        self._started.append(self._pool.submit(self._store.put_part, self._key, self._upload_id, number, content))
+        put = self._store.put_part
+        self._started.append(in_background("s3-upload", put, self._key, self._upload_id, number, content))
+
+    def _sent(self, part: Future[dict[str, Any]]) -> dict[str, Any]:
+        if not ends_within(part, UPLOAD_SECONDS):
+            raise StoreError(
+                f"{self._store.uri} did not take a part of {self._key} within {UPLOAD_SECONDS:g} s. Nothing was "
+                "committed. Check the network, and retry."
+            )
+        return part.result()
 
 
 class _Ranges(io.RawIOBase):

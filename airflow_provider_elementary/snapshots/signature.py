@@ -168,7 +168,7 @@ class KmsSigner:
                 return {}
             if kms_is_busy(error):
                 raise StoreError(
-                    f"Expected KMS key {self._key_id} to answer {operation}, found {code} however often it was asked. "
+                    f"KMS key {self._key_id} did not answer {operation} ({code}), after several attempts. "
                     "Retry: a snapshot that was committed without its signature is signed then."
                 ) from None
             raise KeyUnavailableError(

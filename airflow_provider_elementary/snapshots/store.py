@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.timeouts import AWS_READ_SECONDS, AWS_REQUEST_SECONDS, CONNECT_SECONDS
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -86,13 +88,39 @@ class Store(Protocol):
 
 
 def patient_config() -> Config:
-    """Return how boto3 clients of a store and its keys retry: ten tries with a pause that grows to 20 s.
+    """Return how boto3 clients of a store and its keys wait: ten attempts with a pause that grows to 20 s.
 
     That is about a minute altogether, as long as a server takes to restart; boto3 by itself gives up within seconds.
+    A server that is silent costs more: :func:`limit_retries` bounds what all attempts of a request take together.
     """
     from botocore.config import Config
 
-    return Config(retries={"mode": "standard", "max_attempts": 10})
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=AWS_READ_SECONDS,
+        tcp_keepalive=True,
+        retries={"mode": "standard", "max_attempts": 10},
+    )
+
+
+def limit_retries(client: Any, seconds: float = AWS_REQUEST_SECONDS) -> Any:
+    """Make a boto3 client repeat no request that began longer ago than this, and return the client.
+
+    :param seconds: an attempt that is under way by then still takes its own time-outs.
+    """
+
+    def begin(context: dict[str, Any], **facts: Any) -> None:
+        context["elementary_began"] = time.monotonic()
+
+    def stop(request_dict: dict[str, Any], caught_exception: Exception | None, **facts: Any) -> None:
+        began = request_dict["context"].get("elementary_began")
+        if caught_exception is not None and began is not None and time.monotonic() - began >= seconds:
+            raise caught_exception
+
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.register_first(f"before-call.{service}", begin)
+    client.meta.events.register_first(f"needs-retry.{service}", stop)
+    return client
 
 
 def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> Store:
@@ -115,6 +143,6 @@ def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None
         if s3_client is None:
             import boto3
 
-            s3_client = boto3.client("s3", config=patient_config())
+            s3_client = limit_retries(boto3.client("s3", config=patient_config()))
         return S3Store(s3_client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)
     raise ConfigurationError(f"Expected a store like s3://bucket/prefix or file:///absolute/directory, found {uri!r}.")

@@ -191,7 +191,7 @@ def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier 
                 _open(run, stack, open_part)
         with (
             run.source.read(table.name, columns=columns, since=since) as reader,
-            read_ahead(reader) as batches,
+            read_ahead(reader, cancel=run.source.cancel) as batches,
         ):
             run.rows_read(table.name, 0)
             for read in batches:

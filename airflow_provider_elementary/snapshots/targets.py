@@ -15,6 +15,8 @@ import pyarrow as pa
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.snapshots.declared import Dialect, qualified
+from airflow_provider_elementary.source import reader_of
+from airflow_provider_elementary.timeouts import Calls
 
 DEFAULT_SCHEMA = "elementary"
 
@@ -106,12 +108,22 @@ class PostgresTarget:
     :param connection: an open ADBC connection with autocommit off, by a role that may create the schema.
     :param schema: the schema.
     :param name: how to call the database in a log or an error.
+    :param calls: runs the driver's calls.
     """
 
     dialect: Dialect = "postgres"
 
-    def __init__(self, connection: Any, schema: str = DEFAULT_SCHEMA, *, name: str = "PostgreSQL") -> None:
+    def __init__(
+        self,
+        connection: Any,
+        schema: str = DEFAULT_SCHEMA,
+        *,
+        name: str = "PostgreSQL",
+        calls: Calls | None = None,
+    ) -> None:
         self._connection = connection
+        self._calls = calls or Calls("postgres")
+        self._calls.cancel = connection.adbc_cancel
         self.schema = schema
         self.name = f"schema {schema} of {name}"
 
@@ -121,12 +133,12 @@ class PostgresTarget:
         from adbc_driver_manager import Error as AdbcError
 
         try:
-            session = _PostgresSession(self._connection, self.schema)
+            session = _PostgresSession(self._connection, self.schema, self._calls)
             self._make_schema(session)
             yield session
-            self._connection.commit()
+            self._calls.run("committing the restore", self._connection.commit)
         except BaseException as error:
-            self._roll_back()
+            self._calls.finish(self._roll_back)
             if isinstance(error, AdbcError | pa.ArrowException | OSError):
                 raise _failed(self.name, error) from None
             raise
@@ -175,22 +187,39 @@ class _DuckDBSession:
 
 
 class _PostgresSession:
-    def __init__(self, connection: Any, schema: str) -> None:
+    def __init__(self, connection: Any, schema: str, calls: Calls) -> None:
         self._connection = connection
         self._schema = schema
+        self._calls = calls
 
     def execute(self, statement: str) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement)
+        def execute() -> None:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement)
+
+        self._calls.run("restoring", execute)
 
     def ask(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement, list(parameters))
-            return [tuple(row) for row in cursor.fetchall()]
+        def ask() -> list[tuple[Any, ...]]:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, list(parameters))
+                return [tuple(row) for row in cursor.fetchall()]
+
+        return self._calls.run("restoring", ask)
 
     def load(self, table: str, reader: pa.RecordBatchReader) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(table, reader, mode="append", db_schema_name=self._schema)
+        def load() -> None:
+            with self._connection.cursor() as cursor:
+                moving = reader_of(reader.schema, self._moving(reader))
+                cursor.adbc_ingest(table, moving, mode="append", db_schema_name=self._schema)
+
+        self._calls.run(f"restoring {table}", load)
+
+    def _moving(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """Note each batch that the server takes: a long load that moves on is no stall."""
+        for batch in reader:
+            self._calls.progress()
+            yield batch
 
 
 def _failed(name: str, error: BaseException) -> WarehouseError:

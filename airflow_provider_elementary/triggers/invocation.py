@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.exceptions import ElementaryError, WarehouseError
 from airflow_provider_elementary.operators.base import require_access
+from airflow_provider_elementary.timeouts import POLL_SECONDS, in_background
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.invocations import Cursor, Invocation, InvocationFilter
     from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _CURSOR = "elementary_cursor"
 
@@ -71,6 +75,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
         self.poll_interval = poll_interval
         self.accept_unknown = list(accept_unknown)
         self._access_proved = False
+        self._source: WarehouseSource | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments to make the trigger again; no secrets among them."""
@@ -99,7 +104,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
         cursor = await self._load_cursor()
         while True:
             try:
-                news, moved = await asyncio.to_thread(self._look, cursor)
+                news, moved = await self._poll(self._look, cursor)
             except Exception as error:
                 self.log.error("no look at %s this time: %s", self.elementary_conn_id, _reason(error))
             else:
@@ -115,7 +120,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
         """Return the one event of a sensor: what it waited for, or why waiting is of no use."""
         while True:
             try:
-                if found := await asyncio.to_thread(self._find):
+                if found := await self._poll(self._find):
                     return _event({"status": "success", "invocation": found.to_dict()})
             except Exception as error:
                 permanent = isinstance(error, ElementaryError) and error.permanent
@@ -123,6 +128,23 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
                     return _event({"status": "error", "message": _reason(error), "permanent": permanent})
                 self.log.warning("no look at %s this time: %s", self.elementary_conn_id, error)
             await asyncio.sleep(self.poll_interval)
+
+    async def _poll(self, look: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        """Return what a look at the warehouse returns; one that hangs holds neither the triggerer nor a thread of it.
+
+        :raises WarehouseError: it took too long.
+        """
+        looking = in_background("elementary-trigger", look, *arguments, **options)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(looking), POLL_SECONDS)
+        except TimeoutError:
+            raise WarehouseError(
+                f"Reading {self.elementary_conn_id} took more than {POLL_SECONDS:g} s. Check the network and the "
+                "warehouse; the next attempt may succeed."
+            ) from None
+        finally:
+            if not looking.done() and self._source is not None:
+                in_background("elementary-trigger-cancel", self._source.cancel)
 
     def _look(self, cursor: Cursor | None) -> tuple[list[Invocation], Cursor]:
         from airflow_provider_elementary.invocations import Cursor, read_news
@@ -144,6 +166,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
 
         hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
         with hook.source() as source:
+            self._source = source
             if not self._access_proved:
                 require_access(hook, source, self.accept_unknown)
                 self._access_proved = True

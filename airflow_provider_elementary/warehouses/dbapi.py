@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.exceptions import TableUnreadableError
+from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, went_away
 
@@ -29,6 +30,7 @@ class DbApiWarehouse(CatalogueSession):
     :param placeholder: how this driver marks a bound value.
     :param transport: how the link is protected, as far as the client knows.
     :param adapter: dbt's name of the warehouse, where that is not its dialect's.
+    :param calls: runs the driver's calls.
     """
 
     def __init__(
@@ -41,7 +43,10 @@ class DbApiWarehouse(CatalogueSession):
         placeholder: str,
         transport: TransportFacts | None,
         adapter: str | None = None,
+        calls: Calls | None = None,
     ) -> None:
+        # No driver's own cancel: psycopg's, for one, stops the whole interpreter on a dead link.
+        self.calls = calls or Calls(dialect)
         self.dialect = dialect
         self.adapter = adapter or dialect
         self.schema = schema
@@ -67,7 +72,7 @@ class DbApiWarehouse(CatalogueSession):
         finally:
             cursor.close()
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""
         cursor = self._connection.cursor()
         try:
@@ -94,6 +99,6 @@ class DbApiWarehouse(CatalogueSession):
         if self.dialect in _LOCKING:
             self._connection.rollback()
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Disconnect."""
         self._connection.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlglot import exp
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
+from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
@@ -36,6 +38,7 @@ class DuckDBWarehouse(CatalogueSession):
 
     :param path: the file; it must exist, and no process may have it open for writing.
     :param schema: the Elementary schema in it.
+    :param calls: runs the driver's calls.
     :raises ConfigurationError: there is no such file.
     :raises WarehouseError: the file could not be opened, most often because a writer has it open.
     """
@@ -47,8 +50,11 @@ class DuckDBWarehouse(CatalogueSession):
         encrypted=None, version=None, certificate_verified=None, detail="local file, no network"
     )
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, schema: str, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls(self.dialect)
+        self.calls.cancel = self._interrupt
         self.schema = schema
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
         if not path.is_file():
             raise ConfigurationError(
                 f"Expected a DuckDB file at {path}, found none. Put the file's path into the connection's host field."
@@ -66,25 +72,39 @@ class DuckDBWarehouse(CatalogueSession):
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement."""
         try:
-            cursor = self._connection.cursor().execute(statement, list(parameters))
-            return [column[0] for column in cursor.description or ()], cursor.fetchall()
+            with self._cursor() as cursor:
+                cursor.execute(statement, list(parameters))
+                return [column[0] for column in cursor.description or ()], cursor.fetchall()
         except _DENIED as error:
             raise StatementDeniedError(type(error).__name__) from None
         except duckdb.Error as error:
             raise went_away(self.dialect, "reading its catalogue", error) from None
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""
-        # A cursor of its own, so that several tables can be read side by side.
-        cursor = self._connection.cursor()
         try:
-            cursor.execute(f"USE {exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)}")
-            yield from batches_of(cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS))
+            with self._cursor() as cursor:
+                cursor.execute(f"USE {exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)}")
+                yield from batches_of(cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS))
         except (duckdb.Error, OSError) as error:
             raise read_error(self.dialect, query, error) from None
-        finally:
-            cursor.close()
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a cursor of its own, so that several tables can be read side by side."""
+        cursor = self._connection.cursor()
+        self._cursors.add(cursor)
+        try:
+            yield cursor
+        finally:
+            self._cursors.discard(cursor)
+            cursor.close()
+
+    def _interrupt(self) -> None:
+        # Each cursor is a connection of its own; a query of DuckDB does not see Python's signals.
+        for cursor in list(self._cursors):
+            cursor.interrupt()

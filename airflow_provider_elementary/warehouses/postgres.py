@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,6 +15,7 @@ from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError
 from airflow_provider_elementary.quoting import identifier
+from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.postgres_locks import TableLocks
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
@@ -33,24 +34,38 @@ class PostgresWarehouse(CatalogueSession):
     :param schema: the Elementary schema.
     :param database: the database that the connection is on.
     :param transport: how the link is protected, as the client asked for it.
+    :param calls: runs the driver's calls.
     """
 
     dialect = "postgres"
     adapter = "postgres"
     placeholder = "$"
 
-    def __init__(self, connection: Connection, schema: str, database: str | None, transport: TransportFacts) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        schema: str,
+        database: str | None,
+        transport: TransportFacts,
+        calls: Calls | None = None,
+    ) -> None:
+        self.calls = calls or Calls(self.dialect)
+        self.calls.cancel = connection.adbc_cancel
         self.schema = schema
         self.database = database
         self.transport: TransportFacts | None = transport
         self._connection = connection
         self._begun = False
         self._is_reading = False
-        self._locks = TableLocks(self._ask, self._restart, schema)
+        self._locks = TableLocks(self._execute, self._restart, schema)
 
     def hold(self, tables: Sequence[str]) -> bool:
         """Begin a transaction that sees the database as of now, with none of these tables in the middle of DDL."""
-        self._locks = TableLocks(self._ask, self._restart, self.schema)
+        self.calls.run(f"locking {', '.join(tables)}", lambda: self._begin_to_read(tables))
+        return True
+
+    def _begin_to_read(self, tables: Sequence[str]) -> None:
+        self._locks = TableLocks(self._execute, self._restart, self.schema)
         try:
             self._locks.begin(tables)
         except AdbcError as error:
@@ -60,7 +75,6 @@ class PostgresWarehouse(CatalogueSession):
             self._roll_back()
             raise
         self._is_reading = True
-        return True
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement; where it is refused, the transaction starts from scratch."""
@@ -75,11 +89,11 @@ class PostgresWarehouse(CatalogueSession):
                 raise StatementDeniedError(error.sqlstate) from None
             raise went_away(self.dialect, "reading its catalogue", error) from None
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query; all queries of one session see the database as of the first."""
         if not self._is_reading:
             # What the catalogue was asked before is of an earlier moment.
-            self.hold(query.tables)
+            self._begin_to_read(query.tables)
         options = {"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
         try:
             with self._locks.held(query.tables), self._connection.cursor(adbc_stmt_kwargs=options) as c:
@@ -95,7 +109,7 @@ class PostgresWarehouse(CatalogueSession):
                 self._roll_back()
             raise failure from None
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Roll back what only read, and disconnect."""
         self._roll_back()
         self._connection.close()
@@ -113,7 +127,7 @@ class PostgresWarehouse(CatalogueSession):
         self._roll_back()
         self._begin()
 
-    def _ask(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def _execute(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
             cursor.execute(statement, list(parameters) or None)
             return [tuple(row) for row in cursor.fetchall()] if cursor.description else []

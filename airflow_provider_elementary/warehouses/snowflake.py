@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
 
@@ -24,6 +25,7 @@ class SnowflakeWarehouse(CatalogueSession):
     :param schema: the Elementary schema, as Snowflake spells it.
     :param database: the database that holds it.
     :param transport: how the link is protected, as the client asked for it.
+    :param calls: runs the driver's calls.
     :raises WarehouseError: the session could not be narrowed to its one role.
     """
 
@@ -32,16 +34,22 @@ class SnowflakeWarehouse(CatalogueSession):
     placeholder = "%s"
 
     def __init__(
-        self, connection: SnowflakeConnection, schema: str, database: str | None, transport: TransportFacts
+        self,
+        connection: SnowflakeConnection,
+        schema: str,
+        database: str | None,
+        transport: TransportFacts,
+        calls: Calls | None = None,
     ) -> None:
+        self.calls = calls or Calls(self.dialect)
+        # Ending the session aborts its queries.
+        self.calls.cancel = self.disconnect
         self.schema = schema
         self.database = database
         self.transport: TransportFacts | None = transport
         self._connection = connection
         try:
-            with connection.cursor() as cursor:
-                # The default ALL would lend every role of the user to each query.
-                cursor.execute("USE SECONDARY ROLES NONE")
+            self.calls.run("switching secondary roles off", self._narrow)
         except SnowflakeError as error:
             raise went_away(self.dialect, "switching secondary roles off", error) from None
         self.database = self._find_database(database)
@@ -59,6 +67,11 @@ class SnowflakeWarehouse(CatalogueSession):
             return str(current) if current and str(current).lower() == database.lower() else database
         return database
 
+    def _narrow(self) -> None:
+        with self._connection.cursor() as cursor:
+            # The default ALL would lend every role of the user to each query.
+            cursor.execute("USE SECONDARY ROLES NONE")
+
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement."""
         try:
@@ -71,7 +84,7 @@ class SnowflakeWarehouse(CatalogueSession):
         except SnowflakeError as error:
             raise went_away(self.dialect, "reading its catalogue", error) from None
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query, one result chunk at a time."""
         try:
             with self._connection.cursor() as cursor:
@@ -88,6 +101,6 @@ class SnowflakeWarehouse(CatalogueSession):
         except (SnowflakeError, OSError) as error:
             raise read_error(self.dialect, query, error) from None
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Disconnect."""
-        self._connection.close()
+        self._connection.close(retry=False)

@@ -155,6 +155,10 @@ class WarehouseSource:
         _require_any(self.warehouse.schema, usable, excluded)
         return usable, excluded
 
+    def cancel(self) -> None:
+        """End what is under way, and the session with it, from any thread and within seconds."""
+        self.warehouse.cancel()
+
     def tables(self) -> list[str]:
         """Return the names of the catalog's tables that the schema holds and that can be used."""
         return list(self._held)

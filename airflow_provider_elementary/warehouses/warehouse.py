@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow as pa
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.access.session import Session
 from airflow_provider_elementary.exceptions import WarehouseError
+from airflow_provider_elementary.timeouts import Calls
 
 
 class Warehouse(Session, Protocol):
@@ -40,13 +41,20 @@ class Warehouse(Session, Protocol):
         """
         ...
 
+    def cancel(self) -> None:
+        """End what is under way, and the session with it, from any thread and within seconds."""
+        ...
+
     def close(self) -> None:
-        """End the session; closing twice does no harm."""
+        """End the session within seconds; closing twice does no harm."""
         ...
 
 
 class CatalogueSession(ABC):
-    """Both shapes of an answer to a catalogue statement, for a warehouse that can :meth:`answer` one."""
+    """A session whose driver's calls all have a deadline; a warehouse supplies the calls themselves."""
+
+    dialect: str
+    calls: Calls
 
     def hold(self, tables: Sequence[str]) -> bool:
         """Do nothing: see :meth:`Warehouse.hold`."""
@@ -56,17 +64,40 @@ class CatalogueSession(ABC):
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one catalogue statement and return the names of its columns and its rows."""
 
+    @abstractmethod
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
+        """Yield a guarded query's rows; see :meth:`Warehouse.stream`."""
+
+    @abstractmethod
+    def disconnect(self) -> None:
+        """End the session."""
+
+    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a guarded query; see :meth:`Warehouse.stream`."""
+        return self.calls.iterate(f"reading {', '.join(query.tables)}", self.batches(query))
+
+    def cancel(self) -> None:
+        """End what is under way, and the session with it."""
+        self.calls.break_off()
+
+    def close(self) -> None:
+        """End the session; see :meth:`Warehouse.close`."""
+        self.calls.finish(self.disconnect)
+
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one catalogue statement; see :meth:`Session.rows`."""
-        return self.answer(statement, parameters)[1]
+        return self._ask(statement, parameters)[1]
 
     def records(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run one catalogue statement; see :meth:`Session.records`."""
-        names, rows = self.answer(statement, parameters)
+        names, rows = self._ask(statement, parameters)
         return [dict(zip((name.lower() for name in names), row, strict=True)) for row in rows]
 
+    def _ask(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        return self.calls.run("reading its catalogue", lambda: self.answer(statement, parameters))
 
-def batches_of(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+
+def batches_of(reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch, None, None]:
     """Yield a reader's batches, or one empty batch where there are none."""
     empty = True
     for batch in reader:

@@ -213,8 +213,8 @@ class TestWhatStays:
         [
             (refuses(500, "InternalError"), "found InternalError"),
             (refuses(503, "SlowDown"), "found SlowDown"),
-            (resets, "found a failure"),
-            (stalls(3), "found a failure"),
+            (resets, "did not answer for"),
+            (stalls(3), "did not answer for"),
             (changes_a_byte, "found BadDigest"),
             (refuses(400, "ExpiredToken"), "Expected credentials that last .* found ExpiredToken"),
         ],
@@ -240,7 +240,7 @@ class TestWhatStays:
         bucket = Bucket(faulty, HASTY)
         faulty.plan(fault, operation, skip=skip)
 
-        with pytest.raises(StoreError, match=rf"Expected s3://{bucket.name}/e to answer for .*, found "):
+        with pytest.raises(StoreError, match=rf"s3://{bucket.name}/e (did not|to) answer for "):
             write_snapshot(source, bucket.store, bucket.keys)
 
         assert [key for key in bucket.objects() if "/manifests/" in key] == []
@@ -292,7 +292,7 @@ class TestWhatStays:
         bucket.store.put("manifests/1.json", b"content" * 1000)
         faulty.plan(breaks_off, "GetObject")
 
-        with pytest.raises(StoreError, match="found a failure"):
+        with pytest.raises(StoreError, match="did not answer for"):
             bucket.store.get("manifests/1.json")
 
 
@@ -334,7 +334,7 @@ class TestKeys:
         write_snapshot(source, bucket.store, bucket.keys)
         faulty.plan(refuses(400, "ThrottlingException"), "Decrypt")
 
-        with pytest.raises(StoreError, match="found ThrottlingException however often it was asked"):
+        with pytest.raises(StoreError, match=r"did not open a data key for .* \(ThrottlingException\), after"):
             open_snapshot(bucket.store, keys=bucket.keys).tables()
 
     def test_a_bucket_whose_key_is_disabled_is_told(self, faulty: FaultyAws) -> None:

@@ -1,0 +1,214 @@
+"""S3 and KMS that fall silent cost a retry: every request ends, nothing is committed, and no thread is left."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.config import Config
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import StoreError
+from airflow_provider_elementary.hooks.signer import open_signer
+from airflow_provider_elementary.hooks.store import ElementaryStoreHook, aws_client
+from airflow_provider_elementary.snapshots import open_snapshot, s3, write_snapshot
+from airflow_provider_elementary.snapshots.s3 import S3Store
+from airflow_provider_elementary.snapshots.store import limit_retries
+from airflow_provider_elementary.snapshots.verify import verify
+from airflow_provider_elementary.timeouts import break_off_all, in_background
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.servers.aws import AwsServer
+from tests.servers.stalling import StallingProxy, stalling_proxy
+from tests.worlds import small_world, write_duckdb
+
+Connect = Callable[[str, Mapping[str, object]], str]
+
+#: Two parts of 8 MiB and a smaller one.
+LARGE = os.urandom(20 * 1024 * 1024)
+CONTEXT = {"purpose": "test"}
+#: Two attempts of a second each, and what cleaning up may take.
+MARGIN = 2 * 1 + 30.0
+LIMITS = {"connect_timeout": 1, "read_timeout": 1, "retries": {"mode": "standard", "max_attempts": 2}}
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
+
+
+def no_upload_is_left() -> bool:
+    deadline = time.monotonic() + 20
+    while any(found.name == "s3-upload" for found in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return time.monotonic() < deadline
+
+
+@pytest.fixture
+def proxy(aws_server: AwsServer) -> Iterator[StallingProxy]:
+    with stalling_proxy(int(urlsplit(aws_server.endpoint_url).port or 0)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind(aws_server: AwsServer, proxy: StallingProxy) -> AwsServer:
+    """The server as reached through the proxy."""
+    return AwsServer(f"https://127.0.0.1:{proxy.port}", aws_server.ca, aws_server.region)
+
+
+@pytest.fixture
+def bucket(aws_server: AwsServer) -> str:
+    return aws_server.create_bucket()
+
+
+@pytest.fixture
+def hook(aws_server: AwsServer, behind: AwsServer, bucket: str, airflow_connection: Connect) -> ElementaryStoreHook:
+    conn_id = airflow_connection("stalled", behind.airflow_connection(config_kwargs=LIMITS))
+    return ElementaryStoreHook(f"s3://{bucket}/e", aws_conn_id=conn_id, kms_key_id=aws_server.create_key())
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[WarehouseSource]:
+    path = write_duckdb(small_world(days=3), tmp_path / "warehouse.duckdb")
+    with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+        yield source
+
+
+def write(store: Any, content: bytes) -> None:
+    with store.create("data/large") as file:
+        for start in range(0, len(content), 1_000_000):
+            file.write(content[start : start + 1_000_000])
+
+
+OPERATIONS: dict[str, Callable[[Any], object]] = {
+    "put": lambda hook: hook.store.put("manifests/1.json", b"{}"),
+    "put if absent": lambda hook: hook.store.put_if_absent("manifests/1.json", b"{}"),
+    "get": lambda hook: hook.store.get("manifests/1.json"),
+    "head": lambda hook: hook.store.open("manifests/1.json"),
+    "list": lambda hook: list(hook.store.list("manifests/")),
+    "delete": lambda hook: hook.store.delete("manifests/1.json"),
+    "small file": lambda hook: write(hook.store, b"small"),
+    "large file": lambda hook: write(hook.store, LARGE),
+    "GenerateDataKey": lambda hook: hook.keys.new_data_key(Category.METADATA, CONTEXT),
+    "Encrypt": lambda hook: hook.keys.wrap(Category.METADATA, b"k" * 32, CONTEXT),
+}
+
+
+class TestASilentServer:
+    @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+    def test_every_request_ends_with_an_error_that_a_retry_may_help(
+        self, hook: ElementaryStoreHook, proxy: StallingProxy, operation: Callable[[Any], object]
+    ) -> None:
+        assert hook.store
+        assert hook.keys
+        proxy.stall()
+
+        with within(MARGIN), pytest.raises(StoreError, match="did not") as raised:
+            operation(hook)
+
+        assert not raised.value.permanent
+        assert no_upload_is_left()
+
+    def test_a_data_key_and_a_signature_end_too(
+        self, hook: ElementaryStoreHook, proxy: StallingProxy, aws_server: AwsServer
+    ) -> None:
+        wrapped = hook.keys.new_data_key(Category.METADATA, CONTEXT).wrapped
+        signer = open_signer(aws_server.create_key(), "stalled")
+        proxy.stall()
+
+        with within(MARGIN), pytest.raises(StoreError, match="did not open a data key"):
+            hook.keys.unwrap(Category.METADATA, wrapped)
+        assert signer is not None
+        with within(MARGIN), pytest.raises(StoreError, match="did not answer"):
+            signer.sign("00" * 32)
+
+    def test_a_role_that_cannot_be_assumed_ends_too(
+        self, behind: AwsServer, proxy: StallingProxy, bucket: str, airflow_connection: Connect
+    ) -> None:
+        role = "arn:aws:iam::123456789012:role/writer"
+        conn_id = airflow_connection("role", behind.airflow_connection(config_kwargs=LIMITS, role_arn=role))
+        proxy.stall()
+
+        with within(MARGIN), pytest.raises(Exception, match=r"[Tt]ime(d )?out|did not"):
+            aws_client("s3", conn_id).list_objects_v2(Bucket=bucket)
+
+    @pytest.mark.parametrize("sent", [2_000_000, 12_000_000, 19_000_000])
+    def test_a_large_file_whose_parts_stall_ends_and_leaves_no_thread(
+        self, hook: ElementaryStoreHook, proxy: StallingProxy, aws_server: AwsServer, bucket: str, sent: int
+    ) -> None:
+        assert hook.store
+        proxy.stall_after(sent=sent)
+
+        with within(MARGIN), pytest.raises(StoreError, match="did not answer for data/large"):
+            write(hook.store, LARGE)
+
+        assert no_upload_is_left()
+        proxy.resume()
+        assert "Contents" not in aws_server.client("s3").list_objects_v2(Bucket=bucket)
+
+    @pytest.mark.parametrize("sent", [0, 30_000, 80_000])
+    def test_a_snapshot_ends_and_leaves_the_last_one_whole_and_the_next_run_takes_it(
+        self, hook: ElementaryStoreHook, proxy: StallingProxy, source: WarehouseSource, sent: int
+    ) -> None:
+        first = write_snapshot(source, hook.store, hook.keys)
+        proxy.stall_after(sent=sent)
+
+        with within(MARGIN), pytest.raises(StoreError, match="did not"):
+            write_snapshot(source, hook.store, hook.keys, full_every_days=0, run_key="second")
+        proxy.resume()
+        held = open_snapshot(hook.store, keys=hook.keys).manifest.snapshot_id
+        second = write_snapshot(source, hook.store, hook.keys, full_every_days=0, run_key="second")
+
+        assert (held, second.sequence, second.rows) == (first.snapshot_id, 2, first.rows)
+        assert verify(hook.store, hook.keys).findings == ()
+
+    def test_an_answer_that_stops_half_way_ends_too(self, hook: ElementaryStoreHook, proxy: StallingProxy) -> None:
+        hook.store.put("data/1", b"x" * 3_000_000)
+        proxy.stall_after(received=1_000_000)
+
+        with within(MARGIN), pytest.raises(StoreError, match="did not answer for data/1"):
+            hook.store.get("data/1")
+
+    def test_killing_a_task_ends_its_upload(self, behind: AwsServer, proxy: StallingProxy, bucket: str) -> None:
+        store = S3Store(behind.client("s3", config=Config(connect_timeout=60, read_timeout=60)), bucket, "e")
+        proxy.stall_after(sent=12_000_000)
+
+        writing = in_background("writing", write, store, LARGE)
+        while proxy.stalled_at is None:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        with within(15):
+            while not writing.done():
+                break_off_all()
+                time.sleep(0.1)
+
+        with pytest.raises(StoreError, match="ended by a signal"):
+            writing.result()
+
+    def test_a_request_is_not_repeated_after_its_time(self, behind: AwsServer, proxy: StallingProxy) -> None:
+        config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "max_attempts": 50})
+        client = limit_retries(behind.client("s3", config=config), seconds=3)
+        proxy.stall()
+
+        with within(15), pytest.raises(Exception, match=r"timed out|timeout"):
+            client.list_buckets()
+
+
+def test_a_part_that_no_client_ends_is_given_up(
+    behind: AwsServer, proxy: StallingProxy, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "UPLOAD_SECONDS", 2)
+    store = S3Store(behind.client("s3", config=Config(connect_timeout=None, read_timeout=None)), bucket, "e")
+    proxy.stall_after(sent=12_000_000)
+
+    with within(MARGIN), pytest.raises(StoreError, match=r"did not take a part of data/large within 2 s"):
+        write(store, LARGE)
