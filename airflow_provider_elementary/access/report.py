@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
-from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
+from airflow_provider_elementary.exceptions import AccessDeniedError, AccessUnknownError, ConfigurationError
 
 Status = Literal["pass", "fail", "unknown"]
 
@@ -127,6 +127,7 @@ class AccessReport:
 
         :param accept_unknown: names of checks that may be unknown; a failed check is never accepted.
         :raises AccessDeniedError: a check failed, or is unknown and was not accepted; the message lists each of them.
+        :raises AccessUnknownError: none failed, and one is unknown and was not accepted.
         :raises ConfigurationError: ``accept_unknown`` names a check that does not exist.
         """
         strangers = sorted(set(accept_unknown) - CHECKS.keys())
@@ -137,7 +138,7 @@ class AccessReport:
             )
         stopping = [*self.failed, *(finding for finding in self.unknown if finding.name not in accept_unknown)]
         if stopping:
-            raise AccessDeniedError(self._refusal(stopping))
+            raise (AccessDeniedError if self.failed else AccessUnknownError)(self._refusal(stopping))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values, for a manifest."""
