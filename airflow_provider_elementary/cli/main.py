@@ -92,9 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="print rows of one table of the latest snapshot, as JSON lines")
     table.add_argument("table", help="a table of the Elementary schema")
-    table.add_argument(
-        "--limit", type=whole_number(0), default=10, metavar="N", help="how many rows at most (default: 10)"
-    )
+    table.add_argument("--limit", type=whole_number(0), default=10, metavar="N", help="rows at most (default: 10)")
     add_store(table)
     table.set_defaults(command=_table)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.cli.exits import UsageError, usage
+from airflow_provider_elementary.cli.exits import FINDING, FINE, NOT_DONE, UsageError, say, usage
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.cli.progress import with_progress
 from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, number, open_hook
@@ -17,6 +17,7 @@ from airflow_provider_elementary.cli.take import add_take, take
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
 
+_STATES = {FINE: "sound", FINDING: "NOT SOUND", NOT_DONE: "not verified"}
 _NAMING = "latest, a snapshot's id, or a time like 2026-11-22T06:00 (UTC)"
 
 
@@ -115,10 +116,12 @@ def _take(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
-    from airflow_provider_elementary.snapshots.read import read_manifest
+    from airflow_provider_elementary.snapshots.read import none_found, read_manifest
 
     store = open_hook(arguments, reads_files=False).store
     chain = read_chain(store)
+    if not chain.links and not chain.tombstones:
+        raise none_found(store)
     listed = []
     for sequence, link in sorted(chain.links.items()):
         if link.claimed != sequence:
@@ -166,6 +169,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         categories=[Category(name) for name in arguments.category or Category],
         each=with_progress,
     )
+    status = FINE if report.sound else NOT_DONE if all(found.needs_key for found in report.findings) else FINDING
     if arguments.json:
         print_json(report.to_dict())
     else:
@@ -174,13 +178,15 @@ def _verify(arguments: argparse.Namespace) -> int:
         for note in report.notes:
             print(f"note: {note}")
         print(
-            f"{report.store} is {'sound' if report.sound else 'NOT SOUND'}: {report.manifests:,} manifests, "
+            f"{report.store} is {_STATES[status]}: {report.manifests:,} manifests, "
             f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
             f"{report.opened:,} opened with {report.rows:,} rows"
         )
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")
-    return 0 if report.sound else 1
+    if status == NOT_DONE:
+        say("Only a key that is missing here would answer what is left; nothing is known to be wrong.")
+    return status
 
 
 def _sign(arguments: argparse.Namespace) -> None:
@@ -203,9 +209,7 @@ def _restore(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots.restore import restore
 
     if bool(arguments.to) == bool(arguments.to_conn_id):
-        raise UsageError(
-            f"Name one place to restore to with --to or --to-conn-id, not {'both' if arguments.to else 'none'}."
-        )
+        raise UsageError("Name one place to restore to: either --to or --to-conn-id.")
     hook = open_hook(arguments)
     with open_target(conn_id=arguments.to_conn_id, path=arguments.to, schema=arguments.schema) as target:
         report = restore(

@@ -21,12 +21,9 @@ def add_take(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schema", help="the Elementary schema (default: the connection's)")
     parser.add_argument("--database", help="the database that holds it (default: the connection's)")
     _add_many(parser, "--category", "a category to take (default: all but query_logs)", choices=CATEGORIES)
-    parser.add_argument(
-        "--failed-rows-per-test", type=whole_number(0), default=5, metavar="N", help="samples (default: 5)"
-    )
-    parser.add_argument(
-        "--failed-rows-days", type=whole_number(0), default=30, metavar="N", help="their age (default: 30)"
-    )
+    count = whole_number(0)
+    parser.add_argument("--failed-rows-per-test", type=count, default=5, metavar="N", help="samples (default: 5)")
+    parser.add_argument("--failed-rows-days", type=count, default=30, metavar="N", help="their age (default: 30)")
     _add_many(parser, "--exclude-table", "a table or model of which no samples are taken", metavar="NAME")
     _add_many(parser, "--mask", "a column whose values are replaced by ***", metavar="TABLE.COLUMN")
     _add_many(parser, "--hash", "a column whose values are replaced by a keyed hash", metavar="TABLE.COLUMN")

@@ -267,21 +267,25 @@ def _admitted(connection: WarehouseConnection, log_in: Callable[[], Any], databa
     except ElementaryError:
         raise
     except Exception as error:
-        from airflow_provider_elementary.warehouses.login import Login, login_error
-
-        extra = connection.extra_dejson
-        login = Login(
-            conn_id=connection.conn_id,
-            kind=str(connection.conn_type),
-            host=connection.host,
-            port=connection.port,
-            user=connection.login,
-            database=database or extra.get("database") or connection.schema,
-            role=extra.get("role"),
-            ca_file=_libpq_options(connection).get("sslrootcert") if connection.conn_type == "postgres" else None,
-        )
-        failure = login_error(login, error)
+        failure = _login_error(connection, database, error)
     raise failure
+
+
+def _login_error(connection: WarehouseConnection, database: str | None, error: Exception) -> ElementaryError:
+    from airflow_provider_elementary.warehouses.login import Login, login_error
+
+    extra = connection.extra_dejson
+    login = Login(
+        conn_id=connection.conn_id,
+        kind=str(connection.conn_type),
+        host=connection.host,
+        port=connection.port,
+        user=connection.login,
+        database=database or extra.get("database") or connection.schema,
+        role=extra.get("role"),
+        ca_file=_libpq_options(connection).get("sslrootcert") if connection.conn_type == "postgres" else None,
+    )
+    return login_error(login, error)
 
 
 def _require(module: str, extra: str) -> Any:
