@@ -75,8 +75,8 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
     ],
     "snapshot list": [
         (FINE, STORE),
-        (FINE, EMPTY),
         (USAGE, "--store ftp://host/store"),
+        (NOT_DONE, EMPTY),
         (NOT_DONE, "--store file://{store_path}/keys.json/below"),
     ],
     "snapshot verify": [
