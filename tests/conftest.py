@@ -20,7 +20,7 @@ SHARED = ROOT / ".." / "shared"
 
 #: What a person's terminal and set-up say: tests see none of it, so that they mean the same everywhere.
 _OF_THE_CALLER = re.compile(
-    r"(COLUMNS|LINES|NO_COLOR|COLORTERM|(CLI|PY_)?(FORCE_)?COLORS?|TTY_(COMPATIBLE|INTERACTIVE)|_?AIRFLOW_.*|PG[A-Z]+"
+    r"(COLUMNS|LINES|NO_COLOR|COLORTERM|(CLI|PY_)?(FORCE_)?COLORS?(_FORCE)?|TTY_(COMPATIBLE|INTERACTIVE)|_?AIRFLOW_.*|PG[A-Z]+"
     r"|AWS_(?!CA_BUNDLE).*|SNOWFLAKE_.*)"
 )
 for _name in [name for name in os.environ if _OF_THE_CALLER.fullmatch(name)]:
@@ -63,7 +63,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line what was skipped and why: a suite that is green may have left parts out."""
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(
-        str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).removeprefix("Skipped: ")
+        str(report.longrepr[2] if isinstance(report.longrepr, tuple | list) else report.longrepr).removeprefix(
+            "Skipped: "
+        )
         for report in skipped
     )
     counted = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
