@@ -27,6 +27,7 @@ for _name in [name for name in os.environ if _OF_THE_CALLER.fullmatch(name)]:
     del os.environ[_name]
 os.environ.update(
     TERM="xterm-256color",
+    LC_ALL="C.UTF-8",
     AWS_CONFIG_FILE=os.devnull,
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     AWS_EC2_METADATA_DISABLED="true",
