@@ -79,6 +79,12 @@ class TableReplacedError(WarehouseError):
         self.tables = tuple(tables)
 
 
+class LoginRefusedError(WarehouseError):
+    """The warehouse or the driver refused the login for a cause that no retry removes: a wrong password among them."""
+
+    permanent = True
+
+
 class SchemaNotFoundError(ElementaryError):
     """The connection sees no schema of that name."""
 
@@ -112,6 +118,14 @@ class QueryRefusedError(ElementaryError):
 
 class AccessDeniedError(ElementaryError):
     """The connection can do more, or less, than read the Elementary schema; nothing is synced over it."""
+
+
+class AccessUnknownError(AccessDeniedError):
+    """What the connection can do cannot be determined: nothing is known to be wrong, and nothing is synced over it."""
+
+
+class AnomaliesFoundError(ElementaryError):
+    """Anomalies were found and ``fail_on`` asked to stop the pipeline for them."""
 
 
 class StoreError(ElementaryError):

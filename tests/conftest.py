@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,21 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT / ".." / "shared"
 
+#: What a person's terminal and set-up say: tests see none of it, so that they mean the same everywhere.
+_OF_THE_CALLER = re.compile(
+    r"(COLUMNS|LINES|NO_COLOR|COLORTERM|(CLI|PY_)?(FORCE_)?COLORS?(_FORCE)?|TTY_(COMPATIBLE|INTERACTIVE)|_?AIRFLOW_.*|PG[A-Z]+"
+    r"|AWS_(?!CA_BUNDLE).*|SNOWFLAKE_.*)"
+)
+for _name in [name for name in os.environ if _OF_THE_CALLER.fullmatch(name)]:
+    del os.environ[_name]
+os.environ.update(
+    TERM="xterm-256color",
+    LC_ALL="C.UTF-8",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    AWS_EC2_METADATA_DISABLED="true",
+    PGPASSFILE=os.devnull,
+)
 # Airflow reads these when it is first imported, which must be after this file.
 _AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-")
 os.environ.update(
@@ -41,6 +58,19 @@ _MARKERS = {"postgres_server": "postgres", "snowflake_server": "snowflake", "aws
 def pytest_unconfigure() -> None:
     """Remove Airflow's home: at the end of a worker of pytest-xdist too, which runs no atexit functions."""
     shutil.rmtree(_AIRFLOW_HOME, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was skipped and why: a suite that is green may have left parts out."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(
+        str(report.longrepr[2] if isinstance(report.longrepr, tuple | list) else report.longrepr).removeprefix(
+            "Skipped: "
+        )
+        for report in skipped
+    )
+    counted = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
+    terminalreporter.write_line(f"not run: {counted}" if counted else "not run: nothing, every selected test ran")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,7 +12,7 @@ from airflow_provider_elementary.access.checks.examination import Examination, c
 from airflow_provider_elementary.access.checks.transport import allowed_networks, judge_link
 from airflow_provider_elementary.access.report import AccessReport
 from airflow_provider_elementary.access.session import Session, StatementDeniedError
-from airflow_provider_elementary.exceptions import AccessDeniedError
+from airflow_provider_elementary.exceptions import AccessUnknownError
 
 _EXAMINATIONS: Mapping[str, Callable[[Session, Sequence[str]], Examination]] = MappingProxyType(
     {
@@ -36,16 +36,16 @@ def check_access(
     :param probes: tables outside the Elementary schema that must be unreadable, as the warehouse's SQL writes them,
         besides those that its catalogue names. No row of them is read even where they are open.
     :raises ConfigurationError: an address or a probe is malformed, or a probe is inside the Elementary schema.
-    :raises AccessDeniedError: the catalogue would not even tell who the session is.
+    :raises AccessUnknownError: the catalogue does not even answer who the session is.
     :raises WarehouseError: the warehouse could not be reached or went away.
     """
     allowed = allowed_networks(allowed_addresses)
     try:
         examination = _EXAMINATIONS.get(session.dialect, standard.examine)(session, probes)
     except StatementDeniedError:
-        raise AccessDeniedError(
-            f"Expected the {session.dialect} catalogue to tell what the session can do, found that it refused to. "
-            "Let the role read the catalogue's own views; without them nothing can be proved."
+        raise AccessUnknownError(
+            f"Permission denied while reading the system catalog of {session.dialect}: what the role can do cannot be "
+            "determined. Let the role read the catalog's own views."
         ) from None
     findings = [
         *examination.findings,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
+from airflow_provider_elementary.exceptions import AccessDeniedError, AccessUnknownError, ConfigurationError
 
 Status = Literal["pass", "fail", "unknown"]
 
@@ -122,6 +122,7 @@ class AccessReport:
 
         :param accept_unknown: names of checks that may be unknown; a failed check is never accepted.
         :raises AccessDeniedError: a check failed, or is unknown and was not accepted; the message lists each of them.
+        :raises AccessUnknownError: none failed, and one is unknown and was not accepted.
         :raises ConfigurationError: ``accept_unknown`` names a check that does not exist.
         """
         strangers = sorted(set(accept_unknown) - CHECKS.keys())
@@ -132,7 +133,7 @@ class AccessReport:
             )
         stopping = [*self.failed, *(finding for finding in self.unknown if finding.name not in accept_unknown)]
         if stopping:
-            raise AccessDeniedError(self._refusal(stopping))
+            raise (AccessDeniedError if self.failed else AccessUnknownError)(self._refusal(stopping))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values, for a manifest."""

@@ -102,7 +102,7 @@ def send_alerts(
                 send(route, alert)
             except Exception as error:
                 failed[route] = type(error).__name__
-                log.error("alert not sent over %s: %s (%s)", route, alert.title, type(error).__name__)
+                log.warning("alert not sent over %s: %s (%s)", route, alert.title, type(error).__name__)
                 break
             log.info("alert sent over %s: %s", route, alert.title)
             sent[route] += 1

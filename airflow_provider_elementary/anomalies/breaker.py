@@ -8,15 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.lineage import Lineage
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
+from airflow_provider_elementary.exceptions import AnomaliesFoundError, ConfigurationError
 
 #: ``warn`` stops for every anomaly, as ``any`` does; ``error`` for those that a dbt test of that severity watches.
 WORDS = ("none", "any", "warn", "error")
 _TABLES_TOLD = 10
-
-
-class AnomaliesFoundError(ElementaryError):
-    """Anomalies were found and ``fail_on`` asked to stop the pipeline for them."""
 
 
 def stopping_tables(

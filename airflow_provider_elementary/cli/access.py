@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.connections import look_in_the_database
-from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
+from airflow_provider_elementary.cli.exits import FINE, UsageError, failure, usage
+from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.exceptions import AccessDeniedError
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 _COLOURS = {"pass": "green", "fail": "bold red", "unknown": "yellow"}
 
@@ -49,9 +52,15 @@ def add_check_access(parser: argparse.ArgumentParser) -> None:
 
 def print_grants(arguments: argparse.Namespace) -> None:
     """Print the statements, ready to be piped into the warehouse's own shell."""
+    with usage():
+        statements = _statements(arguments)
+    print("\n\n".join(statements))
+
+
+def _statements(arguments: argparse.Namespace) -> list[str]:
     from airflow_provider_elementary.access import grants
 
-    statements = grants(
+    return grants(
         arguments.dialect,
         role=arguments.role,
         user=arguments.user,
@@ -62,28 +71,52 @@ def print_grants(arguments: argparse.Namespace) -> None:
         public_key=_read(arguments.public_key) if arguments.public_key else None,
         network=arguments.network,
     )
-    print("\n\n".join(statements))
 
 
 def check(arguments: argparse.Namespace) -> int:
     """Print what the connection may do.
 
-    :return: 0 where every check passes, 1 where one does not.
+    :return: 0 where every check passes, 1 where one fails, 3 where none fails and one is unknown.
     """
+    require_checks(arguments.accept_unknown)
     look_in_the_database()
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
-    report = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database).check_access(arguments.probe)
+    hook = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database)
+    with hook.source() as source:
+        require_probes(arguments.probe, source)
+        report = hook.check(source, arguments.probe)
     if arguments.json:
-        print(json.dumps(report.to_dict(), indent=2))
+        print_json(report.to_dict())
     else:
         _show(report)
     try:
         report.require(arguments.accept_unknown)
-    except AccessDeniedError:
+    except AccessDeniedError as error:
         # The findings that stop it are among those printed.
-        return 1
-    return 0
+        return failure(error)[0]
+    return FINE
+
+
+def require_checks(names: Sequence[str]) -> None:
+    """Stop where a name is that of no access check."""
+    from airflow_provider_elementary.access.report import CHECKS
+
+    if wrong := sorted(set(names) - CHECKS.keys()):
+        raise UsageError(
+            f"There is no access check {', '.join(map(repr, wrong))} to accept as unknown. The checks are: "
+            f"{', '.join(CHECKS)}."
+        )
+
+
+def require_probes(probes: Sequence[str], source: WarehouseSource) -> None:
+    """Stop where a probe names no table outside the Elementary schema."""
+    from airflow_provider_elementary.access.checks.canaries import resolve
+
+    warehouse = source.warehouse
+    with usage():
+        for probe in probes:
+            resolve(probe, warehouse.dialect, warehouse.schema, warehouse.database)
 
 
 def _show(report: AccessReport) -> None:
@@ -107,6 +140,4 @@ def _read(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"Expected a public key in the file {path}, found that it cannot be read ({type(error).__name__})."
-        ) from None
+        raise UsageError(f"The public key file {path} cannot be read ({type(error).__name__}).") from None

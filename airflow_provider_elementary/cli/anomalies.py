@@ -9,18 +9,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.cli.store import open_hook
-from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, say, usage
+from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.cli.store import open_hook, whole_number
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import SnapshotSource
 
 _ROWS_SHOWN = 40
+_TABLES_NAMED = 10
 
 
 def add_anomalies(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``anomalies``."""
     _add_method(parser, days=2)
+    parser.add_argument(
+        "--fail-on",
+        action="append",
+        metavar="WHAT",
+        help="exit with 1 for: any anomaly, error (one that a dbt test of that severity watches), or a model's name, "
+        "which may be repeated (default: none)",
+    )
     parser.set_defaults(command=show_anomalies)
 
 
@@ -39,30 +48,45 @@ def add_backtest(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=show_backtest)
 
 
-def show_anomalies(arguments: argparse.Namespace) -> None:
-    """Judge the newest buckets and print incidents, or every anomaly as JSON."""
+def show_anomalies(arguments: argparse.Namespace) -> int:
+    """Score the newest buckets and print incidents, or every anomaly as JSON.
+
+    :return: 1 where ``--fail-on`` names anomalies that there are, else 0.
+    """
     from rich.console import Console
 
     from airflow_provider_elementary.anomalies import read_lineage, track_incidents
+    from airflow_provider_elementary.anomalies.breaker import stopping_tables
+    from airflow_provider_elementary.anomalies.enrich import enrich
     from airflow_provider_elementary.anomalies.recent import judge_recent
     from airflow_provider_elementary.anomalies.summary import summarise
     from airflow_provider_elementary.cli.show import show_incidents
     from airflow_provider_elementary.metrics import compute_metrics
 
     source = _open(arguments)
-    with compute_metrics(source) as metrics:
-        verdicts = judge_recent(
+    with usage(), compute_metrics(source) as metrics:
+        judged = judge_recent(
             metrics,
             method=arguments.method,
             days=arguments.days,
             parameters=_parameters(arguments),
             adapter=source.adapter,
-        ).verdicts
-    incidents = track_incidents(verdicts, read_lineage(source))
+        )
+        verdicts = judged.verdicts
+        lineage = read_lineage(source)
+        fail_on = arguments.fail_on or ["none"]
+        stopping = stopping_tables(
+            fail_on[0] if len(fail_on) == 1 else fail_on, enrich(verdicts, lineage), lineage, judged.tables
+        )
+    incidents = track_incidents(verdicts, lineage)
     if arguments.json:
-        _print_json({"summary": asdict(summarise(verdicts)), "incidents": [asdict(found) for found in incidents]})
+        facts = {"summary": asdict(summarise(verdicts)), "incidents": [asdict(found) for found in incidents]}
+        print_json({**facts, "stopping_tables": stopping})
     else:
         show_incidents(Console(highlight=False), incidents, verdicts)
+    if stopping:
+        say(f"Anomalies that --fail-on names are in {len(stopping)} tables: {', '.join(stopping[:_TABLES_NAMED])}.")
+    return FINDING if stopping else FINE
 
 
 def show_findings(arguments: argparse.Namespace) -> None:
@@ -74,7 +98,7 @@ def show_findings(arguments: argparse.Namespace) -> None:
 
     findings = lint(_open(arguments))
     if arguments.json:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
         return
     console = Console(highlight=False)
     if not findings:
@@ -95,13 +119,13 @@ def show_backtest(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.metrics import compute_metrics
 
     source = _open(arguments)
-    with compute_metrics(source) as metrics:
+    with usage(), compute_metrics(source) as metrics:
         found = backtest(metrics, arguments.method, _parameters(arguments), arguments.days, source.adapter)
     if arguments.svg:
         arguments.svg.write_text(_picture(found.verdicts, arguments))
     rows = [row for row in found.by_metric.to_pylist() if row["anomalous"]]
     if arguments.json:
-        _print_json({"judged": found.judged, "anomalous": found.anomalous, "by_metric": rows})
+        print_json({"judged": found.judged, "anomalous": found.anomalous, "by_metric": rows})
         return
     title = f"{found.anomalous:,} of {found.judged:,} buckets of {arguments.days} days would have been anomalous"
     table = Table("Table", "Metric", "Anomalous", "First", "Last", title=title, title_justify="left")
@@ -132,7 +156,7 @@ def _add_method(parser: argparse.ArgumentParser, days: int) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the method, as in anomaly_sensitivity=3.5; may be repeated",
     )
-    parser.add_argument("--days", type=int, default=days, help=f"how many days back (default: {days})")
+    parser.add_argument("--days", type=whole_number(1), default=days, help=f"how many days back (default: {days})")
 
 
 def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
@@ -140,7 +164,7 @@ def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
     for given in arguments.parameter:
         name, equals, value = given.partition("=")
         if not equals:
-            raise ConfigurationError(f"Expected --parameter NAME=VALUE, found {given!r}.")
+            raise UsageError(f"--parameter takes NAME=VALUE, not {given!r}.")
         try:
             # Python's and YAML's spellings too: as text, False would count as true.
             found[name] = json.loads(value.lower() if value.lower() in ("true", "false") else value)
@@ -174,9 +198,9 @@ def _picture(verdicts: Any, arguments: argparse.Namespace) -> str:
         of_column,
     ]))  # fmt: skip
     if not len(series):
-        raise ConfigurationError(
-            f"Expected a series of --table {arguments.table} --metric {arguments.metric}, found none. Name the table "
-            "as database.schema.table, and a column's metric as column.metric."
+        raise UsageError(
+            f"There is no series of --table {arguments.table} --metric {arguments.metric}. Name the table as "
+            "database.schema.table, and a column's metric as column.metric."
         )
     return series_with_range(series, f"{arguments.table}: {arguments.metric}, {arguments.method}")
 
@@ -193,7 +217,3 @@ def _all_of(masks: Iterable[Any]) -> Any:
 
 def _short(table: str) -> str:
     return ".".join(table.lower().split(".")[-2:])
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))

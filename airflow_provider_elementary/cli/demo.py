@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from airflow_provider_elementary.cli.exits import NOT_DONE
 from airflow_provider_elementary.cli.show import show_store
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
@@ -25,7 +26,7 @@ def run_demo(home: Path) -> int:
     """Run the example DAG once and show what it found.
 
     :param home: the folder for the sample, the keys, the store and Airflow's own files; made if it is not there.
-    :return: 0 where the DAG run succeeded, else its exit status.
+    :return: 0 where the DAG run succeeded, else 3.
     """
     home.mkdir(parents=True, exist_ok=True)
     store = open_store((home / "store").as_uri())
@@ -109,5 +110,5 @@ def _run_dag(home: Path, environment: dict[str, str], store_uri: str) -> int:
     if finished.returncode or "state=failed" in text:
         print("\n".join(text.splitlines()[-_LINES_ON_FAILURE:]), file=sys.stderr)
         print(f"The DAG run failed; the whole log is in {log}.", file=sys.stderr)
-        return finished.returncode or 1
+        return NOT_DONE
     return 0

@@ -7,18 +7,17 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
+from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, UsageError, failure, say
+from airflow_provider_elementary.cli.output import only_own_output, print_json
 from airflow_provider_elementary.cli.snapshots import add_snapshot
-from airflow_provider_elementary.cli.store import add_store, open_hook
-from airflow_provider_elementary.exceptions import ElementaryError
-
-#: What shells call a program that Ctrl-C ended.
-_INTERRUPTED = 130
+from airflow_provider_elementary.cli.store import add_store, open_hook, whole_number
 
 
 def program() -> NoReturn:
@@ -38,18 +37,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     :param arguments: the words after the program's name; those of this process by default.
-    :return: 0 where it went well, 1 where an error was shown, 130 where it was interrupted.
+    :return: 0 where all is well, 1 for a finding, 2 for a wrong word, 3 where it could not be done, 130 for Ctrl-C.
     """
-    parsed = _parser().parse_args(arguments)
+    try:
+        parsed = _parser().parse_args(arguments)
+    except SystemExit as end:
+        # It has shown what is wrong, or the help that was asked for.
+        return int(end.code or FINE)
+    with only_own_output() if _prints_json(parsed) else nullcontext():
+        return _run(parsed)
+
+
+def _run(parsed: argparse.Namespace) -> int:
     command: Callable[[argparse.Namespace], int | None] = parsed.command
     try:
-        return command(parsed) or 0
-    except ElementaryError as error:
-        print(f"airflow-elementary: {error}", file=sys.stderr)
-        return 1
+        return command(parsed) or FINE
     except KeyboardInterrupt:
-        print("airflow-elementary: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        status, message = failure(error)
+        say(message)
+        if getattr(parsed, "json", False):
+            print_json({"error": {"kind": type(error).__name__, "message": message, "exit_status": status}})
+        return status
+
+
+def _prints_json(parsed: argparse.Namespace) -> bool:
+    """Say whether the command's output is for a program: one document, or the lines of a table."""
+    return bool(getattr(parsed, "json", False)) or parsed.command is _table
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="print rows of one table of the latest snapshot, as JSON lines")
     table.add_argument("table", help="a table of the Elementary schema")
-    table.add_argument("--limit", type=int, default=10, metavar="N", help="how many rows at most (default: 10)")
+    table.add_argument("--limit", type=whole_number(0), default=10, metavar="N", help="rows at most (default: 10)")
     add_store(table)
     table.set_defaults(command=_table)
 
@@ -110,14 +128,17 @@ def _summary(arguments: argparse.Namespace) -> None:
 
 
 def _table(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.catalog import TABLES
     from airflow_provider_elementary.snapshots import open_snapshot
 
+    if arguments.table.lower() not in TABLES:
+        raise UsageError(f"There is no table {arguments.table!r}. The tables are: {', '.join(TABLES)}.")
     hook = open_hook(arguments)
     left = arguments.limit
     with open_snapshot(hook.store, keys=hook.keys).read(arguments.table) as reader:
         for batch in reader:
             for row in batch.slice(0, left).to_pylist():
-                print(json.dumps(row, default=str, ensure_ascii=False))
+                print_json(row, indent=None)
             left -= min(left, batch.num_rows)
             if not left:
                 return

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.cli.exits import FINDING, FINE, NOT_DONE, UsageError, say, usage
+from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.cli.progress import with_progress
-from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, open_hook
+from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, number, open_hook
 from airflow_provider_elementary.cli.take import add_take, take
-from airflow_provider_elementary.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
 
+_STATES = {FINE: "sound", FINDING: "NOT SOUND", NOT_DONE: "not verified"}
 _NAMING = "latest, a snapshot's id, or a time like 2026-11-22T06:00 (UTC)"
 
 
@@ -72,7 +73,7 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
         help="take a category's data out of snapshots older than that; may be repeated",
     )
     prune.add_argument(
-        "--orphan-hours", type=float, default=48, metavar="N", help="spare younger orphans (default: 48)"
+        "--orphan-hours", type=number(0), default=48, metavar="N", help="spare younger orphans (default: 48)"
     )
     prune.add_argument(
         "--give-up",
@@ -106,7 +107,7 @@ def _add_signing(parser: argparse.ArgumentParser, told: str) -> None:
 def _take(arguments: argparse.Namespace) -> None:
     facts = take(arguments, open_hook(arguments))
     if arguments.json:
-        _print_json(facts)
+        print_json(facts)
         return
     _print_table(("table", "rows"), [[table, rows] for table, rows in facts["tables"].items()])
     print(f"took snapshot {facts['snapshot_id']}, {facts['kind']}: {facts['reason'] or 'what is new since the last'}")
@@ -115,10 +116,12 @@ def _take(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
-    from airflow_provider_elementary.snapshots.read import read_manifest
+    from airflow_provider_elementary.snapshots.read import none_found, read_manifest
 
     store = open_hook(arguments, reads_files=False).store
     chain = read_chain(store)
+    if not chain.links and not chain.tombstones:
+        raise none_found(store)
     listed = []
     for sequence, link in sorted(chain.links.items()):
         if link.claimed != sequence:
@@ -140,7 +143,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         damaged = [{"damage": found.damage.value, "object": found.object} for found in findings]
         facts = {"store": store.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
-        _print_json(facts)
+        print_json(facts)
         return 0
     columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
     _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
@@ -166,21 +169,24 @@ def _verify(arguments: argparse.Namespace) -> int:
         categories=[Category(name) for name in arguments.category or Category],
         each=with_progress,
     )
+    status = FINE if report.sound else NOT_DONE if all(found.needs_key for found in report.findings) else FINDING
     if arguments.json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
         for found in report.findings:
             print(f"{found.damage}: {found.object}\n    {found.detail}")
         for note in report.notes:
             print(f"note: {note}")
         print(
-            f"{report.store} is {'sound' if report.sound else 'NOT SOUND'}: {report.manifests:,} manifests, "
+            f"{report.store} is {_STATES[status]}: {report.manifests:,} manifests, "
             f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
             f"{report.opened:,} opened with {report.rows:,} rows"
         )
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")
-    return 0 if report.sound else 1
+    if status == NOT_DONE:
+        say("Only a key that is missing here would answer what is left; nothing is known to be wrong.")
+    return status
 
 
 def _sign(arguments: argparse.Namespace) -> None:
@@ -192,7 +198,7 @@ def _sign(arguments: argparse.Namespace) -> None:
     signer = open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys)
     signed = sign_store(hook.store, signer, anchors=_anchors(arguments))
     if arguments.json:
-        _print_json({"store": hook.store.uri, "signed": signed})
+        print_json({"store": hook.store.uri, "signed": signed})
     else:
         print(f"signed {len(signed):,} manifests and prune records of {hook.store.uri}")
 
@@ -202,6 +208,8 @@ def _restore(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots.named import parse_snapshot
     from airflow_provider_elementary.snapshots.restore import restore
 
+    if bool(arguments.to) == bool(arguments.to_conn_id):
+        raise UsageError("Name one place to restore to: either --to or --to-conn-id.")
     hook = open_hook(arguments)
     with open_target(conn_id=arguments.to_conn_id, path=arguments.to, schema=arguments.schema) as target:
         report = restore(
@@ -213,7 +221,7 @@ def _restore(arguments: argparse.Namespace) -> None:
             each=with_progress,
         )
     if arguments.json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
         return
     _print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
     print(f"restored snapshot {report.snapshot_id} to {report.target}: {', '.join(report.categories)}")
@@ -228,17 +236,20 @@ def _prune(arguments: argparse.Namespace) -> None:
 
     hook = open_hook(arguments)
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
-    report = prune(
-        hook.store,
-        Retention(**counts, category_days=_days(arguments.category_days)),
-        signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys),
-        anchors=_anchors(arguments),
-        give_up=arguments.give_up,
-        dry_run=arguments.dry_run,
-        orphan_age=timedelta(hours=arguments.orphan_hours),
-    )
+    store, anchors = hook.store, _anchors(arguments)
+    signer = open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys)
+    with usage():
+        report = prune(
+            store,
+            Retention(**counts, category_days=_days(arguments.category_days)),
+            signer=signer,
+            anchors=anchors,
+            give_up=arguments.give_up,
+            dry_run=arguments.dry_run,
+            orphan_age=timedelta(hours=arguments.orphan_hours),
+        )
     if arguments.json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
         return
     rows = [[judged.sequence, judged.snapshot_id, ", ".join(judged.reasons) or "-"] for judged in report.snapshots]
     _print_table(("sequence", "snapshot_id", "kept as"), rows)
@@ -258,7 +269,7 @@ def _diff(arguments: argparse.Namespace) -> None:
     hook = open_hook(arguments)
     report = diff(hook.store, parse_snapshot(arguments.before), parse_snapshot(arguments.after), keys=hook.keys)
     if arguments.json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
         return
     rows = [[change.kind, change.name, change.direction, ", ".join(change.fields)] for change in report.changes]
     _print_table(("kind", "name", "", "fields"), rows)
@@ -275,16 +286,12 @@ def _anchors(arguments: argparse.Namespace) -> list[Anchor]:
         return []
     number, _, digest = text.partition(":")
     if not number.isdecimal() or not digest:
-        raise ConfigurationError(f"Expected an anchor like 12:<SHA-256 of manifest 12>, found {text!r}.")
+        raise UsageError(f"--anchor takes a number and a hash, as in 12:<SHA-256 of manifest 12>, not {text!r}.")
     return [Anchor(int(number), digest)]
 
 
 def _days(pairs: list[str]) -> dict[str, int]:
     return {name: int(number) for name, number in by_category(pairs, "DAYS", str.isdecimal).items()}
-
-
-def _print_json(facts: dict[str, Any]) -> None:
-    print(json.dumps(facts, indent=2, ensure_ascii=False))
 
 
 def _print_table(columns: tuple[str, ...], rows: list[list[Any]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from airflow.providers.common.compat.sdk import BaseHook, Connection, mask_secret
 
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, WarehouseError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
 from airflow_provider_elementary.hooks.timeouts import LIBPQ_DEFAULTS, calls_for, snowflake_timeouts, statement_timeout
 
@@ -42,8 +41,6 @@ OUR_FIELDS = frozenset(
 _PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
 #: The modes that redshift_connector knows; it ignores any other.
 _REDSHIFT_SSLMODES = ("verify-full", "verify-ca")
-#: How long to wait for a server that did not let us in, to tell whether there is one.
-_LISTENING_SECONDS = 3
 #: A host name, an address or a path. Whoever pastes a whole DSN into the field puts a password there.
 _PLAIN_HOST = re.compile(r"[\w./:\[\] -]+")
 
@@ -104,7 +101,7 @@ def open_postgres(connection: WarehouseConnection, database: str | None, calls: 
     def log_in() -> Any:
         return statement_timeout(connection, dbapi.connect(_postgres_uri(connection, database, options)))
 
-    return _admitted(connection, lambda: calls.log_in(log_in))
+    return _admitted(connection, lambda: calls.log_in(log_in), database)
 
 
 def _open_duckdb(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
@@ -151,7 +148,7 @@ def _open_snowflake(connection: WarehouseConnection, schema: str, database: str 
         },
         **({"database": database} if database else {}),
     )
-    opened = _admitted(connection, lambda: calls.log_in(hook.get_conn))
+    opened = _admitted(connection, lambda: calls.log_in(hook.get_conn), database)
     protocol = str(opened._protocol)
     transport = TransportFacts(
         encrypted=protocol == "https",
@@ -198,18 +195,24 @@ def _open_with_dbapi_hook(
             f"Expected connection {connection.conn_id!r} to be of a type that this provider reads "
             f"({', '.join(known)}), found {connection.conn_type!r}."
         )
-    hook_class = type(connection.get_hook())  # type: ignore[no-untyped-call]
+    try:
+        hook_class = type(connection.get_hook())  # type: ignore[no-untyped-call]
+    except Exception as error:
+        # No provider has this type, or its driver is not installed: Airflow's text names neither.
+        hook_class, failed = object, type(error).__name__
+    else:
+        failed = hook_class.__name__
     if not issubclass(hook_class, DbApiHook):
         raise ConfigurationError(
-            f"Expected a SQL hook for connection type {connection.conn_type!r}, found {hook_class.__name__}. "
-            "Install the Airflow provider of that warehouse."
+            f"Airflow has no SQL hook for connection {connection.conn_id!r} of type {connection.conn_type!r} on this "
+            f"worker ({failed}). Install the Airflow provider of that warehouse, with its driver."
         )
     hook = bind_connection(hook_class, _without_our_fields(connection))(
         **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
     )
     calls = calls_for(connection)
     return DbApiWarehouse(
-        _admitted(connection, lambda: calls.log_in(hook.get_conn)),
+        _admitted(connection, lambda: calls.log_in(hook.get_conn), database),
         calls=calls,
         dialect=dialect,
         schema=schema,
@@ -249,9 +252,10 @@ def _replaced(connection: Connection, **fields: Any) -> WarehouseConnection:
     return WarehouseConnection(**{**{name: getattr(connection, name) for name in names}, **fields})
 
 
-def _admitted(connection: WarehouseConnection, log_in: Callable[[], Any]) -> Any:
+def _admitted(connection: WarehouseConnection, log_in: Callable[[], Any], database: str | None = None) -> Any:
     """Return the session that logging in gives.
 
+    :param database: what was logged in to, where it is not the connection's own.
     :raises WarehouseError: it failed. Drivers share no base class for their errors, and what they say may quote the
         DSN or the key: nothing of it is passed on, neither as text nor as context nor in a frame of the traceback.
     """
@@ -260,8 +264,25 @@ def _admitted(connection: WarehouseConnection, log_in: Callable[[], Any]) -> Any
     except ElementaryError:
         raise
     except Exception as error:
-        failure = _not_let_in(connection, error)
+        failure = _login_error(connection, database, error)
     raise failure
+
+
+def _login_error(connection: WarehouseConnection, database: str | None, error: Exception) -> ElementaryError:
+    from airflow_provider_elementary.warehouses.login import Login, login_error
+
+    extra = connection.extra_dejson
+    login = Login(
+        conn_id=connection.conn_id,
+        kind=str(connection.conn_type),
+        host=connection.host,
+        port=connection.port,
+        user=connection.login,
+        database=database or extra.get("database") or connection.schema,
+        role=extra.get("role"),
+        ca_file=_libpq_options(connection).get("sslrootcert") if connection.conn_type == "postgres" else None,
+    )
+    return login_error(login, error)
 
 
 def _require(module: str, extra: str) -> Any:
@@ -306,8 +327,10 @@ def _postgres_uri(connection: WarehouseConnection, database: str | None, options
         mask_secret(password)
     port = port or 5432
     user = quote(login or "", safe="") + (f":{quote(password, safe='')}" if password else "")
-    query = {"host": host, **options} if _is_socket(host) else dict(options)
-    location = f":{port}" if _is_socket(host) else f"{host}:{port}"
+    # A socket's path and an address of IPv6, which may name an interface, do not fit into the place of a host name.
+    apart = _is_socket(host) or ":" in host
+    query = {"host": host.removeprefix("[").removesuffix("]"), **options} if apart else dict(options)
+    location = f":{port}" if apart else f"{host}:{port}"
     return f"postgresql://{user}@{location}/{quote(database or '', safe='')}?{urlencode(query, quote_via=quote)}"
 
 
@@ -327,27 +350,3 @@ def _postgres_transport(connection: WarehouseConnection, options: Mapping[str, s
 
 def _is_socket(host: str | None) -> bool:
     return bool(host) and str(host).startswith("/")
-
-
-def _not_let_in(connection: WarehouseConnection, error: BaseException) -> WarehouseError:
-    state = getattr(error, "sqlstate", None)
-    found = type(error).__name__ + (f", SQLSTATE {state}" if isinstance(state, str) else "")
-    host = connection.host or "its default address"
-    is_plain = bool(_PLAIN_HOST.fullmatch(host))
-    shown = host if is_plain else "a host that is no plain name"
-    remedy = "Check host, port, user, secret and TLS settings of the connection, and the network between."
-    if connection.host and connection.port and is_plain and not _is_socket(host):
-        remedy = _remedy_at(host, int(connection.port))
-    return WarehouseError(
-        f"Expected to log in to the warehouse of connection {connection.conn_id!r} ({connection.conn_type} at "
-        f"{shown}), found a failure ({found}). {remedy}"
-    )
-
-
-def _remedy_at(host: str, port: int) -> str:
-    """Return what to check, by whether anything listens there: what a driver says of it may quote secrets."""
-    try:
-        socket.create_connection((host, port), _LISTENING_SECONDS).close()
-    except OSError:
-        return f"Nothing answers at port {port}: check host and port, and that the network lets the worker through."
-    return f"Port {port} answers: check user, secret, database and TLS settings of the connection."

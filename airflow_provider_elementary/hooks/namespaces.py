@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _PORTS: Mapping[str, int] = {"postgres": 5432, "redshift": 5439, "clickhouse": 8123, "trino": 8080, "mssql": 1433}
 #: Whoever pastes a whole DSN into the field puts a password there: such a text names nothing.
 _NAME = re.compile(r"[\w.-]+")
+_ADDRESS = re.compile(r"\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]?")
 _PATH = re.compile(r"[\w./ -]+")
 
 
@@ -29,7 +30,11 @@ def _by_host_and_port(connection: Connection) -> str | None:
     kind = str(connection.conn_type)
     port = connection.port or _PORTS.get(kind)
     host = connection.host or ("localhost" if kind == "postgres" else "")
-    return f"{kind}://{host}:{port}" if port and _NAME.fullmatch(host) else None
+    if _ADDRESS.fullmatch(host):
+        host = f"[{host.strip('[]')}]"
+    elif not _NAME.fullmatch(host):
+        return None
+    return f"{kind}://{host}:{port}" if port else None
 
 
 def _of_snowflake(connection: Connection) -> str | None:

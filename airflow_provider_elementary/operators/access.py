@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.links.snapshot import ElementaryPageLink
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, log_group, run_key
+from airflow_provider_elementary.operators.base import (
+    ElementaryStoreOperator,
+    clear_failures,
+    log_access,
+    log_group,
+    run_key,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
@@ -80,21 +86,15 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         return {**report.to_dict(), "drift": drift}
 
     def _log(self, report: AccessReport) -> None:
-        """Tell what did not pass line by line, and fold what did."""
+        """Fold what passes; what stops the task is in its error, and what was accepted as unknown in a line each."""
         passed = [finding for finding in report.findings if finding.status == "pass"]
         with log_group(self.log, f"{len(passed)} of {len(report.findings)} checks pass"):
             for finding in passed:
                 self.log.info("pass %s: %s", finding.name, finding.evidence)
-        for finding in report.findings:
-            if finding.status != "pass":
-                self.log.warning("%s %s: %s", finding.status, finding.name, finding.evidence)
-        self.log.info(
-            "proved of %s: %s checks pass, %s fail, %s unknown",
-            self.elementary_conn_id,
-            len(passed),
-            len(report.failed),
-            len(report.unknown),
-        )
+        for finding in report.unknown:
+            if finding.name in self.accept_unknown:
+                self.log.warning("accepted as unknown: %s: %s", finding.name, finding.evidence)
+        log_access(self.log, f"access check of {self.elementary_conn_id}", report)
 
     def _record(self, context: Context, report: AccessReport) -> dict[str, Any]:
         from airflow_provider_elementary.access.history import record

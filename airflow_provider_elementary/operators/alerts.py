@@ -9,7 +9,13 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
 from airflow_provider_elementary.links.snapshot import ElementaryPageLink, page_address
 from airflow_provider_elementary.notifications.route import AlertRoute, filter_of
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, run_key
+from airflow_provider_elementary.operators.base import (
+    ElementaryStoreOperator,
+    clear_failures,
+    number,
+    real_number,
+    run_key,
+)
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
@@ -83,8 +89,8 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
                 run_key=run_key(context),
                 now=utc_now(),
                 verdicts=(verdicts,) if isinstance(verdicts, str) else tuple(verdicts),
-                suppression_hours=float(self.suppression_hours),
-                at_most=int(self.at_most),
+                suppression_hours=real_number(self, "suppression_hours"),
+                at_most=number(self, "at_most"),
                 url=page_address(),
             )
             self.log.info(

@@ -18,6 +18,7 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     log_group,
+    number,
     run_key,
 )
 
@@ -111,10 +112,10 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         from airflow_provider_elementary.snapshots.results import write_result
 
         parameters = dict(self.parameters or {})
-        days, shard, shards = int(self.days), int(self.shard), int(self.shards)
         started = time.monotonic()
-        how = {"method": self.method, "days": days, "shard": shard, "shards": shards, **parameters}
         with clear_failures():
+            days, shard, shards = (number(self, name) for name in ("days", "shard", "shards"))
+            how = {"method": self.method, "days": days, "shard": shard, "shards": shards, **parameters}
             store = self.store_hook.store
             memories = self._memories(context, parameters, days, shard, shards) if self.method == "robust" else None
             with self._open_metrics() as (rows, lineage, origin):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.links.snapshot import ElementaryBacktestLink
-from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, run_key
+from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, number, run_key
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.detect import Method
@@ -54,7 +54,7 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
         with clear_failures():
             store = self.store_hook.store
             with self.open_source() as (source, origin), compute_metrics(source) as metrics:
-                found = backtest(metrics, self.method, parameters, int(self.days), origin["adapter"])
+                found = backtest(metrics, self.method, parameters, number(self, "days"), origin["adapter"])
             result = write_result(
                 store,
                 self.store_hook.keys,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
+from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook, ServerSideEncryption
 from airflow_provider_elementary.timeouts import break_off_all
@@ -21,23 +24,33 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 _EVENTS_READ = 50
+_log = logging.getLogger(__name__)
 
 
 class ElementaryFailException(AirflowFailException, ElementaryError):
     """An error of ours that no retry can mend: Airflow fails the task at once."""
 
 
-@contextmanager
-def clear_failures() -> Iterator[None]:
-    """Let errors that a retry may mend pass, and make Airflow give up on the others at once."""
-    try:
-        yield
-    except ElementaryFailException:
-        raise
-    except ElementaryError as error:
-        if error.permanent:
-            raise ElementaryFailException(str(error)) from error
-        raise
+class clear_failures:
+    """Let errors that a retry may remove pass, and make Airflow give up on the others at once.
+
+    Airflow logs an error once, with its traceback: of ours, the message is what a person needs. It starts here, without
+    the frames below and without an error behind it that says the same; these go to the log at level DEBUG.
+    """
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise an error of ours again, as Airflow is to log it."""
+        if not isinstance(error, ElementaryError):
+            return
+        _log.debug("raised by", exc_info=error)
+        if error.permanent and not isinstance(error, AirflowFailException):
+            raise ElementaryFailException(str(error)) from None
+        raise error.with_traceback(None) from None
 
 
 @contextmanager
@@ -65,6 +78,39 @@ def is_true(value: bool | str | None) -> bool:
     if told not in ("true", "false", "none", ""):
         raise ConfigurationError(f"Expected true or false for a switch, found {value!r}.")
     return told == "true"
+
+
+def number(operator: BaseOperator, name: str) -> int:
+    """Return an operator's argument that may have been a template.
+
+    :raises ConfigurationError: it is no whole number.
+    """
+    value = getattr(operator, name)
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name} is {value!r}. Give a whole number.") from None
+
+
+def real_number(operator: BaseOperator, name: str) -> float:
+    """Return an operator's argument as :func:`number` does, fractions included."""
+    value = getattr(operator, name)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name} is {value!r}. Give a number.") from None
+
+
+def categories_of(names: Iterable[str]) -> list[Category]:
+    """Return the categories of these names.
+
+    :raises ConfigurationError: a name is that of none.
+    """
+    try:
+        return [Category(name) for name in names]
+    except ValueError:
+        known = ", ".join(category.value for category in Category)
+        raise ConfigurationError(f"categories are {list(names)!r}. Name some of: {known}.") from None
 
 
 class ElementaryStoreOperator(BaseOperator):
@@ -187,17 +233,17 @@ def require_access(
     :raises AccessDeniedError: a check failed, or is unknown and not accepted by name.
     """
     report = hook.check(source, probes)
-    passed = sum(finding.status == "pass" for finding in report.findings)
-    hook.log.info(
-        "checked access of %s: %s of %s checks pass, %s fail, %s unknown",
-        hook.elementary_conn_id,
-        passed,
-        len(report.findings),
-        len(report.failed),
-        len(report.unknown),
-    )
+    log_access(hook.log, f"access of {hook.elementary_conn_id}", report)
     report.require(accept_unknown)
     return report
+
+
+def log_access(log: Any, title: str, report: AccessReport) -> None:
+    """Log how many checks pass: as an error where one fails, as a warning where one is unknown."""
+    level = logging.ERROR if report.failed else logging.WARNING if report.unknown else logging.INFO
+    passed = len(report.findings) - len(report.failed) - len(report.unknown)
+    counts = (passed, len(report.findings), len(report.failed), len(report.unknown))
+    log.log(level, "%s: %s of %s checks pass, %s fail, %s unknown", title, *counts)
 
 
 def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | None, context: Context) -> list[Anchor]:

@@ -7,7 +7,14 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, anchors_of, clear_failures, is_true
+from airflow_provider_elementary.operators.base import (
+    ElementaryStoreOperator,
+    anchors_of,
+    clear_failures,
+    is_true,
+    number,
+    real_number,
+)
 
 _RETURNED = 50
 
@@ -84,7 +91,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.snapshots.signature import KeysSigner
 
         with clear_failures():
-            counts = {name: int(getattr(self, name)) for name in self._COUNTS}
+            counts = {name: number(self, name) for name in self._COUNTS}
             signer = open_signer(self.signing_kms_key_id, self.aws_conn_id) or KeysSigner(self.store_hook.keys)
             report = prune(
                 self.store_hook.store,
@@ -92,7 +99,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
                 signer=signer,
                 anchors=anchors_of(self, None, context),
                 dry_run=is_true(self.preview),
-                orphan_age=timedelta(hours=float(self.orphan_hours)),
+                orphan_age=timedelta(hours=real_number(self, "orphan_hours")),
             )
         removes = "would remove" if report.dry_run else "removed"
         for snapshot in report.snapshots:

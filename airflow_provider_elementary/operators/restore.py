@@ -7,8 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, categories_of, clear_failures
 
 
 class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
@@ -69,7 +68,7 @@ class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
                 target,
                 self.store_hook.keys,
                 snapshot=parse_snapshot(self.snapshot),
-                categories=[Category(name) for name in self.categories] if self.categories else None,
+                categories=categories_of(self.categories) if self.categories else None,
             )
         self.log.info("restored %s rows of snapshot %s to %s", f"{report.rows:,}", report.snapshot_id, report.target)
         return report.to_dict()

@@ -14,9 +14,12 @@ from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.links.snapshot import ElementaryManifestLink, ElementaryPageLink
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
+    categories_of,
     clear_failures,
     is_true,
     log_group,
+    number,
+    real_number,
     require_access,
     run_key,
 )
@@ -151,9 +154,9 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         with clear_failures():
             choose = Policy.without_raw_values if is_true(self.without_raw_values) else Policy
             policy = choose(
-                categories=tuple(Category(name) for name in self.categories),
-                failed_rows_per_test=int(self.failed_rows_per_test),
-                failed_rows_days=int(self.failed_rows_days),
+                categories=tuple(categories_of(self.categories)),
+                failed_rows_per_test=number(self, "failed_rows_per_test"),
+                failed_rows_days=number(self, "failed_rows_days"),
                 failed_rows_excluded_tables=tuple(self.failed_rows_excluded_tables or ()),
                 masked_columns=tuple(self.masked_columns or ()),
                 hashed_columns=tuple(self.hashed_columns or ()),
@@ -174,7 +177,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
                         run_key=run_key(context),
                         access=report.to_dict(),
                         signer=signer,
-                        full_every_days=float(self.full_every_days),
+                        full_every_days=real_number(self, "full_every_days"),
                         overlap=self.overlap,
                         commit_timeout=self.commit_timeout,
                     )

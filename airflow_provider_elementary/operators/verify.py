@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, anchors_of, clear_failures, is_true
+from airflow_provider_elementary.operators.base import (
+    ElementaryStoreOperator,
+    anchors_of,
+    categories_of,
+    clear_failures,
+    is_true,
+)
 
 if TYPE_CHECKING:
     pass
@@ -71,10 +77,10 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
                 snapshot=parse_snapshot(self.snapshot),
                 anchors=anchors_of(self, self.anchor, context),
                 signer=open_signer(self.signing_kms_key_id, self.aws_conn_id),
-                categories=[Category(name) for name in self.categories or Category],
+                categories=categories_of(self.categories or Category),
             )
             for finding in report.findings:
-                self.log.error("%s is %s: %s", finding.object, finding.damage, finding.detail)
+                self.log.warning("%s is %s: %s", finding.object, finding.damage, finding.detail)
             for note in report.notes:
                 self.log.info("note: %s", note)
             self.log.info(

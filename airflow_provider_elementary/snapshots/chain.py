@@ -42,11 +42,13 @@ class Finding:
     :param damage: what is wrong.
     :param object: the name of the object in the store; of a range, the first one.
     :param detail: what was expected and what was found, in a sentence.
+    :param needs_key: a key that is missing here would answer it: nothing is known to be wrong.
     """
 
     damage: Damage
     object: str
     detail: str
+    needs_key: bool = False
 
 
 @dataclass(frozen=True)

@@ -256,7 +256,8 @@ def _open(examined: _Examination, keys: Keys, entry: _Named, file: BinaryIO, ref
     except (KeyUnavailableError, KeyError) as error:
         reason = f"No data key opens: {error}" if isinstance(error, KeyUnavailableError) else "Found no data key."
         refused.add(category)
-        examined.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, f"{category.label}. {reason}"))
+        detail = f"{category.label}. {reason}"
+        examined.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
         return
     try:
         rows = sum(batch.num_rows for batch in open_sealed(file, data_key, entry.file.key))
@@ -321,7 +322,7 @@ def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: K
                 detail = f"Expected a signature that fits, found one by {signature.key_id} that does not."
                 yield Finding(Damage.UNPROVED, key, detail)
         except (SnapshotCorruptError, KeyUnavailableError) as error:
-            yield Finding(Damage.UNPROVED, key, str(error))
+            yield Finding(Damage.UNPROVED, key, str(error), needs_key=isinstance(error, KeyUnavailableError))
 
 
 def _judge(signature: Signature, signer: Signer | None, own: Signer | None) -> Signer | None:

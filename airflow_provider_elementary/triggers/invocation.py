@@ -106,7 +106,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
             try:
                 news, moved = await self._poll(self._look, cursor)
             except Exception as error:
-                self.log.error("no look at %s this time: %s", self.elementary_conn_id, _reason(error))
+                self.log.error("polling %s failed, will retry: %s", self.elementary_conn_id, _reason(error))
             else:
                 if news:
                     yield _event(_tidings(news, moved))
@@ -126,7 +126,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
                 permanent = isinstance(error, ElementaryError) and error.permanent
                 if permanent or not isinstance(error, ElementaryError):
                     return _event({"status": "error", "message": _reason(error), "permanent": permanent})
-                self.log.warning("no look at %s this time: %s", self.elementary_conn_id, error)
+                self.log.warning("polling %s failed, will retry: %s", self.elementary_conn_id, error)
             await asyncio.sleep(self.poll_interval)
 
     async def _poll(self, look: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
@@ -198,7 +198,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
             await store.aset(_CURSOR, cursor.to_dict())
         except Exception as error:
             # Airflow starts a trigger that ended at once, which would tell the same news again, and again.
-            self.log.error("the place in %s was not kept: %s", self.elementary_conn_id, _reason(error))
+            self.log.error("could not save the polling position for %s: %s", self.elementary_conn_id, _reason(error))
 
 
 def _event(payload: dict[str, Any]) -> TriggerEvent:

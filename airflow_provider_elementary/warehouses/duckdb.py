@@ -30,6 +30,8 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
 }
 # Rows of failed tests have 1.5 KB each: these are 3 MB.
 _BATCH_ROWS = 2_048
+#: Where a DuckDB file says that it is one.
+_MAGIC = slice(8, 12)
 _DENIED = (duckdb.CatalogException, duckdb.BinderException, duckdb.PermissionException)
 
 
@@ -55,17 +57,11 @@ class DuckDBWarehouse(CatalogueSession):
         self.calls.cancel = self._interrupt
         self.schema = schema
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
-        if not path.is_file():
-            raise ConfigurationError(
-                f"Expected a DuckDB file at {path}, found none. Put the file's path into the connection's host field."
-            )
+        _require_duckdb_file(path)
         try:
             self._connection = duckdb.connect(str(path), read_only=True, config=_LOCKED)
         except duckdb.Error as error:
-            raise WarehouseError(
-                f"Expected to open {path} read-only, found a failure ({type(error).__name__}). Check that it is a "
-                "DuckDB file of a version this DuckDB reads, and that no other process has it open for writing."
-            ) from None
+            raise _cannot_open(path, str(error).lower()) from None
         # Names are qualified by it: in a file that is called like its schema, schema.table alone is ambiguous.
         self.database: str | None = self.rows("SELECT current_database()")[0][0]
 
@@ -108,3 +104,53 @@ class DuckDBWarehouse(CatalogueSession):
         # Each cursor is a connection of its own; a query of DuckDB does not see Python's signals.
         for cursor in list(self._cursors):
             cursor.interrupt()
+
+
+def _require_duckdb_file(path: Path) -> None:
+    """Stop for what is no readable DuckDB file; DuckDB itself would look for an extension that reads other formats."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_MAGIC.stop)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"There is no file {path} on this worker. Put the path of the DuckDB file into the connection's host field."
+        ) from None
+    except IsADirectoryError:
+        raise ConfigurationError(
+            f"{path} is a directory. Put the path of the DuckDB file itself into the connection's host field."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"The file {path} cannot be read ({type(error).__name__}). Give the worker's user the right to read it and "
+            "to enter its directories."
+        ) from None
+    if head[_MAGIC] != b"DUCK":
+        raise ConfigurationError(
+            f"{path} is not a DuckDB database. Put the path of the file that dbt-duckdb writes into the connection's "
+            "host field."
+        )
+
+
+def _cannot_open(path: Path, text: str) -> ConfigurationError | WarehouseError:
+    """Return the error to raise for a file that DuckDB does not open.
+
+    :param text: what DuckDB says, in lower case; none of it is passed on.
+    """
+    if "lock" in text and "conflicting" in text:
+        return WarehouseError(
+            f"{path} is locked: another process has it open for writing. Retry when dbt has ended; DuckDB lets one "
+            "process write, or several read."
+        )
+    if "encrypt" in text:
+        return ConfigurationError(f"{path} is an encrypted DuckDB file. Give the path of one without encryption.")
+    if "version number" in text or "newer version" in text:
+        return ConfigurationError(
+            f"{path} was written by another version of DuckDB than this worker's {duckdb.__version__} reads. Install "
+            "the version that dbt uses, or a later one."
+        )
+    if "corrupt" in text or "checksum" in text:
+        return ConfigurationError(f"{path} is a damaged DuckDB file. Restore it, or build it with dbt from scratch.")
+    return WarehouseError(
+        f"DuckDB {duckdb.__version__} cannot open {path} read-only. Check that no other process writes to it or to its "
+        "write-ahead log, and that this version reads the file."
+    )

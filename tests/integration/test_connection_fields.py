@@ -82,7 +82,7 @@ class TestPostgres:
     ) -> None:
         connection = form("postgres", reader, elementary_database=postgres_database)
 
-        with pytest.raises(WarehouseError, match="Expected to log in"):
+        with pytest.raises(WarehouseError, match="signed by an authority that the connection does not trust"):
             ElementaryHook(airflow_connection("form", connection)).source()
 
     def test_a_weaker_mode_of_the_form_is_used_and_fails_the_check(

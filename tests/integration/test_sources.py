@@ -232,11 +232,11 @@ class TestBadInput:
     ) -> None:
         conn_id = airflow_connection("reader", postgres_server.airflow_connection("postgres", "wrong-pass-77"))
 
-        with pytest.raises(WarehouseError, match="Expected to log in") as caught:
+        with pytest.raises(WarehouseError, match="the server refused user 'postgres' or its password") as caught:
             ElementaryHook(conn_id).source()
 
         assert "wrong-pass-77" not in str(caught.value)
-        assert str(caught.value).endswith("answers: check user, secret, database and TLS settings of the connection.")
+        assert caught.value.permanent
         assert caught.value.__cause__ is None
 
     def test_a_server_that_does_not_answer_is_told(
@@ -248,12 +248,12 @@ class TestBadInput:
 
         assert not works
         assert "of this connection (postgres at" in message
-        assert "check host and port" in message
+        assert "nothing accepts connections there" in message
 
     def test_a_file_that_is_not_there_is_told(self, tmp_path: Path, airflow_connection: Connect) -> None:
         conn_id = airflow_connection("reader", duckdb_file(tmp_path / "missing.duckdb"))
 
-        with pytest.raises(ConfigurationError, match="Expected a DuckDB file at"):
+        with pytest.raises(ConfigurationError, match="There is no file"):
             ElementaryHook(conn_id).source()
 
     def test_a_database_that_goes_away_in_the_middle_of_a_read_is_told(

@@ -123,7 +123,7 @@ def test_an_access_check_folds_what_passes(store: dict[str, str], log: pytest.Lo
 
     assert unfolded(log) == [
         "::group::23 of 23 checks pass",
-        "proved of dwh: 23 checks pass, 0 fail, 0 unknown",
+        "access check of dwh: 23 of 23 checks pass, 0 fail, 0 unknown",
     ]
 
 

@@ -23,6 +23,8 @@ from tests.servers.certificates import Certificates
 
 #: Members of this role, and nobody else, may connect without TLS: for tests of what happens then.
 PLAINTEXT_ROLE = "may_connect_without_tls"
+#: Members of this role have passwords as drivers without SCRAM want them: Redshift's is one.
+MD5_ROLE = "has_an_md5_password"
 
 _SETTINGS = """
 listen_addresses = '{host}'
@@ -42,6 +44,7 @@ max_wal_size = '2GB'
 timezone = 'UTC'
 """
 _HOST_BASED_AUTHENTICATION = f"""
+hostssl   all +{MD5_ROLE} 127.0.0.1/32 md5
 hostssl   all all              127.0.0.1/32 scram-sha-256
 hostnossl all +{PLAINTEXT_ROLE} 127.0.0.1/32 scram-sha-256
 """
@@ -95,17 +98,20 @@ class PostgresServer:
         with self.connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def create_role(self, name: str, *, plaintext: bool = False) -> str:
+    def create_role(self, name: str, *, plaintext: bool = False, md5: bool = False) -> str:
         """Create a role that may log in and nothing else, and return its password.
 
         :param plaintext: the role may also connect without TLS.
+        :param md5: its password is kept as MD5, for a driver without SCRAM.
         """
         password = secrets.token_urlsafe(12)
         role = sql.Identifier(name)
         with self.connect() as connection:
+            if md5:
+                connection.execute("SET password_encryption = 'md5'")
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password)))
-            if plaintext:
-                connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(PLAINTEXT_ROLE), role))
+            for group in [PLAINTEXT_ROLE] * plaintext + [MD5_ROLE] * md5:
+                connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), role))
         return password
 
     def drop_role(self, name: str, *, database: str = "postgres") -> None:
@@ -180,7 +186,10 @@ def postgres_cluster(programs: Path, certificates: Certificates) -> Iterator[Pos
             user=user,
             directory=directory,
         ):
-            server.execute(f"CREATE ROLE {PLAINTEXT_ROLE}; REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
+            server.execute(
+                f"CREATE ROLE {PLAINTEXT_ROLE}; CREATE ROLE {MD5_ROLE}; "
+                "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC"
+            )
             yield server
     finally:
         shutil.rmtree(directory, ignore_errors=True)

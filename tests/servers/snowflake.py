@@ -76,6 +76,7 @@ class SnowflakeServer:
     :param account: users, roles and grants; change them by :meth:`execute` or in place.
     :param queries: every statement received, oldest first.
     :param faults: HTTP statuses with which the next query requests are answered instead.
+    :param refusals: the message and the error number with which the next logins are refused.
     :param chunk_rows: results longer than this come in several batches.
     """
 
@@ -87,6 +88,7 @@ class SnowflakeServer:
     host: str = "localhost"
     queries: list[Query] = field(default_factory=list, repr=False)
     faults: deque[int] = field(default_factory=deque, repr=False)
+    refusals: deque[tuple[str, str]] = field(default_factory=deque, repr=False)
     chunk_rows: int = 10_000
     _sessions: dict[str, Session] = field(default_factory=dict, repr=False)
     _chunks: OrderedDict[str, pa.Table] = field(default_factory=OrderedDict, repr=False)
@@ -185,6 +187,8 @@ class SnowflakeServer:
 
     async def _log_in(self, request: Request) -> JSONResponse:
         data = (await _json_of(request))["data"]
+        if self.refusals:
+            return _error(*self.refusals.popleft(), "08001")
         user = self.account.users.get(str(data.get("LOGIN_NAME", "")).upper())
         by_password = data.get("AUTHENTICATOR", "SNOWFLAKE").upper() == "SNOWFLAKE"
         if user is None or (by_password and user.password != data.get("PASSWORD")):

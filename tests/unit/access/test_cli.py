@@ -51,11 +51,11 @@ class TestGrants:
     def test_a_key_file_that_is_not_there_is_told(self, capsys: Output) -> None:
         status = main(["grants", "snowflake", "--public-key", "/no/such/key.pub"])
 
-        assert status == 1
-        assert "Expected a public key in the file /no/such/key.pub" in capsys.readouterr().err
+        assert status == 2
+        assert "The public key file /no/such/key.pub cannot be read" in capsys.readouterr().err
 
     def test_a_warehouse_without_grants_is_told(self, capsys: Output) -> None:
-        assert main(["grants", "oracle"]) == 1
+        assert main(["grants", "oracle"]) == 2
         assert "Known: snowflake, postgres" in capsys.readouterr().err
 
 
@@ -73,11 +73,13 @@ class TestCheckAccess:
         assert "23 pass, 0 fail, 0 unknown" in capsys.readouterr().out
 
     def test_a_connection_that_reads_more_fails_with_the_reason(
-        self, sample: Path, airflow_connection: Connect, capsys: Output
+        self, sample: Path, airflow_connection: Connect, capsys: Output, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with duckdb.connect(str(sample)) as connection:
             connection.execute('CREATE SCHEMA raw; CREATE TABLE raw."[red]users" (email text)')
         conn_id = airflow_connection("sample", duckdb_file(sample))
+
+        monkeypatch.setenv("COLUMNS", "200")
 
         status = main(["check-access", "--conn-id", conn_id])
 
@@ -95,5 +97,5 @@ class TestCheckAccess:
         assert (report.dialect, report.failed, report.unknown) == ("duckdb", (), ())
 
     def test_a_connection_that_airflow_does_not_know_is_told(self, capsys: Output) -> None:
-        assert main(["check-access", "--conn-id", "nowhere"]) == 1
+        assert main(["check-access", "--conn-id", "nowhere"]) == 3
         assert "Expected an Airflow connection 'nowhere', found none" in capsys.readouterr().err

@@ -1,0 +1,91 @@
+"""Turns the outcome of a command into its exit status."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+from airflow_provider_elementary.exceptions import (
+    AccessDeniedError,
+    AccessUnknownError,
+    AnomaliesFoundError,
+    ConfigurationError,
+    ConnectionNotFoundError,
+    ElementaryError,
+    SnapshotCorruptError,
+)
+
+FINE = 0
+#: The command did its work, and what it looked at is not as it should be.
+FINDING = 1
+#: The words of the command are wrong: nothing was tried.
+USAGE = 2
+#: The work could not be done, or what was asked cannot be known from here.
+NOT_DONE = 3
+#: What shells call a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+class UsageError(ConfigurationError):
+    """A word of the command does not fit."""
+
+
+#: The first class that an error is one of decides; any other error of ours is :data:`NOT_DONE`.
+_STATUSES: Mapping[type[ElementaryError], int] = MappingProxyType(
+    {
+        UsageError: USAGE,
+        AccessUnknownError: NOT_DONE,
+        AccessDeniedError: FINDING,
+        SnapshotCorruptError: FINDING,
+        AnomaliesFoundError: FINDING,
+    }
+)
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Take an argument that the core refuses in the block for a wrong word of the command."""
+    try:
+        yield
+    except (UsageError, ConnectionNotFoundError):
+        raise
+    except ConfigurationError as error:
+        raise UsageError(str(error)) from None
+
+
+def failure(error: Exception) -> tuple[int, str]:
+    """Return the exit status of an error and the sentence to show; only our own errors' text is shown.
+
+    :param error: what ended the command.
+    """
+    if isinstance(error, ElementaryError):
+        status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), NOT_DONE)
+        return status, str(error)
+    if isinstance(error, ImportError):
+        return NOT_DONE, (
+            f"The Python module {error.name or 'of a driver'} is not installed. Install the extra of your warehouse, "
+            "as in airflow-provider-elementary[postgres]."
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return NOT_DONE, f"{error.filename}: {error.strerror}."
+    return NOT_DONE, (
+        f"The command ended in an unexpected {type(error).__name__}{_where(error)}. Run it again; if it happens again, "
+        "report it with the command that you ran."
+    )
+
+
+def _where(error: Exception) -> str:
+    """Return where in this package an error came up: its own text may quote secrets."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
+    return f" in {Path(frames[-1].filename).relative_to(_PACKAGE)}, line {frames[-1].lineno}" if frames else ""
+
+
+def say(message: str) -> None:
+    """Print a sentence for the person at the terminal."""
+    print(f"airflow-elementary: {message}", file=sys.stderr)

@@ -1,0 +1,77 @@
+"""Prints what a command says as JSON, apart from what libraries print."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+_STDOUT = 1
+_STDERR = 2
+_own: ContextVar[TextIO | None] = ContextVar("_own", default=None)
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print a value as one JSON document; what JSON has no word for, as infinity, becomes null."""
+    text = json.dumps(_finite(value), indent=indent, default=str, ensure_ascii=False, allow_nan=False)
+    print(text, file=_own.get() or sys.stdout)
+
+
+@contextmanager
+def only_own_output() -> Iterator[None]:
+    """Leave standard output to :func:`print_json`: what anything else prints or logs goes to standard error.
+
+    Libraries hold Python's stream since they were imported, or write to the file descriptor: both are diverted.
+    """
+    stdout = sys.stdout
+    stdout.flush()
+    with _diverted_descriptor(stdout) as own:
+        token = _own.set(own)
+        sys.stdout = sys.stderr
+        try:
+            yield
+            own.flush()
+        finally:
+            sys.stdout = stdout
+            _own.reset(token)
+            # What a library wrote to Python's stream has to leave before the stream leads out again.
+            with suppress(OSError, ValueError):
+                stdout.flush()
+
+
+@contextmanager
+def _diverted_descriptor(stdout: TextIO) -> Iterator[TextIO]:
+    """Let the process's standard output lead to standard error, and yield a stream that leads where it led."""
+    try:
+        is_own = stdout.fileno() == _STDOUT
+    except (OSError, ValueError):
+        is_own = False
+    if not is_own:
+        # A test or a notebook has put a stream of its own there.
+        yield stdout
+        return
+    kept = os.dup(_STDOUT)
+    try:
+        os.dup2(_STDERR, _STDOUT)
+        with open(kept, "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False) as own:
+            yield own
+    finally:
+        with suppress(OSError, ValueError):
+            stdout.flush()
+        os.dup2(kept, _STDOUT)
+        os.close(kept)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name if isinstance(name, str) else str(name): _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

@@ -1,0 +1,378 @@
+"""Every command ends with the status of its outcome, and with --json prints one JSON document and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from airflow_provider_elementary.cli import exits, main
+from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.exceptions import AccessDeniedError, SnapshotCorruptError
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots.manifest import manifest_key
+from tests.connections import duckdb_file, local_keys
+from tests.stores import Rest, grow, local_rest, take, world_after
+from tests.worlds import small_world, write_duckdb
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+
+Connect = Callable[[str, Mapping[str, object]], str]
+Output = pytest.CaptureFixture[str]
+
+MASTER_KEYS = LocalKeys.generate()
+PASSWORD = "AWS-secret-that-nobody-prints"
+
+FINE, FINDING, USAGE, NOT_DONE = 0, 1, 2, 3
+#: The words of each command in its outcomes: {store}, {damaged} and {empty} are stores, {keys} and {others} are keys.
+STORE = "--store {store} --keys-conn-id {keys}"
+DAMAGED = "--store {damaged} --keys-conn-id {keys}"
+BROKEN = "--store {broken} --keys-conn-id {keys}"
+ODD = "--store {odd} --keys-conn-id {keys}"
+EMPTY = "--store {empty} --keys-conn-id {keys}"
+NO_KEYS = "--store {store}"
+OTHER_KEYS = "--store {store} --keys-conn-id {others}"
+OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
+    "keys generate": [(FINE, ""), (USAGE, "--loud")],
+    "grants": [
+        (FINE, "postgres --database dwh"),
+        (USAGE, ""),
+        (USAGE, "oracle"),
+        (USAGE, "snowflake --public-key /no/such/file"),
+        (USAGE, "postgres --database dwh --network nowhere"),
+    ],
+    "check-access": [
+        (FINE, "--conn-id {tight}"),
+        (FINDING, "--conn-id {wide}"),
+        (USAGE, ""),
+        (USAGE, "--conn-id {tight} --accept-unknown no-such-check"),
+        (USAGE, "--conn-id {tight} --probe elementary.dbt_models"),
+        (NOT_DONE, "--conn-id nowhere"),
+        (NOT_DONE, "--conn-id {missing}"),
+        (NOT_DONE, "--conn-id {driverless}"),
+        (NOT_DONE, "--conn-id {tight} --schema no_such_schema"),
+    ],
+    "snapshot take": [
+        (FINE, f"{STORE} --conn-id {{tight}}"),
+        (FINDING, f"{STORE} --conn-id {{wide}}"),
+        (USAGE, STORE),
+        (USAGE, f"{STORE} --conn-id {{tight}} --mask not_a_column"),
+        (USAGE, f"{STORE} --conn-id {{tight}} --category no_such_category"),
+        (USAGE, f"{STORE} --conn-id {{tight}} --failed-rows-per-test -1"),
+        (USAGE, f"{STORE} --conn-id {{tight}} --full-every-days nan"),
+        (NOT_DONE, f"{STORE} --conn-id nowhere"),
+        (NOT_DONE, f"{NO_KEYS} --conn-id {{tight}}"),
+    ],
+    "snapshot list": [
+        (FINE, STORE),
+        (USAGE, "--store ftp://host/store"),
+        (NOT_DONE, EMPTY),
+        (NOT_DONE, "--store file://{store_path}/keys.json/below"),
+    ],
+    "snapshot verify": [
+        (FINE, STORE),
+        (FINDING, DAMAGED),
+        (USAGE, f"{STORE} --anchor latest"),
+        (USAGE, f"{STORE} --category no_such_category"),
+        (NOT_DONE, EMPTY),
+        (NOT_DONE, NO_KEYS),
+        (NOT_DONE, OTHER_KEYS),
+        (NOT_DONE, "--store {store} --keys-conn-id nowhere"),
+    ],
+    "snapshot sign": [
+        (FINE, STORE),
+        (FINDING, BROKEN),
+        (USAGE, f"{STORE} --anchor 1"),
+        (NOT_DONE, NO_KEYS),
+    ],
+    "snapshot restore": [
+        (FINE, f"{STORE} --to {{folder}}/back.duckdb"),
+        (FINDING, f"{DAMAGED} --to {{folder}}/damaged.duckdb"),
+        (USAGE, STORE),
+        (USAGE, f"{STORE} --to a --to-conn-id b"),
+        (NOT_DONE, f"{EMPTY} --to {{folder}}/empty.duckdb"),
+        (NOT_DONE, f"{STORE} --to {{folder}}/wide.duckdb"),
+        (NOT_DONE, f"{STORE} --to-conn-id nowhere"),
+        (NOT_DONE, f"{STORE} --to {{folder}}/unknown.duckdb --snapshot nothing"),
+    ],
+    "snapshot prune": [
+        (FINE, f"{STORE} --keep-last 1 --dry-run"),
+        (FINDING, f"{BROKEN} --keep-last 1"),
+        (USAGE, f"{STORE} --keep-last many"),
+        (USAGE, f"{STORE} --keep-last -7"),
+        (USAGE, f"{STORE} --give-up 2"),
+        (USAGE, f"{STORE} --category-days samples=3"),
+        (USAGE, f"{STORE} --orphan-hours -1"),
+        (NOT_DONE, NO_KEYS),
+    ],
+    "snapshot diff": [
+        (FINE, f"{STORE} {{first}}"),
+        (USAGE, STORE),
+        (NOT_DONE, f"{STORE} nothing"),
+        (NOT_DONE, f"{NO_KEYS} {{first}}"),
+    ],
+    "summary": [(FINE, STORE), (USAGE, ""), (NOT_DONE, EMPTY)],
+    "table": [
+        (FINE, f"dbt_models {STORE}"),
+        (FINDING, f"dbt_invocations {DAMAGED}"),
+        (USAGE, f"no_such_table {STORE}"),
+        (USAGE, f"dbt_models {STORE} --limit -1"),
+        (NOT_DONE, f"dbt_models {EMPTY}"),
+    ],
+    "anomalies": [
+        (FINE, f"{ODD} --days 60"),
+        (FINE, f"{ODD} --days 60 --fail-on none"),
+        (FINDING, f"{ODD} --days 60 --fail-on any"),
+        (FINDING, f"{ODD} --days 60 --fail-on orders"),
+        (FINDING, f"{ODD} --days 60 --fail-on orders --fail-on customers"),
+        (FINDING, f"{DAMAGED} --days 60"),
+        (USAGE, f"{STORE} --fail-on no_such_model"),
+        (USAGE, f"{STORE} --days 0"),
+        (USAGE, f"{STORE} --parameter anomaly_sensitivity"),
+        (USAGE, f"{STORE} --parameter no_such_parameter=1"),
+        (USAGE, f"{STORE} --method divination"),
+        (NOT_DONE, EMPTY),
+        (NOT_DONE, NO_KEYS),
+    ],
+    "lint": [(FINE, STORE), (USAGE, "--loud"), (NOT_DONE, EMPTY)],
+    "backtest": [
+        (FINE, f"{ODD} --days 60"),
+        (FINDING, f"{DAMAGED} --days 60"),
+        (USAGE, f"{STORE} --days -3"),
+        (USAGE, f"{STORE} --parameter no_such_parameter=1"),
+        (USAGE, f"{STORE} --svg {{folder}}/picture.svg --table nothing --metric row_count"),
+        (NOT_DONE, f"{STORE} --svg /no/such/folder/picture.svg"),
+        (NOT_DONE, EMPTY),
+    ],
+    "example-dags": [(FINE, ""), (USAGE, "--loud")],
+    "demo": [(USAGE, "--loud"), (NOT_DONE, "--home {store_path}/keys.json/below")],
+}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the words of the commands name."""
+    folder = tmp_path_factory.mktemp("outcomes")
+    rest = Rest(local_rest(folder).store, LocalKeys(MASTER_KEYS), folder / "store")
+    manifests: list[Manifest] = grow(rest, folder, [6, 7, 8])
+    (folder / "damaged").mkdir()
+    damaged = Rest(local_rest(folder / "damaged").store, LocalKeys(MASTER_KEYS), folder / "damaged" / "store")
+    for manifest in grow(damaged, folder / "damaged", [6, 8]):
+        for file in manifest.files:
+            damaged.path(file.key).write_bytes(b"forged")
+    for name, days in (("broken", 8), ("odd", 28)):
+        (folder / name).mkdir()
+        made = Rest(local_rest(folder / name).store, LocalKeys(MASTER_KEYS), folder / name / "store")
+        take(made, folder / name / "warehouse.duckdb", small_world(days))
+    (folder / "broken" / "store" / manifest_key(1)).write_bytes(b"forged")
+    (folder / "store_path").mkdir()
+    (folder / "store_path" / "keys.json").write_text("{}")
+    write_duckdb(world_after(8), folder / "tight.duckdb")
+    write_duckdb(world_after(8), folder / "wide.duckdb")
+    with duckdb.connect(str(folder / "wide.duckdb")) as connection:
+        connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.users (email text)")
+    return {
+        "folder": str(folder),
+        "store": rest.store.uri,
+        "damaged": damaged.store.uri,
+        "broken": (folder / "broken" / "store").as_uri(),
+        "odd": (folder / "odd" / "store").as_uri(),
+        "empty": (folder / "empty").as_uri(),
+        "store_path": str(folder / "store_path"),
+        "first": manifests[0].snapshot_id,
+        "keys": "keys",
+        "others": "others",
+        "tight": "tight",
+        "wide": "wide",
+        "missing": "missing",
+        "driverless": "driverless",
+    }
+
+
+@pytest.fixture
+def connections(places: dict[str, str], airflow_connection: Connect) -> None:
+    folder = Path(places["folder"])
+    airflow_connection("keys", local_keys(MASTER_KEYS))
+    airflow_connection("others", local_keys())
+    for name in ("tight", "wide", "missing"):
+        airflow_connection(name, duckdb_file(folder / f"{name}.duckdb"))
+    airflow_connection("driverless", {"conn_type": "vertica", "host": "db.example.com", "password": PASSWORD})
+
+
+def commands(parser: argparse.ArgumentParser | None = None, words: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield every command that the parser knows."""
+    parser = parser or main._parser()
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in below:
+        for name, child in action.choices.items():
+            yield from commands(child, (*words, name))
+    if not below:
+        yield " ".join(words)
+
+
+def has_json(command: str) -> bool:
+    parser = main._parser()
+    for word in command.split():
+        (action,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+        parser = action.choices[word]
+    return "--json" in parser._option_string_actions
+
+
+def test_the_outcomes_of_every_command_are_listed() -> None:
+    assert set(OUTCOMES) == set(commands())
+
+
+@pytest.mark.parametrize(
+    ("command", "expected", "words"),
+    [(command, *outcome) for command, outcomes in OUTCOMES.items() for outcome in outcomes],
+)
+def test_a_command_ends_with_the_status_of_its_outcome(
+    command: str, expected: int, words: str, places: dict[str, str], connections: None, capsys: Output
+) -> None:
+    status = main.main([*command.split(), *(word.format(**places) for word in words.split())])
+
+    printed = capsys.readouterr()
+    assert status == expected, printed.out + printed.err
+    assert "Traceback" not in printed.out + printed.err
+    assert PASSWORD not in printed.out + printed.err
+    if status in (USAGE, NOT_DONE):
+        assert printed.err
+
+
+@pytest.mark.parametrize("words", ["", "no-such-command", "snapshot", "snapshot no-such-action", "keys"])
+def test_a_command_that_is_none_is_wrong_usage(words: str, capsys: Output) -> None:
+    assert main.main(words.split()) == USAGE
+    assert "usage: airflow-elementary" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "snapshot --help", "anomalies --help"])
+def test_help_is_fine(words: str, capsys: Output) -> None:
+    assert main.main(words.split()) == FINE
+    assert capsys.readouterr().out
+
+
+def printing(*arguments: object, **options: object) -> None:
+    """Do what libraries do where a program's output should be: print, log, write to the descriptor."""
+    print("a library prints")
+    os.write(1, b"a library in C prints\n")
+    logging.getLogger("library").warning("a library logs")
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if has_json(command)])
+def test_a_failure_is_one_json_document_too(
+    command: str, places: dict[str, str], connections: None, capsys: Output
+) -> None:
+    words = next(words for expected, words in OUTCOMES[command] if expected == NOT_DONE)
+
+    status = main.main([*command.split(), *(word.format(**places) for word in words.split()), "--json"])
+
+    printed = capsys.readouterr()
+    error = json.loads(printed.out)["error"]
+    assert error["exit_status"] == status == NOT_DONE
+    assert f"airflow-elementary: {error['message']}" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "message"),
+    [
+        (KeyError(PASSWORD), NOT_DONE, "The command ended in an unexpected KeyError"),
+        (OSError(28, "No space left on device", "/data/file"), NOT_DONE, "/data/file: No space left on device."),
+        (ImportError("no", name="adbc_driver_postgresql"), NOT_DONE, "module adbc_driver_postgresql is not installed"),
+        (AccessDeniedError("Denied."), FINDING, "Denied."),
+        (SnapshotCorruptError("Changed."), FINDING, "Changed."),
+        (exits.UsageError("Wrong."), USAGE, "Wrong."),
+    ],
+)
+def test_an_error_of_any_kind_has_a_status_and_a_sentence(
+    error: Exception, expected: int, message: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(arguments: argparse.Namespace) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "_example_dags", fails)
+
+    assert main.main(["example-dags"]) == expected
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert PASSWORD not in printed
+
+
+def test_what_json_has_no_word_for_is_null(capsys: Output) -> None:
+    print_json({"score": float("inf"), "values": [float("nan"), 1.5], "at": {1: "one"}})
+
+    assert json.loads(capsys.readouterr().out) == {"score": None, "values": [None, 1.5], "at": {"1": "one"}}
+
+
+_RUN_EACH = """
+import json, os, sys
+from pathlib import Path
+from tests.integration.test_exit_statuses import printing
+from airflow_provider_elementary.cli import connections, main, store, access
+
+look = connections.look_in_the_database
+def noisy():
+    look()
+    printing()
+store.look_in_the_database = access.look_in_the_database = noisy
+for number, words in enumerate(json.loads(Path(sys.argv[1]).read_text())):
+    with open(f"{sys.argv[1]}.{number}", "wb") as file:
+        os.dup2(file.fileno(), 1)
+        status = main.main(words)
+        sys.stdout.flush()
+    Path(f"{sys.argv[1]}.{number}.status").write_text(str(status))
+"""
+
+
+def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
+    aws_server: AwsServer, places: dict[str, str], connections: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An AWS connection with login and password is one of which Airflow's hook logs a line."""
+    aws = aws_server.airflow_connection()
+    monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps(aws))
+    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
+    bucket, key = aws_server.create_bucket(), aws_server.create_key()
+    store = ["--store", f"s3://{bucket}/elementary", "--aws-conn-id", "aws", "--kms-key-id", key, "--json"]
+    runs = [
+        ["check-access", "--conn-id", "wide", "--json"],
+        ["snapshot", "take", *store, "--conn-id", "tight"],
+        ["snapshot", "list", *store],
+        ["snapshot", "verify", *store],
+        ["snapshot", "sign", *store],
+        ["snapshot", "restore", *store, "--to", str(tmp_path / "back.duckdb")],
+        ["snapshot", "prune", *store, "--keep-last", "1"],
+        ["snapshot", "diff", "latest", *store],
+        ["anomalies", *store],
+        ["lint", *store],
+        ["backtest", *store],
+        ["table", "dbt_invocations", "--limit", "1", *store[:-1]],
+    ]
+    (tmp_path / "runs").write_text(json.dumps(runs))
+
+    ended = subprocess.run(
+        [sys.executable, "-c", _RUN_EACH, str(tmp_path / "runs")],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    statuses = [int((tmp_path / f"runs.{number}.status").read_text()) for number in range(len(runs))]
+    documents: list[Any] = [json.loads((tmp_path / f"runs.{number}").read_text()) for number in range(len(runs))]
+    assert statuses == [FINDING, *[FINE] * (len(runs) - 1)]
+    assert {run[1] if run[0] == "snapshot" else run[0] for run in runs} >= {
+        command.split()[-1] for command in commands() if has_json(command)
+    }
+    assert documents[1]["sequence"] == 1
+    for printed in ("a library prints", "a library in C prints", "a library logs", "AWS Connection"):
+        assert printed in ended.stderr
