@@ -99,10 +99,10 @@ def read_alert_metas(source: Source) -> AlertMetas:
     metas = {row["unique_id"]: alert_meta(row.get("meta")) for found in rows.values() for row in found}
     # A source may name the table of a model of another project: the model counts, and it comes first.
     tables = {table: meta for node, meta in reversed(metas.items()) for table in tables_of.get(node, ())}
-    tests = {}
+    tests: dict[TestKey, AlertMeta] = {}
     # Of two tests alike the one that comes last by its name counts, in whatever order the rows are.
     for row in sorted(artifact_rows(source, "dbt_tests", _TEST_COLUMNS), key=lambda row: str(row["unique_id"])):
-        test, column = row.get("short_name"), row.get("test_column_name")
+        test, column = str(row.get("short_name") or ""), row.get("test_column_name")
         for parent in tables_of.get(row.get("parent_model_unique_id") or "", ()) if test else ():
             tests[parent, test, column.lower() if column else None] = alert_meta(row.get("meta"))
     return AlertMetas(tables, tests)

@@ -140,7 +140,9 @@ def episodes_of(verdicts: pa.Table) -> list[Episode]:
 def is_of_incident(verdicts: pa.Table) -> pa.ChunkedArray:
     """Tell which verdicts are anomalous buckets of a table that has a name, at a time that is known."""
     is_named = pc.not_equal(pc.fill_null(verdicts["full_table_name"], ""), "")
-    return pc.fill_null(pc.and_(pc.and_(verdicts["is_anomalous"], is_named), pc.is_valid(verdicts["bucket_end"])), False)
+    return pc.fill_null(
+        pc.and_(pc.and_(verdicts["is_anomalous"], is_named), pc.is_valid(verdicts["bucket_end"])), False
+    )
 
 
 def roots_of(episodes: Sequence[Episode], lineage: Lineage) -> list[int]:

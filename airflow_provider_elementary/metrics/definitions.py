@@ -58,7 +58,9 @@ MODEL_COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "a
 #: A common table expression: of each model its tables, one for each database and schema; of several rows the newest.
 MODELS = f"""
 models AS (
-    SELECT unique_id, {table_sql("database_name", "schema_name", "coalesce(nullif(trim(alias), ''), name)")} AS full_table_name
+    SELECT
+        unique_id,
+        {table_sql("database_name", "schema_name", "coalesce(nullif(trim(alias), ''), name)")} AS full_table_name
     FROM dbt_models
     WHERE nullif(trim(unique_id), '') IS NOT NULL AND full_table_name IS NOT NULL
     QUALIFY row_number() OVER (

@@ -101,7 +101,9 @@ failures AS (
         level <> 'failing' AS succeeds,
         max(CASE WHEN level <> 'failing' THEN finished_at END) OVER earlier AS last_success
     FROM executions
-    WINDOW earlier AS (PARTITION BY full_table_name ORDER BY finished_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    WINDOW earlier AS (
+        PARTITION BY full_table_name ORDER BY finished_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
 ),
 recoveries AS (
     SELECT

@@ -160,9 +160,7 @@ GROUP BY full_table_name, date_trunc('day', seen_at)
 _CHECK_COLUMNS = ("source_freshness_execution_id", "unique_id", "generated_at", "created_at")
 _AGE_COLUMNS = (*_CHECK_COLUMNS, "max_loaded_at_time_ago_in_s")
 _SOURCE_COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "identifier", "name")
-_PLACES = together(
-    place_columns("dbt_sources"), {"dbt_source_freshness_results": ("invocation_id", "status")}
-)
+_PLACES = together(place_columns("dbt_sources"), {"dbt_source_freshness_results": ("invocation_id", "status")})
 _SHAPE_COLUMNS = ("full_table_name", "column_name", "data_type", "detected_at", "created_at")
 
 SOURCE_DEFINITIONS = (
@@ -174,9 +172,7 @@ SOURCE_DEFINITIONS = (
         query=_AGE,
     ),
     Definition(
-        metrics=(
-            Metric("freshness_pass_rate", "%", "freshness checks of the day that passed", judged=False),
-        ),
+        metrics=(Metric("freshness_pass_rate", "%", "freshness checks of the day that passed", judged=False),),
         grain="one source table, one day (UTC) with a freshness check",
         needs={"dbt_sources": _SOURCE_COLUMNS, "dbt_source_freshness_results": (*_CHECK_COLUMNS, "status")},
         places=_PLACES,

@@ -179,8 +179,11 @@ runs AS (
     SELECT
         *,
         max(CASE WHEN severity = 0 THEN ran_at END)
-            OVER (PARTITION BY test, full_table_name ORDER BY ran_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last_pass
+            OVER earlier AS last_pass
     FROM executions
+    WINDOW earlier AS (
+        PARTITION BY test, full_table_name ORDER BY ran_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
 ),
 recoveries AS (
     SELECT p.full_table_name, p.day, p.ran_at, epoch(p.ran_at) - epoch(min(f.ran_at)) AS seconds
@@ -256,7 +259,12 @@ TEST_DEFINITIONS = (
         metrics=(
             Metric("test_pass_rate", "%", "test executions of the day that passed", judged=False),
             Metric("test_warn_rate", "%", "test executions of the day that warned", judged=False),
-            Metric("test_fail_rate", "%", "test executions of the day that failed, broke off, or have an unknown status", judged=False),
+            Metric(
+                "test_fail_rate",
+                "%",
+                "test executions of the day that failed, broke off, or have an unknown status",
+                judged=False,
+            ),
         ),
         grain=_TABLE_DAY,
         needs={"elementary_test_results": RESULT_COLUMNS},

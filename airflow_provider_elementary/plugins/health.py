@@ -127,7 +127,10 @@ def _state(
         named = f" (unknown status: {', '.join(unknown)})" if unknown else ""
         return "failing", f"{sum(failed.values())} of {total} tests fail{named}"
     if run is not None and meaning_of(run).level == "failing":
-        return "failing", "the last run failed" if run in ("error", "fail") else f"the last run ended with {_named(run)}"
+        return "failing", "the last run failed" if run in (
+            "error",
+            "fail",
+        ) else f"the last run ended with {_named(run)}"
     if freshness is not None and meaning_of(freshness).level == "failing":
         return "failing", f"the last freshness check ended with {_named(freshness)}"
     if incidents:

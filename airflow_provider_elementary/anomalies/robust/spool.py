@@ -70,7 +70,7 @@ class Spool:
         typed = series_metrics(metrics)
         series = self._number(typed)
         start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
-        rows = {
+        rows: dict[str, npt.NDArray[Any]] = {
             "series": series,
             "ends": end,
             "starts": np.where(start >= 0, start, end),
