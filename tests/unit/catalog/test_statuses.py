@@ -37,7 +37,8 @@ WRITTEN = [
 @pytest.mark.parametrize("text", WRITTEN)
 def test_sql_and_python_read_a_status_alike(text: str | None) -> None:
     name = status_sql("text")
-    query = f"SELECT {name} AS name, {level_sql('name')}, {rank_sql('name')}, {ran_sql('name')} FROM (SELECT $1::VARCHAR AS text)"
+    columns = ", ".join([f"{name} AS name", level_sql("name"), rank_sql("name"), ran_sql("name")])
+    query = f"SELECT {columns} FROM (SELECT $1::VARCHAR AS text)"
     meaning = meaning_of(text)
 
     assert duckdb.execute(query, [text]).fetchone() == (status_name(text), meaning.level, meaning.rank, meaning.ran)
