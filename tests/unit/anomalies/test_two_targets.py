@@ -56,7 +56,7 @@ def test_the_alert_meta_of_a_model_is_that_of_all_its_tables(table: str) -> None
 
 def test_artifacts_without_an_id_or_a_name_are_left_out() -> None:
     odd = [model("orders", "shop", "1", unique_id=value) for value in (None, "", " ")]
-    odd += [model("orders", "shop", "1", alias=value, name=value) for value in (None, "", " ")]
+    odd += [model("orders", "shop", "1", alias=value) for value in (None, "", " ")]
     lineage = read_lineage(source(dbt_models=[*odd, model("report", "shop", "1", "None", owner="null", tags="''")]))
 
     assert [node.table for node in lineage.nodes.values()] == ["SHOP.CORE.REPORT"]
