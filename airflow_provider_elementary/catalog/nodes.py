@@ -122,8 +122,8 @@ def places_sql(artifacts: Sequence[str]) -> str:
     known, it belongs to none that is another target's; and where the target is not known, to none of several databases.
     """
     named = " UNION ALL ".join(
-        f"SELECT unique_id, database_name, schema_name, coalesce(nullif(trim({ARTIFACTS[artifact]}), ''), name) AS name, "  # noqa: S608 - constants
-        f"0 AS origin, generated_at FROM {artifact}"
+        "SELECT unique_id, database_name, schema_name, "
+        f"coalesce(nullif(trim({ARTIFACTS[artifact]}), ''), name) AS name, 0 AS origin, generated_at FROM {artifact}"
         for artifact in artifacts
     )
     return f"""
