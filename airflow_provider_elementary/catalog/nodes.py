@@ -122,7 +122,7 @@ def places_sql(artifacts: Sequence[str]) -> str:
     known, it belongs to none that is another target's; and where the target is not known, to none of several databases.
     """
     named = " UNION ALL ".join(
-        "SELECT unique_id, database_name, schema_name, "
+        "SELECT unique_id, database_name, schema_name, "  # noqa: S608 - constants
         f"coalesce(nullif(trim({ARTIFACTS[artifact]}), ''), name) AS name, 0 AS origin, generated_at FROM {artifact}"
         for artifact in artifacts
     )
