@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_elementary.anomalies.incidents import Incident
-from airflow_provider_elementary.anomalies.lineage import ARTIFACTS, artifact_rows, table_of, tests_watching
+from airflow_provider_elementary.anomalies.lineage import (
+    artifact_claims,
+    artifact_rows,
+    result_claims,
+    tests_watching,
+)
 from airflow_provider_elementary.catalog.json_text import json_object
+from airflow_provider_elementary.catalog.nodes import ARTIFACTS, tables_by_node
 from airflow_provider_elementary.source import Source
 
 _NODE_COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "name", "meta")
@@ -85,18 +91,19 @@ class AlertMetas:
 
 def read_alert_metas(source: Source) -> AlertMetas:
     """Read the alert meta of a source; what a policy left out or masked says nothing."""
-    tables, named = {}, {}
-    for artifact in ARTIFACTS:
-        for row in artifact_rows(source, artifact, (*_NODE_COLUMNS, ARTIFACTS[artifact])):
-            if table := table_of(row, artifact):
-                tables[table] = alert_meta(row.get("meta"))
-                named[row["unique_id"]] = table
-    tests = {}
+    rows = {
+        artifact: artifact_rows(source, artifact, (*_NODE_COLUMNS, ARTIFACTS[artifact]), each_table=True)
+        for artifact in ARTIFACTS
+    }
+    tables_of = tables_by_node([*artifact_claims(rows), *result_claims(source)])
+    metas = {row["unique_id"]: alert_meta(row.get("meta")) for found in rows.values() for row in found}
+    # A source may name the table of a model of another project: the model counts, and it comes first.
+    tables = {table: meta for node, meta in reversed(metas.items()) for table in tables_of.get(node, ())}
+    tests: dict[TestKey, AlertMeta] = {}
     # Of two tests alike the one that comes last by its name counts, in whatever order the rows are.
     for row in sorted(artifact_rows(source, "dbt_tests", _TEST_COLUMNS), key=lambda row: str(row["unique_id"])):
-        parent, test = named.get(row.get("parent_model_unique_id") or ""), row.get("short_name")
-        if parent and test:
-            column = row.get("test_column_name")
+        test, column = str(row.get("short_name") or ""), row.get("test_column_name")
+        for parent in tables_of.get(row.get("parent_model_unique_id") or "", ()) if test else ():
             tests[parent, test, column.lower() if column else None] = alert_meta(row.get("meta"))
     return AlertMetas(tables, tests)
 
@@ -121,7 +128,7 @@ def alert_meta(text: str | None) -> AlertMeta:
 def _names(value: Any) -> tuple[str, ...]:
     """Return names written as a list, or as one text with commas."""
     entries = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else ()
-    return _once([str(entry).strip() for entry in entries])
+    return _once([str(entry).strip() for entry in entries if isinstance(entry, str | int)])
 
 
 def _text(value: Any) -> str | None:

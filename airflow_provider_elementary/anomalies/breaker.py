@@ -34,7 +34,7 @@ def stopping_tables(
     elif fail_on not in WORDS:
         named = {_table(name, lineage, tables) for name in ([fail_on] if isinstance(fail_on, str) else fail_on)}
         anomalies = anomalies.filter(pc.is_in(anomalies["full_table_name"], pa.array(sorted(named), pa.string())))
-    return sorted(pc.unique(anomalies["full_table_name"]).to_pylist())
+    return sorted(filter(None, pc.unique(anomalies["full_table_name"]).to_pylist()))
 
 
 def require_none(stopping: Sequence[str], verdicts_are: str) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.explain import public_sentence
-from airflow_provider_elementary.anomalies.incidents import Episode, episodes_of, roots_of
+from airflow_provider_elementary.anomalies.incidents import Episode, episodes_of, is_of_incident, roots_of
 from airflow_provider_elementary.anomalies.lineage import Lineage, read_lineage
 from airflow_provider_elementary.source import Source
 
@@ -36,7 +36,7 @@ def enrich(verdicts: pa.Table, source: Source | Lineage) -> pa.Table:
         for row in episode.anomalies
     }
     contexts = {episode.table: _context(episode.table, lineage) for episode in episodes}
-    is_anomalous = verdicts["is_anomalous"].combine_chunks()
+    is_anomalous = is_of_incident(verdicts).combine_chunks()
     anomalies = verdicts.select(_KEYS).filter(is_anomalous).to_pylist()
     rows = [
         {

@@ -88,7 +88,7 @@ SELECT
     min(updated_at) AS first_at,
     max(updated_at) AS last_at
 FROM incoming
-WHERE bucket_end IS NOT NULL
+WHERE bucket_end IS NOT NULL AND full_table_name IS NOT NULL AND metric_name IS NOT NULL
 GROUP BY ALL
 """
 

@@ -127,7 +127,7 @@ def track_incidents(verdicts: pa.Table, lineage: Lineage, before: Sequence[Incid
 def episodes_of(verdicts: pa.Table) -> list[Episode]:
     """Return the episodes of all tables, in the order of time and table."""
     by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in verdicts.filter(verdicts["is_anomalous"]).to_pylist():
+    for row in verdicts.filter(is_of_incident(verdicts)).to_pylist():
         by_table[row["full_table_name"]].append(row)
     episodes = [
         _episode(table, rows)
@@ -135,6 +135,14 @@ def episodes_of(verdicts: pa.Table) -> list[Episode]:
         for rows in _adjacent(sorted(anomalies, key=_start))
     ]
     return sorted(episodes, key=lambda episode: (episode.start, episode.table))
+
+
+def is_of_incident(verdicts: pa.Table) -> pa.ChunkedArray:
+    """Tell which verdicts are anomalous buckets of a table that has a name, at a time that is known."""
+    is_named = pc.not_equal(pc.fill_null(verdicts["full_table_name"], ""), "")
+    return pc.fill_null(
+        pc.and_(pc.and_(verdicts["is_anomalous"], is_named), pc.is_valid(verdicts["bucket_end"])), False
+    )
 
 
 def roots_of(episodes: Sequence[Episode], lineage: Lineage) -> list[int]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
+
+from airflow_provider_elementary.catalog.json_text import words_of
+from airflow_provider_elementary.catalog.nodes import (
+    ARTIFACTS,
+    Claim,
+    nearest_table,
+    nodes_by_table,
+    relation_name,
+    table_name,
+    table_of,
+    tables_by_node,
+)
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.source import Source, read_all
 
-#: The artifacts that are tables or read from them, and the column that names the table.
-ARTIFACTS: Mapping[str, str] = {
-    "dbt_models": "alias",
-    "dbt_snapshots": "alias",
-    "dbt_seeds": "alias",
-    "dbt_sources": "identifier",
-    "dbt_exposures": "name",
-}
+_RESULT_NAMES = ("model_unique_id", "database_name", "schema_name", "table_name")
 _COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "name", "owner", "tags", "depends_on_nodes")
 
 #: The tests that monitor a metric of a table, by the metric's name; every other metric is one of a column's.
@@ -39,11 +44,13 @@ class Node:
     """A model, snapshot, seed, source table or exposure of the dbt project.
 
     :param unique_id: dbt's name of it.
-    :param table: upper case, as metrics name it; of an exposure, ``exposure`` and its name.
+    :param table: upper case, as metrics name it; of an exposure, ``exposure`` and its name. Where several targets of
+        dbt share the Elementary schema, the one that was written last.
     :param owners: names or e-mails; empty where nobody is named, or a policy masks them.
     :param tags: each once.
     :param reads: the nodes that it is made from.
     :param dataset: the table in dbt's own case, as dbt's lineage events name it.
+    :param tables: every table of the node, one for each target of dbt, that of ``table`` first.
     """
 
     unique_id: str
@@ -52,6 +59,7 @@ class Node:
     tags: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     dataset: str = ""
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,15 +67,18 @@ class Lineage:
     """The nodes of a dbt project, found by their tables; where nothing is known, every answer is empty.
 
     :param nodes: by ``unique_id``.
+    :param nodes_of_tables: the id of the node of a table, for tables that are not their node's ``table`` too.
     :param severities: what dbt says of a failed test, ``warn`` or ``error``, by table, test and column (or None).
     """
 
     nodes: Mapping[str, Node] = field(default_factory=dict)
     severities: Mapping[tuple[str, str, str | None], str] = field(default_factory=dict)
+    nodes_of_tables: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _by_table(self) -> Mapping[str, Node]:
-        return {node.table: node for node in self.nodes.values()}
+        named = {table: self.nodes[unique_id] for table, unique_id in self.nodes_of_tables.items()}
+        return {**{node.table: node for node in self.nodes.values()}, **named}
 
     @cached_property
     def _readers(self) -> Mapping[str, list[str]]:
@@ -84,7 +95,7 @@ class Lineage:
     def dataset(self, table: str) -> str:
         """Return what dbt's own lineage calls a table; the table itself where dbt does not know it."""
         node = self.node(table)
-        return (node and node.dataset) or table
+        return (node and node.table == table.upper() and node.dataset) or table
 
     def upstream(self, table: str) -> list[str]:
         """Return the tables that a table is made from, the nearest first."""
@@ -105,7 +116,10 @@ class Lineage:
         """Return the table of a model that is named by its name, its ``unique_id`` or its table, or None."""
         wanted = name.upper()
         for node in self.nodes.values():
-            if wanted in (node.unique_id.upper(), node.table, node.table.rpartition(".")[2]):
+            for table in node.tables or (node.table,):
+                if wanted == table:
+                    return table
+            if wanted in (node.unique_id.upper(), node.table.rpartition(".")[2]):
                 return node.table
         return None
 
@@ -119,7 +133,8 @@ class Lineage:
                 if unique_id not in seen and unique_id in self.nodes:
                     seen.add(unique_id)
                     waiting.append(unique_id)
-                    found.append(self.nodes[unique_id].table)
+                    node = self.nodes[unique_id]
+                    found.append(nearest_table(node.tables or (node.table,), table))
         return found
 
 
@@ -130,67 +145,98 @@ def tests_watching(metric: str, column: str | None) -> tuple[str, ...]:
 
 def read_lineage(source: Source) -> Lineage:
     """Read the lineage of a source; tables and columns that it does not hold just tell nothing."""
-    nodes = {node.unique_id: node for table in ARTIFACTS for node in _nodes(source, table)}
-    return Lineage(nodes, dict(_severities(source, nodes)))
+    rows = {
+        artifact: artifact_rows(source, artifact, (*_COLUMNS, ARTIFACTS[artifact]), each_table=True)
+        for artifact in ARTIFACTS
+    }
+    claims = [*artifact_claims(rows), *result_claims(source)]
+    tables = tables_by_node(claims)
+    nodes = {
+        row["unique_id"]: _node(row, artifact, tables[row["unique_id"]])
+        for artifact in ARTIFACTS
+        for row in rows[artifact]
+        if row["unique_id"] in tables and table_of(row, artifact)
+    }
+    by_table = {table: unique_id for table, unique_id in nodes_by_table(claims).items() if unique_id in nodes}
+    return Lineage(nodes, dict(_severities(source, nodes)), by_table)
 
 
-def table_of(row: Mapping[str, Any], artifact: str) -> str:
-    """Return the table that a row of an artifact describes, as metrics name it; empty where it names none."""
-    name = row.get(ARTIFACTS[artifact]) or row.get("name")
-    if artifact == "dbt_exposures":
-        return f"exposure {name}" if name else ""
-    return _placed(row, name).upper() if name else ""
+def artifact_claims(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[Claim]:
+    """Yield which tables the rows of artifacts name.
+
+    :param rows: by artifact, as :func:`artifact_rows` returns them.
+    """
+    for artifact, found in rows.items():
+        for row in found:
+            if table := table_of(row, artifact):
+                yield Claim(row["unique_id"], table, generated_at=str(row.get("generated_at") or ""))
 
 
-def artifact_rows(source: Source, table: str, columns: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the newest row of each node of an artifact; what the source does not hold is left out."""
+def result_claims(source: Source) -> Iterator[Claim]:
+    """Yield which tables the test results of a source name: an artifact knows only the target that was written last."""
+    try:
+        columns = [name for name in _RESULT_NAMES if name in source.schema("elementary_test_results").names]
+        if not {"model_unique_id", "table_name"} <= set(columns):
+            return
+        seen: set[tuple[Any, ...]] = set()
+        with source.read("elementary_test_results", columns=columns) as reader:
+            for batch in reader:
+                found = pa.Table.from_batches([batch]).group_by(columns).aggregate([]).to_pylist()
+                seen.update(tuple(row.get(name) for name in _RESULT_NAMES) for row in found)
+    except ElementaryError:
+        return
+    for unique_id, *place in sorted(seen, key=str):
+        if unique_id and (table := table_name(*place)):
+            yield Claim(unique_id, table, is_artifact=False)
+
+
+def artifact_rows(
+    source: Source, table: str, columns: Iterable[str], *, each_table: bool = False
+) -> list[dict[str, Any]]:
+    """Return the newest row of each node of an artifact; what the source does not hold is left out.
+
+    :param each_table: the newest row of each table of a node instead, the newest of all last.
+    """
     try:
         held = source.schema(table).names
         rows = read_all(source, table, [name for name in dict.fromkeys(columns) if name in held]).to_pylist()
     except ElementaryError:
         return []
-    rows.sort(key=lambda row: row.get("generated_at") or "")
-    return list({row["unique_id"]: row for row in rows}.values())
+    rows = [row for row in rows if isinstance(row.get("unique_id"), str) and row["unique_id"].strip()]
+    rows.sort(key=lambda row: str(row.get("generated_at") or ""))
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["unique_id"], table_of(row, table) if each_table else "")
+        newest.pop(key, None)
+        newest[key] = row
+    return list(newest.values())
 
 
-def _nodes(source: Source, table: str) -> Iterator[Node]:
-    for row in artifact_rows(source, table, (*_COLUMNS, ARTIFACTS[table])):
-        if not (named := table_of(row, table)):
-            continue
-        yield Node(
-            unique_id=row["unique_id"],
-            table=named,
-            owners=_words(row.get("owner")),
-            tags=_words(row.get("tags")),
-            reads=_words(row.get("depends_on_nodes")),
-            # OpenLineage's integration with dbt names a source table as dbt does, whatever its identifier.
-            dataset=_placed(row, row.get("name") if table == "dbt_sources" else row.get(ARTIFACTS[table])),
-        )
-
-
-def _placed(row: Mapping[str, Any], name: str | None) -> str:
-    return ".".join(filter(None, (row.get("database_name"), row.get("schema_name"), name)))
+def _node(row: Mapping[str, Any], artifact: str, tables: tuple[str, ...]) -> Node:
+    # OpenLineage's integration with dbt names a source table as dbt does, whatever its identifier.
+    name = row.get("name") if artifact == "dbt_sources" else relation_name(row, artifact)
+    return Node(
+        unique_id=row["unique_id"],
+        table=tables[0],
+        owners=words_of(row.get("owner")),
+        tags=words_of(row.get("tags")),
+        reads=words_of(row.get("depends_on_nodes")),
+        dataset=".".join(filter(None, (row.get("database_name"), row.get("schema_name"), name))),
+        tables=tables,
+    )
 
 
 def _severities(source: Source, nodes: Mapping[str, Node]) -> Iterator[tuple[tuple[str, str, str | None], str]]:
     columns = ("unique_id", "generated_at", "parent_model_unique_id", "short_name", "test_column_name", "severity")
     # Of two tests alike the worse one counts, so it comes last.
-    rows = sorted(
-        artifact_rows(source, "dbt_tests", columns), key=lambda row: str(row.get("severity")).lower() == "error"
-    )
+    rows = sorted(artifact_rows(source, "dbt_tests", columns), key=lambda row: _severity(row) == "error")
     for row in rows:
         parent, test = nodes.get(row.get("parent_model_unique_id") or ""), row.get("short_name")
         if parent and test:
             column = row.get("test_column_name")
-            yield (parent.table, test, column.lower() if column else None), str(row.get("severity")).lower()
+            for table in parent.tables:
+                yield (table, test, column.lower() if column else None), _severity(row)
 
 
-# Owners, tags and what is read repeat from node to node.
-@lru_cache(4096)
-def _words(text: str | None) -> tuple[str, ...]:
-    """Return the entries of a JSON list of text, each once; what is none (a mask, an older layout) has none."""
-    try:
-        entries = json.loads(text or "[]")
-    except ValueError:
-        return ()
-    return tuple(dict.fromkeys(str(entry) for entry in entries)) if isinstance(entries, list) else ()
+def _severity(row: Mapping[str, Any]) -> str:
+    return str(row.get("severity") or "").strip().lower()

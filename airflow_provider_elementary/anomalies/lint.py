@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -68,7 +69,9 @@ def lint(source: Source) -> list[Finding]:
         with read_histories(source) as connection:
             findings += _resets(connection)
             findings += _too_few(connection, monitors)
-    return sorted(findings, key=lambda found: (found.full_table_name, found.rule, str(found.column_name), found.reason))
+    return sorted(
+        findings, key=lambda found: (found.full_table_name or "", found.rule, str(found.column_name), found.reason)
+    )
 
 
 def largest_score(size: int) -> float:
@@ -245,7 +248,7 @@ def _monitors(source: Source) -> tuple[list[_Monitor], list[Finding]]:
         for batch in reader:
             for row in batch.filter(pc.equal(batch["test_type"], "anomaly_detection")).to_pylist():
                 key = (row["test_unique_id"], row["column_name"], row["test_sub_type"])
-                if key not in latest or row["detected_at"] >= latest[key]["detected_at"]:
+                if key not in latest or _seen(row) >= _seen(latest[key]):
                     latest[key] = row
     monitors, findings = [], []
     for row in latest.values():
@@ -267,6 +270,11 @@ def _monitors(source: Source) -> tuple[list[_Monitor], list[Finding]]:
             continue
         monitors.append(_Monitor(row["test_unique_id"], table, row["column_name"], metric, params, parameters))
     return monitors, findings
+
+
+def _seen(row: Mapping[str, Any]) -> datetime:
+    found: datetime = row["detected_at"] or datetime.min
+    return found
 
 
 _TESTS = ("unique_id", "generated_at", "test_params", "test_column_name", "parent_model_unique_id", "short_name",
@@ -366,7 +374,7 @@ def _holds(source: Source, table: str, columns: tuple[str, ...]) -> bool:
 def _json(text: str | None) -> Mapping[str, Any]:
     try:
         parsed = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, Mapping):
         raise ConfigurationError("Expected a JSON object of arguments, found none.")

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, amount, public_sentence
+from airflow_provider_elementary.metrics import has_names
 
 _SERIES = ("full_table_name", "column_name", "metric_name", "dimension")
 _COLUMNS = [
@@ -64,7 +65,7 @@ def table_qualities(verdicts: pa.Table, limit: int) -> list[TableQuality]:
     :param limit: how many tables at most.
     """
     names = [name for name in (*_COLUMNS, "severity") if name in verdicts.column_names]
-    judged = verdicts.filter(pc.is_valid(verdicts["score"])).select(names)
+    judged = has_names(verdicts.filter(pc.is_valid(verdicts["score"])).select(names))
     newest: dict[tuple[Any, ...], dict[str, Any]] = {}
     # Of the values of a dimension in one bucket, the anomalous one counts.
     for row in judged.sort_by([("bucket_end", "ascending"), ("is_anomalous", "ascending")]).to_pylist():

@@ -17,7 +17,7 @@ from airflow_provider_elementary.anomalies.parameters import Parameters
 from airflow_provider_elementary.anomalies.robust import Remembered, Replay
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.metrics import METRICS_SCHEMA, judged_metrics
+from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, judged_metrics
 
 #: A training window starts where its period does: with the month, at the most.
 _LONGEST_PERIOD = timedelta(days=31)
@@ -104,7 +104,7 @@ def judge_recent(
 
 
 def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], recall: Recall | None) -> Judged:
-    window = _Window(stream, timedelta(days=days))
+    window = _Window(stream, timedelta(days=days), pa.field(_SERIES, pa.int32()))
     with scoring_connection(_WAITING_MEMORY) as connection:
         # Nobody but the replay holds the memory, so that it can let go of it while that for the next run grows.
         replay = Replay(connection, recall() if recall else None)
@@ -160,7 +160,7 @@ class _Stream:
 
     def __iter__(self) -> Iterator[pa.Table]:
         for rows in _gathered(self._rows):
-            batch = judged_metrics(rows)
+            batch = has_names(judged_metrics(rows))
             is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], batch["updated_at"]), _A_DAY)
             ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
             self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
@@ -185,11 +185,13 @@ class _Window:
     """Keeps of a stream what is not older than some time before the newest bucket.
 
     :param span: how long before; None keeps everything.
+    :param added: the columns that the rows have beside those of the stream.
     """
 
-    def __init__(self, stream: _Stream, span: timedelta | None) -> None:
+    def __init__(self, stream: _Stream, span: timedelta | None, *added: pa.Field) -> None:
         self._stream = stream
         self._span = span
+        self._empty = pa.schema([*stream.schema, *added]).empty_table()
         self._kept: list[pa.Table] = []
         self._trim_at = _TRIM_ROWS
 
@@ -199,7 +201,7 @@ class _Window:
             self._trim_at = 2 * max(len(self.rows()), _TRIM_ROWS)
 
     def rows(self) -> pa.Table:
-        kept = pa.concat_tables(self._kept) if self._kept else self._stream.schema.empty_table()
+        kept = pa.concat_tables(self._kept) if self._kept else self._empty
         self._kept = [self._trimmed(kept)]
         return self._kept[0]
 

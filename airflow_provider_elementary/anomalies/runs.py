@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_elementary.anomalies.rule import SEASON, SIGNED_METRICS, SPIKES_ONLY_METRICS
+from airflow_provider_elementary.catalog.statuses import status_sql
 
 JUDGED_TABLES = """
 CREATE TEMP TABLE judged_tables AS
@@ -16,11 +17,11 @@ SELECT DISTINCT r.test_params, r.test_sub_type = 'generic' AS is_generic, CASE W
 FROM elementary_test_results AS r LEFT JOIN dbt_invocations AS i USING (invocation_id)
 """
 
-JUDGED = """
+JUDGED = f"""
 CREATE TEMP TABLE judged AS
 WITH results AS (
     SELECT
-        *,
+        * REPLACE ({status_sql("status")} AS status, trim(severity) AS severity),
         test_sub_type = 'generic' AS is_generic,
         upper(concat_ws('.', nullif(database_name, ''), schema_name, table_name)) AS full_table_name
     FROM elementary_test_results
@@ -89,8 +90,8 @@ SELECT
             FALSE)
     ) AS is_left_out,
     CASE
-        WHEN {lacking} IS NOT NULL THEN {lacking}
-        WHEN r.status IN ('skipped', 'error') THEN 'the test was not completed: its status is ' || r.status
+        WHEN {{lacking}} IS NOT NULL THEN {{lacking}}
+        WHEN r.status NOT IN ('pass', 'warn', 'fail') THEN 'the test was not completed: its status is ' || r.status
         WHEN r.is_generic AND (r.test_short_name IS DISTINCT FROM 'dimension_anomalies' OR r.status <> 'pass')
             THEN 'no bucket was scored: the verdict is that of dbt alone'
         WHEN c.problem IS NOT NULL THEN c.problem
@@ -108,7 +109,7 @@ LEFT JOIN configurations AS c
     AND c.is_generic = r.is_generic
     AND c.vars IS NOT DISTINCT FROM CASE WHEN r.is_generic THEN n.vars END
 LEFT JOIN parameters AS p ON p.configuration = c.configuration
-"""
+"""  # noqa: S608 - only constants of this package are put in
 
 # A run sees what earlier ones stored, if its window and its bucket grid admit it, and of each bucket the newest value.
 # Its own metrics are stored only after its tests, so they count by when they were computed; they are scored as they

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.explain import public_sentence
+from airflow_provider_elementary.anomalies.incidents import is_of_incident
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
 
     :param limit: how many anomalies are told one by one.
     """
-    anomalies = verdicts.filter(verdicts["is_anomalous"])
+    anomalies = verdicts.filter(is_of_incident(verdicts))
     tables = pc.value_counts(anomalies["full_table_name"]).to_pylist()
     of_dimensions = pc.is_valid(anomalies["dimension"])
     told = anomalies.filter(pc.invert(of_dimensions))
@@ -72,7 +73,7 @@ def anomalous_tables(verdicts: pa.Table) -> dict[str, dict[str, Any]]:
     :param verdicts: may have the column ``severity`` of :func:`~airflow_provider_elementary.anomalies.enrich.enrich`.
     """
     by_table: dict[str, list[dict[str, Any]]] = {}
-    for row in verdicts.filter(verdicts["is_anomalous"]).to_pylist():
+    for row in verdicts.filter(is_of_incident(verdicts)).to_pylist():
         by_table.setdefault(row["full_table_name"], []).append(row)
     found = {
         table: sorted(rows, key=lambda row: (row["dimension"] is not None, -abs(row["score"] or 0)))

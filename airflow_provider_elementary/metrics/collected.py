@@ -28,7 +28,8 @@ _PART_OF_ID = f"SELECT (hash(id) % {_PARTS})::UTINYINT AS part FROM ids"  # noqa
 _NEWEST = """
 SELECT position FROM keys
 QUALIFY row_number() OVER (
-    PARTITION BY id ORDER BY updated_at DESC NULLS LAST, created_at DESC NULLS LAST, position DESC
+    PARTITION BY coalesce(nullif(id, ''), '#' || position)
+    ORDER BY updated_at DESC NULLS LAST, created_at DESC NULLS LAST, position DESC
 ) = 1
 ORDER BY position
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -52,6 +53,7 @@ METRICS_SCHEMA = pa.schema(
 _COLLECTED = "data_monitoring_metrics"
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 _MEMORY_LIMIT = "512MB"
 _BATCH_ROWS = 65_536
 
@@ -72,6 +74,7 @@ SELECT
     metric_value,
     updated_at
 FROM ({query})
+WHERE nullif(trim(full_table_name), '') IS NOT NULL AND isfinite(metric_value) AND isfinite(day)
 """
 
 
@@ -105,6 +108,22 @@ def judged_metrics(metrics: pa.Table) -> pa.Table:
     return metrics.filter(pc.invert(is_rate)) if pc.any(is_rate).as_py() else metrics
 
 
+def has_names(rows: Rows) -> Rows:
+    """Return the metrics that name their table and themselves: without a name, a row is of no series."""
+    names = [pc.fill_null(pc.utf8_trim_whitespace(rows[name]), "") for name in ("full_table_name", "metric_name")]
+    is_named = pc.and_(*(pc.not_equal(name, "") for name in names))
+    return rows if pc.all(is_named).as_py() is not False else rows.filter(is_named)
+
+
+def _with_finite_values(rows: pa.RecordBatch) -> pa.RecordBatch:
+    place = rows.schema.get_field_index("metric_value")
+    values = rows.column(place)
+    is_finite = pc.is_finite(values)
+    if pc.all(is_finite).as_py() is not False:
+        return rows
+    return rows.set_column(place, rows.schema.field(place), pc.if_else(is_finite, values, None))
+
+
 def _weights(given: Mapping[str, float]) -> pa.Table:
     wrong = sorted(name for name, weight in given.items() if name not in HEALTH_WEIGHTS or weight < 0)
     if wrong:
@@ -133,12 +152,17 @@ def _collected(source: Source) -> Iterator[pa.RecordBatch]:
     held = source.schema(_COLLECTED).names
     columns = [name for name in (*METRICS_SCHEMA.names, "created_at") if name in held]
     with source.read(_COLLECTED, columns=columns) as reader:
+        nameless = 0
         for batch in newest_of_each_id(reader):
             arrays = [
                 batch[field.name] if field.name in held else pa.nulls(batch.num_rows, field.type)
                 for field in METRICS_SCHEMA
             ]
-            yield pa.RecordBatch.from_arrays(arrays, METRICS_SCHEMA.names).cast(METRICS_SCHEMA)
+            named = has_names(rows := pa.RecordBatch.from_arrays(arrays, METRICS_SCHEMA.names).cast(METRICS_SCHEMA))
+            nameless += rows.num_rows - named.num_rows
+            yield _with_finite_values(named)
+    if nameless:
+        log.warning("left out %s rows of %s without full_table_name or metric_name", f"{nameless:,}", _COLLECTED)
 
 
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -157,7 +181,7 @@ def _columns_of(definitions: list[Definition]) -> dict[str, list[str]]:
     """Return the columns to read of each table, each once however many metrics use it."""
     wanted: dict[str, set[str]] = {}
     for definition in definitions:
-        for uses in (definition.needs, definition.useful):
+        for uses in (definition.needs, definition.useful, definition.places):
             for table, names in uses.items():
                 wanted.setdefault(table, set()).update(names)
     return {table: sorted(names) for table, names in wanted.items()}
@@ -176,5 +200,9 @@ def _load(engine: duckdb.DuckDBPyConnection, source: Source, table: str, columns
         return
     with source.read(table, columns=held) as reader:
         engine.register("incoming", reader)
-        engine.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming')  # noqa: S608 - a name out of the catalog
+        # A number that is none, or infinite, would make every sum that it is in the same.
+        numbers = [field.name for field in schema if pa.types.is_floating(field.type) and field.name in held]
+        finite = ", ".join(f"CASE WHEN isfinite({name}) THEN {name} END AS {name}" for name in numbers)
+        columns_read = f"* REPLACE ({finite})" if numbers else "*"
+        engine.execute(f'INSERT INTO "{table}" BY NAME SELECT {columns_read} FROM incoming')  # noqa: S608 - as above
         engine.unregister("incoming")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from airflow_provider_elementary.metrics.definitions import Definition, Metric
-from airflow_provider_elementary.metrics.tests import EXECUTIONS, RESULT_COLUMNS, RESULT_DETAILS
+from airflow_provider_elementary.metrics.tests import EXECUTIONS, RESULT_COLUMNS, RESULT_DETAILS, RESULT_PLACES
 
 #: How much each dimension of quality counts in the total; ``other`` is tests of which none is known.
 HEALTH_WEIGHTS: Mapping[str, float] = MappingProxyType(
@@ -28,8 +28,8 @@ END
 _HEALTH = f"""
 {EXECUTIONS},
 dimensions AS (
-    SELECT unique_id, lower(quality_dimension) AS quality_dimension
-    FROM dbt_tests
+    SELECT unique_id, lower(nullif(trim(quality_dimension), '')) AS quality_dimension
+    FROM dbt_tests WHERE unique_id IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC NULLS LAST) = 1
 ),
 last AS (
@@ -40,7 +40,7 @@ last AS (
         coalesce(quality_dimension, {_OF_SUB_TYPE}) AS dimension_value,
         CASE severity WHEN 0 THEN 100 WHEN 1 THEN 50 ELSE 0 END AS points
     FROM executions LEFT JOIN dimensions ON unique_id = test
-    QUALIFY row_number() OVER (PARTITION BY test, day ORDER BY ran_at DESC, execution) = 1
+    QUALIFY row_number() OVER (PARTITION BY test, full_table_name, day ORDER BY ran_at DESC, execution) = 1
 ),
 scores AS (
     SELECT full_table_name, day, dimension_value, avg(points) AS points, max(ran_at) AS updated_at
@@ -82,10 +82,8 @@ HEALTH_DEFINITIONS = (
         ),
         grain="one table and quality dimension (in dimension_value), one day (UTC) on which a test of it ran",
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful={
-            "elementary_test_results": RESULT_DETAILS,
-            "dbt_tests": ("unique_id", "generated_at", "quality_dimension"),
-        },
+        useful={**RESULT_DETAILS, "dbt_tests": ("unique_id", "generated_at", "quality_dimension")},
+        places=RESULT_PLACES,
         query=_HEALTH,
     ),
 )

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.metrics.definitions import MODEL_COLUMNS, MODELS, Definition, Metric
+from airflow_provider_elementary.catalog.nodes import places_sql
+from airflow_provider_elementary.catalog.statuses import level_sql, ran_sql, status_sql
+from airflow_provider_elementary.metrics.definitions import (
+    MODEL_COLUMNS,
+    Definition,
+    Metric,
+    place_columns,
+    together,
+)
 
 _RUN_COLUMNS = ("model_execution_id", "unique_id", "generated_at", "created_at", "status")
+_PLACES = together(place_columns("dbt_models"), {"dbt_run_results": ("invocation_id",)})
 
 # generated_at is UTC; created_at is in the time zone of the session that wrote it, and only stands in for it.
 _EXECUTIONS = f"""
-WITH {MODELS},
+WITH acted AS (
+    SELECT DISTINCT unique_id, invocation_id FROM dbt_run_results SEMI JOIN dbt_models USING (unique_id)
+),
+{places_sql(("dbt_models",))},
 executions AS (
     SELECT
         r.*,
         full_table_name,
+        {level_sql("status_name")} AS level,
+        {ran_sql("status_name")} AND level = 'good' AS succeeded,
         coalesce(try_cast(r.generated_at AS TIMESTAMP), r.created_at) AS finished_at,
         date_trunc('day', finished_at) AS day
-    FROM dbt_run_results AS r JOIN models USING (unique_id)
-    WHERE status IN ('success', 'error', 'fail')
-    QUALIFY row_number() OVER (PARTITION BY model_execution_id ORDER BY r.created_at DESC) = 1
+    FROM (SELECT *, {status_sql("status")} AS status_name FROM dbt_run_results) AS r
+    JOIN places AS p ON p.unique_id = r.unique_id AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
+    WHERE level <> 'skipped' AND isfinite(finished_at)
+    QUALIFY row_number() OVER (
+        PARTITION BY coalesce(
+            nullif(trim(model_execution_id), ''), concat_ws('|', r.unique_id, r.invocation_id, finished_at)
+        )
+        ORDER BY r.created_at DESC NULLS LAST
+    ) = 1
 )
 """  # noqa: S608 - constants
 
@@ -26,7 +46,7 @@ _EXECUTION_TIME = f"""
 {_EXECUTIONS},
 daily AS (
     SELECT full_table_name, day, max(finished_at) AS updated_at, avg(execution_time) AS execution_time
-    FROM executions WHERE status = 'success' GROUP BY ALL
+    FROM executions WHERE succeeded GROUP BY ALL
 ),
 compared AS (
     SELECT
@@ -64,8 +84,8 @@ daily AS (
         full_table_name,
         day,
         max(finished_at) AS updated_at,
-        100.0 * count(*) FILTER (WHERE status = 'success') / count(*) AS success_rate,
-        count(*) FILTER (WHERE status <> 'success')::DOUBLE AS failed_runs
+        100.0 * count(*) FILTER (WHERE level = 'good') / count(*) AS success_rate,
+        count(*) FILTER (WHERE level = 'failing')::DOUBLE AS failed_runs
     FROM executions GROUP BY ALL
 )
 SELECT full_table_name, metric_name, NULL AS dimension, NULL AS dimension_value, day, metric_value, updated_at
@@ -78,10 +98,12 @@ _RECOVERIES = f"""
 failures AS (
     SELECT
         *,
-        status = 'success' AS succeeds,
-        max(CASE WHEN status = 'success' THEN finished_at END) OVER earlier AS last_success
+        level <> 'failing' AS succeeds,
+        max(CASE WHEN level <> 'failing' THEN finished_at END) OVER earlier AS last_success
     FROM executions
-    WINDOW earlier AS (PARTITION BY unique_id ORDER BY finished_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    WINDOW earlier AS (
+        PARTITION BY full_table_name ORDER BY finished_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
 ),
 recoveries AS (
     SELECT
@@ -91,12 +113,12 @@ recoveries AS (
         epoch(s.finished_at) - epoch(min(f.finished_at)) AS seconds
     FROM failures AS s
     JOIN failures AS f
-        ON f.unique_id = s.unique_id
+        ON f.full_table_name = s.full_table_name
         AND NOT f.succeeds
         AND f.finished_at < s.finished_at
         AND f.finished_at > coalesce(s.last_success, TIMESTAMP '1970-01-01')
     WHERE s.succeeds
-    GROUP BY s.unique_id, s.full_table_name, s.day, s.finished_at
+    GROUP BY s.full_table_name, s.day, s.finished_at
 )
 SELECT
     full_table_name,
@@ -114,11 +136,14 @@ GROUP BY full_table_name, day
 _INVOCATIONS = """
 WITH invocations AS (
     SELECT
-        upper(coalesce(project_name, 'dbt')) AS full_table_name,
+        upper(coalesce(nullif(trim(project_name), ''), 'dbt')) AS full_table_name,
         coalesce(try_cast(run_started_at AS TIMESTAMP), try_cast(generated_at AS TIMESTAMP), created_at) AS started_at,
         date_trunc('day', started_at) AS day
     FROM dbt_invocations
-    QUALIFY row_number() OVER (PARTITION BY invocation_id ORDER BY created_at DESC) = 1
+    WHERE isfinite(started_at)
+    QUALIFY row_number() OVER (
+        PARTITION BY coalesce(nullif(trim(invocation_id), ''), started_at::VARCHAR) ORDER BY created_at DESC NULLS LAST
+    ) = 1
 ),
 days AS (
     SELECT full_table_name, unnest(generate_series(min(day), max(day) - INTERVAL 1 DAY, INTERVAL 1 DAY)) AS day
@@ -151,23 +176,26 @@ RUN_DEFINITIONS = (
         ),
         grain=_MODEL_DAY,
         needs={"dbt_models": MODEL_COLUMNS, "dbt_run_results": (*_RUN_COLUMNS, "execution_time")},
+        places=_PLACES,
         query=_EXECUTION_TIME,
     ),
     Definition(
         metrics=(Metric("rows_affected", "rows", "rows that the day's runs wrote, summed; complete days only"),),
         grain=_MODEL_DAY,
         needs={"dbt_models": MODEL_COLUMNS, "dbt_run_results": (*_RUN_COLUMNS, "rows_affected")},
+        places=_PLACES,
         query=_ROWS_AFFECTED,
     ),
     Definition(
         metrics=(
             Metric(
-                "success_rate", "%", "successful runs of the day's runs; skipped ones are not among them", judged=False
+                "success_rate", "%", "runs of the day that ended well; skipped ones are not among them", judged=False
             ),
-            Metric("failed_runs", "runs", "runs of the day that failed"),
+            Metric("failed_runs", "runs", "runs of the day that failed, in part or with an unknown status too"),
         ),
         grain=_MODEL_DAY,
         needs={"dbt_models": MODEL_COLUMNS, "dbt_run_results": _RUN_COLUMNS},
+        places=_PLACES,
         query=_SUCCESSES,
     ),
     Definition(
@@ -181,6 +209,7 @@ RUN_DEFINITIONS = (
         ),
         grain="one model, one day (UTC) on which a failure ended",
         needs={"dbt_models": MODEL_COLUMNS, "dbt_run_results": _RUN_COLUMNS},
+        places=_PLACES,
         query=_RECOVERIES,
     ),
     Definition(

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.metrics.definitions import Definition, Metric
+from airflow_provider_elementary.catalog.nodes import places_sql
+from airflow_provider_elementary.catalog.statuses import level_sql, status_sql
+from airflow_provider_elementary.metrics.definitions import Definition, Metric, place_columns, together
 
-# Of a check that broke off there is no age.
-_CHECKS = """
-WITH sources AS (
-    SELECT
-        unique_id,
-        upper(concat_ws('.', nullif(database_name, ''), schema_name, coalesce(identifier, name))) AS full_table_name
-    FROM dbt_sources
-    QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC NULLS LAST) = 1
-),
+_CHECKS = f"""
+WITH acted AS (SELECT DISTINCT unique_id, invocation_id FROM dbt_source_freshness_results),
+{places_sql(("dbt_sources",))},
 checks AS (
     SELECT
         c.*,
         full_table_name,
+        {level_sql(status_sql("status"))} AS level,
         coalesce(try_cast(c.generated_at AS TIMESTAMP), c.created_at) AS checked_at,
         date_trunc('day', checked_at) AS day,
         max_loaded_at_time_ago_in_s AS age
-    FROM dbt_source_freshness_results AS c JOIN sources USING (unique_id)
-    WHERE max_loaded_at_time_ago_in_s IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY source_freshness_execution_id ORDER BY c.created_at DESC) = 1
+    FROM dbt_source_freshness_results AS c
+    SEMI JOIN dbt_sources USING (unique_id)
+    JOIN places AS p ON p.unique_id = c.unique_id AND p.invocation_id IS NOT DISTINCT FROM c.invocation_id
+    WHERE isfinite(checked_at)
+    QUALIFY row_number() OVER (
+        PARTITION BY coalesce(
+            nullif(trim(source_freshness_execution_id), ''), concat_ws('|', c.unique_id, c.invocation_id, checked_at)
+        )
+        ORDER BY c.created_at DESC NULLS LAST
+    ) = 1
 )
-"""
+"""  # noqa: S608 - constants
 
 _AGE = f"""
 {_CHECKS}
@@ -37,6 +41,23 @@ SELECT
     max(age) AS metric_value,
     max(checked_at) AS updated_at
 FROM checks
+-- Of a check that broke off there is no age.
+WHERE age IS NOT NULL
+GROUP BY full_table_name, day
+"""  # noqa: S608 - constants
+
+_PASS_RATE = f"""
+{_CHECKS}
+SELECT
+    full_table_name,
+    'freshness_pass_rate' AS metric_name,
+    NULL AS dimension,
+    NULL AS dimension_value,
+    day,
+    100.0 * count(*) FILTER (WHERE level = 'good') / count(*) AS metric_value,
+    max(checked_at) AS updated_at
+FROM checks
+WHERE level <> 'skipped'
 GROUP BY full_table_name, day
 """  # noqa: S608 - constants
 
@@ -57,7 +78,7 @@ daily AS (
         max(checked_at) AS updated_at,
         max(100 * age / nullif({_THRESHOLD.format(column="warn_after")}, 0)) AS source_age_of_warning,
         max(100 * age / nullif({_THRESHOLD.format(column="error_after")}, 0)) AS source_age_of_error
-    FROM checks GROUP BY ALL
+    FROM checks WHERE age IS NOT NULL GROUP BY ALL
 )
 SELECT full_table_name, metric_name, NULL AS dimension, NULL AS dimension_value, day, metric_value, updated_at
 FROM (UNPIVOT daily ON source_age_of_warning, source_age_of_error INTO NAME metric_name VALUE metric_value)
@@ -72,6 +93,7 @@ WITH seen AS (
         lower(column_name) AS column_name,
         data_type
     FROM schema_columns_snapshot
+    WHERE nullif(trim(full_table_name), '') IS NOT NULL AND column_name IS NOT NULL AND isfinite(seen_at)
 ),
 states AS (
     SELECT
@@ -138,6 +160,7 @@ GROUP BY full_table_name, date_trunc('day', seen_at)
 _CHECK_COLUMNS = ("source_freshness_execution_id", "unique_id", "generated_at", "created_at")
 _AGE_COLUMNS = (*_CHECK_COLUMNS, "max_loaded_at_time_ago_in_s")
 _SOURCE_COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "identifier", "name")
+_PLACES = together(place_columns("dbt_sources"), {"dbt_source_freshness_results": ("invocation_id", "status")})
 _SHAPE_COLUMNS = ("full_table_name", "column_name", "data_type", "detected_at", "created_at")
 
 SOURCE_DEFINITIONS = (
@@ -145,7 +168,15 @@ SOURCE_DEFINITIONS = (
         metrics=(Metric("source_age", "s", "age of the newest row, the greatest of the day's freshness checks"),),
         grain="one source table, one day (UTC) with a freshness check",
         needs={"dbt_sources": _SOURCE_COLUMNS, "dbt_source_freshness_results": _AGE_COLUMNS},
+        places=_PLACES,
         query=_AGE,
+    ),
+    Definition(
+        metrics=(Metric("freshness_pass_rate", "%", "freshness checks of the day that passed", judged=False),),
+        grain="one source table, one day (UTC) with a freshness check",
+        needs={"dbt_sources": _SOURCE_COLUMNS, "dbt_source_freshness_results": (*_CHECK_COLUMNS, "status")},
+        places=_PLACES,
+        query=_PASS_RATE,
     ),
     Definition(
         metrics=(
@@ -157,6 +188,7 @@ SOURCE_DEFINITIONS = (
             "dbt_sources": _SOURCE_COLUMNS,
             "dbt_source_freshness_results": (*_AGE_COLUMNS, "warn_after", "error_after"),
         },
+        places=_PLACES,
         query=_AGE_OF_THRESHOLD,
     ),
     Definition(

@@ -2,27 +2,77 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.metrics.definitions import MODEL_COLUMNS, MODELS, Definition, Metric
+from airflow_provider_elementary.catalog.nodes import BUILT, TEST_PREFIX, places_sql, table_sql
+from airflow_provider_elementary.catalog.statuses import level_sql, status_sql
+from airflow_provider_elementary.metrics.definitions import (
+    MODEL_COLUMNS,
+    MODELS,
+    Definition,
+    Metric,
+    place_columns,
+    together,
+)
 
-# An anomaly test writes a row per column and metric: its worst one is the outcome of the execution.
-EXECUTIONS = """
-WITH executions AS (
+# An anomaly test writes a row per column and metric: its worst one is the outcome of the execution. What Elementary
+# has no result of (unit tests) is in the run results of dbt. A test that names no table is one of its model's table;
+# where that is not known either (several models, none), its series is its own.
+EXECUTIONS = f"""
+WITH parents AS (
+    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
+    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
+),
+results AS (
     SELECT
-        coalesce(test_execution_id, id) AS execution,
-        any_value(coalesce(test_unique_id, id)) AS test,
-        upper(concat_ws('.', nullif(any_value(database_name), ''), any_value(schema_name), any_value(table_name)))
+        coalesce(nullif(trim(test_execution_id), ''), nullif(trim(id), ''),
+            concat_ws('|', test_unique_id, invocation_id, detected_at, created_at)) AS execution,
+        coalesce(nullif(trim(test_unique_id), ''), nullif(trim(id), '')) AS test,
+        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
+        coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
+        invocation_id,
+        test_type,
+        test_sub_type,
+        coalesce(detected_at, created_at) AS ran_at,
+        {level_sql(status_sql("status"))} AS level,
+        coalesce(failed_row_count, failures) AS failed_rows
+    FROM elementary_test_results LEFT JOIN parents ON parents.unique_id = test_unique_id
+    UNION ALL
+    SELECT
+        coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', unique_id, invocation_id, generated_at)),
+        unique_id,
+        NULL,
+        parent,
+        invocation_id,
+        'dbt_test',
+        'generic',
+        coalesce(try_cast(generated_at AS TIMESTAMP), created_at),
+        {level_sql(status_sql("status"))},
+        failures
+    FROM dbt_run_results
+    LEFT JOIN parents USING (unique_id)
+    ANTI JOIN (SELECT test_unique_id AS unique_id FROM elementary_test_results) AS known USING (unique_id)
+    WHERE resource_type IN ('test', 'unit_test') AND nullif(trim(unique_id), '') IS NOT NULL
+),
+acted AS (SELECT DISTINCT node AS unique_id, invocation_id FROM results WHERE named_table IS NULL),
+{places_sql((*BUILT, "dbt_sources"))},
+executions AS (
+    SELECT
+        execution,
+        any_value(test) AS test,
+        coalesce(any_value(named_table), any_value(p.full_table_name), '{TEST_PREFIX}' || any_value(test))
             AS full_table_name,
         any_value(test_type) AS test_type,
         any_value(test_sub_type) AS test_sub_type,
-        max(coalesce(detected_at, created_at)) AS ran_at,
-        date_trunc('day', max(coalesce(detected_at, created_at))) AS day,
-        max(CASE status WHEN 'error' THEN 3 WHEN 'fail' THEN 2 WHEN 'warn' THEN 1 ELSE 0 END) AS severity,
-        max(coalesce(failed_row_count, failures)) AS failed_rows
-    FROM elementary_test_results
-    WHERE table_name IS NOT NULL AND status IN ('pass', 'warn', 'fail', 'error')
-    GROUP BY ALL
+        max(r.ran_at) AS ran_at,
+        date_trunc('day', max(r.ran_at)) AS day,
+        max(CASE level WHEN 'failing' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END) AS severity,
+        max(r.failed_rows) AS failed_rows
+    FROM results AS r
+    LEFT JOIN places AS p
+        ON named_table IS NULL AND p.unique_id = node AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
+    WHERE test IS NOT NULL AND level <> 'skipped' AND isfinite(r.ran_at)
+    GROUP BY execution
 )
-"""
+"""  # noqa: S608 - constants
 
 RESULT_COLUMNS = (
     "id",
@@ -35,8 +85,22 @@ RESULT_COLUMNS = (
     "table_name",
     "status",
 )
-#: Null where an older package does not write them, or a policy holds them back.
-RESULT_DETAILS = ("test_type", "test_sub_type", "failures", "failed_row_count")
+#: Null where an older package does not write them, or a policy excludes them.
+RESULT_DETAILS = {
+    "elementary_test_results": ("test_type", "test_sub_type", "failures", "failed_row_count"),
+}
+#: What says which table a test belongs to, and which tests have no result but that of dbt.
+RESULT_PLACES = together(
+    place_columns(*BUILT, "dbt_sources"),
+    {
+        "elementary_test_results": ("invocation_id",),
+        "dbt_tests": ("unique_id", "generated_at", "parent_model_unique_id"),
+        "dbt_run_results": (
+            *("model_execution_id", "unique_id", "invocation_id", "generated_at", "created_at", "status", "failures"),
+            "resource_type",
+        ),
+    },
+)
 
 _RATES = f"""
 {EXECUTIONS},
@@ -60,7 +124,7 @@ _FAILED_ROWS = f"""
 last AS (
     SELECT * FROM executions
     WHERE test_type = 'dbt_test'
-    QUALIFY row_number() OVER (PARTITION BY test, day ORDER BY ran_at DESC, execution) = 1
+    QUALIFY row_number() OVER (PARTITION BY test, full_table_name, day ORDER BY ran_at DESC, execution) = 1
 )
 SELECT
     full_table_name,
@@ -82,7 +146,7 @@ pairs AS (
         full_table_name,
         day,
         ran_at,
-        (severity = 0) <> (lag(severity) OVER (PARTITION BY test ORDER BY ran_at) = 0) AS changes
+        (severity = 0) <> (lag(severity) OVER (PARTITION BY test, full_table_name ORDER BY ran_at) = 0) AS changes
     FROM executions
 ),
 daily AS (
@@ -115,14 +179,18 @@ runs AS (
     SELECT
         *,
         max(CASE WHEN severity = 0 THEN ran_at END)
-            OVER (PARTITION BY test ORDER BY ran_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last_pass
+            OVER earlier AS last_pass
     FROM executions
+    WINDOW earlier AS (
+        PARTITION BY test, full_table_name ORDER BY ran_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
 ),
 recoveries AS (
     SELECT p.full_table_name, p.day, p.ran_at, epoch(p.ran_at) - epoch(min(f.ran_at)) AS seconds
     FROM runs AS p
     JOIN runs AS f
         ON f.test = p.test
+        AND f.full_table_name = p.full_table_name
         AND f.severity > 0
         AND f.ran_at < p.ran_at
         AND f.ran_at > coalesce(p.last_pass, TIMESTAMP '1970-01-01')
@@ -147,7 +215,7 @@ _COVERAGE = f"""
 WITH {MODELS},
 tests AS (
     SELECT unique_id, parent_model_unique_id, lower(test_column_name) AS column_name
-    FROM dbt_tests
+    FROM dbt_tests WHERE unique_id IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC NULLS LAST) = 1
 ),
 tested AS (
@@ -191,11 +259,17 @@ TEST_DEFINITIONS = (
         metrics=(
             Metric("test_pass_rate", "%", "test executions of the day that passed", judged=False),
             Metric("test_warn_rate", "%", "test executions of the day that warned", judged=False),
-            Metric("test_fail_rate", "%", "test executions of the day that failed or broke off", judged=False),
+            Metric(
+                "test_fail_rate",
+                "%",
+                "test executions of the day that failed, broke off, or have an unknown status",
+                judged=False,
+            ),
         ),
         grain=_TABLE_DAY,
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful={"elementary_test_results": RESULT_DETAILS},
+        useful=RESULT_DETAILS,
+        places=RESULT_PLACES,
         query=_RATES,
     ),
     Definition(
@@ -206,7 +280,8 @@ TEST_DEFINITIONS = (
         ),
         grain=_TABLE_DAY,
         needs={"elementary_test_results": (*RESULT_COLUMNS, "test_type", "failures")},
-        useful={"elementary_test_results": RESULT_DETAILS},
+        useful=RESULT_DETAILS,
+        places=RESULT_PLACES,
         query=_FAILED_ROWS,
     ),
     Definition(
@@ -221,7 +296,8 @@ TEST_DEFINITIONS = (
         ),
         grain=_TABLE_DAY,
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful={"elementary_test_results": RESULT_DETAILS},
+        useful=RESULT_DETAILS,
+        places=RESULT_PLACES,
         query=_FLAKINESS,
     ),
     Definition(
@@ -235,7 +311,8 @@ TEST_DEFINITIONS = (
         ),
         grain="one table, one day (UTC) on which a test of it passed again",
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful={"elementary_test_results": RESULT_DETAILS},
+        useful=RESULT_DETAILS,
+        places=RESULT_PLACES,
         query=_RECOVERIES,
     ),
     Definition(
@@ -250,6 +327,7 @@ TEST_DEFINITIONS = (
             "dbt_columns": ("parent_unique_id", "name"),
             "dbt_invocations": ("generated_at", "created_at"),
         },
+        useful={"dbt_models": ("name",)},
         query=_COVERAGE,
     ),
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.catalog.nodes import nearest_table
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -41,8 +43,8 @@ class Node:
 class Test:
     """A test of a table, and how it ended lately.
 
-    :param status: of its newest execution; None where there was none lately.
-    :param at: when that was.
+    :param status: of its newest execution; None where there was none lately. A failure lasts while the test is skipped.
+    :param at: when its newest execution was, where that is known.
     :param recent: the newest statuses, newest first.
     """
 
@@ -62,7 +64,7 @@ class Test:
 class Run:
     """One execution of a node."""
 
-    at: datetime
+    at: datetime | None
     status: str
     seconds: float | None
     rows: int | None
@@ -73,7 +75,7 @@ class Run:
 class Invocation:
     """The newest dbt command whose commit marker the snapshot holds."""
 
-    at: datetime
+    at: datetime | None
     command: str
     project: str | None
     job: str | None
@@ -86,11 +88,13 @@ class Project:
     """What a snapshot tells of the dbt project.
 
     :param nodes: by id.
-    :param tables: the id of the node of a table, by its full name.
+    :param tables: the id of the node of a table, by its full name; a node has one for each target of dbt.
     :param own: the tables of Elementary itself, which nobody looks for here.
     :param downstream: the ids that depend on an id.
-    :param test_states: how many tests of a table ended how at last, by the table's full name.
-    :param run_states: how the newest execution of a node ended, by its id.
+    :param test_states: how many tests of a table ended how at last, by the table's full name. A test without a table
+        is under ``test`` and its id.
+    :param run_states: how the newest execution of a table's node ended, by the table's full name.
+    :param freshness_states: how the newest freshness check of a source table ended, by the table's full name.
     :param missing: what the snapshot or the keys do not give, in sentences.
     """
 
@@ -100,12 +104,18 @@ class Project:
     downstream: Mapping[str, tuple[str, ...]]
     test_states: Mapping[str, Mapping[str, int]]
     run_states: Mapping[str, str]
+    freshness_states: Mapping[str, str]
     invocation: Invocation | None
     missing: tuple[str, ...]
 
     def node(self, full_name: str) -> Node | None:
         """Return the node of a table, or None where dbt does not know it."""
         return self.nodes.get(self.tables.get(full_name, ""))
+
+    def table_beside(self, node: Node, full_name: str) -> str:
+        """Return the table of a node on the same target as another table."""
+        mine = [table for table, unique_id in self.tables.items() if unique_id == node.unique_id]
+        return nearest_table([node.full_name, *mine], full_name)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_elementary.catalog.nodes import TEST_PREFIX
+from airflow_provider_elementary.catalog.statuses import NO_STATUS, is_unknown, meaning_of
 from airflow_provider_elementary.plugins.facts import Node, Project
 
 if TYPE_CHECKING:
@@ -16,11 +18,11 @@ if TYPE_CHECKING:
 STATES: Mapping[str, str] = {"failing": "✕", "anomalous": "▲", "warning": "!", "healthy": "✓", "unwatched": "-"}
 #: What each state means.
 MEANING: Mapping[str, str] = {
-    "failing": "a test failed or could not run, or the last dbt run of the table failed",
+    "failing": "a test failed or could not run, the last dbt run failed, or the source is not fresh",
     "anomalous": "an incident is open: a metric left its expected range and has not come back",
-    "warning": "a test warned",
-    "healthy": "tests pass, metrics are as expected",
-    "unwatched": "neither tests nor judged metrics",
+    "warning": "a test or a freshness check warned, or a test or the last run was skipped",
+    "healthy": "tests pass, metrics are as expected, the source is fresh",
+    "unwatched": "neither tests, judged metrics nor freshness checks",
 }
 
 
@@ -42,6 +44,11 @@ class TableHealth:
     why: str
     tests: Mapping[str, int]
     incidents: int
+
+    @property
+    def is_test(self) -> bool:
+        """Whether this is no table but a test that belongs to none."""
+        return self.full_name.startswith(TEST_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -66,13 +73,19 @@ def table_health(project: Project | None, judged: Iterable[str], incidents: Iter
     :param incidents: of these, those that are open count.
     """
     opened = Counter(table for incident in incidents if incident.status == "open" for table in incident.tables)
-    watched = set(judged)
+    watched = set(filter(None, judged))
     names = watched | set(opened)
     if project:
-        names = (names | set(project.tables) | set(project.test_states)) - project.own
+        names |= {*project.tables, *project.test_states, *project.freshness_states}
+        names -= project.own
     ranks = {state: rank for rank, state in enumerate(STATES)}
     found = [_one(name, project, name in watched, opened[name]) for name in names]
     return sorted(found, key=lambda table: (ranks[table.state], table.full_name))
+
+
+def failing_tests(tables: Iterable[TableHealth]) -> list[TableHealth]:
+    """Return the tests without a table that did not pass, the worst first as they are given."""
+    return [table for table in tables if table.is_test and table.state in ("failing", "warning")]
 
 
 def schema_health(tables: Sequence[TableHealth]) -> list[SchemaHealth]:
@@ -89,12 +102,13 @@ def schema_health(tables: Sequence[TableHealth]) -> list[SchemaHealth]:
 def _one(name: str, project: Project | None, is_watched: bool, incidents: int) -> TableHealth:
     node = project.node(name) if project else None
     tests = project.test_states.get(name, {}) if project else {}
-    run = project.run_states.get(node.unique_id) if project and node else None
+    run = project.run_states.get(name) if project else None
+    freshness = project.freshness_states.get(name) if project else None
     schema, _, short = name.rpartition(".")
-    state, why = _state(tests, run, incidents, is_watched)
+    state, why = _state(tests, run, freshness, incidents, is_watched)
     return TableHealth(
         full_name=name,
-        schema=node.schema if node else schema,
+        schema="" if name.startswith(TEST_PREFIX) else schema,
         name=node.name if node else short.lower(),
         node=node,
         state=state,
@@ -104,16 +118,40 @@ def _one(name: str, project: Project | None, is_watched: bool, incidents: int) -
     )
 
 
-def _state(tests: Mapping[str, int], run: str | None, incidents: int, is_watched: bool) -> tuple[str, str]:
-    failed = tests.get("fail", 0) + tests.get("error", 0)
-    if failed:
-        return "failing", f"{failed} of {sum(tests.values())} tests fail"
-    if run in ("error", "fail"):
-        return "failing", "the last run failed"
+def _state(
+    tests: Mapping[str, int], run: str | None, freshness: str | None, incidents: int, is_watched: bool
+) -> tuple[str, str]:
+    total = sum(tests.values())
+    if failed := _of_level(tests, "failing"):
+        unknown = [name for name in failed if is_unknown(name)]
+        named = f" (unknown status: {', '.join(unknown)})" if unknown else ""
+        return "failing", f"{sum(failed.values())} of {total} tests fail{named}"
+    if run is not None and meaning_of(run).level == "failing":
+        return "failing", "the last run failed" if run in (
+            "error",
+            "fail",
+        ) else f"the last run ended with {_named(run)}"
+    if freshness is not None and meaning_of(freshness).level == "failing":
+        return "failing", f"the last freshness check ended with {_named(freshness)}"
     if incidents:
         return "anomalous", f"{incidents} open incident{'s' if incidents > 1 else ''}"
-    if tests.get("warn"):
-        return "warning", f"{tests['warn']} of {sum(tests.values())} tests warn"
-    if tests or is_watched:
-        return "healthy", f"{sum(tests.values())} tests pass" if tests else "metrics as expected"
+    if warned := _of_level(tests, "warning"):
+        return "warning", f"{sum(warned.values())} of {total} tests warn"
+    if freshness is not None and meaning_of(freshness).level != "good":
+        return "warning", f"the last freshness check ended with {_named(freshness)}"
+    if run is not None and meaning_of(run).level != "good":
+        return "warning", "the last run was skipped" if run == "skipped" else f"the last run ended with {_named(run)}"
+    if skipped := _of_level(tests, "skipped"):
+        return "warning", f"{sum(skipped.values())} of {total} tests were skipped"
+    if tests or is_watched or freshness is not None:
+        watched = "metrics as expected" if is_watched else "the source is fresh"
+        return "healthy", f"{total} tests pass" if tests else watched
     return "unwatched", "no tests, no judged metrics"
+
+
+def _of_level(tests: Mapping[str, int], level: str) -> dict[str, int]:
+    return {name: count for name, count in sorted(tests.items()) if meaning_of(name).level == level}
+
+
+def _named(status: str) -> str:
+    return f"the unknown status {status}" if is_unknown(status) and status != NO_STATUS else status

@@ -222,16 +222,18 @@ class Reader:
     def _read_verdicts(self, results: Sequence[Result]) -> Verdicts:
         import pyarrow.compute as pc
 
+        from airflow_provider_elementary.anomalies.incidents import is_of_incident
+
         judged = 0
         tables: set[str] = set()
         parts: list[pa.Table] = []
         for rows in chain.from_iterable(self._rows(result, _VERDICT_COLUMNS) for result in results):
             judged += len(rows) - rows["score"].null_count
-            tables.update(pc.unique(rows["full_table_name"]).to_pylist())
+            tables.update(filter(None, pc.unique(rows["full_table_name"]).to_pylist()))
             parts.append(rows)
         rows = _anomalous_series(parts)
         anomalies: dict[str, list[Anomaly]] = {}
-        for row in rows.filter(rows["is_anomalous"]).to_pylist() if len(rows) else ():
+        for row in rows.filter(is_of_incident(rows)).to_pylist() if len(rows) else ():
             anomalies.setdefault(row["full_table_name"], []).append(_anomaly(row))
         return Verdicts(
             created_at=_moment(results[0].created_at),

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from airflow_provider_elementary.catalog.statuses import meaning_of
 from airflow_provider_elementary.plugins.health import MEANING, STATES
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -24,10 +25,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        size=readable_size, ago=ago, day=day, moment=moment, number=number, amount=amount, plural=plural
+        size=readable_size, ago=ago, day=day, moment=moment, number=number, amount=amount, plural=plural, level=level
     )
     made.globals.update(states=STATES, meaning=MEANING, address=address)
     return made
+
+
+def level(status: str) -> str:
+    """Return the class of a status of dbt: ``good``, ``bad`` or ``doubt``."""
+    return {"good": "good", "failing": "bad"}.get(meaning_of(status).level, "doubt")
 
 
 def readable_size(count: int) -> str:

@@ -25,6 +25,7 @@ from airflow_provider_elementary.anomalies.robust.series import (
     buckets_of_series,
     rhythm_of,
     seconds_of,
+    values_of,
 )
 from airflow_provider_elementary.anomalies.robust.spool import Spool
 from airflow_provider_elementary.anomalies.robust.state import Memory
@@ -212,7 +213,7 @@ def _judged_buckets(state: Memory, rows: pa.Table, series: npt.NDArray[np.int32]
         {
             "series": series,
             "starts": np.where(start >= 0, start, end),
-            "value": typed["metric_value"].to_numpy().astype(np.float64),
+            "value": values_of(typed["metric_value"]),
             "updated": seconds_of(typed["updated_at"]),
         },
     )

@@ -22,6 +22,7 @@ RHYTHMS = (HOURLY, DAILY, OTHER)
 #: A day is from 23 to 25 hours long.
 _HOURLY, _DAILY = range(3_590, 3_611), range(82_800, 90_001)
 _MICROSECONDS = 1_000_000
+_TOO_LARGE = 1e150
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def buckets_of(metrics: pa.Table) -> Buckets:
         rhythm=rhythm_of(np.where(start >= 0, end - start, -1)[first]),
         series=series,
         start=np.where(start >= 0, start, end),
-        value=typed["metric_value"].to_numpy().astype(np.float64),
+        value=values_of(typed["metric_value"]),
         updated=seconds_of(typed["updated_at"]),
     )
 
@@ -82,7 +83,7 @@ def buckets_of_series(
 ) -> Buckets:
     """Return the buckets of series that are numbered already; ``updated`` says which of two rows is the newer."""
     by_rhythm = np.array([rhythm_.seconds or 1 for rhythm_ in RHYTHMS])[rhythm][series]
-    names = pc.dictionary_encode(keys["metric_name"]).unify_dictionaries().combine_chunks()
+    names = pc.dictionary_encode(pc.fill_null(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
     kinds = np.array([kind_of(name) for name in names.dictionary.to_pylist()], np.int8)
     return Buckets(
         keys=keys,
@@ -141,6 +142,13 @@ def seconds_of(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return a time column in seconds since 1970, -1 for null."""
     seconds: npt.NDArray[np.int64] = pc.fill_null(column.cast(pa.int64()), -_MICROSECONDS).to_numpy() // _MICROSECONDS
     return seconds
+
+
+def values_of(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return values; one that is no number, or too large to be squared, is none, as in Elementary's rule."""
+    values = column.to_numpy().astype(np.float64)
+    is_value = np.abs(values) < _TOO_LARGE
+    return values if is_value.all() else np.where(is_value, values, np.nan)
 
 
 def _newest_of_each(

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.robust.fingerprints import Fingerprints, mixed
 from airflow_provider_elementary.anomalies.robust.numbering import Numbering
-from airflow_provider_elementary.anomalies.robust.series import KEYS, KEYS_SCHEMA, seconds_of
+from airflow_provider_elementary.anomalies.robust.series import KEYS, KEYS_SCHEMA, seconds_of, values_of
 from airflow_provider_elementary.anomalies.verdicts import series_metrics
 
 SLICE_ROWS = 500_000
@@ -70,11 +70,11 @@ class Spool:
         typed = series_metrics(metrics)
         series = self._number(typed)
         start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
-        rows = {
+        rows: dict[str, npt.NDArray[Any]] = {
             "series": series,
             "ends": end,
             "starts": np.where(start >= 0, start, end),
-            "value": typed["metric_value"].to_numpy().astype(np.float64),
+            "value": values_of(typed["metric_value"]),
             "updated": seconds_of(typed["updated_at"]),
         }
         if (end < 0).any():
@@ -120,6 +120,8 @@ class Spool:
 
     def _number(self, rows: pa.Table) -> npt.NDArray[np.int32]:
         """Return the number of each row's series; new ones are numbered in the order of their first rows."""
+        if not rows.num_rows:
+            return np.zeros(0, np.int32)
         series, new = self._numbering.number(self._codes(rows))
         if len(new):
             self._keys.append(rows.select(KEYS).take(pa.array(new)).cast(KEYS_SCHEMA))
@@ -128,9 +130,10 @@ class Spool:
 
     def _codes(self, rows: pa.Table) -> npt.NDArray[np.uint64]:
         """Return 128 bits of each row's keys: the hashes of its columns, put together in two ways."""
-        given = [name for name in KEYS if rows[name].null_count < rows.num_rows]
+        # A column without a value hashes to what nothing hashes to; one is kept, so that there are rows to count.
+        given = [name for name in KEYS if rows[name].null_count < rows.num_rows] or [KEYS[0]]
         self._connection.register("incoming", rows.select(given))
-        hashes = ", ".join(f"hash({name}) AS {name}" for name in given) or "NULL"
+        hashes = ", ".join(f"hash({name}) AS {name}" for name in given)
         found = self._connection.sql(f"SELECT {hashes} FROM incoming").to_arrow_table()  # noqa: S608 - constants
         self._connection.unregister("incoming")
         codes = np.empty((rows.num_rows, len(_WAYS)), np.uint64)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.plugins.current import Current, current
+from airflow_provider_elementary.plugins.health import TableHealth, failing_tests
+from airflow_provider_elementary.plugins.views.overview import TESTS_SHOWN
 from airflow_provider_elementary.plugins.views.view import Page, Request, page_of
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Incidents:
     begins: datetime | None
     ends: datetime | None
     open_count: int
+    failing_tests: tuple[TableHealth, ...]
+    failing_test_count: int
     search: str
     status: str
     page: Page
@@ -50,6 +54,7 @@ def build(request: Request) -> Incidents:
         if search.lower() in " ".join(incident.tables).lower() and status in ("", incident.status)
     ]
     shown, page = page_of(wanted, request.number("page"), _PAGE)
+    failing = failing_tests(now.tables)
     begins = min((incident.started_at for incident in shown), default=None)
     ends = max((incident.last_anomaly_at for incident in shown), default=None)
     return Incidents(
@@ -58,6 +63,8 @@ def build(request: Request) -> Incidents:
         begins=begins,
         ends=ends,
         open_count=sum(incident.status == "open" for incident in now.incidents),
+        failing_tests=tuple(failing[:TESTS_SHOWN]),
+        failing_test_count=len(failing),
         search=search,
         status=status,
         page=page,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.plugins.current import Current, current
-from airflow_provider_elementary.plugins.health import STATES, SchemaHealth, schema_health
+from airflow_provider_elementary.plugins.health import STATES, SchemaHealth, TableHealth, failing_tests, schema_health
 from airflow_provider_elementary.plugins.views.access import AccessState, access_state
 from airflow_provider_elementary.plugins.views.view import Page, Request, page_of
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.incidents import Incident
 
 _INCIDENTS = 10
+#: So many tests without a table are listed.
+TESTS_SHOWN = 10
 _SCHEMAS = 25
 
 
@@ -31,6 +33,8 @@ class Overview:
     states: Mapping[str, int]
     opened: tuple[Incident, ...]
     open_count: int
+    failing_tests: tuple[TableHealth, ...]
+    failing_test_count: int
     schemas: tuple[SchemaHealth, ...]
     page: Page
     sync_problems: tuple[str, ...]
@@ -43,6 +47,7 @@ def build(request: Request) -> Overview:
     now = current(request.reader)
     opened = [incident for incident in now.incidents if incident.status == "open"]
     schemas, page = page_of(schema_health(now.tables), request.number("page"), _SCHEMAS)
+    failing = failing_tests(now.tables)
     counted = Counter(table.state for table in now.tables)
     return Overview(
         now=now,
@@ -50,6 +55,8 @@ def build(request: Request) -> Overview:
         states={state: counted[state] for state in STATES},
         opened=tuple(opened[:_INCIDENTS]),
         open_count=len(opened),
+        failing_tests=tuple(failing[:TESTS_SHOWN]),
+        failing_test_count=len(failing),
         schemas=tuple(schemas),
         page=page,
         sync_problems=tuple(problems(now.manifest)) if now.manifest else (),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.plugins.charts import Chart, draw
 from airflow_provider_elementary.plugins.current import Current, attempt, current
-from airflow_provider_elementary.plugins.facts import Anomaly, Node, Project, Run, Test
+from airflow_provider_elementary.plugins.facts import Anomaly, Node, Run, Test
 from airflow_provider_elementary.plugins.health import TableHealth
 from airflow_provider_elementary.plugins.outcomes import Outcomes, runs_of, tests_of
 from airflow_provider_elementary.plugins.reading import Reader
@@ -77,9 +77,9 @@ def build(request: Request) -> OneTable:
         search=search,
         page=Page(number, PAGE, found.total),
         tests=tuple(tests_of(outcomes, project, table.full_name)) if outcomes and project and table else (),
-        runs=tuple(runs_of(outcomes, node.unique_id)) if outcomes and node else (),
-        upstream=_neighbours(now, project, node.upstream) if project and node else (),
-        downstream=_neighbours(now, project, project.downstream.get(node.unique_id, ())) if project and node else (),
+        runs=tuple(runs_of(outcomes, table.full_name)) if outcomes and table else (),
+        upstream=_neighbours(now, name, node.upstream) if project and node else (),
+        downstream=_neighbours(now, name, project.downstream.get(node.unique_id, ())) if project and node else (),
         problems=tuple(dict.fromkeys(problems)),
     )
 
@@ -117,9 +117,12 @@ def _anomalies(now: Current, table: TableHealth | None) -> tuple[Anomaly, ...]:
     return now.verdicts.anomalies.get(table.full_name, ()) if now.verdicts and table else ()
 
 
-def _neighbours(now: Current, project: Project, unique_ids: tuple[str, ...]) -> tuple[Neighbour, ...]:
+def _neighbours(now: Current, beside: str, unique_ids: tuple[str, ...]) -> tuple[Neighbour, ...]:
+    project = now.project
+    if project is None:
+        return ()
     nodes = [project.nodes[unique_id] for unique_id in dict.fromkeys(unique_ids) if unique_id in project.nodes]
-    return tuple(Neighbour(node, now.table(node.full_name)) for node in nodes)
+    return tuple(Neighbour(node, now.table(project.table_beside(node, beside))) for node in nodes)
 
 
 def _amount(metric: str, value: float | None) -> str:

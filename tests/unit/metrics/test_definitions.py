@@ -23,7 +23,8 @@ def test_each_metric_is_defined_once() -> None:
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.names[0])
 def test_a_definition_reads_columns_that_the_catalog_knows(definition: Definition) -> None:
-    read = {(table, name) for uses in (definition.needs, definition.useful) for table in uses for name in uses[table]}
+    uses = (definition.needs, definition.useful, definition.places)
+    read = {(table, name) for use in uses for table in use for name in use[table]}
 
     assert not {(table, name) for table, name in read if TABLES[table].column(name) is None}
 

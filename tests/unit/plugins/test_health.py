@@ -13,7 +13,7 @@ from airflow_provider_elementary.plugins.health import schema_health, table_heal
 TABLE = "SHOP.CORE.ORDERS"
 
 
-def project(tests: dict[str, int] | None = None, run: str | None = None) -> Project:
+def project(tests: dict[str, int] | None = None, run: str | None = None, freshness: str | None = None) -> Project:
     node = Node("model.orders", "model", TABLE, "SHOP.CORE", "orders")
     return Project(
         nodes={node.unique_id: node},
@@ -21,7 +21,8 @@ def project(tests: dict[str, int] | None = None, run: str | None = None) -> Proj
         own=frozenset({"SHOP.ELEMENTARY.DBT_MODELS"}),
         downstream={},
         test_states={TABLE: tests} if tests else {},
-        run_states={node.unique_id: run} if run else {},
+        run_states={TABLE: run} if run else {},
+        freshness_states={TABLE: freshness} if freshness else {},
         invocation=None,
         missing=(),
     )
