@@ -131,7 +131,7 @@ def test_an_immense_statement_is_answered_and_not_an_accident(sql: str) -> None:
 
 def test_the_tables_of_facts_name_things_that_exist() -> None:
     assert [name for name in ALLOWED if not hasattr(exp, name)] == []
-    assert [name for name in PLAIN_TYPES if name not in exp.DType.__members__] == []
+    assert [name for name in PLAIN_TYPES if name not in exp.DataType.Type.__members__] == []
     assert set(FUNCTIONS) == set(LEXICONS) == set(FOLDINGS)
     assert all(name == name.lower() for functions in FUNCTIONS.values() for name in functions)
 
