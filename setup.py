@@ -19,6 +19,8 @@ setup(
     long_description=LINK.sub(r"\1 (`\2`)", PICTURE.sub("", Path("README.md").read_text(encoding="utf-8"))),
     long_description_content_type="text/markdown",
     # In the package, example_dags is a symbolic link to dags/, which is a text file where git makes no links.
-    packages=sorted({*find_packages(include=["airflow_provider_elementary", "airflow_provider_elementary.*"]), EXAMPLES}),
+    packages=sorted(
+        {*find_packages(include=["airflow_provider_elementary", "airflow_provider_elementary.*"]), EXAMPLES}
+    ),
     package_dir={EXAMPLES: "dags"},
 )
