@@ -87,6 +87,7 @@ def _install(row: Row, wheel: Path, python: Path) -> list[str]:
     extras = ["mail", "openlineage", "postgres", *(["unit"] if row.unit else [])]
     command = [_uv(), "pip", "install", "--quiet", "--python", str(python)]
     command.append(f"airflow-provider-elementary[{','.join(extras)}] @ {wheel.as_uri()}")
+    command += row.also
     if row.airflow:
         command.append(f"apache-airflow=={row.airflow}")
     if row.constraints:
