@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Where bytecode is not kept, every process compiles Airflow anew: most of the time of the demo and of many tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit benchmarks docs package clean
+.PHONY: demo test lint types unit matrix acceptance benchmarks docs package clean
 
 demo: $(READY)
 	@$(BIN)/airflow-elementary demo
@@ -25,6 +25,15 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/pytest tests/unit
 
+# Installs the wheel beside each supported Airflow and Python.
+matrix: $(READY)
+	$(BIN)/python -m tests.matrix
+
+# What takes too long for every change: long random histories, and Spark where pyspark and Java are installed.
+acceptance: $(READY)
+	ELEMENTARY_HISTORIES=$${ELEMENTARY_HISTORIES:-150} $(BIN)/pytest -s tests/integration/test_incremental_snapshots.py -k consistent_state
+	$(BIN)/pytest -rs tests/integration/test_spark.py
+
 benchmarks: $(READY)
 	$(BIN)/python -m tests.benchmarks
 
@@ -39,7 +48,7 @@ clean:
 	rm -rf .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 # uv resolves and installs Airflow many times faster than pip.
-$(READY): setup.cfg pyproject.toml
+$(READY): setup.cfg setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (the first time takes a minute) …"

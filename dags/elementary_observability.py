@@ -10,7 +10,6 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.sdk import DAG, Asset, AssetAlias, Param, task
 
 from airflow_provider_elementary.catalog import Category
@@ -21,7 +20,19 @@ from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOpe
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import DEFAULT_CATEGORIES, ElementarySnapshotOperator
 
+try:
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+except ImportError:
+    SmtpNotifier = None
+
 log = logging.getLogger(__name__)
+
+MAIL_IS_OFF = (
+    "The SMTP provider is not installed here, so no mail is sent. "
+    "Install it with pip install 'airflow-provider-elementary[mail]'."
+)
+if SmtpNotifier is None:
+    log.warning("elementary_observability: %s", MAIL_IS_OFF)
 
 LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
 
@@ -80,8 +91,12 @@ PARAMS = {
         [],
         type="array",
         items={"type": "string", "format": "email", "pattern": "^[^@ ]+@[^@ ]+$"},
+        # A run that names recipients is refused rather than left without mail.
+        maxItems=1000 if SmtpNotifier else 0,
         title="Mail to",
-        description="Who gets a mail when an incident opens or is over; with nobody here, no mail is sent.",
+        description="Who gets a mail when an incident opens or is over; with nobody here, no mail is sent."
+        if SmtpNotifier
+        else MAIL_IS_OFF,
         section="Alerts",
     ),
     "alert_severities": Param(
@@ -311,7 +326,9 @@ with DAG(
                 enabled="{{ params.alert_emails }}",
                 severities="{{ params.alert_severities }}",
             )
-        },
+        }
+        if SmtpNotifier
+        else {},
         suppression_hours="{{ params.alert_suppression_hours }}",
         **STORE,
     )

@@ -270,7 +270,7 @@ def _check_dot(node: exp.Expr, dialect: str) -> None:
 
 
 def _check_type(node: exp.Expr, dialect: str) -> None:
-    if not isinstance(node.this, exp.DType) or node.this.name not in PLAIN_TYPES:
+    if not isinstance(node.this, exp.DataType.Type) or node.this.name not in PLAIN_TYPES:
         raise QueryRefusedError("a cast to a type that is not a plain one is not allowed")
 
 

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 from airflow_provider_elementary.cli.exits import NOT_DONE
@@ -15,8 +16,8 @@ from airflow_provider_elementary.cli.show import show_store
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 
-#: Where the example DAGs are installed: in a checkout, a link to its ``dags``.
-EXAMPLE_DAGS = Path(__file__).parents[1] / "example_dags"
+#: Where the example DAGs are: asked of Python, as a checkout without symbolic links has them in ``dags`` only.
+EXAMPLE_DAGS = Path(str(import_module("airflow_provider_elementary.example_dags").__file__)).parent
 _DAG_ID = "elementary_observability"
 _DAYS = 60
 _LINES_ON_FAILURE = 40

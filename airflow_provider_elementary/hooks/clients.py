@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from airflow.providers.common.compat.sdk import BaseHook, Connection, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook, Connection
+from airflow.sdk.log import mask_secret
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED

@@ -105,6 +105,13 @@ class ElementaryHook(BaseHook):
         return True, f"Read-only access to {held} Elementary tables proved by {passed} checks."
 
     @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields of the form (Airflow before 3.2; later versions read the provider's metadata)."""
+        from airflow_provider_elementary.hooks.connection_form import form_widgets
+
+        return form_widgets()
+
+    @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Name the fields of the connection form (Airflow before 3.2; later versions read the provider's metadata)."""
         from airflow_provider_elementary.get_provider_info import UI_FIELD_BEHAVIOUR

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "airflow_provider_elementary"
+EXAMPLES = {path.name for path in (ROOT / "dags").glob("elementary_*.py")}
+
+
+def build(source: Path, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Build both distributions of a checkout."""
+    pytest.importorskip("build", reason="build is not installed (pip install build)")
+    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    installer = ["--installer", "uv"] if shutil.which("uv", path=search) else []
+    command = [sys.executable, "-m", "build", *installer, "--outdir", str(directory), str(source)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": search})
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--installer", "uv", "--outdir", str(directory), str(ROOT)]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    finished = build(ROOT, directory)
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
     return directory
 
@@ -50,8 +65,73 @@ def test_the_wheel_holds_nothing_but_the_package(wheel: zipfile.ZipFile) -> None
     assert {name for name in folders if not name.endswith(".dist-info")} == {"airflow_provider_elementary"}
 
 
-def test_the_source_distribution_is_there_too(built: Path) -> None:
-    assert len(list(built.glob("*.tar.gz"))) == 1
+@pytest.fixture(scope="module")
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    [name] = [name for name in wheel.namelist() if name.endswith("METADATA")]
+    return message_from_bytes(wheel.read(name))
+
+
+def test_the_source_distribution_holds_the_example_dags_and_the_docs(built: Path) -> None:
+    [path] = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {f"dags/{name}" for name in EXAMPLES} <= names
+    assert {"setup.py", "CHANGELOG.md", "docs/security.md", "docs/dataflow.svg"} <= names
+
+
+def copy_of_the_checkout(to: Path) -> Path:
+    """Copy what a build reads, with git's stand-in for a symbolic link: a text file that holds its target."""
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, to / name)
+    shutil.copytree(ROOT / "dags", to / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__", "example_dags")
+    shutil.copytree(PACKAGE, to / PACKAGE.name, ignore=ignored)
+    (to / PACKAGE.name / "example_dags").write_text("../dags")
+    return to
+
+
+def test_a_checkout_without_symbolic_links_builds_all_example_dags(tmp_path: Path) -> None:
+    (checkout := tmp_path / "checkout").mkdir()
+
+    finished = build(copy_of_the_checkout(checkout), tmp_path / "dist")
+
+    assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
+    [wheel] = (tmp_path / "dist").glob("*.whl")
+    [source] = (tmp_path / "dist").glob("*.tar.gz")
+    installed = {Path(name).name for name in zipfile.ZipFile(wheel).namelist() if "/example_dags/" in name}
+    with tarfile.open(source) as archive:
+        packed = {Path(name).name for name in archive.getnames() if "/dags/" in name}
+    assert installed == packed == EXAMPLES | {"__init__.py"}
+
+
+def test_a_checkout_without_the_example_dags_is_not_built(tmp_path: Path) -> None:
+    (checkout := tmp_path / "checkout").mkdir()
+    shutil.rmtree(copy_of_the_checkout(checkout) / "dags")
+
+    finished = build(checkout, tmp_path / "dist")
+
+    assert finished.returncode != 0
+    assert "dags/ holds no example DAG." in finished.stdout + finished.stderr
+    assert not list(tmp_path.glob("dist/*"))
+
+
+def test_the_description_on_pypi_has_no_link_or_picture_that_needs_the_repository(metadata: Message) -> None:
+    description = str(metadata.get_payload())
+
+    targets = re.findall(r"\]\(([^)]*)\)", description)
+    assert [target for target in targets if not target.startswith("https://")] == []
+    assert "![" not in description
+    assert "`docs/security.md`" in description
+
+
+def test_the_metadata_names_an_author_addresses_and_the_python_versions(metadata: Message) -> None:
+    addresses = [line.split(", ", 1)[1] for line in metadata.get_all("Project-URL", [])]
+
+    assert metadata["Author"] == "the authors of airflow-provider-elementary"
+    assert addresses
+    assert [address for address in addresses if not address.startswith("https://") or "example" in address] == []
+    assert "Programming Language :: Python :: 3 :: Only" in metadata.get_all("Classifier", [])
 
 
 def test_the_wheel_declares_the_provider_the_page_and_the_command(wheel: zipfile.ZipFile) -> None:
@@ -67,11 +147,8 @@ def test_the_wheel_declares_the_provider_the_page_and_the_command(wheel: zipfile
     "requirement",
     ["apache-airflow", "apache-airflow-providers-snowflake", "apache-airflow-providers-amazon", "sqlparse"],
 )
-def test_the_wheel_requires_what_it_was_built_for(wheel: zipfile.ZipFile, requirement: str) -> None:
-    [name] = [name for name in wheel.namelist() if name.endswith("METADATA")]
-    lines = wheel.read(name).decode().splitlines()
-
-    assert any(line.startswith(f"Requires-Dist: {requirement}") for line in lines)
+def test_the_wheel_requires_what_it_was_built_for(metadata: Message, requirement: str) -> None:
+    assert any(line.startswith(requirement) for line in metadata.get_all("Requires-Dist", []))
 
 
 def test_airflow_lists_the_provider(tmp_path: Path) -> None:

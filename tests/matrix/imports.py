@@ -1,0 +1,64 @@
+"""Imports all that the installed package imports, and builds its connection form."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import airflow_provider_elementary as package
+
+
+def imported(path: Path) -> list[tuple[str, str]]:
+    """Return the module and the name of each import of a file, those inside functions too."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [(node.module, alias.name) for alias in node.names]
+    return found
+
+
+def missing(module: str, name: str) -> str | None:
+    """Return what is wrong with an import, or None."""
+    # Airflow 3.1 puts stand-ins in their place when it builds a form.
+    if module.split(".")[0] in ("wtforms", "flask_appbuilder"):
+        return None
+    try:
+        if name and not hasattr(importlib.import_module(module), name):
+            importlib.import_module(f"{module}.{name}")
+        importlib.import_module(module)
+    except Exception as error:
+        return f"{module} {name}: {type(error).__name__}: {error}"
+    return None
+
+
+def missing_fields() -> set[str]:
+    """Return the extra fields that Airflow's connection form does not show."""
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
+
+    form = next(meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "elementary")
+    return CONNECTION_FIELDS.keys() - (form.extra_fields or {}).keys()
+
+
+def main() -> int:
+    """Print what cannot be imported; return 1 if there is any."""
+    wanted = {(module.name, "") for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")}
+    for path in Path(package.__path__[0]).rglob("*.py"):
+        wanted.update(imported(path))
+    faults = [fault for module, name in sorted(wanted) if (fault := missing(module, name))]
+    examples = list(Path(package.__path__[0]).glob("example_dags/elementary_*.py"))
+    if fields := missing_fields():
+        faults.append(f"the connection form has no {', '.join(sorted(fields))}")
+    if not examples:
+        faults.append("the installed package holds no example DAG")
+    print("\n".join(faults) or f"{len(wanted)} imports, {len(examples)} example DAGs")
+    return int(bool(faults))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
