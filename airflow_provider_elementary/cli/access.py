@@ -73,13 +73,14 @@ def check(arguments: argparse.Namespace) -> int:
     look_in_the_database()
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
-    report = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database).check_access(arguments.probe)
+    hook = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database)
+    report = hook.check_access(arguments.probe)
     if arguments.json:
         print(json.dumps(report.to_dict(), indent=2))
     else:
         _show(report)
     try:
-        report.require(arguments.accept_unknown)
+        report.require([*arguments.accept_unknown, *hook.accept_unknown])
     except AccessDeniedError:
         # The findings that stop it are among those printed.
         return 1

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.cli.store import open_hook
+from airflow_provider_elementary.cli.store import open_repository
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -150,10 +150,7 @@ def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _open(arguments: argparse.Namespace) -> SnapshotSource:
-    from airflow_provider_elementary.snapshots import open_snapshot
-
-    hook = open_hook(arguments)
-    return open_snapshot(hook.store, arguments.snapshot, keys=hook.keys)
+    return open_repository(arguments).open(arguments.snapshot)
 
 
 def _picture(verdicts: Any, arguments: argparse.Namespace) -> str:

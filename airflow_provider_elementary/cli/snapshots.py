@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.cli.progress import with_progress
-from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, open_hook
+from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, open_hook, open_repository
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.exceptions import ConfigurationError
 
@@ -33,7 +33,6 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
 
     taking = action("take", _take, "take a snapshot, after proving that the connection reads nothing else")
     add_take(taking)
-    _add_signing(taking, "a KMS key that signs the manifest")
 
     action("list", _list, "list the snapshots of a store, oldest first")
 
@@ -42,16 +41,9 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     _add_anchor(verify)
     verify.add_argument("--hashes-only", action="store_true", help="open no file; needs no key")
     _add_categories(verify, "the categories that the keys have to open (default: all)")
-    verify.add_argument(
-        "--signing-kms-key-id",
-        action="append",
-        metavar="KEY",
-        help="the KMS key that has to have signed every manifest; may be repeated: one of these keys",
-    )
 
-    sign = action("sign", _sign, "sign all there is anew: when signing begins, or with another key; verify it first")
+    sign = action("sign", _sign, "sign all there is again: when signing begins, or with another key; verify it first")
     _add_anchor(sign)
-    _add_signing(sign, "the KMS key that signs (default: the store's own key of Metadata)")
 
     restore = action("restore", _restore, "restore a snapshot to a new DuckDB file or PostgreSQL schema")
     restore.add_argument("--snapshot", default="latest", help=f"which: {_NAMING}")
@@ -84,7 +76,6 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     )
     _add_anchor(prune)
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
-    _add_signing(prune, "a KMS key that signs the prune record, instead of the store's own key")
 
     diff = action("diff", _diff, "tell what of the dbt project changed between two snapshots")
     diff.add_argument("before", help=f"the first: {_NAMING}")
@@ -99,12 +90,8 @@ def _add_anchor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--anchor", metavar="NUMBER:SHA256", help="a manifest's number and hash, kept elsewhere")
 
 
-def _add_signing(parser: argparse.ArgumentParser, told: str) -> None:
-    parser.add_argument("--signing-kms-key-id", metavar="KEY", help=told)
-
-
 def _take(arguments: argparse.Namespace) -> None:
-    facts = take(arguments, open_hook(arguments))
+    facts = take(arguments, open_hook(arguments)).summary
     if arguments.json:
         _print_json(facts)
         return
@@ -114,32 +101,27 @@ def _take(arguments: argparse.Namespace) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
-    from airflow_provider_elementary.snapshots.read import read_manifest
+    from airflow_provider_elementary.snapshots.chain import check_chain
 
-    store = open_hook(arguments, reads_files=False).store
-    chain = read_chain(store)
-    listed = []
-    for sequence, link in sorted(chain.links.items()):
-        if link.claimed != sequence:
-            continue
-        manifest = read_manifest(store, sequence)
-        listed.append(
-            {
-                "sequence": sequence,
-                "snapshot_id": manifest.snapshot_id,
-                "kind": manifest.kind,
-                "created_at": manifest.created_at,
-                "rows": manifest.rows,
-                "bytes": manifest.size,
-                "categories": sorted({file.category.value for file in manifest.files}),
-                "manifest_sha256": link.sha256,
-            }
-        )
+    repository = open_repository(arguments)
+    chain = repository.chain()
+    listed = [
+        {
+            "sequence": stored.manifest.sequence,
+            "snapshot_id": stored.manifest.snapshot_id,
+            "kind": stored.manifest.kind,
+            "created_at": stored.manifest.created_at,
+            "rows": stored.manifest.rows,
+            "bytes": stored.manifest.size,
+            "categories": sorted({file.category.value for file in stored.manifest.files}),
+            "manifest_sha256": stored.sha256,
+        }
+        for stored in repository.snapshots(chain)
+    ]
     findings = [*chain.findings, *check_chain(chain)[0]]
     if arguments.json:
         damaged = [{"damage": found.damage.value, "object": found.object} for found in findings]
-        facts = {"store": store.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
+        facts = {"store": repository.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
         _print_json(facts)
         return 0
     columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
@@ -152,17 +134,10 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from airflow_provider_elementary.hooks.signer import open_signer
-    from airflow_provider_elementary.snapshots.named import parse_snapshot
-    from airflow_provider_elementary.snapshots.verify import verify
-
-    hook = open_hook(arguments, reads_files=not arguments.hashes_only)
-    report = verify(
-        hook.store,
-        None if arguments.hashes_only else hook.keys,
-        snapshot=parse_snapshot(arguments.snapshot),
+    report = open_repository(arguments).verify(
+        arguments.snapshot,
         anchors=_anchors(arguments),
-        signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id),
+        decrypt=not arguments.hashes_only,
         categories=[Category(name) for name in arguments.category or Category],
         each=with_progress,
     )
@@ -184,31 +159,22 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _sign(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.hooks.signer import open_signer
-    from airflow_provider_elementary.snapshots.sign import sign_store
-    from airflow_provider_elementary.snapshots.signature import KeysSigner
-
-    hook = open_hook(arguments)
-    signer = open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys)
-    signed = sign_store(hook.store, signer, anchors=_anchors(arguments))
+    repository = open_repository(arguments)
+    signed = repository.sign(anchors=_anchors(arguments))
     if arguments.json:
-        _print_json({"store": hook.store.uri, "signed": signed})
+        _print_json({"store": repository.uri, "signed": signed})
     else:
-        print(f"signed {len(signed):,} manifests and prune records of {hook.store.uri}")
+        print(f"signed {len(signed):,} manifests and prune records of {repository.uri}")
 
 
 def _restore(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.hooks.target import open_target
-    from airflow_provider_elementary.snapshots.named import parse_snapshot
-    from airflow_provider_elementary.snapshots.restore import restore
 
-    hook = open_hook(arguments)
+    repository = open_repository(arguments)
     with open_target(conn_id=arguments.to_conn_id, path=arguments.to, schema=arguments.schema) as target:
-        report = restore(
-            hook.store,
+        report = repository.restore(
             target,
-            hook.keys,
-            snapshot=parse_snapshot(arguments.snapshot),
+            arguments.snapshot,
             categories=[Category(name) for name in arguments.category] if arguments.category else None,
             each=with_progress,
         )
@@ -220,18 +186,12 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 
 def _prune(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.hooks.signer import open_signer
     from airflow_provider_elementary.snapshots.manifest import manifest_key
-    from airflow_provider_elementary.snapshots.prune import prune
     from airflow_provider_elementary.snapshots.retain import Retention
-    from airflow_provider_elementary.snapshots.signature import KeysSigner
 
-    hook = open_hook(arguments)
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
-    report = prune(
-        hook.store,
+    report = open_repository(arguments).prune(
         Retention(**counts, category_days=_days(arguments.category_days)),
-        signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys),
         anchors=_anchors(arguments),
         give_up=arguments.give_up,
         dry_run=arguments.dry_run,
@@ -252,11 +212,7 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.snapshots.diff import diff
-    from airflow_provider_elementary.snapshots.named import parse_snapshot
-
-    hook = open_hook(arguments)
-    report = diff(hook.store, parse_snapshot(arguments.before), parse_snapshot(arguments.after), keys=hook.keys)
+    report = open_repository(arguments).diff(arguments.before, arguments.after)
     if arguments.json:
         _print_json(report.to_dict())
         return
