@@ -16,13 +16,12 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     SnapshotNotFoundError,
 )
-from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
+from airflow_provider_elementary.snapshots import Manifest, Repository, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
 from airflow_provider_elementary.snapshots.manifest import manifest_key, sha256
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.sign import sign_store
 from airflow_provider_elementary.snapshots.signature import KeysSigner
 from airflow_provider_elementary.snapshots.verify import verify
 from tests.stores import Rest, grow, local_rest, take, world_after
@@ -104,7 +103,7 @@ class TestAnyDamage:
         with pytest.raises(SnapshotCorruptError, match="manifests/000000000"):
             verify(rest.store, anchors=anchors).require()
         with pytest.raises(SnapshotCorruptError, match=r"manifests/000000000.*Nothing was signed"):
-            sign_store(rest.store, KeysSigner(rest.keys), anchors=anchors)
+            Repository(rest.store, rest.keys).sign(anchors=anchors)
         with pytest.raises(SnapshotCorruptError, match=r"manifests/000000000.*Nothing was removed"):
             prune(rest.store, Retention(keep_last=1), anchors=anchors, now=LATER)
         assert objects(rest) == there
@@ -167,7 +166,7 @@ class TestReading:
 
 class TestALostManifest:
     def test_of_which_there_is_a_signature_is_missed_even_at_the_end(self, rest: Rest) -> None:
-        sign_store(rest.store, KeysSigner(rest.keys))
+        Repository(rest.store, rest.keys).sign()
         remove(rest.path(NEWEST))
 
         report = verify(rest.store, rest.keys)
