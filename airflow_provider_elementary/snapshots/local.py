@@ -106,7 +106,7 @@ class LocalStore:
 
     def protection(self, key: str) -> str:
         """Return that a directory has no encryption of its own."""
-        return "none: a directory; the files' own encryption protects them"
+        return "no server-side encryption in a local directory, client-side encryption only"
 
     def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
         """Delete files that were begun before a time and never took their name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -73,6 +74,14 @@ def swap_with_the_first(path: Path) -> None:
     swap(path, path.with_name("0000000001.json"))
 
 
+def list_snapshots(rest: Rest) -> int:
+    """Run the command in the store's name, without keys."""
+    connection = {"conn_type": "elementary_store", "extra": {"uri": rest.store.uri}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_DAMAGED", json.dumps(connection))
+        return main(["snapshot", "list", "--store-conn-id", "damaged"])
+
+
 DAMAGES = [remove, cut_short, empty, fill_with_another_document, move_to_the_end, move_aside, swap_with_the_first]
 
 #: What only reads or adds: it may pass over a damage that does not concern it.
@@ -82,7 +91,7 @@ ACTIONS: Mapping[str, Callable[[Rest, list[Manifest], Path], object]] = {
     "open one by time": lambda rest, _, __: open_snapshot(rest.store, LATER, keys=rest.keys),
     "diff": lambda rest, taken, _: diff(rest.store, taken[0].snapshot_id, keys=rest.keys),
     "take": lambda rest, _, directory: take(rest, directory / "warehouse.duckdb", world_after(7)),
-    "list": lambda rest, _, __: main(["snapshot", "list", "--store", rest.store.uri]),
+    "list": lambda rest, _, __: list_snapshots(rest),
 }
 
 
@@ -156,7 +165,7 @@ class TestReading:
         move_to_the_end(rest.path(NEWEST))
         cut_short(rest.path(MIDDLE))
 
-        main(["snapshot", "list", "--store", rest.store.uri])
+        assert list_snapshots(rest) == 0
 
         printed = capsys.readouterr().out
         assert "note: manifests/0000000002.json is changed" in printed

@@ -64,7 +64,7 @@ def test_without_keys_it_says_that_it_shows_manifests_only(
     response = admin.get(route)
 
     assert response.status_code == 200
-    assert "The store's connection names no keys, so this page shows manifests only" in response.text
+    assert "connection names no keys, so this page shows manifests only" in response.text
 
 
 @pytest.mark.parametrize("route", MANIFEST_ROUTES)
