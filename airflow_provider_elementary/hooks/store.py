@@ -144,12 +144,7 @@ class ElementaryStoreHook(BaseHook):
 
         settings = self.settings
         if settings.aws_conn_id is None:
-            from boto3.session import Session
-
-            session = Session(settings.access_key_id, settings.secret_access_key, region_name=settings.region_name)
-            return session.client(
-                service, endpoint_url=settings.endpoint_url, verify=settings.verify, config=patient_config()
-            )
+            return self._own_client(service)
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
         try:
@@ -163,6 +158,24 @@ class ElementaryStoreHook(BaseHook):
         hook: Any = AwsBaseHook(aws_conn_id=settings.aws_conn_id, client_type=service)
         # What the connection's config_kwargs say comes last, and so wins.
         return hook.get_client_type(region_name=hook.region_name, config=patient_config().merge(hook.config))
+
+    def _own_client(self, service: str) -> Any:
+        from boto3.session import Session
+        from botocore.exceptions import BotoCoreError
+
+        from airflow_provider_elementary.snapshots.store import patient_config
+
+        settings = self.settings
+        try:
+            session = Session(settings.access_key_id, settings.secret_access_key, region_name=settings.region_name)
+            return session.client(
+                service, endpoint_url=settings.endpoint_url, verify=settings.verify, config=patient_config()
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise ConfigurationError(
+                f"No client of AWS {service} can be made with {settings.name} ({type(error).__name__}). Name "
+                "region_name, or an AWS connection in aws_conn_id."
+            ) from None
 
 
 def configured_stores() -> list[str]:

@@ -11,6 +11,8 @@ from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES, Pol
 
 _BUILT_IN = "built in"
 _THIS_RUN = "this run"
+#: How a template without native rendering, or a form, writes that a field is empty.
+_EMPTY = ("", "none", "null")
 #: The strictest first: a run may move a column up this list, never down.
 _COLUMN_RULES = ("dropped_columns", "masked_columns", "hashed_columns")
 _RULE_WORDS = {"dropped_columns": "dropped", "masked_columns": "masked", "hashed_columns": "hashed"}
@@ -157,10 +159,10 @@ def read_names(value: Any, where: str) -> tuple[str, ...] | None:
 
     :raises ConfigurationError: it is something else.
     """
+    if value is None or str(value).strip().lower() in _EMPTY:
+        return None
     if isinstance(value, str):
         value = value.replace("\n", ",").split(",")
-    if value is None:
-        return None
     if not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
         raise ConfigurationError(f"{where} must be a list of names; it is {type(value).__name__}.")
     return tuple(dict.fromkeys(name.strip() for name in value if name.strip())) or None
@@ -172,7 +174,7 @@ def read_switch(value: Any, where: str) -> bool | None:
     :raises ConfigurationError: it is neither true nor false.
     """
     text = "" if value is None else str(value).strip().lower()
-    if text in ("", "none", "null"):
+    if text in _EMPTY:
         return None
     if text not in ("true", "false"):
         raise ConfigurationError(f"{where} must be true or false; it is {value!r}.")
@@ -180,7 +182,7 @@ def read_switch(value: Any, where: str) -> bool | None:
 
 
 def _read_number(value: Any, where: str) -> float | None:
-    if value is None or str(value).strip().lower() in ("", "none", "null"):
+    if value is None or str(value).strip().lower() in _EMPTY:
         return None
     try:
         number = float("nan" if isinstance(value, bool) else value)

@@ -119,6 +119,15 @@ def test_an_aws_connection_that_is_not_there_is_not_replaced_by_the_machines_rol
         _ = hook(**S3, aws_conn_id="no_such_aws").repository
 
 
+def test_own_credentials_without_a_region_are_refused_by_name(hook: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+
+    with pytest.raises(ConfigurationError, match=r"connection 'a_store' \(NoRegionError\). Name region_name"):
+        _ = hook(**S3, login="id", password="secret").repository.keys
+
+
 def test_a_store_without_keys_reads_manifests_and_opens_nothing(hook: Open, tmp_path: Path) -> None:
     repository = hook(uri=tmp_path.as_uri()).repository
 
