@@ -131,8 +131,7 @@ class TestTheForm:
             "full_every_days": 0,
         }
         airflow_connection("elementary_store_default", local_store(tmp_path / "store", **said))
-        path = write_duckdb(small_world(days=3), tmp_path / "warehouse.duckdb")
-        airflow_connection("elementary_default", duckdb_file(path))
+        airflow_connection("elementary_default", duckdb_file(tmp_path / "warehouse.duckdb"))
         shown = dict(parse_dag(dag_id).params)
 
         scheduled, submitted = run_dag(dag_id, {}), run_dag(dag_id, shown)
