@@ -92,10 +92,157 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "button; the public authorities otherwise.",
         "schema": _OPTIONAL_TEXT,
     },
+    "accept_unknown": {
+        "label": "Checks that may stay unknown",
+        "description": "Names of access checks that this warehouse cannot answer, separated by commas. A failed check "
+        "always stops.",
+        "schema": _OPTIONAL_TEXT,
+    },
     "iam": {
         "label": "Postgres, Redshift: IAM",
         "description": "Log in with a token from AWS IAM instead of a password.",
         "schema": {"type": ["boolean", "null"]},
+    },
+}
+
+_CATEGORIES = (
+    "metadata",
+    "configuration",
+    "run_results",
+    "query_logs",
+    "table_metrics",
+    "aggregated_metrics",
+    "failed_rows_sample",
+)
+_OPTIONAL_NAMES = {"type": ["null", "array"], "items": {"type": "string"}}
+_OPTIONAL_COUNT = {"type": ["null", "integer"], "minimum": 0}
+
+#: What may leave the warehouse: fields of the form of a store, and options of ``[elementary]`` for stores that say
+#: nothing of it.
+POLICY_FIELDS: dict[str, dict[str, Any]] = {
+    "categories": {
+        "label": "Policy: categories",
+        "description": "One a line: what snapshots take, out of "
+        + ", ".join(_CATEGORIES)
+        + ". All but query_logs where "
+        "nothing is said.",
+        "schema": {"type": ["null", "array"], "items": {"enum": list(_CATEGORIES)}, "examples": list(_CATEGORIES)},
+    },
+    "failed_rows_per_test": {
+        "label": "Policy: failed rows per test",
+        "description": "Sampled rows of one failed test that are taken at most; 0 takes none, 5 where nothing is said.",
+        "schema": _OPTIONAL_COUNT,
+    },
+    "failed_rows_days": {
+        "label": "Policy: days of failed rows",
+        "description": "Sampled rows older than this are excluded; 30 days where nothing is said.",
+        "schema": _OPTIONAL_COUNT,
+    },
+    "failed_rows_excluded_tables": {
+        "label": "Policy: tables without failed rows",
+        "description": "One a line: a full name as in ANALYTICS.CORE.CUSTOMERS, or an id as in model.shop.customers.",
+        "schema": _OPTIONAL_NAMES,
+    },
+    "masked_columns": {
+        "label": "Policy: masked columns",
+        "description": "One a line, as in dbt_models.owner: every value becomes ***. Variables given to dbt always do.",
+        "schema": _OPTIONAL_NAMES,
+    },
+    "hashed_columns": {
+        "label": "Policy: hashed columns",
+        "description": "One a line, as in data_monitoring_metrics.dimension_value: equal values stay equal, and none "
+        "can be read.",
+        "schema": _OPTIONAL_NAMES,
+    },
+    "dropped_columns": {
+        "label": "Policy: columns that are not read",
+        "description": "One a line, as in dbt_models.description: a table of the Elementary schema, a dot, a column.",
+        "schema": _OPTIONAL_NAMES,
+    },
+    "without_raw_values": {
+        "label": "Policy: nothing that quotes your data",
+        "description": "Takes no failed rows, no SQL, no database errors and no minimum or maximum of a column, and "
+        "hashes dimension values.",
+        "schema": {"type": ["null", "boolean"]},
+    },
+    "full_every_days": {
+        "label": "Policy: days between full snapshots",
+        "description": "Others add what is new since the one before; 0: each one is full, 7 where nothing is said.",
+        "schema": {"type": ["null", "number"], "minimum": 0},
+    },
+}
+
+#: The standard fields of the form of a store.
+STORE_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["host", "schema", "port"],
+    "relabeling": {"login": "Own AWS access key id", "password": "Own AWS secret access key"},
+    "placeholders": {
+        "login": "empty with an AWS connection or the machine's own role",
+        "password": "empty with an AWS connection or the machine's own role",
+    },
+}
+
+#: The further fields of the form of a store. Airflow masks what is secret by these very names.
+STORE_CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "uri": {
+        "label": "Store",
+        "description": "s3://bucket/prefix, or file:///directory on the worker.",
+        "schema": {"type": "string", "pattern": "^(s3://[a-z0-9]|file:///).+"},
+    },
+    "aws_conn_id": {
+        "label": "S3: AWS connection",
+        "description": "For S3 and KMS. Without it: the access key above, else the credentials of the machine.",
+        "schema": _OPTIONAL_TEXT,
+    },
+    "kms_key_id": {
+        "label": "S3: KMS key",
+        "description": "Id, ARN or alias: encrypts objects on the server, and is the master key of every category.",
+        "schema": _OPTIONAL_TEXT,
+    },
+    "category_kms_key_ids": {
+        "label": "S3: KMS keys of categories",
+        "description": "One a line, as in failed_rows_sample=alias/samples. A role that may not use that key cannot "
+        "read that category.",
+        "schema": _OPTIONAL_NAMES,
+    },
+    "secret_keys": {
+        "label": "Local master keys",
+        "description": "What `airflow-elementary keys generate` prints. For a local store, or S3 without KMS. Stored "
+        "encrypted and never shown again.",
+        "schema": _OPTIONAL_SECRET,
+    },
+    "keys_file": {
+        "label": "File of the local master keys",
+        "description": "Its path on every worker, and on the API server for the Elementary page; instead of the keys "
+        "themselves.",
+        "schema": _OPTIONAL_TEXT,
+    },
+    "signing_kms_key_id": {
+        "label": "KMS key that signs",
+        "description": "Signs each snapshot, so that nobody else can add one unnoticed. While one key replaces "
+        "another: both, the new one first, with a comma between them.",
+        "schema": _OPTIONAL_TEXT,
+    },
+    **POLICY_FIELDS,
+    "region_name": {
+        "label": "S3: region",
+        "description": "With the store's own access key: the AWS region.",
+        "schema": _OPTIONAL_TEXT,
+    },
+    "endpoint_url": {
+        "label": "S3: endpoint",
+        "description": "With the store's own access key: an https address, where it is not AWS's own.",
+        "schema": _OPTIONAL_TEXT,
+    },
+    "verify": {
+        "label": "S3: certificate authority",
+        "description": "With the store's own access key: path of the authority's certificate (PEM) on every worker.",
+        "schema": _OPTIONAL_TEXT,
+    },
+    "server_side_encryption": {
+        "label": "S3: server-side encryption",
+        "description": "aws:kms where nothing is said. AES256, S3's own keys, needs local master keys.",
+        "schema": {"type": ["string", "null"], "enum": ["aws:kms", "AES256"]},
     },
 }
 
@@ -140,7 +287,14 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-name": "Elementary",
                 "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
                 "conn-fields": CONNECTION_FIELDS,
-            }
+            },
+            {
+                "connection-type": "elementary_store",
+                "hook-class-name": "airflow_provider_elementary.hooks.store.ElementaryStoreHook",
+                "hook-name": "Elementary store",
+                "ui-field-behaviour": STORE_FIELD_BEHAVIOUR,
+                "conn-fields": STORE_CONNECTION_FIELDS,
+            },
         ],
         "extra-links": [
             "airflow_provider_elementary.links.snapshot.ElementaryPageLink",
@@ -156,29 +310,15 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "config": {
             "elementary": {
-                "description": "The Elementary page in Airflow's UI, and lineage.",
+                "description": "The Elementary page in Airflow's UI, lineage, and what may leave the warehouse.",
                 "options": {
                     "stores": {
-                        "description": "The stores that the page shows, separated by commas. Without keys it "
-                        "shows manifests only; it never reads the warehouse.",
+                        "description": "The connections of type elementary_store that the page shows, separated by "
+                        "commas, and that the forms of the example DAGs suggest. A connection without keys shows "
+                        "manifests only; the page never reads the warehouse.",
                         "version_added": "0.1.0",
                         "type": "string",
-                        "example": "s3://my-bucket/elementary, file:///srv/elementary",
-                        "default": "",
-                    },
-                    "aws_conn_id": {
-                        "description": "The AWS connection with which the page reads stores on S3; s3:ListBucket and "
-                        "s3:GetObject on manifests/ are enough.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": None,
-                        "default": "aws_default",
-                    },
-                    "keys_conn_id": {
-                        "description": "The connection with the master keys of the stores, where they are local.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "elementary_keys",
+                        "example": "elementary_store_default, elementary_store_archive",
                         "default": "",
                     },
                     "openlineage_namespace": {
@@ -190,12 +330,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "postgres://db.example.com:5432",
                         "default": "",
                     },
-                    "kms_key_id": {
-                        "description": "The KMS key of the stores on S3, with which the page opens what it shows.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "alias/elementary",
-                        "default": "",
+                    **{
+                        name: {
+                            "description": f"For stores whose connection does not say it. {field['description']} "
+                            "Several with commas between them.",
+                            "version_added": "0.1.0",
+                            "type": "string",
+                            "example": None,
+                            "default": "",
+                        }
+                        for name, field in POLICY_FIELDS.items()
                     },
                 },
             }

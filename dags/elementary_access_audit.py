@@ -7,17 +7,17 @@ report (a role that came into reach, a check that the warehouse answers again) a
 from __future__ import annotations
 
 import logging
-import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Asset, Param, task
 
+from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 
 log = logging.getLogger(__name__)
 
-LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+STORES = suggested_stores()
 
 PARAMS = {
     "elementary_conn_id": Param(
@@ -27,23 +27,24 @@ PARAMS = {
         title="Connection",
         description="The Airflow connection of the warehouse, with the dedicated read-only role.",
     ),
-    "store": Param(
-        LOCAL_STORE,
+    "store_conn_id": Param(
+        STORES[0],
         type="string",
-        pattern="^(s3://[a-z0-9]|file:///).+",
+        minLength=1,
+        examples=STORES,
         title="Store",
-        description="Where the reports are kept: s3://bucket/prefix, or file:///directory on the worker.",
+        description="The Airflow connection of the store where the reports are kept, of type elementary_store.",
     ),
     "probes": Param(
-        [],
-        type="array",
+        None,
+        type=["null", "array"],
         items={"type": "string", "minLength": 3},
         title="Tables that must be closed",
         description="One schema.table a line. Reading each is tried and must be denied; no row is read.",
     ),
     "accept_unknown": Param(
-        [],
-        type="array",
+        None,
+        type=["null", "array"],
         items={"type": "string"},
         title="Checks that may stay unknown",
         description="Names of access checks that this warehouse cannot answer. A failed check always stops the run.",
@@ -62,20 +63,6 @@ PARAMS = {
         title="Elementary database",
         description="Where it is not named in the connection.",
         section="Warehouse",
-    ),
-    "kms_key_id": Param(
-        None,
-        type=["null", "string"],
-        title="KMS key",
-        description="For S3: the key's id, ARN or alias, with which S3 encrypts the reports.",
-        section="Encryption",
-    ),
-    "aws_conn_id": Param(
-        "aws_default",
-        type="string",
-        title="AWS connection",
-        description="For S3 and KMS.",
-        section="Encryption",
     ),
 }
 
@@ -99,9 +86,7 @@ with DAG(
         database="{{ params.elementary_database }}",
         probes="{{ params.probes }}",
         accept_unknown="{{ params.accept_unknown }}",
-        store="{{ params.store }}",
-        kms_key_id="{{ params.kms_key_id }}",
-        aws_conn_id="{{ params.aws_conn_id }}",
+        store_conn_id="{{ params.store_conn_id }}",
         outlets=[Asset("elementary_access")],
     )
 

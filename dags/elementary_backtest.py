@@ -7,28 +7,28 @@ under *Backtests* on the Elementary page (Browse > Elementary), where the link o
 from __future__ import annotations
 
 import logging
-import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
 
 log = logging.getLogger(__name__)
 
-LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+STORES = suggested_stores()
 
 METRICS_TOLD = 5
 
 PARAMS = {
-    "store": Param(
-        LOCAL_STORE,
+    "store_conn_id": Param(
+        STORES[0],
         type="string",
-        pattern="^(s3://[a-z0-9]|file:///).+",
+        minLength=1,
+        examples=STORES,
         title="Store",
-        description="Where the encrypted snapshots are: s3://bucket/prefix, or file:///directory on the worker.",
+        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
     ),
     "days": Param(
         60,
@@ -61,45 +61,9 @@ PARAMS = {
         title="Training period",
         description="Elementary's own rule: days of history that a bucket is compared with; weeks with a seasonality.",
     ),
-    "keys_conn_id": Param(
-        "elementary_keys",
-        type=["null", "string"],
-        title="Keys connection",
-        description="For a local store: the connection that holds a master key for each category.",
-        section="Encryption",
-    ),
-    "kms_key_id": Param(
-        None,
-        type=["null", "string"],
-        title="KMS key",
-        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
-        section="Encryption",
-    ),
-    "category_kms_key_ids": Param(
-        {},
-        type="object",
-        propertyNames={"enum": [category.value for category in Category]},
-        additionalProperties={"type": "string", "minLength": 1},
-        title="KMS keys of categories",
-        description='For S3: the keys of their own that some categories have, as in {"metadata": "alias/metadata"}.',
-        section="Encryption",
-    ),
-    "aws_conn_id": Param(
-        "aws_default",
-        type="string",
-        title="AWS connection",
-        description="For S3 and KMS.",
-        section="Encryption",
-    ),
 }
 
-STORE: dict[str, Any] = {
-    "store": "{{ params.store }}",
-    "aws_conn_id": "{{ params.aws_conn_id }}",
-    "kms_key_id": "{{ params.kms_key_id }}",
-    "category_kms_key_ids": "{{ params.category_kms_key_ids }}",
-    "keys_conn_id": "{{ params.keys_conn_id }}",
-}
+STORE: dict[str, Any] = {"store_conn_id": "{{ params.store_conn_id }}"}
 
 with DAG(
     dag_id="elementary_backtest",

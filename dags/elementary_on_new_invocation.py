@@ -7,7 +7,6 @@ this file and change the constants: a DAG that an event starts has no form to fi
 from __future__ import annotations
 
 import logging
-import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,10 +20,7 @@ from airflow_provider_elementary.triggers.invocation import ElementaryInvocation
 log = logging.getLogger(__name__)
 
 CONNECTION = "elementary_default"
-STORE: dict[str, Any] = {
-    "store": f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary",
-    "keys_conn_id": "elementary_keys",
-}
+STORE = "elementary_store_default"
 
 invocations = Asset(
     # A name and no URI: for a URI Airflow imports what every provider knows of assets, drivers included.
@@ -59,12 +55,12 @@ with DAG(
             log.info("started by %s", event)
         return seen
 
-    snapshot = ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id=CONNECTION, **STORE)
+    snapshot = ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id=CONNECTION, store_conn_id=STORE)
     metrics = ElementaryTableMetricsOperator(
-        task_id="metrics", snapshot="{{ ti.xcom_pull(task_ids='snapshot')['snapshot_id'] }}", **STORE
+        task_id="metrics", snapshot="{{ ti.xcom_pull(task_ids='snapshot')['snapshot_id'] }}", store_conn_id=STORE
     )
     anomalies = ElementaryAnomalyOperator(
-        task_id="anomalies", metrics="{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}", **STORE
+        task_id="anomalies", metrics="{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}", store_conn_id=STORE
     )
 
     tell() >> snapshot >> metrics >> anomalies

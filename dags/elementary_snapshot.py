@@ -1,20 +1,23 @@
 """Take an encrypted snapshot of the Elementary schema, and nothing else.
 
 First the access check proves that the connection reads the Elementary schema only; any doubt stops the run before the
-first row. Then what is new of the finished dbt runs is read, redacted and sealed. Nothing else is computed from it.
+first row. Then what is new of the finished dbt runs is read, redacted and encrypted. Nothing else is computed from it.
+
+What may leave the warehouse is said by the store's connection. An empty field of the form means just that, as in a
+scheduled run; a field that is filled in takes less in this run, and never more.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, Param
 
 from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.operators.snapshot import DEFAULT_CATEGORIES, ElementarySnapshotOperator
+from airflow_provider_elementary.hooks.store import suggested_stores
+from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 
-LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+STORES = suggested_stores()
 
 PARAMS = {
     "elementary_conn_id": Param(
@@ -24,129 +27,91 @@ PARAMS = {
         title="Connection",
         description="The Airflow connection of the warehouse, with the dedicated read-only role.",
     ),
-    "store": Param(
-        LOCAL_STORE,
+    "store_conn_id": Param(
+        STORES[0],
         type="string",
-        pattern="^(s3://[a-z0-9]|file:///).+",
+        minLength=1,
+        examples=STORES,
         title="Store",
-        description="Where the encrypted snapshots go: s3://bucket/prefix, or file:///directory on the worker.",
+        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
     ),
     "categories": Param(
-        list(DEFAULT_CATEGORIES),
-        type="array",
+        None,
+        type=["null", "array"],
         items={"enum": [category.value for category in Category]},
-        minItems=1,
         examples=[category.value for category in Category],
         values_display={category.value: category.label for category in Category},
         title="Categories of information",
-        description="What may leave the warehouse. Query logs hold compiled SQL and are left out by default.",
+        description="What this run may take, out of what the store's connection allows; empty: all of that.",
     ),
     "failed_rows_per_test": Param(
-        5,
-        type="integer",
+        None,
+        type=["null", "integer"],
         minimum=0,
         maximum=1000,
         title="Failed rows per test",
         description="Sampled rows of one failed test that are taken at most; 0 takes none.",
-        section="Failed rows sample",
+        section="Take less than the store's connection allows",
     ),
     "failed_rows_days": Param(
-        30,
-        type="integer",
+        None,
+        type=["null", "integer"],
         minimum=0,
         maximum=3650,
         title="Days of failed rows",
-        description="Sampled rows older than this are left behind.",
-        section="Failed rows sample",
+        description="Sampled rows older than this are excluded.",
+        section="Take less than the store's connection allows",
     ),
     "failed_rows_excluded_tables": Param(
-        [],
-        type="array",
+        None,
+        type=["null", "array"],
         items={"type": "string", "minLength": 1},
         title="Tables without failed rows",
-        description="One a line: no sampled rows of these are taken. A full name as in ANALYTICS.CORE.CUSTOMERS, or a "
-        "dbt id as in model.shop.customers; upper or lower case is the same.",
-        section="Failed rows sample",
+        description="One a line: no sampled rows of these either. A full name as in ANALYTICS.CORE.CUSTOMERS, or a dbt "
+        "id as in model.shop.customers; upper or lower case is the same.",
+        section="Take less than the store's connection allows",
     ),
     "without_raw_values": Param(
-        False,
-        type="boolean",
+        None,
+        type=["null", "boolean"],
         title="Nothing that quotes your data",
         description="Takes no failed rows, no SQL, no database errors and no minimum or maximum of a column, and "
-        "hashes dimension values. What is chosen below holds back still more.",
-        section="What stays behind",
+        "hashes dimension values.",
+        section="Take less than the store's connection allows",
     ),
     "dropped_columns": Param(
-        [],
-        type="array",
+        None,
+        type=["null", "array"],
         items={"type": "string", "pattern": r"^\w+\.\w+$"},
         title="Columns that are not read",
         description="One a line, as in dbt_models.description: a table of the Elementary schema, a dot, a column.",
-        section="What stays behind",
+        section="Take less than the store's connection allows",
     ),
     "masked_columns": Param(
-        [],
-        type="array",
+        None,
+        type=["null", "array"],
         items={"type": "string", "pattern": r"^\w+\.\w+$"},
         title="Masked columns",
         description="One a line, as in dbt_models.owner: every value becomes ***. Variables given to dbt always do.",
-        section="What stays behind",
+        section="Take less than the store's connection allows",
     ),
     "hashed_columns": Param(
-        [],
-        type="array",
+        None,
+        type=["null", "array"],
         items={"type": "string", "pattern": r"^\w+\.\w+(\.\w+)?$"},
         title="Hashed columns",
         description="One a line, as in data_monitoring_metrics.dimension_value: equal values stay equal, and none "
         "can be read.",
-        section="What stays behind",
+        section="Take less than the store's connection allows",
     ),
     "full_every_days": Param(
-        7,
-        type="number",
+        None,
+        type=["null", "number"],
         minimum=0,
         maximum=365,
         title="Days between full snapshots",
-        description="Others add what is new since the one before; readers see no difference. 0: each one is full.",
-        section="Snapshot",
-    ),
-    "keys_conn_id": Param(
-        "elementary_keys",
-        type=["null", "string"],
-        title="Keys connection",
-        description="For a local store: the connection that holds a master key for each category.",
-        section="Encryption",
-    ),
-    "kms_key_id": Param(
-        None,
-        type=["null", "string"],
-        title="KMS key",
-        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
-        section="Encryption",
-    ),
-    "category_kms_key_ids": Param(
-        {},
-        type="object",
-        propertyNames={"enum": [category.value for category in Category]},
-        additionalProperties={"type": "string", "minLength": 1},
-        title="KMS keys of categories",
-        description='For S3: a key of its own for some categories, as in {"failed_rows_sample": "alias/samples"}. Who '
-        "may not use that key cannot read that category.",
-        section="Encryption",
-    ),
-    "signing_kms_key_id": Param(
-        None,
-        type=["null", "string"],
-        title="Signing key",
-        description="A KMS key that signs each snapshot, so that nobody else can add one unnoticed. Empty: not signed.",
-        section="Encryption",
-    ),
-    "aws_conn_id": Param(
-        "aws_default",
-        type="string",
-        title="AWS connection",
-        description="For S3 and KMS.",
-        section="Encryption",
+        description="Others add what is new since the one before; readers see no difference. 0: this one is full.",
+        section="Take less than the store's connection allows",
     ),
     "elementary_schema": Param(
         None,
@@ -163,16 +128,16 @@ PARAMS = {
         section="Warehouse",
     ),
     "probes": Param(
-        [],
-        type="array",
+        None,
+        type=["null", "array"],
         items={"type": "string", "minLength": 3},
         title="Tables that must be closed",
         description="One schema.table a line. Reading each is tried and must be denied; no row is read.",
         section="Warehouse",
     ),
     "accept_unknown": Param(
-        [],
-        type="array",
+        None,
+        type=["null", "array"],
         items={"type": "string"},
         title="Checks that may stay unknown",
         description="Names of access checks that this warehouse cannot answer. A failed check always stops the run.",
@@ -207,13 +172,8 @@ with DAG(
         masked_columns="{{ params.masked_columns }}",
         hashed_columns="{{ params.hashed_columns }}",
         full_every_days="{{ params.full_every_days }}",
-        signing_kms_key_id="{{ params.signing_kms_key_id }}",
         accept_unknown="{{ params.accept_unknown }}",
         probes="{{ params.probes }}",
         outlets=[Asset("elementary_snapshots")],
-        store="{{ params.store }}",
-        aws_conn_id="{{ params.aws_conn_id }}",
-        kms_key_id="{{ params.kms_key_id }}",
-        category_kms_key_ids="{{ params.category_kms_key_ids }}",
-        keys_conn_id="{{ params.keys_conn_id }}",
+        store_conn_id="{{ params.store_conn_id }}",
     )

@@ -5,22 +5,23 @@ Needs the store and its keys, no warehouse.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
+from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.operators.snapshot import ElementaryDiffSnapshotsOperator
 
-LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+STORES = suggested_stores()
 
 PARAMS = {
-    "store": Param(
-        LOCAL_STORE,
+    "store_conn_id": Param(
+        STORES[0],
         type="string",
-        pattern="^(s3://[a-z0-9]|file:///).+",
+        minLength=1,
+        examples=STORES,
         title="Store",
-        description="Where the snapshots are: s3://bucket/prefix, or file:///directory on the worker.",
+        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
     ),
     "before": Param(
         type="string",
@@ -36,27 +37,6 @@ PARAMS = {
         examples=["latest"],
         title="Second snapshot",
         description="Named in the same ways.",
-    ),
-    "keys_conn_id": Param(
-        "elementary_keys",
-        type=["null", "string"],
-        title="Keys connection",
-        description="For a local store: the connection that holds a master key for each category.",
-        section="Encryption",
-    ),
-    "kms_key_id": Param(
-        None,
-        type=["null", "string"],
-        title="KMS key",
-        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
-        section="Encryption",
-    ),
-    "aws_conn_id": Param(
-        "aws_default",
-        type="string",
-        title="AWS connection",
-        description="For S3 and KMS.",
-        section="Encryption",
     ),
 }
 
@@ -76,8 +56,5 @@ with DAG(
         task_id="diff",
         before="{{ params.before }}",
         after="{{ params.after }}",
-        store="{{ params.store }}",
-        aws_conn_id="{{ params.aws_conn_id }}",
-        kms_key_id="{{ params.kms_key_id }}",
-        keys_conn_id="{{ params.keys_conn_id }}",
+        store_conn_id="{{ params.store_conn_id }}",
     )

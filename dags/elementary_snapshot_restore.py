@@ -6,23 +6,24 @@ warehouse; the target connection is not the reader's: its role may create the sc
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
 from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.operators.snapshot import ElementaryRestoreSnapshotOperator
 
-LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+STORES = suggested_stores()
 
 PARAMS = {
-    "store": Param(
-        LOCAL_STORE,
+    "store_conn_id": Param(
+        STORES[0],
         type="string",
-        pattern="^(s3://[a-z0-9]|file:///).+",
+        minLength=1,
+        examples=STORES,
         title="Store",
-        description="Where the snapshots are: s3://bucket/prefix, or file:///directory on the worker.",
+        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
     ),
     "target_path": Param(
         None,
@@ -67,27 +68,6 @@ PARAMS = {
         description="What to restore; all that the keys open where nothing is chosen.",
         section="What to restore",
     ),
-    "keys_conn_id": Param(
-        "elementary_keys",
-        type=["null", "string"],
-        title="Keys connection",
-        description="For a local store: the connection that holds a master key for each category.",
-        section="Encryption",
-    ),
-    "kms_key_id": Param(
-        None,
-        type=["null", "string"],
-        title="KMS key",
-        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
-        section="Encryption",
-    ),
-    "aws_conn_id": Param(
-        "aws_default",
-        type="string",
-        title="AWS connection",
-        description="For S3 and KMS.",
-        section="Encryption",
-    ),
 }
 
 with DAG(
@@ -109,8 +89,5 @@ with DAG(
         target_schema="{{ params.target_schema }}",
         snapshot="{{ params.snapshot }}",
         categories="{{ params.categories }}",
-        store="{{ params.store }}",
-        aws_conn_id="{{ params.aws_conn_id }}",
-        kms_key_id="{{ params.kms_key_id }}",
-        keys_conn_id="{{ params.keys_conn_id }}",
+        store_conn_id="{{ params.store_conn_id }}",
     )

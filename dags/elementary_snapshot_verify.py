@@ -6,23 +6,23 @@ chain that was cut short or written anew does not pass.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, Param
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.operators.snapshot import ElementaryVerifySnapshotOperator
 
-LOCAL_STORE = f"file://{os.environ.get('AIRFLOW_HOME', os.path.expanduser('~/airflow'))}/elementary"
+STORES = suggested_stores()
 
 PARAMS = {
-    "store": Param(
-        LOCAL_STORE,
+    "store_conn_id": Param(
+        STORES[0],
         type="string",
-        pattern="^(s3://[a-z0-9]|file:///).+",
+        minLength=1,
+        examples=STORES,
         title="Store",
-        description="Where the snapshots are: s3://bucket/prefix, or file:///directory on the worker.",
+        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
     ),
     "snapshot": Param(
         "latest",
@@ -55,44 +55,6 @@ PARAMS = {
         description="SHA-256, as the snapshot task returned it: manifest_sha256.",
         section="Anchor",
     ),
-    "signing_kms_key_id": Param(
-        None,
-        type=["null", "string"],
-        title="Signing key",
-        description="The KMS key that has to have signed every manifest; while another one takes its place, both, with "
-        "a comma between them. Leave it empty where none are signed.",
-        section="Anchor",
-    ),
-    "keys_conn_id": Param(
-        "elementary_keys",
-        type=["null", "string"],
-        title="Keys connection",
-        description="For a local store: the connection that holds a master key for each category.",
-        section="Encryption",
-    ),
-    "kms_key_id": Param(
-        None,
-        type=["null", "string"],
-        title="KMS key",
-        description="For S3: the key's id, ARN or alias. Leave the keys connection empty then.",
-        section="Encryption",
-    ),
-    "category_kms_key_ids": Param(
-        {},
-        type="object",
-        propertyNames={"enum": [category.value for category in Category]},
-        additionalProperties={"type": "string", "minLength": 1},
-        title="KMS keys of categories",
-        description='For S3: the keys of their own that some categories have, as in {"metadata": "alias/metadata"}.',
-        section="Encryption",
-    ),
-    "aws_conn_id": Param(
-        "aws_default",
-        type="string",
-        title="AWS connection",
-        description="For S3 and KMS.",
-        section="Encryption",
-    ),
 }
 
 with DAG(
@@ -113,11 +75,6 @@ with DAG(
         decrypt="{{ params.decrypt }}",
         anchor="{{ {'sequence': params.anchor_sequence, 'manifest_sha256': params.anchor_sha256} "
         "if params.anchor_sequence and params.anchor_sha256 else None }}",
-        signing_kms_key_id="{{ params.signing_kms_key_id }}",
         inlets=[Asset("elementary_snapshots")],
-        store="{{ params.store }}",
-        aws_conn_id="{{ params.aws_conn_id }}",
-        kms_key_id="{{ params.kms_key_id }}",
-        category_kms_key_ids="{{ params.category_kms_key_ids }}",
-        keys_conn_id="{{ params.keys_conn_id }}",
+        store_conn_id="{{ params.store_conn_id }}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,19 @@ def snowflake_reader(server: SnowflakeServer, database: str, schema: str = "ELEM
     return server.airflow_connection(f"SYNC_{database}", password, database=database, schema=schema)
 
 
-def local_keys(keys: dict[str, str] | None = None) -> Connection:
-    """Return a connection with a fresh master key for every category, or with these keys."""
-    return {"conn_type": "generic", "extra": {"secret_keys": keys or LocalKeys.generate()}}
+def local_store(place: Path | str, keys: Mapping[str, str] | None = None, **extra: object) -> Connection:
+    """Return the connection of a store in a directory, with a fresh master key for every category, or with these keys.
+
+    :param place: the directory, or its URI.
+    """
+    uri = place.as_uri() if isinstance(place, Path) else place
+    return {
+        "conn_type": "elementary_store",
+        "extra": {"uri": uri, "secret_keys": dict(keys or LocalKeys.generate()), **extra},
+    }
+
+
+def s3_store(uri: str, kms_key_id: str, *, aws_conn_id: str = "aws", **extra: object) -> Connection:
+    """Return the connection of a store on S3, encrypted with a KMS key."""
+    facts = {"uri": uri, "kms_key_id": kms_key_id, "aws_conn_id": aws_conn_id}
+    return {"conn_type": "elementary_store", "extra": {**facts, **extra}}

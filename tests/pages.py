@@ -117,11 +117,6 @@ def add_backtest(uri: str, keys: LocalKeys, parameters: Mapping[str, Any]) -> No
     write_result(store, keys, "backtests", found.verdicts.to_reader(), run_key=run, origin={}, parameters=how)
 
 
-def keys_connection(master_keys: Mapping[str, str]) -> dict[str, Any]:
-    """Return an Airflow connection with these master keys."""
-    return {"conn_type": "generic", "extra": {"secret_keys": dict(master_keys)}}
-
-
 @contextmanager
 def api_server() -> Iterator[Any]:
     """Make Airflow's API server with the plugin mounted by hand, so that the package need not be installed."""

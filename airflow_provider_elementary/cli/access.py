@@ -91,7 +91,7 @@ def check(arguments: argparse.Namespace) -> int:
     else:
         _show(report)
     try:
-        report.require(arguments.accept_unknown)
+        report.require([*arguments.accept_unknown, *hook.accept_unknown])
     except AccessDeniedError as error:
         # The findings that stop it are among those printed.
         return failure(error)[0]

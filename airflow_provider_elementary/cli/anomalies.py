@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, say, usage
 from airflow_provider_elementary.cli.output import print_json
-from airflow_provider_elementary.cli.store import open_hook, whole_number
+from airflow_provider_elementary.cli.store import open_repository, whole_number
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import SnapshotSource
@@ -174,10 +174,7 @@ def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _open(arguments: argparse.Namespace) -> SnapshotSource:
-    from airflow_provider_elementary.snapshots import open_snapshot
-
-    hook = open_hook(arguments)
-    return open_snapshot(hook.store, arguments.snapshot, keys=hook.keys)
+    return open_repository(arguments).open(arguments.snapshot)
 
 
 def _picture(verdicts: Any, arguments: argparse.Namespace) -> str:

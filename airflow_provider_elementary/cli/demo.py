@@ -14,7 +14,8 @@ from pathlib import Path
 from airflow_provider_elementary.cli.exits import NOT_DONE
 from airflow_provider_elementary.cli.show import show_store
 from airflow_provider_elementary.sample import build_sample
-from airflow_provider_elementary.snapshots import LocalKeys, open_store
+from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
+from airflow_provider_elementary.snapshots.settings import parse_store, write_keys_file
 
 #: Where the example DAGs are: asked of Python, as a checkout without symbolic links has them in ``dags`` only.
 EXAMPLE_DAGS = Path(str(import_module("airflow_provider_elementary.example_dags").__file__)).parent
@@ -30,61 +31,50 @@ def run_demo(home: Path) -> int:
     :return: 0 where the DAG run succeeded, else 3.
     """
     home.mkdir(parents=True, exist_ok=True)
-    store = open_store((home / "store").as_uri())
-    keys = _keys(home / "keys.json")
-    environment = _environment(home, keys)
+    if not (home / "keys.json").exists():
+        write_keys_file(home / "keys.json", LocalKeys.generate())
+    connection = {"uri": (home / "store").as_uri(), "keys_file": str(home / "keys.json")}
+    environment = _environment(home, connection)
     (home / "env.sh").write_text(
         "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
     )
     (home / "env.sh").chmod(0o600)
     build_sample(home / "sample.duckdb")
     started = time.monotonic()
-    if status := _run_dag(home, environment, store.uri):
+    if status := _run_dag(home, environment):
         return status
-    show_store(store, LocalKeys(keys))
+    settings = parse_store("the demo's connection", connection)
+    show_store(Repository(open_store(settings.uri), settings.local_keys()))
     folder = os.path.relpath(home)
     program = os.path.relpath(Path(sys.executable).parent / "airflow-elementary")
     print(
         f"\nOne DAG run of {_DAG_ID} took {time.monotonic() - started:.0f} s. Its files:\n"
         f"  {folder}/store         encrypted Parquet, manifests, results\n"
         f"  {folder}/keys.json     the master keys, which a real deployment keeps in a secrets backend\n"
+        f"  {folder}/env.sh        the connections elementary_default and elementary_store_default\n"
         f"  {folder}/run.log       the tasks' logs\n"
         f"Look at them:\n"
         f"  . {folder}/env.sh\n"
-        f"  {program} table dbt_invocations --limit 3 --store {store.uri} --keys-conn-id elementary_keys\n"
+        f"  {program} table dbt_invocations --limit 3 --store-conn-id elementary_store_default\n"
         f"Run the demo again to add a snapshot; remove {folder} to start over."
     )
     return 0
 
 
-def _keys(path: Path) -> dict[str, str]:
-    """Return the demo's master keys, made at the first run and readable by their owner only."""
-    if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(LocalKeys.generate(), file)
-    keys: dict[str, str] = json.loads(path.read_text())
-    return keys
-
-
-def _environment(home: Path, keys: dict[str, str]) -> dict[str, str]:
+def _environment(home: Path, store: dict[str, str]) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLE_DAGS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-        "AIRFLOW_CONN_ELEMENTARY_DEMO": json.dumps({"conn_type": "duckdb", "host": str(home / "sample.duckdb")}),
-        "AIRFLOW_CONN_ELEMENTARY_KEYS": json.dumps({"conn_type": "generic", "extra": {"secret_keys": keys}}),
+        "AIRFLOW_CONN_ELEMENTARY_DEFAULT": json.dumps({"conn_type": "duckdb", "host": str(home / "sample.duckdb")}),
+        "AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT": json.dumps({"conn_type": "elementary_store", "extra": store}),
     }
 
 
-def _run_dag(home: Path, environment: dict[str, str], store_uri: str) -> int:
+def _run_dag(home: Path, environment: dict[str, str]) -> int:
     """Run the DAG by ``airflow dags test``, its log in a file; show the file's end where it fails."""
-    conf = {
-        "elementary_conn_id": "elementary_demo",
-        "keys_conn_id": "elementary_keys",
-        "store": store_uri,
-        "days": _DAYS,
-    }
+    conf = {"days": _DAYS}
     airflow = [sys.executable, "-m", "airflow"]
     log = home / "run.log"
     steps = {

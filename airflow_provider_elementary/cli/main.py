@@ -17,7 +17,7 @@ from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtes
 from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, UsageError, failure, say
 from airflow_provider_elementary.cli.output import only_own_output, print_json
 from airflow_provider_elementary.cli.snapshots import add_snapshot
-from airflow_provider_elementary.cli.store import add_store, open_hook, whole_number
+from airflow_provider_elementary.cli.store import add_store, add_store_actions, open_repository, whole_number
 
 
 def program() -> NoReturn:
@@ -78,8 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     keys = commands.add_parser("keys", help="master keys of a store").add_subparsers(required=True, metavar="ACTION")
-    generate = keys.add_parser("generate", help="print the extra of a keys connection with fresh master keys")
+    generate = keys.add_parser("generate", help="make a master key for each category: what a store's connection needs")
+    generate.add_argument("--uri", help="print the whole connection of this store, as AIRFLOW_CONN_… takes it")
+    generate.add_argument("--file", type=Path, help="write the keys to this new file, and print its name alone")
     generate.set_defaults(command=_generate_keys)
+
+    add_store_actions(commands.add_parser("store", help="check what a store's credentials and keys can do"))
 
     add_grants(commands.add_parser("grants", help="print the statements that make a dedicated read-only role"))
     add_check_access(commands.add_parser("check-access", help="prove what a connection may do; fails if it is more"))
@@ -116,26 +120,30 @@ def _parser() -> argparse.ArgumentParser:
 
 def _generate_keys(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots import LocalKeys
+    from airflow_provider_elementary.snapshots.settings import write_keys_file
 
-    print(json.dumps({"secret_keys": LocalKeys.generate()}, indent=2))
+    extra: dict[str, object] = {"uri": arguments.uri} if arguments.uri else {}
+    if arguments.file:
+        write_keys_file(arguments.file, LocalKeys.generate())
+        extra["keys_file"] = str(arguments.file.absolute())
+    else:
+        extra["secret_keys"] = LocalKeys.generate()
+    print(json.dumps({"conn_type": "elementary_store", "extra": extra} if arguments.uri else extra, indent=2))
 
 
 def _summary(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.cli.show import show_store
 
-    hook = open_hook(arguments)
-    show_store(hook.store, hook.keys)
+    show_store(open_repository(arguments))
 
 
 def _table(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.catalog import TABLES
-    from airflow_provider_elementary.snapshots import open_snapshot
 
     if arguments.table.lower() not in TABLES:
         raise UsageError(f"There is no table {arguments.table!r}. The tables are: {', '.join(TABLES)}.")
-    hook = open_hook(arguments)
     left = arguments.limit
-    with open_snapshot(hook.store, keys=hook.keys).read(arguments.table) as reader:
+    with open_repository(arguments).open().read(arguments.table) as reader:
         for batch in reader:
             for row in batch.slice(0, left).to_pylist():
                 print_json(row, indent=None)

@@ -15,43 +15,43 @@ from airflow_provider_elementary.anomalies.incidents import Incident, track_inci
 from airflow_provider_elementary.anomalies.lineage import Lineage
 from airflow_provider_elementary.anomalies.summary import summarise
 from airflow_provider_elementary.catalog import TABLES, Category
-from airflow_provider_elementary.snapshots import Keys, Manifest, Store, find_manifest
+from airflow_provider_elementary.snapshots import Manifest, Repository
 from airflow_provider_elementary.snapshots.results import latest_result, read_result
 from airflow_provider_elementary.snapshots.story import problems
 
 _INCIDENTS_SHOWN = 15
 
 
-def show_store(store: Store, keys: Keys, console: Console | None = None) -> None:
+def show_store(repository: Repository, console: Console | None = None) -> None:
     """Print the latest snapshot of a store and the verdicts sealed beside it.
 
     :param console: where to print; the terminal by default, plain text where there is none.
     :raises SnapshotNotFoundError: the store holds no snapshot.
     """
     console = console or Console(highlight=False)
-    manifest = find_manifest(store)
-    _show_snapshot(console, store, manifest)
+    store = repository.store
+    _show_snapshot(console, repository.uri, repository.latest())
     if (result := latest_result(store, "verdicts")) is not None:
-        verdicts = _read(store, keys, result.key)
+        verdicts = _read(repository, result.key)
         found = latest_result(store, "incidents")
         same_run = found is not None and found.origin == result.origin
         # Verdicts of shards have their incidents in a task of its own, which may not have run.
         incidents = (
-            incidents_of(_read(store, keys, found.key))
+            incidents_of(_read(repository, found.key))
             if found is not None and same_run
             else track_incidents(verdicts, Lineage())
         )
         show_incidents(console, incidents, verdicts)
 
 
-def _read(store: Store, keys: Keys, key: str) -> pa.Table:
-    with read_result(store, keys, key) as reader:
+def _read(repository: Repository, key: str) -> pa.Table:
+    with read_result(repository.store, repository.keys, key) as reader:
         return reader.read_all()
 
 
-def _show_snapshot(console: Console, store: Store, manifest: Manifest) -> None:
+def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
     source = manifest.source
-    console.print(f"\n[bold]Snapshot {manifest.snapshot_id}[/bold], number {manifest.sequence} in {store.uri}")
+    console.print(f"\n[bold]Snapshot {manifest.snapshot_id}[/bold], number {manifest.sequence} in {uri}")
     console.print(f"of schema {source['schema']} on {source['dialect']}, by Elementary {source['elementary_version']}")
     console.print(f"at rest: {manifest.protection['at_rest']}; on the way: {manifest.protection['in_transit']}")
     if manifest.access is not None:

@@ -11,7 +11,7 @@ from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.cli.exits import FINDING, FINE, NOT_DONE, UsageError, say, usage
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.cli.progress import with_progress
-from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, number, open_hook
+from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, number, open_hook, open_repository
 from airflow_provider_elementary.cli.take import add_take, take
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
 
     taking = action("take", _take, "take a snapshot, after proving that the connection reads nothing else")
     add_take(taking)
-    _add_signing(taking, "a KMS key that signs the manifest")
 
     action("list", _list, "list the snapshots of a store, oldest first")
 
@@ -43,16 +42,9 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     _add_anchor(verify)
     verify.add_argument("--hashes-only", action="store_true", help="open no file; needs no key")
     _add_categories(verify, "the categories that the keys have to open (default: all)")
-    verify.add_argument(
-        "--signing-kms-key-id",
-        action="append",
-        metavar="KEY",
-        help="the KMS key that has to have signed every manifest; may be repeated: one of these keys",
-    )
 
-    sign = action("sign", _sign, "sign all there is anew: when signing begins, or with another key; verify it first")
+    sign = action("sign", _sign, "sign all there is again: when signing begins, or with another key; verify it first")
     _add_anchor(sign)
-    _add_signing(sign, "the KMS key that signs (default: the store's own key of Metadata)")
 
     restore = action("restore", _restore, "restore a snapshot to a new DuckDB file or PostgreSQL schema")
     restore.add_argument("--snapshot", default="latest", help=f"which: {_NAMING}")
@@ -85,7 +77,6 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     )
     _add_anchor(prune)
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
-    _add_signing(prune, "a KMS key that signs the prune record, instead of the store's own key")
 
     diff = action("diff", _diff, "tell what of the dbt project changed between two snapshots")
     diff.add_argument("before", help=f"the first: {_NAMING}")
@@ -100,12 +91,8 @@ def _add_anchor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--anchor", metavar="NUMBER:SHA256", help="a manifest's number and hash, kept elsewhere")
 
 
-def _add_signing(parser: argparse.ArgumentParser, told: str) -> None:
-    parser.add_argument("--signing-kms-key-id", metavar="KEY", help=told)
-
-
 def _take(arguments: argparse.Namespace) -> None:
-    facts = take(arguments, open_hook(arguments))
+    facts = take(arguments, open_hook(arguments)).summary
     if arguments.json:
         print_json(facts)
         return
@@ -115,34 +102,30 @@ def _take(arguments: argparse.Namespace) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
-    from airflow_provider_elementary.snapshots.read import none_found, read_manifest
+    from airflow_provider_elementary.snapshots.chain import check_chain
+    from airflow_provider_elementary.snapshots.read import none_found
 
-    store = open_hook(arguments, reads_files=False).store
-    chain = read_chain(store)
+    repository = open_repository(arguments)
+    chain = repository.chain()
     if not chain.links and not chain.tombstones:
-        raise none_found(store)
-    listed = []
-    for sequence, link in sorted(chain.links.items()):
-        if link.claimed != sequence:
-            continue
-        manifest = read_manifest(store, sequence)
-        listed.append(
-            {
-                "sequence": sequence,
-                "snapshot_id": manifest.snapshot_id,
-                "kind": manifest.kind,
-                "created_at": manifest.created_at,
-                "rows": manifest.rows,
-                "bytes": manifest.size,
-                "categories": sorted({file.category.value for file in manifest.files}),
-                "manifest_sha256": link.sha256,
-            }
-        )
+        raise none_found(repository.store)
+    listed = [
+        {
+            "sequence": stored.manifest.sequence,
+            "snapshot_id": stored.manifest.snapshot_id,
+            "kind": stored.manifest.kind,
+            "created_at": stored.manifest.created_at,
+            "rows": stored.manifest.rows,
+            "bytes": stored.manifest.size,
+            "categories": sorted({file.category.value for file in stored.manifest.files}),
+            "manifest_sha256": stored.sha256,
+        }
+        for stored in repository.snapshots(chain)
+    ]
     findings = [*chain.findings, *check_chain(chain)[0]]
     if arguments.json:
         damaged = [{"damage": found.damage.value, "object": found.object} for found in findings]
-        facts = {"store": store.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
+        facts = {"store": repository.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
         print_json(facts)
         return 0
     columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
@@ -155,17 +138,10 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from airflow_provider_elementary.hooks.signer import open_signer
-    from airflow_provider_elementary.snapshots.named import parse_snapshot
-    from airflow_provider_elementary.snapshots.verify import verify
-
-    hook = open_hook(arguments, reads_files=not arguments.hashes_only)
-    report = verify(
-        hook.store,
-        None if arguments.hashes_only else hook.keys,
-        snapshot=parse_snapshot(arguments.snapshot),
+    report = open_repository(arguments).verify(
+        arguments.snapshot,
         anchors=_anchors(arguments),
-        signer=open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id),
+        decrypt=not arguments.hashes_only,
         categories=[Category(name) for name in arguments.category or Category],
         each=with_progress,
     )
@@ -190,33 +166,24 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _sign(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.hooks.signer import open_signer
-    from airflow_provider_elementary.snapshots.sign import sign_store
-    from airflow_provider_elementary.snapshots.signature import KeysSigner
-
-    hook = open_hook(arguments)
-    signer = open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys)
-    signed = sign_store(hook.store, signer, anchors=_anchors(arguments))
+    repository = open_repository(arguments)
+    signed = repository.sign(anchors=_anchors(arguments))
     if arguments.json:
-        print_json({"store": hook.store.uri, "signed": signed})
+        print_json({"store": repository.uri, "signed": signed})
     else:
-        print(f"signed {len(signed):,} manifests and prune records of {hook.store.uri}")
+        print(f"signed {len(signed):,} manifests and prune records of {repository.uri}")
 
 
 def _restore(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.hooks.target import open_target
-    from airflow_provider_elementary.snapshots.named import parse_snapshot
-    from airflow_provider_elementary.snapshots.restore import restore
 
     if bool(arguments.to) == bool(arguments.to_conn_id):
         raise UsageError("Name one place to restore to: either --to or --to-conn-id.")
-    hook = open_hook(arguments)
+    repository = open_repository(arguments)
     with open_target(conn_id=arguments.to_conn_id, path=arguments.to, schema=arguments.schema) as target:
-        report = restore(
-            hook.store,
+        report = repository.restore(
             target,
-            hook.keys,
-            snapshot=parse_snapshot(arguments.snapshot),
+            arguments.snapshot,
             categories=[Category(name) for name in arguments.category] if arguments.category else None,
             each=with_progress,
         )
@@ -228,21 +195,14 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 
 def _prune(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.hooks.signer import open_signer
-    from airflow_provider_elementary.snapshots.prune import prune
     from airflow_provider_elementary.snapshots.retain import Retention
-    from airflow_provider_elementary.snapshots.signature import KeysSigner
     from airflow_provider_elementary.storage.layout import manifest_key
 
-    hook = open_hook(arguments)
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
-    store, anchors = hook.store, _anchors(arguments)
-    signer = open_signer(arguments.signing_kms_key_id, arguments.aws_conn_id) or KeysSigner(hook.keys)
+    repository, anchors = open_repository(arguments), _anchors(arguments)
     with usage():
-        report = prune(
-            store,
+        report = repository.prune(
             Retention(**counts, category_days=_days(arguments.category_days)),
-            signer=signer,
             anchors=anchors,
             give_up=arguments.give_up,
             dry_run=arguments.dry_run,
@@ -263,11 +223,7 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.snapshots.diff import diff
-    from airflow_provider_elementary.snapshots.named import parse_snapshot
-
-    hook = open_hook(arguments)
-    report = diff(hook.store, parse_snapshot(arguments.before), parse_snapshot(arguments.after), keys=hook.keys)
+    report = open_repository(arguments).diff(arguments.before, arguments.after)
     if arguments.json:
         print_json(report.to_dict())
         return

@@ -1,4 +1,4 @@
-"""How the commands name a store and open it: the same words for each of them."""
+"""How the commands name a store and open it, and the command that checks one."""
 
 from __future__ import annotations
 
@@ -6,46 +6,53 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.cli.connections import look_in_the_database
-from airflow_provider_elementary.cli.exits import UsageError
+from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError
+from airflow_provider_elementary.cli.output import print_json
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 CATEGORIES = [category.value for category in Category]
+_DEFAULT_STORE = "elementary_store_default"
+_COLOURS = {"pass": "green", "fail": "bold red", "not applicable": "dim"}
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that name a store and its keys."""
-    parser.add_argument("--store", required=True, type=_store, help="s3://bucket/prefix or file:///directory")
-    parser.add_argument("--keys-conn-id", help="Airflow connection with the master keys, for a local store")
-    parser.add_argument("--kms-key-id", help="KMS key, for S3")
+    """Declare the argument that names a store."""
     parser.add_argument(
-        "--category-kms-key-id",
-        action="append",
-        default=[],
-        metavar="CATEGORY=KEY",
-        help="a KMS key of its own for a category; may be repeated",
+        "--store-conn-id",
+        default=_DEFAULT_STORE,
+        metavar="CONN_ID",
+        help=f"Airflow connection of type elementary_store (default: {_DEFAULT_STORE})",
     )
-    parser.add_argument("--aws-conn-id", default="aws_default", help="AWS connection (default: aws_default)")
 
 
-def open_hook(arguments: argparse.Namespace, *, reads_files: bool = True) -> ElementaryStoreHook:
-    """Open the store; who reads manifests only needs no key, neither for the server's encryption nor for files."""
+def add_store_actions(parser: argparse.ArgumentParser) -> None:
+    """Declare ``store`` with its actions and their arguments."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser(
+        "check", help="prove with probe objects that snapshots can be taken into a store; fails if not"
+    )
+    add_store(check)
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.set_defaults(command=_check)
+
+
+def open_hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
+    """Return the hook of the store's connection."""
     look_in_the_database()
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 
-    return ElementaryStoreHook(
-        arguments.store,
-        aws_conn_id=arguments.aws_conn_id,
-        kms_key_id=arguments.kms_key_id,
-        category_kms_key_ids=by_category(arguments.category_kms_key_id, "KEY"),
-        keys_conn_id=arguments.keys_conn_id,
-        server_side_encryption="aws:kms" if reads_files else "AES256",
-    )
+    return ElementaryStoreHook(arguments.store_conn_id)
+
+
+def open_repository(arguments: argparse.Namespace) -> Repository:
+    """Open the store."""
+    return open_hook(arguments).repository
 
 
 def number(least: float) -> Callable[[str], float]:
@@ -72,13 +79,6 @@ def whole_number(least: int) -> Callable[[str], int]:
     return whole_number
 
 
-def _store(uri: str) -> str:
-    parts = urlsplit(uri)
-    if not (parts.scheme == "s3" and parts.netloc) and not uri.startswith("file:///"):
-        raise argparse.ArgumentTypeError(f"{uri!r} is no store: write s3://bucket/prefix or file:///absolute/directory")
-    return uri
-
-
 def by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
     """Take ``CATEGORY=VALUE`` pairs apart.
 
@@ -93,3 +93,21 @@ def by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = 
             raise UsageError(f"Write CATEGORY={value} with a category of {', '.join(CATEGORIES)}, not {pair!r}.")
         given[name] = told
     return given
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from airflow_provider_elementary.snapshots.store_check import check_store
+
+    report = check_store(open_repository(arguments))
+    if arguments.json:
+        print_json(report.to_dict())
+        return FINE if report.passes else FINDING
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Check", "Status", "Evidence", title=Text(report.store), title_justify="left")
+    for found in report.findings:
+        table.add_row(found.name, Text(found.status, _COLOURS[found.status]), Text(found.evidence))
+    Console(highlight=False).print(table)
+    return FINE if report.passes else FINDING

@@ -1,124 +1,201 @@
-"""The door to a store: Airflow connections become an S3 or local store and the keys that seal its files."""
+"""Opens a store: an Airflow connection of type ``elementary_store`` becomes a repository of snapshots."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, conf
+from airflow.sdk.log import mask_secret
 
-from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError
+from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError, ElementaryError
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Keys, Store
+    from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, ResolvedPolicy
+    from airflow_provider_elementary.snapshots.repository import Repository
+    from airflow_provider_elementary.snapshots.settings import StoreSettings
+    from airflow_provider_elementary.snapshots.signature import Signer
 
-ServerSideEncryption = Literal["aws:kms", "AES256"]
-KEYS_FIELD = "secret_keys"
+DEFAULT_STORE = "elementary_store_default"
+_SECTION = "elementary"
 
 
 class ElementaryStoreHook(BaseHook):
-    """Opens a store of snapshots and the master keys of its categories.
+    """Opens a store of snapshots, the master keys of its categories and the key that signs.
 
     On S3 both layers of encryption are on: the server's, and the files' own with data keys from KMS. A local
-    directory has the files' own, with master keys from an Airflow connection.
+    directory has the files' own, with master keys from the connection or from a file that it names.
 
-    :param store: ``s3://bucket/prefix`` or ``file:///absolute/directory``.
-    :param aws_conn_id: the AWS connection for S3 and KMS.
-    :param kms_key_id: the KMS key for server-side encryption, and the master key of every category.
-    :param category_kms_key_ids: a KMS key of its own for some categories, by category.
-    :param keys_conn_id: a connection whose extra holds ``secret_keys``: a master key in base64 for each category,
-        as ``airflow-elementary keys generate`` makes them; for local stores, and for S3 without KMS.
-    :param server_side_encryption: ``aws:kms``, or ``AES256`` for S3's own keys.
+    :param store_conn_id: the Airflow connection, of type ``elementary_store``.
     """
 
+    conn_name_attr = "store_conn_id"
+    default_conn_name = DEFAULT_STORE
+    conn_type = "elementary_store"
     hook_name = "Elementary store"
 
-    def __init__(
-        self,
-        store: str,
-        *,
-        aws_conn_id: str | None = "aws_default",
-        kms_key_id: str | None = None,
-        category_kms_key_ids: Mapping[str, str] | None = None,
-        keys_conn_id: str | None = None,
-        server_side_encryption: ServerSideEncryption = "aws:kms",
-    ) -> None:
+    def __init__(self, store_conn_id: str = default_conn_name) -> None:
         super().__init__()
-        self.uri = store
-        self.aws_conn_id = aws_conn_id
-        self.kms_key_id = kms_key_id
-        self.category_kms_key_ids = category_kms_key_ids
-        self.keys_conn_id = keys_conn_id
-        self.server_side_encryption = server_side_encryption
+        self.store_conn_id = store_conn_id
 
     @cached_property
-    def store(self) -> Store:
-        """The store.
+    def settings(self) -> StoreSettings:
+        """What the connection says.
 
-        :raises ConfigurationError: the URI names no store, or S3 is to use KMS and no key is named.
-        :raises StoreRefusedError: the endpoint is not protected by verified TLS.
+        :raises ConnectionNotFoundError: there is no such connection.
+        :raises ConfigurationError: it is of another type, or a field does not fit.
         """
-        from airflow_provider_elementary.snapshots import open_store
+        from airflow_provider_elementary.snapshots.settings import KEYS_FIELD, parse_store
 
-        if not self.uri.startswith("s3://"):
-            return open_store(self.uri)
-        if self.server_side_encryption not in ("aws:kms", "AES256"):
-            raise ConfigurationError(
-                f"Expected server_side_encryption aws:kms or AES256, found {self.server_side_encryption!r}. "
-                "Nothing is put on S3 unencrypted."
-            )
-        if self.server_side_encryption == "aws:kms" and not self.kms_key_id:
-            raise ConfigurationError(
-                f"Expected kms_key_id for {self.uri}, found none. Name a KMS key; or ask for S3's own keys with "
-                "server_side_encryption='AES256' and give the files' master keys by keys_conn_id."
-            )
-        kms_key_id = self.kms_key_id if self.server_side_encryption == "aws:kms" else None
-        return open_store(self.uri, s3_client=aws_client("s3", self.aws_conn_id), kms_key_id=kms_key_id)
-
-    @cached_property
-    def keys(self) -> Keys:
-        """The master keys.
-
-        :raises ConfigurationError: neither KMS nor a connection gives any; nothing is stored unencrypted.
-        """
-        from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys
-
-        if self.keys_conn_id:
-            return LocalKeys(self._local_keys(self.keys_conn_id))
-        if self.kms_key_id:
-            from airflow_provider_elementary.catalog import Category
-
-            key_ids = dict.fromkeys((category.value for category in Category), self.kms_key_id)
-            return KmsKeys(aws_client("kms", self.aws_conn_id), {**key_ids, **(self.category_kms_key_ids or {})})
-        raise ConfigurationError(
-            f"Expected master keys for {self.uri}, found none: nothing is stored unencrypted. "
-            "Give keys_conn_id (make keys with `airflow-elementary keys generate`) or kms_key_id."
-        )
-
-    def _local_keys(self, conn_id: str) -> dict[str, str]:
         try:
-            keys = self.get_connection(conn_id).extra_dejson.get(KEYS_FIELD)
+            connection = self.get_connection(self.store_conn_id)
         except AirflowNotFoundException:
             raise ConnectionNotFoundError(
-                f"Expected an Airflow connection {conn_id!r} with the master keys, found none. "
-                "Make keys with `airflow-elementary keys generate` and keep them in the secrets backend."
+                f"Airflow has no connection {self.store_conn_id!r}. Add one of type {self.conn_type} that names the "
+                "store and its keys."
             ) from None
-        if not isinstance(keys, dict):
+        if connection.conn_type != self.conn_type:
             raise ConfigurationError(
-                f"Expected {KEYS_FIELD} in the extra of connection {conn_id!r}: a master key for each category. "
-                "Found none. Make keys with `airflow-elementary keys generate`."
+                f"Connection {self.store_conn_id!r} is of type {connection.conn_type!r}. A store is a connection of "
+                f"type {self.conn_type}."
             )
-        return keys
+        settings = parse_store(
+            f"connection {self.store_conn_id!r}",
+            _extra(connection, self.store_conn_id),
+            login=connection.login,
+            password=connection.password,
+        )
+        # Airflow masks the field as a whole, and not each key in it.
+        for key in (settings.secret_keys or {}).values():
+            mask_secret(key, KEYS_FIELD)
+        return settings
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The repository.
+
+        :raises ConfigurationError: the connection does not name a store and how it is encrypted.
+        :raises StoreRefusedError: the endpoint is not protected by verified TLS.
+        """
+        from airflow_provider_elementary.snapshots.repository import Repository
+
+        return Repository(
+            self._open_store(), self._open_keys if self.settings.has_keys else None, signer=self._open_signer()
+        )
+
+    def resolve_policy(self, run: PolicyChoices) -> ResolvedPolicy:
+        """Return the policy of a run: what the connection says, else ``[elementary]``, else what is built in.
+
+        :param run: what the run asks for; it may only take less.
+        :raises ConfigurationError: the run asks for more.
+        """
+        from airflow_provider_elementary.snapshots.policy_choices import POLICY_FIELDS, PolicyChoices, resolve_policy
+
+        where = "[elementary] of Airflow's configuration"
+        configured = {name: conf.get(_SECTION, name, fallback="") for name in POLICY_FIELDS}
+        return resolve_policy(
+            run, (self.settings.name, self.settings.policy), (where, PolicyChoices.parse(configured, where))
+        )
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Read the store and open the keys of its newest snapshot; nothing is written, as a server may only read."""
+        from airflow_provider_elementary.snapshots.store_check import describe_reading
+
+        try:
+            return True, describe_reading(self.repository)
+        except ElementaryError as error:
+            # The button tests under a name that Airflow makes up, and that a person has never seen.
+            return False, str(error).replace(f"connection {self.store_conn_id!r}", "this connection")
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Name the fields of the connection form (Airflow before 3.2; later versions read the provider's metadata)."""
+        from airflow_provider_elementary.get_provider_info import STORE_FIELD_BEHAVIOUR
+
+        return {name.replace("-", "_"): value for name, value in STORE_FIELD_BEHAVIOUR.items()}
+
+    def _open_store(self) -> Store:
+        from airflow_provider_elementary.snapshots import open_store
+
+        if not self.settings.is_on_s3:
+            return open_store(self.settings.uri)
+        return open_store(self.settings.uri, s3_client=self._client("s3"), kms_key_id=self.settings.sse_kms_key_id)
+
+    def _open_keys(self) -> Keys:
+        from airflow_provider_elementary.snapshots import KmsKeys
+
+        if (local := self.settings.local_keys()) is not None:
+            return local
+        return KmsKeys(self._client("kms"), self.settings.kms_key_ids())
+
+    def _open_signer(self) -> Signer | None:
+        from airflow_provider_elementary.snapshots.signature import AnyOf, KmsSigner
+
+        if not self.settings.signing_kms_key_ids:
+            return None
+        client = self._client("kms")
+        signers = [KmsSigner(client, key_id) for key_id in self.settings.signing_kms_key_ids]
+        return AnyOf(signers) if len(signers) > 1 else signers[0]
+
+    def _client(self, service: str) -> Any:
+        """Return a boto3 client that is as patient as a store has to be."""
+        from airflow_provider_elementary.snapshots.store import limit_retries, patient_config
+
+        settings = self.settings
+        if settings.aws_conn_id is None:
+            return self._own_client(service)
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+        try:
+            # The hook itself would fall back to whatever credentials the machine has.
+            self.get_connection(settings.aws_conn_id)
+        except AirflowNotFoundException:
+            raise ConnectionNotFoundError(
+                f"Airflow has no connection {settings.aws_conn_id!r}, which {settings.name} names as aws_conn_id. Add "
+                "it, or leave aws_conn_id empty to use the credentials of the environment."
+            ) from None
+        hook: Any = AwsBaseHook(aws_conn_id=settings.aws_conn_id, client_type=service)
+        # What the connection's config_kwargs say comes last, and so wins. Set on the hook, it also goes for STS.
+        hook.conn_config.botocore_config = patient_config().merge(hook.config)
+        return limit_retries(hook.get_client_type(region_name=hook.region_name))
+
+    def _own_client(self, service: str) -> Any:
+        from boto3.session import Session
+        from botocore.exceptions import BotoCoreError
+
+        from airflow_provider_elementary.snapshots.store import limit_retries, patient_config
+
+        settings = self.settings
+        try:
+            session = Session(settings.access_key_id, settings.secret_access_key, region_name=settings.region_name)
+            return limit_retries(
+                session.client(
+                    service, endpoint_url=settings.endpoint_url, verify=settings.verify, config=patient_config()
+                )
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise ConfigurationError(
+                f"No client of AWS {service} can be made with {settings.name} ({type(error).__name__}). Name "
+                "region_name, or an AWS connection in aws_conn_id."
+            ) from None
 
 
-def aws_client(service: str, aws_conn_id: str | None) -> Any:
-    """Return a boto3 client that is as patient as a store has to be."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+def configured_stores() -> list[str]:
+    """Return the connections that ``[elementary] stores`` names, in their order."""
+    names = str(conf.get(_SECTION, "stores", fallback="") or "").split(",")
+    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
 
-    from airflow_provider_elementary.snapshots.store import limit_retries, patient_config
 
-    hook: Any = AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service)
-    # What the connection's config_kwargs say comes last, and so wins. Set on the hook, it also goes for STS.
-    hook.conn_config.botocore_config = patient_config().merge(hook.config)
-    return limit_retries(hook.get_client_type(region_name=hook.region_name))
+def suggested_stores() -> list[str]:
+    """Return the stores that a form suggests: those configured, or the connection that everything uses by default."""
+    return configured_stores() or [DEFAULT_STORE]
+
+
+def _extra(connection: Any, conn_id: str) -> dict[str, Any]:
+    """Return the extra of a connection; text that is no JSON object is refused, and not quoted."""
+    extra = connection.extra_dejson
+    is_empty = not connection.extra or connection.extra.strip() in ("", "{}", "null")
+    if not isinstance(extra, dict) or not (extra or is_empty):
+        raise ConfigurationError(f"The extra of connection {conn_id!r} is no JSON object. Write its fields as one.")
+    return extra

@@ -26,10 +26,10 @@ class ElementaryBacktestLink(BaseOperatorLink):
 
     name = "Backtest"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the view's address, or nothing where the task sealed no backtest."""
         summary = getattr(operator, "summary", None)
-        return view_address("backtests", str(summary["store"])) if summary else ""
+        return view_address("backtests", str(operator.store_conn_id)) if summary else ""
 
 
 class ElementaryManifestLink(BaseOperatorLink):
@@ -55,7 +55,7 @@ def view_address(view: str, store: str) -> str:
     """Return where a view of the page is, outside Airflow's frame: inside it, only the first view has an address.
 
     :param view: the view's path.
-    :param store: the URI of the store to show.
+    :param store: the connection of the store to show.
     """
     return f"{_own_address()}/elementary/{view}?{urlencode({'store': store})}"
 

@@ -25,16 +25,16 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
 
     The tasks downstream of it check their own sessions too: this one fails first, and keeps the report.
 
-    With a ``store``, each report is kept there, also one that does not pass, and compared with the one before: what
-    appeared and what went is logged, returned as ``drift``, and goes to the Asset event of the task's outlets.
+    With a ``store_conn_id``, each report is kept there, also one that does not pass, and compared with the one before:
+    what appeared and what went is logged, returned as ``drift``, and goes to the Asset event of the task's outlets.
 
     :param elementary_conn_id: the connection. (templated)
     :param schema: the Elementary schema. (templated)
     :param database: the database that holds it. (templated)
     :param probes: relations outside the schema that the role must be refused, as ``schema.table``. (templated)
     :param accept_unknown: names of checks that may stay unknown; a failed check always stops. (templated)
-    :param store: where the reports are kept; none are where it is empty. No key is needed: a report holds names of
-        roles and tables, no row. (templated)
+    :param store_conn_id: where the reports are kept; none are where it is empty. No key is used: a report holds names
+        of roles and tables, no row. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -56,10 +56,10 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         database: str | None = None,
         probes: Sequence[str] = (),
         accept_unknown: Sequence[str] = (),
-        store: str = "",
+        store_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(store=store, **kwargs)
+        super().__init__(store_conn_id=store_conn_id, **kwargs)
         self.elementary_conn_id = elementary_conn_id
         self.schema = schema
         self.database = database
@@ -73,10 +73,10 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         with clear_failures():
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
             with hook.source() as source:
-                report = hook.check(source, self.probes)
+                report = hook.check(source, self.probes or ())
             self._log(report)
-            drift = self._record(context, report) if self.store else None
-            report.require(self.accept_unknown)
+            drift = self._record(context, report) if self.store_conn_id else None
+            report.require([*(self.accept_unknown or ()), *hook.accept_unknown])
         for asset in self.outlets or ():
             context["outlet_events"][asset].extra = {
                 "elementary_conn_id": self.elementary_conn_id,
@@ -100,9 +100,9 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.access.history import record
 
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
-        recorded = record(self.store_hook.store, report, subject=subject, run_key=run_key(context))
+        recorded = record(self.repository.store, report, subject=subject, run_key=run_key(context))
         if recorded.previous is None:
-            self.log.info("the first report of %s in %s: nothing to compare it with", subject, self.store)
+            self.log.info("the first report of %s in %s: nothing to compare it with", subject, self.repository.uri)
         for sign, facts in (("appeared", recorded.drift.appeared), ("gone", recorded.drift.gone)):
             for fact in facts:
                 self.log.warning("%s since %s: %s", sign, recorded.to_dict()["since"], fact)

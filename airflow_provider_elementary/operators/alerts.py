@@ -80,8 +80,8 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         verdicts = found.get("verdicts") or ()
         with clear_failures():
             outcome = send_alerts(
-                self.store_hook.store,
-                self.store_hook.keys,
+                self.repository.store,
+                self.repository.keys,
                 found["incidents"],
                 {name: filter_of(fields) for name, fields in enabled.items()},
                 lambda name, alert: self.routes[name].send(alert, context),
@@ -100,4 +100,4 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
                 outcome.open,
             )
             outcome.require_all_sent()
-        return {"store": self.store_hook.store.uri, "sent": dict(outcome.sent), "open_incidents": outcome.open}
+        return {"store": self.repository.uri, "sent": dict(outcome.sent), "open_incidents": outcome.open}

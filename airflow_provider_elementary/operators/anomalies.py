@@ -116,7 +116,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         with clear_failures():
             days, shard, shards = (number(self, name) for name in ("days", "shard", "shards"))
             how = {"method": self.method, "days": days, "shard": shard, "shards": shards, **parameters}
-            store = self.store_hook.store
+            store = self.repository.store
             memories = self._memories(context, parameters, days, shard, shards) if self.method == "robust" else None
             with self._open_metrics() as (rows, lineage, origin):
                 judged = judge_recent(
@@ -133,7 +133,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             stopping = stopping_tables(self.fail_on, verdicts, lineage, judged.tables)
             result = write_result(
                 store,
-                self.store_hook.keys,
+                self.repository.keys,
                 "verdicts",
                 verdicts.to_reader(),
                 run_key=run_key(context),
@@ -168,8 +168,8 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         from airflow_provider_elementary.anomalies.remembering import Memories, way_of_judging
 
         return Memories(
-            self.store_hook.store,
-            self.store_hook.keys,
+            self.repository.store,
+            self.repository.keys,
             series=f"{context['ti'].dag_id}/{context['ti'].task_id}/{shard}",
             run_key=run_key(context),
             fits=way_of_judging(parameters, days=days, shard=shard, shards=shards),
@@ -184,7 +184,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             return None
         verdicts, key, lineage, origin = self._judged
         return lineage_of_verdicts(
-            self.store_hook.store.uri,
+            self.repository.uri,
             key,
             table_qualities(verdicts, TABLES_TOLD),
             namespace=origin.get("namespace"),
@@ -198,9 +198,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         from airflow_provider_elementary.snapshots.results import find_result, read_result
 
         if self.metrics:
-            found = find_result(self.store_hook.store, self.metrics)
+            found = find_result(self.repository.store, self.metrics)
             origin = {"metrics": self.metrics, **(found.origin if found else {})}
-            with read_result(self.store_hook.store, self.store_hook.keys, self.metrics) as rows:
+            with read_result(self.repository.store, self.repository.keys, self.metrics) as rows:
                 yield rows, _lineage_of(self, origin), origin
         else:
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
@@ -266,7 +266,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.snapshots.results import read_result
 
         with clear_failures():
-            store, keys = self.store_hook.store, self.store_hook.keys
+            store, keys = self.repository.store, self.repository.keys
             given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
             parts = []
             for shard in given:
@@ -288,10 +288,10 @@ def _follow(
     """Carry incidents on from the run before, log what changed, and return them in short."""
     from airflow_provider_elementary.anomalies.following import follow_incidents
 
-    hook = operator.store_hook
+    repository = operator.repository
     followed = follow_incidents(
-        hook.store,
-        hook.keys,
+        repository.store,
+        repository.keys,
         verdicts,
         lineage,
         series=f"{context['ti'].dag_id}/{context['ti'].task_id}",
@@ -329,11 +329,9 @@ def _log_incidents(operator: ElementaryStoreOperator, incidents: Sequence[Incide
 def _lineage_of(operator: ElementaryStoreOperator, origin: Mapping[str, Any]) -> Lineage:
     """Read the lineage of the snapshot that metrics came from; those of a warehouse carry none with them."""
     from airflow_provider_elementary.anomalies.lineage import Lineage, read_lineage
-    from airflow_provider_elementary.snapshots import open_snapshot
 
-    hook = operator.store_hook
     if snapshot_id := origin.get("snapshot_id"):
-        return read_lineage(open_snapshot(hook.store, snapshot_id, keys=hook.keys))
+        return read_lineage(operator.repository.open(snapshot_id))
     operator.log.warning("the metrics came from a warehouse and not from a snapshot: no lineage, owners or severities")
     return Lineage()
 

@@ -52,12 +52,12 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
 
         parameters = dict(self.parameters or {})
         with clear_failures():
-            store = self.store_hook.store
+            store = self.repository.store
             with self.open_source() as (source, origin), compute_metrics(source) as metrics:
                 found = backtest(metrics, self.method, parameters, number(self, "days"), origin["adapter"])
             result = write_result(
                 store,
-                self.store_hook.keys,
+                self.repository.keys,
                 "backtests",
                 found.verdicts.to_reader(),
                 run_key=run_key(context),

@@ -1,4 +1,4 @@
-"""What the operators share: the arguments that name a store, the key of a run, and how errors reach Airflow."""
+"""What the operators share: the argument that names a store, the key of a run, and how errors reach Airflow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
-from airflow_provider_elementary.hooks.store import ElementaryStoreHook, ServerSideEncryption
+from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook
 from airflow_provider_elementary.timeouts import break_off_all
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
     from airflow_provider_elementary.snapshots.chain import Anchor
+    from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.source import Source
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -114,37 +115,16 @@ def categories_of(names: Iterable[str]) -> list[Category]:
 
 
 class ElementaryStoreOperator(BaseOperator):
-    """Base of the operators that write to a store.
+    """Base of the operators that use a store.
 
-    :param store: ``s3://bucket/prefix`` or ``file:///absolute/directory``. (templated)
-    :param aws_conn_id: the AWS connection for S3 and KMS. (templated)
-    :param kms_key_id: the KMS key for server-side encryption and, unless narrowed, the master key of every category;
-        required on S3. (templated)
-    :param category_kms_key_ids: a KMS master key of its own for some categories, by category. (templated)
-    :param keys_conn_id: a connection with a master key for each category; required for local stores. (templated)
-    :param server_side_encryption: ``aws:kms``, or ``AES256`` for S3's own keys together with ``keys_conn_id``.
+    :param store_conn_id: the connection of type ``elementary_store``. (templated)
     """
 
-    template_fields: Sequence[str] = ("store", "aws_conn_id", "kms_key_id", "category_kms_key_ids", "keys_conn_id")
+    template_fields: Sequence[str] = ("store_conn_id",)
 
-    def __init__(
-        self,
-        *,
-        store: str,
-        aws_conn_id: str | None = "aws_default",
-        kms_key_id: str | None = None,
-        category_kms_key_ids: Mapping[str, str] | None = None,
-        keys_conn_id: str | None = None,
-        server_side_encryption: ServerSideEncryption = "aws:kms",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, store_conn_id: str | None = DEFAULT_STORE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.store = store
-        self.aws_conn_id = aws_conn_id
-        self.kms_key_id = kms_key_id
-        self.category_kms_key_ids = category_kms_key_ids
-        self.keys_conn_id = keys_conn_id
-        self.server_side_encryption = server_side_encryption
+        self.store_conn_id = store_conn_id
 
     def on_kill(self) -> None:
         """End the query or the upload that is under way: Airflow is about to end the process."""
@@ -152,16 +132,14 @@ class ElementaryStoreOperator(BaseOperator):
 
     @cached_property
     def store_hook(self) -> ElementaryStoreHook:
-        """The hook that opens the store and its keys."""
-        return ElementaryStoreHook(
-            self.store,
-            aws_conn_id=self.aws_conn_id,
-            # A form's empty field is no key.
-            kms_key_id=self.kms_key_id or None,
-            category_kms_key_ids=self.category_kms_key_ids,
-            keys_conn_id=self.keys_conn_id or None,
-            server_side_encryption=self.server_side_encryption,
-        )
+        """The hook of the store's connection."""
+        # A form's empty field names no connection.
+        return ElementaryStoreHook(self.store_conn_id or DEFAULT_STORE)
+
+    @property
+    def repository(self) -> Repository:
+        """The store's snapshots, its keys and its signer."""
+        return self.store_hook.repository
 
 
 class ElementarySourceOperator(ElementaryStoreOperator):
@@ -215,16 +193,17 @@ class ElementarySourceOperator(ElementaryStoreOperator):
                 warehouse, known = source.warehouse, {"adapter": source.adapter, "namespace": source.namespace}
                 yield source, {"dialect": warehouse.dialect, "schema": warehouse.schema, **known}
         else:
-            from airflow_provider_elementary.snapshots import open_snapshot
-
-            snapshot = open_snapshot(self.store_hook.store, self.snapshot, keys=self.store_hook.keys)
+            snapshot = self.repository.open(self.snapshot)
             known = {"adapter": snapshot.adapter, "namespace": snapshot.manifest.source.get("namespace")}
-            taken = {"store": self.store_hook.store.uri, "snapshot_id": snapshot.manifest.snapshot_id}
+            taken = {"store": self.repository.uri, "snapshot_id": snapshot.manifest.snapshot_id}
             yield snapshot, {**taken, **known}
 
 
 def require_access(
-    hook: ElementaryHook, source: WarehouseSource, accept_unknown: Sequence[str], probes: Sequence[str] = ()
+    hook: ElementaryHook,
+    source: WarehouseSource,
+    accept_unknown: Sequence[str] | None,
+    probes: Sequence[str] | None = None,
 ) -> AccessReport:
     """Check the access of an open session, and stop unless every check passes.
 
@@ -232,9 +211,9 @@ def require_access(
 
     :raises AccessDeniedError: a check failed, or is unknown and not accepted by name.
     """
-    report = hook.check(source, probes)
+    report = hook.check(source, probes or ())
     log_access(hook.log, f"access of {hook.elementary_conn_id}", report)
-    report.require(accept_unknown)
+    report.require([*(accept_unknown or ()), *hook.accept_unknown])
     return report
 
 
@@ -265,7 +244,7 @@ def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | No
     for asset in operator.inlets or ():
         for event in context["inlet_events"][asset].ascending(False).limit(_EVENTS_READ):
             extra = event.extra or {}
-            if extra.get("store") == operator.store_hook.store.uri and "manifest_sha256" in extra:
+            if extra.get("store") == operator.repository.uri and "manifest_sha256" in extra:
                 origin = f"the event of {asset.name} at {event.timestamp:%Y-%m-%d %H:%M} UTC"
                 anchors.append(Anchor(int(str(extra["sequence"])), str(extra["manifest_sha256"]), origin))
                 break

@@ -31,16 +31,8 @@ class ElementaryDiffSnapshotsOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare, log every change, and return counts and the first names; no values and no owners."""
-        from airflow_provider_elementary.snapshots.diff import diff
-        from airflow_provider_elementary.snapshots.named import parse_snapshot
-
         with clear_failures():
-            report = diff(
-                self.store_hook.store,
-                parse_snapshot(self.before),
-                parse_snapshot(self.after),
-                keys=self.store_hook.keys,
-            )
+            report = self.repository.diff(self.before, self.after)
         changes = [
             {"kind": change.kind, "name": change.name, "direction": change.direction, "fields": list(change.fields)}
             for change in report.changes

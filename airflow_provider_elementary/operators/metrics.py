@@ -32,7 +32,7 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
 
         started = time.monotonic()
         with clear_failures():
-            store, keys = self.store_hook.store, self.store_hook.keys
+            store, keys = self.repository.store, self.repository.keys
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
                 result = write_result(
                     store, keys, "metrics", rows, run_key=run_key(context), origin=origin, parameters={}

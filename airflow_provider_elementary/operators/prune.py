@@ -23,8 +23,9 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
     """Removes the snapshots that no rule keeps, files that no snapshot names, and data whose days are over.
 
     A snapshot stays if any rule keeps it; without a rule all stay, and only what crashes left is removed. The newest
-    always stays. What was removed is recorded, and the record is signed with the key of Metadata, or with
-    ``signing_kms_key_id``, so that the store still verifies. -1 keeps the newest of every hour, day, … there ever was.
+    always stays. What was removed is recorded, and the record is signed with the signing key of the store's connection,
+    else with the key of Metadata, so that the store still verifies. -1 keeps the newest of every hour, day, … there
+    ever was.
 
     Nothing is removed where the chain does not hold, as files that only a lost manifest names would go. With the Asset
     of the snapshots among its ``inlets``, a chain whose newest snapshots are lost does not hold either.
@@ -40,7 +41,6 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
     :param orphan_hours: files that no snapshot names stay until they are so old: a snapshot may be in the making.
         (templated)
     :param preview: only say what would be removed. (templated)
-    :param signing_kms_key_id: a KMS key that signs the record instead. (templated)
     """
 
     _COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
@@ -50,7 +50,6 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         "category_days",
         "orphan_hours",
         "preview",
-        "signing_kms_key_id",
     )
     ui_color = "#efe3d3"
 
@@ -66,7 +65,6 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         category_days: Mapping[str, int] | None = None,
         orphan_hours: float | str = 48,
         preview: bool | str = False,
-        signing_kms_key_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -79,24 +77,17 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         self.category_days = category_days
         self.orphan_hours = orphan_hours
         self.preview = preview
-        self.signing_kms_key_id = signing_kms_key_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Prune, log every snapshot's fate, and return what was removed."""
         from datetime import timedelta
 
-        from airflow_provider_elementary.hooks.signer import open_signer
-        from airflow_provider_elementary.snapshots.prune import prune
         from airflow_provider_elementary.snapshots.retain import Retention
-        from airflow_provider_elementary.snapshots.signature import KeysSigner
 
         with clear_failures():
             counts = {name: number(self, name) for name in self._COUNTS}
-            signer = open_signer(self.signing_kms_key_id, self.aws_conn_id) or KeysSigner(self.store_hook.keys)
-            report = prune(
-                self.store_hook.store,
+            report = self.repository.prune(
                 Retention(**counts, category_days=dict(self.category_days or {})),
-                signer=signer,
                 anchors=anchors_of(self, None, context),
                 dry_run=is_true(self.preview),
                 orphan_age=timedelta(hours=real_number(self, "orphan_hours")),

@@ -54,8 +54,6 @@ class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Restore, and return the rows of each table."""
         from airflow_provider_elementary.hooks.target import open_target
-        from airflow_provider_elementary.snapshots.named import parse_snapshot
-        from airflow_provider_elementary.snapshots.restore import restore
 
         with (
             clear_failures(),
@@ -63,11 +61,9 @@ class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
                 conn_id=self.target_conn_id or None, path=self.target_path or None, schema=self.target_schema
             ) as target,
         ):
-            report = restore(
-                self.store_hook.store,
+            report = self.repository.restore(
                 target,
-                self.store_hook.keys,
-                snapshot=parse_snapshot(self.snapshot),
+                self.snapshot,
                 categories=categories_of(self.categories) if self.categories else None,
             )
         self.log.info("restored %s rows of snapshot %s to %s", f"{report.rows:,}", report.snapshot_id, report.target)

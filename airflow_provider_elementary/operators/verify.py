@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
@@ -16,9 +16,6 @@ from airflow_provider_elementary.operators.base import (
     is_true,
 )
 
-if TYPE_CHECKING:
-    pass
-
 _RETURNED = 20
 
 
@@ -26,15 +23,14 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
     """Verifies a store: the chain of manifests whole, and the files of one snapshot or of all; fails on any finding.
 
     With the Asset of the snapshots among its ``inlets``, the newest event of this store is an anchor: a chain that was
-    cut short or written anew does not pass.
+    cut short or rewritten does not pass. Where the store's connection names signing keys, every manifest has to be
+    signed by one of them.
 
     :param snapshot: whose files are read: ``latest``, ``all``, a snapshot's id, or a time (ISO 8601). (templated)
     :param anchor: what a snapshot task returned, or a mapping with its ``sequence`` and ``manifest_sha256``.
         (templated)
     :param decrypt: open every file and count its rows, which needs the keys; without, compare hashes only. (templated)
     :param categories: the categories that the keys have to open; all by default. (templated)
-    :param signing_kms_key_id: the KMS key that has to have signed every manifest; while another key takes its place, a
-        list of both. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -43,7 +39,6 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         "anchor",
         "decrypt",
         "categories",
-        "signing_kms_key_id",
     )
     ui_color = "#e3e0f5"
 
@@ -54,7 +49,6 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         anchor: Mapping[str, Any] | None = None,
         decrypt: bool | str = True,
         categories: Sequence[str] | None = None,
-        signing_kms_key_id: str | Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -62,21 +56,14 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         self.anchor = anchor
         self.decrypt = decrypt
         self.categories = categories
-        self.signing_kms_key_id = signing_kms_key_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify, log every finding, and raise last if there is one."""
-        from airflow_provider_elementary.hooks.signer import open_signer
-        from airflow_provider_elementary.snapshots.named import parse_snapshot
-        from airflow_provider_elementary.snapshots.verify import verify
-
         with clear_failures():
-            report = verify(
-                self.store_hook.store,
-                self.store_hook.keys if is_true(self.decrypt) else None,
-                snapshot=parse_snapshot(self.snapshot),
+            report = self.repository.verify(
+                self.snapshot,
                 anchors=anchors_of(self, self.anchor, context),
-                signer=open_signer(self.signing_kms_key_id, self.aws_conn_id),
+                decrypt=is_true(self.decrypt),
                 categories=categories_of(self.categories or Category),
             )
             for finding in report.findings:

@@ -13,10 +13,9 @@ from jinja2 import Environment
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.hooks.store import configured_stores
 from airflow_provider_elementary.plugins import rendering
-from airflow_provider_elementary.plugins.cache import Cache
-from airflow_provider_elementary.plugins.reading import Reader
-from airflow_provider_elementary.plugins.stores import StoreSettings, configured_stores
+from airflow_provider_elementary.plugins.reading import Readers
 from airflow_provider_elementary.plugins.views import (
     access,
     backtests,
@@ -38,7 +37,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_READERS = 32
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def create_app() -> FastAPI:
     may_see_plugins, may_see_data = _authorization()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_plugins)])
     templates = rendering.environment()
-    readers = Cache(_READERS)
+    readers = Readers()
 
     @app.middleware("http")
     async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -101,7 +99,7 @@ def create_app() -> FastAPI:
     return app
 
 
-def _endpoint(shown: View, templates: Environment, readers: Cache) -> Callable[[Request], Response]:
+def _endpoint(shown: View, templates: Environment, readers: Readers) -> Callable[[Request], Response]:
     # A plain function: the framework gives it a thread, and stores block.
     def answer(request: Request) -> Response:
         return _answer(shown, dict(request.query_params), templates, readers)
@@ -109,16 +107,16 @@ def _endpoint(shown: View, templates: Environment, readers: Cache) -> Callable[[
     return answer
 
 
-def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Cache) -> Response:
+def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
     """Return a view; what goes wrong is told in the answer, never raised."""
     try:
         stores = configured_stores()
         if not stores:
             return _page(templates, "unconfigured.html", shown, stores, None, None)
-        settings = _chosen(stores, values.get("store", ""))
-        reader = readers.get(settings, lambda: Reader(settings))
+        store = _chosen(stores, values.get("store", ""))
+        reader = readers.of(store)
         built = shown.build(view.Request(reader, values))
-        return _page(templates, shown.template, shown, stores, settings, built)
+        return _page(templates, shown.template, shown, stores, store, built)
     except view.NotHereError as error:
         return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
     except ElementaryError as error:
@@ -129,14 +127,13 @@ def _answer(shown: View, values: Mapping[str, str], templates: Environment, read
         return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
 
 
-def _chosen(stores: list[StoreSettings], uri: str) -> StoreSettings:
-    if not uri:
+def _chosen(stores: list[str], name: str) -> str:
+    if not name:
         return stores[0]
-    for settings in stores:
-        if settings.uri == uri:
-            return settings
+    if name in stores:
+        return name
     raise view.NotHereError(
-        f"Expected one of the stores of Airflow's configuration, found {uri[:200]!r}. It may have been removed from "
+        f"Expected one of the stores of Airflow's configuration, found {name[:200]!r}. It may have been removed from "
         "the option stores in the section [elementary]."
     )
 
@@ -145,11 +142,11 @@ def _page(
     templates: Environment,
     template: str,
     shown: View,
-    stores: list[StoreSettings],
-    settings: StoreSettings | None,
+    stores: list[str],
+    store: str | None,
     built: object,
 ) -> HTMLResponse:
-    chosen = settings.uri if settings and settings != stores[0] else ""
+    chosen = store if store and store != stores[0] else ""
 
     def to(path: str, **values: Any) -> str:
         return rendering.address(path, store=chosen, **values)
@@ -159,8 +156,8 @@ def _page(
         to=to,
         shown=shown,
         views=[other for other in VIEWS if other.in_navigation],
-        stores=[store.uri for store in stores],
-        store=settings.uri if settings else "",
+        stores=stores,
+        store=store or "",
         chosen=chosen,
     )
     return HTMLResponse(text)

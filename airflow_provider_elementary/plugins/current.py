@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NO_KEYS = (
-    "No keys are configured, so this page shows manifests only. To see tables, metrics and incidents, name "
-    "keys_conn_id or kms_key_id in the section [elementary] of Airflow's configuration."
+    "The store's connection names no keys, so this page shows manifests only. To see tables, metrics and incidents, "
+    "name kms_key_id, secret_keys or keys_file in it."
 )
 
 
@@ -56,13 +56,13 @@ class Current:
 def current(reader: Reader) -> Current:
     """Return where a store stands; what goes wrong is told in ``problems``, never raised."""
     problems: list[str] = []
-    uri = reader.settings.uri
+    uri = reader.uri
     sequences = attempt(problems, uri, reader.sequences)
     manifest = _newest_manifest(reader, sequences or [], problems)
     project: Project | None = None
     verdicts: Verdicts | None = None
     incidents: tuple[Incident, ...] = ()
-    if sequences is not None and reader.settings.has_keys:
+    if sequences is not None and reader.has_keys:
         if manifest is not None:
             project = attempt(problems, uri, lambda: reader.project(manifest))
             problems.extend(project.missing if project else ())
@@ -76,7 +76,7 @@ def current(reader: Reader) -> Current:
         incidents=incidents,
         tables=_tables(reader, project, verdicts, incidents),
         problems=tuple(dict.fromkeys(problems)),
-        notice="" if reader.settings.has_keys else _NO_KEYS,
+        notice="" if sequences is None or reader.has_keys else _NO_KEYS,
     )
 
 
@@ -121,7 +121,7 @@ def attempt(problems: list[str], uri: str, work: Callable[[], T]) -> T | None:
 def _newest_manifest(reader: Reader, sequences: list[int], problems: list[str]) -> Manifest | None:
     """Return the newest manifest that can be read; a broken one does not hide the one before it."""
     for sequence in reversed(sequences[-3:]):
-        found = attempt(problems, reader.settings.uri, lambda sequence=sequence: reader.manifest(sequence, newest=True))  # type: ignore[misc]
+        found = attempt(problems, reader.uri, lambda sequence=sequence: reader.manifest(sequence, newest=True))  # type: ignore[misc]
         if found is not None:
             return found
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -21,7 +21,7 @@ from airflow_provider_elementary.plugins.cache import Cache
 from airflow_provider_elementary.plugins.facts import Anomaly, Project, Verdicts
 from airflow_provider_elementary.plugins.outcomes import Outcomes, read_outcomes
 from airflow_provider_elementary.plugins.project import read_project
-from airflow_provider_elementary.plugins.stores import OpenedStore, StoreSettings
+from airflow_provider_elementary.plugins.stores import OpenedStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 #: Clients and keys are asked for again after this long, so that rotated ones are taken up.
 OPENED_SECONDS = 60.0
 _READERS = 8
+_STORES = 32
 _NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
 _VERDICT_COLUMNS = (
     *("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end", "score"),
@@ -49,15 +50,30 @@ _HISTORY_COLUMNS = (
 )
 
 
+class Readers:
+    """The readers of all stores of the page, by connection and URI: a connection may name another store by now."""
+
+    def __init__(self) -> None:
+        self._connections = Cache(_STORES)
+        self._readers = Cache(_STORES)
+
+    def of(self, store_conn_id: str) -> Reader:
+        """Return the reader of a connection's store."""
+
+        def opened() -> OpenedStore:
+            return self._connections.get(store_conn_id, lambda: OpenedStore(store_conn_id), seconds=OPENED_SECONDS)
+
+        return self._readers.get((store_conn_id, opened().uri), lambda: Reader(opened))
+
+
 class Reader:
     """Reads one store; shared by all requests for it.
 
-    :param settings: how to reach the store.
+    :param opened: returns the store and its keys, as its connection names them by now.
     """
 
-    def __init__(self, settings: StoreSettings) -> None:
-        self.settings = settings
-        self._opened = Cache(1)
+    def __init__(self, opened: Callable[[], OpenedStore]) -> None:
+        self._opened = opened
         self._manifests = Cache(256)
         self._results = Cache(20_000)
         self._projects = Cache(2)
@@ -72,7 +88,17 @@ class Reader:
     @property
     def opened(self) -> OpenedStore:
         """The store and its keys."""
-        return self._opened.get("opened", lambda: OpenedStore(self.settings), seconds=OPENED_SECONDS)
+        return self._opened()
+
+    @property
+    def uri(self) -> str:
+        """The store's URI, or the connection's id where that cannot be read."""
+        return self.opened.uri
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the store's connection names keys."""
+        return self.opened.has_keys
 
     def sequences(self) -> list[int]:
         """Return the numbers of the snapshots in the store, oldest first."""
@@ -100,16 +126,14 @@ class Reader:
     def snapshot(self, manifest: Manifest) -> SnapshotSource:
         """Return a snapshot as a source.
 
-        :raises ConfigurationError: the configuration names no keys.
+        :raises ConfigurationError: the store's connection names no keys.
         """
-        from airflow_provider_elementary.snapshots import open_snapshot
-
-        return open_snapshot(self.opened.store, manifest.snapshot_id, keys=self.opened.keys)
+        return self.opened.repository.open(manifest)
 
     def project(self, manifest: Manifest) -> Project:
         """Return what a snapshot tells of the dbt project.
 
-        :raises ConfigurationError: the configuration names no keys.
+        :raises ConfigurationError: the store's connection names no keys.
         """
         # What is missing now may be there in a minute: a key service that was busy, a key that was given.
         return self._projects.get(
@@ -121,7 +145,7 @@ class Reader:
     def outcomes(self, manifest: Manifest) -> Outcomes:
         """Return how the tests and nodes of a snapshot went lately.
 
-        :raises ConfigurationError: the configuration names no keys.
+        :raises ConfigurationError: the store's connection names no keys.
         """
         return self._outcomes.get(
             manifest.snapshot_id,

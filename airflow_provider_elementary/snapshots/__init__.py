@@ -4,6 +4,7 @@ from airflow_provider_elementary.snapshots.keys import Keys, KmsKeys, LocalKeys
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.read import SnapshotSource, find_manifest, open_snapshot
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.store import Store, open_store
 from airflow_provider_elementary.snapshots.write import write_snapshot
 
@@ -13,6 +14,7 @@ __all__ = [
     "LocalKeys",
     "Manifest",
     "Policy",
+    "Repository",
     "SnapshotSource",
     "Store",
     "find_manifest",

@@ -138,7 +138,7 @@ class LocalKeys:
             held = ", ".join(held.value for held in self._master_keys) or "none"
             raise KeyUnavailableError(
                 f"Expected a master key for {category.label} ({category.value}), found keys for: {held}. "
-                "Add it to the keys connection, or leave the category out."
+                "Add it to the store's connection, or leave the category out."
             ) from None
 
 

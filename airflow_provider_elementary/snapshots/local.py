@@ -104,6 +104,10 @@ class LocalStore:
         with self._failures(key):
             self._path(key).unlink(missing_ok=True)
 
+    def protection(self, key: str) -> str:
+        """Return that a directory has no encryption of its own."""
+        return "no server-side encryption in a local directory, client-side encryption only"
+
     def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
         """Delete files that were begun before a time and never took their name."""
         found = sorted(path for path in self.root.rglob(f"{_PARTIAL}*") if path.stat().st_mtime < before.timestamp())

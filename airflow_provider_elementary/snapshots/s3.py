@@ -127,6 +127,20 @@ class S3Store:
         with self.failures(key):
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
+    def protection(self, key: str) -> str:
+        """Return the server-side encryption of an object, as S3 reports it.
+
+        :raises StoreRefusedError: it is not the one that was asked for.
+        """
+        with self.failures(key):
+            head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        self._require_protected(key, head)
+        named = head.get("SSEKMSKeyId", "")
+        wanted = self._kms_key_id or ""
+        if ":key/" in wanted and named != wanted:
+            raise StoreRefusedError(f"{key} in {self.uri} is encrypted with {named}, not with {wanted}.")
+        return f"SSE-KMS with {named}" if self._kms_key_id else "SSE-S3"
+
     def read_range(self, key: str, start: int, end: int) -> bytes:
         """Return the bytes from ``start`` up to, not including, ``end``."""
         return self._read(key, Range=f"bytes={start}-{end - 1}")

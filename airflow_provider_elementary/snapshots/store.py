@@ -77,6 +77,10 @@ class Store(Protocol):
         """Delete an object; one that is not there is no error."""
         ...
 
+    def protection(self, key: str) -> str:
+        """Return how the server says that it keeps an object that is there: its own encryption, in words."""
+        ...
+
     def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
         """Remove what writers that were killed left half-written; readers never saw it, but it takes room.
 
@@ -123,6 +127,19 @@ def limit_retries(client: Any, seconds: float = AWS_REQUEST_SECONDS) -> Any:
     return client
 
 
+def require_store_uri(uri: str) -> None:
+    """Refuse a URI that names no kind of store.
+
+    :raises ConfigurationError: it is neither an S3 nor a file URI.
+    """
+    parts = urlsplit(uri)
+    is_local = parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path
+    if not is_local and not (parts.scheme == "s3" and parts.netloc):
+        raise ConfigurationError(
+            f"Expected a store like s3://bucket/prefix or file:///absolute/directory, found {uri!r}."
+        )
+
+
 def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> Store:
     """Return the store that a URI names.
 
@@ -132,17 +149,16 @@ def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None
     :raises ConfigurationError: the URI names no kind of store that is known.
     :raises StoreRefusedError: the endpoint is not protected by TLS.
     """
+    require_store_uri(uri)
     parts = urlsplit(uri)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
+    if parts.scheme == "file":
         from airflow_provider_elementary.snapshots.local import LocalStore
 
         return LocalStore(Path(unquote(parts.path)))
-    if parts.scheme == "s3" and parts.netloc:
-        from airflow_provider_elementary.snapshots.s3 import S3Store
+    from airflow_provider_elementary.snapshots.s3 import S3Store
 
-        if s3_client is None:
-            import boto3
+    if s3_client is None:
+        import boto3
 
-            s3_client = limit_retries(boto3.client("s3", config=patient_config()))
-        return S3Store(s3_client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)
-    raise ConfigurationError(f"Expected a store like s3://bucket/prefix or file:///absolute/directory, found {uri!r}.")
+        s3_client = limit_retries(boto3.client("s3", config=patient_config()))
+    return S3Store(s3_client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)

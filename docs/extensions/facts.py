@@ -73,6 +73,15 @@ def connection_fields() -> tuple[Row, list[Row]]:
     ]
 
 
+def store_fields() -> tuple[Row, list[Row]]:
+    """Name the extra fields of an ``elementary_store`` connection."""
+    from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS
+
+    return ("extra field", "label in the form", "meaning"), [
+        (f"`{name}`", field["label"], field["description"]) for name, field in STORE_CONNECTION_FIELDS.items()
+    ]
+
+
 def configuration() -> tuple[Row, list[Row]]:
     """Name the options of ``airflow.cfg``, by section."""
     from airflow_provider_elementary.get_provider_info import get_provider_info
@@ -109,6 +118,7 @@ FACTS: dict[str, Callable[[], tuple[Row, list[Row]]]] = {
     "tables": tables,
     "sensitive-columns": sensitive_columns,
     "connection-fields": connection_fields,
+    "store-fields": store_fields,
     "configuration": configuration,
     "exceptions": exceptions,
 }

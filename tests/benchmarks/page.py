@@ -19,7 +19,6 @@ from typing import Any
 
 from tests.benchmarks.measure import in_own_process, measured
 
-_KEYS = "AIRFLOW_CONN_PAGE_BENCHMARK_KEYS"
 _TABLE = "WAREHOUSE.SCHEMA_07.TABLE_0107"
 _VIEWS = {
     "Overview": "/",
@@ -45,10 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         large, small = Path(directory) / "large", Path(directory) / "small"
         sizes = _make_stores(large, small, parsed.tables, parsed.series, parsed.days)
         print(f"\n{parsed.tables:,} tables, {parsed.series:,} series; {sizes}\n")
-        uris = {"large": (large / "store").as_uri(), "small": (small / "store").as_uri()}
         # In a server that runs, the views of another store were shown before.
         at_once, warmed, running = (
-            in_own_process("tests.benchmarks.page", ["--views", how, uris["large"], uris["small"]])
+            in_own_process("tests.benchmarks.page", ["--views", how, "page_benchmark_large", "page_benchmark_small"])
             for how in ("at-once", "warmed-up", "running")
         )
     print(
@@ -73,12 +71,15 @@ def _seconds(taken: Sequence[float]) -> str:
 
 def _make_stores(large: Path, small: Path, tables: int, series: int, days: int) -> str:
     from airflow_provider_elementary.snapshots import LocalKeys
-    from tests.pages import fill_store, keys_connection
+    from tests.connections import local_store
+    from tests.pages import fill_store
 
     for directory in (large, small):
         directory.mkdir()
     master_keys = LocalKeys.generate()
-    os.environ[_KEYS] = json.dumps(keys_connection(master_keys))
+    for name, place in (("LARGE", large), ("SMALL", small)):
+        connection = local_store(place / "store", master_keys)
+        os.environ[f"AIRFLOW_CONN_PAGE_BENCHMARK_{name}"] = json.dumps(connection)
     fill_store(small, LocalKeys(master_keys), snapshots=1)
     return _fill(large, LocalKeys(master_keys), tables, series, days)
 
@@ -123,7 +124,6 @@ def _ask_for_views(how: str, large: str, small: str) -> None:
         another store.
     """
     os.environ["AIRFLOW__ELEMENTARY__STORES"] = f"{large}, {small}"
-    os.environ["AIRFLOW__ELEMENTARY__KEYS_CONN_ID"] = "page_benchmark_keys"
     before = {"airflow": _taken(_import_api_server)}
     from fastapi.testclient import TestClient
 

@@ -158,8 +158,11 @@ def _snapshot(place: Place) -> Work:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
     from airflow_provider_elementary.snapshots import write_snapshot
 
-    hook = ElementaryStoreHook(f"s3://{place.bucket}/ours", aws_conn_id="rival_aws", kms_key_id=place.kms_key_id)
-    store, keys = hook.store, hook.keys
+    extra = {"uri": f"s3://{place.bucket}/ours", "aws_conn_id": "rival_aws", "kms_key_id": place.kms_key_id}
+    connection = {"conn_type": "elementary_store", "extra": extra}
+    os.environ["AIRFLOW_CONN_RIVAL_STORE"] = json.dumps(connection)
+    repository = ElementaryStoreHook("rival_store").repository
+    store, keys = repository.store, repository.keys
 
     def work() -> Mapping[str, Any]:
         with ElementaryHook("rival_postgres").source() as source:

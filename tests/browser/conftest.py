@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.snapshots import LocalKeys
-from tests.pages import api_server, fill_sample_store, fill_store, hostile_world, keys_connection
+from tests.connections import local_store
+from tests.pages import api_server, fill_sample_store, fill_store, hostile_world
 
 HERE = Path(__file__).parent
 SCREENSHOTS = Path(os.environ.get("ELEMENTARY_SCREENSHOTS", HERE / "screenshots"))
@@ -41,7 +42,7 @@ class Site:
     """A running API server.
 
     :param address: where it listens, without a slash at the end.
-    :param hostile: the URI of the store whose names try to break out.
+    :param hostile: the connection of the store whose names try to break out.
     """
 
     address: str
@@ -70,9 +71,9 @@ def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     environment = {
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__ELEMENTARY__STORES": f"{sample}, {hostile}",
-        "AIRFLOW__ELEMENTARY__KEYS_CONN_ID": "browser_keys",
-        "AIRFLOW_CONN_BROWSER_KEYS": json.dumps(keys_connection(master_keys)),
+        "AIRFLOW__ELEMENTARY__STORES": "browser_sample, browser_hostile",
+        "AIRFLOW_CONN_BROWSER_SAMPLE": json.dumps(local_store(sample, master_keys)),
+        "AIRFLOW_CONN_BROWSER_HOSTILE": json.dumps(local_store(hostile, master_keys)),
     }
     with pytest.MonkeyPatch.context() as patch, socket.socket() as listener:
         for name, value in environment.items():
@@ -84,7 +85,7 @@ def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
             thread.start()
             _wait_for(lambda: server.started, "the API server to start")
-            yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", hostile)
+            yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", "browser_hostile")
             server.should_exit = True
             thread.join(10)
 

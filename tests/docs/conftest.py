@@ -19,7 +19,7 @@ from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.connections import duckdb_file, local_keys, postgres_reader, snowflake_reader
+from tests.connections import duckdb_file, local_store, postgres_reader, s3_store, snowflake_reader
 from tests.docs.mail import mail_server
 from tests.stores import Rest, copied, grow, local_rest
 from tests.tampering import exchange_data_keys, flip, rewrite_chain, swap
@@ -34,6 +34,7 @@ Scene = Mapping[str, str]
 
 BUCKET = "my-bucket"
 KEY_ALIAS = "elementary"
+STORE_URI = f"s3://{BUCKET}/elementary"
 
 
 def take_snapshot(file: Path, store: Store, keys: Keys, run_key: str) -> Manifest:
@@ -95,28 +96,23 @@ def sample(sample_file: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 @pytest.fixture
-def keys(master_keys: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """The connection ``elementary_keys``."""
-    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_KEYS", json.dumps(local_keys(master_keys)))
-    return {}
-
-
-@pytest.fixture
-def store(keys: Scene, tmp_path: Path) -> Scene:
-    """An empty local store ``/srv/elementary``, and its keys."""
+def store(master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The connection ``elementary_store_default``: an empty local store ``/srv/elementary``, and its keys."""
+    connection = local_store(tmp_path / "store", master_keys)
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", json.dumps(connection))
     return {"/srv/elementary": str(tmp_path / "store")}
 
 
 @pytest.fixture
-def taken(keys: Scene, taken_store: Path, tmp_path: Path) -> Scene:
-    """The local store ``/srv/elementary`` with two snapshots, metrics and verdicts, and its keys."""
+def taken(store: Scene, taken_store: Path, tmp_path: Path) -> Scene:
+    """The local store with two snapshots, metrics and verdicts."""
     shutil.copytree(taken_store, tmp_path / "store")
-    return {"/srv/elementary": str(tmp_path / "store")}
+    return store
 
 
 @pytest.fixture
-def tampered(keys: Scene, master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Three stores of four snapshots that somebody wrote to, and ``ANCHOR``, which was kept while they were sound."""
+def tampered(master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Connections of three stores that somebody wrote to, and ``ANCHOR``, which was kept while they were sound."""
     made = local_rest(tmp_path)
     sound = Rest(made.store, LocalKeys(master_keys), made.folder)
     manifests = grow(sound, tmp_path, [3, 4, 5, 6])
@@ -131,19 +127,25 @@ def tampered(keys: Scene, master_keys: dict[str, str], tmp_path: Path, monkeypat
     exchange_data_keys(damaged, 4, "configuration", "failed_rows_sample")
     short.store.delete(manifest_key(4))
     rewrite_chain(rewritten, 2, 4)
-    return {f"/srv/{name}": str(tmp_path / name / "store") for name in ("damaged", "short", "rewritten")}
+    for name in ("damaged", "short", "rewritten"):
+        connection = local_store(tmp_path / name / "store", master_keys)
+        monkeypatch.setenv(f"AIRFLOW_CONN_ELEMENTARY_{name.upper()}", json.dumps(connection))
+    return {}
 
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scene:
-    """The empty folder ``/srv/drill``."""
+    """The empty folder ``/srv/drill``, and room for a store ``/srv/elementary``."""
     (tmp_path / "drill").mkdir()
-    return {"/srv/drill": str(tmp_path / "drill")}
+    return {"/srv/drill": str(tmp_path / "drill"), "/srv/elementary": str(tmp_path / "store")}
 
 
 @pytest.fixture
 def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """An empty bucket ``my-bucket``, the key ``alias/elementary``, and credentials for them in the environment."""
+    """An empty bucket ``my-bucket``, the key ``alias/elementary``, and credentials for them in the environment.
+
+    The connection ``elementary_store_default`` names them.
+    """
     s3, kms = aws_server.client("s3"), aws_server.client("kms")
     try:
         aws_server.create_bucket(BUCKET)
@@ -152,6 +154,8 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
             s3.delete_object(Bucket=BUCKET, Key=found["Key"])
     if f"alias/{KEY_ALIAS}" not in [alias["AliasName"] for alias in kms.list_aliases()["Aliases"]]:
         aws_server.create_key(KEY_ALIAS)
+    connection = s3_store(STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default")
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws_server.airflow_connection()))
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
@@ -165,8 +169,12 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 @pytest.fixture
-def signing_key(bucket: Scene, aws_server: AwsServer) -> Scene:
-    """The key ``alias/elementary-signing``, which signs."""
+def signing_key(bucket: Scene, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The key ``alias/elementary-signing``, which signs, and the connection ``elementary_store_signed``."""
+    connection = s3_store(
+        STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default", signing_kms_key_id=f"alias/{KEY_ALIAS}-signing"
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_SIGNED", json.dumps(connection))
     kms, alias = aws_server.client("kms"), f"alias/{KEY_ALIAS}-signing"
     if alias not in [known["AliasName"] for known in kms.list_aliases()["Aliases"]]:
         key = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,12 +17,11 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     SnapshotNotFoundError,
 )
-from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
+from airflow_provider_elementary.snapshots import Manifest, Repository, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.sign import sign_store
 from airflow_provider_elementary.snapshots.signature import KeysSigner
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
@@ -75,6 +75,14 @@ def swap_with_the_first(path: Path) -> None:
     swap(path, path.with_name("0000000001.json"))
 
 
+def list_snapshots(rest: Rest) -> int:
+    """Run the command in the store's name, without keys."""
+    connection = {"conn_type": "elementary_store", "extra": {"uri": rest.store.uri}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_DAMAGED", json.dumps(connection))
+        return main(["snapshot", "list", "--store-conn-id", "damaged"])
+
+
 DAMAGES = [remove, cut_short, empty, fill_with_another_document, move_to_the_end, move_aside, swap_with_the_first]
 
 #: What only reads or adds: it may pass over a damage that does not concern it.
@@ -84,7 +92,7 @@ ACTIONS: Mapping[str, Callable[[Rest, list[Manifest], Path], object]] = {
     "open one by time": lambda rest, _, __: open_snapshot(rest.store, LATER, keys=rest.keys),
     "diff": lambda rest, taken, _: diff(rest.store, taken[0].snapshot_id, keys=rest.keys),
     "take": lambda rest, _, directory: take(rest, directory / "warehouse.duckdb", world_after(7)),
-    "list": lambda rest, _, __: main(["snapshot", "list", "--store", rest.store.uri]),
+    "list": lambda rest, _, __: list_snapshots(rest),
 }
 
 
@@ -105,7 +113,7 @@ class TestAnyDamage:
         with pytest.raises(SnapshotCorruptError, match="manifests/000000000"):
             verify(rest.store, anchors=anchors).require()
         with pytest.raises(SnapshotCorruptError, match=r"manifests/000000000.*Nothing was signed"):
-            sign_store(rest.store, KeysSigner(rest.keys), anchors=anchors)
+            Repository(rest.store, rest.keys).sign(anchors=anchors)
         with pytest.raises(SnapshotCorruptError, match=r"manifests/000000000.*Nothing was removed"):
             prune(rest.store, Retention(keep_last=1), anchors=anchors, now=LATER)
         assert objects(rest) == there
@@ -158,7 +166,7 @@ class TestReading:
         move_to_the_end(rest.path(NEWEST))
         cut_short(rest.path(MIDDLE))
 
-        main(["snapshot", "list", "--store", rest.store.uri])
+        assert list_snapshots(rest) == 0
 
         printed = capsys.readouterr().out
         assert "note: manifests/0000000002.json is changed" in printed
@@ -168,7 +176,7 @@ class TestReading:
 
 class TestALostManifest:
     def test_of_which_there_is_a_signature_is_missed_even_at_the_end(self, rest: Rest) -> None:
-        sign_store(rest.store, KeysSigner(rest.keys))
+        Repository(rest.store, rest.keys).sign()
         remove(rest.path(NEWEST))
 
         report = verify(rest.store, rest.keys)

@@ -12,7 +12,7 @@ from airflow_provider_elementary.anomalies.incident_rows import incidents_of
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.results import find_result, read_result
-from tests.connections import duckdb_file, local_keys
+from tests.connections import duckdb_file, local_store
 from tests.worlds import small_world, write_duckdb
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ from airflow.sdk import DAG, AssetAlias
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator, ElementaryIncidentOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 
-STORE = {"store": "STORE_URI", "keys_conn_id": "keys", "retries": 0}
+STORE = {"store_conn_id": "store", "retries": 0}
 METRICS = "{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}"
 
 with DAG("judged", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
@@ -56,14 +56,14 @@ def dag(tmp_path: Path, airflow_connection: Connect, monkeypatch: pytest.MonkeyP
     from airflow.utils.session import create_session
 
     masters = LocalKeys.generate()
-    airflow_connection("keys", local_keys(masters))
     store = (tmp_path / "store").as_uri()
+    airflow_connection("store", local_store(store, masters))
     airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
     with ElementaryHook("dwh").source() as source:
         write_snapshot(source, open_store(store), LocalKeys(masters))
     folder = tmp_path / "dags"
     folder.mkdir()
-    (folder / "judged.py").write_text(DAG_FILE.replace("STORE_URI", store))
+    (folder / "judged.py").write_text(DAG_FILE)
     bag = DagBag(str(folder))
     assert not bag.import_errors
     with create_session() as session:

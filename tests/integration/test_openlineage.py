@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
-from tests.connections import duckdb_file, local_keys
+from tests.connections import duckdb_file, local_store
 from tests.worlds import SQL_LITERAL, small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -34,7 +34,7 @@ class Told:
 @pytest.fixture
 def told(tmp_path: Path, airflow_connection: Connect) -> Told:
     airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
-    store = {"store": (tmp_path / "store").as_uri(), "keys_conn_id": airflow_connection("keys", local_keys())}
+    store = {"store_conn_id": airflow_connection("store", local_store(tmp_path / "store"))}
     operators = (
         ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", **store),
         ElementaryTableMetricsOperator(task_id="metrics", **store),

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys
-from tests.connections import local_keys, postgres_reader, snowflake_reader
+from tests.connections import local_store, postgres_reader, s3_store, snowflake_reader
 from tests.servers import free_port
 from tests.worlds import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres, write_snowflake
 
@@ -49,6 +49,7 @@ DSN_PASSWORD = "PLANTED-in-a-dsn"
 PASSPHRASE = "PLANTED-passphrase"
 WRONG_PASSPHRASE = "PLANTED-wrong-passphrase"
 BROKEN_KEY = "PLANTED-broken-key"
+BROKEN_MASTER_KEY = "PLANTED-broken-master-key"
 
 #: How each run goes: the task that fails and what its error begins with; None where all succeed.
 RUNS: dict[str, tuple[str, str] | None] = {
@@ -86,11 +87,13 @@ pytestmark = pytest.mark.dag
 class Planted:
     """What the runs know and nobody else may.
 
-    :param connections: by id, as the secrets backend holds them.
+    :param connections: by id, as the secrets backend holds them; those of the stores come with the runs.
+    :param master_keys: of the local store.
     :param secrets: by what they are.
     """
 
     connections: Mapping[str, dict[str, Any]]
+    master_keys: Mapping[str, str]
     secrets: Mapping[str, str]
 
 
@@ -130,8 +133,8 @@ def planted(
     writer = create_user(aws_server, "writer", ["s3:*", "kms:*"])
     nobody = create_user(aws_server, "nobody", ["kms:*"])
     master_keys = LocalKeys.generate()
-    broken = {**master_keys, "metadata": "PLANTED-broken-master-key"}
     unreachable = {**postgres, "port": free_port()}
+    wrong_schema = {**postgres, "extra": {**postgres["extra"], "elementary_schema": "no_such_schema"}}
     dsn = f"postgresql://reader:{DSN_PASSWORD}@{postgres['host']}/dwh"
     return Planted(
         connections={
@@ -139,14 +142,14 @@ def planted(
             "elementary_snowflake": snowflake,
             "elementary_wrong_password": {**postgres, "password": WRONG_PASSWORD},
             "elementary_unreachable": unreachable,
+            "elementary_wrong_schema": wrong_schema,
             "elementary_dsn": {**postgres, "host": dsn},
             "elementary_passphrase": {**snowflake, "password": WRONG_PASSPHRASE},
             "elementary_broken": {**snowflake, "extra": {**snowflake["extra"], "private_key_content": BROKEN_KEY}},
             "elementary_aws": aws_server.airflow_connection(*writer),
             "elementary_aws_denied": aws_server.airflow_connection(*nobody),
-            "elementary_keys": local_keys(master_keys),
-            "elementary_broken_keys": local_keys(broken),
         },
+        master_keys=master_keys,
         secrets={
             "password": PASSWORD,
             "wrong password": WRONG_PASSWORD,
@@ -158,7 +161,7 @@ def planted(
             "AWS secret": writer[1],
             "AWS secret of the denied": nobody[1],
             **{f"master key of {category}": value for category, value in master_keys.items()},
-            "broken master key": broken["metadata"],
+            "broken master key": BROKEN_MASTER_KEY,
             "dbt var": SECRET_VAR,
             "failed row": FAILED_ROW_VALUE,
         },
@@ -171,12 +174,13 @@ def remains(
 ) -> Remains:
     folder = tmp_path_factory.mktemp("secret_runs")
     bucket, kms_key_id = aws_server.create_bucket(), aws_server.create_key()
-    for conn_id, connection in planted.connections.items():
+    stores = store_connections(f"s3://{bucket}/elementary", kms_key_id, folder, planted.master_keys)
+    for conn_id, connection in {**planted.connections, **stores}.items():
         aws_server.client("secretsmanager").create_secret(
             Name=f"{PREFIX}/{conn_id}", SecretString=json.dumps(connection), KmsKeyId=kms_key_id
         )
     backend = create_user(aws_server, "backend", ["secretsmanager:GetSecretValue", "kms:Decrypt"])
-    runs = [(name, DAG_ID, conf) for name, conf in forms(f"s3://{bucket}/elementary", kms_key_id, folder).items()]
+    runs = [(name, DAG_ID, conf) for name, conf in forms().items()]
     (folder / "runs.json").write_text(json.dumps(runs))
     with aws_server.enforcing():
         finished = subprocess.run(
@@ -205,29 +209,39 @@ def remains(
     )
 
 
-def forms(s3_store: str, kms_key_id: str, folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what a person puts into the form, by run; every field, since Airflow keeps those of earlier runs."""
-    s3 = {"store": s3_store, "kms_key_id": kms_key_id, "aws_conn_id": "elementary_aws", "keys_conn_id": None}
-    local = {
-        "store": (folder / "store").as_uri(),
-        "keys_conn_id": "elementary_keys",
-        "kms_key_id": None,
-        "aws_conn_id": "elementary_aws",
-    }
-    form = {"elementary_conn_id": "elementary_postgres", "elementary_schema": None, "accept_unknown": [], **s3}
+def store_connections(
+    uri: str, kms_key_id: str, folder: Path, master_keys: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Return the connections of the stores."""
+    local, aws = (folder / "store").as_uri(), {"aws_conn_id": "elementary_aws"}
     return {
-        "PostgreSQL to S3": form,
-        "Snowflake by key pair to a local store": {**form, **local, "elementary_conn_id": "elementary_snowflake"},
-        "wrong password": {**form, "elementary_conn_id": "elementary_wrong_password"},
-        "unreachable host": {**form, "elementary_conn_id": "elementary_unreachable"},
-        "DSN in the host field": {**form, "elementary_conn_id": "elementary_dsn"},
-        "wrong passphrase": {**form, "elementary_conn_id": "elementary_passphrase"},
-        "broken private key": {**form, "elementary_conn_id": "elementary_broken"},
-        "wrong schema": {**form, "elementary_schema": "no_such_schema"},
+        "elementary_store_s3": s3_store(uri, kms_key_id, **aws),
         # A store of its own: an increment of an earlier snapshot would go on with that one's data keys.
-        "missing KMS key": {**form, "kms_key_id": "alias/no-such-key", "store": f"{form['store']}-of-no-key"},
-        "store denied": {**form, "aws_conn_id": "elementary_aws_denied"},
-        "broken master key": {**form, **local, "keys_conn_id": "elementary_broken_keys"},
+        "elementary_store_no_key": s3_store(f"{uri}-of-no-key", "alias/no-such-key", **aws),
+        "elementary_store_denied": s3_store(uri, kms_key_id, aws_conn_id="elementary_aws_denied"),
+        "elementary_store_local": local_store(local, master_keys),
+        "elementary_store_broken": local_store(local, {**master_keys, "metadata": BROKEN_MASTER_KEY}),
+    }
+
+
+def forms() -> dict[str, dict[str, Any]]:
+    """Return what a person puts into the form, by run; every field, since Airflow keeps those of earlier runs."""
+
+    def form(warehouse: str = "postgres", store: str = "s3") -> dict[str, Any]:
+        return {"elementary_conn_id": f"elementary_{warehouse}", "store_conn_id": f"elementary_store_{store}"}
+
+    return {
+        "PostgreSQL to S3": form(),
+        "Snowflake by key pair to a local store": form("snowflake", "local"),
+        "wrong password": form("wrong_password"),
+        "unreachable host": form("unreachable"),
+        "DSN in the host field": form("dsn"),
+        "wrong passphrase": form("passphrase"),
+        "broken private key": form("broken"),
+        "wrong schema": form("wrong_schema"),
+        "missing KMS key": form(store="no_key"),
+        "store denied": form(store="denied"),
+        "broken master key": form("snowflake", "broken"),
     }
 
 

@@ -11,14 +11,13 @@ from botocore.config import Config
 
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, StoreError
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.sign import sign_store
 from airflow_provider_elementary.snapshots.signature import AnyOf, KeysSigner, KmsSigner, read_signature, sign_object
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.connections import duckdb_file, local_keys
+from tests.connections import duckdb_file, local_store
 from tests.servers.faulty import FaultyAws, faulty_aws, refuses
 from tests.stores import Rest, copied, grow, local_rest, take, world_after
 from tests.worlds import small_world, write_duckdb
@@ -163,7 +162,7 @@ class TestSigningWhatIsThere:
         signer = KmsSigner(aws_server.client("kms"), new_key(aws_server, usage))
         before = verify(rest.store, rest.keys, signer=signer)
 
-        signed = sign_store(rest.store, signer)
+        signed = Repository(rest.store, signer=signer).sign()
 
         assert found(before) == {("unproved", manifest_key(number)) for number in (1, 2, 3)}
         assert signed == [manifest_key(number) for number in (1, 2, 3)]
@@ -175,12 +174,12 @@ class TestSigningWhatIsThere:
         kms = aws_server.client("kms")
         old, new = KmsSigner(kms, new_key(aws_server)), KmsSigner(kms, new_key(aws_server, "GENERATE_VERIFY_MAC"))
         both = AnyOf([old, new])
-        sign_store(rest.store, old)
+        Repository(rest.store, signer=old).sign()
         take(rest, tmp_path / "warehouse.duckdb", world_after(6), signer=new)
 
         while_it_changes = verify(rest.store, rest.keys, signer=both)
         too_early = verify(rest.store, rest.keys, signer=new)
-        sign_store(rest.store, new)
+        Repository(rest.store, signer=new).sign()
 
         assert while_it_changes.findings == ()
         assert found(too_early) == {("unproved", manifest_key(number)) for number in (1, 2, 3)}
@@ -188,7 +187,7 @@ class TestSigningWhatIsThere:
 
     def test_a_key_that_is_neither_proves_nothing(self, rest: Rest, aws_server: AwsServer) -> None:
         kms = aws_server.client("kms")
-        sign_store(rest.store, KmsSigner(kms, new_key(aws_server)))
+        Repository(rest.store, signer=KmsSigner(kms, new_key(aws_server))).sign()
         others = AnyOf([KmsSigner(kms, new_key(aws_server)), KmsSigner(kms, new_key(aws_server))])
 
         report = verify(rest.store, rest.keys, signer=others)
@@ -200,7 +199,7 @@ class TestSigningWhatIsThere:
     ) -> None:
         kms = aws_server.client("kms")
         gone, there = KmsSigner(kms, "alias/gone"), KmsSigner(kms, new_key(aws_server))
-        sign_store(rest.store, there)
+        Repository(rest.store, signer=there).sign()
         rest.store.delete(f"signatures/{manifest_key(1)}")
         sign_object(rest.store, manifest_key(1), "0" * 64, there)
 
@@ -214,7 +213,7 @@ class TestSigningWhatIsThere:
         new = KeysSigner(LocalKeys(LocalKeys.generate()))
         before = verify(rest.store, signer=new)
 
-        sign_store(rest.store, new)
+        Repository(rest.store, signer=new).sign()
 
         assert ("unproved", "prunes/0000000001.json") in found(before)
         assert verify(rest.store, signer=new).findings == ()
@@ -223,7 +222,7 @@ class TestSigningWhatIsThere:
         rest.store.delete(manifest_key(2))
 
         with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000002\.json is missing\. Nothing was signed"):
-            sign_store(rest.store, KeysSigner(rest.keys))
+            Repository(rest.store, signer=KeysSigner(rest.keys)).sign()
 
         assert list(rest.store.list("signatures/")) == []
 
@@ -238,17 +237,18 @@ def test_on_the_command_line_a_snapshot_is_taken_signed_pruned_and_verified(
     warehouse = duckdb_file(write_duckdb(small_world(days=3), tmp_path / "warehouse.duckdb"))
     airflow_connection("warehouse", warehouse)
     airflow_connection("aws", aws_server.airflow_connection())
-    airflow_connection("keys", local_keys(MASTER_KEYS))
-    store = ["--store", rest.store.uri, "--keys-conn-id", "keys", "--aws-conn-id", "aws"]
-    signing = ["--signing-kms-key-id", new_key(aws_server)]
-    another = ["--signing-kms-key-id", new_key(aws_server)]
+    old, new = new_key(aws_server), new_key(aws_server)
+    for name, signing in {"by_old": old, "by_both": f"{new}, {old}"}.items():
+        facts = {"aws_conn_id": "aws", "signing_kms_key_id": signing}
+        airflow_connection(name, local_store(rest.store.uri, MASTER_KEYS, **facts))
+    by_old, by_both = (["--store-conn-id", name] for name in ("by_old", "by_both"))
 
     statuses = [
-        main(["snapshot", "take", "--conn-id", "warehouse", *store, *signing]),
-        main(["snapshot", "verify", *store, *signing]),
-        main(["snapshot", "sign", *store, *signing]),
-        main(["snapshot", "prune", "--keep-last", "2", *store, *signing]),
-        main(["snapshot", "verify", "--snapshot", "all", *store, *signing, *another]),
+        main(["snapshot", "take", "--conn-id", "warehouse", *by_old]),
+        main(["snapshot", "verify", *by_old]),
+        main(["snapshot", "sign", *by_old]),
+        main(["snapshot", "prune", "--keep-last", "2", *by_old]),
+        main(["snapshot", "verify", "--snapshot", "all", *by_both]),
     ]
 
     printed = capsys.readouterr()

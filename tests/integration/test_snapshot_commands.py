@@ -16,7 +16,7 @@ from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Store
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.connections import local_keys
+from tests.connections import local_store
 from tests.stores import Rest, grow, local_rest
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -35,10 +35,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
 @pytest.fixture
 def run(rest: Rest, airflow_connection: Connect, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run ``airflow-elementary snapshot`` on the store; return its exit status and what it printed."""
-    keys = airflow_connection("keys", local_keys(MASTER_KEYS))
+    airflow_connection("store", local_store(rest.store.uri, MASTER_KEYS))
 
     def run(action: str, *arguments: str) -> tuple[int, str]:
-        status = main(["snapshot", action, "--store", rest.store.uri, "--keys-conn-id", keys, *arguments])
+        status = main(["snapshot", action, "--store-conn-id", "store", *arguments])
         printed = capsys.readouterr()
         return status, printed.out + printed.err
 
@@ -173,9 +173,9 @@ def test_what_is_printed_as_json_is_json_whatever_is_logged(
     rest: Rest, airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
-    keys = airflow_connection("keys", local_keys(MASTER_KEYS))
+    airflow_connection("store", local_store(rest.store.uri, MASTER_KEYS))
 
-    ended = program("snapshot", "sign", "--json", "--store", rest.store.uri, "--keys-conn-id", keys)
+    ended = program("snapshot", "sign", "--json", "--store-conn-id", "store")
 
     assert json.loads(ended.stdout)["signed"] == [manifest_key(number) for number in (1, 2, 3)]
     assert "signed 3 manifests and 0 prune records" in ended.stderr
@@ -195,12 +195,14 @@ def test_an_interrupted_command_ends_with_a_line(run: Run, monkeypatch: pytest.M
     def interrupt(store: Store) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("airflow_provider_elementary.snapshots.chain.read_chain", interrupt)
+    monkeypatch.setattr("airflow_provider_elementary.snapshots.repository.read_chain", interrupt)
 
     assert run("list") == (130, "airflow-elementary: interrupted\n")
 
 
-def test_a_store_that_holds_nothing_is_told_as_such(run: Run, tmp_path: Path) -> None:
-    status, printed = run("verify", "--hashes-only", "--store", (tmp_path / "nowhere").as_uri())
+def test_a_store_that_holds_nothing_is_told_as_such(run: Run, tmp_path: Path, airflow_connection: Connect) -> None:
+    airflow_connection("nowhere", {"conn_type": "elementary_store", "extra": {"uri": (tmp_path / "nowhere").as_uri()}})
+
+    status, printed = run("verify", "--hashes-only", "--store-conn-id", "nowhere")
 
     assert (status, "found none. Run the snapshot task first, and check the URI" in printed) == (3, True)

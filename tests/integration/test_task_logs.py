@@ -17,7 +17,7 @@ from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOpe
 from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, log_group
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
-from tests.connections import duckdb_file, local_keys
+from tests.connections import duckdb_file, local_store
 from tests.worlds import SQL_LITERAL, small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -26,7 +26,7 @@ Connect = Callable[[str, Mapping[str, object]], str]
 @pytest.fixture
 def store(tmp_path: Path, airflow_connection: Connect) -> dict[str, str]:
     airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
-    return {"store": (tmp_path / "store").as_uri(), "keys_conn_id": airflow_connection("keys", local_keys())}
+    return {"store_conn_id": airflow_connection("store", local_store(tmp_path / "store"))}
 
 
 @pytest.fixture
@@ -64,12 +64,14 @@ def test_a_snapshot_tells_what_was_proved_cut_read_held_back_and_sealed(
 
     lines = unfolded(log)
     told = [line.split()[0] for line in lines]
-    assert told == ["checked", "::group::Table", "cut", "read", "held", "sealed", "snapshot"]
-    assert lines[0].endswith("23 of 23 checks pass, 0 fail, 0 unknown")
-    assert lines[2].startswith("cut full: the first snapshot of this store, up to 2026-10-31T06:02:01")
-    assert "rows of 17 tables in " in lines[3]
-    assert "56 values by masked" in lines[4]
-    assert "one key for each category: Metadata " in lines[5]
+    assert told == ["policy", "access", "::group::Table", "cut", "read", "held", "sealed", "snapshot"]
+    assert lines[0].startswith("policy from built in: categories=metadata,configuration,run_results,table_metrics,")
+    assert lines[0].endswith("without_raw_values=False full_every_days=7")
+    assert lines[1].endswith("23 of 23 checks pass, 0 fail, 0 unknown")
+    assert lines[3].startswith("cut full: the first snapshot of this store, up to 2026-10-31T06:02:01")
+    assert "rows of 17 tables in " in lines[4]
+    assert "56 values by masked" in lines[5]
+    assert "one key for each category: Metadata " in lines[6]
     assert SQL_LITERAL not in log.text
 
 
@@ -115,7 +117,7 @@ def test_a_backtest_tells_what_would_have_been_anomalous_and_links_to_its_pictur
     run(task)
 
     assert "buckets of 60 days would have been anomalous with elementary" in unfolded(log)[-1]
-    assert "/elementary/backtests?store=file" in ElementaryBacktestLink().get_link(task, ti_key=None)
+    assert "/elementary/backtests?store=store" in ElementaryBacktestLink().get_link(task, ti_key=None)
 
 
 def test_an_access_check_folds_what_passes(store: dict[str, str], log: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_elementary.access import AccessReport
 from airflow_provider_elementary.snapshots import find_manifest, open_store
-from tests.connections import local_keys, postgres_reader
+from tests.connections import local_store, postgres_reader, s3_store
 from tests.dag_runs import DagRunOutcome, run_dag, run_parsed_dag
 from tests.worlds import small_world, write_postgres
 
@@ -52,6 +52,7 @@ class Audited:
         self.server, self.database, self.store = server, database, store
         self.role = str(connection["login"])
         self.conn_id = connect("audited", connection)
+        connect("audit_store", local_store(store))
 
     def run(self, sql: str) -> None:
         self.server.execute(sql.format(role=self.role), database=self.database)
@@ -60,13 +61,11 @@ class Audited:
         # Every field of the form: Airflow keeps what an earlier run of this process was given.
         form = {
             "elementary_conn_id": self.conn_id,
-            "store": self.store,
-            "probes": [],
-            "accept_unknown": [],
+            "store_conn_id": "audit_store",
+            "probes": None,
+            "accept_unknown": None,
             "elementary_schema": None,
             "elementary_database": None,
-            "kms_key_id": None,
-            "aws_conn_id": "aws_default",
         }
         return run_dag(DAG_ID, {**form, **conf})
 
@@ -141,9 +140,9 @@ def test_the_reports_rest_on_s3_encrypted_with_kms(
     audited: Audited, aws_server: AwsServer, airflow_connection: Connect
 ) -> None:
     bucket, key_id = aws_server.create_bucket(), aws_server.create_key()
-    aws_conn_id = airflow_connection("aws_audit", aws_server.airflow_connection())
+    airflow_connection("aws", aws_server.airflow_connection())
 
-    outcome = audited.audit(store=f"s3://{bucket}/elementary", kms_key_id=key_id, aws_conn_id=aws_conn_id)
+    outcome = audited.audit(store_conn_id=airflow_connection("on_s3", s3_store(f"s3://{bucket}/elementary", key_id)))
 
     key = f"elementary/{outcome.returned['audit']['drift']['key']}"
     head = aws_server.client("s3").head_object(Bucket=bucket, Key=key)
@@ -155,10 +154,7 @@ def test_each_task_that_opens_the_warehouse_checks_its_own_session(
 ) -> None:
     conf = {
         "elementary_conn_id": audited.conn_id,
-        "keys_conn_id": airflow_connection("keys", local_keys()),
-        "store": audited.store,
-        "elementary_schema": None,
-        "accept_unknown": [],
+        "store_conn_id": "audit_store",
     }
 
     outcome = run_dag("elementary_observability", conf)

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_elementary.snapshots import open_store
 from airflow_provider_elementary.snapshots.results import latest_result
-from tests.connections import duckdb_file, local_keys
+from tests.connections import duckdb_file, local_store
 from tests.dag_runs import DagRunOutcome, run_parsed_dag
 from tests.docs.mail import mail_server
 from tests.servers.webhook import Webhook, webhook_server
@@ -35,7 +35,7 @@ from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 
-STORE = {"store": "STORE_URI", "keys_conn_id": "keys", "retries": 0}
+STORE = {"store_conn_id": "store", "retries": 0}
 ROUTES = {
     "mail": AlertRoute(
         SmtpNotifier(
@@ -96,11 +96,11 @@ class Office:
 def office(tmp_path: Path, airflow_connection: Connect) -> Iterator[Office]:
     world = with_meta(small_world())
     airflow_connection("dwh", duckdb_file(write_duckdb(world, tmp_path / "world.duckdb")))
-    airflow_connection("keys", local_keys())
     store = (tmp_path / "store").as_uri()
+    airflow_connection("store", local_store(store))
     folder = tmp_path / "dags"
     folder.mkdir()
-    (folder / "alerted.py").write_text(DAG_FILE.replace("STORE_URI", store))
+    (folder / "alerted.py").write_text(DAG_FILE)
     with mail_server() as (port, mails), webhook_server() as hook:
         extra = {"disable_ssl": True, "disable_tls": True}
         airflow_connection("smtp_default", {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra})

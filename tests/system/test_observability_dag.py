@@ -14,7 +14,7 @@ from airflow_provider_elementary.snapshots import Keys, LocalKeys, Store, open_s
 from airflow_provider_elementary.snapshots.results import read_result
 from airflow_provider_elementary.snapshots.s3 import S3Store
 from airflow_provider_elementary.source import read_all
-from tests.connections import duckdb_file, local_keys, postgres_reader
+from tests.connections import duckdb_file, local_store, postgres_reader, s3_store
 from tests.dag_runs import run_dag
 from tests.docs.mail import mail_server
 from tests.worlds import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
@@ -48,20 +48,20 @@ class TestOnTheSample:
     def conf(self, tmp_path: Path, airflow_connection: Connect) -> dict[str, Any]:
         return {
             "elementary_conn_id": airflow_connection("sample", duckdb_file(build_sample(tmp_path / "sample.duckdb"))),
-            "keys_conn_id": airflow_connection("keys", local_keys()),
-            "store": (tmp_path / "store").as_uri(),
+            "store_conn_id": airflow_connection("store", local_store(tmp_path / "store")),
             "days": 60,
         }
 
     def test_every_task_succeeds_and_the_known_incidents_are_found(
-        self, conf: dict[str, Any], airflow_connection: Connect
+        self, conf: dict[str, Any], airflow_connection: Connect, tmp_path: Path
     ) -> None:
         keys = LocalKeys.generate()
-        airflow_connection("keys", local_keys(keys))
+        airflow_connection("store", local_store(tmp_path / "store", keys))
 
         outcome = run_dag(DAG_ID, conf)
 
-        found = found_incidents(open_store(conf["store"]), LocalKeys(keys), outcome.returned["anomalies"]["verdicts"])
+        store = open_store((tmp_path / "store").as_uri())
+        found = found_incidents(store, LocalKeys(keys), outcome.returned["anomalies"]["verdicts"])
         assert outcome.states == dict.fromkeys(TASKS, "success") | SKIPPED
         assert found >= {
             ("JAFFLE.CORE.FCT_ORDERS", "amount", "standard_deviation", "2026-11-12"),
@@ -86,11 +86,9 @@ class TestOnTheSample:
         with mail_server() as (port, mails):
             extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"}
             connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
-            airflow_connection("mail", connection)
+            airflow_connection("smtp_default", connection)
 
-            outcome = run_dag(
-                DAG_ID, {**conf, "alert_emails": ["a@example.com", "b@example.com"], "smtp_conn_id": "mail"}
-            )
+            outcome = run_dag(DAG_ID, {**conf, "alert_emails": ["a@example.com", "b@example.com"]})
 
         [mail] = mails
         assert outcome.returned["alerts"]["sent"] == {"mail": 1}
@@ -116,11 +114,9 @@ class TestOnPostgresToS3:
         bucket, key_id = aws_server.create_bucket(), aws_server.create_key()
         conf = {
             "elementary_conn_id": airflow_connection("dwh", postgres_reader(postgres_server, postgres_database)),
-            "aws_conn_id": airflow_connection("aws", aws_server.airflow_connection()),
-            "store": f"s3://{bucket}/elementary",
-            "kms_key_id": key_id,
-            "keys_conn_id": None,
+            "store_conn_id": airflow_connection("store", s3_store(f"s3://{bucket}/elementary", key_id)),
         }
+        airflow_connection("aws", aws_server.airflow_connection())
 
         outcome = run_dag(DAG_ID, conf)
 
@@ -152,8 +148,7 @@ class TestWhereItStops:
         )
         conf = {
             "elementary_conn_id": airflow_connection("dwh", connection),
-            "keys_conn_id": airflow_connection("keys", local_keys()),
-            "store": (tmp_path / "store").as_uri(),
+            "store_conn_id": airflow_connection("store", local_store(tmp_path / "store")),
         }
 
         outcome = run_dag(DAG_ID, conf)
@@ -162,29 +157,25 @@ class TestWhereItStops:
         assert outcome.states["snapshot"] == "upstream_failed"
         assert not (tmp_path / "store").exists()
 
-    @pytest.mark.parametrize(
-        "wrong",
-        [{"elementary_conn_id": "nowhere"}, {"elementary_schema": "no_such_schema"}],
-        ids=["no such connection", "no such schema"],
-    )
+    @pytest.mark.parametrize("wrong", ["nowhere", "no_such_schema"])
     def test_a_connection_that_does_not_fit_fails_the_first_task(
-        self, wrong: dict[str, str], tmp_path: Path, airflow_connection: Connect
+        self, wrong: str, tmp_path: Path, airflow_connection: Connect
     ) -> None:
+        sample = duckdb_file(build_sample(tmp_path / "other.duckdb"))
+        airflow_connection("no_such_schema", {**sample, "extra": {"elementary_schema": "no_such_schema"}})
         conf = {
             "elementary_conn_id": airflow_connection("sample", duckdb_file(build_sample(tmp_path / "sample.duckdb"))),
-            "keys_conn_id": airflow_connection("keys", local_keys()),
-            "store": (tmp_path / "store").as_uri(),
+            "store_conn_id": airflow_connection("store", local_store(tmp_path / "store")),
         }
 
-        outcome = run_dag(DAG_ID, {**conf, **wrong})
+        outcome = run_dag(DAG_ID, {**conf, "elementary_conn_id": wrong})
 
         assert outcome.states["check_access"] == "failed"
 
     def test_s3_without_a_kms_key_fails_the_snapshot(self, tmp_path: Path, airflow_connection: Connect) -> None:
         conf = {
             "elementary_conn_id": airflow_connection("sample", duckdb_file(build_sample(tmp_path / "sample.duckdb"))),
-            "keys_conn_id": airflow_connection("keys", local_keys()),
-            "store": "s3://bucket/elementary",
+            "store_conn_id": airflow_connection("store", local_store("s3://bucket/elementary")),
         }
 
         outcome = run_dag(DAG_ID, conf)
@@ -199,8 +190,7 @@ def test_a_run_of_an_analyst_needs_the_store_and_its_keys_only(tmp_path: Path, a
         DAG_ID,
         {
             "elementary_conn_id": airflow_connection("sample", duckdb_file(build_sample(tmp_path / "sample.duckdb"))),
-            "keys_conn_id": airflow_connection("keys", local_keys(keys)),
-            "store": (tmp_path / "store").as_uri(),
+            "store_conn_id": airflow_connection("store", local_store(tmp_path / "store", keys)),
         },
     )
     (tmp_path / "sample.duckdb").unlink()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.sample import build_sample
-from tests.connections import duckdb_file, local_keys
+from tests.connections import duckdb_file, local_store
 from tests.dag_runs import parse_dag, run_dag
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -29,12 +29,9 @@ def test_it_waits_for_an_asset_that_watches_for_invocations() -> None:
     assert arguments["elementary_conn_id"] == "elementary_default"
 
 
-def test_a_person_may_start_it_too(
-    tmp_path: Path, airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+def test_a_person_may_start_it_too(tmp_path: Path, airflow_connection: Connect) -> None:
     airflow_connection("elementary_default", duckdb_file(build_sample(tmp_path / "sample.duckdb")))
-    airflow_connection("elementary_keys", local_keys())
+    airflow_connection("elementary_store_default", local_store(tmp_path / "store"))
 
     outcome = run_dag(DAG_ID, {})
 

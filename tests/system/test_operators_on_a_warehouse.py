@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.connections import local_keys, postgres_reader
+from tests.connections import local_store, postgres_reader
 from tests.dag_runs import run_parsed_dag
 from tests.worlds import small_world, write_postgres
 
@@ -24,9 +24,9 @@ from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOpe
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 
-STORE = {"store": "{{ params.store }}", "keys_conn_id": "keys"}
+STORE = {"store_conn_id": "{{ params.store_conn_id }}"}
 
-with DAG("both_ways", params={"store": ""}):
+with DAG("both_ways", params={"store_conn_id": ""}):
     snapshot = ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", **STORE)
     snapshot >> ElementaryTableMetricsOperator(task_id="metrics_of_snapshot", **STORE)
     snapshot >> ElementaryAnomalyOperator(task_id="anomalies_of_snapshot", days=28, **STORE)
@@ -43,10 +43,10 @@ def test_both_ways_give_the_same_and_a_gate_stops_for_an_anomaly(
 ) -> None:
     write_postgres(small_world(), postgres_server, postgres_database)
     airflow_connection("dwh", postgres_reader(postgres_server, postgres_database))
-    airflow_connection("keys", local_keys())
+    airflow_connection("store", local_store(tmp_path / "store"))
     (tmp_path / "both_ways.py").write_text(DAG_FILE)
 
-    outcome = run_parsed_dag(tmp_path, "both_ways", {"store": (tmp_path / "store").as_uri()})
+    outcome = run_parsed_dag(tmp_path, "both_ways", {"store_conn_id": "store"})
 
     told = outcome.returned
     assert told["metrics_of_warehouse"]["rows"] == told["metrics_of_snapshot"]["rows"] > 0

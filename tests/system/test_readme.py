@@ -35,6 +35,8 @@ def test_the_dag_in_15_lines_runs_on_s3(aws_server: AwsServer, tmp_path: Path, a
     aws_server.create_bucket("my-bucket")
     aws_server.create_key("elementary")
     airflow_connection("aws_default", aws_server.airflow_connection())
+    [store] = [block for block in blocks("sh") if "elementary_store" in block]
+    airflow_connection("elementary_store_default", json.loads(store.split("'")[1]))
     airflow_connection("elementary_default", duckdb_file(build_sample(tmp_path / "sample.duckdb")))
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "readme.py").write_text(block)
@@ -53,7 +55,7 @@ def test_a_connection_in_the_readme_is_one_that_airflow_reads(block: str, monkey
     name, value = re.fullmatch(r"export (\w+)='(.*)'\n", block, flags=re.DOTALL).groups()  # type: ignore[union-attr]
     monkeypatch.setenv(name, value)
 
-    connection = BaseHook.get_connection("elementary_default")
+    connection = BaseHook.get_connection(name.removeprefix("AIRFLOW_CONN_").lower())
 
     declared: dict[str, Any] = json.loads(value)
     assert connection.conn_type == declared["conn_type"]

@@ -15,7 +15,7 @@ from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, 
 from airflow_provider_elementary.snapshots.s3 import S3Store
 from airflow_provider_elementary.snapshots.store import patient_config
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.connections import duckdb_file, local_keys
+from tests.connections import duckdb_file, local_store, s3_store
 from tests.dag_runs import run_dag
 from tests.stores import Rest, grow, local_rest, take, world_after
 
@@ -56,7 +56,7 @@ def manifests(rest: Rest, tmp_path: Path) -> list[Manifest]:
 
 @pytest.fixture
 def conf(rest: Rest, manifests: list[Manifest], master_keys: dict[str, str], airflow_connection: Connect) -> Conf:
-    return {"store": rest.store.uri, "keys_conn_id": airflow_connection("keys", local_keys(master_keys))}
+    return {"store_conn_id": airflow_connection("store", local_store(rest.store.uri, master_keys))}
 
 
 class TestVerify:
@@ -68,8 +68,11 @@ class TestVerify:
         assert (returned["sound"], returned["manifests"]) == (True, 3)
         assert returned["opened"] == returned["files"] > 0
 
-    def test_hashes_need_no_keys(self, conf: Conf) -> None:
-        outcome = run_dag("elementary_snapshot_verify", {**conf, "keys_conn_id": None, "decrypt": False})
+    def test_hashes_need_no_keys(self, conf: Conf, rest: Rest, airflow_connection: Connect) -> None:
+        keyless = {"conn_type": "elementary_store", "extra": {"uri": rest.store.uri}}
+        form = {"store_conn_id": airflow_connection("keyless", keyless), "decrypt": False}
+
+        outcome = run_dag("elementary_snapshot_verify", {**conf, **form})
 
         assert outcome.state == "success"
         assert outcome.returned["verify"]["opened"] == 0
@@ -92,15 +95,12 @@ class TestVerify:
     def test_the_asset_event_of_the_snapshot_fails_a_chain_cut_short(
         self, tmp_path: Path, airflow_connection: Connect
     ) -> None:
-        conf = {
-            "store": (tmp_path / "anchored").as_uri(),
-            "keys_conn_id": airflow_connection("keys", local_keys()),
-        }
+        conf = {"store_conn_id": airflow_connection("anchored", local_store(tmp_path / "anchored"))}
         sample = airflow_connection("sample", duckdb_file(build_sample(tmp_path / "sample.duckdb")))
         taken = [run_dag("elementary_observability", {**conf, "elementary_conn_id": sample}) for _ in range(2)]
 
         before = run_dag("elementary_snapshot_verify", conf)
-        open_store(conf["store"]).delete(manifest_key(2))
+        open_store((tmp_path / "anchored").as_uri()).delete(manifest_key(2))
         after = run_dag("elementary_snapshot_verify", conf)
 
         assert [outcome.state for outcome in (*taken, before, after)] == ["success", "success", "success", "failed"]
@@ -192,12 +192,8 @@ def test_verify_and_restore_work_on_s3_with_kms(
     s3, kms = (aws_server.client(service, config=patient_config()) for service in ("s3", "kms"))
     rest = Rest(S3Store(s3, bucket, "elementary", kms_key_id=key_id), KmsKeys(kms, key_id), tmp_path)
     take(rest, tmp_path / "warehouse.duckdb", world_after(3))
-    conf = {
-        "store": rest.store.uri,
-        "aws_conn_id": airflow_connection("aws", aws_server.airflow_connection()),
-        "kms_key_id": key_id,
-        "keys_conn_id": None,
-    }
+    airflow_connection("aws", aws_server.airflow_connection())
+    conf = {"store_conn_id": airflow_connection("store", s3_store(rest.store.uri, key_id))}
 
     verified = run_dag("elementary_snapshot_verify", conf)
     restored = run_dag("elementary_snapshot_restore", {**conf, "target_path": str(tmp_path / "restored.duckdb")})

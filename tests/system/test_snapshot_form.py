@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, SnapshotSource, open_snapshot, open_store
+from airflow_provider_elementary.snapshots import (
+    KmsKeys,
+    LocalKeys,
+    Repository,
+    SnapshotSource,
+    open_snapshot,
+    open_store,
+)
+from airflow_provider_elementary.snapshots.read import read_manifest
 from airflow_provider_elementary.snapshots.s3 import S3Store
 from airflow_provider_elementary.source import read_all
-from tests.connections import duckdb_file, local_keys
-from tests.dag_runs import run_dag
+from tests.connections import duckdb_file, local_store, s3_store
+from tests.dag_runs import parse_dag, run_dag
 from tests.worlds import small_world, write_duckdb
 
 if TYPE_CHECKING:
@@ -29,7 +37,11 @@ pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
 @pytest.fixture
 def warehouse(tmp_path: Path, airflow_connection: Connect) -> Conf:
     path = write_duckdb(small_world(days=3), tmp_path / "warehouse.duckdb")
-    return {"elementary_conn_id": airflow_connection("warehouse", duckdb_file(path)), "failed_rows_days": 3650}
+    return {"elementary_conn_id": airflow_connection("warehouse", duckdb_file(path))}
+
+
+def manifest_policy(directory: Path, sequence: int) -> Mapping[str, Any]:
+    return read_manifest(open_store((directory / "store").as_uri()), sequence).policy
 
 
 class TestTheForm:
@@ -39,11 +51,12 @@ class TestTheForm:
 
     @pytest.fixture
     def conf(self, warehouse: Conf, master_keys: dict[str, str], tmp_path: Path, airflow_connection: Connect) -> Conf:
-        keys = airflow_connection("keys", local_keys(master_keys))
-        return {**warehouse, "store": (tmp_path / "store").as_uri(), "keys_conn_id": keys}
+        store = local_store(tmp_path / "store", master_keys, failed_rows_days=3650)
+        return {**warehouse, "store_conn_id": airflow_connection("store", store)}
 
-    def opened(self, conf: Conf, master_keys: dict[str, str]) -> SnapshotSource:
-        return open_snapshot(open_store(conf["store"]), keys=LocalKeys(master_keys))
+    @pytest.fixture
+    def opened(self, master_keys: dict[str, str], tmp_path: Path) -> Callable[[], SnapshotSource]:
+        return Repository(open_store((tmp_path / "store").as_uri()), LocalKeys(master_keys)).open
 
     def test_as_it_is_it_takes_six_categories_and_the_next_run_adds_to_it(self, conf: Conf) -> None:
         first, second = (run_dag(DAG_ID, conf) for _ in range(2))
@@ -53,7 +66,7 @@ class TestTheForm:
         assert len(first.returned["snapshot"]["categories"]) == 6
         assert [outcome.returned["snapshot"]["kind"] for outcome in (first, second)] == ["full", "incremental"]
 
-    def test_what_stays_behind_is_what_was_chosen(self, conf: Conf, master_keys: dict[str, str]) -> None:
+    def test_what_stays_behind_is_what_was_chosen(self, conf: Conf, opened: Callable[[], SnapshotSource]) -> None:
         chosen = {
             "dropped_columns": ["dbt_models.description"],
             "masked_columns": ["dbt_models.owner"],
@@ -63,30 +76,71 @@ class TestTheForm:
 
         outcome = run_dag(DAG_ID, {**conf, **chosen})
 
-        models = read_all(self.opened(conf, master_keys), "dbt_models")
-        policy = self.opened(conf, master_keys).manifest.policy
+        models = read_all(opened(), "dbt_models")
+        policy = opened().manifest.policy
         assert outcome.state == "success"
         assert "description" not in models.column_names
         assert set(models["owner"].to_pylist()) <= {"***", None}
         assert policy["hashed_columns"] == ["dbt_models.alias"]
 
-    def test_a_table_may_be_without_failed_rows(self, conf: Conf, master_keys: dict[str, str]) -> None:
+    def test_a_table_may_be_without_failed_rows(self, conf: Conf, opened: Callable[[], SnapshotSource]) -> None:
         run_dag(DAG_ID, {**conf, "failed_rows_excluded_tables": ["DWH.Analytics.Orders"]})
 
-        assert self.opened(conf, master_keys).manifest.policy["failed_rows_excluded_tables"] == ["dwh.analytics.orders"]
+        assert opened().manifest.policy["failed_rows_excluded_tables"] == ["dwh.analytics.orders"]
 
-    def test_one_switch_takes_nothing_that_quotes_data(self, conf: Conf, master_keys: dict[str, str]) -> None:
+    def test_one_switch_takes_nothing_that_quotes_data(self, conf: Conf, opened: Callable[[], SnapshotSource]) -> None:
         outcome = run_dag(DAG_ID, {**conf, "without_raw_values": True})
 
         assert outcome.state == "success"
         assert "failed_rows_sample" not in outcome.returned["snapshot"]["categories"]
-        assert self.opened(conf, master_keys).manifest.policy["dropped_metrics"] == ["max", "min", "sum"]
+        assert opened().manifest.policy["dropped_metrics"] == ["max", "min", "sum"]
 
-    def test_a_column_that_does_not_exist_fails_the_run_before_the_first_read(self, conf: Conf) -> None:
+    def test_a_column_that_does_not_exist_fails_the_run_before_the_first_read(self, conf: Conf, tmp_path: Path) -> None:
         outcome = run_dag(DAG_ID, {**conf, "masked_columns": ["dbt_models.no_such_column"]})
 
         assert outcome.state == "failed"
-        assert list(open_store(conf["store"]).list("")) == []
+        assert list(open_store((tmp_path / "store").as_uri()).list("")) == []
+
+    @pytest.mark.parametrize(
+        "wider",
+        [
+            {"categories": ["metadata", "query_logs"]},
+            {"failed_rows_per_test": 6},
+            {"failed_rows_days": 3650},
+            {"full_every_days": 8},
+        ],
+        ids=str,
+    )
+    def test_a_form_that_asks_for_more_than_the_connection_allows_fails(
+        self, warehouse: Conf, wider: Conf, tmp_path: Path, airflow_connection: Connect
+    ) -> None:
+        store = airflow_connection("strict", local_store(tmp_path / "store"))
+
+        outcome = run_dag(DAG_ID, {**warehouse, "store_conn_id": store, **wider})
+
+        assert outcome.state == "failed"
+        assert list(open_store((tmp_path / "store").as_uri()).list("")) == []
+
+    @pytest.mark.parametrize("dag_id", [DAG_ID, "elementary_observability"])
+    def test_a_scheduled_run_takes_what_the_empty_form_takes(
+        self, dag_id: str, warehouse: Conf, tmp_path: Path, airflow_connection: Connect
+    ) -> None:
+        said = {
+            "categories": ["metadata", "table_metrics"],
+            "masked_columns": ["dbt_models.owner"],
+            "full_every_days": 0,
+        }
+        airflow_connection("elementary_store_default", local_store(tmp_path / "store", **said))
+        airflow_connection("elementary_default", duckdb_file(tmp_path / "warehouse.duckdb"))
+        shown = dict(parse_dag(dag_id).params)
+
+        scheduled, submitted = run_dag(dag_id, {}), run_dag(dag_id, shown)
+
+        policies = [manifest_policy(tmp_path, number) for number in (1, 2)]
+        assert (scheduled.state, submitted.state) == ("success", "success")
+        assert policies[0] == policies[1]
+        assert policies[0]["categories"] == ["metadata", "table_metrics"]
+        assert policies[0]["masked_columns"] == ["dbt_models.owner"]
 
 
 class TestOnS3:
@@ -96,18 +150,15 @@ class TestOnS3:
         kms = aws_server.client("kms")
         bucket, key, own = aws_server.create_bucket(), aws_server.create_key(), aws_server.create_key()
         signing = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]["Arn"]
-        store = {
-            "store": f"s3://{bucket}/elementary",
-            "aws_conn_id": airflow_connection("aws", aws_server.airflow_connection()),
-            "kms_key_id": key,
-            "keys_conn_id": None,
-        }
+        airflow_connection("aws", aws_server.airflow_connection())
+        uri, own_keys = f"s3://{bucket}/elementary", {"category_kms_key_ids": {"run_results": own}}
+        unsigned_store = {"store_conn_id": airflow_connection("unsigned", s3_store(uri, key, **own_keys))}
+        signed_connection = s3_store(uri, key, signing_kms_key_id=signing, **own_keys)
+        signed_store = {"store_conn_id": airflow_connection("signed", signed_connection)}
 
-        unsigned = run_dag(DAG_ID, {**warehouse, **store, "category_kms_key_ids": {"run_results": own}})
-        refused = run_dag("elementary_snapshot_verify", {**store, "signing_kms_key_id": signing})
-        signed = run_dag(
-            DAG_ID, {**warehouse, **store, "category_kms_key_ids": {"run_results": own}, "signing_kms_key_id": signing}
-        )
+        unsigned = run_dag(DAG_ID, {**warehouse, **unsigned_store})
+        refused = run_dag("elementary_snapshot_verify", signed_store)
+        signed = run_dag(DAG_ID, {**warehouse, **signed_store})
         s3 = S3Store(aws_server.client("s3"), bucket, "elementary", kms_key_id=key)
         names = sorted(found.key for found in s3.list("signatures/"))
         manifest = open_snapshot(s3, keys=KmsKeys(kms, key)).manifest

@@ -72,12 +72,12 @@ def build(request: Request) -> Access:
     """Return the newest access report of a store."""
     problems: list[str] = []
     reader = request.reader
-    sequences = attempt(problems, reader.settings.uri, reader.sequences) or []
+    sequences = attempt(problems, reader.uri, reader.sequences) or []
     manifests = []
     for sequence in reversed(sequences[-_SHOWN:]):
         found = attempt(
             problems,
-            reader.settings.uri,
+            reader.uri,
             lambda sequence=sequence: reader.manifest(sequence, newest=sequence == sequences[-1]),  # type: ignore[misc]
         )
         manifests += [found] if found else []

@@ -83,13 +83,13 @@ def build(request: Request) -> Backtests:
     """Return one page of backtests, newest first."""
     reader = request.reader
     problems: list[str] = []
-    results = attempt(problems, reader.settings.uri, lambda: reader.results("backtests")) or []
+    results = attempt(problems, reader.uri, lambda: reader.results("backtests")) or []
     shown, page = page_of(results, request.number("page"), _PAGE)
     entries = []
-    for result in shown if reader.settings.has_keys else ():
-        found = attempt(problems, reader.settings.uri, lambda result=result: reader.backtest(result))  # type: ignore[misc]
+    for result in shown if reader.has_keys else ():
+        found = attempt(problems, reader.uri, lambda result=result: reader.backtest(result))  # type: ignore[misc]
         entries.append(_entry(result, found))
-    return Backtests(reader.settings.has_keys, tuple(dict.fromkeys(problems)), tuple(entries), page)
+    return Backtests(reader.has_keys, tuple(dict.fromkeys(problems)), tuple(entries), page)
 
 
 def _entry(result: Result, found: Tried | None) -> Entry:

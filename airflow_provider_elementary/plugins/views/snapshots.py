@@ -55,7 +55,7 @@ class Snapshots:
 class CategoryState:
     """One category of a snapshot: what it holds, and the key that opens it.
 
-    :param opens: whether the page's keys open it: ``yes``, ``no``, or ``no keys configured``.
+    :param opens: whether the page's keys open it: ``yes``, ``no``, or ``no keys named``.
     """
 
     label: str
@@ -102,25 +102,25 @@ def build(request: Request) -> Snapshots:
     """Return one page of a store's chain, newest first."""
     problems: list[str] = []
     reader = request.reader
-    sequences = attempt(problems, reader.settings.uri, reader.sequences) or []
+    sequences = attempt(problems, reader.uri, reader.sequences) or []
     page = Page(1, _PAGE, len(sequences))
     page = Page(min(request.number("page"), page.last), _PAGE, len(sequences))
     newest_first = sequences[::-1]
     # One more than is shown: the oldest shown hangs on it.
     wanted = newest_first[(page.number - 1) * _PAGE : page.number * _PAGE + 1]
-    pruned = attempt(problems, reader.settings.uri, reader.pruned) or {}
+    pruned = attempt(problems, reader.uri, reader.pruned) or {}
     manifests: dict[int, Manifest] = {}
     for sequence in wanted:
         found = attempt(
             problems,
-            reader.settings.uri,
+            reader.uri,
             lambda sequence=sequence: reader.manifest(sequence, newest=sequence == sequences[-1]),  # type: ignore[misc]
         )
         if found is not None:
             manifests[sequence] = found
     links = tuple(_link(manifests[sequence], manifests, pruned) for sequence in wanted[:_PAGE] if sequence in manifests)
     return Snapshots(
-        uri=_uri(reader),
+        uri=reader.uri,
         snapshots=links,
         sizes=tuple(
             bars(
@@ -142,21 +142,21 @@ def build_one(request: Request) -> OneSnapshot:
     sequences = reader.sequences()
     if number not in sequences:
         raise NotHereError(
-            f"Expected the number of a snapshot in {reader.settings.uri}, found {request.text('number')!r}. "
+            f"Expected the number of a snapshot in {reader.uri}, found {request.text('number')!r}. "
             "It may have been pruned; the chain lists those that are there."
         )
     manifest = reader.manifest(number, newest=True)
     before = {number: manifest}
     if number - 1 in sequences:
         problems: list[str] = []
-        parent = attempt(problems, reader.settings.uri, lambda: reader.manifest(number - 1, newest=True))
+        parent = attempt(problems, reader.uri, lambda: reader.manifest(number - 1, newest=True))
         before |= {number - 1: parent} if parent else {}
     files_state, is_whole = _files_state(reader, manifest)
     from airflow_provider_elementary.snapshots.story import problems as problems_of
     from airflow_provider_elementary.storage.documents import sha256
 
     return OneSnapshot(
-        uri=_uri(reader),
+        uri=reader.uri,
         link=_link(manifest, before, reader.pruned()),
         sha256=sha256(manifest.to_bytes()),
         categories=_categories(reader, manifest),
@@ -166,14 +166,6 @@ def build_one(request: Request) -> OneSnapshot:
         is_whole=is_whole,
         problems=tuple(problems_of(manifest)),
     )
-
-
-def _uri(reader: Reader) -> str:
-    """Return how the store calls itself; what the configuration calls it where it does not open."""
-    try:
-        return reader.opened.store.uri
-    except ElementaryError:
-        return reader.settings.uri
 
 
 def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> Link:
@@ -233,14 +225,14 @@ def _categories(reader: Reader, manifest: Manifest) -> tuple[CategoryState, ...]
 
 
 def _opens(reader: Reader, manifest: Manifest, category: Any) -> str:
-    if not reader.settings.has_keys:
-        return "no keys configured"
+    if not reader.has_keys:
+        return "no keys named"
     try:
         reader.opened.keys.unwrap(category, manifest.keys[category.value])
     except KeyUnavailableError:
         return "no"
     except ElementaryError:
-        return "no keys configured"
+        return "no keys named"
     return "yes"
 
 

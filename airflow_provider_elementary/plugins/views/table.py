@@ -88,7 +88,7 @@ def _outcomes(reader: Reader, now: Current, problems: list[str]) -> Outcomes | N
     manifest = now.manifest
     if manifest is None or now.project is None:
         return None
-    found = attempt(problems, reader.settings.uri, lambda: reader.outcomes(manifest))
+    found = attempt(problems, reader.uri, lambda: reader.outcomes(manifest))
     problems.extend(found.missing if found else ())
     return found
 
@@ -110,7 +110,7 @@ def _charts(
             ),
         )
 
-    return attempt(problems, reader.settings.uri, read) or SeriesPage((), 0, "")
+    return attempt(problems, reader.uri, read) or SeriesPage((), 0, "")
 
 
 def _anomalies(now: Current, table: TableHealth | None) -> tuple[Anomaly, ...]:

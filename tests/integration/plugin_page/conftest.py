@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.snapshots import LocalKeys
 from tests.page_answers import signed_in
-from tests.pages import api_server, fill_store, keys_connection
+from tests.pages import api_server, fill_store
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +46,19 @@ def stores(
     monkeypatch: pytest.MonkeyPatch,
     master_keys: dict[str, str],
     airflow_connection: Callable[[str, Mapping[str, object]], str],
-) -> Callable[..., None]:
-    """Configure the page's stores and keys: those that the store was written with, if nothing else is said."""
-    airflow_connection("page_keys", keys_connection(master_keys))
+) -> Callable[..., list[str]]:
+    """Configure the page's stores, with the keys that the store was written with if nothing else is said.
 
-    def configure(*uris: str, keys_conn_id: str = "page_keys") -> None:
-        monkeypatch.setenv("AIRFLOW__ELEMENTARY__STORES", ", ".join(uris))
-        monkeypatch.setenv("AIRFLOW__ELEMENTARY__KEYS_CONN_ID", keys_conn_id)
+    Returns the ids of their connections, which are new ones each time: the page remembers a connection for a minute.
+    """
+
+    def configure(*uris: str, keys: Mapping[str, str] = master_keys, **extra: object) -> list[str]:
+        names = [f"page_{uuid.uuid4().hex[:8]}" for _ in uris]
+        for name, uri in zip(names, uris, strict=True):
+            facts = {"uri": uri, **({"secret_keys": dict(keys)} if keys else {}), **extra}
+            airflow_connection(name, {"conn_type": "elementary_store", "extra": facts})
+        monkeypatch.setenv("AIRFLOW__ELEMENTARY__STORES", ", ".join(names))
+        return names
 
     configure()
     return configure

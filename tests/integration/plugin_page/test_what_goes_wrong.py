@@ -12,10 +12,12 @@ from fastapi.testclient import TestClient
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ORDERS, VIEWS, edit_manifest, words
-from tests.pages import fill_store, keys_connection
+from tests.pages import fill_store
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
+
+ON_S3 = {"aws_conn_id": "page_aws", "server_side_encryption": "AES256"}
 
 
 @pytest.mark.parametrize(
@@ -57,19 +59,19 @@ def test_a_page_number_that_is_none_shows_a_page(
 def test_without_keys_it_says_that_it_shows_manifests_only(
     route: str, admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
-    stores(store, keys_conn_id="")
+    stores(store, keys={})
 
     response = admin.get(route)
 
     assert response.status_code == 200
-    assert "No keys are configured, so this page shows manifests only" in response.text
+    assert "connection names no keys, so this page shows manifests only" in response.text
 
 
 @pytest.mark.parametrize("route", MANIFEST_ROUTES)
 def test_manifests_are_shown_without_keys(
     route: str, admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
-    stores(store, keys_conn_id="")
+    stores(store, keys={})
 
     assert 'role="alert"' not in admin.get(route).text
 
@@ -78,11 +80,12 @@ def test_manifests_are_shown_without_keys(
 def test_keys_that_are_missing_are_explained(
     route: str, admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
-    stores(store, keys_conn_id="nobody_has_this")
+    stores(store, keys={}, keys_file="/nowhere/keys.json")
 
     response = admin.get(route)
 
     assert response.status_code == 200
+    assert "cannot be read" in response.text or route in MANIFEST_ROUTES
     assert "Traceback" not in response.text
 
 
@@ -90,9 +93,8 @@ def test_keys_that_do_not_open_are_explained(
     admin: TestClient,
     store: str,
     stores: Callable[..., None],
-    airflow_connection: Callable[[str, Mapping[str, object]], str],
 ) -> None:
-    stores(store, keys_conn_id=airflow_connection("page_other_keys", keys_connection(LocalKeys.generate())))
+    stores(store, keys=LocalKeys.generate())
 
     response = admin.get("/elementary/")
 
@@ -106,10 +108,9 @@ def test_a_reader_with_some_of_the_keys_sees_what_they_open(
     store: str,
     master_keys: dict[str, str],
     stores: Callable[..., None],
-    airflow_connection: Callable[[str, Mapping[str, object]], str],
 ) -> None:
     some = {name: key for name, key in master_keys.items() if name in ("metadata", "configuration")}
-    stores(store, keys_conn_id=airflow_connection("page_some_keys", keys_connection(some)))
+    stores(store, keys=some)
 
     html = admin.get("/elementary/tables").text
 
@@ -172,12 +173,9 @@ def test_a_changed_file_is_explained(
 def aws(
     aws_server: AwsServer,
     airflow_connection: Callable[[str, Mapping[str, object]], str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> AwsServer:
-    """S3, over the connection that the page is configured with."""
-    monkeypatch.setenv(
-        "AIRFLOW__ELEMENTARY__AWS_CONN_ID", airflow_connection("page_aws", aws_server.airflow_connection())
-    )
+    """S3, over the connection ``page_aws``."""
+    airflow_connection("page_aws", aws_server.airflow_connection())
     return aws_server
 
 
@@ -187,7 +185,7 @@ def test_it_reads_a_store_on_s3(admin: TestClient, store: str, stores: Callable[
     local = open_store(store)
     for found in local.list(""):
         client.put_object(Bucket="page-bucket", Key=f"elementary/{found.key}", Body=local.open(found.key).read())
-    stores("s3://page-bucket/elementary")
+    stores("s3://page-bucket/elementary", **ON_S3)
 
     assert "2 of 2 snapshots" in admin.get("/elementary/snapshots").text
     assert ORDERS in admin.get("/elementary/tables").text
@@ -196,9 +194,33 @@ def test_it_reads_a_store_on_s3(admin: TestClient, store: str, stores: Callable[
 def test_a_bucket_that_is_not_there_is_explained(
     admin: TestClient, stores: Callable[..., None], aws: AwsServer
 ) -> None:
-    stores("s3://bucket-of-nobody/elementary")
+    stores("s3://bucket-of-nobody/elementary", **ON_S3)
 
     text = admin.get("/elementary/").text
 
     assert 'role="alert">' in text
     assert "NoSuchBucket" in text
+
+
+def test_each_store_is_opened_with_its_own_keys(
+    admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., list[str]]
+) -> None:
+    others = LocalKeys.generate()
+    other = fill_store(tmp_path, LocalKeys(others), snapshots=1)
+    [mine], [theirs] = stores(store), stores(other, keys=others)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__ELEMENTARY__STORES", f"{mine}, {theirs}")
+
+        shown = [admin.get(f"/elementary/tables?store={name}").text for name in (mine, theirs)]
+
+    assert all(ORDERS in html and 'role="alert"' not in html for html in shown)
+
+
+def test_a_connection_that_is_not_there_is_explained(admin: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__ELEMENTARY__STORES", "no_such_store")
+
+    answers = [admin.get(route) for route in VIEWS]
+
+    assert {answer.status_code for answer in answers} <= {200, 404}
+    assert "Airflow has no connection" in words(answers[0].text)
+    assert not [answer for answer in answers if "Traceback" in answer.text]

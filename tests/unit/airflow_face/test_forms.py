@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_elementary.get_provider_info import POLICY_FIELDS
+
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
@@ -70,31 +72,74 @@ def test_a_list_is_chosen_from_or_has_typed_entries(dag_id: str) -> None:
     assert all(schema.get("examples") for schema in lists if schema["items"].get("enum"))
 
 
-@pytest.mark.parametrize("dag_id", [dag_id for dag_id in FORMS if dag_id != "elementary_snapshot_diff"])
-def test_the_form_as_it_is_can_be_sent(dag_id: str) -> None:
-    dags()[dag_id].params.validate()
+@pytest.mark.parametrize("dag_id", FORMS)
+def test_every_default_fits_its_schema(dag_id: str) -> None:
+    # Airflow takes a default None with type "string" when it parses the file, and refuses it at the trigger.
+    params = dags()[dag_id].params
+
+    for name in params:
+        if (dag_id, name) != ("elementary_snapshot_diff", "before"):
+            params.get_param(name).resolve()
+
+
+@pytest.mark.parametrize("dag_id", FORMS)
+def test_no_field_that_may_stay_empty_is_starred(dag_id: str) -> None:
+    # The form stars every field whose type does not include null.
+    starred = {name: schema for name, schema in schemas(dag_id).items() if "null" not in schema["type"]}
+
+    for schema in starred.values():
+        assert schema["type"] not in ("array", "object")
+        assert schema["type"] != "string" or schema.get("enum") or schema.get("minLength")
+
+
+@pytest.mark.parametrize("dag_id", FORMS)
+def test_a_form_names_a_store_by_its_connection_alone(dag_id: str) -> None:
+    repeated = {
+        "store",
+        "uri",
+        "aws_conn_id",
+        "kms_key_id",
+        "category_kms_key_ids",
+        "keys_conn_id",
+        "signing_kms_key_id",
+    }
+
+    assert "store_conn_id" in schemas(dag_id)
+    assert not repeated & set(schemas(dag_id))
+
+
+@pytest.mark.parametrize("dag_id", FORMS)
+def test_every_field_of_the_policy_is_empty_which_means_as_the_store_says(dag_id: str) -> None:
+    params = dags()[dag_id].params
+    policy = set(POLICY_FIELDS) & set(params) if dag_id != "elementary_snapshot_restore" else set()
+
+    assert {name: params[name] for name in policy} == dict.fromkeys(policy)
+    assert all("null" in params.get_param(name).schema["type"] for name in policy)
+
+
+def test_the_form_of_the_sync_asks_at_most_six_things() -> None:
+    assert len(schemas("elementary_observability")) <= 6
+
+
+def test_the_form_of_the_snapshot_offers_every_field_of_the_policy() -> None:
+    assert set(POLICY_FIELDS) <= set(schemas("elementary_snapshot"))
 
 
 @pytest.mark.parametrize(
     ("dag_id", "field", "bad"),
     [
-        *((dag_id, "store", "/srv/elementary") for dag_id in FORMS if dag_id != "elementary_access_audit"),
+        *((dag_id, "store_conn_id", bad) for dag_id in FORMS for bad in ("", None)),
         ("elementary_observability", "elementary_conn_id", ""),
         ("elementary_observability", "categories", ["everything"]),
-        ("elementary_observability", "categories", []),
         ("elementary_observability", "method", "magic"),
-        ("elementary_observability", "anomaly_sensitivity", 0),
         ("elementary_observability", "days", 0),
         ("elementary_observability", "days", "two"),
-        ("elementary_observability", "failed_rows_per_test", -1),
         ("elementary_observability", "alert_emails", ["data team"]),
         ("elementary_observability", "alert_emails", "data-team@example.com"),
-        ("elementary_observability", "alert_severities", ["critical"]),
-        ("elementary_observability", "alert_suppression_hours", -1),
+        ("elementary_snapshot", "failed_rows_per_test", -1),
         ("elementary_snapshot", "masked_columns", ["owner"]),
         ("elementary_snapshot", "without_raw_values", "maybe"),
         ("elementary_snapshot", "full_every_days", -1),
-        ("elementary_snapshot", "category_kms_key_ids", {"everything": "alias/elementary"}),
         ("elementary_snapshot_restore", "target_path", "restored.duckdb"),
         ("elementary_snapshot_restore", "categories", ["everything"]),
     ],

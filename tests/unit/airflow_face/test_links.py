@@ -61,7 +61,7 @@ def test_the_manifest_is_shown_by_the_s3_console(summary: dict[str, Any], addres
 
 
 def snapshot_task() -> ElementarySnapshotOperator:
-    return ElementarySnapshotOperator(task_id="snapshot", store="s3://bucket/elementary")
+    return ElementarySnapshotOperator(task_id="snapshot")
 
 
 def test_a_task_that_made_no_snapshot_has_no_manifest() -> None:
@@ -77,11 +77,11 @@ def test_the_manifest_is_the_one_that_the_task_wrote() -> None:
 
 def test_the_picture_of_a_backtest_is_below_airflows_own_address_on_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.com/airflow/")
-    task = ElementaryBacktestOperator(task_id="backtest", store="s3://bucket/elementary")
+    task = ElementaryBacktestOperator(task_id="backtest", store_conn_id="archive")
     before = ElementaryBacktestLink().get_link(task, ti_key=TASK)
     task.summary = {"store": "s3://bucket/elementary"}
 
     address = ElementaryBacktestLink().get_link(task, ti_key=TASK)
 
     assert before == ""
-    assert address == "https://example.com/airflow/elementary/backtests?store=s3%3A%2F%2Fbucket%2Felementary"
+    assert address == "https://example.com/airflow/elementary/backtests?store=archive"

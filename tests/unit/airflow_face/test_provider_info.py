@@ -22,15 +22,21 @@ import airflow_provider_elementary
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.get_provider_info import (
     CONNECTION_FIELDS,
+    POLICY_FIELDS,
+    STORE_CONNECTION_FIELDS,
+    STORE_FIELD_BEHAVIOUR,
     UI_FIELD_BEHAVIOUR,
     get_provider_info,
 )
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+from airflow_provider_elementary.snapshots.settings import STORE_FIELDS
 
 AIRFLOW = Path(airflow.__file__).parent
 PACKAGE = Path(airflow_provider_elementary.__file__).parent
 INFO = get_provider_info()
-CONNECTION_TYPE = INFO["connection-types"][0]
+CONNECTION_TYPES = {found["connection-type"]: found for found in INFO["connection-types"]}
+HOOKS = {"elementary": ElementaryHook, "elementary_store": ElementaryStoreHook}
 MODULES = [
     module
     for kind in ("operators", "sensors", "hooks", "triggers")
@@ -38,7 +44,7 @@ MODULES = [
     for module in group["python-modules"]
 ]
 CLASSES = [
-    CONNECTION_TYPE["hook-class-name"],
+    *(found["hook-class-name"] for found in INFO["connection-types"]),
     *INFO["extra-links"],
     *(plugin["plugin-class"] for plugin in INFO["plugins"]),
 ]
@@ -75,14 +81,27 @@ def test_the_metadata_imports_nothing() -> None:
     assert imported.strip() == "[]"
 
 
-@pytest.mark.parametrize("key", [*INFO, *CONNECTION_TYPE, *CONNECTION_TYPE["ui-field-behaviour"]])
+@pytest.mark.parametrize(
+    "key", [*INFO, *(key for found in CONNECTION_TYPES.values() for key in (*found, *found["ui-field-behaviour"]))]
+)
 def test_keys_are_in_kebab_case_since_airflow_ignores_others(key: str) -> None:
     assert "_" not in key
 
 
-def test_the_connection_type_has_no_double_underscore_since_airflow_loses_its_fields() -> None:
-    assert "__" not in CONNECTION_TYPE["connection-type"]
-    assert CONNECTION_TYPE["connection-type"] == ElementaryHook.conn_type
+@pytest.mark.parametrize("conn_type", CONNECTION_TYPES)
+def test_the_connection_type_has_no_double_underscore_since_airflow_loses_its_fields(conn_type: str) -> None:
+    assert "__" not in conn_type
+    assert conn_type == HOOKS[conn_type].conn_type
+    assert CONNECTION_TYPES[conn_type]["hook-name"] == HOOKS[conn_type].hook_name
+
+
+def test_the_form_of_a_store_has_every_field_that_its_hook_reads() -> None:
+    assert set(STORE_CONNECTION_FIELDS) == set(STORE_FIELDS)
+    assert not [name for name in STORE_CONNECTION_FIELDS if "__" in name]
+
+
+def test_a_store_needs_its_uri_alone_in_the_form() -> None:
+    assert [n for n, field in STORE_CONNECTION_FIELDS.items() if "null" not in field["schema"]["type"]] == ["uri"]
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -96,9 +115,10 @@ def test_every_class_can_be_imported(path: str) -> None:
 
 
 def test_secret_fields_have_names_that_airflow_masks() -> None:
-    secret = {name for name, field in CONNECTION_FIELDS.items() if field["schema"].get("format") == "password"}
+    fields = {**CONNECTION_FIELDS, **STORE_CONNECTION_FIELDS}
+    secret = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
 
-    assert secret == {"private_key_content"}
+    assert secret == {"private_key_content", "secret_keys"}
     assert all(should_hide_value_for_key(name) for name in secret)
 
 
@@ -108,10 +128,11 @@ def test_the_kind_of_warehouse_is_not_snowflakes_virtual_warehouse() -> None:
 
 
 def test_the_hook_names_the_fields_for_airflow_before_3_2() -> None:
-    behaviour = ElementaryHook.get_ui_field_behaviour()
+    for hook, named in ((ElementaryHook, UI_FIELD_BEHAVIOUR), (ElementaryStoreHook, STORE_FIELD_BEHAVIOUR)):
+        behaviour = hook.get_ui_field_behaviour()
 
-    assert behaviour["hidden_fields"] == UI_FIELD_BEHAVIOUR["hidden-fields"]
-    assert behaviour["relabeling"] == UI_FIELD_BEHAVIOUR["relabeling"]
+        assert behaviour["hidden_fields"] == named["hidden-fields"]
+        assert behaviour["relabeling"] == named["relabeling"]
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +150,17 @@ def test_airflow_lists_the_provider(providers_manager: ProvidersManager) -> None
     assert provider.data["name"] == "Elementary"
 
 
-def test_airflow_finds_the_hook_of_the_connection_type(providers_manager: ProvidersManager) -> None:
-    hook = providers_manager.hooks["elementary"]
+@pytest.mark.parametrize(
+    ("conn_type", "attribute"), [("elementary", "elementary_conn_id"), ("elementary_store", "store_conn_id")]
+)
+def test_airflow_finds_the_hook_of_the_connection_type(
+    providers_manager: ProvidersManager, conn_type: str, attribute: str
+) -> None:
+    hook = providers_manager.hooks[conn_type]
 
     assert hook is not None
-    assert hook.hook_class_name == CONNECTION_TYPE["hook-class-name"]
-    assert hook.connection_id_attribute_name == "elementary_conn_id"
+    assert hook.hook_class_name == CONNECTION_TYPES[conn_type]["hook-class-name"]
+    assert hook.connection_id_attribute_name == attribute
 
 
 def test_airflows_connection_form_shows_labels_and_every_field(providers_manager: ProvidersManager) -> None:
@@ -148,15 +174,24 @@ def test_airflows_connection_form_shows_labels_and_every_field(providers_manager
     assert form.extra_fields["warehouse_kind"]["schema"]["enum"] == ["snowflake", "postgres", "redshift", "duckdb"]
 
 
+def test_airflows_form_of_a_store_shows_every_field_and_hides_the_secret(providers_manager: ProvidersManager) -> None:
+    service = pytest.importorskip("airflow.api_fastapi.core_api.services.ui.connections").HookMetaService
+
+    form = next(meta for meta in service.hook_meta_data() if meta.connection_type == "elementary_store")
+
+    assert form.standard_fields.host.hidden
+    assert form.standard_fields.login.title == "Own AWS access key id"
+    assert set(form.extra_fields) == set(STORE_CONNECTION_FIELDS)
+    assert form.extra_fields["secret_keys"]["schema"]["format"] == "password"
+
+
 def test_airflow_knows_the_options_of_the_page_and_of_lineage(providers_manager: ProvidersManager) -> None:
     sections = dict(providers_manager.provider_configs)["airflow-provider-elementary"]
 
     assert set(sections["elementary"]["options"]) == {
         "stores",
-        "aws_conn_id",
-        "keys_conn_id",
-        "kms_key_id",
         "openlineage_namespace",
+        *POLICY_FIELDS,
     }
 
 

@@ -1,0 +1,223 @@
+"""Resolves the policy of a snapshot from the store's defaults and what a run asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES, Policy
+
+_BUILT_IN = "built in"
+_THIS_RUN = "this run"
+#: How a template without native rendering, or a form, writes that a field is empty.
+_EMPTY = ("", "none", "null")
+#: The strictest first: a run may move a column up this list, never down.
+_COLUMN_RULES = ("dropped_columns", "masked_columns", "hashed_columns")
+_RULE_WORDS = {"dropped_columns": "dropped", "masked_columns": "masked", "hashed_columns": "hashed"}
+
+
+@dataclass(frozen=True)
+class PolicyChoices:
+    """What one place says about the policy; None where it says nothing. See :class:`Policy` for the meaning.
+
+    :param without_raw_values: take nothing that is, or quotes, a value of a monitored table.
+    :param full_every_days: after how many days everything is read again; 0 does so each time.
+    """
+
+    categories: tuple[str, ...] | None = None
+    failed_rows_per_test: int | None = None
+    failed_rows_days: int | None = None
+    failed_rows_excluded_tables: tuple[str, ...] | None = None
+    masked_columns: tuple[str, ...] | None = None
+    hashed_columns: tuple[str, ...] | None = None
+    dropped_columns: tuple[str, ...] | None = None
+    without_raw_values: bool | None = None
+    full_every_days: float | None = None
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str) -> PolicyChoices:
+        """Read the choices out of values as forms, JSON, URIs and configuration files spell them.
+
+        An empty value says nothing, as an empty field of a form does.
+
+        :param where: the place, for errors.
+        :raises ConfigurationError: a value is of another kind.
+        """
+        read: dict[str, Any] = {name: _READERS[name](values.get(name), f"{name} of {where}") for name in POLICY_FIELDS}
+        return cls(**read)
+
+
+@dataclass(frozen=True)
+class ResolvedPolicy:
+    """The policy of one snapshot, and where each part of it comes from.
+
+    :param policy: what is taken.
+    :param full_every_days: after how many days everything is read again.
+    :param values: the resolved choices by name.
+    :param sources: the place that each of them comes from.
+    """
+
+    policy: Policy
+    full_every_days: float
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+
+    def describe(self) -> str:
+        """Return one line: the values by the place that they come from."""
+        by_source: dict[str, list[str]] = {}
+        for name, value in self.values.items():
+            shown = ",".join(map(str, value)) or "none" if isinstance(value, tuple) else value
+            by_source.setdefault(self.sources[name], []).append(f"{name}={shown}")
+        return "; ".join(f"{source}: {' '.join(found)}" for source, found in by_source.items())
+
+
+def resolve_policy(run: PolicyChoices, *defaults: tuple[str, PolicyChoices]) -> ResolvedPolicy:
+    """Return the policy of a run: the defaults, narrowed by what the run asks for.
+
+    :param run: what the run asks for; it takes less than the defaults allow, never more.
+    :param defaults: places and what they say, the first one that says something counts.
+    :raises ConfigurationError: the run asks for more than the defaults allow, or a value does not fit.
+    """
+    values: dict[str, Any] = {**_BUILT_IN_VALUES}
+    sources = dict.fromkeys(POLICY_FIELDS, _BUILT_IN)
+    for place, choices in reversed(defaults):
+        for name, value in _said(choices):
+            values[name], sources[name] = value, place
+    # The defaults have to fit by themselves, whatever a run takes away from them.
+    _build(values)
+    for name, asked in _said(run):
+        if name in _NUMBERS:
+            _require_narrower(asked <= values[name], name, asked, values[name], sources[name])
+        elif name == "categories":
+            wider = [category for category in asked if category not in values[name]]
+            _require_narrower(not wider, name, ",".join(wider), ",".join(values[name]), sources[name])
+        elif name == "without_raw_values":
+            _require_narrower(asked or not values[name], name, asked, values[name], sources[name])
+        elif name == "failed_rows_excluded_tables":
+            asked = tuple(dict.fromkeys((*values[name], *asked)))
+        else:
+            continue
+        if asked != values[name]:
+            values[name], sources[name] = asked, _source(name, sources[name])
+    _narrow_columns(run, values, sources)
+    return ResolvedPolicy(_build(values), values["full_every_days"], values, sources)
+
+
+def _build(values: Mapping[str, Any]) -> Policy:
+    chosen = {name: values[name] for name in POLICY_FIELDS if name not in ("without_raw_values", "full_every_days")}
+    if values["full_every_days"] < 0:
+        raise ConfigurationError(f"full_every_days is negative: {values['full_every_days']}. Use 0 or more.")
+    return Policy.without_raw_values(**chosen) if values["without_raw_values"] else Policy(**chosen)
+
+
+def _narrow_columns(run: PolicyChoices, values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Add the run's rules for columns; a column has one rule, and a run may only replace it by a stricter one."""
+    for place, rule in enumerate(_COLUMN_RULES):
+        for name in getattr(run, rule) or ():
+            column = _column_of(name)
+            for stricter in _COLUMN_RULES[:place]:
+                if column in map(_column_of, values[stricter]) and column not in (getattr(run, stricter) or ()):
+                    raise ConfigurationError(
+                        f"{rule} of this run would widen the policy: {column} is {_RULE_WORDS[stricter]} by "
+                        f"{sources[stricter]}. A run may only take less; change the store's connection to take more."
+                    )
+            if name != column and column in values[rule]:
+                # All of the column is hashed already.
+                continue
+            if name == column:
+                for milder in _COLUMN_RULES[place:]:
+                    values[milder] = tuple(other for other in values[milder] if _column_of(other) != column)
+            if name not in values[rule]:
+                values[rule], sources[rule] = (*values[rule], name), _source(rule, sources[rule])
+
+
+def _require_narrower(fits: object, name: str, asked: Any, allowed: Any, source: str) -> None:
+    if not fits:
+        raise ConfigurationError(
+            f"{name} of this run would widen the policy: it asks for {asked}, and {source} allows {allowed}. "
+            "A run may only take less; change the store's connection to take more."
+        )
+
+
+def _source(name: str, before: str) -> str:
+    is_added = name in (*_COLUMN_RULES, "failed_rows_excluded_tables") and before not in (_BUILT_IN, _THIS_RUN)
+    return f"{before.removesuffix(f' and {_THIS_RUN}')} and {_THIS_RUN}" if is_added else _THIS_RUN
+
+
+def _said(choices: PolicyChoices) -> Iterable[tuple[str, Any]]:
+    return ((name, value) for name, value in asdict(choices).items() if value is not None)
+
+
+def _column_of(name: str) -> str:
+    return ".".join(name.split(".")[:2])
+
+
+def read_names(value: Any, where: str) -> tuple[str, ...] | None:
+    """Return a list of names: a list, or text with commas or line breaks between them; None where it is empty.
+
+    :raises ConfigurationError: it is something else.
+    """
+    if value is None or str(value).strip().lower() in _EMPTY:
+        return None
+    if isinstance(value, str):
+        value = value.replace("\n", ",").split(",")
+    if not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
+        raise ConfigurationError(f"{where} must be a list of names; it is {type(value).__name__}.")
+    return tuple(dict.fromkeys(name.strip() for name in value if name.strip())) or None
+
+
+def read_switch(value: Any, where: str) -> bool | None:
+    """Return a switch, which a template or a URI gives as text; None where it is empty.
+
+    :raises ConfigurationError: it is neither true nor false.
+    """
+    text = "" if value is None else str(value).strip().lower()
+    if text in _EMPTY:
+        return None
+    if text not in ("true", "false"):
+        raise ConfigurationError(f"{where} must be true or false; it is {value!r}.")
+    return text == "true"
+
+
+def _read_number(value: Any, where: str) -> float | None:
+    if value is None or str(value).strip().lower() in _EMPTY:
+        return None
+    try:
+        number = float("nan" if isinstance(value, bool) else value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    # A limit that is no number at all would be below every other.
+    if not 0 <= number < float("inf"):
+        raise ConfigurationError(f"{where} must be a number of 0 or more; it is {value!r}.")
+    return number
+
+
+def _read_count(value: Any, where: str) -> int | None:
+    number = _read_number(value, where)
+    if number is not None and number != int(number):
+        raise ConfigurationError(f"{where} must be a whole number; it is {value!r}.")
+    return None if number is None else int(number)
+
+
+_READERS = {
+    "categories": read_names,
+    "failed_rows_per_test": _read_count,
+    "failed_rows_days": _read_count,
+    "failed_rows_excluded_tables": read_names,
+    "masked_columns": read_names,
+    "hashed_columns": read_names,
+    "dropped_columns": read_names,
+    "without_raw_values": read_switch,
+    "full_every_days": _read_number,
+}
+#: The names of the choices, as connections, operators and the configuration spell them.
+POLICY_FIELDS = tuple(field.name for field in fields(PolicyChoices))
+_NUMBERS = ("failed_rows_per_test", "failed_rows_days", "full_every_days")
+_BUILT_IN_VALUES: Mapping[str, Any] = {
+    **{field.name: field.default for field in fields(Policy) if field.name in POLICY_FIELDS},
+    "categories": tuple(category.value for category in DEFAULT_CATEGORIES),
+    "without_raw_values": False,
+    "full_every_days": 7,
+}

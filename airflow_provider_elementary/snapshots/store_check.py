@@ -1,0 +1,164 @@
+"""Proves what a store's credentials and keys can do, by reading alone or with probe objects."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError, StoreError
+from airflow_provider_elementary.snapshots.read import committed_sequences, read_manifest
+from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.storage.layout import APPLICATION
+
+PROBES = "probes/"
+_CONTEXT = {"application": APPLICATION, "purpose": "store check"}
+
+
+@dataclass(frozen=True)
+class StoreFinding:
+    """How one check of a store ended.
+
+    :param name: the check.
+    :param status: ``pass``, ``fail``, or ``not applicable``.
+    :param evidence: what was seen.
+    """
+
+    name: str
+    status: Literal["pass", "fail", "not applicable"]
+    evidence: str
+
+
+@dataclass(frozen=True)
+class StoreReport:
+    """What a store's credentials and keys can do.
+
+    :param store: the store's URI.
+    :param findings: every check.
+    """
+
+    store: str
+    findings: tuple[StoreFinding, ...]
+
+    @property
+    def passes(self) -> bool:
+        """Whether no check failed."""
+        return all(finding.status != "fail" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {"store": self.store, "passes": self.passes, "findings": [asdict(found) for found in self.findings]}
+
+
+def describe_reading(repository: Repository) -> str:
+    """Read the store as somebody without the right to write can, and return what that proves in one sentence.
+
+    :raises ElementaryError: it cannot be read, or the keys open no category of its newest snapshot.
+    """
+    sequences = committed_sequences(repository.store)
+    read = f"{repository.uri}: read {len(sequences):,} snapshots"
+    if not repository.has_keys:
+        keys = "no keys named, so only manifests can be read"
+    elif not sequences:
+        # Files that are missing, or are no keys, are found out without a snapshot.
+        _ = repository.keys
+        keys = "keys not tried, as there is no snapshot yet"
+    else:
+        keys = _opened(repository, sequences[-1])
+    return f"{read}; {keys}; write: not tried (`airflow-elementary store check` on a worker tries it)."
+
+
+def _opened(repository: Repository, sequence: int) -> str:
+    wrapped = read_manifest(repository.store, sequence).keys
+    refused: KeyUnavailableError | None = None
+    opened = []
+    for name in wrapped:
+        try:
+            repository.keys.unwrap(Category(name), wrapped[name])
+            opened.append(name)
+        except KeyUnavailableError as error:
+            refused = error
+    if refused is not None and not opened:
+        raise refused
+    missing = sorted(set(wrapped) - set(opened))
+    rest = f" (not {', '.join(missing)})" if missing else ""
+    return f"the keys open {len(opened)} of {len(wrapped)} categories of the newest{rest}"
+
+
+def check_store(repository: Repository) -> StoreReport:
+    """Prove by probe objects, removed at the end, that snapshots can be taken into a store.
+
+    What fails is in the report; nothing is raised for it.
+    """
+    store = repository.store
+    # Named by chance, so that two checks at once do not meet.
+    key = f"{PROBES}{uuid.uuid4().hex}"
+    content = hashlib.sha256(key.encode()).digest()
+    written: list[str] = []
+
+    def read() -> str:
+        return f"{len(committed_sequences(store)):,} snapshots listed"
+
+    def write() -> str:
+        if not store.put_if_absent(key, content):
+            raise StoreError(f"{key} was there before it was written.")
+        written.append(key)
+        if store.put_if_absent(key, content[::-1]) or store.get(key) != content:
+            raise StoreError(
+                f"{store.uri} replaced {key} although it was there (If-None-Match is not honoured), so two writers "
+                "could replace each other's snapshots. Use a store with conditional writes."
+            )
+        return "a second write of the same name was refused, and the first one is there"
+
+    def encryption() -> str:
+        return f"at rest: {store.protection(key)}; on the way: {store.describe()['in_transit']}"
+
+    def remove() -> str:
+        store.delete(key)
+        if store.get(key) is not None:
+            raise StoreError(f"{key} is still there after it was deleted.")
+        return "the probe is gone"
+
+    findings = [_finding("read", read), _finding("put-if-absent", write)]
+    # The probe is removed also where the store then replaced it.
+    findings.append(_finding("encryption", encryption) if written else _skipped("encryption"))
+    findings.append(_finding("delete", remove) if written else _skipped("delete"))
+    for category in Category:
+        findings.append(_finding(f"key of {category.value}", lambda category=category: _try_key(repository, category)))  # type: ignore[misc]
+    findings.append(_finding("signature", lambda: _try_signer(repository)) if repository.signer else _unsigned())
+    return StoreReport(store.uri, tuple(findings))
+
+
+def _try_key(repository: Repository, category: Category) -> str:
+    made = repository.keys.new_data_key(category, _CONTEXT)
+    if repository.keys.unwrap(category, made.wrapped) != made.plaintext:
+        raise StoreError("The data key that was opened is another than the one that was made.")
+    return f"a data key made and opened by {made.wrapped.master_key_id}"
+
+
+def _try_signer(repository: Repository) -> str:
+    if repository.signer is None:
+        return "no signing key"
+    digest = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
+    signature = repository.signer.sign(digest)
+    if not repository.signer.proves(digest, signature):
+        raise StoreError(f"The signature by {signature.key_id} does not verify.")
+    return f"signed and verified by {signature.key_id}"
+
+
+def _finding(name: str, check: Callable[[], str]) -> StoreFinding:
+    try:
+        return StoreFinding(name, "pass", check())
+    except ElementaryError as error:
+        return StoreFinding(name, "fail", str(error))
+
+
+def _skipped(name: str) -> StoreFinding:
+    return StoreFinding(name, "not applicable", "no probe was written")
+
+
+def _unsigned() -> StoreFinding:
+    return StoreFinding("signature", "not applicable", "the store's connection names no signing key")

@@ -1,0 +1,102 @@
+"""Takes one snapshot: the policy as resolved, the manifest signed, and what to log of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_elementary.snapshots.each import RowsRead, unheard
+from airflow_provider_elementary.snapshots.manifest import Manifest
+from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
+from airflow_provider_elementary.snapshots.redaction import what_left
+from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.snapshots.story import problems, story
+from airflow_provider_elementary.snapshots.write import write_snapshot
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+
+@dataclass(frozen=True)
+class TakenSnapshot:
+    """A snapshot that was just taken, or that an earlier attempt of the same run took.
+
+    :param manifest: as committed.
+    :param summary: small, no secrets, and the hash that anchors the chain: what XCom and Asset events carry.
+    :param lines: what to log.
+    """
+
+    manifest: Manifest
+    summary: dict[str, Any]
+    lines: list[str]
+
+
+def take_snapshot(
+    source: WarehouseSource,
+    repository: Repository,
+    policy: ResolvedPolicy,
+    *,
+    access: Mapping[str, Any],
+    run_key: str | None = None,
+    overlap: timedelta = timedelta(hours=1),
+    commit_timeout: timedelta = timedelta(hours=6),
+    rows_read: RowsRead = unheard,
+) -> TakenSnapshot:
+    """Take a snapshot; see :func:`airflow_provider_elementary.snapshots.write_snapshot`.
+
+    :param source: the open warehouse.
+    :param repository: where the snapshot goes.
+    :param policy: what is taken.
+    :param access: the report of the access check, for the manifest.
+    """
+    started = utc_now()
+    manifest = write_snapshot(
+        source,
+        repository.store,
+        repository.keys,
+        policy=policy.policy,
+        run_key=run_key,
+        access=access,
+        signer=repository.signer,
+        full_every_days=policy.full_every_days,
+        overlap=overlap,
+        commit_timeout=commit_timeout,
+        rows_read=rows_read,
+    )
+    return TakenSnapshot(manifest, summarise(manifest, repository.uri), story(manifest, started, utc_now()))
+
+
+def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
+    """Return what XCom and the Asset event carry: small, no secrets, and the hash that anchors the chain."""
+    rows = Counter[str]()
+    for file in manifest.files:
+        rows[file.category.value] += file.rows
+    return {
+        "store": store_uri,
+        "snapshot_id": manifest.snapshot_id,
+        "sequence": manifest.sequence,
+        "manifest_sha256": sha256(manifest.to_bytes()),
+        "created_at": manifest.created_at,
+        "kind": manifest.kind,
+        "reason": manifest.reason,
+        "epoch": manifest.epoch,
+        "watermark": manifest.cut.watermark if manifest.cut else None,
+        "new_rows": sum(table.new_rows for table in manifest.tables.values()),
+        "waiting_runs": manifest.cut.waiting_count if manifest.cut else 0,
+        "incomplete_runs": manifest.cut.incomplete_count if manifest.cut else 0,
+        "problems": problems(manifest),
+        "tables": {name: table.rows for name, table in manifest.tables.items()},
+        "categories": {
+            category: {
+                "rows": rows[category],
+                "bytes": sum(file.size for file in manifest.files if file.category == category),
+            }
+            for category in manifest.keys
+        },
+        "rows": manifest.rows,
+        "bytes": manifest.size,
+        "what_left": what_left(manifest.held_back, rows),
+    }
