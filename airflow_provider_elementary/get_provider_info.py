@@ -297,9 +297,9 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "extra-links": [
-            "airflow_provider_elementary.links.snapshot.ElementaryPageLink",
-            "airflow_provider_elementary.links.snapshot.ElementaryBacktestLink",
-            "airflow_provider_elementary.links.snapshot.ElementaryManifestLink",
+            "airflow_provider_elementary.links.elementary.ElementaryPageLink",
+            "airflow_provider_elementary.links.elementary.ElementaryBacktestLink",
+            "airflow_provider_elementary.links.elementary.ElementaryManifestLink",
         ],
         # For the providers page; what loads the plugin is the entry point airflow.plugins.
         "plugins": [

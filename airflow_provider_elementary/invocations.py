@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.times import in_utc
-from airflow_provider_elementary.warehouses.times import try_time
+from airflow_provider_elementary.warehouses.time_values import try_time
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.source import WarehouseSource

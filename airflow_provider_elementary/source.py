@@ -9,8 +9,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from airflow_provider_elementary.catalog import TABLES, Table
-from airflow_provider_elementary.catalog.tables import ColumnType
+from airflow_provider_elementary.elementary_schema import TABLES, Table
+from airflow_provider_elementary.elementary_schema.tables import ColumnType
 from airflow_provider_elementary.exceptions import UnknownColumnError, UnknownTableError
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {

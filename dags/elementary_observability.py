@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAlias, Param, task
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.notifications.route import AlertRoute
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator

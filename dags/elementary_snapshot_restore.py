@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.operators.snapshot import ElementaryRestoreSnapshotOperator
 

@@ -1,9 +1,9 @@
 """What a connection may do: SQL guard, grants that create the role, proof of least privilege."""
 
 from airflow_provider_elementary.access.check import check_access
+from airflow_provider_elementary.access.check.report import AccessReport, Drift, Finding, drift
 from airflow_provider_elementary.access.grants import grants
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
-from airflow_provider_elementary.access.report import AccessReport, Drift, Finding, drift
 
 __all__ = [
     "AccessReport",

@@ -1,8 +1,8 @@
 """Alerts: which incidents are news to whom, as Elementary's own meta asks for it, and how they are told."""
 
 from airflow_provider_elementary.alerts.alert import Alert
-from airflow_provider_elementary.alerts.choose import AlertFilter
-from airflow_provider_elementary.alerts.meta import AlertMeta, AlertMetas, read_alert_metas
-from airflow_provider_elementary.alerts.sending import Outcome, send_alerts
+from airflow_provider_elementary.alerts.dbt_meta import AlertMeta, AlertMetas, read_alert_metas
+from airflow_provider_elementary.alerts.dispatch import Outcome, send_alerts
+from airflow_provider_elementary.alerts.selection import AlertFilter
 
 __all__ = ["Alert", "AlertFilter", "AlertMeta", "AlertMetas", "Outcome", "read_alert_metas", "send_alerts"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-from airflow_provider_elementary.alerts.meta import AlertMeta
-from airflow_provider_elementary.anomalies.incidents import Incident
+from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
+from airflow_provider_elementary.incidents.tracking import Incident
 
 #: What is told: an incident opened, is still open after its suppression interval, or is over.
 Event = Literal["opened", "continues", "resolved"]

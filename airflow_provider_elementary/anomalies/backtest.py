@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.detect import Method
-from airflow_provider_elementary.anomalies.recent import judge_recent
+from airflow_provider_elementary.anomalies.detect_recent import judge_recent
 
 _KEYS = ["full_table_name", "column_name", "metric_name", "dimension"]
 

@@ -25,7 +25,7 @@ def detect(metrics: pa.Table, method: Method = "elementary", **parameters: Any) 
     :raises ConfigurationError: the method is unknown, a parameter does not fit, or the metrics lack a column.
     """
     if method == "elementary":
-        from airflow_provider_elementary.anomalies import elementary
+        from airflow_provider_elementary.anomalies.elementary import score as elementary
 
         return elementary.score(metrics, **parameters)
     if method == "robust":

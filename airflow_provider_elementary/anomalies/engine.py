@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from airflow_provider_elementary.metrics.engine import bounded_connection
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.quoting import literal
 
 #: Above this much memory DuckDB spills to disk.

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.parameters import Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
 from airflow_provider_elementary.anomalies.units import Unit, unit_of
 
 #: The reason of every bucket that is judged and not anomalous.

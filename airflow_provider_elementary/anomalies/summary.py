@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.explain import public_sentence
-from airflow_provider_elementary.anomalies.incidents import is_of_incident
+from airflow_provider_elementary.anomalies.schema import is_of_incident
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
 def anomalous_tables(verdicts: pa.Table) -> dict[str, dict[str, Any]]:
     """Return each anomalous table in short, the one with the highest score first; without raw values.
 
-    :param verdicts: may have the column ``severity`` of :func:`~airflow_provider_elementary.anomalies.enrich.enrich`.
+    :param verdicts: may have the column ``severity`` of :func:`~airflow_provider_elementary.incidents.enrich.enrich`.
     """
     by_table: dict[str, list[dict[str, Any]]] = {}
     for row in verdicts.filter(is_of_incident(verdicts)).to_pylist():

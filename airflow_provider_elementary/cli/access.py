@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.cli.connections import look_in_the_database
+from airflow_provider_elementary.cli.airflow_context import look_in_the_database
 from airflow_provider_elementary.cli.exits import FINE, UsageError, failure, usage
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.exceptions import AccessDeniedError
@@ -100,7 +100,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def require_checks(names: Sequence[str]) -> None:
     """Stop where a name is that of no access check."""
-    from airflow_provider_elementary.access.report import CHECKS
+    from airflow_provider_elementary.access.check.report import CHECKS
 
     if wrong := sorted(set(names) - CHECKS.keys()):
         raise UsageError(
@@ -111,7 +111,7 @@ def require_checks(names: Sequence[str]) -> None:
 
 def require_probes(probes: Sequence[str], source: WarehouseSource) -> None:
     """Stop where a probe names no table outside the Elementary schema."""
-    from airflow_provider_elementary.access.checks.canaries import resolve
+    from airflow_provider_elementary.access.check.canaries import resolve
 
     warehouse = source.warehouse
     with usage():

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, say, usage
+from airflow_provider_elementary.cli.options import open_repository, whole_number
 from airflow_provider_elementary.cli.output import print_json
-from airflow_provider_elementary.cli.store import open_repository, whole_number
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import SnapshotSource
@@ -55,13 +55,14 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
     """
     from rich.console import Console
 
-    from airflow_provider_elementary.anomalies import read_lineage, track_incidents
-    from airflow_provider_elementary.anomalies.breaker import stopping_tables
-    from airflow_provider_elementary.anomalies.enrich import enrich
-    from airflow_provider_elementary.anomalies.recent import judge_recent
+    from airflow_provider_elementary.anomalies.circuit_breaker import stopping_tables
+    from airflow_provider_elementary.anomalies.detect_recent import judge_recent
     from airflow_provider_elementary.anomalies.summary import summarise
-    from airflow_provider_elementary.cli.show import show_incidents
+    from airflow_provider_elementary.cli.summary import show_incidents
+    from airflow_provider_elementary.incidents import track_incidents
+    from airflow_provider_elementary.incidents.enrich import enrich
     from airflow_provider_elementary.metrics import compute_metrics
+    from airflow_provider_elementary.project import read_lineage
 
     source = _open(arguments)
     with usage(), compute_metrics(source) as metrics:
@@ -94,7 +95,7 @@ def show_findings(arguments: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from airflow_provider_elementary.anomalies import lint
+    from airflow_provider_elementary.anomalies.elementary.lint import lint
 
     findings = lint(_open(arguments))
     if arguments.json:

@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 
 from airflow_provider_elementary.cli.exits import NOT_DONE
-from airflow_provider_elementary.cli.show import show_store
+from airflow_provider_elementary.cli.summary import show_store
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
-from airflow_provider_elementary.snapshots.settings import parse_store, write_keys_file
+from airflow_provider_elementary.snapshots.store_settings import parse_store, write_keys_file
 
 #: Where the example DAGs are: asked of Python, as a checkout without symbolic links has them in ``dags`` only.
 EXAMPLE_DAGS = Path(str(import_module("airflow_provider_elementary.example_dags").__file__)).parent

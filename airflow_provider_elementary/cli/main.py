@@ -15,9 +15,9 @@ from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
 from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, UsageError, failure, say
+from airflow_provider_elementary.cli.options import add_store, add_store_actions, open_repository, whole_number
 from airflow_provider_elementary.cli.output import only_own_output, print_json
 from airflow_provider_elementary.cli.snapshots import add_snapshot
-from airflow_provider_elementary.cli.store import add_store, add_store_actions, open_repository, whole_number
 
 
 def program() -> NoReturn:
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _generate_keys(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.snapshots import LocalKeys
-    from airflow_provider_elementary.snapshots.settings import write_keys_file
+    from airflow_provider_elementary.snapshots.store_settings import write_keys_file
 
     extra: dict[str, object] = {"uri": arguments.uri} if arguments.uri else {}
     if arguments.file:
@@ -132,13 +132,13 @@ def _generate_keys(arguments: argparse.Namespace) -> None:
 
 
 def _summary(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.cli.show import show_store
+    from airflow_provider_elementary.cli.summary import show_store
 
     show_store(open_repository(arguments))
 
 
 def _table(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.catalog import TABLES
+    from airflow_provider_elementary.elementary_schema import TABLES
 
     if arguments.table.lower() not in TABLES:
         raise UsageError(f"There is no table {arguments.table!r}. The tables are: {', '.join(TABLES)}.")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.each import RowsRead
+    from airflow_provider_elementary.progress import RowsRead
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def counting_rows() -> Iterator[RowsRead]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-    from airflow_provider_elementary.snapshots.each import unheard
+    from airflow_provider_elementary.progress import unheard
 
     console = Console(stderr=True)
     if not console.is_terminal:

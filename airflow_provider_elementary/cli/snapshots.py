@@ -7,12 +7,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.cli.exits import FINDING, FINE, NOT_DONE, UsageError, say, usage
+from airflow_provider_elementary.cli.options import (
+    CATEGORIES,
+    add_store,
+    by_category,
+    number,
+    open_hook,
+    open_repository,
+)
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.cli.progress import with_progress
-from airflow_provider_elementary.cli.store import CATEGORIES, add_store, by_category, number, open_hook, open_repository
 from airflow_provider_elementary.cli.take import add_take, take
+from airflow_provider_elementary.elementary_schema import Category
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
@@ -103,7 +110,7 @@ def _take(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.snapshots.chain import check_chain
-    from airflow_provider_elementary.snapshots.read import none_found
+    from airflow_provider_elementary.snapshots.reader import none_found
 
     repository = open_repository(arguments)
     chain = repository.chain()
@@ -175,7 +182,7 @@ def _sign(arguments: argparse.Namespace) -> None:
 
 
 def _restore(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.hooks.target import open_target
+    from airflow_provider_elementary.hooks.restore_target import open_target
 
     if bool(arguments.to) == bool(arguments.to_conn_id):
         raise UsageError("Name one place to restore to: either --to or --to-conn-id.")
@@ -195,7 +202,7 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 
 def _prune(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.snapshots.retain import Retention
+    from airflow_provider_elementary.snapshots.retention import Retention
     from airflow_provider_elementary.storage.layout import manifest_key
 
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.cli.access import require_checks, require_probes
 from airflow_provider_elementary.cli.exits import usage
+from airflow_provider_elementary.cli.options import CATEGORIES, number, whole_number
 from airflow_provider_elementary.cli.progress import counting_rows
-from airflow_provider_elementary.cli.store import CATEGORIES, number, whole_number
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.access import AccessReport
-    from airflow_provider_elementary.hooks.clients import WarehouseConnection
+    from airflow_provider_elementary.hooks.connections import WarehouseConnection
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 DEFAULT_SCHEMA = "elementary"
@@ -49,7 +49,7 @@ class ElementaryHook(BaseHook):
 
         :raises ElementaryError: there is no such connection or schema, or the warehouse does not let us in.
         """
-        from airflow_provider_elementary.hooks.clients import open_warehouse
+        from airflow_provider_elementary.hooks.connections import open_warehouse
         from airflow_provider_elementary.hooks.namespaces import namespace_of
         from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -131,7 +131,7 @@ class ElementaryHook(BaseHook):
         :raises ConnectionNotFoundError: Airflow knows none of that id.
         :raises ConfigurationError: it does not name the kind of warehouse.
         """
-        from airflow_provider_elementary.hooks.clients import warehouse_connection
+        from airflow_provider_elementary.hooks.connections import warehouse_connection
 
         try:
             connection = warehouse_connection(self.get_connection(self.elementary_conn_id))

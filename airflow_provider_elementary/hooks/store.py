@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Keys, Store
     from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, ResolvedPolicy
     from airflow_provider_elementary.snapshots.repository import Repository
-    from airflow_provider_elementary.snapshots.settings import StoreSettings
-    from airflow_provider_elementary.snapshots.signature import Signer
+    from airflow_provider_elementary.snapshots.store_settings import StoreSettings
+    from airflow_provider_elementary.storage.signatures import Signer
 
 DEFAULT_STORE = "elementary_store_default"
 _SECTION = "elementary"
@@ -46,7 +46,7 @@ class ElementaryStoreHook(BaseHook):
         :raises ConnectionNotFoundError: there is no such connection.
         :raises ConfigurationError: it is of another type, or a field does not fit.
         """
-        from airflow_provider_elementary.snapshots.settings import KEYS_FIELD, parse_store
+        from airflow_provider_elementary.snapshots.store_settings import KEYS_FIELD, parse_store
 
         try:
             connection = self.get_connection(self.store_conn_id)
@@ -130,7 +130,7 @@ class ElementaryStoreHook(BaseHook):
         return KmsKeys(self._client("kms"), self.settings.kms_key_ids())
 
     def _open_signer(self) -> Signer | None:
-        from airflow_provider_elementary.snapshots.signature import AnyOf, KmsSigner
+        from airflow_provider_elementary.storage.signatures import AnyOf, KmsSigner
 
         if not self.settings.signing_kms_key_ids:
             return None
@@ -140,7 +140,7 @@ class ElementaryStoreHook(BaseHook):
 
     def _client(self, service: str) -> Any:
         """Return a boto3 client that is as patient as a store has to be."""
-        from airflow_provider_elementary.snapshots.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.store import limit_retries, patient_config
 
         settings = self.settings
         if settings.aws_conn_id is None:
@@ -164,7 +164,7 @@ class ElementaryStoreHook(BaseHook):
         from boto3.session import Session
         from botocore.exceptions import BotoCoreError
 
-        from airflow_provider_elementary.snapshots.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.store import limit_retries, patient_config
 
         settings = self.settings
         try:

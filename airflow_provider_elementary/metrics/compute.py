@@ -11,15 +11,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, UnknownTableError
-from airflow_provider_elementary.metrics.collected import newest_of_each_id
+from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import Definition
-from airflow_provider_elementary.metrics.engine import bounded_connection
-from airflow_provider_elementary.metrics.health import HEALTH_DEFINITIONS, HEALTH_WEIGHTS
-from airflow_provider_elementary.metrics.runs import RUN_DEFINITIONS
-from airflow_provider_elementary.metrics.sources import SOURCE_DEFINITIONS
-from airflow_provider_elementary.metrics.tests import TEST_DEFINITIONS
+from airflow_provider_elementary.metrics.health_score import HEALTH_DEFINITIONS, HEALTH_WEIGHTS
+from airflow_provider_elementary.metrics.run_metrics import RUN_DEFINITIONS
+from airflow_provider_elementary.metrics.source_metrics import SOURCE_DEFINITIONS
+from airflow_provider_elementary.metrics.test_result_metrics import TEST_DEFINITIONS
 from airflow_provider_elementary.source import Source, arrow_schema, reader_of
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from airflow_provider_elementary.catalog.nodes import ARTIFACTS, PLACE_COLUMNS, TARGET_COLUMNS, table_sql
+from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS, TARGET_COLUMNS, table_sql
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ models AS (
 
 
 def place_columns(*artifacts: str) -> dict[str, tuple[str, ...]]:
-    """Return what :func:`~airflow_provider_elementary.catalog.nodes.places_sql` reads, by table."""
+    """Return what :func:`~airflow_provider_elementary.elementary_schema.nodes.places_sql` reads, by table."""
     named = {artifact: (*PLACE_COLUMNS, ARTIFACTS[artifact]) for artifact in artifacts}
     return {**named, **TARGET_COLUMNS}
 

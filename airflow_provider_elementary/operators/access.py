@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.links.snapshot import ElementaryPageLink
+from airflow_provider_elementary.links.elementary import ElementaryPageLink
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
@@ -97,7 +97,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         log_access(self.log, f"access check of {self.elementary_conn_id}", report)
 
     def _record(self, context: Context, report: AccessReport) -> dict[str, Any]:
-        from airflow_provider_elementary.access.history import record
+        from airflow_provider_elementary.storage.report_log import record
 
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
         recorded = record(self.repository.store, report, subject=subject, run_key=run_key(context))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
-from airflow_provider_elementary.links.snapshot import ElementaryPageLink, page_address
+from airflow_provider_elementary.links.elementary import ElementaryPageLink, page_address
 from airflow_provider_elementary.notifications.route import AlertRoute, filter_of
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,

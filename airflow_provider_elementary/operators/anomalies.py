@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, Context
 
-from airflow_provider_elementary.links.snapshot import ElementaryPageLink
+from airflow_provider_elementary.links.elementary import ElementaryPageLink
 from airflow_provider_elementary.operators.base import (
     ElementarySourceOperator,
     ElementaryStoreOperator,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_elementary.anomalies.detect import Method
-    from airflow_provider_elementary.anomalies.incidents import Incident
-    from airflow_provider_elementary.anomalies.lineage import Lineage
-    from airflow_provider_elementary.anomalies.remembering import Memories
+    from airflow_provider_elementary.anomalies.robust.state_store import Memories
     from airflow_provider_elementary.anomalies.summary import Summary
+    from airflow_provider_elementary.incidents.tracking import Incident
+    from airflow_provider_elementary.project.lineage import Lineage
 
 #: An event per anomalous table, up to so many in a run: beyond, it is one failure of everything.
 _TABLE_EVENTS = 100
@@ -105,11 +105,11 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge, seal, summarise; raise last, when everything is recorded."""
-        from airflow_provider_elementary.anomalies.breaker import require_none, stopping_tables
-        from airflow_provider_elementary.anomalies.enrich import enrich
-        from airflow_provider_elementary.anomalies.recent import judge_recent
+        from airflow_provider_elementary.anomalies.circuit_breaker import require_none, stopping_tables
+        from airflow_provider_elementary.anomalies.detect_recent import judge_recent
         from airflow_provider_elementary.anomalies.summary import summarise
-        from airflow_provider_elementary.snapshots.results import write_result
+        from airflow_provider_elementary.incidents.enrich import enrich
+        from airflow_provider_elementary.storage.results import write_result
 
         parameters = dict(self.parameters or {})
         started = time.monotonic()
@@ -165,7 +165,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     def _memories(
         self, context: Context, parameters: Mapping[str, Any], days: int, shard: int, shards: int
     ) -> Memories:
-        from airflow_provider_elementary.anomalies.remembering import Memories, way_of_judging
+        from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
 
         return Memories(
             self.repository.store,
@@ -177,7 +177,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Tell OpenLineage the data quality of the judged tables; asked on failure too, when the breaker stops."""
-        from airflow_provider_elementary.anomalies.quality import table_qualities
+        from airflow_provider_elementary.anomalies.table_quality import table_qualities
         from airflow_provider_elementary.operators.openlineage import TABLES_TOLD, lineage_of_verdicts
 
         if self._judged is None:
@@ -193,9 +193,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
-        from airflow_provider_elementary.anomalies.lineage import read_lineage
         from airflow_provider_elementary.metrics import compute_metrics
-        from airflow_provider_elementary.snapshots.results import find_result, read_result
+        from airflow_provider_elementary.project.lineage import read_lineage
+        from airflow_provider_elementary.storage.results import find_result, read_result
 
         if self.metrics:
             found = find_result(self.repository.store, self.metrics)
@@ -263,7 +263,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
         """Gather, carry on, seal."""
         import pyarrow as pa
 
-        from airflow_provider_elementary.snapshots.results import read_result
+        from airflow_provider_elementary.storage.results import read_result
 
         with clear_failures():
             store, keys = self.repository.store, self.repository.keys
@@ -286,7 +286,7 @@ def _follow(
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Carry incidents on from the run before, log what changed, and return them in short."""
-    from airflow_provider_elementary.anomalies.following import follow_incidents
+    from airflow_provider_elementary.incidents.store import follow_incidents
 
     repository = operator.repository
     followed = follow_incidents(
@@ -328,7 +328,7 @@ def _log_incidents(operator: ElementaryStoreOperator, incidents: Sequence[Incide
 
 def _lineage_of(operator: ElementaryStoreOperator, origin: Mapping[str, Any]) -> Lineage:
     """Read the lineage of the snapshot that metrics came from; those of a warehouse carry none with them."""
-    from airflow_provider_elementary.anomalies.lineage import Lineage, read_lineage
+    from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 
     if snapshot_id := origin.get("snapshot_id"):
         return read_lineage(operator.repository.open(snapshot_id))

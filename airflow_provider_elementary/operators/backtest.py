@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.links.snapshot import ElementaryBacktestLink
+from airflow_provider_elementary.links.elementary import ElementaryBacktestLink
 from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, number, run_key
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
         from airflow_provider_elementary.anomalies import backtest
         from airflow_provider_elementary.anomalies.backtest import metric_in_words
         from airflow_provider_elementary.metrics import compute_metrics
-        from airflow_provider_elementary.snapshots.results import write_result
+        from airflow_provider_elementary.storage.results import write_result
 
         parameters = dict(self.parameters or {})
         with clear_failures():

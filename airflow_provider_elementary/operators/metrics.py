@@ -28,7 +28,7 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Compute, seal, and return where the metrics are."""
         from airflow_provider_elementary.metrics import compute_metrics
-        from airflow_provider_elementary.snapshots.results import write_result
+        from airflow_provider_elementary.storage.results import write_result
 
         started = time.monotonic()
         with clear_failures():

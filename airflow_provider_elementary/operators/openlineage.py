@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import conf
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_elementary.anomalies.quality import TableQuality
+    from airflow_provider_elementary.anomalies.table_quality import TableQuality
 
 #: Tables of one run whose quality is told: an event has to stay small.
 TABLES_TOLD = 200

@@ -82,7 +82,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         """Prune, log every snapshot's fate, and return what was removed."""
         from datetime import timedelta
 
-        from airflow_provider_elementary.snapshots.retain import Retention
+        from airflow_provider_elementary.snapshots.retention import Retention
 
         with clear_failures():
             counts = {name: number(self, name) for name in self._COUNTS}

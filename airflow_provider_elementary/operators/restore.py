@@ -53,7 +53,7 @@ class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Restore, and return the rows of each table."""
-        from airflow_provider_elementary.hooks.target import open_target
+        from airflow_provider_elementary.hooks.restore_target import open_target
 
         with (
             clear_failures(),

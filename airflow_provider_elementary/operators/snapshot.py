@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.links.snapshot import ElementaryManifestLink, ElementaryPageLink
+from airflow_provider_elementary.links.elementary import ElementaryManifestLink, ElementaryPageLink
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,

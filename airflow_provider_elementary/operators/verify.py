@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     anchors_of,

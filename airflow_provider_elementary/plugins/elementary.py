@@ -30,7 +30,7 @@ class LazyPage:
     def _built(self) -> FastAPI:
         with self._lock:
             if self._app is None:
-                from airflow_provider_elementary.plugins.app import create_app
+                from airflow_provider_elementary.page.app import create_app
 
                 self._app = create_app()
             return self._app

@@ -1,5 +1,5 @@
 """A small Elementary schema with known incidents, for demos, notebooks and tests; README.md says what is inside."""
 
-from airflow_provider_elementary.sample.load import build_sample
+from airflow_provider_elementary.sample.build import build_sample
 
 __all__ = ["build_sample"]

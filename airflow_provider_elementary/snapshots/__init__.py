@@ -1,12 +1,12 @@
 """What leaves the warehouse and how it rests: policy, keys, sealed files, the manifest that commits them, reading."""
 
-from airflow_provider_elementary.snapshots.keys import Keys, KmsKeys, LocalKeys
+from airflow_provider_elementary.snapshots.capture import write_snapshot
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.read import SnapshotSource, find_manifest, open_snapshot
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.snapshots.store import Store, open_store
-from airflow_provider_elementary.snapshots.write import write_snapshot
+from airflow_provider_elementary.storage.keys import Keys, KmsKeys, LocalKeys
+from airflow_provider_elementary.storage.store import Store, open_store
 
 __all__ = [
     "Keys",

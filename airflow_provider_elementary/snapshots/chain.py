@@ -9,8 +9,7 @@ from enum import StrEnum
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
-from airflow_provider_elementary.snapshots.pruned import PruneRecord, StoredRecord, Tombstone, tombstones
-from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.prune_record import PruneRecord, StoredRecord, Tombstone, tombstones
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import (
     MANIFESTS,
@@ -20,6 +19,7 @@ from airflow_provider_elementary.storage.layout import (
     record_key,
     signature_key,
 )
+from airflow_provider_elementary.storage.store import Store
 
 
 class Damage(StrEnum):

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from airflow_provider_elementary.catalog import TABLES, Table
-from airflow_provider_elementary.catalog.json_text import json_list
+from airflow_provider_elementary.elementary_schema import TABLES, Table
+from airflow_provider_elementary.elementary_schema.json_text import json_list
 from airflow_provider_elementary.exceptions import KeyUnavailableError
-from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import Manifest
-from airflow_provider_elementary.snapshots.pruned import without_withdrawn
-from airflow_provider_elementary.snapshots.read import SnapshotSource, find_manifest
-from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
+from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.storage.store import Store
 
 Direction = Literal["appeared", "changed", "vanished"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.catalog import Table
+from airflow_provider_elementary.elementary_schema import Table
+from airflow_provider_elementary.elementary_schema.ddl import Dialect, declared_type
 from airflow_provider_elementary.exceptions import ValueDoesNotFitError
-from airflow_provider_elementary.snapshots.declared import Dialect, declared_type
 
 _FLOAT32_MAX = 3.4028235677973366e38
 _INT32_MAX = 2**31 - 1
@@ -17,7 +17,7 @@ _OTHER: dict[Dialect, str] = {"duckdb": "PostgreSQL", "postgres": "a DuckDB file
 def require_fit(batch: pa.RecordBatch, table: Table, dialect: Dialect, *, widest: bool) -> None:
     """Refuse a batch with a value that its column cannot hold; the value itself is not shown.
 
-    :param widest: see :func:`~airflow_provider_elementary.snapshots.declared.declared_type`.
+    :param widest: see :func:`~airflow_provider_elementary.elementary_schema.ddl.declared_type`.
     :raises ValueDoesNotFitError: there is one.
     """
     for name, values in zip(batch.schema.names, batch.columns, strict=True):

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, check_chain, read_chain
 from airflow_provider_elementary.snapshots.manifest import Parent
-from airflow_provider_elementary.snapshots.pruned import Tombstone
-from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.prune_record import Tombstone
+from airflow_provider_elementary.storage.store import Store
 
 _NAMED_IN_ERROR = 10
 

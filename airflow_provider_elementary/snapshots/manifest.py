@@ -10,9 +10,9 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from airflow_provider_elementary import __version__
-from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.snapshots.keys import WrappedKey
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
+from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import APPLICATION
 
 FORMAT_VERSION = 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_provider_elementary.catalog import TABLES, Category, Column, Sensitivity, Table
+from airflow_provider_elementary.elementary_schema import TABLES, Category, Column, Sensitivity, Table
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 DEFAULT_CATEGORIES = tuple(category for category in Category if category is not Category.QUERY_LOGS)

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.losses import require_whole
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
-from airflow_provider_elementary.snapshots.pruned import (
+from airflow_provider_elementary.snapshots.prune_record import (
     PruneRecord,
     StoredRecord,
     Tombstone,
@@ -21,13 +21,13 @@ from airflow_provider_elementary.snapshots.pruned import (
     read_records,
     tombstones,
 )
-from airflow_provider_elementary.snapshots.read import committed_sequences
-from airflow_provider_elementary.snapshots.results import Result, all_results, pointed_at
-from airflow_provider_elementary.snapshots.retain import Retention, reasons_to_keep
-from airflow_provider_elementary.snapshots.signature import Signer, forget_signature, sign_object
-from airflow_provider_elementary.snapshots.store import Store, StoredObject
+from airflow_provider_elementary.snapshots.reader import committed_sequences
+from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, result_of, writer_of
+from airflow_provider_elementary.storage.results import Result, all_results, pointed_at
+from airflow_provider_elementary.storage.signatures import Signer, forget_signature, sign_object
+from airflow_provider_elementary.storage.store import Store, StoredObject
 from airflow_provider_elementary.times import in_utc, without_zone
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.catalog import Category, Column, Table
-from airflow_provider_elementary.catalog.json_text import json_list, json_object
+from airflow_provider_elementary.elementary_schema import Category, Column, Table
+from airflow_provider_elementary.elementary_schema.json_text import json_list, json_object
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import Source
 

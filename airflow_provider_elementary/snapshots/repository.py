@@ -9,24 +9,24 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
+from airflow_provider_elementary.progress import Each, plainly
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, check_chain, read_chain
-from airflow_provider_elementary.snapshots.each import Each, plainly
-from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import Manifest
-from airflow_provider_elementary.snapshots.pruned import without_withdrawn
-from airflow_provider_elementary.snapshots.read import SnapshotSource, find_manifest, read_manifest
-from airflow_provider_elementary.snapshots.signature import KeysSigner, Signer, sign_object
-from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, read_manifest
+from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.signatures import KeysSigner, Signer, sign_object
+from airflow_provider_elementary.storage.store import Store
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.diff import DiffReport
     from airflow_provider_elementary.snapshots.prune import PruneReport
     from airflow_provider_elementary.snapshots.restore import RestoreReport
-    from airflow_provider_elementary.snapshots.retain import Retention
-    from airflow_provider_elementary.snapshots.targets import Target
+    from airflow_provider_elementary.snapshots.restore_targets import Target
+    from airflow_provider_elementary.snapshots.retention import Retention
     from airflow_provider_elementary.snapshots.verify import VerifyReport
 
 log = logging.getLogger(__name__)

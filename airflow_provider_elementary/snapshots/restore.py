@@ -10,18 +10,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_elementary.catalog import TABLES, Category, Table
+from airflow_provider_elementary.elementary_schema import TABLES, Category, Table
+from airflow_provider_elementary.elementary_schema.ddl import Dialect, arrow_type, create_tables
+from airflow_provider_elementary.elementary_schema.views import create_views
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
-from airflow_provider_elementary.snapshots.declared import Dialect, arrow_type, create_tables
-from airflow_provider_elementary.snapshots.each import Each, plainly
+from airflow_provider_elementary.progress import Each, plainly
 from airflow_provider_elementary.snapshots.fitting import require_fit
-from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import Manifest
-from airflow_provider_elementary.snapshots.pruned import without_withdrawn
-from airflow_provider_elementary.snapshots.read import SnapshotSource, find_manifest
-from airflow_provider_elementary.snapshots.store import Store
-from airflow_provider_elementary.snapshots.targets import Session, Target
-from airflow_provider_elementary.snapshots.views import create_views
+from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
+from airflow_provider_elementary.snapshots.restore_targets import Session, Target
+from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.storage.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError, StoreError
-from airflow_provider_elementary.snapshots.read import committed_sequences, read_manifest
+from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.layout import APPLICATION
 

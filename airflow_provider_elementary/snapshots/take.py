@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from airflow_provider_elementary.snapshots.each import RowsRead, unheard
+from airflow_provider_elementary.progress import RowsRead, unheard
+from airflow_provider_elementary.snapshots.capture import write_snapshot
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
 from airflow_provider_elementary.snapshots.redaction import what_left
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.snapshots.story import problems, story
-from airflow_provider_elementary.snapshots.write import write_snapshot
+from airflow_provider_elementary.snapshots.summary import problems, story
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource

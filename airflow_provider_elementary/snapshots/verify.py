@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.progress import Each, plainly
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, Finding, Link, check_chain, read_chain
-from airflow_provider_elementary.snapshots.each import Each, plainly
-from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
-from airflow_provider_elementary.snapshots.read import none_found
-from airflow_provider_elementary.snapshots.seal import open_sealed
-from airflow_provider_elementary.snapshots.signature import DATA_KEY, KeysSigner, Signature, Signer, read_signature
-from airflow_provider_elementary.snapshots.store import Store
+from airflow_provider_elementary.snapshots.reader import none_found
+from airflow_provider_elementary.storage.encrypted_parquet import open_sealed
+from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.signatures import DATA_KEY, KeysSigner, Signature, Signer, read_signature
+from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import in_utc
 
 log = logging.getLogger(__name__)

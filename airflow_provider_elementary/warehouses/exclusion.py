@@ -8,10 +8,10 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.access.guard import GuardedQuery
-from airflow_provider_elementary.access.session import StatementDeniedError
 from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
-from airflow_provider_elementary.warehouses.times import TIME
+from airflow_provider_elementary.warehouses.time_values import TIME
 from airflow_provider_elementary.warehouses.warehouse import Warehouse, went_away
 
 # The information schema hides what a role may not read; the catalog of PostgreSQL does not.

@@ -11,8 +11,8 @@ from adbc_driver_manager import Error as AdbcError
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_manager.dbapi import Connection
 
+from airflow_provider_elementary.access.check.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.access.guard import GuardedQuery
-from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.timeouts import Calls

@@ -12,10 +12,10 @@ from typing import Self
 import pyarrow as pa
 from sqlglot import exp
 
+from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
-from airflow_provider_elementary.access.resolver import FOLDINGS
-from airflow_provider_elementary.access.session import StatementDeniedError
-from airflow_provider_elementary.catalog import TABLES, Table
+from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS
+from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
     SchemaNotFoundError,

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.warehouses.times import to_times
+from airflow_provider_elementary.warehouses.time_values import to_times
 
 _NO_NUMBER = "text that is no number"
 _NOT_FINITE = "number that is not finite"

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from airflow_provider_elementary.access.check.session import Session
 from airflow_provider_elementary.access.guard import GuardedQuery
-from airflow_provider_elementary.access.session import Session
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.timeouts import Calls
 

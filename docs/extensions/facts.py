@@ -14,14 +14,14 @@ Row = Sequence[str]
 
 def access_checks() -> tuple[Row, list[Row]]:
     """Every access check and what it proves."""
-    from airflow_provider_elementary.access.report import CHECKS
+    from airflow_provider_elementary.access.check.report import CHECKS
 
     return ("check", "what is proved where it passes"), [(f"`{name}`", claim) for name, claim in CHECKS.items()]
 
 
 def categories() -> tuple[Row, list[Row]]:
     """Every category, what is in it, and whether a snapshot takes it where nothing is said."""
-    from airflow_provider_elementary.catalog import TABLES, Category
+    from airflow_provider_elementary.elementary_schema import TABLES, Category
     from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES
 
     rows = []
@@ -34,7 +34,7 @@ def categories() -> tuple[Row, list[Row]]:
 
 def tables() -> tuple[Row, list[Row]]:
     """Every table of the catalog."""
-    from airflow_provider_elementary.catalog import TABLES
+    from airflow_provider_elementary.elementary_schema import TABLES
 
     return ("table", "one row is", "kind", "key", "watermark"), [
         (
@@ -50,7 +50,7 @@ def tables() -> tuple[Row, list[Row]]:
 
 def sensitive_columns() -> tuple[Row, list[Row]]:
     """Every column that needs care, by why and by table."""
-    from airflow_provider_elementary.catalog import TABLES, Sensitivity
+    from airflow_provider_elementary.elementary_schema import TABLES, Sensitivity
 
     rows = []
     for why in Sensitivity:

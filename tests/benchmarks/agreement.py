@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _duckdb() -> Iterator[Source]:
     from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
     from airflow_provider_elementary.warehouses.source import WarehouseSource
-    from tests.worlds import world_a, write_duckdb
+    from tests.support.datasets import world_a, write_duckdb
 
     with tempfile.TemporaryDirectory() as directory:
         path = write_duckdb(world_a(_SHARED), Path(directory) / "world.duckdb")
@@ -59,7 +59,7 @@ def _duckdb() -> Iterator[Source]:
 @contextmanager
 def _odd() -> Iterator[Source]:
     from tests.real_verdicts import real_verdicts
-    from tests.unit.anomalies.table_source import TableSource
+    from tests.support.table_source import TableSource
 
     yield TableSource(real_verdicts())
 
@@ -68,12 +68,12 @@ def _odd() -> Iterator[Source]:
 def _postgres() -> Iterator[Source | None]:
     import adbc_driver_postgresql.dbapi as dbapi
 
-    from airflow_provider_elementary.access.session import TransportFacts
+    from airflow_provider_elementary.access.check.session import TransportFacts
     from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
     from airflow_provider_elementary.warehouses.source import WarehouseSource
     from tests.servers.certificates import issue_certificates
     from tests.servers.postgres import find_programs, postgres_cluster
-    from tests.worlds import restore_postgres
+    from tests.support.datasets import restore_postgres
 
     programs = find_programs()
     if programs is None:

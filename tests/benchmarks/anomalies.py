@@ -27,7 +27,7 @@ _TRAINING = 14
 #: A replay of many series is done in shards, as a mapped task would.
 _SHARD = 10_000
 _SAMPLE = 100
-#: As :mod:`airflow_provider_elementary.metrics.collected` parts a large table.
+#: As :mod:`airflow_provider_elementary.metrics.deduplicate` parts a large table.
 _PARTS, _BATCH_ROWS = 64, 65_536
 _PROPERTIES = (
     '{"time_bucket": {"count": 1, "period": "day"}, "timestamp_column": "loaded_at", "where_expression": null}'
@@ -201,8 +201,8 @@ def _operator(buckets: int) -> Callable[[int, Path], Callable[[], Mapping[str, A
     """Judge the last two days of a stream as the operator does, from what the run before left in the folder."""
 
     def prepare(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
-        from airflow_provider_elementary.anomalies.recent import judge_recent
-        from airflow_provider_elementary.anomalies.remembering import Memories, way_of_judging
+        from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+        from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
         from airflow_provider_elementary.snapshots import LocalKeys, open_store
 
         secret = folder / "key"

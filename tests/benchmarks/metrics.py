@@ -41,7 +41,7 @@ class _LargeSource:
         return ["data_monitoring_metrics"]
 
     def schema(self, table: str) -> Any:
-        from airflow_provider_elementary.catalog import TABLES
+        from airflow_provider_elementary.elementary_schema import TABLES
         from airflow_provider_elementary.exceptions import UnknownTableError
         from airflow_provider_elementary.source import arrow_schema
 
@@ -58,7 +58,7 @@ class _LargeSource:
         until: datetime | None = None,
     ) -> Any:
         from airflow_provider_elementary.source import arrow_schema, catalog_table, reader_of
-        from tests.worlds import many_metrics
+        from tests.support.datasets import many_metrics
 
         names = list(columns or self.schema(table).names)
         batches = (

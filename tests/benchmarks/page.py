@@ -71,8 +71,8 @@ def _seconds(taken: Sequence[float]) -> str:
 
 def _make_stores(large: Path, small: Path, tables: int, series: int, days: int) -> str:
     from airflow_provider_elementary.snapshots import LocalKeys
-    from tests.connections import local_store
-    from tests.pages import fill_store
+    from tests.support.connections import local_store
+    from tests.support.page import fill_store
 
     for directory in (large, small):
         directory.mkdir()
@@ -89,11 +89,11 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     import duckdb
 
     from airflow_provider_elementary.snapshots import open_store, write_snapshot
-    from airflow_provider_elementary.snapshots.results import write_result
+    from airflow_provider_elementary.storage.results import write_result
     from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
     from airflow_provider_elementary.warehouses.source import WarehouseSource
-    from tests.pages import report
-    from tests.worlds import small_world, write_duckdb
+    from tests.support.datasets import small_world, write_duckdb
+    from tests.support.page import report
 
     empty = {name: table.slice(0, 0) for name, table in small_world(days=1).items()}
     path = write_duckdb(empty, directory / "large.duckdb")
@@ -127,7 +127,7 @@ def _ask_for_views(how: str, large: str, small: str) -> None:
     before = {"airflow": _taken(_import_api_server)}
     from fastapi.testclient import TestClient
 
-    from airflow_provider_elementary.plugins import app as page
+    from airflow_provider_elementary.page import app as page
     from airflow_provider_elementary.plugins.elementary import LazyPage
 
     # Airflow's login needs its database and has times of its own.

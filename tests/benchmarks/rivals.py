@@ -112,11 +112,11 @@ def _row(name: str, found: Sequence[Measurement]) -> str:
 @contextmanager
 def _servers(rows: int) -> Iterator[Callable[[], tuple[AwsServer, Place]]]:
     """Run PostgreSQL with the large table, and S3; yield how to make an empty place for one measurement."""
-    from tests.connections import postgres_reader
     from tests.servers.aws import ACCESS_KEY, SECRET_KEY, moto_server
     from tests.servers.certificates import issue_certificates
     from tests.servers.postgres import find_programs, postgres_cluster
-    from tests.worlds import copy_postgres, create_table, many_metrics
+    from tests.support.connections import postgres_reader
+    from tests.support.datasets import copy_postgres, create_table, many_metrics
 
     programs = find_programs()
     if programs is None:
@@ -172,9 +172,8 @@ def _snapshot(place: Place) -> Work:
 
 
 def _unsealed_snapshot(place: Place) -> Work:
-    from airflow_provider_elementary.snapshots import seal
+    from airflow_provider_elementary.storage import encrypted_parquet as seal
 
-    # The only place that can leave the files' own encryption out: this measurement of what it costs.
     seal.pe.create_encryption_properties = lambda *_, **__: None
     work = _snapshot(place)
     return lambda: {**work(), "sealed": False}

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _world_a(directory: Path) -> None:
-    from tests.worlds import world_a, write_duckdb, write_postgres, write_snowflake
+    from tests.support.datasets import world_a, write_duckdb, write_postgres, write_snowflake
 
     world = world_a(_SHARED.resolve())
     print("\nWorld A, all 17 tables, one full snapshot into a local encrypted store\n")
@@ -55,7 +55,7 @@ def _world_a(directory: Path) -> None:
 
 
 def _large_tables(directory: Path, sizes: Sequence[int]) -> None:
-    from tests.worlds import copy_postgres, create_table, many_metrics
+    from tests.support.datasets import copy_postgres, create_table, many_metrics
 
     print("\ndata_monitoring_metrics alone, by its number of rows\n")
     _print_head()
@@ -88,7 +88,7 @@ _METRICS = "data_monitoring_metrics"
 def _write_metrics_file(path: Path, rows: int) -> None:
     import duckdb
 
-    from tests.worlds import create_table, many_metrics
+    from tests.support.datasets import create_table, many_metrics
 
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE SCHEMA elementary")
@@ -128,9 +128,9 @@ def _duckdb(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _postgres() -> Iterator[tuple[Any, str, Any]]:
-    from tests.connections import postgres_reader
     from tests.servers.certificates import issue_certificates
     from tests.servers.postgres import find_programs, postgres_cluster
+    from tests.support.connections import postgres_reader
 
     programs = find_programs()
     if programs is None:
@@ -143,9 +143,9 @@ def _postgres() -> Iterator[tuple[Any, str, Any]]:
 
 @contextmanager
 def _snowflake() -> Iterator[tuple[Any, str, Any]]:
-    from tests.connections import snowflake_reader
     from tests.servers.certificates import issue_certificates
     from tests.servers.snowflake import fakesnow_server
+    from tests.support.connections import snowflake_reader
 
     with tempfile.TemporaryDirectory() as directory:
         certificates = issue_certificates(Path(directory))

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.snapshots import LocalKeys
-from tests.connections import local_store
-from tests.pages import api_server, fill_sample_store, fill_store, hostile_world
+from tests.support.connections import local_store
+from tests.support.page import api_server, fill_sample_store, fill_store, hostile_world
 
 HERE = Path(__file__).parent
 SCREENSHOTS = Path(os.environ.get("ELEMENTARY_SCREENSHOTS", HERE / "screenshots"))

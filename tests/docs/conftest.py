@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.connections import duckdb_file, local_store, postgres_reader, s3_store, snowflake_reader
 from tests.docs.mail import mail_server
-from tests.stores import Rest, copied, grow, local_rest
-from tests.tampering import exchange_data_keys, flip, rewrite_chain, swap
-from tests.worlds import small_world, write_postgres, write_snowflake
+from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store, snowflake_reader
+from tests.support.datasets import small_world, write_postgres, write_snowflake
+from tests.support.stores import Rest, copied, grow, local_rest
+from tests.support.tampering import exchange_data_keys, flip, rewrite_chain, swap
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -54,7 +54,7 @@ def judge(store: Store, keys: Keys) -> None:
     from airflow_provider_elementary.anomalies.summary import recent
     from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
     from airflow_provider_elementary.snapshots import open_snapshot
-    from airflow_provider_elementary.snapshots.results import write_result
+    from airflow_provider_elementary.storage.results import write_result
 
     source = open_snapshot(store, keys=keys)
     origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}

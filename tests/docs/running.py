@@ -66,7 +66,7 @@ def run_python(source: str, folder: Path, request: pytest.FixtureRequest, capsys
 
 
 def run_dags(source: str, folder: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> str:
-    from tests.dag_runs import run_parsed_dag
+    from tests.support.dag_runs import run_parsed_dag
 
     request.getfixturevalue("airflow_db")
     outcomes = {dag_id: run_parsed_dag(folder / "dags", dag_id, {}) for dag_id in parse_dags(source, folder)}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.alerts.alert import Alert, alert_of
-from airflow_provider_elementary.alerts.meta import AlertMeta
+from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
 from airflow_provider_elementary.notifications.route import AlertRoute
 from tests.docs.blocks import ROOT, blocks_of
 from tests.servers.webhook import Webhook, webhook_server
-from tests.unit.alerts.incidents import incident, resolved
+from tests.support.incidents import incident, resolved
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

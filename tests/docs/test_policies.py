@@ -15,9 +15,9 @@ import pytest
 from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, Store, open_store
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.signature import KeysSigner
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.signatures import KeysSigner
 from tests.docs.blocks import all_blocks
 from tests.docs.conftest import BUCKET, KEY_ALIAS, judge, take_snapshot
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.snapshots import Manifest
-from tests.stores import Rest, copied
+from tests.support.stores import Rest, copied
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_elementary.access import AccessReport
-from airflow_provider_elementary.access.report import CHECKS
+from airflow_provider_elementary.access.check.report import CHECKS
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from tests.connections import postgres_reader, snowflake_reader
-from tests.worlds import small_world, write_postgres, write_snowflake
+from tests.support.connections import postgres_reader, snowflake_reader
+from tests.support.datasets import small_world, write_postgres, write_snowflake
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

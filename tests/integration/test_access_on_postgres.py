@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from airflow_provider_elementary.access import AccessReport, check_access, drift, grants
-from airflow_provider_elementary.access.session import StatementDeniedError, TransportFacts
+from airflow_provider_elementary.access.check.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 

@@ -14,8 +14,8 @@ from airflow_provider_elementary.exceptions import ConfigurationError, Warehouse
 from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.sample import build_sample
-from tests.connections import postgres_reader
-from tests.worlds import small_world, write_postgres
+from tests.support.connections import postgres_reader
+from tests.support.datasets import small_world, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

@@ -21,13 +21,13 @@ from airflow_provider_elementary.snapshots import Manifest, Repository, find_man
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.signature import KeysSigner
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.stores import Rest, grow, local_rest, take, world_after
-from tests.tampering import edit, swap
+from airflow_provider_elementary.storage.signatures import KeysSigner
+from tests.support.stores import Rest, grow, local_rest, take, world_after
+from tests.support.tampering import edit, swap
 
 MIDDLE, NEWEST = manifest_key(2), manifest_key(4)
 #: Long after the snapshots of a test were taken: nothing is too young to be an orphan.

@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.diff import DiffReport, RowCount, diff
-from tests.stores import Rest, local_rest, take, world_after
-from tests.worlds import OWNER_EMAIL, World
+from tests.support.datasets import OWNER_EMAIL, World
+from tests.support.stores import Rest, local_rest, take, world_after
 
 MODEL, NEW_MODEL, OLD_MODEL = "model.shop.orders", "model.shop.refunds", "model.shop.customers"
 

@@ -20,9 +20,9 @@ from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.exceptions import AccessDeniedError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest
 from airflow_provider_elementary.snapshots.manifest import manifest_key
-from tests.connections import duckdb_file, local_keys
-from tests.stores import Rest, grow, local_rest, take, world_after
-from tests.worlds import small_world, write_duckdb
+from tests.support.connections import duckdb_file, local_keys
+from tests.support.datasets import small_world, write_duckdb
+from tests.support.stores import Rest, grow, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -317,7 +317,9 @@ _RUN_EACH = """
 import json, os, sys
 from pathlib import Path
 from tests.integration.test_exit_statuses import printing
-from airflow_provider_elementary.cli import connections, main, store, access
+from airflow_provider_elementary.cli import main, access
+from airflow_provider_elementary.cli import airflow_context as connections
+from airflow_provider_elementary.cli import options as store
 
 look = connections.look_in_the_database
 def noisy():

@@ -20,14 +20,14 @@ import pytest
 from airflow.sdk import BaseOperator
 
 from airflow_provider_elementary import operators, sensors
-from airflow_provider_elementary.access.report import AccessReport, Finding
+from airflow_provider_elementary.access.check.report import AccessReport, Finding
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, log_access
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
-from tests.connections import duckdb_file, local_keys
 from tests.servers import free_port
-from tests.worlds import small_world, write_duckdb
+from tests.support.connections import duckdb_file, local_keys
+from tests.support.datasets import small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
 
@@ -86,7 +86,7 @@ import tests.conftest
 os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
 os.environ["AIRFLOW__LOGGING__COLORED_CONSOLE_LOG"] = "False"
 from airflow.utils import db
-from tests.dag_runs import run_parsed_dag
+from tests.support.dag_runs import run_parsed_dag
 
 db.initdb()
 run_parsed_dag(Path(sys.argv[1]), "failing", {})

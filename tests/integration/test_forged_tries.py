@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotConflictError
-from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, SnapshotSource, find_manifest, write
-from airflow_provider_elementary.snapshots.commit import _mac
+from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, SnapshotSource, find_manifest
+from airflow_provider_elementary.snapshots import capture as write
+from airflow_provider_elementary.snapshots.capture.commit import _mac
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.signature import KeysSigner, read_signature
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.tries import ARTIFACTS, RUN, Sync, new_run
+from airflow_provider_elementary.storage.signatures import KeysSigner, read_signature
+from tests.support.attempts import ARTIFACTS, RUN, Sync, new_run
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

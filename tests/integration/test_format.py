@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES, Category
+from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Policy, open_snapshot
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retain import Retention
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.source import read_all
-from tests.stores import Rest, grow, local_rest
+from tests.support.stores import Rest, grow, local_rest
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import QueryRefusedError
 from tests.servers.postgres import PostgresServer
 from tests.unit.access.corpus import cases

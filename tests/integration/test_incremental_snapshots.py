@@ -18,8 +18,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from airflow_provider_elementary.access.session import TransportFacts
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.access.check.session import TransportFacts
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     SnapshotConflictError,
@@ -36,14 +36,13 @@ from airflow_provider_elementary.snapshots import (
     open_store,
     write_snapshot,
 )
-from airflow_provider_elementary.snapshots.keys import DataKey, WrappedKey
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.keys import DataKey, WrappedKey
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.connections import snowflake_reader
-from tests.histories import Database, History, InDuckDB, InPostgres, Statistics
-from tests.worlds import (
+from tests.support.connections import snowflake_reader
+from tests.support.datasets import (
     FAILED_ROW_VALUE,
     SMALL_WORLD_END,
     copy_duckdb_world,
@@ -52,6 +51,7 @@ from tests.worlds import (
     write_postgres,
     write_snowflake,
 )
+from tests.support.random_histories import Database, History, InDuckDB, InPostgres, Statistics
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -277,7 +277,7 @@ class TestWhatIsNew:
             marker("new", after(minutes=31)),
         )
         # A change of columns has everything read anew; here the generations stay side by side.
-        monkeypatch.setattr("airflow_provider_elementary.snapshots.plan._changed_columns", lambda *_: None)
+        monkeypatch.setattr("airflow_provider_elementary.snapshots.capture.plan._changed_columns", lambda *_: None)
 
         second = sync.snapshot()
 

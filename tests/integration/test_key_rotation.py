@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, Policy, open_snapshot
-from airflow_provider_elementary.snapshots.keys import Keys
 from airflow_provider_elementary.source import read_all
-from tests.stores import Rest, local_rest, take, world_after
+from airflow_provider_elementary.storage.keys import Keys
+from tests.support.stores import Rest, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

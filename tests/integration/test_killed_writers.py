@@ -13,14 +13,14 @@ import pytest
 
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, write_snapshot
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retain import Retention
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.conftest import ROOT
-from tests.dying_writer import POLICY
-from tests.stores import Rest, local_rest
-from tests.worlds import small_world, write_duckdb
+from tests.support.datasets import small_world, write_duckdb
+from tests.support.dying_writer import POLICY
+from tests.support.stores import Rest, local_rest
 
 RUN = "dag/run/task/-1"
 MASTER_KEYS = LocalKeys.generate()
@@ -40,7 +40,14 @@ def rest(tmp_path: Path) -> Rest:
 
 
 def start(warehouse: Path, rest: Rest, run_key: str, *stage: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.dying_writer", str(warehouse), rest.store.uri, json.dumps(MASTER_KEYS)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.dying_writer",
+        str(warehouse),
+        rest.store.uri,
+        json.dumps(MASTER_KEYS),
+    ]
     return subprocess.Popen([*command, run_key, *stage], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 

@@ -20,10 +20,10 @@ from airflow_provider_elementary.exceptions import (
     WarehouseError,
 )
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from tests.connections import duckdb_file
 from tests.servers import free_port
 from tests.servers.certificates import Certificates, issue_server_certificate
 from tests.servers.refusing import closes, fatal, refusing_server, shows_certificate, speaks_http
+from tests.support.connections import duckdb_file
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

@@ -9,11 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.anomalies import lint, read_lineage, track_incidents
-from airflow_provider_elementary.anomalies.recent import judge_recent
+from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+from airflow_provider_elementary.anomalies.elementary.lint import lint
+from airflow_provider_elementary.incidents import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics
-from tests.unit.anomalies.table_source import TableSource
-from tests.worlds import world_a
+from airflow_provider_elementary.project import read_lineage
+from tests.support.datasets import world_a
+from tests.support.table_source import TableSource
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.anomalies.incident_rows import incidents_of
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.incidents.rows import incidents_of
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
-from airflow_provider_elementary.snapshots.results import find_result, read_result
-from tests.connections import duckdb_file, local_store
-from tests.worlds import small_world, write_duckdb
+from airflow_provider_elementary.storage.results import find_result, read_result
+from tests.support.connections import duckdb_file, local_store
+from tests.support.datasets import small_world, write_duckdb
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     NotAnElementarySchemaError,
@@ -21,9 +21,9 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, write_snapshot
-from airflow_provider_elementary.snapshots.local import LocalStore
 from airflow_provider_elementary.source import read_all
-from tests.worlds import small_world, write_postgres
+from airflow_provider_elementary.storage.local import LocalStore
+from tests.support.datasets import small_world, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.operators.snapshot import summarise
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store, write_snapshot
-from airflow_provider_elementary.snapshots.cut import FUTURE
-from airflow_provider_elementary.snapshots.story import problems, story
-from tests.connections import postgres_reader
+from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
+from airflow_provider_elementary.snapshots.summary import problems, story
 from tests.integration.test_incremental_snapshots import (
     EVERYTHING,
     LAST_MARKER,
@@ -25,7 +24,8 @@ from tests.integration.test_incremental_snapshots import (
     marker,
     run_results,
 )
-from tests.worlds import small_world, write_duckdb, write_postgres
+from tests.support.connections import postgres_reader
+from tests.support.datasets import small_world, write_duckdb, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES, Category
+from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import UnknownTableError, UnsupportedElementaryVersionError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.operators.snapshot import summarise
@@ -25,13 +25,13 @@ from airflow_provider_elementary.snapshots import (
     write_snapshot,
 )
 from airflow_provider_elementary.snapshots.restore import restore
-from airflow_provider_elementary.snapshots.story import problems
-from airflow_provider_elementary.snapshots.targets import DuckDBTarget
+from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
+from airflow_provider_elementary.snapshots.summary import problems
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.connections import postgres_reader
-from tests.worlds import small_world, write_duckdb, write_postgres
+from tests.support.connections import postgres_reader
+from tests.support.datasets import small_world, write_duckdb, write_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable

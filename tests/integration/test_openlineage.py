@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
-from tests.connections import duckdb_file, local_store
-from tests.worlds import SQL_LITERAL, small_world, write_duckdb
+from tests.support.connections import duckdb_file, local_store
+from tests.support.datasets import SQL_LITERAL, small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

@@ -9,10 +9,11 @@ import pyarrow.compute as pc
 import pytest
 from numpy.testing import assert_allclose
 
-from airflow_provider_elementary.anomalies import compare_with_elementary, lint
-from airflow_provider_elementary.anomalies.compare import recompute_scores
+from airflow_provider_elementary.anomalies import compare_with_elementary
+from airflow_provider_elementary.anomalies.elementary.lint import lint
+from airflow_provider_elementary.anomalies.elementary.parity import recompute_scores
 from tests.real_verdicts import real_verdicts, scored, sums
-from tests.unit.anomalies.table_source import TableSource
+from tests.support.table_source import TableSource
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 
-from airflow_provider_elementary.anomalies.compare import compare_with_elementary, recompute_scores
-from tests.unit.anomalies.table_source import TableSource
-from tests.worlds import World, world_a
+from airflow_provider_elementary.anomalies.elementary.parity import compare_with_elementary, recompute_scores
+from tests.support.datasets import World, world_a
+from tests.support.table_source import TableSource
 
 
 @pytest.fixture(scope="module")

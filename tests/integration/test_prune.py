@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
     SnapshotConflictError,
     SnapshotCorruptError,
@@ -21,15 +21,15 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
 from airflow_provider_elementary.snapshots.prune import PruneReport, prune
-from airflow_provider_elementary.snapshots.pruned import newest_record
-from airflow_provider_elementary.snapshots.results import write_result
-from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.signature import KeysSigner
-from airflow_provider_elementary.snapshots.store import StoredObject
+from airflow_provider_elementary.snapshots.prune_record import newest_record
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
-from tests.stores import Rest, grow, local_rest
+from airflow_provider_elementary.storage.results import write_result
+from airflow_provider_elementary.storage.signatures import KeysSigner
+from airflow_provider_elementary.storage.store import StoredObject
+from tests.support.stores import Rest, grow, local_rest
 
 #: Long after the snapshots of a test were taken.
 LATER = datetime.now(UTC) + timedelta(days=100)

@@ -13,11 +13,11 @@ from botocore.config import Config
 from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.snapshots import KmsKeys
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.s3 import S3Store
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
+from airflow_provider_elementary.storage.s3 import S3Store
 from tests.servers.faulty import FaultyAws, faulty_aws, refuses
-from tests.stores import Rest, take, world_after
+from tests.support.stores import Rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, SnapshotSource, open_snapshot, write_snapshot
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.stores import local_rest
+from tests.support.stores import local_rest
 
 ROWS = 120_000
 START = datetime(2026, 1, 1)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES, Category
+from airflow_provider_elementary.elementary_schema import TABLES, Category
+from airflow_provider_elementary.elementary_schema.ddl import Dialect, create_tables
+from airflow_provider_elementary.elementary_schema.views import create_views
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     KeyUnavailableError,
@@ -24,17 +26,15 @@ from airflow_provider_elementary.exceptions import (
     WarehouseError,
 )
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, open_snapshot, write_snapshot
-from airflow_provider_elementary.snapshots.declared import Dialect, create_tables
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.restore import restore
-from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.targets import DuckDBTarget, PostgresTarget
-from airflow_provider_elementary.snapshots.views import create_views
+from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget, PostgresTarget
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.stores import Rest, grow, local_rest, take, world_after
-from tests.worlds import copy_duckdb_world, restore_postgres, write_duckdb, write_postgres
+from tests.support.datasets import copy_duckdb_world, restore_postgres, write_duckdb, write_postgres
+from tests.support.stores import Rest, grow, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -442,7 +442,7 @@ class TestLikeTheDbtPackage:
 def snapshot_postgres(rest: Rest, server: PostgresServer, database: str) -> None:
     import adbc_driver_postgresql.dbapi as dbapi
 
-    from airflow_provider_elementary.access.session import TransportFacts
+    from airflow_provider_elementary.access.check.session import TransportFacts
     from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 
     transport = TransportFacts(True, "TLSv1.2", True, "sslmode=verify-full")

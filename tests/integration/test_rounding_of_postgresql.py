@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_elementary.anomalies.compare import recompute_scores
+from airflow_provider_elementary.anomalies.elementary.parity import recompute_scores
 from tests.servers.postgres import PostgresServer
-from tests.unit.anomalies.other_world import Case, buckets, stored
-from tests.unit.anomalies.stored_verdicts import TODAY
+from tests.support.other_world import Case, buckets, stored
+from tests.support.stored_verdicts import TODAY
 
 _DEVIATIONS = """
 SELECT stddev(%(value)s::FLOAT) OVER days, avg(%(value)s::FLOAT) OVER days

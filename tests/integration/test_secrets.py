@@ -28,9 +28,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys
-from tests.connections import local_store, postgres_reader, s3_store, snowflake_reader
 from tests.servers import free_port
-from tests.worlds import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres, write_snowflake
+from tests.support.connections import local_store, postgres_reader, s3_store, snowflake_reader
+from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres, write_snowflake
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -70,7 +70,7 @@ _RUN_ALL = """
 import json, sys
 from pathlib import Path
 from airflow.utils import db
-from tests.dag_runs import run_dag
+from tests.support.dag_runs import run_dag
 
 db.initdb()
 states = {}

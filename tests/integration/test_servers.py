@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES
-from tests.worlds import (
+from airflow_provider_elementary.elementary_schema import TABLES
+from tests.support.datasets import (
     copy_duckdb_world,
     copy_postgres,
     create_table,

@@ -13,14 +13,14 @@ from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, StoreError
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.signature import AnyOf, KeysSigner, KmsSigner, read_signature, sign_object
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.connections import duckdb_file, local_store
+from airflow_provider_elementary.storage.signatures import AnyOf, KeysSigner, KmsSigner, read_signature, sign_object
 from tests.servers.faulty import FaultyAws, faulty_aws, refuses
-from tests.stores import Rest, copied, grow, local_rest, take, world_after
-from tests.worlds import small_world, write_duckdb
+from tests.support.connections import duckdb_file, local_store
+from tests.support.datasets import small_world, write_duckdb
+from tests.support.stores import Rest, copied, grow, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

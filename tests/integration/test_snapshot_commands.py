@@ -16,8 +16,8 @@ from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Store
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.connections import local_store
-from tests.stores import Rest, grow, local_rest
+from tests.support.connections import local_store
+from tests.support.stores import Rest, grow, local_rest
 
 Connect = Callable[[str, Mapping[str, object]], str]
 Run = Callable[..., tuple[int, str]]

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES, Category
+from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     KeyUnavailableError,
     SnapshotCorruptError,
@@ -35,11 +35,11 @@ from airflow_provider_elementary.snapshots import (
     open_store,
     write_snapshot,
 )
-from airflow_provider_elementary.snapshots.s3 import S3Store
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.worlds import (
+from tests.support.datasets import (
     FAILED_ROW_VALUE,
     OWNER_EMAIL,
     SECRET_VAR,

@@ -12,8 +12,8 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.access.session import StatementDeniedError
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.access.check.session import StatementDeniedError
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     ConnectionNotFoundError,
@@ -29,9 +29,9 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.source import Source, read_all
 from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.connections import duckdb_file, postgres_reader, snowflake_reader
 from tests.servers import free_port
-from tests.worlds import (
+from tests.support.connections import duckdb_file, postgres_reader, snowflake_reader
+from tests.support.datasets import (
     SMALL_WORLD_END,
     World,
     many_metrics,

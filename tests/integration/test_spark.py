@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots import Manifest, Policy, SnapshotSource
-from tests.stores import Rest, grow, local_rest
+from tests.support.stores import Rest, grow, local_rest
 
 pyspark = pytest.importorskip("pyspark", reason="pip install pyspark, and a JDK of 17 or later")
 

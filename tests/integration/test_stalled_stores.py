@@ -14,20 +14,21 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.config import Config
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.hooks.signer import open_signer
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook, aws_client
-from airflow_provider_elementary.snapshots import open_snapshot, s3, write_snapshot
-from airflow_provider_elementary.snapshots.s3 import S3Store
-from airflow_provider_elementary.snapshots.store import limit_retries
+from airflow_provider_elementary.snapshots import open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.verify import verify
+from airflow_provider_elementary.storage import s3
+from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.store import limit_retries
 from airflow_provider_elementary.timeouts import break_off_all, in_background
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers.aws import AwsServer
 from tests.servers.stalling import StallingProxy, stalling_proxy
-from tests.worlds import small_world, write_duckdb
+from tests.support.datasets import small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

@@ -15,15 +15,15 @@ import pytest
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, open_snapshot, write_snapshot
-from airflow_provider_elementary.snapshots.local import LocalStore
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.timeouts import Calls, Sockets, break_off_all, in_background
 from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
-from tests.connections import postgres_reader, snowflake_reader
 from tests.servers.stalling import StallingProxy, stalling_proxy
-from tests.worlds import small_world, write_duckdb, write_postgres, write_snowflake
+from tests.support.connections import postgres_reader, snowflake_reader
+from tests.support.datasets import small_world, write_duckdb, write_postgres, write_snowflake
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

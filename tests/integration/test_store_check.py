@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.catalog import Category
 from airflow_provider_elementary.cli.main import main
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, open_store
 from airflow_provider_elementary.snapshots.store_check import check_store
-from tests.connections import local_store, s3_store
-from tests.stores import Rest, local_rest, take, world_after
+from tests.support.connections import local_store, s3_store
+from tests.support.stores import Rest, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -21,7 +21,7 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
 )
 from airflow_provider_elementary.snapshots import KmsKeys, open_snapshot, open_store, write_snapshot
-from airflow_provider_elementary.snapshots.s3 import S3Store
+from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.conftest import ROOT
@@ -36,7 +36,7 @@ from tests.servers.faulty import (
     resets,
     stalls,
 )
-from tests.worlds import small_world, write_duckdb
+from tests.support.datasets import small_world, write_duckdb
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

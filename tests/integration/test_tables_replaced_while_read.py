@@ -14,12 +14,12 @@ import pytest
 from airflow_provider_elementary.exceptions import TableLockedError, TableReplacedError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, write_snapshot
-from airflow_provider_elementary.snapshots.local import LocalStore
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.warehouses import postgres_locks
-from tests.connections import postgres_reader
-from tests.worlds import small_world, write_postgres
+from tests.support.connections import postgres_reader
+from tests.support.datasets import small_world, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

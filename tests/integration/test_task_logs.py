@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.links.snapshot import ElementaryBacktestLink
+from airflow_provider_elementary.links.elementary import ElementaryBacktestLink
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, log_group
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
-from tests.connections import duckdb_file, local_store
-from tests.worlds import SQL_LITERAL, small_world, write_duckdb
+from tests.support.connections import duckdb_file, local_store
+from tests.support.datasets import SQL_LITERAL, small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retain import Retention
-from airflow_provider_elementary.snapshots.signature import KeysSigner, KmsSigner, Signer, sign_object
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.stores import Rest, grow, local_rest
-from tests.tampering import edit, flip, rewrite_chain, swap
+from airflow_provider_elementary.storage.signatures import KeysSigner, KmsSigner, Signer, sign_object
+from tests.support.stores import Rest, grow, local_rest
+from tests.support.tampering import edit, flip, rewrite_chain, swap
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

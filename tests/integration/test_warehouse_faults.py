@@ -12,10 +12,10 @@ import pytest
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, write_snapshot
-from airflow_provider_elementary.snapshots.local import LocalStore
 from airflow_provider_elementary.snapshots.verify import verify
-from tests.connections import postgres_reader
-from tests.worlds import small_world, write_postgres
+from airflow_provider_elementary.storage.local import LocalStore
+from tests.support.connections import postgres_reader
+from tests.support.datasets import small_world, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

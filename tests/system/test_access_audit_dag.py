@@ -11,9 +11,9 @@ import pytest
 
 from airflow_provider_elementary.access import AccessReport
 from airflow_provider_elementary.snapshots import find_manifest, open_store
-from tests.connections import local_store, postgres_reader, s3_store
-from tests.dag_runs import DagRunOutcome, run_dag, run_parsed_dag
-from tests.worlds import small_world, write_postgres
+from tests.support.connections import local_store, postgres_reader, s3_store
+from tests.support.dag_runs import DagRunOutcome, run_dag, run_parsed_dag
+from tests.support.datasets import small_world, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -167,7 +167,6 @@ def test_each_task_that_opens_the_warehouse_checks_its_own_session(
 def test_a_grant_between_the_check_and_the_snapshot_stops_the_snapshot(
     audited: Audited, airflow_connection: Connect, tmp_path: Path
 ) -> None:
-    airflow_connection("keys", local_keys())
     airflow_connection("owner", audited.server.airflow_connection(database=audited.database))
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "widened.py").write_text(WIDENED_DAG)

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.snapshots import open_store
-from airflow_provider_elementary.snapshots.results import latest_result
-from tests.connections import duckdb_file, local_store
-from tests.dag_runs import DagRunOutcome, run_parsed_dag
+from airflow_provider_elementary.storage.results import latest_result
 from tests.docs.mail import mail_server
 from tests.servers.webhook import Webhook, webhook_server
-from tests.worlds import FAILED_ROW_VALUE, World, small_world, write_duckdb
+from tests.support.connections import duckdb_file, local_store
+from tests.support.dag_runs import DagRunOutcome, run_parsed_dag
+from tests.support.datasets import FAILED_ROW_VALUE, World, small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, LocalKeys, Store, open_snapshot, open_store
-from airflow_provider_elementary.snapshots.results import read_result
-from airflow_provider_elementary.snapshots.s3 import S3Store
 from airflow_provider_elementary.source import read_all
-from tests.connections import duckdb_file, local_store, postgres_reader, s3_store
-from tests.dag_runs import run_dag
+from airflow_provider_elementary.storage.results import read_result
+from airflow_provider_elementary.storage.s3 import S3Store
 from tests.docs.mail import mail_server
-from tests.worlds import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
+from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store
+from tests.support.dag_runs import run_dag
+from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.sample import build_sample
-from tests.connections import duckdb_file, local_store
-from tests.dag_runs import parse_dag, run_dag
+from tests.support.connections import duckdb_file, local_store
+from tests.support.dag_runs import parse_dag, run_dag
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.connections import local_store, postgres_reader
-from tests.dag_runs import run_parsed_dag
-from tests.worlds import small_world, write_postgres
+from tests.support.connections import local_store, postgres_reader
+from tests.support.dag_runs import run_parsed_dag
+from tests.support.datasets import small_world, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

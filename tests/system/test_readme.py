@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.sample import build_sample
-from tests.connections import duckdb_file
-from tests.dag_runs import run_parsed_dag
+from tests.support.connections import duckdb_file
+from tests.support.dag_runs import run_parsed_dag
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, open_store
-from airflow_provider_elementary.snapshots.s3 import S3Store
-from airflow_provider_elementary.snapshots.store import patient_config
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.connections import duckdb_file, local_store, s3_store
-from tests.dag_runs import run_dag
-from tests.stores import Rest, grow, local_rest, take, world_after
+from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.store import patient_config
+from tests.support.connections import duckdb_file, local_store, s3_store
+from tests.support.dag_runs import run_dag
+from tests.support.stores import Rest, grow, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -16,12 +16,12 @@ from airflow_provider_elementary.snapshots import (
     open_snapshot,
     open_store,
 )
-from airflow_provider_elementary.snapshots.read import read_manifest
-from airflow_provider_elementary.snapshots.s3 import S3Store
+from airflow_provider_elementary.snapshots.reader import read_manifest
 from airflow_provider_elementary.source import read_all
-from tests.connections import duckdb_file, local_store, s3_store
-from tests.dag_runs import parse_dag, run_dag
-from tests.worlds import small_world, write_duckdb
+from airflow_provider_elementary.storage.s3 import S3Store
+from tests.support.connections import duckdb_file, local_store, s3_store
+from tests.support.dag_runs import parse_dag, run_dag
+from tests.support.datasets import small_world, write_duckdb
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

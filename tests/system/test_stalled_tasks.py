@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.connections import local_keys, postgres_reader
-from tests.dag_runs import run_parsed_dag
 from tests.servers.aws import AwsServer
 from tests.servers.stalling import stalling_proxy
-from tests.worlds import small_world, write_duckdb, write_postgres
+from tests.support.connections import local_keys, postgres_reader
+from tests.support.dag_runs import run_parsed_dag
+from tests.support.datasets import small_world, write_duckdb, write_postgres
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

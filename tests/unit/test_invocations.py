@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_elementary.invocations import Cursor, InvocationFilter, newest_since, read_news
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.worlds import small_world, write_duckdb
+from tests.support.datasets import small_world, write_duckdb
 
 NOON = datetime(2026, 11, 10, 12)
 HOUR = timedelta(hours=1)

@@ -15,7 +15,7 @@ from airflow_provider_elementary.access.grants import (
     snowflake,
     trino,
 )
-from airflow_provider_elementary.access.grants.reader import Reader
+from airflow_provider_elementary.access.grants.request import Reader
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 __all__ = ["DIALECTS", "grants"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented
+from airflow_provider_elementary.access.grants.request import Reader, commented
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 _PROJECT = re.compile(r"[a-z][a-z0-9.:-]{4,61}[a-z0-9]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented
+from airflow_provider_elementary.access.grants.request import Reader, commented
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.quoting import literal
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented
+from airflow_provider_elementary.access.grants.request import Reader, commented
 from airflow_provider_elementary.quoting import identifier
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.access.grants.request import Reader, commented
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.quoting import identifier, literal
 
 _COPY = "elementary_only"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented, short_enough
+from airflow_provider_elementary.access.grants.request import Reader, commented, short_enough
 from airflow_provider_elementary.quoting import identifier, literal
 
 _identifier, _literal = partial(identifier, dialect="postgres"), partial(literal, dialect="postgres")

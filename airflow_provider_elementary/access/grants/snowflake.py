@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_elementary.access.grants.reader import Reader, commented, public_key_body, short_enough
+from airflow_provider_elementary.access.grants.request import Reader, commented, public_key_body, short_enough
 from airflow_provider_elementary.quoting import identifier, literal
 
 _LONGEST_NAME = 255

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.robust import occurrence, scales
-from airflow_provider_elementary.anomalies.robust.alerts import Alerts
+from airflow_provider_elementary.anomalies.robust import events as occurrence
+from airflow_provider_elementary.anomalies.robust import transform as scales
+from airflow_provider_elementary.anomalies.robust.alternatives import Hypotheses
 from airflow_provider_elementary.anomalies.robust.bucket import (
     DRIFT,
     DROP,
@@ -24,13 +25,13 @@ from airflow_provider_elementary.anomalies.robust.bucket import (
     Judgement,
     Kinds,
 )
+from airflow_provider_elementary.anomalies.robust.cooldown import Alerts
 from airflow_provider_elementary.anomalies.robust.drift import Drift
-from airflow_provider_elementary.anomalies.robust.forecasts import Combined, Forecasts
-from airflow_provider_elementary.anomalies.robust.history import History
-from airflow_provider_elementary.anomalies.robust.hypotheses import Hypotheses
-from airflow_provider_elementary.anomalies.robust.occurrence import Occurrence, Surprise
+from airflow_provider_elementary.anomalies.robust.events import Occurrence, Surprise
+from airflow_provider_elementary.anomalies.robust.forecast import Combined, Forecasts
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters, Rhythm
 from airflow_provider_elementary.anomalies.robust.repeats import Repeat, Repeats
+from airflow_provider_elementary.anomalies.robust.ring_buffer import History
 from airflow_provider_elementary.anomalies.robust.tails import Tails, scales_of, surprise
 
 Floats = npt.NDArray[np.float64]

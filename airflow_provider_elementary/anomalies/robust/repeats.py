@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.robust.scales import chance_of_repeat
 from airflow_provider_elementary.anomalies.robust.tails import surprise
+from airflow_provider_elementary.anomalies.robust.transform import chance_of_repeat
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

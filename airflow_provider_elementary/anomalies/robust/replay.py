@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.robust.fingerprints import Fingerprints
+from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters
 from airflow_provider_elementary.anomalies.robust.scoring import judge, learn
 from airflow_provider_elementary.anomalies.robust.series import (
@@ -27,9 +27,9 @@ from airflow_provider_elementary.anomalies.robust.series import (
     seconds_of,
     values_of,
 )
-from airflow_provider_elementary.anomalies.robust.spool import Spool
+from airflow_provider_elementary.anomalies.robust.series_spool import Spool
 from airflow_provider_elementary.anomalies.robust.state import Memory
-from airflow_provider_elementary.anomalies.verdicts import series_metrics
+from airflow_provider_elementary.anomalies.schema import series_metrics
 
 #: So many series are in memory at a time.
 SERIES_AT_A_TIME = 10_000

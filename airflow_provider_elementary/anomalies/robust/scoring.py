@@ -15,7 +15,7 @@ from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket, J
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters, Rhythm
 from airflow_provider_elementary.anomalies.robust.series import RHYTHMS, Buckets, Step, buckets_of, day_of, steps
 from airflow_provider_elementary.anomalies.robust.state import Memory
-from airflow_provider_elementary.anomalies.verdicts import VERDICT_SCHEMA, series_metrics
+from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA, series_metrics
 
 
 def score(metrics: pa.Table, **parameters: Any) -> pa.Table:

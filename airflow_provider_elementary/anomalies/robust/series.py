@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.robust.parameters import DAILY, HOURLY, OTHER, Rhythm
-from airflow_provider_elementary.anomalies.robust.scales import kind_of
-from airflow_provider_elementary.anomalies.verdicts import SERIES_COLUMNS, series_metrics
+from airflow_provider_elementary.anomalies.robust.transform import kind_of
+from airflow_provider_elementary.anomalies.schema import SERIES_COLUMNS, series_metrics
 
 #: Columns that identify a series; each configuration of a test is a series of its own.
 KEYS = (*SERIES_COLUMNS, "metric_properties")

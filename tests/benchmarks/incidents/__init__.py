@@ -56,10 +56,11 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[Truth], Mapping[str, l
     """Return the truth as it is written and as it is compared, and the verdicts of each method."""
     from pyarrow import csv
 
-    from airflow_provider_elementary.anomalies import detect, read_lineage
+    from airflow_provider_elementary.anomalies import detect
     from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
-    from tests.unit.anomalies.table_source import TableSource
-    from tests.worlds import world_a
+    from airflow_provider_elementary.project import read_lineage
+    from tests.support.datasets import world_a
+    from tests.support.table_source import TableSource
 
     source = TableSource(world_a(_SHARED.resolve()))
     lineage = read_lineage(source)

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.snapshots import LocalKeys
-from tests.page_answers import signed_in
-from tests.pages import api_server, fill_store
+from tests.support.page import api_server, fill_store
+from tests.support.page_answers import signed_in
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.source import arrow_schema
-from tests.page_answers import VIEWS, words
-from tests.pages import fill_store
-from tests.worlds import SMALL_WORLD_END, small_world
+from tests.support.datasets import SMALL_WORLD_END, small_world
+from tests.support.page import fill_store
+from tests.support.page_answers import VIEWS, words
 
 Rows = dict[str, list[dict[str, Any]]]
 Shown = Callable[[Callable[[Rows], None]], str]

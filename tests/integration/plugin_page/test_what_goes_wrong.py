@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ORDERS, VIEWS, edit_manifest, words
-from tests.pages import fill_store
+from tests.support.page import fill_store
+from tests.support.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ORDERS, VIEWS, edit_manifest, words
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -11,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.snapshots import LocalKeys
-from tests.page_answers import ORDERS, VIEWS, Elements, edit_manifest
-from tests.pages import HOSTILE, fill_store, hostile_world
-from tests.worlds import FAILED_ROW_VALUE, SECRET_VAR, SQL_LITERAL
+from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, SQL_LITERAL
+from tests.support.page import HOSTILE, fill_store, hostile_world
+from tests.support.page_answers import ORDERS, VIEWS, Elements, edit_manifest
 
 
 @pytest.mark.parametrize("route", [*VIEWS, "/elementary/table?name=SHOP.CORE.CUSTOMERS"])
@@ -27,8 +27,8 @@ def test_no_secret_raw_value_or_literal_is_shown(
 
 
 def test_no_column_of_raw_values_sql_or_secrets_is_read() -> None:
-    from airflow_provider_elementary.catalog import TABLES, Sensitivity
-    from airflow_provider_elementary.plugins.project import READ
+    from airflow_provider_elementary.elementary_schema import TABLES, Sensitivity
+    from airflow_provider_elementary.project.reading import READ
 
     read = [TABLES[table].column(name) for table, columns in READ.items() for name in columns.columns]
 

@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.page_answers import ORDERS, VIEWS, Elements, edit_manifest, words
-from tests.pages import fill_store
-from tests.worlds import OWNER_EMAIL, SECRET_VAR
+from tests.support.datasets import OWNER_EMAIL, SECRET_VAR
+from tests.support.page import fill_store
+from tests.support.page_answers import ORDERS, VIEWS, Elements, edit_manifest, words
 
 
 def test_it_says_how_to_name_stores(admin: TestClient, stores: Callable[..., None]) -> None:
@@ -209,6 +209,6 @@ def test_every_address_in_it_is_relative(
     ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2_340_000_000, "2.3 GB")]
 )
 def test_sizes_are_for_people(count: int, text: str) -> None:
-    from airflow_provider_elementary.plugins.rendering import readable_size
+    from airflow_provider_elementary.page.rendering import readable_size
 
     assert readable_size(count) == text

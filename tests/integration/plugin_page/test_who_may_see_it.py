@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from airflow_provider_elementary.plugins import app as page
+from airflow_provider_elementary.page import app as page
 from airflow_provider_elementary.plugins.elementary import PAGE, ElementaryPlugin, LazyPage, warmed
-from tests.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ROUTES, VIEWS, signed_in, words
+from tests.support.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ROUTES, VIEWS, signed_in, words
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -124,7 +124,7 @@ def test_a_page_that_warmed_up_has_read_what_its_first_view_shows(
     served = LazyPage()
 
     served.warm_up()
-    monkeypatch.setattr("airflow_provider_elementary.plugins.reading.read_project", refuse_to_read)
+    monkeypatch.setattr("airflow_provider_elementary.page.store_reader.read_project", refuse_to_read)
 
     assert "Health per schema" in words(TestClient(served).get("/").text)
 

@@ -12,11 +12,11 @@ import pytest
 from packaging.version import Version
 from sqlglot import exp
 
-from airflow_provider_elementary.access.functions import FUNCTIONS, PORTABLE
-from airflow_provider_elementary.access.grammar import ALLOWED, PLAIN_TYPES
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
-from airflow_provider_elementary.access.lexicon import LEXICONS, MAX_LENGTH
-from airflow_provider_elementary.access.resolver import FOLDINGS
+from airflow_provider_elementary.access.guard.functions import FUNCTIONS, PORTABLE
+from airflow_provider_elementary.access.guard.grammar import ALLOWED, PLAIN_TYPES
+from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS
+from airflow_provider_elementary.access.guard.preprocess import LEXICONS, MAX_LENGTH
 from airflow_provider_elementary.exceptions import QueryRefusedError
 from tests.unit.access.corpus import Case, cases
 

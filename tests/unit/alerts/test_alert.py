@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_elementary.alerts.alert import Alert, alert_of, alert_of_many
-from airflow_provider_elementary.alerts.meta import AlertMeta
-from tests.unit.alerts.incidents import incident, resolved
-from tests.unit.anomalies.shop import ORDERS, REVENUE
+from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
+from tests.support.incidents import incident, resolved
+from tests.support.shop import ORDERS, REVENUE
 
 META = AlertMeta(
     owners=("core@shop.example", "@maya"),

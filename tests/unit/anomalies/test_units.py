@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_elementary.anomalies.robust import scales
+from airflow_provider_elementary.anomalies.robust import transform as scales
 from airflow_provider_elementary.anomalies.units import unit_of
 from airflow_provider_elementary.metrics.compute import DEFINITIONS
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_elementary.catalog import TABLES
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
 from airflow_provider_elementary.metrics.compute import DEFINITIONS
 from airflow_provider_elementary.metrics.definitions import Definition
-from tests.unit.metrics.dbt_project import project, run
+from tests.support.dbt_project import project, run
 
 PAGE = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
 

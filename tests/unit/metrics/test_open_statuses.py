@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.anomalies import detect
-from airflow_provider_elementary.anomalies.recent import judge_recent
+from airflow_provider_elementary.anomalies.detect_recent import judge_recent
 from airflow_provider_elementary.metrics import compute_metrics
-from tests.unit.anomalies.table_source import TableSource
-from tests.unit.metrics.dbt_project import MONDAY, ORDERS, invocation, project, result, run, values
+from tests.support.dbt_project import MONDAY, ORDERS, invocation, project, result, run, values
+from tests.support.table_source import TableSource
 
 LONE = "test test.shop.lone"
 

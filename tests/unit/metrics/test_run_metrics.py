@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.metrics.dbt_project import ORDERS, PAYMENTS, invocation, project, run, values
+from tests.support.dbt_project import ORDERS, PAYMENTS, invocation, project, run, values
 
 
 def test_execution_time_is_the_mean_of_the_days_successful_runs() -> None:

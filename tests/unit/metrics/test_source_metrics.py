@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tests.unit.metrics.dbt_project import MONDAY, ORDERS, project, values
+from tests.support.dbt_project import MONDAY, ORDERS, project, values
 
 RAW = "SHOP.RAW.ORDERS"
 SOURCES = [

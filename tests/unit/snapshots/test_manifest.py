@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_elementary.catalog import Category
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
-from airflow_provider_elementary.snapshots.keys import WrappedKey
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, TableEntry
+from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import manifest_key
 
 MANIFEST = Manifest(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import airflow_provider_elementary
-from airflow_provider_elementary.catalog import Category
-from airflow_provider_elementary.snapshots.local import LocalStore
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.storage import layout
+from airflow_provider_elementary.storage.local import LocalStore
 
 PACKAGE = Path(airflow_provider_elementary.__file__).parent
 PREFIXES = (

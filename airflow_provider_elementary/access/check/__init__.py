@@ -1,0 +1,64 @@
+"""The proof of least privilege: a session is examined, its link judged, canaries read; the outcome is a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from airflow_provider_elementary.access.check import duckdb, postgres, redshift, snowflake
+from airflow_provider_elementary.access.check import information_schema as standard
+from airflow_provider_elementary.access.check.canaries import sing
+from airflow_provider_elementary.access.check.findings import Examination, complete
+from airflow_provider_elementary.access.check.report import AccessReport
+from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
+from airflow_provider_elementary.access.check.transport import allowed_networks, judge_link
+from airflow_provider_elementary.exceptions import AccessUnknownError
+
+_EXAMINATIONS: Mapping[str, Callable[[Session, Sequence[str]], Examination]] = MappingProxyType(
+    {
+        "postgres": postgres.examine,
+        "snowflake": snowflake.examine,
+        "redshift": redshift.examine,
+        "duckdb": duckdb.examine,
+    }
+)
+
+
+def check_access(
+    session: Session, *, allowed_addresses: Sequence[str] = (), probes: Sequence[str] = ()
+) -> AccessReport:
+    """Prove what a session can do from the warehouse's own catalogue, and try what it must not.
+
+    Nothing is raised for what is found: :meth:`AccessReport.require` stops where a check does not pass.
+
+    :param session: the session that the sync reads through.
+    :param allowed_addresses: IP addresses and CIDR ranges that the warehouse may see the client at; none means any.
+    :param probes: tables outside the Elementary schema that must be unreadable, as the warehouse's SQL writes them,
+        besides those that its catalogue names. No row of them is read even where they are open.
+    :raises ConfigurationError: an address or a probe is malformed, or a probe is inside the Elementary schema.
+    :raises AccessUnknownError: the catalogue does not even answer who the session is.
+    :raises WarehouseError: the warehouse could not be reached or went away.
+    """
+    allowed = allowed_networks(allowed_addresses)
+    try:
+        examination = _EXAMINATIONS.get(session.dialect, standard.examine)(session, probes)
+    except StatementDeniedError:
+        raise AccessUnknownError(
+            f"Permission denied while reading the system catalog of {session.dialect}: what the role can do cannot be "
+            "determined. Let the role read the catalog's own views."
+        ) from None
+    findings = [
+        *examination.findings,
+        *judge_link(examination.link, session.transport, allowed),
+        sing(session, examination.canaries),
+    ]
+    return AccessReport(
+        dialect=session.dialect,
+        database=session.database,
+        schema=session.schema,
+        user=examination.user,
+        roles=tuple(examination.roles),
+        checked_at=datetime.now(UTC),
+        findings=complete(findings, session.dialect),
+    )

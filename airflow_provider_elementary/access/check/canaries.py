@@ -1,0 +1,106 @@
+"""Canary reads: relations outside the Elementary schema are read, and each read must be denied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+
+from airflow_provider_elementary.access.check.findings import Canary, Hole, judge, unanswered
+from airflow_provider_elementary.access.check.report import Finding
+from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation that an author named as a probe.
+
+    :param parts: its names, the schema's and its own at least, folded as the warehouse folds them.
+    :param statement: a query of it that returns no row.
+    """
+
+    parts: tuple[str, ...]
+    statement: str
+
+
+def resolve(probe: str, dialect: str, schema: str, database: str | None) -> Relation:
+    """Return the relation that a probe names.
+
+    :param probe: as the warehouse's SQL writes it: ``raw.users``, ``"Raw"."Users"``, ``OTHER_DB.RAW.USERS``.
+    :param schema: the Elementary schema, where no canary may be.
+    :param database: the database that holds it.
+    :raises ConfigurationError: that is no qualified name, or it names something inside the Elementary schema.
+    """
+    try:
+        words = len(sqlglot.tokenize(probe, read=dialect))
+        table = normalize_identifiers(exp.to_table(probe, dialect=dialect), dialect=dialect)
+    except (SqlglotError, ValueError):
+        words, table = 0, exp.Table()
+    parts = tuple(part.name for part in table.parts)
+    # Names and the dots between them, and nothing else.
+    if len(parts) < 2 or not all(parts) or words != 2 * len(parts) - 1:
+        raise ConfigurationError(
+            f"Expected probes as qualified names like raw.users, found {probe!r}. Write schema and table as in SQL."
+        )
+    if parts[-2] == schema and (len(parts) < 3 or parts[-3] == database):
+        raise ConfigurationError(
+            f"Expected probes outside the Elementary schema, found {probe!r} inside it. "
+            "Name a table that must be closed."
+        )
+    return Relation(parts, read_nothing(parts, dialect))
+
+
+def read_nothing(parts: Sequence[str], dialect: str) -> str:
+    """Return a query of a relation that needs the right to read it and returns no row.
+
+    :param parts: its names, from the widest to its own.
+    """
+    names = [exp.to_identifier(part, quoted=True) for part in reversed(parts)]
+    table = exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=False)))
+    return exp.select("1").from_(table).where("1 = 0").sql(dialect=dialect)
+
+
+def sing(session: Session, canaries: Sequence[Canary]) -> Finding:
+    """Try every canary and return the finding.
+
+    :raises WarehouseError: the warehouse went away.
+    """
+    denied, absent, open_ = [], [], []
+    for canary in {canary.statement or canary.name: canary for canary in canaries}.values():
+        if canary.statement is None or canary.exists is False:
+            absent.append(canary.name)
+        elif _is_denied(session, canary.statement):
+            denied.append(canary.name)
+        else:
+            open_.append(canary.name)
+    if open_:
+        holes = [
+            Hole("canary-reads", f"{name} was read", f"Take the right to read {name} from the role.") for name in open_
+        ]
+        return judge("canary-reads", holes, "")
+    if absent:
+        return unanswered(
+            "canary-reads",
+            f"denied: {', '.join(denied) or 'none'}; not found, so a denial would prove nothing: {', '.join(absent)}",
+            "Name probes that exist, spelled as in the warehouse's SQL.",
+        )
+    if not denied:
+        return unanswered(
+            "canary-reads",
+            "nothing outside the schema is known that could be probed",
+            "Name a table outside the schema in probes.",
+        )
+    return Finding("canary-reads", "pass", f"denied: {', '.join(denied)}")
+
+
+def _is_denied(session: Session, statement: str) -> bool:
+    try:
+        session.rows(statement)
+    except StatementDeniedError:
+        return True
+    return False

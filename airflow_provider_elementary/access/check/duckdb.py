@@ -1,0 +1,134 @@
+"""What a session on a DuckDB file can do: there are no roles, so its configuration and the file's contents decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
+from airflow_provider_elementary.access.check.findings import Canary, Examination, Hole, Link, judge, settled
+from airflow_provider_elementary.access.check.report import Finding
+from airflow_provider_elementary.access.check.session import Session
+from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.quoting import literal
+
+_SEAL = (
+    "Export the Elementary schema to a file of its own and connect to that: `airflow-elementary grants duckdb` prints "
+    "the statements."
+)
+_CLOSE = "Open the file read-only, with enable_external_access=false and lock_configuration=true."
+
+_SETTINGS = """
+SELECT lower(current_setting('access_mode')), current_setting('enable_external_access')::boolean,
+       current_setting('lock_configuration')::boolean
+"""
+_DATABASES = """
+SELECT database_name, database_name = current_database(), readonly
+FROM duckdb_databases() WHERE NOT internal ORDER BY ALL
+"""
+_RELATIONS = """
+SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary
+UNION ALL
+SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary
+ORDER BY ALL
+"""
+_ROLELESS = (
+    "administrative-rights",
+    "role-memberships",
+    "secondary-roles",
+    "ownership",
+    "future-grants",
+    "other-privileges",
+)
+_BORROWING = ("objects-reaching-outside", "definer-functions")
+_WRITING = ("writes-inside-schema", "writes-outside-schema", "creates-objects")
+_ESCAPING = ("foreign-servers", "server-functions", "untrusted-languages")
+
+
+@dataclass(frozen=True)
+class _File:
+    """What the session's file holds.
+
+    :param inside: the names of the schema's relations.
+    :param outside: schema and name of every other relation in the file.
+    :param attached: the names of other files that are attached.
+    """
+
+    inside: tuple[str, ...]
+    outside: tuple[tuple[str, str], ...]
+    attached: tuple[str, ...]
+
+
+def examine(session: Session, probes: Sequence[str]) -> Examination:
+    """Ask a DuckDB session what it can do.
+
+    :param probes: tables outside the schema that must be unreadable.
+    """
+    access_mode, external_access, locked = session.rows(_SETTINGS)[0]
+    databases = session.rows(_DATABASES)
+    file = _contents(session, databases)
+    read_only = access_mode == "read_only" and all(readonly for _, _, readonly in databases)
+    state = f"enable_external_access={str(external_access).lower()}, lock_configuration={str(locked).lower()}"
+    return Examination(
+        user="duckdb",
+        roles=(),
+        findings=[
+            _readable(session.schema, file),
+            _outside(file),
+            _attached(file),
+            *settled(_ROLELESS, "DuckDB has no roles: whoever may open the file reads all of it"),
+            *settled(_BORROWING, "views and macros run with the session's own reach, which the other checks bound"),
+            *settled(["temporary-objects"], "temporary tables live in this process's memory and end with it"),
+            *(_proved(name, read_only, "the file is open read-only", "it is open for writing") for name in _WRITING),
+            *(_proved(name, not external_access and locked, state, state) for name in _ESCAPING),
+        ],
+        link=Link(local="local file, no network"),
+        canaries=_canaries(session, file, probes),
+    )
+
+
+def _contents(session: Session, databases: Sequence[tuple[str, bool, bool]]) -> _File:
+    here = next(name for name, is_current, _ in databases if is_current)
+    relations = [(schema, name) for database, schema, name in session.rows(_RELATIONS) if database == here]
+    return _File(
+        inside=tuple(name for schema, name in relations if schema == session.schema),
+        outside=tuple((schema, name) for schema, name in relations if schema != session.schema),
+        attached=tuple(name for name, is_current, _ in databases if not is_current),
+    )
+
+
+def _readable(schema: str, file: _File) -> Finding:
+    if not file.inside:
+        mend = "Name the schema that Elementary's dbt package writes to."
+        return judge("schema-readable", [Hole("schema-readable", f"the file has no tables in {schema!r}", mend)], "")
+    held = sum(name in TABLES for name in file.inside)
+    return Finding("schema-readable", "pass", f"{held} of Elementary's {len(TABLES)} tables are in the schema")
+
+
+def _outside(file: _File) -> Finding:
+    holes = [Hole("reads-outside-schema", f"{schema}.{name}", _SEAL) for schema, name in file.outside]
+    return judge("reads-outside-schema", holes, "the file holds the Elementary schema and nothing else")
+
+
+def _attached(file: _File) -> Finding:
+    holes = [Hole("other-databases", f"{name} is attached", "Open the file alone.") for name in file.attached]
+    return judge("other-databases", holes, "no other file is attached")
+
+
+def _proved(name: str, holds: bool, proof: str, otherwise: str) -> Finding:
+    return judge(name, [] if holds else [Hole(name, otherwise, _CLOSE)], proof)
+
+
+def _canaries(session: Session, file: _File, probes: Sequence[str]) -> list[Canary]:
+    known = {(schema.lower(), name.lower()) for schema, name in file.outside}
+    canaries = []
+    for probe in probes:
+        relation = resolve(probe, session.dialect, session.schema, session.database)
+        exists = relation.parts[-2:] in known
+        canaries.append(Canary(probe, relation.statement if exists else None, exists))
+    for parts in file.outside[:8]:
+        canaries.append(Canary(".".join(parts), read_nothing(parts, session.dialect), True))
+    # DuckDB runs in this process: this very file exists, and must be out of the session's reach.
+    path = literal(__file__, "duckdb")
+    canaries.append(Canary("a file beside the database", f"SELECT 1 FROM glob({path})", True))  # noqa: S608
+    return canaries

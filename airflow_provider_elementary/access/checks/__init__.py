@@ -1,1 +1,0 @@
-"""How each warehouse is asked what a session can do: one module a warehouse, one for any with information_schema."""

@@ -1,0 +1,175 @@
+"""The SQL guard: one plain query over tables of the catalog in the Elementary schema, or a refusal with its reason.
+
+Two parsers read the statement: sqlparse splits and classifies it, sqlglot parses it in the warehouse's dialect. They
+have to agree on every literal and every relation. Nothing is allowed but what the lists of :mod:`grammar` and
+:mod:`functions` name. The guard is the second wall: the role of the connection is the first, and it assumes a session
+whose unqualified names mean the Elementary schema (``search_path``, ``USE SCHEMA``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import InitVar, dataclass
+from itertools import pairwise
+
+from sqlglot import Dialects, Token, TokenType, exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ErrorLevel
+
+from airflow_provider_elementary.access.guard.functions import FUNCTIONS, PORTABLE
+from airflow_provider_elementary.access.guard.grammar import GRAMMAR_WORDS, TYPE_WORDS, check_grammar, column_lists
+from airflow_provider_elementary.access.guard.name_resolution import Place, resolve
+from airflow_provider_elementary.access.guard.preprocess import LEXICONS, Lexicon, Text, read_text
+from airflow_provider_elementary.access.guard.sqlparse_outline import outline, without_quotes
+from airflow_provider_elementary.exceptions import QueryRefusedError
+
+_PASSED = object()
+
+
+@dataclass(frozen=True)
+class GuardedQuery:
+    """A statement that has passed the guard; only :func:`guard_query` makes one.
+
+    :param sql: the statement to run: stripped, without comments and without a trailing semicolon.
+    :param tables: the catalog tables that it reads, lower case, sorted.
+    :param dialect: sqlglot's name of the SQL that it is written in.
+    """
+
+    sql: str
+    tables: tuple[str, ...]
+    dialect: str
+    passed: InitVar[object] = None
+
+    def __post_init__(self, passed: object) -> None:
+        if passed is not _PASSED:
+            raise TypeError("A GuardedQuery is made by guard_query(), which checks the statement.")
+
+
+def guard_query(sql: str, *, dialect: str, schema: str, database: str | None = None) -> GuardedQuery:
+    """Let a statement pass if it is one plain query over catalog tables of the Elementary schema.
+
+    :param sql: what a person wrote.
+    :param dialect: sqlglot's name of the warehouse's SQL. Dialects that sqlglot knows but we do not get only portable
+        functions and names in the very spelling that the dbt package uses.
+    :param schema: the Elementary schema, spelled as the warehouse's catalogue spells it.
+    :param database: the database of that schema, spelled the same way; without it, statements may not name a database.
+    :raises QueryRefusedError: anything else; the reason is the first one found.
+    """
+    try:
+        return _guard(sql, dialect, schema, database)
+    except RecursionError:
+        raise QueryRefusedError("the statement is nested too deeply to be read") from None
+
+
+def _guard(sql: str, dialect: str, schema: str, database: str | None) -> GuardedQuery:
+    if dialect not in Dialects.__members__.values() or not dialect:
+        raise QueryRefusedError(f"no grammar is known for the dialect {dialect!r}; known well: {', '.join(LEXICONS)}")
+    lexicon = LEXICONS.get(dialect, Lexicon())
+    text = read_text(sql, lexicon)
+    functions = FUNCTIONS.get(dialect, PORTABLE)
+    first = outline(text.sql)
+    tokens, statement = _parse(text, dialect)
+    if text.literals != first.literals or text.literals != _literals(tokens, text):
+        raise QueryRefusedError("the two parsers disagree about where a string or a quoted name ends")
+    _check_calls(statement, tokens, text.sql, functions)
+    check_grammar(statement, dialect)
+    _check_no_string_is_a_table(statement, text.sql, lexicon)
+    resolved = resolve(statement, Place(dialect, schema, database, functions))
+    if frozenset(map(without_quotes, resolved.relations)) != first.relations:
+        raise QueryRefusedError("the two parsers disagree about which tables it reads")
+    return GuardedQuery(text.sql, resolved.tables, dialect, _PASSED)
+
+
+def _parse(text: Text, dialect: str) -> tuple[list[Token], exp.Query]:
+    grammar = Dialect.get_or_raise(dialect)
+    try:
+        tokens = grammar.tokenize(text.sql)
+        statements = grammar.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text.sql)
+    except RecursionError:
+        raise
+    except Exception:  # sqlglot fails on some nonsense with whatever error its code runs into
+        raise QueryRefusedError(f"it is not valid {dialect} SQL, or of a kind that is not known") from None
+    if len(statements) != 1:
+        raise QueryRefusedError("expected one statement, found more than one")
+    if not isinstance(statements[0], exp.Query):
+        raise QueryRefusedError("expected a query that begins with SELECT or WITH")
+    return tokens, statements[0]
+
+
+_QUOTED = frozenset(
+    {
+        TokenType.STRING,
+        TokenType.IDENTIFIER,
+        TokenType.RAW_STRING,
+        TokenType.BYTE_STRING,
+        TokenType.NATIONAL_STRING,
+        TokenType.HEX_STRING,
+        TokenType.BIT_STRING,
+        TokenType.HEREDOC_STRING,
+        TokenType.UNICODE_STRING,
+    }
+)
+
+
+def _literals(tokens: list[Token], text: Text) -> tuple[tuple[int, int], ...]:
+    """Return where sqlglot sees literals, prefixes not counted."""
+    found = []
+    for token in tokens:
+        if token.token_type in _QUOTED:
+            prefix = 0 if text.sql[token.start] in "'\"`" else 1
+            found.append((token.start + prefix, token.end))
+    return tuple(found)
+
+
+def _check_no_string_is_a_table(statement: exp.Expr, sql: str, lexicon: Lexicon) -> None:
+    """Refuse FROM 'name', which sqlglot reads as a quoted name and a warehouse as a file."""
+    for table in statement.find_all(exp.Table):
+        if any(sql[part.meta.get("start", 0)] in lexicon.strings for part in table.parts):
+            raise QueryRefusedError("stages and files are not tables")
+
+
+def _check_calls(statement: exp.Expr, tokens: list[Token], sql: str, functions: frozenset[str]) -> None:
+    """Refuse every call of a function that is not listed, by the name that is written.
+
+    sqlglot gives many spellings one meaning; the warehouse may have a user-defined function of the spelling used.
+    """
+    for call in statement.find_all(exp.Func):
+        if "start" in call.meta:
+            _check_function(sql[call.meta["start"] : call.meta["end"] + 1], functions)
+        elif isinstance(call, (exp.Anonymous, exp.AnonymousAggFunc)):
+            _check_function(call.name, functions)
+    # Some calls are grammar to sqlglot (EXTRACT, TRIM), so the tokens are read as well.
+    words = functions | GRAMMAR_WORDS | TYPE_WORDS
+    column_lists_left = Counter(column_lists(statement))
+    for i, (token, following) in enumerate(pairwise(tokens)):
+        word = sql[token.start : token.end + 1]
+        quoted = token.token_type is TokenType.IDENTIFIER
+        if following.token_type is not TokenType.L_PAREN or not (quoted or word[0].isalpha() or word[0] == "_"):
+            continue
+        # GROUP BY and the like are one token: its last word is the one before the bracket.
+        name = _unquoted(word) if quoted else word.lower().split()[-1]
+        if i and tokens[i - 1].token_type is TokenType.DOT:
+            _check_function(name if _follows_safe(tokens, i, sql) else f".{name}", functions)
+        elif column_lists_left[name] > 0 and name not in words:
+            column_lists_left[name] -= 1
+        else:
+            _check_function(word if quoted else name, words)
+
+
+def _check_function(name: str, allowed: frozenset[str]) -> None:
+    if name.lower() not in allowed:
+        raise QueryRefusedError(f"the function {_shown(_unquoted(name))} is not on the allow-list")
+
+
+def _follows_safe(tokens: list[Token], i: int, sql: str) -> bool:
+    """Return whether BigQuery's SAFE. stands before the function, and nothing before that."""
+    before = tokens[i - 2]
+    return sql[before.start : before.end + 1].upper() == "SAFE" and tokens[i - 3].token_type is not TokenType.DOT
+
+
+def _unquoted(name: str) -> str:
+    return name.strip('."`').lower()
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 63 else name[:60] + "...")

@@ -1,0 +1,64 @@
+"""The circuit breaker: whether anomalies are such that a pipeline has to stop for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.exceptions import AnomaliesFoundError, ConfigurationError
+from airflow_provider_elementary.project.lineage import Lineage
+
+#: ``warn`` stops for every anomaly, as ``any`` does; ``error`` for those that a dbt test of that severity watches.
+WORDS = ("none", "any", "warn", "error")
+_TABLES_TOLD = 10
+
+
+def stopping_tables(
+    fail_on: str | Sequence[str], verdicts: pa.Table, lineage: Lineage, tables: Collection[str]
+) -> list[str]:
+    """Return the anomalous tables for which a pipeline has to stop, in the order of their names.
+
+    :param fail_on: one of :data:`WORDS`, or the name of a model (its name, ``unique_id`` or table), or several names.
+    :param verdicts: with the columns of :func:`~airflow_provider_elementary.incidents.enrich.enrich`.
+    :param lineage: where models are looked up.
+    :param tables: every table that has metrics.
+    :raises ConfigurationError: a name is that of no model and no table: a breaker that can never fire is none.
+    """
+    anomalies = verdicts.filter(verdicts["is_anomalous"])
+    if fail_on == "none":
+        return []
+    if fail_on == "error":
+        anomalies = anomalies.filter(pc.equal(anomalies["severity"], "error"))
+    elif fail_on not in WORDS:
+        named = {_table(name, lineage, tables) for name in ([fail_on] if isinstance(fail_on, str) else fail_on)}
+        anomalies = anomalies.filter(pc.is_in(anomalies["full_table_name"], pa.array(sorted(named), pa.string())))
+    return sorted(filter(None, pc.unique(anomalies["full_table_name"]).to_pylist()))
+
+
+def require_none(stopping: Sequence[str], verdicts_are: str) -> None:
+    """Stop for these tables, if any.
+
+    :param verdicts_are: where the verdicts rest, for the message.
+    :raises AnomaliesFoundError: there is a table.
+    """
+    if stopping:
+        more = f" and {len(stopping) - _TABLES_TOLD} more" if len(stopping) > _TABLES_TOLD else ""
+        raise AnomaliesFoundError(
+            f"Expected no anomalies that fail_on names, found some in {', '.join(stopping[:_TABLES_TOLD])}{more}. "
+            f"The verdicts are in {verdicts_are}. Look at these tables on the Elementary page; clear this task when "
+            "the data is mended, or mark it as success to let what follows go on."
+        )
+
+
+def _table(name: str, lineage: Lineage, tables: Collection[str]) -> str:
+    if found := lineage.find(name):
+        return found
+    for table in tables:
+        if name.upper() in (table.upper(), table.upper().rpartition(".")[2]):
+            return table
+    raise ConfigurationError(
+        f"Expected fail_on as {', '.join(WORDS)} or the name of a model, found {name!r}, which is no model, no source "
+        "and no table with metrics."
+    )

@@ -1,0 +1,226 @@
+"""Judging the newest buckets out of a stream of metrics: all tables or one shard of them, in memory what they need."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.detect import Method, detect
+from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.anomalies.engine import scoring_connection
+from airflow_provider_elementary.anomalies.robust import Remembered, Replay
+from airflow_provider_elementary.anomalies.summary import recent
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, judged_metrics
+
+#: A training window starts where its period does: with the month, at the most.
+_LONGEST_PERIOD = timedelta(days=31)
+_A_DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1)
+_BATCH_ROWS = 100_000
+_TRIM_ROWS = 500_000
+#: Where buckets wait as numbers; beside it are the memory of the run before and that for the next one.
+_WAITING_MEMORY = "128MB"
+_SERIES = "series"
+_COLUMNS = [name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours")]
+
+#: Finds what an earlier run left.
+Recall = Callable[[], Remembered | None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was judged.
+
+    :param verdicts: on the newest buckets of the shard's tables.
+    :param tables: every table of the metrics, those of other shards too.
+    :param remembered: what the robust method leaves for the next run; None with the other.
+    :param resumed: how many series went on from the memory that was given.
+    :param replayed: how many were replayed from their first bucket.
+    """
+
+    verdicts: pa.Table
+    tables: frozenset[str]
+    remembered: Remembered | None = None
+    resumed: int = 0
+    replayed: int = 0
+
+
+def judge_recent(
+    rows: pa.RecordBatchReader,
+    *,
+    method: Method,
+    days: int,
+    parameters: Mapping[str, Any],
+    shard: int = 0,
+    shards: int = 1,
+    recall: Recall | None = None,
+    adapter: str | None = None,
+) -> Judged:
+    """Judge the buckets that end within the last days before the newest bucket of all tables.
+
+    The verdicts of all shards together are those of the whole; where the rows of a series are summed in another order,
+    the last of a score's 16 digits may differ.
+
+    :param rows: metrics, as :func:`~airflow_provider_elementary.metrics.compute_metrics` yields them.
+    :param method: of :func:`~airflow_provider_elementary.anomalies.detect`.
+    :param days: how many days back; counted from the data, so that an old snapshot can be judged as well.
+    :param parameters: the method's parameters.
+    :param shard: which shard of the tables, from 0.
+    :param shards: how many there are.
+    :param recall: returns what an earlier run of the robust method left, with the same parameters and the same shard;
+        the verdicts are those that a replay of everything would give, in less time.
+    :param adapter: dbt's name of the warehouse that the metrics were measured on, where the parameters of the method
+        ``elementary`` name none.
+    :raises ConfigurationError: there is no such shard, or a parameter does not fit.
+    """
+    if not 0 <= shard < shards:
+        raise ConfigurationError(f"Expected a shard of 0 to {shards - 1}, found {shard}: shards are counted from 0.")
+    stream = _Stream(rows, shard, shards)
+    if method == "robust":
+        return _judge_robustly(stream, days, parameters, recall)
+    if method == "elementary" and adapter:
+        parameters = {"adapter": adapter, **parameters}
+    # A run as of a given time picks its own buckets.
+    is_windowed = method == "elementary" and not {"since", "as_of"} & set(parameters)
+    window = _Window(stream, _history(parameters, days) if is_windowed else None)
+    for batch in stream:
+        stream.note(batch["full_table_name"])
+        window.add(batch)
+    metrics = window.rows()
+    if stream.newest is None:
+        verdicts = detect(metrics, method=method, **parameters)
+    elif is_windowed:
+        verdicts = detect(metrics, method=method, since=stream.newest - timedelta(days=days), **parameters)
+    else:
+        verdicts = recent(detect(metrics, method=method, **parameters), days, stream.newest)
+    return Judged(verdicts, stream.tables)
+
+
+def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], recall: Recall | None) -> Judged:
+    window = _Window(stream, timedelta(days=days), pa.field(_SERIES, pa.int32()))
+    with scoring_connection(_WAITING_MEMORY) as connection:
+        # Nobody but the replay holds the memory, so that it can let go of it while that for the next run grows.
+        replay = Replay(connection, recall() if recall else None)
+        for batch in stream:
+            window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
+        stream.note(replay.tables)
+        until = stream.newest - timedelta(days=days) if stream.newest else _EPOCH
+        rows = window.rows()
+        found = replay.judge(
+            rows.drop_columns([_SERIES]),
+            rows[_SERIES].to_numpy(),
+            (until - _EPOCH) // timedelta(seconds=1),
+            dict(parameters),
+        )
+    return Judged(found.verdicts, stream.tables, found.remembered, found.resumed, found.replayed)
+
+
+def shard_of(table: str, shards: int) -> int:
+    """Return the shard of a table: the same on every machine, whatever the other tables are."""
+    return int.from_bytes(hashlib.sha256(table.upper().encode()).digest()[:8]) % shards
+
+
+def _history(parameters: Mapping[str, Any], days: int) -> timedelta:
+    """Return how far back from the newest bucket a verdict on one of the last days may look."""
+    known = {name: value for name, value in parameters.items() if name != "adapter"}
+    resolved = Parameters.from_arguments(known)
+    return timedelta(days=days + resolved.days_back + resolved.backfill_days) + _LONGEST_PERIOD
+
+
+class _Stream:
+    """The judged metrics of one shard, a batch at a time; afterwards it knows the newest bucket.
+
+    :ivar newest: end of the newest bucket. One that ends more than a day after it was measured is a week that has just
+        begun, and says nothing of how far the others are.
+    """
+
+    def __init__(self, rows: pa.RecordBatchReader, shard: int, shards: int) -> None:
+        self._rows = rows
+        self._shard = shard
+        self._shards = shards
+        self._tables = pa.array([], pa.string())
+        self._mine = pa.array([], pa.string())
+        self.newest: datetime | None = None
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Every table that was noted; one of several shards notes those of the others too."""
+        return frozenset(self._tables.to_pylist())
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([self._rows.schema.field(name) for name in _COLUMNS])
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for rows in _gathered(self._rows):
+            batch = has_names(judged_metrics(rows))
+            is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], batch["updated_at"]), _A_DAY)
+            ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
+            self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
+            yield self._of_shard(batch)
+
+    def note(self, tables: pa.ChunkedArray) -> list[str]:
+        """Take the names of tables in, and return those that are new."""
+        known = len(self._tables)
+        self._tables = pc.unique(pa.chunked_array([self._tables, *tables.chunks]))
+        new: list[str] = self._tables[known:].to_pylist()
+        return new
+
+    def _of_shard(self, batch: pa.Table) -> pa.Table:
+        if self._shards == 1:
+            return batch
+        new = [name for name in self.note(batch["full_table_name"]) if shard_of(name, self._shards) == self._shard]
+        self._mine = pa.concat_arrays([self._mine, pa.array(new, pa.string())])
+        return batch.filter(pc.is_in(batch["full_table_name"], self._mine))
+
+
+class _Window:
+    """Keeps of a stream what is not older than some time before the newest bucket.
+
+    :param span: how long before; None keeps everything.
+    :param added: the columns that the rows have beside those of the stream.
+    """
+
+    def __init__(self, stream: _Stream, span: timedelta | None, *added: pa.Field) -> None:
+        self._stream = stream
+        self._span = span
+        self._empty = pa.schema([*stream.schema, *added]).empty_table()
+        self._kept: list[pa.Table] = []
+        self._trim_at = _TRIM_ROWS
+
+    def add(self, rows: pa.Table) -> None:
+        self._kept.append(self._trimmed(rows))
+        if sum(map(len, self._kept)) > self._trim_at:
+            self._trim_at = 2 * max(len(self.rows()), _TRIM_ROWS)
+
+    def rows(self) -> pa.Table:
+        kept = pa.concat_tables(self._kept) if self._kept else self._empty
+        self._kept = [self._trimmed(kept)]
+        return self._kept[0]
+
+    def _trimmed(self, rows: pa.Table) -> pa.Table:
+        newest = self._stream.newest
+        if newest is None or self._span is None:
+            return rows
+        oldest = pa.scalar(newest - self._span, rows["bucket_end"].type)
+        is_recent = pc.greater(rows["bucket_end"], oldest)
+        return rows if pc.all(is_recent, skip_nulls=False).as_py() else rows.filter(is_recent)
+
+
+def _gathered(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """Yield batches together, so that small ones are not looked at one by one."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in rows:
+        waiting.append(batch.select(_COLUMNS))
+        if sum(map(len, waiting)) >= _BATCH_ROWS:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)

@@ -1,0 +1,1 @@
+"""Scores by Elementary's own rule, and compares with what the package stored."""

@@ -1,0 +1,242 @@
+"""``method="elementary"``: the dbt package's own rule on any metrics, replayed bucket by bucket or as one run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.anomalies.elementary.predicates import (
+    METRIC_COLUMNS,
+    duckdb_predicate,
+    sqlglot_dialect,
+)
+from airflow_provider_elementary.anomalies.elementary.rounding import rounded
+from airflow_provider_elementary.anomalies.elementary.rule import (
+    GROUPED_STATISTICS,
+    JUDGED_WINDOWED_STATISTICS,
+    REPLAYED_DETECTION,
+    RUN_DETECTION,
+    SEASON,
+    SIGNED_METRICS,
+    SPIKES_ONLY_METRICS,
+    WINDOWED_STATISTICS,
+    create_verdicts,
+    parameters_table,
+)
+from airflow_provider_elementary.anomalies.engine import scoring_connection
+from airflow_provider_elementary.anomalies.explain import (
+    AS_EXPECTED,
+    EXCLUDED,
+    NO_END,
+    NO_VALUE,
+    NOT_COMPLETE,
+    NOT_ENOUGH,
+    TOO_OLD,
+    with_sentences,
+)
+from airflow_provider_elementary.anomalies.schema import KINDS, REASONS, beside_keys, gather_verdicts, series_metrics
+
+#: Verdicts leave DuckDB in batches of so many rows.
+BATCH_ROWS = 100_000
+#: Up to this many different bucket ends are judged by one aggregation each; more of them, by a window.
+FEW_BUCKET_ENDS = 8
+
+
+def score(
+    metrics: pa.Table,
+    *,
+    as_of: datetime | None = None,
+    since: datetime | None = None,
+    adapter: str | None = None,
+    **arguments: Any,
+) -> pa.Table:
+    """Judge metrics by Elementary's rule.
+
+    :param metrics: Elementary's columns; with ``updated_at``, only the newest row of each bucket is judged.
+    :param as_of: judge as the one run that started then: its window, its detection period. By default every bucket is
+        judged as if a run had started at its end.
+    :param since: judge only buckets that end after this time; the others are history and have no row in the result.
+    :param adapter: dbt's name of the warehouse: its standard deviation is computed and rounded, its weeks are counted,
+        its SQL is expected in predicates.
+    :param arguments: the test's arguments by Elementary's names; see :meth:`Parameters.from_arguments`.
+    :raises ConfigurationError: the metrics lack a column, or an argument is unknown or out of range.
+    """
+    parameters = Parameters.from_arguments(arguments)
+    series = series_metrics(metrics)
+    with scoring_connection() as connection:
+        connection.register("metrics", series)
+        connection.register("parameters", parameters_table([parameters], adapter))
+        _create_buckets(connection, series, parameters, adapter)
+        if as_of:
+            connection.execute(_RUN, {"as_of": _utc(as_of)})
+        connection.execute(_RUN_WINDOWS if as_of else _REPLAY_WINDOWS)
+        connection.execute(_POINTS)
+        statistics = WINDOWED_STATISTICS
+        if since:
+            # Threads that aggregate one series together add in another order each time, which moves the last digit.
+            connection.execute("SET threads = 1")
+            connection.execute(_JUDGED, {"since": _utc(since)})
+            connection.execute(_OMITTED_SINCE, {"since": _utc(since)})
+            statistics = _cheaper_statistics(connection)
+        else:
+            connection.execute(_OMITTED)
+        create_verdicts(
+            connection,
+            statistics=rounded(connection, statistics, adapter),
+            detection=RUN_DETECTION if as_of else REPLAYED_DETECTION,
+        )
+        with connection.sql(_VERDICTS).to_arrow_reader(BATCH_ROWS) as reader:
+            points, verdicts = gather_verdicts(reader, metrics.num_rows)
+    explained = with_sentences(verdicts, series, points, parameters)
+    return beside_keys(metrics, points, explained)
+
+
+def _create_buckets(
+    connection: duckdb.DuckDBPyConnection, series: pa.Table, parameters: Parameters, adapter: str | None
+) -> None:
+    """Create ``buckets``: one row per bucket, numbered by the row of the metrics, with what keeps it from judgement."""
+    rewritten = series["updated_at"].null_count < series.num_rows
+    connection.execute(_LATEST if rewritten else _UNIQUE)
+    predicate = parameters.anomaly_exclude_metrics
+    is_excluded = duckdb_predicate(predicate, METRIC_COLUMNS, sqlglot_dialect(adapter)) if predicate else "FALSE"
+    connection.execute(_BUCKETS.replace("{is_excluded}", is_excluded))
+
+
+def _cheaper_statistics(connection: duckdb.DuckDBPyConnection) -> str:
+    [(bucket_ends,)] = connection.sql("SELECT count(DISTINCT ends) FROM judged").fetchall()
+    return GROUPED_STATISTICS if bucket_ends <= FEW_BUCKET_ENDS else JUDGED_WINDOWED_STATISTICS
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+_UNIQUE = "CREATE TEMP VIEW latest AS SELECT * FROM metrics"
+
+_LATEST = """
+CREATE TEMP VIEW latest AS
+SELECT * FROM metrics
+QUALIFY row_number() OVER (
+    PARTITION BY full_table_name, column_name, metric_name, dimension, dimension_value, metric_properties,
+        bucket_start, bucket_end
+    ORDER BY updated_at DESC NULLS LAST, point DESC
+) = 1
+"""
+
+# A value that is no number, or too large to be squared, is no value.
+_BUCKETS = """
+CREATE TEMP VIEW buckets AS
+SELECT
+    *,
+    CASE WHEN abs(metric_value) < 1e150 THEN metric_value END AS value,
+    epoch_us(bucket_end) AS ends,
+    coalesce({is_excluded}, FALSE) AS is_excluded
+FROM (
+    SELECT *, coalesce(bucket_start, bucket_end) AS metric_time_bucket, metric_time_bucket::DATE AS metric_date
+    FROM latest
+)
+"""
+
+_REPLAY_WINDOWS = f"""
+CREATE TEMP VIEW windows AS
+SELECT
+    b.*,
+    epoch_us(
+        date_trunc(
+            p.period, date_trunc('day', b.bucket_end - to_days(p.days_back::INTEGER)) + to_days(p.week_shift)
+        ) - to_days(p.week_shift)
+    ) + 1 AS opens,
+    CASE WHEN p.excludes_detection_period THEN b.ends - p.backfill_microseconds ELSE b.ends END AS closes,
+    CASE
+        WHEN b.bucket_end IS NULL THEN '{NO_END}'
+        WHEN b.is_excluded THEN '{EXCLUDED}'
+    END AS omission
+FROM buckets AS b CROSS JOIN parameters AS p
+"""  # noqa: S608 - only constants of this package are put in
+
+_RUN = """
+CREATE TEMP TABLE run AS
+SELECT
+    *,
+    epoch_us($as_of::TIMESTAMP) // 1000000 * 1000000 - delay_microseconds AS run_ends,
+    epoch_us(
+        date_trunc(
+            period, date_trunc('day', make_timestamp(run_ends) - to_days(days_back::INTEGER)) + to_days(week_shift)
+        ) - to_days(week_shift)
+    ) + 1 AS run_opens
+FROM parameters
+"""
+
+_RUN_WINDOWS = f"""
+CREATE TEMP VIEW windows AS
+SELECT
+    b.*,
+    r.run_opens AS opens,
+    CASE WHEN r.excludes_detection_period THEN least(b.ends, r.run_ends - r.backfill_microseconds) ELSE b.ends END
+        AS closes,
+    CASE
+        WHEN b.bucket_end IS NULL THEN '{NO_END}'
+        WHEN b.ends < r.run_opens THEN '{TOO_OLD}'
+        WHEN b.ends > r.run_ends THEN '{NOT_COMPLETE}'
+        WHEN b.is_excluded THEN '{EXCLUDED}'
+    END AS omission
+FROM buckets AS b CROSS JOIN run AS r
+"""  # noqa: S608 - only constants of this package are put in
+
+_POINTS = f"""
+CREATE TEMP VIEW points AS
+SELECT
+    point,
+    0 AS configuration,
+    full_table_name AS test,
+    hash(full_table_name, column_name, metric_name, dimension, dimension_value, metric_properties, season) AS series_a,
+    hash(season, metric_properties, dimension_value, dimension, metric_name, column_name, full_table_name) AS series_b,
+    value,
+    metric_name IN {SIGNED_METRICS} AS signed,
+    metric_name IN {SPIKES_ONLY_METRICS} AS spikes_only,
+    ends,
+    opens,
+    closes
+FROM (
+    SELECT
+        *,
+        {SEASON} AS season
+    FROM windows CROSS JOIN (SELECT seasonality FROM parameters)
+)
+WHERE omission IS NULL
+"""  # noqa: S608 - only constants of this package are put in
+
+_JUDGED = "CREATE TEMP TABLE judged AS SELECT * FROM points WHERE ends > epoch_us($since::TIMESTAMP)"
+
+_OMITTED_SINCE = """
+CREATE TEMP TABLE omitted AS
+SELECT point, omission FROM windows WHERE omission IS NOT NULL AND ends > epoch_us($since::TIMESTAMP)
+"""
+
+_OMITTED = "CREATE TEMP TABLE omitted AS SELECT point, omission FROM windows WHERE omission IS NOT NULL"
+
+_VERDICTS = f"""
+SELECT
+    point,
+    score,
+    average AS expected_value,
+    expected_min,
+    expected_max,
+    training_size,
+    coalesce(list_position({list(KINDS)}, kind), 0)::TINYINT AS kind,
+    list_position({list(REASONS)}, CASE
+        WHEN score IS NOT NULL THEN '{AS_EXPECTED}' WHEN value IS NULL THEN '{NO_VALUE}' ELSE '{NOT_ENOUGH}'
+    END)::TINYINT AS reason
+FROM verdicts
+UNION ALL BY NAME
+SELECT
+    point,
+    0::BIGINT AS training_size,
+    0::TINYINT AS kind,
+    list_position({list(REASONS)}, omission)::TINYINT AS reason
+FROM omitted
+"""  # noqa: S608 - only constants of this package are put in

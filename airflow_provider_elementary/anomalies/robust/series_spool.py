@@ -1,0 +1,161 @@
+"""Metrics as they stream in, kept as numbers that may wait on disk: which series, which bucket, which value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints, mixed
+from airflow_provider_elementary.anomalies.robust.series import KEYS, KEYS_SCHEMA, seconds_of, values_of
+from airflow_provider_elementary.anomalies.robust.series_index import Numbering
+from airflow_provider_elementary.anomalies.schema import series_metrics
+
+SLICE_ROWS = 500_000
+#: Odd numbers by which the hashes of the keys' columns are put together, in two ways.
+_WAYS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1342543DE82EF95))
+#: Lengths of buckets fit into so many bits, a hundred days; longer ones are all the same here.
+_LENGTH_BITS = 23
+_NEVER = np.iinfo(np.int64).max
+
+
+class Spool:
+    """Buckets of any number of series, given in any order and read in the order of time.
+
+    Names and values of dimensions stay in memory, once per series; DuckDB, which may spill, is given numbers only.
+
+    :param connection: where the numbers wait; it belongs to the spool.
+    :param keys: series that are known already: they are numbered first, in their order.
+    :param before: seconds since 1970: buckets that end by then are what the known series were learnt from.
+    :ivar seen: of each known series, what these buckets are now.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, keys: pa.Table | None = None, before: int = -1) -> None:
+        self._connection = connection
+        self._before = before
+        self._numbering = Numbering()
+        self._keys: list[pa.Table] = []
+        self._firsts = np.zeros(0, np.int64)
+        connection.execute(_ROWS)
+        self._nothing = np.uint64(connection.sql("SELECT hash(NULL::VARCHAR)").fetchall()[0][0])
+        if keys is not None:
+            self._number(keys)
+        self.seen = Fingerprints.of_nothing(len(self._firsts))
+
+    @property
+    def keys(self) -> pa.Table:
+        """The keys of each series, in the order of their numbers."""
+        return pa.concat_tables(self._keys) if self._keys else KEYS_SCHEMA.empty_table()
+
+    @property
+    def is_here(self) -> npt.NDArray[np.bool_]:
+        """Whether a series has any bucket, in the order of their numbers."""
+        return self._firsts < _NEVER
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """The length of each series' first bucket in seconds, 0 where it has no start."""
+        return self._firsts & (1 << _LENGTH_BITS) - 1
+
+    def add(self, metrics: pa.Table) -> npt.NDArray[np.int32]:
+        """Take rows in; a bucket without an end is left out.
+
+        :return: the number of each row's series.
+        :raises ConfigurationError: a column that no verdict can do without is missing, or is of another type.
+        """
+        typed = series_metrics(metrics)
+        series = self._number(typed)
+        start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
+        rows: dict[str, npt.NDArray[Any]] = {
+            "series": series,
+            "ends": end,
+            "starts": np.where(start >= 0, start, end),
+            "value": values_of(typed["metric_value"]),
+            "updated": seconds_of(typed["updated_at"]),
+        }
+        if (end < 0).any():
+            rows = {name: values[end >= 0] for name, values in rows.items()}
+        self._note(rows)
+        self._connection.register("incoming", pa.table({name: pa.array(values) for name, values in rows.items()}))
+        self._connection.execute("INSERT INTO rows SELECT * FROM incoming")
+        self._connection.unregister("incoming")
+        return series
+
+    def _note(self, rows: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Note the first bucket of each series, and what the buckets are that the known ones were learnt from."""
+        length = np.clip(rows["ends"] - rows["starts"], 0, (1 << _LENGTH_BITS) - 1)
+        np.minimum.at(self._firsts, rows["series"], (rows["ends"] << _LENGTH_BITS) | length)
+        is_old = (rows["ends"] <= self._before) & (rows["series"] < len(self.seen.buckets))
+        if is_old.any():
+            old = rows if is_old.all() else {name: values[is_old] for name, values in rows.items()}
+            self.seen.add(old["series"], old["starts"], old["ends"], old["value"])
+
+    def slices(self, first: int, after: npt.NDArray[np.int64], until: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """Yield the rows of consecutive series in the order of time, in slices of whole days.
+
+        :param first: the first of these series.
+        :param after: per series, seconds since 1970: only buckets that end later are wanted.
+        :param until: the last second at which a wanted bucket ends.
+        :return: ``series`` (counted from ``first``), ``ends``, ``starts``, ``value`` and ``updated`` of each row.
+        """
+        numbers = np.arange(first, first + len(after), dtype=np.int32)
+        self._connection.register("wanted", pa.table({"series": numbers, "after": after}))
+        rest: pa.Table | None = None
+        given = {"first": first, "earliest": int(after.min(initial=until)), "until": until}
+        ordered = self._connection.sql(_ORDERED, params=given).to_arrow_reader(SLICE_ROWS)
+        for batch in ordered:
+            rows = pa.concat_tables([*([rest] if rest is not None else []), pa.Table.from_batches([batch])])
+            day = rows["ends"].to_numpy() // 86_400
+            whole = int(np.searchsorted(day, day[-1])) if len(day) else 0
+            rest = rows.slice(whole)
+            if whole:
+                yield _arrays(rows.slice(0, whole))
+        if rest is not None and rest.num_rows:
+            yield _arrays(rest)
+        self._connection.unregister("wanted")
+
+    def _number(self, rows: pa.Table) -> npt.NDArray[np.int32]:
+        """Return the number of each row's series; new ones are numbered in the order of their first rows."""
+        if not rows.num_rows:
+            return np.zeros(0, np.int32)
+        series, new = self._numbering.number(self._codes(rows))
+        if len(new):
+            self._keys.append(rows.select(KEYS).take(pa.array(new)).cast(KEYS_SCHEMA))
+            self._firsts = np.concatenate([self._firsts, np.full(len(new), _NEVER)])
+        return series
+
+    def _codes(self, rows: pa.Table) -> npt.NDArray[np.uint64]:
+        """Return 128 bits of each row's keys: the hashes of its columns, put together in two ways."""
+        # A column without a value hashes to what nothing hashes to; one is kept, so that there are rows to count.
+        given = [name for name in KEYS if rows[name].null_count < rows.num_rows] or [KEYS[0]]
+        self._connection.register("incoming", rows.select(given))
+        hashes = ", ".join(f"hash({name}) AS {name}" for name in given)
+        found = self._connection.sql(f"SELECT {hashes} FROM incoming").to_arrow_table()  # noqa: S608 - constants
+        self._connection.unregister("incoming")
+        codes = np.empty((rows.num_rows, len(_WAYS)), np.uint64)
+        columns = [found[name].to_numpy() if name in given else self._nothing for name in KEYS]
+        for place, way in enumerate(_WAYS):
+            code = np.zeros(rows.num_rows, np.uint64)
+            for column in columns:
+                code *= way
+                code += column
+            codes[:, place] = mixed(code)
+        return codes
+
+
+def _arrays(rows: pa.Table) -> dict[str, npt.NDArray[Any]]:
+    return {name: rows[name].to_numpy() for name in rows.column_names}
+
+
+_ROWS = "CREATE TEMP TABLE rows (series INTEGER, ends BIGINT, starts BIGINT, value DOUBLE, updated BIGINT)"
+
+_ORDERED = """
+SELECT (series - $first)::INTEGER AS series, ends, starts, value, updated
+FROM rows JOIN wanted USING (series)
+WHERE ends > after AND ends > $earliest AND ends <= $until
+ORDER BY ends, value
+"""

@@ -1,0 +1,157 @@
+"""What goes into a detection and what comes out: the columns of metrics and of verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.explain import (
+    AS_EXPECTED,
+    EXCLUDED,
+    NO_END,
+    NO_VALUE,
+    NOT_COMPLETE,
+    NOT_ENOUGH,
+    TOO_OLD,
+)
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+#: What identifies a series; ``metric_properties`` does too, where it is given.
+SERIES_COLUMNS = ("full_table_name", "column_name", "metric_name", "dimension", "dimension_value")
+
+_METRIC_TYPES: dict[str, pa.DataType] = {
+    **dict.fromkeys(SERIES_COLUMNS, pa.string()),
+    "metric_properties": pa.string(),
+    "bucket_start": pa.timestamp("us"),
+    "bucket_end": pa.timestamp("us"),
+    "metric_value": pa.float64(),
+    "updated_at": pa.timestamp("us"),
+}
+_METRICS_SCHEMA = pa.schema(_METRIC_TYPES)
+_REQUIRED = ("full_table_name", "metric_name", "bucket_end", "metric_value")
+
+#: Columns of the input that a verdict repeats, where they are given.
+_KEYS = ("id", *SERIES_COLUMNS, "metric_properties", "bucket_start", "bucket_end", "metric_value")
+
+_VERDICT_TYPES: dict[str, pa.DataType] = {
+    "score": pa.float64(),
+    "expected_value": pa.float64(),
+    "expected_min": pa.float64(),
+    "expected_max": pa.float64(),
+    "is_anomalous": pa.bool_(),
+    "kind": pa.string(),
+    "reason": pa.string(),
+    "training_size": pa.int64(),
+}
+VERDICT_SCHEMA = pa.schema(_VERDICT_TYPES)
+
+
+KINDS = ("spike", "drop", "zero")
+
+#: In the order in which they are numbered from 1 between DuckDB and here.
+REASONS = (AS_EXPECTED, NO_VALUE, NOT_ENOUGH, NO_END, EXCLUDED, TOO_OLD, NOT_COMPLETE)
+_GATHERED: dict[str, type[np.generic]] = {
+    "score": np.float64,
+    "expected_value": np.float64,
+    "expected_min": np.float64,
+    "expected_max": np.float64,
+    "training_size": np.int64,
+    "kind": np.int8,
+    "reason": np.int8,
+}
+
+
+def series_metrics(metrics: pa.Table) -> pa.Table:
+    """Return the columns of metrics that a detection reads, all of them there and in one type, and ``point``: the row.
+
+    Times lose their zone in UTC; series columns that are not given are null.
+
+    :raises ConfigurationError: a column that no verdict can do without is missing, or is of another type.
+    """
+    missing = [name for name in _REQUIRED if name not in metrics.column_names]
+    if missing:
+        raise ConfigurationError(
+            f"Expected metrics with Elementary's column names, found no {', '.join(missing)}. "
+            f"Given were: {', '.join(metrics.column_names)}."
+        )
+    columns = []
+    for field in _METRICS_SCHEMA:
+        if field.name not in metrics.column_names:
+            columns.append(pa.chunked_array([pa.nulls(metrics.num_rows, field.type)]))
+            continue
+        try:
+            columns.append(_typed(metrics[field.name], field.type))
+        except pa.ArrowInvalid as error:
+            raise _wrong_type(field, metrics[field.name].type) from error
+        except pa.ArrowNotImplementedError as error:
+            raise _wrong_type(field, metrics[field.name].type) from error
+    columns.append(pa.chunked_array([pa.array(np.arange(metrics.num_rows))]))
+    return pa.table(columns, names=[*_METRICS_SCHEMA.names, "point"])
+
+
+def gather_verdicts(batches: Iterable[pa.RecordBatch], rows: int) -> tuple[pa.Array[Any], pa.Table]:
+    """Put verdicts that come in any order into the order of the metrics.
+
+    :param batches: the columns of :data:`VERDICT_SCHEMA` but ``is_anomalous``, ``kind`` and ``reason`` as places in
+        :data:`KINDS` and :data:`REASONS` from 1 (0: none), and ``point``, the row of the metrics that is judged.
+    :param rows: how many metrics there are; some may have no verdict.
+    :return: the rows of the metrics that are judged, and their verdicts.
+    """
+    is_judged = np.zeros(rows, bool)
+    gathered: dict[str, np.ndarray] = {name: np.empty(rows, kind) for name, kind in _GATHERED.items()}
+    for batch in batches:
+        points = batch["point"].to_numpy()
+        is_judged[points] = True
+        for name, values in gathered.items():
+            values[points] = batch[name].to_numpy(zero_copy_only=False)
+    judged = np.flatnonzero(is_judged)
+    if len(judged) < rows:
+        gathered = {name: values[judged] for name, values in gathered.items()}
+    # A null came out of a batch as NaN, which no score ever is.
+    columns: dict[str, pa.Array[Any]] = {name: pa.array(values, from_pandas=True) for name, values in gathered.items()}
+    columns["is_anomalous"] = pa.array(gathered["kind"] > 0)
+    columns["kind"] = _named(gathered["kind"], KINDS)
+    columns["reason"] = _named(gathered["reason"], REASONS)
+    return pa.array(judged), pa.table([columns[name] for name in VERDICT_SCHEMA.names], schema=VERDICT_SCHEMA)
+
+
+def beside_keys(metrics: pa.Table, points: pa.Array[Any], verdicts: pa.Table) -> pa.Table:
+    """Return the keys of the judged metrics, as they were given, beside their verdicts.
+
+    :param points: the rows of ``metrics`` that are judged, ascending.
+    """
+    keys = metrics.select([name for name in _KEYS if name in metrics.column_names])
+    if len(points) < metrics.num_rows:
+        keys = keys.take(points)
+    for name in VERDICT_SCHEMA.names:
+        keys = keys.append_column(name, verdicts[name])
+    return keys
+
+
+def _named(codes: np.ndarray, names: Sequence[str]) -> pa.Array[Any]:
+    places = pa.array(codes - 1, mask=codes == 0)
+    return pa.DictionaryArray.from_arrays(places, pa.array(names, pa.string())).cast(pa.string())
+
+
+def _typed(column: pa.ChunkedArray[Any], wanted: pa.DataType) -> pa.ChunkedArray[Any]:
+    if pa.types.is_dictionary(column.type) and wanted == pa.string():
+        return column
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        column = pc.cast(column, pa.timestamp(column.type.unit, "UTC"))
+    return pc.cast(column, wanted, safe=not pa.types.is_timestamp(wanted))
+
+
+def _wrong_type(field: pa.Field[Any], found: pa.DataType) -> ConfigurationError:
+    return ConfigurationError(f"Expected {field.type} in the metrics' column {field.name}, found {found}.")
+
+
+def is_of_incident(verdicts: pa.Table) -> pa.ChunkedArray:
+    """Return which verdicts are anomalous buckets of a table that has a name, at a time that is known."""
+    is_named = pc.not_equal(pc.fill_null(verdicts["full_table_name"], ""), "")
+    return pc.fill_null(
+        pc.and_(pc.and_(verdicts["is_anomalous"], is_named), pc.is_valid(verdicts["bucket_end"])), False
+    )

@@ -1,6 +1,0 @@
-"""What the Elementary schema is: tables, keys, watermarks, categories, sensitive columns. No I/O lives here."""
-
-from airflow_provider_elementary.catalog.categories import Category, Sensitivity
-from airflow_provider_elementary.catalog.tables import TABLES, Column, Kind, RowSplit, Table
-
-__all__ = ["TABLES", "Category", "Column", "Kind", "RowSplit", "Sensitivity", "Table"]

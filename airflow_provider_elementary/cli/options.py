@@ -1,0 +1,113 @@
+"""How the commands name a store and open it, and the command that checks one."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.cli.airflow_context import look_in_the_database
+from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError
+from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.elementary_schema import Category
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+    from airflow_provider_elementary.snapshots.repository import Repository
+
+CATEGORIES = [category.value for category in Category]
+_DEFAULT_STORE = "elementary_store_default"
+_COLOURS = {"pass": "green", "fail": "bold red", "not applicable": "dim"}
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that names a store."""
+    parser.add_argument(
+        "--store-conn-id",
+        default=_DEFAULT_STORE,
+        metavar="CONN_ID",
+        help=f"Airflow connection of type elementary_store (default: {_DEFAULT_STORE})",
+    )
+
+
+def add_store_actions(parser: argparse.ArgumentParser) -> None:
+    """Declare ``store`` with its actions and their arguments."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser(
+        "check", help="prove with probe objects that snapshots can be taken into a store; fails if not"
+    )
+    add_store(check)
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.set_defaults(command=_check)
+
+
+def open_hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
+    """Return the hook of the store's connection."""
+    look_in_the_database()
+    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+
+    return ElementaryStoreHook(arguments.store_conn_id)
+
+
+def open_repository(arguments: argparse.Namespace) -> Repository:
+    """Open the store."""
+    return open_hook(arguments).repository
+
+
+def number(least: float) -> Callable[[str], float]:
+    """Return an argument's type: a finite number of at least this."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value) or value < least:
+            raise argparse.ArgumentTypeError(f"{text} is not a number of {least:g} or more")
+        return value
+
+    return number
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return an argument's type: a whole number of at least this."""
+
+    def whole_number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is not a number of {least} or more")
+        return value
+
+    return whole_number
+
+
+def by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
+    """Take ``CATEGORY=VALUE`` pairs apart.
+
+    :param value: what the value is called in an error.
+    :param fits: whether a value will do.
+    :raises UsageError: a pair is none, or its value will not do.
+    """
+    given = {}
+    for pair in pairs:
+        name, _, told = pair.partition("=")
+        if name not in CATEGORIES or not fits(told):
+            raise UsageError(f"Write CATEGORY={value} with a category of {', '.join(CATEGORIES)}, not {pair!r}.")
+        given[name] = told
+    return given
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from airflow_provider_elementary.snapshots.store_check import check_store
+
+    report = check_store(open_repository(arguments))
+    if arguments.json:
+        print_json(report.to_dict())
+        return FINE if report.passes else FINDING
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Check", "Status", "Evidence", title=Text(report.store), title_justify="left")
+    for found in report.findings:
+        table.add_row(found.name, Text(found.status, _COLOURS[found.status]), Text(found.evidence))
+    Console(highlight=False).print(table)
+    return FINE if report.passes else FINDING

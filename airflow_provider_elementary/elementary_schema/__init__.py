@@ -1,0 +1,6 @@
+"""What the Elementary schema is: tables, keys, watermarks, categories, sensitive columns. No I/O lives here."""
+
+from airflow_provider_elementary.elementary_schema.categories import Category, Sensitivity
+from airflow_provider_elementary.elementary_schema.tables import TABLES, Column, Kind, RowSplit, Table
+
+__all__ = ["TABLES", "Category", "Column", "Kind", "RowSplit", "Sensitivity", "Table"]

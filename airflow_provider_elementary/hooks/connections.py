@@ -1,0 +1,353 @@
+"""Airflow connections become open warehouse sessions: the one place that knows drivers' arguments."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from airflow.providers.common.compat.sdk import BaseHook, Connection
+from airflow.sdk.log import mask_secret
+
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
+from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
+from airflow_provider_elementary.hooks.timeouts import LIBPQ_DEFAULTS, calls_for, snowflake_timeouts, statement_timeout
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.access.check.session import TransportFacts
+    from airflow_provider_elementary.timeouts import Calls
+    from airflow_provider_elementary.warehouses.warehouse import Warehouse
+
+#: sqlglot's dialect of each further connection type that has a DB-API hook.
+DIALECTS: Mapping[str, str] = {
+    "redshift": "redshift",
+    "gcpbigquery": "bigquery",
+    "databricks": "databricks",
+    "clickhouse": "clickhouse",
+    "trino": "trino",
+    "presto": "presto",
+    "athena": "athena",
+    "mssql": "tsql",
+    "vertica": "postgres",
+}
+#: dbt's name of those whose dialect has another.
+_ADAPTERS = {"mssql": "sqlserver", "vertica": "vertica"}
+OUR_FIELDS = frozenset(
+    {"warehouse_kind", "elementary_schema", "elementary_database", "allowed_addresses", "read_timeout"}
+)
+_PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
+#: The modes that redshift_connector knows; it ignores any other.
+_REDSHIFT_SSLMODES = ("verify-full", "verify-ca")
+#: A host name, an address or a path. Whoever pastes a whole DSN into the field puts a password there.
+_PLAIN_HOST = re.compile(r"[\w./:\[\] -]+")
+
+
+class WarehouseConnection(Connection):
+    """A connection as a warehouse's own hook expects it, that shows no secret to whoever prints it.
+
+    :class:`Connection` shows its password: in a log line, or among a traceback's local variables.
+    """
+
+    def __repr__(self) -> str:
+        return f"<{self.conn_type} connection {self.conn_id!r}>"
+
+
+def warehouse_connection(connection: Connection) -> WarehouseConnection:
+    """Return a connection as one of its warehouse's own type; fields that its form left empty are left out.
+
+    :param connection: of type ``elementary``, with the kind of warehouse in its extra, or of a warehouse's own type.
+    """
+    extra = {name: value for name, value in connection.extra_dejson.items() if value not in (None, "")}
+    kind = str(connection.conn_type)
+    if kind == "elementary":
+        kind = str(extra.get("warehouse_kind", "elementary"))
+        if kind == "snowflake":
+            # Snowflake's hook takes these from the extra, and compares the authenticator in lower case.
+            extra = {
+                **{name: value for name in ("host", "port") if (value := getattr(connection, name))},
+                **extra,
+                **({"authenticator": str(extra["authenticator"]).lower()} if "authenticator" in extra else {}),
+            }
+    return _replaced(connection, conn_type=kind, extra=json.dumps(extra))
+
+
+def open_warehouse(connection: WarehouseConnection, *, schema: str, database: str | None) -> Warehouse:
+    """Open a session on the warehouse that an Airflow connection describes.
+
+    :param connection: what :func:`warehouse_connection` returned.
+    :param schema: the Elementary schema.
+    :param database: the database that holds it; the connection's own by default.
+    :raises ConfigurationError: the type is not supported, or a field is missing.
+    :raises WarehouseError: the warehouse did not let us in.
+    """
+    opener = _OPENERS.get(str(connection.conn_type), _open_with_dbapi_hook)
+    return opener(connection, schema, database)
+
+
+def open_postgres(connection: WarehouseConnection, database: str | None, calls: Calls) -> Any:
+    """Return an ADBC session on PostgreSQL over verified TLS, autocommit off.
+
+    :param database: the connection's own by default.
+    :param calls: runs the session's calls.
+    :raises WarehouseError: the server did not let us in.
+    """
+    dbapi = _require("adbc_driver_postgresql.dbapi", "postgres")
+    database = database or connection.schema or connection.login
+    options = _libpq_options(connection)
+
+    def log_in() -> Any:
+        return statement_timeout(connection, dbapi.connect(_postgres_uri(connection, database, options)))
+
+    return _admitted(connection, lambda: calls.log_in(log_in), database)
+
+
+def _open_duckdb(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+
+    # `md:name?motherduck_token=…` is no file, and the path is shown where there is none.
+    if not connection.host or not _PLAIN_HOST.fullmatch(connection.host):
+        raise ConfigurationError(
+            f"Expected the path of a DuckDB file in the host field of connection {connection.conn_id!r}, found "
+            f"{'something else' if connection.host else 'none'}."
+        )
+    return DuckDBWarehouse(Path(connection.host), schema, calls_for(connection))
+
+
+def _open_postgres(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
+
+    database = database or connection.schema or connection.login
+    transport = _postgres_transport(connection, _libpq_options(connection))
+    calls = calls_for(connection)
+    return PostgresWarehouse(open_postgres(connection, database, calls), schema, database, transport, calls)
+
+
+def _open_snowflake(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    from airflow_provider_elementary.access.check.session import TransportFacts
+
+    hook_module = importlib.import_module("airflow.providers.snowflake.hooks.snowflake")
+    from airflow_provider_elementary.warehouses.snowflake import SnowflakeWarehouse
+
+    if not connection.extra_dejson.keys() & {"account", "extra__snowflake__account"}:
+        raise ConfigurationError(
+            f"Expected the Snowflake account in the extra field `account` of connection {connection.conn_id!r}, found "
+            "none. Set it to the account identifier, as in myorg-myaccount."
+        )
+    calls = calls_for(connection)
+    hook = bind_connection(snowflake_timeouts(hook_module.SnowflakeHook, connection), connection)(
+        snowflake_conn_id=connection.conn_id,
+        schema=schema,
+        log_sql=False,
+        session_parameters={
+            **(connection.extra_dejson.get("session_parameters") or {}),
+            "QUERY_TAG": "airflow-provider-elementary",
+            "TIMEZONE": "UTC",
+        },
+        **({"database": database} if database else {}),
+    )
+    opened = _admitted(connection, lambda: calls.log_in(hook.get_conn), database)
+    protocol = str(opened._protocol)
+    transport = TransportFacts(
+        encrypted=protocol == "https",
+        # The least that the connector's own urllib3 agrees to (its util/ssl_.py).
+        version="TLSv1.2 or newer" if protocol == "https" else None,
+        certificate_verified=protocol == "https",
+        detail=f"Snowflake connector over {protocol}",
+    )
+    return SnowflakeWarehouse(opened, schema, database or opened.database, transport, calls)
+
+
+def _open_redshift(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    from airflow_provider_elementary.access.check.session import TransportFacts
+
+    mode = connection.extra_dejson.get("sslmode", "verify-full")
+    if mode not in _REDSHIFT_SSLMODES or "sslrootcert" in connection.extra_dejson:
+        raise ConfigurationError(
+            f"Expected sslmode {' or '.join(_REDSHIFT_SSLMODES)} and no sslrootcert in connection "
+            f"{connection.conn_id!r}, found otherwise. Redshift's driver knows no other mode and brings Amazon's "
+            "authorities itself."
+        )
+    # Unless it is told, the driver tolerates another host's certificate; and the form hides Airflow's own schema field.
+    own = _replaced(
+        connection,
+        schema=database or connection.schema,
+        extra=json.dumps({**connection.extra_dejson, "sslmode": mode}),
+    )
+    transport = TransportFacts(
+        encrypted=True, version=None, certificate_verified=mode == "verify-full", detail=f"sslmode={mode}"
+    )
+    return _open_with_dbapi_hook(own, schema, database, transport)
+
+
+def _open_with_dbapi_hook(
+    connection: WarehouseConnection, schema: str, database: str | None, transport: TransportFacts | None = None
+) -> Warehouse:
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+    from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
+
+    if (dialect := DIALECTS.get(str(connection.conn_type))) is None:
+        known = sorted({*_OPENERS, *DIALECTS, "elementary"})
+        raise ConfigurationError(
+            f"Expected connection {connection.conn_id!r} to be of a type that this provider reads "
+            f"({', '.join(known)}), found {connection.conn_type!r}."
+        )
+    try:
+        hook_class = type(connection.get_hook())  # type: ignore[no-untyped-call]
+    except Exception as error:
+        # No provider has this type, or its driver is not installed: Airflow's text names neither.
+        hook_class, failed = object, type(error).__name__
+    else:
+        failed = hook_class.__name__
+    if not issubclass(hook_class, DbApiHook):
+        raise ConfigurationError(
+            f"Airflow has no SQL hook for connection {connection.conn_id!r} of type {connection.conn_type!r} on this "
+            f"worker ({failed}). Install the Airflow provider of that warehouse, with its driver."
+        )
+    hook = bind_connection(hook_class, _without_our_fields(connection))(
+        **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
+    )
+    calls = calls_for(connection)
+    return DbApiWarehouse(
+        _admitted(connection, lambda: calls.log_in(hook.get_conn), database),
+        calls=calls,
+        dialect=dialect,
+        schema=schema,
+        database=database,
+        placeholder=hook.placeholder,
+        transport=transport,
+        adapter=_ADAPTERS.get(str(connection.conn_type)),
+    )
+
+
+_OPENERS: Mapping[str, Callable[[WarehouseConnection, str, str | None], Warehouse]] = {
+    "duckdb": _open_duckdb,
+    "postgres": _open_postgres,
+    "redshift": _open_redshift,
+    "snowflake": _open_snowflake,
+}
+
+
+def bind_connection(hook_class: type[BaseHook], connection: Connection) -> Callable[..., Any]:
+    """Return a hook class that uses this connection whatever its id: an ``elementary`` one serves as another type."""
+
+    def get_connection(cls: type[BaseHook], conn_id: str) -> Connection:
+        return connection
+
+    return type(hook_class.__name__, (hook_class,), {"get_connection": classmethod(get_connection)})
+
+
+def _without_our_fields(connection: WarehouseConnection) -> WarehouseConnection:
+    """Return the connection without the extra fields that are ours: some hooks pass every field to their driver."""
+    extra = {name: value for name, value in connection.extra_dejson.items() if name not in OUR_FIELDS}
+    return _replaced(connection, extra=json.dumps(extra))
+
+
+def _replaced(connection: Connection, **fields: Any) -> WarehouseConnection:
+    """Return a connection with other values in some fields."""
+    names = ("conn_id", "conn_type", "host", "login", "password", "schema", "port", "extra")
+    return WarehouseConnection(**{**{name: getattr(connection, name) for name in names}, **fields})
+
+
+def _admitted(connection: WarehouseConnection, log_in: Callable[[], Any], database: str | None = None) -> Any:
+    """Return the session that logging in gives.
+
+    :param database: what was logged in to, where it is not the connection's own.
+    :raises WarehouseError: it failed. Drivers share no base class for their errors, and what they say may quote the
+        DSN or the key: nothing of it is passed on, neither as text nor as context nor in a frame of the traceback.
+    """
+    try:
+        return log_in()
+    except ElementaryError:
+        raise
+    except Exception as error:
+        failure = _login_error(connection, database, error)
+    raise failure
+
+
+def _login_error(connection: WarehouseConnection, database: str | None, error: Exception) -> ElementaryError:
+    from airflow_provider_elementary.warehouses.login import Login, login_error
+
+    extra = connection.extra_dejson
+    login = Login(
+        conn_id=connection.conn_id,
+        kind=str(connection.conn_type),
+        host=connection.host,
+        port=connection.port,
+        user=connection.login,
+        database=database or extra.get("database") or connection.schema,
+        role=extra.get("role"),
+        ca_file=_libpq_options(connection).get("sslrootcert") if connection.conn_type == "postgres" else None,
+    )
+    return login_error(login, error)
+
+
+def _require(module: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ConfigurationError(
+            f"Expected {module.partition('.')[0]} to be installed, found that it is not. "
+            f"Install airflow-provider-elementary[{extra}]."
+        ) from None
+
+
+def _libpq_options(connection: Connection) -> dict[str, str]:
+    """Return libpq's options out of the connection's extra; the certificate is verified unless the author says not."""
+    extra = connection.extra_dejson
+    for name in extra.keys() & REFUSED.keys():
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} has the libpq parameter {name!r} in its extra, which is not passed on. "
+            f"{REFUSED[name]}"
+        )
+    options = {**LIBPQ_DEFAULTS, **{name: str(value) for name, value in extra.items() if name in PASSED}}
+    options.setdefault("application_name", "airflow-provider-elementary")
+    if not _is_socket(connection.host):
+        options.setdefault("sslmode", "verify-full")
+        options.setdefault("ssl_min_protocol_version", "TLSv1.2")
+        if options["sslmode"] in ("verify-full", "verify-ca") and "sslrootcert" not in options:
+            import certifi
+
+            options["sslrootcert"] = certifi.where()
+    return options
+
+
+def _postgres_uri(connection: WarehouseConnection, database: str | None, options: Mapping[str, str]) -> str:
+    host = connection.host or "localhost"
+    login, password, port = connection.login, connection.password, connection.port
+    if connection.extra_dejson.get("iam", False):
+        hook_class = bind_connection(
+            _require("airflow.providers.postgres.hooks.postgres", "postgres").PostgresHook, connection
+        )
+        login, password, port = hook_class(postgres_conn_id=connection.conn_id).get_iam_token(connection)
+        # Airflow masks what comes with a connection; this token did not.
+        mask_secret(password)
+    port = port or 5432
+    user = quote(login or "", safe="") + (f":{quote(password, safe='')}" if password else "")
+    # A socket's path and an address of IPv6, which may name an interface, do not fit into the place of a host name.
+    apart = _is_socket(host) or ":" in host
+    query = {"host": host.removeprefix("[").removesuffix("]"), **options} if apart else dict(options)
+    location = f":{port}" if apart else f"{host}:{port}"
+    return f"postgresql://{user}@{location}/{quote(database or '', safe='')}?{urlencode(query, quote_via=quote)}"
+
+
+def _postgres_transport(connection: WarehouseConnection, options: Mapping[str, str]) -> TransportFacts:
+    from airflow_provider_elementary.access.check.session import TransportFacts
+
+    if _is_socket(connection.host):
+        return TransportFacts(None, None, None, "local socket, no network")
+    mode = options["sslmode"]
+    return TransportFacts(
+        encrypted=mode not in _PLAINTEXT_SSLMODES,
+        version=options.get("ssl_min_protocol_version"),
+        certificate_verified=mode == "verify-full",
+        detail=f"sslmode={mode}",
+    )
+
+
+def _is_socket(host: str | None) -> bool:
+    return bool(host) and str(host).startswith("/")

@@ -1,0 +1,118 @@
+"""The monitors that Elementary collected, the newest row of each id: in little memory, with no plain text on disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
+from airflow_provider_elementary.storage.encrypted_parquet import open_sealed, sealed
+
+#: Up to so many rows are compared in memory; more go to sealed files first, all rows of one id into the same file.
+ROWS_IN_MEMORY = 500_000
+_PARTS = 64
+#: So many rows of one part are written at a time.
+_GROUP_ROWS = 8_000
+_BATCH_ROWS = 65_536
+_MEMORY_LIMIT = "256MB"
+
+_PART_OF_ID = f"SELECT (hash(id) % {_PARTS})::UTINYINT AS part FROM ids"  # noqa: S608 - a constant
+_NEWEST = """
+SELECT position FROM keys
+QUALIFY row_number() OVER (
+    PARTITION BY coalesce(nullif(id, ''), '#' || position)
+    ORDER BY updated_at DESC NULLS LAST, created_at DESC NULLS LAST, position DESC
+) = 1
+ORDER BY position
+"""
+
+
+def newest_of_each_id(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield of the rows with one ``id`` the newest by ``updated_at``, then by ``created_at``.
+
+    The table is append-only and may be larger than memory, and its rows hold raw values: what has to wait on disk
+    waits in files encrypted with a key that only this process knows, in a folder that is removed.
+
+    :param rows: ``id``, ``updated_at``, ``created_at`` and any other columns.
+    """
+    first, count = [], 0
+    for batch in rows:
+        first.append(batch)
+        count += batch.num_rows
+        if count > ROWS_IN_MEMORY:
+            break
+    with bounded_connection(_MEMORY_LIMIT) as engine:
+        if count <= ROWS_IN_MEMORY:
+            yield from _newest(engine, pa.Table.from_batches(first, rows.schema))
+            return
+        with tempfile.TemporaryDirectory(prefix="elementary-metrics-") as folder:
+            key = os.urandom(32)
+            paths = [Path(folder) / f"{part}.parquet" for part in range(_PARTS)]
+            _part(engine, chain(_emptied(first), rows), rows.schema, paths, key)
+            for path in paths:
+                yield from _newest(engine, _read(path, key, rows.schema))
+
+
+def _newest(engine: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Compare ids and times in DuckDB, which may spill them; the rows themselves stay out of it."""
+    keys = rows.select(["id", "updated_at", "created_at"])
+    engine.register("keys", keys.append_column("position", pa.array(np.arange(rows.num_rows))))
+    positions = engine.sql(_NEWEST).to_arrow_table()["position"]
+    engine.unregister("keys")
+    for start in range(0, len(positions), _BATCH_ROWS):
+        yield from rows.take(positions.slice(start, _BATCH_ROWS)).combine_chunks().to_batches()
+
+
+def _part(
+    engine: duckdb.DuckDBPyConnection,
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    paths: Sequence[Path],
+    key: bytes,
+) -> None:
+    """Write each row into the file that the hash of its id names."""
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context(sealed(stack.enter_context(path.open("wb")), schema, key, frozenset({"id"})))
+            for path in paths
+        ]
+        waiting = [0] * len(files)
+        for batch in batches:
+            for part, rows in enumerate(_split(engine, batch)):
+                files[part].write(rows)
+                waiting[part] += rows.num_rows
+                if waiting[part] >= _GROUP_ROWS:
+                    files[part].flush()
+                    waiting[part] = 0
+
+
+def _split(engine: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    engine.register("ids", pa.Table.from_batches([batch.select(["id"])]))
+    parts = engine.sql(_PART_OF_ID).to_arrow_table()["part"].to_numpy()
+    engine.unregister("ids")
+    order = np.argsort(parts, kind="stable")
+    ends = np.cumsum(np.bincount(parts, minlength=_PARTS))
+    ordered = batch.take(pa.array(order))
+    return [ordered.slice(start, end - start) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _read(path: Path, key: bytes, schema: pa.Schema) -> pa.Table:
+    with path.open("rb") as file:
+        rows = pa.Table.from_batches(open_sealed(file, key, path.name), schema)
+    path.unlink()
+    return rows
+
+
+def _emptied(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield a list's batches and let go of each."""
+    batches.reverse()
+    while batches:
+        yield batches.pop()

@@ -1,0 +1,208 @@
+"""Metrics of dbt's sources and of the tables' shape: how old the data is, how many columns there are, what changed."""
+
+from __future__ import annotations
+
+from airflow_provider_elementary.elementary_schema.nodes import places_sql
+from airflow_provider_elementary.elementary_schema.statuses import level_sql, status_sql
+from airflow_provider_elementary.metrics.definitions import Definition, Metric, place_columns, together
+
+_CHECKS = f"""
+WITH acted AS (SELECT DISTINCT unique_id, invocation_id FROM dbt_source_freshness_results),
+{places_sql(("dbt_sources",))},
+checks AS (
+    SELECT
+        c.*,
+        full_table_name,
+        {level_sql(status_sql("status"))} AS level,
+        coalesce(try_cast(c.generated_at AS TIMESTAMP), c.created_at) AS checked_at,
+        date_trunc('day', checked_at) AS day,
+        max_loaded_at_time_ago_in_s AS age
+    FROM dbt_source_freshness_results AS c
+    SEMI JOIN dbt_sources USING (unique_id)
+    JOIN places AS p ON p.unique_id = c.unique_id AND p.invocation_id IS NOT DISTINCT FROM c.invocation_id
+    WHERE isfinite(checked_at)
+    QUALIFY row_number() OVER (
+        PARTITION BY coalesce(
+            nullif(trim(source_freshness_execution_id), ''), concat_ws('|', c.unique_id, c.invocation_id, checked_at)
+        )
+        ORDER BY c.created_at DESC NULLS LAST
+    ) = 1
+)
+"""  # noqa: S608 - constants
+
+_AGE = f"""
+{_CHECKS}
+SELECT
+    full_table_name,
+    'source_age' AS metric_name,
+    NULL AS dimension,
+    NULL AS dimension_value,
+    day,
+    max(age) AS metric_value,
+    max(checked_at) AS updated_at
+FROM checks
+-- Of a check that broke off there is no age.
+WHERE age IS NOT NULL
+GROUP BY full_table_name, day
+"""  # noqa: S608 - constants
+
+_PASS_RATE = f"""
+{_CHECKS}
+SELECT
+    full_table_name,
+    'freshness_pass_rate' AS metric_name,
+    NULL AS dimension,
+    NULL AS dimension_value,
+    day,
+    100.0 * count(*) FILTER (WHERE level = 'good') / count(*) AS metric_value,
+    max(checked_at) AS updated_at
+FROM checks
+WHERE level <> 'skipped'
+GROUP BY full_table_name, day
+"""  # noqa: S608 - constants
+
+# {"count": 6, "period": "hour"}; a threshold that is not set is {} or has a count of null.
+_THRESHOLD = """
+try_cast(CASE WHEN json_valid({column}) THEN json_extract_string({column}, '$.count') END AS DOUBLE)
+    * CASE CASE WHEN json_valid({column}) THEN json_extract_string({column}, '$.period') END
+        WHEN 'minute' THEN 60 WHEN 'hour' THEN 3600 WHEN 'day' THEN 86400
+    END
+"""
+
+_AGE_OF_THRESHOLD = f"""
+{_CHECKS},
+daily AS (
+    SELECT
+        full_table_name,
+        day,
+        max(checked_at) AS updated_at,
+        max(100 * age / nullif({_THRESHOLD.format(column="warn_after")}, 0)) AS source_age_of_warning,
+        max(100 * age / nullif({_THRESHOLD.format(column="error_after")}, 0)) AS source_age_of_error
+    FROM checks WHERE age IS NOT NULL GROUP BY ALL
+)
+SELECT full_table_name, metric_name, NULL AS dimension, NULL AS dimension_value, day, metric_value, updated_at
+FROM (UNPIVOT daily ON source_age_of_warning, source_age_of_error INTO NAME metric_name VALUE metric_value)
+"""  # noqa: S608 - constants
+
+# The package writes all columns of a monitored table each time that it looks: one look is one state.
+_STATES = """
+WITH seen AS (
+    SELECT DISTINCT
+        full_table_name,
+        coalesce(detected_at, created_at) AS seen_at,
+        lower(column_name) AS column_name,
+        data_type
+    FROM schema_columns_snapshot
+    WHERE nullif(trim(full_table_name), '') IS NOT NULL AND column_name IS NOT NULL AND isfinite(seen_at)
+),
+states AS (
+    SELECT
+        full_table_name,
+        seen_at,
+        date_trunc('day', seen_at) AS day,
+        lag(seen_at) OVER (PARTITION BY full_table_name ORDER BY seen_at) AS seen_before,
+        columns
+    FROM (SELECT full_table_name, seen_at, count(DISTINCT column_name) AS columns FROM seen GROUP BY ALL)
+)
+"""
+
+_COLUMN_COUNT = f"""
+{_STATES}
+SELECT
+    full_table_name,
+    'column_count' AS metric_name,
+    NULL AS dimension,
+    NULL AS dimension_value,
+    day,
+    columns::DOUBLE AS metric_value,
+    seen_at AS updated_at
+FROM states
+QUALIFY row_number() OVER (PARTITION BY full_table_name, day ORDER BY seen_at DESC) = 1
+"""  # noqa: S608 - constants
+
+_SCHEMA_CHANGES = f"""
+{_STATES},
+compared AS (
+    SELECT
+        s.full_table_name,
+        s.seen_at,
+        now.column_name AS present,
+        NULL AS gone,
+        now.data_type IS DISTINCT FROM before.data_type AS differs
+    FROM states AS s
+    JOIN seen AS now ON now.full_table_name = s.full_table_name AND now.seen_at = s.seen_at
+    LEFT JOIN seen AS before
+        ON before.full_table_name = s.full_table_name
+        AND before.seen_at = s.seen_before
+        AND before.column_name = now.column_name
+    WHERE s.seen_before IS NOT NULL
+    UNION ALL BY NAME
+    SELECT s.full_table_name, s.seen_at, before.column_name AS gone, TRUE AS differs
+    FROM states AS s
+    JOIN seen AS before ON before.full_table_name = s.full_table_name AND before.seen_at = s.seen_before
+    ANTI JOIN seen AS now
+        ON now.full_table_name = s.full_table_name
+        AND now.seen_at = s.seen_at
+        AND now.column_name = before.column_name
+)
+SELECT
+    full_table_name,
+    'schema_changes' AS metric_name,
+    NULL AS dimension,
+    NULL AS dimension_value,
+    date_trunc('day', seen_at) AS day,
+    count(*) FILTER (WHERE differs)::DOUBLE AS metric_value,
+    max(seen_at) AS updated_at
+FROM compared
+GROUP BY full_table_name, date_trunc('day', seen_at)
+"""  # noqa: S608 - constants
+
+_CHECK_COLUMNS = ("source_freshness_execution_id", "unique_id", "generated_at", "created_at")
+_AGE_COLUMNS = (*_CHECK_COLUMNS, "max_loaded_at_time_ago_in_s")
+_SOURCE_COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "identifier", "name")
+_PLACES = together(place_columns("dbt_sources"), {"dbt_source_freshness_results": ("invocation_id", "status")})
+_SHAPE_COLUMNS = ("full_table_name", "column_name", "data_type", "detected_at", "created_at")
+
+SOURCE_DEFINITIONS = (
+    Definition(
+        metrics=(Metric("source_age", "s", "age of the newest row, the greatest of the day's freshness checks"),),
+        grain="one source table, one day (UTC) with a freshness check",
+        needs={"dbt_sources": _SOURCE_COLUMNS, "dbt_source_freshness_results": _AGE_COLUMNS},
+        places=_PLACES,
+        query=_AGE,
+    ),
+    Definition(
+        metrics=(Metric("freshness_pass_rate", "%", "freshness checks of the day that passed", judged=False),),
+        grain="one source table, one day (UTC) with a freshness check",
+        needs={"dbt_sources": _SOURCE_COLUMNS, "dbt_source_freshness_results": (*_CHECK_COLUMNS, "status")},
+        places=_PLACES,
+        query=_PASS_RATE,
+    ),
+    Definition(
+        metrics=(
+            Metric("source_age_of_warning", "%", "source_age relative to warn_after as it was then", judged=False),
+            Metric("source_age_of_error", "%", "source_age relative to error_after as it was then", judged=False),
+        ),
+        grain="one source table with such a threshold, one day (UTC) with a freshness check",
+        needs={
+            "dbt_sources": _SOURCE_COLUMNS,
+            "dbt_source_freshness_results": (*_AGE_COLUMNS, "warn_after", "error_after"),
+        },
+        places=_PLACES,
+        query=_AGE_OF_THRESHOLD,
+    ),
+    Definition(
+        metrics=(Metric("column_count", "columns", "columns when last seen that day", judged=False),),
+        grain="one table with a schema test, one day (UTC) on which it ran",
+        needs={"schema_columns_snapshot": _SHAPE_COLUMNS},
+        query=_COLUMN_COUNT,
+    ),
+    Definition(
+        metrics=(
+            Metric("schema_changes", "columns", "columns added, removed or of another type than when last seen before"),
+        ),
+        grain="one table with a schema test, one day (UTC) on which it ran, from its second time on",
+        needs={"schema_columns_snapshot": _SHAPE_COLUMNS},
+        query=_SCHEMA_CHANGES,
+    ),
+)

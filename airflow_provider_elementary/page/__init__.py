@@ -1,0 +1,1 @@
+"""Shows stores in the browser, without Airflow."""

@@ -1,0 +1,91 @@
+"""Turning what views show into HTML: templates that escape everything, and the filters that write values for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from airflow_provider_elementary.elementary_schema.statuses import meaning_of
+from airflow_provider_elementary.project.health import MEANING, STATES
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environment() -> Environment:
+    """Return the templates' environment."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        size=readable_size, ago=ago, day=day, moment=moment, number=number, amount=amount, plural=plural, level=level
+    )
+    made.globals.update(states=STATES, meaning=MEANING, address=address)
+    return made
+
+
+def level(status: str) -> str:
+    """Return the class of a status of dbt: ``good``, ``bad`` or ``doubt``."""
+    return {"good": "good", "failing": "bad"}.get(meaning_of(status).level, "doubt")
+
+
+def readable_size(count: int) -> str:
+    """Write a number of bytes for people, as in ``1.5 MB``; powers of 1000."""
+    size, units = float(count), ("bytes", "kB", "MB", "GB", "TB")
+    unit = 0
+    while size >= 1000 and unit < len(units) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:,.1f} {units[unit]}" if unit else f"{count} {units[0]}"
+
+
+def ago(when: datetime, now: datetime | None = None) -> str:
+    """Write how long ago something was, in its largest unit: ``5 minutes ago``."""
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    seconds = ((now or datetime.now(UTC)) - when).total_seconds()
+    if seconds < 60:
+        return "just now" if seconds > -60 else "in the future"
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            return f"{plural(int(seconds // length), unit)} ago"
+    return "just now"
+
+
+def moment(when: datetime) -> str:
+    """Write a time in UTC: ``2026-11-22 06:08``."""
+    return f"{when.astimezone(UTC) if when.tzinfo else when:%Y-%m-%d %H:%M}"
+
+
+def day(when: datetime) -> str:
+    """Write a day: ``Sun 22 Nov 2026``."""
+    return f"{when:%a} {when.day} {when:%b %Y}"
+
+
+def number(value: float | None) -> str:
+    """Write a count with its thousands apart; a dash for none."""
+    return "-" if value is None else f"{value:,}"
+
+
+def amount(value: float | None, metric: str) -> str:
+    """Write a metric's value in its unit; a dash for none."""
+    from airflow_provider_elementary.anomalies.explain import amount as written
+
+    return "-" if value is None else written(metric, value)
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: ``1 table``, ``2 tables``, ``3 categories``."""
+    many = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else many}"
+
+
+def address(path: str, **values: Any) -> str:
+    """Return an address relative to the page's own, so that it holds wherever Airflow is mounted; empty values go."""
+    query = urlencode({name: value for name, value in values.items() if value not in ("", None)})
+    return f"{path}?{query}" if query else path

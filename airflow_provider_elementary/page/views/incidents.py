@@ -1,0 +1,79 @@
+"""Incidents: what went out of its expected range, when, where it began and what followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.page.store_status import Current, current
+from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.overview import TESTS_SHOWN
+from airflow_provider_elementary.project.health import TableHealth, failing_tests
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.incidents.tracking import Incident
+
+_PAGE = 25
+_STATUSES = ("open", "resolved")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An incident on the timeline: where it begins and how long it is, in percent of the time shown."""
+
+    incident: Incident
+    left: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """What the template ``incidents.html`` shows."""
+
+    now: Current
+    entries: tuple[Entry, ...]
+    begins: datetime | None
+    ends: datetime | None
+    open_count: int
+    failing_tests: tuple[TableHealth, ...]
+    failing_test_count: int
+    search: str
+    status: str
+    page: Page
+
+
+def build(request: Request) -> Incidents:
+    """Return one page of the incidents that match."""
+    now = current(request.reader)
+    search, status = request.text("q"), request.text("status")
+    status = status if status in _STATUSES else ""
+    wanted = [
+        incident
+        for incident in now.incidents
+        if search.lower() in " ".join(incident.tables).lower() and status in ("", incident.status)
+    ]
+    shown, page = page_of(wanted, request.number("page"), _PAGE)
+    failing = failing_tests(now.tables)
+    begins = min((incident.started_at for incident in shown), default=None)
+    ends = max((incident.last_anomaly_at for incident in shown), default=None)
+    return Incidents(
+        now=now,
+        entries=tuple(_entry(incident, begins, ends) for incident in shown),
+        begins=begins,
+        ends=ends,
+        open_count=sum(incident.status == "open" for incident in now.incidents),
+        failing_tests=tuple(failing[:TESTS_SHOWN]),
+        failing_test_count=len(failing),
+        search=search,
+        status=status,
+        page=page,
+    )
+
+
+def _entry(incident: Incident, begins: datetime | None, ends: datetime | None) -> Entry:
+    whole = ends - begins if begins and ends else timedelta(0)
+    if begins is None or not whole:
+        return Entry(incident, 0, 100)
+    width = max(100 * ((incident.last_anomaly_at - incident.started_at) / whole), 1.5)
+    return Entry(incident, min(100 * ((incident.started_at - begins) / whole), 100 - width), width)

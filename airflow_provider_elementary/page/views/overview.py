@@ -1,0 +1,63 @@
+"""Overview: is everything well, and if not, where to look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.page.store_status import Current, current
+from airflow_provider_elementary.page.views.access import AccessState, access_state
+from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.project.health import STATES, SchemaHealth, TableHealth, failing_tests, schema_health
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.incidents.tracking import Incident
+
+_INCIDENTS = 10
+#: So many tests without a table are listed.
+TESTS_SHOWN = 10
+_SCHEMAS = 25
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the template ``overview.html`` shows.
+
+    :param sync_problems: what the last sync could not use, a sentence each.
+    """
+
+    now: Current
+    access: AccessState | None
+    states: Mapping[str, int]
+    opened: tuple[Incident, ...]
+    open_count: int
+    failing_tests: tuple[TableHealth, ...]
+    failing_test_count: int
+    schemas: tuple[SchemaHealth, ...]
+    page: Page
+    sync_problems: tuple[str, ...]
+
+
+def build(request: Request) -> Overview:
+    """Return the overview of a store."""
+    from airflow_provider_elementary.snapshots.summary import problems
+
+    now = current(request.reader)
+    opened = [incident for incident in now.incidents if incident.status == "open"]
+    schemas, page = page_of(schema_health(now.tables), request.number("page"), _SCHEMAS)
+    failing = failing_tests(now.tables)
+    counted = Counter(table.state for table in now.tables)
+    return Overview(
+        now=now,
+        access=access_state(now.manifest) if now.manifest else None,
+        states={state: counted[state] for state in STATES},
+        opened=tuple(opened[:_INCIDENTS]),
+        open_count=len(opened),
+        failing_tests=tuple(failing[:TESTS_SHOWN]),
+        failing_test_count=len(failing),
+        schemas=tuple(schemas),
+        page=page,
+        sync_problems=tuple(problems(now.manifest)) if now.manifest else (),
+    )

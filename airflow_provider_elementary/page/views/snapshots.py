@@ -1,0 +1,276 @@
+"""Snapshots: the chain of a store, and of one snapshot its files, keys, policy, and what was left or held back."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
+from airflow_provider_elementary.page.charts import Bar, bars
+from airflow_provider_elementary.page.rendering import readable_size
+from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_status import attempt
+from airflow_provider_elementary.page.views.access import AccessState, access_state
+from airflow_provider_elementary.page.views.base import NotHereError, Page, Request
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots import Manifest
+
+_PAGE = 25
+#: The files of a snapshot are looked for in the store if so many snapshots wrote them, at most: each is a listing.
+_LISTINGS = 50
+
+
+@dataclass(frozen=True)
+class Link:
+    """One snapshot of the chain.
+
+    :param link: how it hangs on the one before: ``linked``, ``first``, ``broken``, ``linked, pruned`` where a record
+        of its removal proves it, or ``missing`` where the one before is gone without a trace.
+    :param added: bytes of the files that it wrote itself; the others it shares with earlier ones.
+    """
+
+    manifest: Manifest
+    added: int
+    link: str
+    categories: Mapping[str, int]
+    access: AccessState
+    held_back: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """What the template ``snapshots.html`` shows."""
+
+    uri: str
+    snapshots: tuple[Link, ...]
+    sizes: tuple[Bar, ...]
+    page: Page
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CategoryState:
+    """One category of a snapshot: what it holds, and the key that opens it.
+
+    :param opens: whether the page's keys open it: ``yes``, ``no``, or ``no keys named``.
+    """
+
+    label: str
+    rows: int
+    size: int
+    files: int
+    master_key_id: str
+    opens: str
+
+
+@dataclass(frozen=True)
+class TableState:
+    """One table of a snapshot."""
+
+    name: str
+    rows: int
+    size: int
+    files: int
+    withheld: tuple[str, ...]
+    unknown_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OneSnapshot:
+    """What the template ``snapshot.html`` shows.
+
+    :param files_state: what a listing of the store says of the snapshot's files, in a sentence.
+    :param is_whole: whether every file is there in its size; None where that was not looked at.
+    :param problems: what the sync could not use, a sentence each.
+    """
+
+    uri: str
+    link: Link
+    sha256: str
+    categories: tuple[CategoryState, ...]
+    tables: tuple[TableState, ...]
+    policy: Mapping[str, Any]
+    files_state: str
+    is_whole: bool | None
+    problems: tuple[str, ...]
+
+
+def build(request: Request) -> Snapshots:
+    """Return one page of a store's chain, newest first."""
+    problems: list[str] = []
+    reader = request.reader
+    sequences = attempt(problems, reader.uri, reader.sequences) or []
+    page = Page(1, _PAGE, len(sequences))
+    page = Page(min(request.number("page"), page.last), _PAGE, len(sequences))
+    newest_first = sequences[::-1]
+    # One more than is shown: the oldest shown hangs on it.
+    wanted = newest_first[(page.number - 1) * _PAGE : page.number * _PAGE + 1]
+    pruned = attempt(problems, reader.uri, reader.pruned) or {}
+    manifests: dict[int, Manifest] = {}
+    for sequence in wanted:
+        found = attempt(
+            problems,
+            reader.uri,
+            lambda sequence=sequence: reader.manifest(sequence, newest=sequence == sequences[-1]),  # type: ignore[misc]
+        )
+        if found is not None:
+            manifests[sequence] = found
+    links = tuple(_link(manifests[sequence], manifests, pruned) for sequence in wanted[:_PAGE] if sequence in manifests)
+    return Snapshots(
+        uri=reader.uri,
+        snapshots=links,
+        sizes=tuple(
+            bars(
+                [(link.added, f"No. {link.manifest.sequence}: {readable_size(link.added)}") for link in reversed(links)]
+            )
+        ),
+        page=page,
+        problems=tuple(problems),
+    )
+
+
+def build_one(request: Request) -> OneSnapshot:
+    """Return one snapshot.
+
+    :raises NotHereError: the store holds none of that number.
+    """
+    reader = request.reader
+    number = request.number("number", 0)
+    sequences = reader.sequences()
+    if number not in sequences:
+        raise NotHereError(
+            f"Expected the number of a snapshot in {reader.uri}, found {request.text('number')!r}. "
+            "It may have been pruned; the chain lists those that are there."
+        )
+    manifest = reader.manifest(number, newest=True)
+    before = {number: manifest}
+    if number - 1 in sequences:
+        problems: list[str] = []
+        parent = attempt(problems, reader.uri, lambda: reader.manifest(number - 1, newest=True))
+        before |= {number - 1: parent} if parent else {}
+    files_state, is_whole = _files_state(reader, manifest)
+    from airflow_provider_elementary.snapshots.summary import problems as problems_of
+    from airflow_provider_elementary.storage.documents import sha256
+
+    return OneSnapshot(
+        uri=reader.uri,
+        link=_link(manifest, before, reader.pruned()),
+        sha256=sha256(manifest.to_bytes()),
+        categories=_categories(reader, manifest),
+        tables=_tables(manifest),
+        policy=manifest.policy,
+        files_state=files_state,
+        is_whole=is_whole,
+        problems=tuple(problems_of(manifest)),
+    )
+
+
+def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> Link:
+    rows: Counter[str] = Counter()
+    for file in manifest.files:
+        rows[file.category.label] += file.rows
+    return Link(
+        manifest=manifest,
+        added=sum(file.size for file in manifest.new_files),
+        link=_hangs(manifest, manifests, pruned),
+        categories=dict(rows),
+        access=access_state(manifest),
+        held_back=tuple(_sentence(rule) for rule in manifest.held_back),
+    )
+
+
+def _hangs(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> str:
+    from airflow_provider_elementary.storage.documents import sha256
+
+    if manifest.parent is None:
+        return "first"
+    before = manifest.parent.sequence
+    if (parent := manifests.get(before)) is not None:
+        return "linked" if sha256(parent.to_bytes()) == manifest.parent.sha256 else "broken"
+    if before in pruned:
+        return "linked, pruned" if pruned[before] == manifest.parent.sha256 else "broken"
+    return "missing"
+
+
+def _sentence(rule: Mapping[str, object]) -> str:
+    what = (
+        f"{rule['rows']} rows of {rule.get('table')}"
+        if "rows" in rule
+        else f"{rule.get('values')} values of {rule.get('column')}"
+    )
+    return f"{what}: {rule.get('rule')}"
+
+
+def _categories(reader: Reader, manifest: Manifest) -> tuple[CategoryState, ...]:
+    from airflow_provider_elementary.elementary_schema import Category
+
+    states = []
+    for name, wrapped in sorted(manifest.keys.items()):
+        category = Category(name)
+        files = [file for file in manifest.files if file.category is category]
+        states.append(
+            CategoryState(
+                label=category.label,
+                rows=sum(file.rows for file in files),
+                size=sum(file.size for file in files),
+                files=len(files),
+                master_key_id=wrapped.master_key_id,
+                opens=_opens(reader, manifest, category),
+            )
+        )
+    return tuple(states)
+
+
+def _opens(reader: Reader, manifest: Manifest, category: Any) -> str:
+    if not reader.has_keys:
+        return "no keys named"
+    try:
+        reader.opened.keys.unwrap(category, manifest.keys[category.value])
+    except KeyUnavailableError:
+        return "no"
+    except ElementaryError:
+        return "no keys named"
+    return "yes"
+
+
+def _tables(manifest: Manifest) -> tuple[TableState, ...]:
+    files: dict[str, list[Any]] = defaultdict(list)
+    for file in manifest.files:
+        files[file.table].append(file)
+    return tuple(
+        TableState(
+            name=name,
+            rows=entry.rows,
+            size=sum(file.size for file in files[name]),
+            files=len(files[name]),
+            withheld=tuple(category.label for category in entry.withheld),
+            unknown_columns=entry.unknown_columns,
+        )
+        for name, entry in manifest.tables.items()
+    )
+
+
+def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
+    """Compare the names and sizes of a snapshot's files with what the store lists; nothing is opened."""
+    from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+
+    left, withdrawn = without_withdrawn(reader.opened.store, manifest)
+    folders = sorted({"/".join(file.key.split("/")[:2]) + "/" for file in left.files})
+    if len(folders) > _LISTINGS:
+        return f"not looked at: {len(folders)} snapshots wrote its files. Run the verify task.", None
+    listed: dict[str, int] = {}
+    for folder in folders:
+        listed.update({found.key: found.size for found in reader.opened.store.list(folder)})
+    lost = [file.key for file in left.files if listed.get(file.key) != file.size]
+    gone = f"; prune withdrew those of {', '.join(category.label for category in withdrawn)}" if withdrawn else ""
+    return _lost(lost, len(left.files)) + gone, not lost
+
+
+def _lost(lost: Sequence[str], total: int) -> str:
+    if not lost:
+        return f"all {total} are there, in the size that the manifest names; the verify task proves their contents"
+    named = ", ".join(lost[:5])
+    return f"{len(lost)} of {total} are missing or differ in size: {named}. Restore them from a replica, or use another"

@@ -1,0 +1,157 @@
+"""How each table and each schema is: one state out of tests, runs and incidents."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.elementary_schema.nodes import TEST_PREFIX
+from airflow_provider_elementary.elementary_schema.statuses import NO_STATUS, is_unknown, meaning_of
+from airflow_provider_elementary.project.facts import Node, Project
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.incidents.tracking import Incident
+
+#: From the worst on, each with the sign that stands beside its name.
+STATES: Mapping[str, str] = {"failing": "✕", "anomalous": "▲", "warning": "!", "healthy": "✓", "unwatched": "-"}
+#: What each state means.
+MEANING: Mapping[str, str] = {
+    "failing": "a test failed or could not run, the last dbt run failed, or the source is not fresh",
+    "anomalous": "an incident is open: a metric left its expected range and has not come back",
+    "warning": "a test or a freshness check warned, or a test or the last run was skipped",
+    "healthy": "tests pass, metrics are as expected, the source is fresh",
+    "unwatched": "neither tests, judged metrics nor freshness checks",
+}
+
+
+@dataclass(frozen=True)
+class TableHealth:
+    """How one table is.
+
+    :param state: one of :data:`STATES`.
+    :param why: the reason in a few words.
+    :param tests: how many tests ended how at last.
+    :param incidents: how many are open.
+    """
+
+    full_name: str
+    schema: str
+    name: str
+    node: Node | None
+    state: str
+    why: str
+    tests: Mapping[str, int]
+    incidents: int
+
+    @property
+    def is_test(self) -> bool:
+        """Whether this is no table but a test that belongs to none."""
+        return self.full_name.startswith(TEST_PREFIX)
+
+
+@dataclass(frozen=True)
+class SchemaHealth:
+    """How many tables of a schema are in which state."""
+
+    schema: str
+    tables: int
+    states: Mapping[str, int]
+
+    @property
+    def share(self) -> int | None:
+        """Percent of the watched tables that are healthy; None where none is watched."""
+        watched = self.tables - self.states.get("unwatched", 0)
+        return round(100 * self.states.get("healthy", 0) / watched) if watched else None
+
+
+def table_health(project: Project | None, judged: Iterable[str], incidents: Iterable[Incident]) -> list[TableHealth]:
+    """Return every table that dbt or the metrics know, the worst first.
+
+    :param judged: the tables with judged metrics.
+    :param incidents: of these, those that are open count.
+    """
+    opened = Counter(table for incident in incidents if incident.status == "open" for table in incident.tables)
+    watched = set(filter(None, judged))
+    names = watched | set(opened)
+    if project:
+        names |= {*project.tables, *project.test_states, *project.freshness_states}
+        names -= project.own
+    ranks = {state: rank for rank, state in enumerate(STATES)}
+    found = [_one(name, project, name in watched, opened[name]) for name in names]
+    return sorted(found, key=lambda table: (ranks[table.state], table.full_name))
+
+
+def failing_tests(tables: Iterable[TableHealth]) -> list[TableHealth]:
+    """Return the tests without a table that did not pass, the worst first as they are given."""
+    return [table for table in tables if table.is_test and table.state in ("failing", "warning")]
+
+
+def schema_health(tables: Sequence[TableHealth]) -> list[SchemaHealth]:
+    """Return the schemas of these tables, the worst first."""
+    states: dict[str, Counter[str]] = defaultdict(Counter)
+    for table in tables:
+        states[table.schema][table.state] += 1
+    found = [SchemaHealth(schema, sum(counts.values()), counts) for schema, counts in states.items()]
+    return sorted(
+        found, key=lambda schema: (*(-schema.states.get(state, 0) for state in list(STATES)[:3]), schema.schema)
+    )
+
+
+def _one(name: str, project: Project | None, is_watched: bool, incidents: int) -> TableHealth:
+    node = project.node(name) if project else None
+    tests = project.test_states.get(name, {}) if project else {}
+    run = project.run_states.get(name) if project else None
+    freshness = project.freshness_states.get(name) if project else None
+    schema, _, short = name.rpartition(".")
+    state, why = _state(tests, run, freshness, incidents, is_watched)
+    return TableHealth(
+        full_name=name,
+        schema="" if name.startswith(TEST_PREFIX) else schema,
+        name=node.name if node else short.lower(),
+        node=node,
+        state=state,
+        why=why,
+        tests=tests,
+        incidents=incidents,
+    )
+
+
+def _state(
+    tests: Mapping[str, int], run: str | None, freshness: str | None, incidents: int, is_watched: bool
+) -> tuple[str, str]:
+    total = sum(tests.values())
+    if failed := _of_level(tests, "failing"):
+        unknown = [name for name in failed if is_unknown(name)]
+        named = f" (unknown status: {', '.join(unknown)})" if unknown else ""
+        return "failing", f"{sum(failed.values())} of {total} tests fail{named}"
+    if run is not None and meaning_of(run).level == "failing":
+        return "failing", "the last run failed" if run in (
+            "error",
+            "fail",
+        ) else f"the last run ended with {_named(run)}"
+    if freshness is not None and meaning_of(freshness).level == "failing":
+        return "failing", f"the last freshness check ended with {_named(freshness)}"
+    if incidents:
+        return "anomalous", f"{incidents} open incident{'s' if incidents > 1 else ''}"
+    if warned := _of_level(tests, "warning"):
+        return "warning", f"{sum(warned.values())} of {total} tests warn"
+    if freshness is not None and meaning_of(freshness).level != "good":
+        return "warning", f"the last freshness check ended with {_named(freshness)}"
+    if run is not None and meaning_of(run).level != "good":
+        return "warning", "the last run was skipped" if run == "skipped" else f"the last run ended with {_named(run)}"
+    if skipped := _of_level(tests, "skipped"):
+        return "warning", f"{sum(skipped.values())} of {total} tests were skipped"
+    if tests or is_watched or freshness is not None:
+        watched = "metrics as expected" if is_watched else "the source is fresh"
+        return "healthy", f"{total} tests pass" if tests else watched
+    return "unwatched", "no tests, no judged metrics"
+
+
+def _of_level(tests: Mapping[str, int], level: str) -> dict[str, int]:
+    return {name: count for name, count in sorted(tests.items()) if meaning_of(name).level == level}
+
+
+def _named(status: str) -> str:
+    return f"the unknown status {status}" if is_unknown(status) and status != NO_STATUS else status

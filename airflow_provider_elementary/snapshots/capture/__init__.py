@@ -1,0 +1,262 @@
+"""Taking a snapshot: plan, cut, read each table once, redact and seal it part by part, commit with the manifest."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    SnapshotConflictError,
+    TableReplacedError,
+    TableUnreadableError,
+)
+from airflow_provider_elementary.progress import RowsRead, unheard
+from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for
+from airflow_provider_elementary.snapshots.capture.consistency import Cut, Tally, cut_entry, find_cut, next_window
+from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys, categories_of, open_keys
+from airflow_provider_elementary.snapshots.capture.plan import Plan, Terms, check_history, new_epoch, plan_snapshot
+from airflow_provider_elementary.snapshots.capture.table import HistoryWentBack, ParentDamaged, Run, seal_table, settle
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
+from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.snapshots.redaction import HeldBack, results_with_samples
+from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.signatures import Signer, read_signature, sign_object
+from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 4
+
+
+def write_snapshot(
+    source: WarehouseSource,
+    store: Store,
+    keys: Keys,
+    *,
+    policy: Policy | None = None,
+    run_key: str | None = None,
+    access: Mapping[str, Any] | None = None,
+    signer: Signer | None = None,
+    full_every_days: float = 7,
+    overlap: timedelta = timedelta(hours=1),
+    commit_timeout: timedelta = timedelta(hours=6),
+    rows_read: RowsRead = unheard,
+) -> Manifest:
+    """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
+
+    It carries the files of the newest snapshot of the store and adds what is new since then, or reads everything anew:
+    the manifest's ``reason`` says why. Nothing counts before the manifest is written: a crash leaves the last snapshot
+    as it was, and files that no manifest names, which prune removes; a retry starts again. Memory is bounded by a few
+    row groups and the rows of the window that is read again, whatever the size of a table.
+
+    :param source: the open warehouse.
+    :param store: where the snapshot goes.
+    :param keys: master keys of the categories that are taken.
+    :param policy: what is taken; see :class:`Policy` for the default.
+    :param run_key: what the snapshot is taken for; where one of the newest snapshots was committed for it before, that
+        one is returned.
+    :param access: the report of the access check, for the manifest.
+    :param signer: who signs the manifest once it is committed.
+    :param full_every_days: after how many days everything is read anew; 0 does so each time.
+    :param overlap: rows this much older than the newest are read again, for commits that came late.
+    :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
+        they are.
+    :param rows_read: is told how many rows of which table were read; shows the progress where somebody looks.
+    :return: the manifest as committed.
+    :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
+    :raises ElementaryError: see each of its kinds; no manifest is left behind.
+    """
+    if full_every_days < 0 or overlap < timedelta(0) or commit_timeout < timedelta(0):
+        raise ConfigurationError(
+            "Expected full_every_days, overlap and commit_timeout of 0 or more, found "
+            f"{full_every_days}, {overlap} and {commit_timeout}."
+        )
+    policy = policy or Policy()
+    taken_at = utc_now().replace(microsecond=0)
+    run_key = run_key or _new_id(taken_at)
+    if (earlier := committed_for(store, run_key, keys, categories_of(source, policy))) is not None:
+        log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
+        if signer is not None and read_signature(store, manifest_key(earlier.sequence)) is None:
+            _sign(store, earlier, signer)
+        return earlier
+    if signer is not None:
+        # A key that is refused is refused now, not when there is a snapshot without a signature.
+        signer.sign(sha256(run_key.encode()))
+    terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
+    lost = 0
+    while lost < _ATTEMPTS:
+        try:
+            captured = _capture(source, store, keys, terms, taken_at, run_key)
+        except TableUnreadableError as unreadable:
+            log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
+            continue
+        except TableReplacedError as error:
+            lost += 1
+            if lost == _ATTEMPTS:
+                raise
+            log.warning("reading from the start again, attempt %d of %d: %s", lost + 1, _ATTEMPTS, error)
+            continue
+        manifest = replace(captured.manifest, access=access)
+        if (committed := commit(store, manifest, captured.plan, captured.opened)) is not None:
+            if signer is not None:
+                _sign(store, committed, signer)
+            return committed
+        lost += 1
+        log.info("commit conflict in %s; retrying on top of the new snapshot", store.uri)
+    raise SnapshotConflictError(
+        f"Could not commit to {store.uri}: {_ATTEMPTS} attempts conflicted with other writers. Let one DAG run at a "
+        "time write to a store (max_active_runs=1), and retry."
+    )
+
+
+@dataclass(frozen=True)
+class _Captured:
+    """A snapshot whose files are written, and that is not committed yet."""
+
+    manifest: Manifest
+    plan: Plan
+    opened: OpenKeys
+
+
+def _capture(
+    source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime, run_key: str
+) -> _Captured:
+    """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
+    source.hold()
+    plan = plan_snapshot(source, store, keys, terms, taken_at)
+    captured = _capture_as_planned(source, store, keys, terms, taken_at, run_key, plan)
+    if isinstance(captured, Plan):
+        # What was written under the first plan is left for prune to remove.
+        captured = _capture_as_planned(source, store, keys, terms, taken_at, run_key, captured)
+    assert isinstance(captured, _Captured)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
+    return captured
+
+
+def _capture_as_planned(
+    source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime, run_key: str, plan: Plan
+) -> _Captured | Plan:
+    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
+    snapshot_id = _new_id(taken_at)
+    # The first use of each key comes before the first read: what is refused is refused early.
+    plan, opened = open_keys(source, keys, plan, terms.policy, snapshot_id)
+    cut = find_cut(source, terms.commit_timeout, plan.window_from)
+    if (checked := check_history(plan, cut)) is not plan:
+        return checked
+    log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
+    run = _start(source, store, terms, snapshot_id, plan, cut, opened)
+    entries: dict[str, TableEntry] = {}
+    files: list[FileEntry] = []
+    try:
+        # dbt replaces tables without a watermark at every run: they are read first, while nobody has replaced them yet.
+        for name in sorted(source.tables(), key=lambda name: TABLES[name].watermark is not None):
+            entries[name], sealed_files = seal_table(run, TABLES[name])
+            files += sealed_files
+    except HistoryWentBack as evidence:
+        return new_epoch(plan, cut, str(evidence))
+    except ParentDamaged as damage:
+        return plan.full(f"the snapshot before cannot be read: {damage}")
+    return _Captured(_manifest(run, terms, opened, taken_at, run_key, entries, files), plan, opened)
+
+
+def _start(
+    source: WarehouseSource, store: Store, terms: Terms, snapshot_id: str, plan: Plan, cut: Cut, opened: OpenKeys
+) -> Run:
+    since = cut.watermark - timedelta(days=terms.policy.failed_rows_days) if cut.watermark else None
+    if plan.window_from is not None:
+        since = plan.window_from
+    # The earliest time at which the next snapshot's window can begin, whatever this one meets.
+    longest = max(terms.overlap + cut.spread_ever, terms.commit_timeout + cut.spread)
+    young_from = cut.watermark - longest if cut.watermark else None
+    sampled = results_with_samples(source, terms.policy, since - terms.commit_timeout) if since else None
+    return Run(
+        source=source,
+        store=store,
+        policy=terms.policy,
+        snapshot_id=snapshot_id,
+        plan=plan,
+        cut=cut,
+        commit_timeout=terms.commit_timeout,
+        data_keys=opened.of_categories,
+        hash_key=opened.of_hashes.plaintext if opened.of_hashes else None,
+        sampled_results=sampled,
+        held_back=HeldBack(),
+        tally=Tally(young_from),
+        rows_read=terms.rows_read,
+    )
+
+
+def _manifest(
+    run: Run,
+    terms: Terms,
+    opened: OpenKeys,
+    taken_at: datetime,
+    run_key: str,
+    entries: Mapping[str, TableEntry],
+    files: Sequence[FileEntry],
+) -> Manifest:
+    """Return the manifest of what was written; it has no place in the chain yet."""
+    plan = run.plan
+    window_from = next_window(run.cut, run.tally, terms.overlap, plan.window_from)
+    return Manifest(
+        snapshot_id=run.snapshot_id,
+        sequence=0,
+        kind=plan.kind,
+        created_at=taken_at.isoformat(),
+        run_key=run_key,
+        source=_describe(run.source),
+        parent=None,
+        tables={name: settle(run, TABLES[name], entry, window_from) for name, entry in entries.items()},
+        files=tuple(files),
+        keys={category.value: key.wrapped for category, key in opened.of_categories.items()},
+        policy=run.policy.to_dict(),
+        held_back=tuple(run.held_back.to_list()),
+        excluded=dict(run.source.excluded),
+        rejected=tuple(run.source.rejections.to_list()),
+        access=None,
+        protection=run.store.describe(),
+        versions=writer_versions(),
+        epoch=plan.epoch,
+        reason=plan.reason,
+        full_at=plan.base.manifest.full_at if plan.base else taken_at.isoformat(),
+        cut=cut_entry(
+            run.cut,
+            run.tally,
+            window_from=window_from,
+            overlap=terms.overlap,
+            commit_timeout=terms.commit_timeout,
+            earlier=plan.earlier,
+        ),
+        hash_key=opened.of_hashes.wrapped if opened.of_hashes else None,
+    )
+
+
+def _sign(store: Store, manifest: Manifest, signer: Signer) -> None:
+    sign_object(store, manifest_key(manifest.sequence), sha256(manifest.to_bytes()), signer)
+
+
+def _describe(source: WarehouseSource) -> dict[str, Any]:
+    versions = read_all(source, "metadata")["dbt_pkg_version"].to_pylist() if "metadata" in source.tables() else []
+    warehouse = source.warehouse
+    return {
+        "dialect": warehouse.dialect,
+        "adapter": warehouse.adapter,
+        "database": warehouse.database,
+        "schema": warehouse.schema,
+        "elementary_version": versions[0] if versions else None,
+        "namespace": source.namespace,
+    }
+
+
+def _new_id(taken_at: datetime) -> str:
+    return f"{taken_at:%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"

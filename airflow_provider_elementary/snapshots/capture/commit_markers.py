@@ -1,0 +1,180 @@
+"""Reads the commit markers of dbt runs, and recognises that they do not come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND, SLACK, Clock
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.time_values import TIME, to_times
+
+MARKERS = "dbt_invocations"
+RUN = "invocation_id"
+
+#: After this many runs without a marker that have ended for sure, markers are not waited for.
+SYSTEMIC_RUNS = 3
+#: How far back runs without markers are looked for.
+_LOOK_BACK = timedelta(days=30)
+#: Zones are those of sessions that ran lately: summer time comes and goes.
+_RECENT = timedelta(days=60)
+_QUARTER = timedelta(minutes=15)
+_ENDED_AT = ("generated_at", "run_completed_at")
+_REMEDY = "set disable_dbt_invocation_autoupload to false, and check that Elementary's on-run-end hook ends well"
+
+
+@dataclass(frozen=True)
+class Markers:
+    """The runs that are finished, and the time zones of their sessions.
+
+    :param runs: the ids of the runs.
+    :param committed_until: the greatest watermark of a marker; None where none has one.
+    :param ahead: by how much the session furthest ahead of UTC was so, of those lately; None where none tells.
+    :param spread: by how much the zones of the sessions lately differ.
+    :param spread_ever: by how much the zones of all sessions differ.
+    """
+
+    runs: pa.Array
+    committed_until: datetime | None
+    ahead: timedelta | None
+    spread: timedelta
+    spread_ever: timedelta
+
+    def latest(self, clock: Clock) -> datetime:
+        """Return the latest time that one of their sessions can have written by now."""
+        return clock.latest if self.ahead is None else clock.now + self.ahead + SLACK
+
+
+@dataclass(frozen=True)
+class Unmarked:
+    """Runs that are newer than the newest marker and have none.
+
+    :param runs: how many they are.
+    :param ended: how many of them have written nothing for longer than a marker is waited for.
+    :param since: the time of the newest marker, or None where there is none.
+    :param dated: the newest time of a row whose run has a marker, where the markers themselves have no times.
+    """
+
+    runs: int
+    ended: int
+    since: datetime | None
+    dated: datetime | None = None
+
+    @property
+    def is_systemic(self) -> bool:
+        """Whether markers do not come at all, so that waiting for them is of no use."""
+        return self.ended >= SYSTEMIC_RUNS
+
+    def describe(self, commit_timeout: timedelta) -> str | None:
+        """Return what is wrong with the markers and what to do, in a sentence or two; None where nothing is."""
+        if not self.ended:
+            return None
+        what = f"no dbt_invocations row came for {self.runs} runs since {self.since or 'the beginning'}"
+        if self.is_systemic:
+            return f"{what}: dbt_invocations autoupload is probably off; {_REMEDY}. Rows are taken without waiting"
+        hours = f"{commit_timeout.total_seconds() / 3600:g} hours"
+        return (
+            f"{what}: they were killed, or dbt_invocations autoupload is off. Rows of such runs are taken {hours} later"
+        )
+
+
+#: What is said where there is no table of markers.
+NO_MARKERS = (
+    f"the schema has no table {MARKERS} that can be used, so it is not known which dbt runs are finished: rows are "
+    "taken without waiting, and a snapshot may hold half of a run. Run `dbt run --select elementary`, "
+    f"and {_REMEDY}"
+)
+
+
+def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
+    """Read all commit markers; None where the source keeps none."""
+    if MARKERS not in source.tables():
+        return None
+    held = source.schema(MARKERS).names
+    columns = [RUN, "created_at", *(name for name in _ENDED_AT if name in held)]
+    with source.read(MARKERS, columns=columns, undated=True) as reader:
+        markers = reader.read_all().combine_chunks()
+    created = markers["created_at"]
+    usable = pc.fill_null(pc.less_equal(created, pa.scalar(clock.latest, TIME)), False)
+    committed_until = pc.max(created.filter(usable)).as_py()
+    ever = _offsets(markers.filter(usable))
+    recent = (
+        _offsets(markers.filter(pc.and_(usable, pc.fill_null(pc.greater(created, committed_until - _RECENT), False))))
+        if committed_until is not None and committed_until - _RECENT > datetime.min + _RECENT
+        else ever
+    )
+    return Markers(
+        runs=pc.unique(markers[RUN]).drop_null(),
+        committed_until=committed_until,
+        ahead=max(recent, default=None),
+        spread=_spread(recent),
+        spread_ever=_spread(ever),
+    )
+
+
+def find_unmarked(source: WarehouseSource, markers: Markers, watermark: datetime, expired_until: datetime) -> Unmarked:
+    """Return the runs that wrote rows after the newest marker, and have none.
+
+    :param watermark: the greatest watermark of all tables.
+    :param expired_until: a run that has written nothing since then has ended.
+    """
+    since = markers.committed_until
+    newest: dict[str, datetime] = {}
+    dated: datetime | None = None
+    for name in source.tables():
+        if name == MARKERS or RUN not in source.schema(name).names or TABLES[name].watermark is None:
+            continue
+        start = max(filter(None, (since, _earlier(watermark, _LOOK_BACK))))
+        with source.read(name, columns=[RUN, "created_at"], since=start) as reader:
+            for batch in reader:
+                rows = batch.filter(pc.less_equal(batch["created_at"], pa.scalar(watermark, TIME)))
+                for run, moment in _newest_of_each(rows):
+                    newest[run] = max(moment, newest.get(run, moment))
+    named = pa.array(list(newest), pa.string())
+    marked = pc.is_in(named, markers.runs).to_pylist()
+    unmarked = [newest[run] for run, is_marked in zip(newest, marked, strict=True) if not is_marked]
+    unmarked = [moment for moment in unmarked if since is None or moment > since]
+    if since is None:
+        dated = max((newest[run] for run, is_marked in zip(newest, marked, strict=True) if is_marked), default=None)
+    return Unmarked(len(unmarked), sum(moment <= expired_until for moment in unmarked), since, dated)
+
+
+def _newest_of_each(batch: pa.RecordBatch) -> list[tuple[str, datetime]]:
+    grouped = pa.Table.from_batches([batch]).group_by(RUN).aggregate([("created_at", "max")])
+    pairs = zip(grouped[RUN].to_pylist(), grouped["created_at_max"].to_pylist(), strict=True)
+    return [(run, moment) for run, moment in pairs if run is not None and moment is not None]
+
+
+def _offsets(markers: pa.Table) -> Counter[timedelta]:
+    """Return by how much the sessions' clocks were ahead of UTC, in steps of a quarter of an hour."""
+    offsets: Counter[timedelta] = Counter()
+    created = markers["created_at"].combine_chunks()
+    for name in _ENDED_AT:
+        if name not in markers.column_names or not markers.num_rows:
+            continue
+        ended, _ = to_times(markers[name].combine_chunks())
+        apart = pc.cast(pc.subtract(created, ended), pa.int64()).drop_null()
+        steps = pc.cast(pc.round(pc.divide(pc.cast(apart, pa.float64()), _QUARTER.total_seconds() * 1e6)), pa.int64())
+        for entry in pc.value_counts(steps).to_pylist():
+            offset = entry["values"] * _QUARTER
+            # What is further apart is no zone, but a wrong time.
+            if -MOST_BEHIND <= offset <= MOST_AHEAD:
+                offsets[offset] += entry["counts"]
+        if offsets:
+            break
+    return offsets
+
+
+def _spread(offsets: Counter[timedelta]) -> timedelta:
+    apart = max(offsets, default=timedelta(0)) - min(offsets, default=timedelta(0))
+    # A hook that takes a quarter of an hour to write its last row is no other zone.
+    return apart if apart >= 2 * _QUARTER else timedelta(0)
+
+
+def _earlier(moment: datetime, by: timedelta) -> datetime:
+    return moment - by if moment - datetime.min > by else datetime.min

@@ -1,0 +1,362 @@
+"""What a consistent cut is: which rows of the source belong to finished runs, as of the warehouse's own time.
+
+A run's hook writes ``dbt_invocations`` last, so that row is the run's commit marker. Rows that name a run are taken
+once its marker is there; samples follow the test result that they belong to; rows that name no run are taken up to the
+newest marker. What is older than the time-out before the newest row of all is taken as it is, its run reported.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from airflow_provider_elementary import quoting
+from airflow_provider_elementary.elementary_schema import TABLES, Table
+from airflow_provider_elementary.snapshots.capture.commit_markers import (
+    MARKERS,
+    NO_MARKERS,
+    RUN,
+    Unmarked,
+    find_unmarked,
+    read_markers,
+)
+from airflow_provider_elementary.snapshots.manifest import CutEntry
+from airflow_provider_elementary.source import require_watermark
+from airflow_provider_elementary.times import earliest as earliest_of
+from airflow_provider_elementary.times import iso
+from airflow_provider_elementary.times import latest as latest_of
+from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_clock, to_utc
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.values import Rejections
+from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest
+
+RESULTS = "elementary_test_results"
+SAMPLES = "test_result_rows"
+FUTURE = "time ahead of the warehouse's clock"
+
+_TIME = pa.timestamp("us")
+#: Warehouses where every statement of one session sees the tables as of one moment, and the clock tells which.
+_ONE_VIEW = frozenset({"postgres"})
+#: So many runs are named in a manifest; the others are counted.
+_NAMED = 1_000
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What one query tells of a table with a watermark.
+
+    :param newest: its greatest watermark, or None where it holds no rows.
+    :param settled_rows: rows older than the window that is read again.
+    :param settled_from: the least watermark among them, or None.
+    """
+
+    newest: datetime | None
+    settled_rows: int
+    settled_from: datetime | None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where the history of a source is cut.
+
+    :param tables: the facts of every table with a watermark.
+    :param watermark: the greatest watermark of all that the warehouse's clock and its sessions' zones allow.
+    :param expired_until: rows up to this time are taken whatever became of their run.
+    :param committed_until: the greatest watermark of a commit marker.
+    :param read_at: when the source's tables were seen, by the warehouse's clock; None where each statement sees
+        another moment.
+    :param markers: the runs that are finished; None where the source keeps no markers.
+    :param results: the young test results that the cut takes; None where the source holds no test results.
+    :param latest: no session of any zone can have written a later time by now; rows that have one are left out.
+    :param spread: by how much the time zones of the sessions differ that ran lately.
+    :param spread_ever: by how much those of all sessions differ.
+    :param marker_problem: what is wrong with the commit markers, in words; None where nothing is.
+    """
+
+    tables: Mapping[str, TableFacts]
+    watermark: datetime | None
+    expired_until: datetime | None
+    committed_until: datetime | None
+    read_at: datetime | None
+    markers: pa.Array | None
+    results: pa.Array | None = None
+    latest: datetime = datetime.max
+    spread: timedelta = timedelta(0)
+    spread_ever: timedelta = timedelta(0)
+    marker_problem: str | None = None
+
+    def without_future(self, table: Table, batch: pa.RecordBatch, rejections: Rejections) -> pa.RecordBatch:
+        """Return the rows of a batch that can be of now or earlier; the others are counted."""
+        if table.watermark is None:
+            return batch
+        future = pc.fill_null(pc.greater(batch[table.watermark], _moment(self.latest)), False)
+        if not (count := pc.sum(future).as_py()):
+            return batch
+        rejections.rows[table.name, table.watermark, FUTURE] += count
+        return batch.filter(pc.invert(future))
+
+    def takes(self, table: Table, batch: pa.RecordBatch) -> pa.Array:
+        """Tell which rows of a batch the cut takes.
+
+        :param batch: rows of a table, with the columns of :func:`columns_needed`.
+        """
+        if table.watermark is None or self.watermark is None:
+            return pa.array(np.ones(batch.num_rows, dtype=bool))
+        created = batch[table.watermark]
+        seen = pc.fill_null(pc.less_equal(created, _moment(self.watermark)), True)
+        if self.markers is None:
+            return seen
+        # Rows without a watermark were there before the package had the column.
+        expired = pc.fill_null(pc.less_equal(created, _moment(self.expired_until)), True)
+        return pc.and_(seen, pc.or_(expired, self._is_finished(table, batch, created)))
+
+    def _is_finished(self, table: Table, batch: pa.RecordBatch, created: pa.Array) -> pa.Array:
+        in_time = pc.fill_null(pc.less_equal(created, _moment(self.committed_until)), False)
+        if table.name == SAMPLES and self.results is not None:
+            return pc.is_in(batch["elementary_test_results_id"], self.results)
+        if RUN in batch.schema.names:
+            return pc.if_else(pc.is_valid(batch[RUN]), pc.is_in(batch[RUN], self.markers), in_time)
+        return in_time
+
+    def unfinished(self, runs: Iterable[str]) -> list[str]:
+        """Return those of these runs that have no commit marker, sorted."""
+        named = pa.array(sorted(set(runs)), pa.string())
+        if self.markers is None:
+            return []
+        unfinished: list[str] = named.filter(pc.invert(pc.is_in(named, self.markers))).to_pylist()
+        return unfinished
+
+
+@dataclass
+class Tally:
+    """What a cut took and left, counted while tables stream by.
+
+    :param young_from: rows at or after this time may wait or be read again; how many there are is bounded.
+    """
+
+    young_from: datetime | None
+    taken: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
+    waiting_runs: set[str] = field(default_factory=set)
+    expired_runs: set[str] = field(default_factory=set)
+    waiting_from: datetime | None = None
+    _old: Counter[str] = field(default_factory=Counter)
+    _oldest: dict[str, datetime] = field(default_factory=dict)
+    _young: dict[str, list[npt.NDArray[np.datetime64]]] = field(default_factory=lambda: defaultdict(list))
+
+    def count(self, cut: Cut, table: Table, batch: pa.RecordBatch, taken: pa.Array) -> None:
+        """Count the rows of a batch that the snapshot holds from now on, and those that wait."""
+        self.taken[table.name] += pc.sum(taken).as_py() or 0
+        if table.watermark is None:
+            return
+        waiting = batch.filter(pc.invert(taken))
+        self.waiting[table.name] += waiting.num_rows
+        self.waiting_from = earliest_of(self.waiting_from, pc.min(waiting[table.watermark]).as_py())
+        self._count_age(table, batch[table.watermark].filter(taken))
+        if RUN in batch.schema.names and cut.markers is not None:
+            self.waiting_runs.update(pc.unique(waiting[RUN]).drop_null().to_pylist())
+            runs = batch[RUN].filter(taken)
+            unmarked = runs.filter(pc.invert(pc.is_in(runs, cut.markers)))
+            self.expired_runs.update(pc.unique(unmarked).drop_null().to_pylist())
+
+    def settled(self, table: Table, window_from: datetime | None) -> tuple[int, datetime | None]:
+        """Return how many rows of a table are older than a time, and the oldest time among them."""
+        young = np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table.name]])
+        older = young[young < np.datetime64(window_from)] if window_from is not None else young[:0]
+        oldest = older.min().item() if older.size else None
+        return self._old[table.name] + int(older.size), earliest_of(self._oldest.get(table.name), oldest)
+
+    def _count_age(self, table: Table, created: pa.Array) -> None:
+        young = pc.fill_null(pc.greater_equal(created, _moment(self.young_from)), False)
+        old = created.filter(pc.invert(young))
+        self._old[table.name] += len(old)
+        if (oldest := earliest_of(self._oldest.get(table.name), pc.min(old).as_py())) is not None:
+            self._oldest[table.name] = oldest
+        if len(recent := created.filter(young)):
+            self._young[table.name].append(recent.to_numpy(zero_copy_only=False))
+
+
+def find_cut(source: WarehouseSource, commit_timeout: timedelta, window_from: datetime | None) -> Cut:
+    """Read from the source where it can be cut.
+
+    The markers are read before any row that they stand for, so that even where statements see different moments
+    nothing of a finished run is missing.
+
+    :param commit_timeout: after how long rows of a run without a marker are taken as they are.
+    :param window_from: where the window begins that is read again, or None to read everything.
+    """
+    clock, read_at = _clock(source)
+    markers = read_markers(source, clock)
+    latest = markers.latest(clock) if markers else clock.latest
+    tables = {
+        name: _facts(source, TABLES[name], window_from, latest)
+        for name in source.tables()
+        if TABLES[name].watermark is not None
+    }
+    watermark = max((facts.newest for facts in tables.values() if facts.newest), default=None)
+    cut = Cut(
+        tables=tables,
+        watermark=watermark,
+        expired_until=None,
+        committed_until=markers.committed_until if markers else None,
+        read_at=read_at,
+        markers=markers.runs if markers else None,
+        latest=clock.latest,
+        spread=markers.spread if markers else timedelta(0),
+        spread_ever=markers.spread_ever if markers else timedelta(0),
+        marker_problem=None if markers else NO_MARKERS,
+    )
+    if watermark is None:
+        return cut
+    cut = replace(cut, expired_until=watermark - commit_timeout - cut.spread)
+    if markers is None:
+        return cut
+    cut = _without_waiting(
+        cut, find_unmarked(source, markers, watermark, cut.expired_until or watermark), commit_timeout
+    )
+    if not {RESULTS, SAMPLES} <= set(source.tables()):
+        return cut
+    return replace(cut, results=_young_results(source, cut, watermark - 2 * commit_timeout - cut.spread))
+
+
+def _without_waiting(cut: Cut, unmarked: Unmarked, commit_timeout: timedelta) -> Cut:
+    """Return the cut that does not wait for markers, where they do not come."""
+    cut = replace(
+        cut,
+        marker_problem=unmarked.describe(commit_timeout),
+        committed_until=cut.committed_until or unmarked.dated,
+    )
+    return replace(cut, expired_until=cut.watermark) if unmarked.is_systemic else cut
+
+
+def columns_needed(table: Table) -> frozenset[str]:
+    """Return the columns by which a table is cut."""
+    if table.watermark is None:
+        return frozenset()
+    link = {"elementary_test_results_id"} if table.name == SAMPLES else {RUN} & {c.name for c in table.known_columns}
+    return frozenset({table.watermark, *link})
+
+
+def cut_entry(
+    cut: Cut,
+    tally: Tally,
+    *,
+    window_from: datetime | None,
+    overlap: timedelta,
+    commit_timeout: timedelta,
+    earlier: CutEntry | None,
+) -> CutEntry:
+    """Return what the manifest says of a cut.
+
+    :param window_from: where the next snapshot reads from.
+    :param earlier: the cut of the snapshot that this one builds upon.
+    """
+    incomplete = cut.unfinished([*tally.expired_runs, *(earlier.incomplete if earlier else ())])
+    waiting = sorted(tally.waiting_runs)
+    return CutEntry(
+        watermark=iso(cut.watermark),
+        committed_until=iso(cut.committed_until),
+        window_from=iso(window_from),
+        read_at=iso(cut.read_at),
+        overlap=overlap.total_seconds(),
+        commit_timeout=commit_timeout.total_seconds(),
+        waiting=tuple(waiting[:_NAMED]),
+        waiting_count=len(waiting),
+        incomplete=tuple(incomplete[:_NAMED]),
+        incomplete_count=len(incomplete),
+        marker_problem=cut.marker_problem,
+    )
+
+
+def next_window(cut: Cut, tally: Tally, overlap: timedelta, earlier: datetime | None) -> datetime | None:
+    """Return where the next snapshot has to read from: before the overlap, and before everything that waits.
+
+    :param earlier: where this snapshot read from; the window never goes back behind it.
+    """
+    if cut.watermark is None:
+        return earlier
+    # Sessions of another zone write times that lie behind what others wrote before.
+    window_from = earliest_of(cut.watermark - overlap - cut.spread_ever, tally.waiting_from)
+    return latest_of(window_from, earlier)
+
+
+def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
+    held = source.held(table.name)
+    if held.watermark_type is WatermarkType.OTHER:
+        return _facts_of_rows(source, table, window_from, latest)
+    watermark = quoting.column(held.columns[require_watermark(table)])
+    relation = exp.table_(held.name, db=source.warehouse.schema, catalog=source.warehouse.database, quoted=True)
+
+    def is_before(end: exp.Expr) -> exp.Expr:
+        return exp.and_(watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type), end)
+
+    def of_those(function: str, condition: exp.Expr) -> exp.Expr:
+        return exp.func(function, exp.Case().when(condition, watermark.copy()))
+
+    until_now = is_before(watermark.copy() <= bound(latest, held.watermark_type))
+    selected: list[exp.Expr] = [of_those("max", until_now).as_("newest")]
+    if window_from is not None:
+        settled = is_before(watermark.copy() < bound(window_from, held.watermark_type))
+        undated = exp.Case().when(watermark.copy().is_(exp.null()), exp.Literal.number(1))
+        selected += [
+            of_those("min", settled).as_("oldest"),
+            of_those("count", settled.copy()).as_("settled"),
+            exp.func("count", undated).as_("undated"),
+        ]
+    found = one_row(source, exp.select(*selected).from_(relation).sql(source.warehouse.dialect))
+    newest = _naive(found["newest"])
+    if window_from is None:
+        return TableFacts(newest, 0, None)
+    return TableFacts(newest, int(found["settled"]) + int(found["undated"]), _naive(found["oldest"]))
+
+
+def _facts_of_rows(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
+    """Return the facts of a table whose watermark the warehouse cannot compare, from its rows."""
+    watermark = require_watermark(table)
+    newest = oldest = None
+    rows = 0
+    with source.read(table.name, columns=[watermark]) as reader:
+        for batch in reader:
+            created = batch[watermark]
+            in_time = created.filter(pc.less_equal(created, _moment(latest)))
+            newest = max(filter(None, (newest, pc.max(in_time).as_py())), default=None)
+            if window_from is not None:
+                settled = created.filter(pc.fill_null(pc.less(created, _moment(window_from)), True))
+                rows += len(settled)
+                oldest = earliest_of(oldest, pc.min(settled).as_py())
+    return TableFacts(newest, rows, oldest)
+
+
+def _young_results(source: WarehouseSource, cut: Cut, since: datetime) -> pa.Array:
+    """Return the ids of the test results that the cut takes, of those young enough to have samples that could wait."""
+    table = TABLES[RESULTS]
+    with source.read(RESULTS, columns=["id", *sorted(columns_needed(table))], since=since) as reader:
+        taken = [batch["id"].filter(cut.takes(table, batch)) for batch in reader]
+    return pa.chunked_array(taken, pa.string()).combine_chunks()
+
+
+def _clock(source: WarehouseSource) -> tuple[Clock, datetime | None]:
+    """Return the warehouse's clock, and when its tables were seen where that is one moment for all of them."""
+    held = source.tables()
+    clock = read_clock(source, MARKERS if MARKERS in held else held[0])
+    has_one_view = source.warehouse.dialect in _ONE_VIEW and MARKERS in held
+    return clock, clock.now if has_one_view else None
+
+
+def _naive(moment: Any) -> datetime | None:
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        return datetime.combine(moment, time.min)
+    return to_utc(moment) if moment else None
+
+
+def _moment(moment: datetime | None) -> pa.Scalar:
+    return pa.scalar(moment, _TIME)

@@ -1,0 +1,107 @@
+"""Which keys a snapshot is sealed with: those of what it goes on from, or new ones under the master keys of today."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from airflow_provider_elementary.elementary_schema import TABLES, Category
+from airflow_provider_elementary.exceptions import KeyUnavailableError
+from airflow_provider_elementary.snapshots.capture.plan import Plan
+from airflow_provider_elementary.snapshots.manifest import Manifest
+from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.storage.keys import DataKey, Keys
+from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+log = logging.getLogger(__name__)
+
+# Who may open the samples may see raw values anyway, so whoever may not cannot test guesses of hashed ones either.
+_HASH_CATEGORY = Category.FAILED_ROWS_SAMPLE
+_HASH_CONTEXT = {"application": APPLICATION, "purpose": "keyed hash", "category": _HASH_CATEGORY.value}
+
+
+@dataclass(frozen=True, repr=False)
+class OpenKeys:
+    """The data key of each category, and the key of hashed columns, for as long as a snapshot is written."""
+
+    of_categories: Mapping[Category, DataKey]
+    of_hashes: DataKey | None
+
+
+def open_keys(
+    source: WarehouseSource, keys: Keys, plan: Plan, policy: Policy, snapshot_id: str
+) -> tuple[Plan, OpenKeys]:
+    """Open the data keys that a snapshot carries on, or make new ones where it starts anew.
+
+    :return: the plan, which starts anew where the keys of before do not open or their master keys were replaced.
+    """
+    categories = categories_of(source, policy)
+    context = {"application": APPLICATION, "snapshot": snapshot_id}
+    if plan.base is None:
+        return plan, OpenKeys(_new_keys(keys, categories, context), _hash_key(keys, plan, policy))
+    manifest = plan.base.manifest
+    try:
+        # A manifest has one data key for each category, so a new one means new files.
+        refused = _rotated(keys, policy, manifest, categories, context)
+        if refused is None:
+            carried = {
+                category: DataKey(plan.base.data_key(category), manifest.keys[category.value])
+                for category in categories
+                if category.value in manifest.keys
+            }
+            hash_key = _carried_hash_key(keys, policy, manifest)
+            new = [category for category in categories if category not in carried]
+            return plan, OpenKeys({**carried, **_new_keys(keys, new, context)}, hash_key)
+    except KeyUnavailableError as error:
+        refused = f"the keys do not open those of the snapshot before: {error}"
+    return open_keys(source, keys, plan.full(refused), policy, snapshot_id)
+
+
+def categories_of(source: WarehouseSource, policy: Policy) -> list[Category]:
+    """Return the categories that a snapshot has keys for: those that are taken and that the source has tables of."""
+    held = {category for name in source.tables() for category in TABLES[name].categories}
+    return [category for category in policy.categories if category in held]
+
+
+def _rotated(
+    keys: Keys, policy: Policy, manifest: Manifest, categories: Sequence[Category], context: Mapping[str, str]
+) -> str | None:
+    """Return why the data keys of the snapshot before are not carried on, or None where their master keys still are."""
+    moved = [
+        category.label
+        for category in categories
+        if (wrapped := manifest.keys.get(category.value)) is not None
+        and wrapped.master_key_id != keys.master_key_id(category, {**context, "category": category.value})
+    ]
+    if policy.hashed_columns and manifest.hash_key is not None:
+        now = keys.master_key_id(_HASH_CATEGORY, _HASH_CONTEXT)
+        moved += ["hashed columns"] if manifest.hash_key.master_key_id != now else []
+    return f"other master keys than the snapshot before, for {', '.join(moved)}" if moved else None
+
+
+def _new_keys(keys: Keys, categories: Sequence[Category], context: Mapping[str, str]) -> dict[Category, DataKey]:
+    return {category: keys.new_data_key(category, {**context, "category": category.value}) for category in categories}
+
+
+def _hash_key(keys: Keys, plan: Plan, policy: Policy) -> DataKey | None:
+    """Return the key of hashed columns; it outlives full snapshots and its master key, so that series go on."""
+    if not policy.hashed_columns:
+        return None
+    carried = None
+    try:
+        carried = _carried_hash_key(keys, policy, plan.parent) if plan.parent is not None else None
+    except KeyUnavailableError as error:
+        log.warning("hashed values start anew, as the key that they were hashed with does not open: %s", error)
+    if carried is None:
+        return keys.new_data_key(_HASH_CATEGORY, _HASH_CONTEXT)
+    if carried.wrapped.master_key_id == keys.master_key_id(_HASH_CATEGORY, _HASH_CONTEXT):
+        return carried
+    return keys.wrap(_HASH_CATEGORY, carried.plaintext, _HASH_CONTEXT)
+
+
+def _carried_hash_key(keys: Keys, policy: Policy, manifest: Manifest) -> DataKey | None:
+    if not policy.hashed_columns or manifest.hash_key is None:
+        return None
+    return DataKey(keys.unwrap(_HASH_CATEGORY, manifest.hash_key), manifest.hash_key)

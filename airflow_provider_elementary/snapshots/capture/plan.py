@@ -1,0 +1,173 @@
+"""What a snapshot builds upon: the snapshot before it, or nothing; and why, where it is nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.exceptions import SnapshotConflictError
+from airflow_provider_elementary.progress import RowsRead
+from airflow_provider_elementary.snapshots.capture.consistency import Cut
+from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, TableEntry
+from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, committed_sequences, read_manifest
+from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.times import parse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+_PLACE = ("dialect", "database", "schema")
+#: Rows of the window are held as digests, about 150 bytes each.
+_WINDOW_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the caller of a snapshot asked for; see :func:`~airflow_provider_elementary.snapshots.write_snapshot`."""
+
+    policy: Policy
+    overlap: timedelta
+    commit_timeout: timedelta
+    full_every: timedelta
+    rows_read: RowsRead
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a snapshot is taken of, and what it builds upon.
+
+    :param parent: the newest snapshot of the store, or None for the first.
+    :param base: the parent, opened, whose files an incremental snapshot carries; None for a full one.
+    :param reason: why it is full, or None for an incremental one.
+    :param is_new_epoch: rows that the parent has are gone from the source.
+    """
+
+    parent: Manifest | None
+    base: SnapshotSource | None
+    reason: str | None
+    is_new_epoch: bool = False
+
+    @property
+    def kind(self) -> Literal["full", "incremental"]:
+        """What the manifest calls it."""
+        return "full" if self.base is None else "incremental"
+
+    @property
+    def earlier(self) -> CutEntry | None:
+        """The cut of the snapshot that an incremental one builds upon."""
+        return self.base.manifest.cut if self.base else None
+
+    @property
+    def window_from(self) -> datetime | None:
+        """Where the window begins that is read again; None to read everything."""
+        return parse(self.earlier.window_from) if self.earlier else None
+
+    @property
+    def epoch(self) -> int:
+        """Which of the source's histories the snapshot is of."""
+        before = self.parent.epoch if self.parent else 1
+        return before + 1 if self.is_new_epoch else before
+
+    def full(self, reason: str, *, is_new_epoch: bool = False) -> Plan:
+        """Return the plan to read everything anew instead."""
+        return replace(self, base=None, reason=reason, is_new_epoch=is_new_epoch)
+
+
+def plan_snapshot(source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime) -> Plan:
+    """Plan from what the newest manifest says, before any row is read.
+
+    :param taken_at: the client's time, UTC without a zone.
+    """
+    sequences = committed_sequences(store)
+    if not sequences:
+        return Plan(None, None, "the first snapshot of this store")
+    parent = read_manifest(store, sequences[-1])
+    plan = Plan(parent, None, None)
+    if (reason := _reason_to_start_anew(parent, source, terms, taken_at)) is not None:
+        return plan.full(reason)
+    left, _ = without_withdrawn(store, parent)
+    return replace(plan, base=SnapshotSource(store, left, keys))
+
+
+def check_history(plan: Plan, cut: Cut) -> Plan:
+    """Return the plan, or the plan to read everything where the source is not what the parent saw, grown.
+
+    :raises SnapshotConflictError: the parent saw the source later than this session does.
+    """
+    if plan.base is None or (before := plan.earlier) is None:
+        return plan
+    watermark = parse(before.watermark)
+    if watermark is not None and watermark > cut.latest:
+        return plan.full(f"the snapshot before ends at {watermark}, ahead of the warehouse's clock")
+    for name, facts in cut.tables.items():
+        entry = plan.base.manifest.tables[name]
+        if entry.settled_rows is None:
+            continue
+        if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, parse(entry.settled_from)):
+            continue
+        if facts.settled_rows > entry.settled_rows:
+            late = facts.settled_rows - entry.settled_rows
+            return plan.full(f"{name}: {late} rows were committed later than the overlap of {before.overlap:.0f} s")
+        found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
+        return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
+    if watermark is not None and (cut.watermark is None or cut.watermark < watermark):
+        return new_epoch(plan, cut, f"the newest row is of {cut.watermark} where it was of {watermark}")
+    return plan
+
+
+def new_epoch(plan: Plan, cut: Cut, evidence: str) -> Plan:
+    """Return the plan to read everything anew, as rows that the parent has are gone from the source.
+
+    :param evidence: what was expected and found.
+    :raises SnapshotConflictError: they are not gone: this session sees the source as it was before the parent's.
+    """
+    seen_then = parse(plan.earlier.read_at) if plan.earlier else None
+    if plan.parent is not None and seen_then is not None and cut.read_at is not None and cut.read_at <= seen_then:
+        raise SnapshotConflictError(
+            f"Expected to see the source after snapshot {plan.parent.snapshot_id} did (at {seen_then}), found that "
+            f"this session sees it as of {cut.read_at}: another writer came first. Retry with a new session, and let "
+            "one DAG run at a time write to a store (max_active_runs=1)."
+        )
+    return plan.full(f"history went back: {evidence}", is_new_epoch=True)
+
+
+def _reason_to_start_anew(parent: Manifest, source: WarehouseSource, terms: Terms, taken_at: datetime) -> str | None:
+    if parent.cut is None or parent.cut.window_from is None or parent.full_at is None:
+        return "the snapshot before says nothing to go on from"
+    if parent.policy != terms.policy.to_dict():
+        return "the policy changed"
+    if not _is_same_place(parent, source):
+        return "the source is another one"
+    if (changed := _changed_columns(parent, source)) is not None:
+        return changed
+    if taken_at - datetime.fromisoformat(parent.full_at) >= terms.full_every:
+        return f"the last full snapshot is of {parent.full_at}"
+    if any(map(_exceeds_window, parent.tables.values())):
+        return f"more than {_WINDOW_ROWS:,} rows would have to be told from new ones"
+    return None
+
+
+def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
+    """Return which table has other columns than a manifest says, in words, or None."""
+    for name in TABLES:
+        then = parent.tables[name].columns if name in parent.tables else ()
+        now = tuple(source.held(name).columns) if name in source.tables() else ()
+        if then != now:
+            new, gone = ", ".join(sorted({*now} - {*then})), ", ".join(sorted({*then} - {*now}))
+            return f"{name} has other columns: new {new or 'none'}, gone {gone or 'none'}"
+    return None
+
+
+def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
+    """Tell whether a manifest is of this source."""
+    warehouse = source.warehouse
+    place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
+    return place == {name: manifest.source.get(name) for name in _PLACE}
+
+
+def _exceeds_window(entry: TableEntry) -> bool:
+    """Tell whether a table has more rows in the window that is read again than there is memory to recognise them."""
+    return entry.settled_rows is not None and entry.rows - entry.settled_rows > _WINDOW_ROWS

@@ -1,0 +1,368 @@
+"""One table on its way into a snapshot: what is new of it is read once, redacted, and sealed part by part."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.elementary_schema import TABLES, Category, Kind, Table
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.progress import RowsRead
+from airflow_provider_elementary.snapshots import redaction
+from airflow_provider_elementary.snapshots.capture import consistency as cuts
+from airflow_provider_elementary.snapshots.capture.consistency import Cut, Tally
+from airflow_provider_elementary.snapshots.capture.dedup import TakenRows, row_digests
+from airflow_provider_elementary.snapshots.capture.partition import Part, parts_of
+from airflow_provider_elementary.snapshots.capture.plan import Plan
+from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
+from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
+from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
+from airflow_provider_elementary.snapshots.redaction import FailedRowsLimit, HeldBack
+from airflow_provider_elementary.storage.encrypted_parquet import SealedFile, sealed
+from airflow_provider_elementary.storage.keys import DataKey
+from airflow_provider_elementary.storage.layout import data_file
+from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.times import earliest, iso, latest, parse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+log = logging.getLogger(__name__)
+
+
+class HistoryWentBack(Exception):
+    """Rows that the snapshot before has are gone from the source."""
+
+
+class ParentDamaged(Exception):
+    """A file of the snapshot before does not open."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What stays the same while one snapshot is taken, and what is counted.
+
+    :param plan: what it builds upon.
+    :param cut: which rows it takes.
+    :param commit_timeout: by how much a sample may be younger than its test result.
+    :param data_keys: the key of each category.
+    :param hash_key: the key of hashed columns.
+    :param sampled_results: the test results whose sampled rows may pass; None for all.
+    :param held_back: what the policy held back.
+    :param rows_read: is told of the rows as they are read.
+    """
+
+    source: WarehouseSource
+    store: Store
+    policy: Policy
+    snapshot_id: str
+    plan: Plan
+    cut: Cut
+    commit_timeout: timedelta
+    data_keys: Mapping[Category, DataKey]
+    hash_key: bytes | None
+    sampled_results: pa.Array | None
+    held_back: HeldBack
+    tally: Tally
+    rows_read: RowsRead
+
+
+@dataclass
+class _OpenPart:
+    """One part of a table while its rows stream by; its file is made when it is needed."""
+
+    part: Part
+    file: SealedFile | None = None
+    min_watermark: datetime | None = None
+    max_watermark: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """What the snapshot before holds of a table in the window that is read again.
+
+    :param columns: the columns by whose contents rows are recognised.
+    :param samples: how many sampled rows of each test execution were taken.
+    """
+
+    rows: TakenRows
+    columns: Sequence[str]
+    samples: Counter[str]
+
+
+def seal_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
+    """Read what is new of a table and seal it; where nothing changed, nothing is read.
+
+    :return: what the manifest says of the table, and every file that it consists of from now on.
+    :raises HistoryWentBack: rows of the window are gone.
+    :raises ParentDamaged: the snapshot before cannot be read.
+    """
+    held = run.source.held(table.name)
+    taken_columns = redaction.columns_taken(table, list(held.columns), run.policy)
+    parts = parts_of(table, taken_columns, run.policy.categories)
+    taken = {part.category for part in parts}
+    entry = TableEntry(
+        rows=0,
+        unknown_columns=held.unknown,
+        missing_columns=held.missing,
+        withheld=tuple(category for category in table.categories if category not in taken),
+        columns=tuple(held.columns),
+    )
+    if not parts:
+        log.info("%s: left out, as %s is", table.name, ", ".join(category.label for category in entry.withheld))
+        return entry, []
+    base = run.plan.base
+    carried = [file for file in base.manifest.files if file.table == table.name] if base else []
+    if table.watermark is None:
+        entry = replace(entry, fingerprint=_fingerprint(run.source, table))
+        before = base.manifest.tables[table.name] if base else None
+        if before is not None and carried and _is_unchanged(before, entry):
+            return replace(entry, rows=before.rows), carried
+        carried = []
+    started = time.monotonic()
+    earlier = _recall(run, base, table, parts) if base and table.watermark else None
+    files = _seal_rows(run, table, parts, earlier)
+    entry = _with_rows(run, table, entry)
+    _count_columns_left(run, table, parts, entry)
+    seconds = time.monotonic() - started
+    size = sum(file.size for file in files)
+    rows = f"{entry.new_rows:,}"
+    log.info("%s: %s new rows, %s bytes in %s files, %.1f s", table.name, rows, f"{size:,}", len(files), seconds)
+    return entry, [*_still_wanted(run, table, carried), *files]
+
+
+def settle(run: Run, table: Table, entry: TableEntry, window_from: datetime | None) -> TableEntry:
+    """Return the entry with what the next snapshot has to find again of the rows before its window.
+
+    :param window_from: where the next snapshot reads from.
+    """
+    if table.watermark is None or set(entry.withheld) == set(table.categories):
+        return entry
+    rows, oldest = run.tally.settled(table, window_from)
+    before = _entry_before(run, table)
+    if before is not None:
+        rows += before.settled_rows or 0
+        oldest = parse(before.settled_from) or oldest
+    return replace(entry, settled_rows=rows, settled_from=iso(oldest))
+
+
+def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
+    """Return the entry with the rows that the cut takes: those before the window, and those met in it."""
+    rows, waiting = run.tally.taken[table.name], run.tally.waiting[table.name]
+    before = _entry_before(run, table)
+    if before is None:
+        return replace(entry, rows=rows, new_rows=rows, waiting=waiting)
+    rows += before.settled_rows or 0
+    # Rows that a policy left out are not remembered one by one, so some of them may have vanished unnoticed.
+    return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
+
+
+def _entry_before(run: Run, table: Table) -> TableEntry | None:
+    """Return what the snapshot before says of a table that is read from its window on."""
+    base = run.plan.base
+    return base.manifest.tables[table.name] if base is not None and table.watermark is not None else None
+
+
+def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
+    held = set(run.source.held(table.name).columns)
+    needed = {name for part in parts for name in part.columns}
+    needed |= (cuts.columns_needed(table) | redaction.columns_needed(table, run.policy)) & held
+    columns = [name for name in run.source.held(table.name).columns if name in needed]
+    since = run.plan.window_from if earlier is not None else None
+    open_parts = [_OpenPart(part) for part in parts]
+    # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
+    groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
+    is_sample = table.category is Category.FAILED_ROWS_SAMPLE
+    limit = _limit(run, table, earlier) if is_sample else None
+    rejections = run.source.rejections
+    # What planning met of this table is met again, and counted once.
+    rejections.discard(table.name)
+    with ExitStack() as stack:
+        if earlier is None:
+            for open_part in open_parts:
+                _open(run, stack, open_part)
+        with (
+            run.source.read(table.name, columns=columns, since=since) as reader,
+            read_ahead(reader, cancel=run.source.cancel) as batches,
+        ):
+            run.rows_read(table.name, 0)
+            for read in batches:
+                batch = run.cut.without_future(table, read, rejections)
+                new = _new_rows(run, table, batch, earlier)
+                for group in groups:
+                    _add(run, stack, table, group, new, limit)
+                _count_withheld_rows(run, table, parts, new)
+                run.rows_read(table.name, read.num_rows)
+        if earlier is not None and len(earlier.rows):
+            raise HistoryWentBack(f"{table.name}: {len(earlier.rows)} of the rows from {since} on are gone")
+    return [_file_entry(run, open_part) for open_part in open_parts if open_part.file is not None]
+
+
+def _new_rows(run: Run, table: Table, batch: pa.RecordBatch, earlier: _Earlier | None) -> pa.RecordBatch:
+    """Return the rows that the cut takes and no earlier snapshot took, as the source has them."""
+    in_cut = run.cut.takes(table, batch)
+    if earlier is None:
+        run.tally.count(run.cut, table, batch, in_cut)
+        return batch if pc.all(in_cut).as_py() else batch.filter(in_cut)
+    # What was taken is remembered as it left, so the rows are compared as they would leave.
+    redacted = redaction.redact(batch, table, run.policy, HeldBack(), run.hash_key)
+    known = earlier.rows.recognise(redacted, earlier.columns)
+    run.tally.count(run.cut, table, batch, pc.or_(known, in_cut))
+    return batch.filter(pc.and_not(in_cut, known))
+
+
+def _add(
+    run: Run,
+    stack: ExitStack,
+    table: Table,
+    group: Sequence[_OpenPart],
+    batch: pa.RecordBatch,
+    limit: FailedRowsLimit | None,
+) -> None:
+    first = group[0].part
+    rows = first.rows(batch)
+    rows = redaction.drop_rows(rows, table, first.category, run.policy, run.held_back, run.sampled_results)
+    rows = redaction.redact(rows, table, run.policy, run.held_back, run.hash_key)
+    if limit is not None and first.category is table.category:
+        rows = limit.apply(rows)
+    if not rows.num_rows:
+        return
+    for open_part in group:
+        file = open_part.file or _open(run, stack, open_part)
+        file.write(rows.select(list(open_part.part.columns)))
+        if table.watermark is not None:
+            bounds = pc.min_max(rows[table.watermark]).as_py()
+            open_part.min_watermark = earliest(open_part.min_watermark, bounds["min"])
+            open_part.max_watermark = latest(open_part.max_watermark, bounds["max"])
+
+
+def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> SealedFile:
+    part = open_part.part
+    schema = run.source.schema(part.table)
+    target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category)))
+    data_key = run.data_keys[part.category].plaintext
+    open_part.file = stack.enter_context(
+        sealed(
+            target,
+            pa.schema([schema.field(name) for name in part.columns]),
+            data_key,
+            TABLES[part.table].required_columns,
+        )
+    )
+    return open_part.file
+
+
+def _recall(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
+    """Read back what the snapshot before took of the window."""
+    window_from = run.plan.window_from
+    wanted = list(dict.fromkeys(name for part in parts for name in part.columns))
+    rows, samples = TakenRows(), Counter[str]()
+    reaching = [file for file in base.manifest.files if file.table == table.name and _reaches(file, window_from)]
+    # Where prune withdrew a category, its columns are gone from what is read back.
+    written: dict[str, set[str]] = {}
+    for file in reaching:
+        written.setdefault(file.snapshot_id, set()).update(file.columns)
+    columns = [name for name in wanted if all(name in held for held in written.values())]
+    if table.name not in base.tables():
+        return _Earlier(rows, columns, samples)
+    is_sample = table.category is Category.FAILED_ROWS_SAMPLE
+    since = window_from - run.commit_timeout if is_sample and window_from is not None else window_from
+    held = [name for name in columns if name in base.schema(table.name).names]
+    sample_part = next((part for part in parts if part.category is table.category), None)
+    try:
+        with base.read(table.name, columns=held, since=since) as reader:
+            for batch in reader:
+                if is_sample and sample_part is not None:
+                    samples.update(sample_part.rows(batch)["elementary_test_results_id"].to_pylist())
+                    start = pa.scalar(window_from, pa.timestamp("us"))
+                    batch = batch.filter(pc.greater_equal(batch["created_at"], start))
+                rows.add(batch, columns)
+    except SnapshotCorruptError as error:
+        raise ParentDamaged(str(error)) from None
+    return _Earlier(rows, columns, samples)
+
+
+def _limit(run: Run, table: Table, earlier: _Earlier | None) -> FailedRowsLimit:
+    now = run.cut.watermark or datetime.min + timedelta(days=run.policy.failed_rows_days)
+    return FailedRowsLimit(table, run.policy, now, run.held_back, earlier.samples if earlier else None)
+
+
+def _still_wanted(run: Run, table: Table, carried: Sequence[FileEntry]) -> list[FileEntry]:
+    """Return the files of earlier snapshots without those of samples that are all too old by now."""
+    if table.category is not Category.FAILED_ROWS_SAMPLE or run.cut.watermark is None:
+        return list(carried)
+    oldest = run.cut.watermark - timedelta(days=run.policy.failed_rows_days)
+    return [file for file in carried if file.category is not table.category or _reaches(file, oldest)]
+
+
+def _reaches(file: FileEntry, since: datetime | None) -> bool:
+    """Tell whether a file holds rows of that time or later."""
+    if file.max_watermark is None:
+        return False
+    return since is None or datetime.fromisoformat(file.max_watermark) >= since
+
+
+def _is_unchanged(before: TableEntry, entry: TableEntry) -> bool:
+    """Tell whether a table that is replaced in place holds what it did; without a fingerprint nobody knows."""
+    return entry.fingerprint is not None and entry.fingerprint == before.fingerprint
+
+
+def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
+    """Return what tells the state of a table that is replaced in place, or None where nothing cheap does."""
+    columns = [*table.key, "metadata_hash"] if table.kind is Kind.ARTIFACTS else list(table.key)
+    if not set(columns) <= set(source.held(table.name).columns):
+        return None
+    digests: list[bytes] = []
+    with source.read(table.name, columns=columns) as reader:
+        for batch in reader:
+            digests += row_digests(batch, columns)
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+
+def _count_withheld_rows(run: Run, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:
+    """Count the rows of categories that are left out, where a table's rows belong to several."""
+    if table.row_split is None:
+        return
+    taken = {part.category for part in parts}
+    for part in parts_of(table, batch.schema.names, table.categories):
+        if part.category not in taken:
+            rule = f"category {part.category.value} out"
+            run.held_back.count_rows(rule, table, part.category, part.rows(batch).num_rows)
+
+
+def _count_columns_left(run: Run, table: Table, parts: Sequence[Part], entry: TableEntry) -> None:
+    """Count the values of columns that no part has: quarantined, dropped, or of a category that is left out."""
+    taken = {name for part in parts for name in part.columns}
+    for name in entry.unknown_columns:
+        run.held_back.count_values("quarantined", table, name, entry.new_rows)
+    for name in entry.columns:
+        column = table.column(name)
+        if column is not None and name not in taken:
+            rule = "dropped" if run.policy.drops(table, column) else f"category {column.category.value} out"
+            run.held_back.count_values(rule, table, name, entry.new_rows)
+
+
+def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
+    part, file = open_part.part, open_part.file
+    assert file is not None  # noqa: S101
+    return FileEntry(
+        key=data_file(run.snapshot_id, part.table, part.category),
+        snapshot_id=run.snapshot_id,
+        table=part.table,
+        category=part.category,
+        columns=part.columns,
+        by_rows=part.split is not None,
+        rows=file.rows,
+        size=file.size,
+        sha256=file.sha256,
+        min_watermark=iso(open_part.min_watermark),
+        max_watermark=iso(open_part.max_watermark),
+    )

@@ -1,0 +1,113 @@
+"""Which snapshots are kept, and why: the rules of restic's ``forget``, over times alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ConfigurationError
+
+#: As a count: keep the newest of every hour, day, … that there ever was.
+ALL = -1
+
+#: What two snapshots have in common that fall into one bucket of a rule; weeks are ISO weeks, all times UTC.
+_BUCKETS: Mapping[str, Callable[[int, datetime], object]] = MappingProxyType(
+    {
+        "last": lambda number, _: number,
+        "hourly": lambda _, time: (time.date(), time.hour),
+        "daily": lambda _, time: time.date(),
+        "weekly": lambda _, time: time.isocalendar()[:2],
+        "monthly": lambda _, time: (time.year, time.month),
+        "yearly": lambda _, time: time.year,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How many snapshots to keep; a snapshot stays if any rule keeps it. Without a rule all of them stay.
+
+    :param keep_last: this many of the newest.
+    :param keep_hourly: the newest of each of the last so many hours in which there was one; -1 for all hours.
+    :param keep_daily: likewise of days.
+    :param keep_weekly: likewise of ISO weeks.
+    :param keep_monthly: likewise of months.
+    :param keep_yearly: likewise of years.
+    :param category_days: for a category, after how many days its data leaves the snapshots that are kept.
+    :raises ConfigurationError: a count is below -1, days are below 1, or a category is not known.
+    """
+
+    keep_last: int = 0
+    keep_hourly: int = 0
+    keep_daily: int = 0
+    keep_weekly: int = 0
+    keep_monthly: int = 0
+    keep_yearly: int = 0
+    category_days: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if wrong := [f"keep_{rule}={count}" for rule, count in self.counts.items() if count < ALL]:
+            raise ConfigurationError(
+                f"Expected counts of snapshots to keep of 0 or more, or -1 for all; found {', '.join(wrong)}."
+            )
+        try:
+            days = {Category(name): int(number) for name, number in self.category_days.items()}
+        except ValueError:
+            raise ConfigurationError(
+                f"Expected days for categories out of {', '.join(category.value for category in Category)}; "
+                f"found {', '.join(f'{name}={number}' for name, number in self.category_days.items())}."
+            ) from None
+        if wrong := [f"{category}={number}" for category, number in days.items() if number < 1]:
+            raise ConfigurationError(
+                f"Expected category_days of 1 or more, found {', '.join(wrong)}. "
+                "To take none of a category, leave it out of the snapshots."
+            )
+        object.__setattr__(self, "category_days", days)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many to keep, by rule."""
+        return {rule: getattr(self, f"keep_{rule}") for rule in _BUCKETS}
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether no rule says which snapshots go."""
+        return not any(self.counts.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rules as JSON values, for the prune record."""
+        days = {str(category): number for category, number in self.category_days.items()}
+        return {**{f"keep_{rule}": count for rule, count in self.counts.items()}, "category_days": days}
+
+
+def reasons_to_keep(times: Sequence[datetime], retention: Retention) -> list[tuple[str, ...]]:
+    """Return why each snapshot is kept; those without a reason go.
+
+    As in restic, a rule that has more to give than there are buckets also keeps the oldest snapshot, so that the
+    history is as long as was asked for.
+
+    :param times: when the snapshots were taken, UTC, the newest first.
+    """
+    if retention.keeps_all:
+        return [("no rule removes any",)] * len(times)
+    left = retention.counts
+    last: dict[str, object] = {}
+    kept = []
+    for number, time in enumerate(times):
+        reasons = []
+        for rule, bucket_of in _BUCKETS.items():
+            if not left[rule]:
+                continue
+            bucket = bucket_of(number, time)
+            is_new = rule not in last or bucket != last[rule]
+            if is_new or number == len(times) - 1:
+                reasons.append(rule if is_new else f"oldest {rule}")
+                last[rule] = bucket
+                if left[rule] > 0:
+                    left[rule] -= 1
+        kept.append(tuple(reasons))
+    return kept

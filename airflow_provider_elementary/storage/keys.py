@@ -1,0 +1,268 @@
+"""Envelope keys: one data key per snapshot and category, wrapped by that category's master key."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, StoreError
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+# What KMS answers to a request that is fine: asking again may help.
+_KMS_BUSY = frozenset(
+    {
+        "ThrottlingException",
+        "LimitExceededException",
+        "KMSInternalException",
+        "DependencyTimeoutException",
+        "ExpiredTokenException",
+    }
+)
+
+
+@dataclass(frozen=True)
+class WrappedKey:
+    """A data key as the manifest keeps it: useless without the master key.
+
+    :param master_key_id: which master key wrapped it: a KMS key's ARN, or ``local:`` and a fingerprint.
+    :param ciphertext: the wrapped key, base64.
+    :param context: the encryption context that must be given again to unwrap it.
+    """
+
+    master_key_id: str
+    ciphertext: str
+    context: Mapping[str, str]
+
+
+@dataclass(frozen=True, repr=False)
+class DataKey:
+    """A data key in the clear, for as long as one snapshot is written, and its wrapped form."""
+
+    plaintext: bytes
+    wrapped: WrappedKey
+
+
+class Keys(Protocol):
+    """Where data keys come from and who can open them again."""
+
+    def new_data_key(self, category: Category, context: Mapping[str, str]) -> DataKey:
+        """Make a data key of 256 bits for one category.
+
+        :raises KeyUnavailableError: the category's master key is missing, disabled or refused.
+        """
+        ...
+
+    def unwrap(self, category: Category, wrapped: WrappedKey) -> bytes:
+        """Open a wrapped data key.
+
+        :raises KeyUnavailableError: the category's master key is missing, disabled, refused or another one.
+        """
+        ...
+
+    def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
+        """Wrap a data key that there is already, as when its master key was replaced.
+
+        :raises KeyUnavailableError: the category's master key is missing, disabled or refused.
+        """
+        ...
+
+    def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
+        """Return which master key wraps the category's data keys from now on, as :class:`WrappedKey` names it.
+
+        :param context: as for a data key; who may make none in it may not ask either.
+        :raises KeyUnavailableError: the category's master key is missing, disabled or refused.
+        """
+        ...
+
+
+class LocalKeys:
+    """Master keys held by this process, one per category, as an Airflow connection or secrets backend gives them.
+
+    :param master_keys: 32 bytes in base64 for each category; a reader may hold fewer than all.
+    :raises ConfigurationError: a name is no category, or a key is not 32 bytes in base64.
+    """
+
+    def __init__(self, master_keys: Mapping[str, str]) -> None:
+        self._master_keys = {_category(name): _decode(name, value) for name, value in master_keys.items()}
+
+    @staticmethod
+    def generate() -> dict[str, str]:
+        """Return a fresh random master key for every category, to be kept in a secrets backend."""
+        return {category.value: base64.b64encode(os.urandom(KEY_BYTES)).decode() for category in Category}
+
+    def new_data_key(self, category: Category, context: Mapping[str, str]) -> DataKey:
+        """Make a data key and wrap it."""
+        return self.wrap(category, os.urandom(KEY_BYTES), context)
+
+    def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
+        """Wrap a data key with AES-256-GCM, the context authenticated."""
+        master, nonce = self._master_key(category), os.urandom(_NONCE_BYTES)
+        ciphertext = nonce + AESGCM(master).encrypt(nonce, plaintext, _canonical(context))
+        wrapped = WrappedKey(_fingerprint(master), base64.b64encode(ciphertext).decode(), dict(context))
+        return DataKey(plaintext, wrapped)
+
+    def unwrap(self, category: Category, wrapped: WrappedKey) -> bytes:
+        """Open a wrapped data key."""
+        master = self._master_key(category)
+        ciphertext = base64.b64decode(wrapped.ciphertext)
+        try:
+            return AESGCM(master).decrypt(
+                ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], _canonical(wrapped.context)
+            )
+        except InvalidTag:
+            raise KeyUnavailableError(
+                f"Expected the master key {wrapped.master_key_id} for {category.label}, found {_fingerprint(master)}, "
+                "which does not open it. Give the key that the snapshot was written with."
+            ) from None
+
+    def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
+        """Return the fingerprint of the category's master key."""
+        return _fingerprint(self._master_key(category))
+
+    def _master_key(self, category: Category) -> bytes:
+        try:
+            return self._master_keys[category]
+        except KeyError:
+            held = ", ".join(held.value for held in self._master_keys) or "none"
+            raise KeyUnavailableError(
+                f"Expected a master key for {category.label} ({category.value}), found keys for: {held}. "
+                "Add it to the store's connection, or leave the category out."
+            ) from None
+
+
+class KmsKeys:
+    """Master keys that never leave AWS KMS.
+
+    :param client: a boto3 KMS client.
+    :param key_ids: a key id, ARN or alias for all categories, or one for each.
+    """
+
+    def __init__(self, client: Any, key_ids: str | Mapping[str, str]) -> None:
+        self._client = client
+        if isinstance(key_ids, str):
+            self._key_ids = dict.fromkeys(Category, key_ids)
+        else:
+            self._key_ids = {_category(name): key_id for name, key_id in key_ids.items()}
+        self._arns: dict[str, str] = {}
+
+    def new_data_key(self, category: Category, context: Mapping[str, str]) -> DataKey:
+        """Have KMS make and wrap a data key."""
+        key_id = self._key_id(category)
+        try:
+            answer = self._client.generate_data_key(
+                KeyId=key_id, NumberOfBytes=KEY_BYTES, EncryptionContext=dict(context)
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _kms_refused("make a data key", key_id, category, error) from None
+        self._arns[key_id] = answer["KeyId"]
+        wrapped = WrappedKey(answer["KeyId"], base64.b64encode(answer["CiphertextBlob"]).decode(), dict(context))
+        return DataKey(answer["Plaintext"], wrapped)
+
+    def unwrap(self, category: Category, wrapped: WrappedKey) -> bytes:
+        """Have KMS open a wrapped data key."""
+        try:
+            answer = self._client.decrypt(
+                KeyId=wrapped.master_key_id,
+                CiphertextBlob=base64.b64decode(wrapped.ciphertext),
+                EncryptionContext=dict(wrapped.context),
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _kms_refused("open a data key", wrapped.master_key_id, category, error) from None
+        plaintext: bytes = answer["Plaintext"]
+        return plaintext
+
+    def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
+        """Have KMS wrap a data key."""
+        key_id = self._key_id(category)
+        try:
+            answer = self._client.encrypt(KeyId=key_id, Plaintext=plaintext, EncryptionContext=dict(context))
+        except (ClientError, BotoCoreError) as error:
+            raise _kms_refused("wrap a data key", key_id, category, error) from None
+        wrapped = WrappedKey(answer["KeyId"], base64.b64encode(answer["CiphertextBlob"]).decode(), dict(context))
+        return DataKey(plaintext, wrapped)
+
+    def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
+        """Return the ARN of the key; for an id or an alias, which KMS alone resolves, it is asked once."""
+        key_id = self._key_id(category)
+        if ":key/" in key_id:
+            return key_id
+        if key_id not in self._arns:
+            # Not kms:DescribeKey: whoever writes may make data keys, and needs no further permission so.
+            self.new_data_key(category, context)
+        return self._arns[key_id]
+
+    def _key_id(self, category: Category) -> str:
+        if (key_id := self._key_ids.get(category)) is None:
+            raise KeyUnavailableError(
+                f"Expected a KMS key for {category.label} ({category.value}), found none. "
+                "Name one in kms_key_id, or leave the category out."
+            )
+        return key_id
+
+
+def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) -> KeyUnavailableError | StoreError:
+    code = kms_code(error)
+    if kms_is_busy(error):
+        return StoreError(
+            f"KMS key {key_id} did not {doing} for {category.label} ({code}), after several attempts. Nothing was "
+            "committed. Check KMS's request quota, the network and how long credentials last, and retry."
+        )
+    return KeyUnavailableError(
+        f"Expected KMS key {key_id} to {doing} for {category.label}, found {code}. Check that the key exists in this "
+        "region, is enabled, and that the credentials may use it (kms:GenerateDataKey to write, kms:Decrypt to read, "
+        "kms:Encrypt to go on with hashed columns under another key)."
+    )
+
+
+def kms_code(error: Exception) -> str:
+    """Return what KMS, or the way to it, calls a failure."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+
+
+def kms_is_busy(error: Exception) -> bool:
+    """Tell whether the same request may do later."""
+    return kms_code(error) in _KMS_BUSY or isinstance(error, (ConnectionError, HTTPClientError))
+
+
+def _category(name: str) -> Category:
+    try:
+        return Category(name)
+    except ValueError:
+        raise ConfigurationError(
+            f"Expected the name of a category for a key, found {name!r}. "
+            f"Categories: {', '.join(category.value for category in Category)}."
+        ) from None
+
+
+def _decode(name: str, value: str) -> bytes:
+    try:
+        key = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ConfigurationError(
+            f"Expected the master key of {name} as {KEY_BYTES} bytes in base64, found something else. "
+            "Make keys with `airflow-elementary keys generate`."
+        )
+    return key
+
+
+def _canonical(context: Mapping[str, str]) -> bytes:
+    return json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _fingerprint(master: bytes) -> str:
+    """Name a key without revealing it."""
+    return f"local:{hmac.new(master, b'fingerprint', 'sha256').hexdigest()[:16]}"

@@ -1,0 +1,429 @@
+"""A store in an S3 bucket: every put encrypted by the server, checksummed, conditional, over verified TLS."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+
+from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError, StoreError, StoreRefusedError
+from airflow_provider_elementary.storage.store import StoredObject
+from airflow_provider_elementary.timeouts import (
+    AWS_REQUEST_SECONDS,
+    CLOSE_SECONDS,
+    UPLOAD_SECONDS,
+    ends_within,
+    in_background,
+    register,
+)
+
+# Parts grow by this much every thousand parts: S3 takes 10,000 of them, which so hold 440 GB.
+_PART_BYTES = 8 * 1024 * 1024
+_PARTS_IN_FLIGHT = 2
+# botocore retries a request, but not the reading of an answer that breaks off.
+_READ_PAUSES = (0.5, 1.0, 2.0)
+_ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
+_EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
+_REFUSED = frozenset({"AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401"})
+_BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_KMS_BUSY = frozenset({"KMS.ThrottlingException", "KMS.KMSInternalException", "KMS.DependencyTimeoutException"})
+
+
+class S3Store:
+    """A store under a prefix of an S3 bucket.
+
+    :param client: a boto3 S3 client, as the amazon provider's hook makes it.
+    :param bucket: the bucket.
+    :param prefix: the prefix, without slashes at its ends; may be empty.
+    :param kms_key_id: the KMS key for SSE-KMS; without one, SSE-S3.
+    :raises StoreRefusedError: the endpoint is plain HTTP, or its certificate is not verified.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str, *, kms_key_id: str | None = None) -> None:
+        self.uri = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._kms_key_id = kms_key_id
+        #: An upload could not be aborted in time; the next one is not waited for.
+        self.is_silent = False
+        _require_tls(client)
+
+    def describe(self) -> dict[str, str]:
+        """Return how objects are protected."""
+        at_rest = f"SSE-KMS with {self._kms_key_id}" if self._kms_key_id else "SSE-S3"
+        return {"kind": "S3", "at_rest": f"{at_rest}, and client-side encryption", "in_transit": "TLS, verified"}
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[BinaryIO]:
+        """Open a new object; small ones are put whole, larger ones in parts, aborted when the block raises."""
+        upload = _Upload(self, key)
+        try:
+            yield cast(BinaryIO, upload)
+            upload.complete()
+        except BaseException:
+            upload.abort()
+            raise
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a small object, replacing what is there."""
+        self._put(key, content)
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        """Write a small object unless one is there; S3 itself decides who is first.
+
+        Where an answer got lost and the request was made again, the object that is there may be ours.
+        """
+        try:
+            self._put(key, content, IfNoneMatch="*")
+        except _AlreadyThereError:
+            return self.get(key) == content
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        """Return a small object."""
+        try:
+            return self._read(key)
+        except _AbsentError:
+            return None
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading by ranges."""
+        try:
+            with self.failures(key):
+                size = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)["ContentLength"]
+        except _AbsentError:
+            raise StoreError(f"Expected {key} in {self.uri}, found no such object.") from None
+        return cast(BinaryIO, io.BufferedReader(_Ranges(self, key, size), buffer_size=1024 * 1024))
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose key starts with ``prefix``."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix
+        )
+        with self.failures(prefix):
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield StoredObject(found["Key"].removeprefix(self._prefix), found["Size"])
+
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+        with self.failures(key):
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
+    def protection(self, key: str) -> str:
+        """Return the server-side encryption of an object, as S3 reports it.
+
+        :raises StoreRefusedError: it is not the one that was asked for.
+        """
+        with self.failures(key):
+            head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        self._require_protected(key, head)
+        named = head.get("SSEKMSKeyId", "")
+        wanted = self._kms_key_id or ""
+        if ":key/" in wanted and named != wanted:
+            raise StoreRefusedError(f"{key} in {self.uri} is encrypted with {named}, not with {wanted}.")
+        return f"SSE-KMS with {named}" if self._kms_key_id else "SSE-S3"
+
+    def read_range(self, key: str, start: int, end: int) -> bytes:
+        """Return the bytes from ``start`` up to, not including, ``end``."""
+        return self._read(key, Range=f"bytes={start}-{end - 1}")
+
+    def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
+        """Abort uploads in parts that were begun before a time and never completed."""
+        pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=self._prefix)
+        with self.failures(self._prefix):
+            found = [upload for page in pages for upload in page.get("Uploads", ()) if upload["Initiated"] < before]
+        keys = [upload["Key"].removeprefix(self._prefix) for upload in found]
+        if not dry_run:
+            for key, upload in zip(keys, found, strict=True):
+                self.abort_multipart(key, upload["UploadId"])
+        return keys
+
+    def start_multipart(self, key: str) -> str:
+        """Begin an upload in parts and return its id."""
+        with self.failures(key):
+            answer = self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=self._prefix + key, ChecksumAlgorithm="SHA256", **self._protection()
+            )
+            self._require_protected(key, answer)
+            upload_id: str = answer["UploadId"]
+            return upload_id
+
+    def put_part(self, key: str, upload_id: str, number: int, content: bytes) -> dict[str, Any]:
+        """Upload one part and return what completing needs to know of it."""
+        checksum = _checksum(content)
+        with self.failures(key):
+            answer = self._client.upload_part(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                UploadId=upload_id,
+                PartNumber=number,
+                Body=content,
+                ChecksumSHA256=checksum,
+            )
+        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum}
+
+    def complete_multipart(self, key: str, upload_id: str, parts: Sequence[dict[str, Any]]) -> None:
+        """Make an upload in parts an object."""
+        try:
+            with self.failures(key):
+                self._client.complete_multipart_upload(
+                    Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id, MultipartUpload={"Parts": [*parts]}
+                )
+        except _NoUploadError:
+            # The answer got lost, the request was made again, and the first one had done it.
+            if not self._holds(key, parts):
+                raise
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        """Give the parts of an unfinished upload back."""
+        with self.failures(key):
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id)
+
+    def _holds(self, key: str, parts: Sequence[dict[str, Any]]) -> bool:
+        """Tell whether an object is there that was made of these parts, by S3's checksum of their checksums."""
+        digests = b"".join(base64.b64decode(part["ChecksumSHA256"]) for part in parts)
+        try:
+            with self.failures(key):
+                head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key, ChecksumMode="ENABLED")
+        except _AbsentError:
+            return False
+        return str(head.get("ChecksumSHA256", "")).partition("-")[0] == _checksum(digests)
+
+    def _read(self, key: str, **selection: str) -> bytes:
+        pauses, began = iter(_READ_PAUSES), time.monotonic()
+        while True:
+            with self.failures(key):
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **selection)
+                try:
+                    body: bytes = answer["Body"].read()
+                    return body
+                except _BROKEN_OFF:
+                    if (pause := next(pauses, None)) is None or time.monotonic() - began >= AWS_REQUEST_SECONDS:
+                        raise
+            time.sleep(pause)
+
+    def _put(self, key: str, content: bytes, **conditions: str) -> None:
+        with self.failures(key):
+            answer = self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Body=content,
+                ChecksumSHA256=_checksum(content),
+                **self._protection(),
+                **conditions,
+            )
+            self._require_protected(key, answer)
+
+    def _protection(self) -> dict[str, Any]:
+        if self._kms_key_id is None:
+            return {"ServerSideEncryption": "AES256"}
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms_key_id, "BucketKeyEnabled": True}
+
+    def _require_protected(self, key: str, answer: dict[str, Any]) -> None:
+        wanted = self._protection()["ServerSideEncryption"]
+        if (found := answer.get("ServerSideEncryption")) != wanted:
+            raise StoreRefusedError(
+                f"Expected {self.uri} to encrypt {key} with {wanted}, found {found or 'no encryption'}. "
+                "Use a store that supports server-side encryption."
+            )
+
+    @contextmanager
+    def failures(self, key: str) -> Iterator[None]:
+        """Turn what boto3 raises into errors of our own."""
+        try:
+            yield
+        except ClientError as error:
+            raise self._explain(key, error.response["Error"]["Code"]) from None
+        except BotoCoreError as error:
+            raise StoreError(
+                f"{self.uri} did not answer for {key} ({type(error).__name__}). Nothing was committed. Check the "
+                "endpoint, the credentials and the network, and retry."
+            ) from None
+
+    def _explain(self, key: str, code: str) -> Exception:
+        if code in _ABSENT:
+            return _AbsentError(key)
+        if code in _EXISTS:
+            return _AlreadyThereError(key)
+        if code == "NoSuchUpload":
+            return _NoUploadError(
+                f"Expected to complete the upload of {key} to {self.uri}, found that it was aborted meanwhile. Let "
+                "nothing, a bucket's lifecycle rule included, abort uploads that are younger than a day; then retry."
+            )
+        if code in _EXPIRED:
+            return StoreError(
+                f"Expected credentials that last as long as writing to {self.uri} does, found {code} at {key}. Nothing "
+                "was committed; let the AWS connection assume a role, whose sessions are renewed, and retry."
+            )
+        if code.startswith("KMS.") and code not in _KMS_BUSY:
+            return KeyUnavailableError(
+                f"Expected {self.uri} to encrypt with {self._kms_key_id}, found {code}. "
+                "Check that the key exists in the bucket's region and is enabled."
+            )
+        if code in _REFUSED:
+            return StoreRefusedError(
+                f"Expected to use {key} in {self.uri}, found {code}. Check that the bucket exists and that the "
+                "credentials may list, read and write below the prefix, and use the KMS key."
+            )
+        return StoreError(f"Expected {self.uri} to answer for {key}, found {code}. Nothing was committed; retry.")
+
+
+class _AbsentError(StoreError):
+    """There is no such object."""
+
+
+class _AlreadyThereError(StoreError):
+    """There is such an object already."""
+
+
+class _NoUploadError(StoreError):
+    """There is no such upload in parts, or no longer."""
+
+
+class _Upload(io.RawIOBase):
+    """A file to write to: parts go up in the background, a bounded number of them at a time."""
+
+    def __init__(self, store: S3Store, key: str) -> None:
+        self._store = store
+        self._key = key
+        self._buffer = bytearray()
+        self._upload_id: str | None = None
+        self._started: list[Future[dict[str, Any]]] = []
+        register(self)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self._buffer += content
+        while len(self._buffer) >= (size := _PART_BYTES * (1 + len(self._started) // 1000)):
+            with memoryview(self._buffer) as view:
+                part = bytes(view[:size])
+            del self._buffer[:size]
+            self._send(part)
+        return len(content)
+
+    def complete(self) -> None:
+        if self._upload_id is None:
+            self._store.put(self._key, bytes(self._buffer))
+        else:
+            if self._buffer:
+                self._send(bytes(self._buffer))
+            parts = [self._sent(part) for part in self._started]
+            self._store.complete_multipart(self._key, self._upload_id, parts)
+
+    def abort(self) -> None:
+        if self._upload_id is None:
+            return
+        # Prune discards what a store that does not answer keeps.
+        cleaning = in_background("s3-upload", self._clean_up, self._upload_id)
+        if not self._store.is_silent and not ends_within(cleaning, 2 * CLOSE_SECONDS):
+            self._store.is_silent = True
+
+    def break_off(self) -> None:
+        """Wait for no part any more."""
+        for part in self._started:
+            if not part.done():
+                # Where it ended meanwhile, its own result stands.
+                with suppress(InvalidStateError):
+                    part.set_exception(StoreError(f"The upload of {self._key} was ended by a signal. Retry."))
+
+    def _clean_up(self, upload_id: str) -> None:
+        # A part that arrives after its upload was aborted stays.
+        wait(self._started, CLOSE_SECONDS)
+        # The reason for aborting matters more than that this failed.
+        with suppress(ElementaryError):
+            self._store.abort_multipart(self._key, upload_id)
+
+    def _send(self, content: bytes) -> None:
+        if self._upload_id is None:
+            self._upload_id = self._store.start_multipart(self._key)
+        if len(self._started) >= _PARTS_IN_FLIGHT:
+            # Waiting for the part before the last bounds memory, and raises its failure here.
+            self._sent(self._started[-_PARTS_IN_FLIGHT])
+        number = len(self._started) + 1
+        put = self._store.put_part
+        self._started.append(in_background("s3-upload", put, self._key, self._upload_id, number, content))
+
+    def _sent(self, part: Future[dict[str, Any]]) -> dict[str, Any]:
+        if not ends_within(part, UPLOAD_SECONDS):
+            raise StoreError(
+                f"{self._store.uri} did not take a part of {self._key} within {UPLOAD_SECONDS:g} s. Nothing was "
+                "committed. Check the network, and retry."
+            )
+        return part.result()
+
+
+class _Ranges(io.RawIOBase):
+    """An object to read from at any position."""
+
+    def __init__(self, store: S3Store, key: str, size: int) -> None:
+        self._store = store
+        self._key = key
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readall(self) -> bytes:
+        # The inherited way asks for 8 KiB at a time.
+        content = self._store.read_range(self._key, self._position, self._size) if self._position < self._size else b""
+        self._position += len(content)
+        return content
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._position + len(buffer), self._size)
+        if end <= self._position:
+            return 0
+        content = self._store.read_range(self._key, self._position, end)
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+
+def _checksum(content: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+def _require_tls(client: Any) -> None:
+    endpoint = urlsplit(client.meta.endpoint_url)
+    if endpoint.scheme != "https":
+        raise StoreRefusedError(
+            f"Expected an S3 endpoint with TLS, found {endpoint.scheme}://{endpoint.hostname}. "
+            "Use an https endpoint in the AWS connection."
+        )
+    if client._endpoint.http_session._verify is False:
+        raise StoreRefusedError(
+            f"Expected the certificate of {endpoint.hostname} to be verified, found verify=False. "
+            "Name the CA's file in the AWS connection's `verify` instead."
+        )

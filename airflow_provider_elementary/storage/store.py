@@ -1,0 +1,164 @@
+"""Where snapshots rest: a small interface of a few verbs that every kind of store satisfies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.timeouts import AWS_READ_SECONDS, AWS_REQUEST_SECONDS, CONNECT_SECONDS
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of a store.
+
+    :param key: its name, relative to the store, with ``/`` between the parts.
+    :param size: bytes.
+    """
+
+    key: str
+    size: int
+
+
+class Store(Protocol):
+    """A place for whole objects under slash-separated keys; an object appears complete or not at all.
+
+    :param uri: how authors name the store: ``s3://bucket/prefix`` or ``file:///directory``.
+    """
+
+    uri: str
+
+    def describe(self) -> dict[str, str]:
+        """Return how objects are protected at rest and on the way, for the manifest."""
+        ...
+
+    def create(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Open a new object for writing; it appears when the block ends well and never when it raises.
+
+        :raises StoreRefusedError: the place may not be written, or not as protected as was asked for.
+        :raises StoreError: the store failed; a retry may help.
+        """
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a small object, replacing what is there."""
+        ...
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        """Write a small object unless one is there already; of several writers exactly one gets True."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """Return a small object, or None where there is none."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading at any position.
+
+        :raises StoreError: there is no such object, or the store failed.
+        """
+        ...
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose key starts with ``prefix``, in the order of their keys."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        ...
+
+    def protection(self, key: str) -> str:
+        """Return how the server says that it keeps an object that is there: its own encryption, in words."""
+        ...
+
+    def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
+        """Remove what writers that were killed left half-written; readers never saw it, but it takes room.
+
+        :param before: only what was begun before this time, which has a zone: what is younger may still be written.
+        :param dry_run: only tell.
+        :return: the keys that they were writing, or the names that the unfinished files have.
+        """
+        ...
+
+
+def patient_config() -> Config:
+    """Return how boto3 clients of a store and its keys wait: ten attempts with a pause that grows to 20 s.
+
+    That is about a minute altogether, as long as a server takes to restart; boto3 by itself gives up within seconds.
+    A server that is silent costs more: :func:`limit_retries` bounds what all attempts of a request take together.
+    """
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=AWS_READ_SECONDS,
+        tcp_keepalive=True,
+        retries={"mode": "standard", "max_attempts": 10},
+    )
+
+
+def limit_retries(client: Any, seconds: float = AWS_REQUEST_SECONDS) -> Any:
+    """Make a boto3 client repeat no request that began longer ago than this, and return the client.
+
+    :param seconds: an attempt that is under way by then still takes its own time-outs.
+    """
+
+    def begin(context: dict[str, Any], **facts: Any) -> None:
+        context["elementary_began"] = time.monotonic()
+
+    def stop(request_dict: dict[str, Any], caught_exception: Exception | None, **facts: Any) -> None:
+        began = request_dict["context"].get("elementary_began")
+        if caught_exception is not None and began is not None and time.monotonic() - began >= seconds:
+            raise caught_exception
+
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.register_first(f"before-call.{service}", begin)
+    client.meta.events.register_first(f"needs-retry.{service}", stop)
+    return client
+
+
+def require_store_uri(uri: str) -> None:
+    """Refuse a URI that names no kind of store.
+
+    :raises ConfigurationError: it is neither an S3 nor a file URI.
+    """
+    parts = urlsplit(uri)
+    is_local = parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path
+    if not is_local and not (parts.scheme == "s3" and parts.netloc):
+        raise ConfigurationError(
+            f"Expected a store like s3://bucket/prefix or file:///absolute/directory, found {uri!r}."
+        )
+
+
+def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> Store:
+    """Return the store that a URI names.
+
+    :param uri: ``file:///absolute/directory`` or ``s3://bucket/prefix``.
+    :param s3_client: for S3, a boto3 client; made from the environment's credentials by default.
+    :param kms_key_id: for S3, the KMS key for SSE-KMS; without one, objects are put with SSE-S3.
+    :raises ConfigurationError: the URI names no kind of store that is known.
+    :raises StoreRefusedError: the endpoint is not protected by TLS.
+    """
+    require_store_uri(uri)
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        from airflow_provider_elementary.storage.local import LocalStore
+
+        return LocalStore(Path(unquote(parts.path)))
+    from airflow_provider_elementary.storage.s3 import S3Store
+
+    if s3_client is None:
+        import boto3
+
+        s3_client = limit_retries(boto3.client("s3", config=patient_config()))
+    return S3Store(s3_client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)

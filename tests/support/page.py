@@ -1,0 +1,142 @@
+"""Stores for the tests of the Elementary page, and Airflow's API server with the page in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_elementary.access.check.report import CHECKS
+from airflow_provider_elementary.anomalies import backtest, detect
+from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.incidents.rows import incidents_table
+from airflow_provider_elementary.incidents.tracking import track_incidents
+from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
+from airflow_provider_elementary.plugins.elementary import LazyPage, warmed
+from airflow_provider_elementary.project.lineage import read_lineage
+from airflow_provider_elementary.sample import build_sample
+from airflow_provider_elementary.snapshots import LocalKeys, open_snapshot, open_store, write_snapshot
+from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.source import arrow_schema
+from airflow_provider_elementary.storage.results import latest_result, read_result, write_result
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.datasets import World, small_world, write_duckdb
+
+#: A name that breaks out of every place where it is not encoded; in Arabic and CJK too.
+HOSTILE = """</title><script>alert(1)</script>"><img src=x onerror=alert(2)>' "q" {{ 7*7 }} جدول 表"""
+DAYS = 60
+
+
+def report(*statuses: tuple[str, str]) -> dict[str, Any]:
+    """Return an access report with these checks and how each ended."""
+    findings = [
+        {"name": name, "status": status, "evidence": f"{name} was looked at", "mend": "", "holes": []}
+        for name, status in statuses
+    ]
+    facts: dict[str, Any] = {
+        "dialect": "duckdb",
+        "database": "shop",
+        "schema": "elementary",
+        "user": "elementary_reader",
+    }
+    return {**facts, "roles": ["READER"], "checked_at": "2026-10-31T06:00:00+00:00", "findings": findings}
+
+
+def hostile_world() -> World:
+    """Return a small world in which a model is named as an attacker would, with owner, tag and description alike."""
+    world = dict(small_world(days=3))
+    rows = world["dbt_models"].to_pylist()
+    rows[0] |= {"alias": HOSTILE, "name": HOSTILE, "description": HOSTILE, "owner": json.dumps([HOSTILE])}
+    rows[0] |= {"tags": json.dumps([HOSTILE]), "path": HOSTILE, "schema_name": HOSTILE}
+    schema = arrow_schema(TABLES["dbt_models"], [column.name for column in TABLES["dbt_models"].columns])
+    return {**world, "dbt_models": pa.Table.from_pylist(rows, schema=schema)}
+
+
+def fill_store(
+    directory: Path, keys: LocalKeys, *, world: World | None = None, snapshots: int = 2, with_results: bool = True
+) -> str:
+    """Write snapshots of a world into a store, metrics and verdicts of the newest, and return the store's URI."""
+    path = write_duckdb(world or small_world(days=28), directory / "shop.duckdb")
+    reports = [None, *[report(("schema-readable", "pass"), ("tls-version", "unknown"))] * (snapshots - 1)]
+    return _fill(directory, keys, path, reports, with_results=with_results)
+
+
+def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
+    """Write snapshots of the package's sample into a store, with metrics, verdicts and incidents; return its URI."""
+    path = build_sample(directory / "sample.duckdb")
+    passing = report(*((name, "pass") for name in CHECKS))
+    drifted = report(*((name, "unknown" if name == "client-address" else "pass") for name in CHECKS))
+    uri = _fill(directory, keys, path, [passing, passing, passing, drifted], with_results=True)
+    store = open_store(uri)
+    snapshot = open_snapshot(store, keys=keys)
+    newest = latest_result(store, "verdicts")
+    assert newest is not None
+    with read_result(store, keys, newest.key) as rows:
+        incidents = incidents_table(track_incidents(rows.read_all(), read_lineage(snapshot)))
+    write_result(store, keys, "incidents", incidents.to_reader(), run_key="incidents", origin={}, parameters={})
+    add_backtest(uri, keys, {"anomaly_sensitivity": 2})
+    return uri
+
+
+def _fill(
+    directory: Path, keys: LocalKeys, path: Path, reports: Sequence[Mapping[str, Any] | None], *, with_results: bool
+) -> str:
+    store = open_store((directory / "store").as_uri())
+    with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+        for number, access in enumerate(reports):
+            write_snapshot(source, store, keys, policy=Policy(), run_key=str(number), access=access)
+    if with_results:
+        add_results(store.uri, keys)
+        add_backtest(store.uri, keys, {"anomaly_sensitivity": 3})
+    return store.uri
+
+
+def add_results(uri: str, keys: LocalKeys) -> None:
+    """Compute and judge the metrics of a store's newest snapshot, by Elementary's rule."""
+    store = open_store(uri)
+    with compute_metrics(open_snapshot(store, keys=keys)) as rows:
+        metrics = rows.read_all()
+    write_result(store, keys, "metrics", metrics.to_reader(), run_key="metrics", origin={}, parameters={})
+    verdicts = detect(judged_metrics(metrics), method="elementary")
+    how = {"method": "elementary", "days": DAYS}
+    write_result(store, keys, "verdicts", verdicts.to_reader(), run_key="verdicts", origin={}, parameters=how)
+
+
+def add_backtest(uri: str, keys: LocalKeys, parameters: Mapping[str, Any]) -> None:
+    """Try a configuration of Elementary's rule on a store's newest snapshot, and seal what it would have said."""
+    store = open_store(uri)
+    with compute_metrics(open_snapshot(store, keys=keys)) as metrics:
+        found = backtest(metrics, "elementary", parameters, DAYS)
+    how = {"method": "elementary", "days": DAYS, **parameters}
+    run = f"elementary_backtest/manual/elementary/{json.dumps(parameters)}"
+    write_result(store, keys, "backtests", found.verdicts.to_reader(), run_key=run, origin={}, parameters=how)
+
+
+@contextmanager
+def api_server() -> Iterator[Any]:
+    """Make Airflow's API server with the plugin mounted by hand, so that the package need not be installed."""
+    from airflow.api_fastapi.app import create_app, purge_cached_app
+
+    purge_cached_app()
+    app = create_app()
+    # A page that warms up beside the tests would read the stores of one while the next has begun.
+    app.user_middleware = [made for made in app.user_middleware if made.cls is not warmed]
+    app.router.routes = [route for route in app.router.routes if getattr(route, "path", "") != "/elementary"]
+    app.mount("/elementary", LazyPage())
+    # Ahead of the route that answers every path with the UI.
+    app.router.routes.insert(0, app.router.routes.pop())
+    yield app
+    purge_cached_app()
+
+
+def token(api: Any, role: str) -> str:
+    """Return what Airflow's login gives a user of that role."""
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    made: str = api.state.auth_manager.generate_jwt(SimpleAuthManagerUser(username=role, role=role))
+    return made

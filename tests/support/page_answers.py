@@ -1,0 +1,71 @@
+"""What the Elementary page answers, read as a browser or a person would: its routes, its words, its elements."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from airflow_provider_elementary.snapshots import open_store
+from airflow_provider_elementary.storage.layout import manifest_key
+from tests.support.page import token
+
+ORDERS = "SHOP.CORE.ORDERS"
+DATA_ROUTES = (
+    *("/elementary/", "/elementary/tables", f"/elementary/table?name={ORDERS}"),
+    *("/elementary/incidents", "/elementary/backtests"),
+)
+MANIFEST_ROUTES = ("/elementary/snapshots", "/elementary/snapshot?number=1", "/elementary/access")
+ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, "/elementary/style.css")
+VIEWS = (*DATA_ROUTES, *MANIFEST_ROUTES)
+
+
+def signed_in(api: Any, role: str) -> TestClient:
+    client = TestClient(api)
+    # As the browser does it: the frame of the page sends the cookie of Airflow's login.
+    client.cookies.set("_token", token(api, role))
+    return client
+
+
+def edit_manifest(store: str, directory: Path, edit: Callable[[dict[str, Any]], None]) -> str:
+    """Copy the newest manifest of a store, changed, into a store of its own."""
+    facts = json.loads(open_store(store).get(manifest_key(2)) or b"")
+    edit(facts)
+    copy = open_store((directory / "copy").as_uri())
+    copy.put(manifest_key(2), json.dumps(facts).encode())
+    return copy.uri
+
+
+def words(html: str) -> str:
+    """Return what a page says, without its markup."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+class Elements(HTMLParser):
+    """Every element that a browser would see, with its attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    @property
+    def tags(self) -> set[str]:
+        return {tag for tag, _ in self.found}
+
+    @property
+    def attributes(self) -> set[str]:
+        return {name for _, attributes in self.found for name in attributes}
+
+    @property
+    def addresses(self) -> list[str]:
+        named = [attributes.get(name) for _, attributes in self.found for name in ("href", "src", "action")]
+        return [address for address in named if address]

@@ -1,0 +1,97 @@
+"""The report of an access check: its verdict, its words, its way through JSON, and drift."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_provider_elementary.access import AccessReport, Finding, drift
+from airflow_provider_elementary.access.check.report import CHECKS
+from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
+
+PASSED = Finding("ownership", "pass", "nothing is owned")
+OPEN = Finding(
+    "reads-outside-schema",
+    "fail",
+    "raw.users: SELECT through reader",
+    "REVOKE SELECT ON raw.users FROM reader;",
+    ("raw.users: SELECT through reader",),
+)
+UNTOLD = Finding("certificate-verified", "unknown", "the driver does not tell", "Use sslmode=verify-full.")
+
+
+def report_of(*findings: Finding) -> AccessReport:
+    return AccessReport(
+        dialect="postgres",
+        database="wh",
+        schema="elementary",
+        user="reader",
+        roles=("elementary_reader",),
+        checked_at=datetime(2026, 11, 22, 9, tzinfo=UTC),
+        findings=findings,
+    )
+
+
+def test_a_report_without_holes_lets_the_sync_go_on() -> None:
+    report_of(PASSED).require()
+
+
+def test_a_failed_check_stops_with_its_evidence_and_its_mend() -> None:
+    with pytest.raises(AccessDeniedError) as refusal:
+        report_of(PASSED, OPEN).require()
+
+    assert str(refusal.value) == (
+        "Expected 'reader' to read the schema 'elementary' and nothing else, found that 1 of 2 access checks do not "
+        "pass:\n"
+        "- reads-outside-schema (fail): raw.users: SELECT through reader\n"
+        "  To mend it: REVOKE SELECT ON raw.users FROM reader;"
+    )
+
+
+def test_an_unknown_check_stops_too() -> None:
+    with pytest.raises(AccessDeniedError, match=r"certificate-verified \(unknown\)[\s\S]*accept_unknown"):
+        report_of(UNTOLD).require()
+
+
+def test_an_unknown_check_that_was_accepted_does_not_stop() -> None:
+    report_of(UNTOLD).require(accept_unknown=["certificate-verified"])
+
+
+def test_a_failed_check_cannot_be_accepted() -> None:
+    with pytest.raises(AccessDeniedError):
+        report_of(OPEN).require(accept_unknown=["reads-outside-schema"])
+
+
+def test_accepting_a_check_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="found 'certificate'"):
+        report_of(PASSED).require(accept_unknown=["certificate"])
+
+
+def test_a_report_survives_json() -> None:
+    report = report_of(PASSED, OPEN, UNTOLD)
+
+    assert AccessReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+def test_the_names_of_checks_are_kebab_case_and_their_claims_sentences() -> None:
+    assert all(name == name.lower().replace("_", "-").replace(" ", "-") for name in CHECKS)
+
+
+def test_two_equal_reports_have_no_drift() -> None:
+    earlier, later = report_of(OPEN), replace(report_of(OPEN), checked_at=datetime(2026, 11, 23, tzinfo=UTC))
+
+    assert not drift(earlier, later)
+
+
+def test_evidence_of_a_pass_may_change_without_drift() -> None:
+    assert not drift(report_of(PASSED), report_of(replace(PASSED, evidence="still nothing")))
+
+
+def test_drift_tells_what_appeared_and_what_went() -> None:
+    change = drift(report_of(PASSED, UNTOLD), replace(report_of(PASSED, OPEN), roles=()))
+
+    assert change.appeared == ("reads-outside-schema: fail", "reads-outside-schema: raw.users: SELECT through reader")
+    assert change.gone == ("role in reach: elementary_reader", "certificate-verified: unknown")

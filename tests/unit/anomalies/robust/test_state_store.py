@@ -1,0 +1,263 @@
+"""The robust method's memory between runs: whatever happened to the metrics, the verdicts are those of one replay."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from airflow_provider_elementary.anomalies import detect
+from airflow_provider_elementary.anomalies.detect_recent import Judged, judge_recent
+from airflow_provider_elementary.anomalies.robust import Remembered, replay
+from airflow_provider_elementary.anomalies.robust import series_spool as spool
+from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
+from airflow_provider_elementary.anomalies.summary import recent
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.metrics import METRICS_SCHEMA
+from tests.support.stores import Rest, local_rest
+
+FIRST = datetime(2026, 8, 1)
+DAY = timedelta(days=1)
+
+
+def series(table: str, buckets: int, *, metric: str = "row_count", length: timedelta = DAY, **row: Any) -> pa.Table:
+    """Return a noisy series with an incident every fortnight, a bucket after the other from :data:`FIRST`."""
+    noise = np.random.default_rng(len(table)).normal(1000, 20, buckets).round()
+    rows = [
+        {
+            "id": f"{table}-{metric}-{number}",
+            "full_table_name": f"SHOP.CORE.{table}",
+            "metric_name": metric,
+            "bucket_start": FIRST + length * number,
+            "bucket_end": FIRST + length * (number + 1),
+            "metric_value": noise[number] * (3 if number % 14 == 13 else 1),
+            "updated_at": FIRST + length * (number + 1),
+            **row,
+        }
+        for number in range(buckets)
+    ]
+    return pa.Table.from_pylist(rows, schema=METRICS_SCHEMA)
+
+
+def changed(metrics: pa.Table, table: str, day: int, **columns: Any) -> pa.Table:
+    """Return metrics in which one bucket of a table is another."""
+    rows = [{**row, **columns} if row["id"] == f"{table}-row_count-{day}" else row for row in metrics.to_pylist()]
+    return pa.Table.from_pylist(rows, schema=METRICS_SCHEMA)
+
+
+def days(metrics: pa.Table, until: int) -> pa.Table:
+    return metrics.filter(pc.less_equal(metrics["bucket_end"], pa.scalar(FIRST + DAY * until, pa.timestamp("us"))))
+
+
+SHOP = pa.concat_tables(
+    [
+        series("ORDERS", 60),
+        series("ITEMS", 60, metric="failed_rows"),
+        series("RUNS", 60, bucket_start=None),
+        series("CUSTOMERS", 60, column_name="email", metric="null_percent", dimension="channel", dimension_value="web"),
+    ]
+)
+
+
+CLICKS = series("CLICKS", 24 * 10, length=timedelta(hours=1))
+
+
+def judged(metrics: pa.Table, memory: Remembered | None = None, **arguments: Any) -> Judged:
+    shuffled = metrics.take(np.random.default_rng(len(metrics)).permutation(len(metrics)))
+    given = {"method": "robust", "days": 2, "parameters": {}, "recall": lambda: memory, **arguments}
+    return judge_recent(shuffled.to_reader(500), **given)
+
+
+def said(verdicts: pa.Table) -> list[dict[str, Any]]:
+    return verdicts.sort_by([("full_table_name", "ascending"), ("bucket_end", "ascending")]).to_pylist()
+
+
+def known(remembered: Remembered) -> list[dict[str, Any]]:
+    return remembered.series.sort_by("full_table_name").to_pylist()
+
+
+def of_one_replay(metrics: pa.Table) -> list[dict[str, Any]]:
+    verdicts = recent(detect(metrics, method="robust"), 2)
+    return said(verdicts.select([name for name in verdicts.column_names if name not in _NOT_KEYS]))
+
+
+_NOT_KEYS = ("metric_type", "bucket_duration_hours")
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make pieces so small that a few series fill several of them."""
+    monkeypatch.setattr(replay, "SERIES_AT_A_TIME", 2)
+    monkeypatch.setattr(spool, "SLICE_ROWS", 100)
+
+
+def test_each_run_says_what_one_replay_of_everything_says() -> None:
+    shop = pa.concat_tables([SHOP, CLICKS])
+    memory = None
+    runs = []
+    for until in (9, 10, 10, 40):
+        run = judged(days(shop, until), memory)
+        runs.append((said(run.verdicts) == of_one_replay(days(shop, until)), run.resumed, run.replayed))
+        memory = run.remembered
+
+    assert runs == [(True, 0, 5), *[(True, 5, 0)] * 3]
+
+
+@pytest.mark.parametrize(
+    ("what", "metrics"),
+    [
+        ("a value that was corrected", changed(days(SHOP, 51), "ORDERS", 30, metric_value=5.0)),
+        ("a value that was taken back", changed(days(SHOP, 51), "ORDERS", 30, metric_value=None)),
+        ("a bucket that moved", changed(days(SHOP, 51), "ORDERS", 30, bucket_start=FIRST, bucket_end=FIRST + DAY)),
+        ("a bucket that is gone", days(SHOP, 51).filter(pc.not_equal(days(SHOP, 51)["id"], "ORDERS-row_count-30"))),
+    ],
+)
+def test_only_the_series_whose_past_changed_is_replayed(what: str, metrics: pa.Table) -> None:
+    memory = judged(days(SHOP, 50)).remembered
+
+    run = judged(metrics, memory)
+
+    assert (run.resumed, run.replayed) == (3, 1), what
+    assert said(run.verdicts) == of_one_replay(metrics), what
+
+
+def test_a_bucket_that_comes_late_is_taken_into_account() -> None:
+    late = pc.equal(SHOP["id"], "ORDERS-row_count-30")
+    memory = judged(days(SHOP.filter(pc.invert(late)), 50)).remembered
+
+    run = judged(days(SHOP, 51), memory)
+
+    assert (run.resumed, run.replayed) == (3, 1)
+    assert said(run.verdicts) == of_one_replay(days(SHOP, 51))
+
+
+def test_a_judged_bucket_may_change_without_a_replay() -> None:
+    memory = judged(changed(days(SHOP, 50), "ORDERS", 49, metric_value=7.0)).remembered
+
+    run = judged(days(SHOP, 50), memory)
+
+    assert (run.resumed, run.replayed) == (4, 0)
+    assert said(run.verdicts) == of_one_replay(days(SHOP, 50))
+
+
+def test_series_come_and_go() -> None:
+    memory = judged(days(series("GONE", 50), 50)).remembered
+    both = pa.concat_tables([days(SHOP, 51), series("NEW", 51)])
+
+    run = judged(both, memory)
+
+    assert (run.resumed, run.replayed) == (0, 5)
+    assert "SHOP.CORE.GONE" not in run.remembered.series["full_table_name"].to_pylist()
+    assert said(run.verdicts) == of_one_replay(both)
+
+
+def test_a_memory_of_later_buckets_is_not_used_for_an_older_snapshot() -> None:
+    memory = judged(days(SHOP, 60)).remembered
+
+    run = judged(days(SHOP, 50), memory)
+
+    assert (run.resumed, run.replayed) == (0, 4)
+    assert said(run.verdicts) == of_one_replay(days(SHOP, 50))
+
+
+def test_a_week_that_has_just_begun_does_not_hide_the_days() -> None:
+    week = series("WEEKS", 1, length=7 * DAY, updated_at=FIRST)
+
+    assert len(judged(pa.concat_tables([week, days(SHOP, 5)])).verdicts) == 2 * 4 + 1
+
+
+class TestMemories:
+    """Memories at rest: sealed, two of each task, and passed over where they do not fit."""
+
+    @pytest.fixture
+    def rest(self, tmp_path: Path) -> Rest:
+        return local_rest(tmp_path)
+
+    @staticmethod
+    def memories(rest: Rest, run: str, **way: Any) -> Memories:
+        fits = way_of_judging(way.pop("parameters", {}), **{"days": 2, "shard": 0, "shards": 1, **way})
+        return Memories(rest.store, rest.keys, "dag/task/0", run, fits)
+
+    def run(self, rest: Rest, number: int, **way: Any) -> Judged:
+        memories = self.memories(rest, f"run {number}", **way)
+        found = judged(days(SHOP, 40 + number), memories.recall())
+        memories.keep(found.remembered, {})
+        return found
+
+    def test_a_run_goes_on_from_what_the_run_before_sealed(self, rest: Rest) -> None:
+        runs = [self.run(rest, number) for number in range(3)]
+
+        assert [(run.resumed, run.replayed) for run in runs] == [(0, 4), (4, 0), (4, 0)]
+        assert said(runs[-1].verdicts) == of_one_replay(days(SHOP, 42))
+
+    def test_two_memories_are_kept(self, rest: Rest) -> None:
+        for number in range(4):
+            self.run(rest, number)
+
+        kept = [entry.key for entry in rest.store.list("results/memories/")]
+        assert len([key for key in kept if key.endswith(".json")]) == 2
+        assert len([key for key in kept if key.endswith(".parquet")]) == 4
+
+    def test_a_second_try_goes_on_from_where_the_first_did(self, rest: Rest) -> None:
+        first = self.run(rest, 0)
+        self.run(rest, 1)
+
+        found = self.memories(rest, "run 1").recall()
+
+        assert (found.until, known(found)) == (first.remembered.until, known(first.remembered))
+
+    @pytest.mark.parametrize(
+        "way",
+        [{"parameters": {"alarm": 3.5}}, {"days": 3}, {"shard": 1, "shards": 2}],
+        ids=["parameters", "days", "shard"],
+    )
+    def test_a_memory_of_another_way_of_judging_does_not_fit(
+        self, rest: Rest, way: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.run(rest, 0)
+
+        with caplog.at_level(logging.INFO):
+            found = self.memories(rest, "run 1", **way).recall()
+
+        assert found is None
+        assert "was learnt in another way: it does not fit" in caplog.text
+
+    def test_a_memory_of_another_format_does_not_fit(self, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.run(rest, 0)
+        monkeypatch.setattr("airflow_provider_elementary.anomalies.robust.state_store.FORMAT", b"0")
+
+        assert self.memories(rest, "run 1").recall() is None
+
+    def test_a_memory_that_cannot_be_read_is_passed_over_for_the_one_before(
+        self, rest: Rest, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        first = self.run(rest, 0)
+        before = {entry.key for entry in rest.store.list("results/memories/")}
+        self.run(rest, 1)
+        for entry in rest.store.list("results/memories/"):
+            if entry.key.endswith(".parquet") and entry.key not in before:
+                rest.path(entry.key).write_bytes(b"something else")
+
+        found = self.memories(rest, "run 2").recall()
+
+        assert (found.until, known(found)) == (first.remembered.until, known(first.remembered))
+        assert "cannot be read and is passed over" in caplog.text
+
+    def test_without_any_memory_everything_is_replayed_and_the_log_says_so(
+        self, rest: Rest, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.INFO):
+            found = self.memories(rest, "run 0").recall()
+
+        assert found is None
+        assert "every series is replayed from its first bucket" in caplog.text
+
+    def test_a_parameter_that_is_unknown_is_refused_before_anything_is_read(self) -> None:
+        with pytest.raises(ConfigurationError, match="anomaly_sensitivity"):
+            way_of_judging({"anomaly_sensitivity": 3}, days=2, shard=0, shards=1)

@@ -1,0 +1,132 @@
+"""Judging the newest buckets of a stream, in shards: the verdicts are those of the whole."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.anomalies import backtest, detect
+from airflow_provider_elementary.anomalies.detect_recent import judge_recent, shard_of
+from airflow_provider_elementary.anomalies.pictures import days_by_table, series_with_range
+from airflow_provider_elementary.anomalies.summary import recent
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.metrics import METRICS_SCHEMA, judged_metrics
+
+TABLES = [f"SHOP.CORE.T{number}" for number in range(12)]
+FIRST = datetime(2026, 8, 1)
+
+
+def metrics(days: int = 100) -> pa.Table:
+    """Return two metrics of each table, the last of which has fewer days than the others."""
+    chance = random.Random(7)  # noqa: S311 - the same in every run
+    rows = [
+        {
+            "id": f"{table}-{name}-{day}",
+            "full_table_name": table,
+            "metric_name": name,
+            "bucket_start": FIRST + timedelta(days=day),
+            "bucket_end": FIRST + timedelta(days=day + 1),
+            "metric_value": round(chance.gauss(1000, 50)) * (1 if chance.random() > 0.03 else 3),
+            "updated_at": FIRST + timedelta(days=day + 1),
+        }
+        for table in TABLES
+        for name in ("row_count", "test_pass_rate")
+        for day in range(days if table != TABLES[-1] else days - 3)
+    ]
+    return pa.Table.from_pylist(rows, schema=METRICS_SCHEMA)
+
+
+def said(table: pa.Table) -> dict[str, tuple[Any, ...]]:
+    """Return each bucket's verdict; a sum over rows in another order differs in the last of its 16 digits."""
+    return {row["id"]: (f"{row['score']:.12g}", row["is_anomalous"], row["reason"]) for row in table.to_pylist()}
+
+
+METRICS = metrics()
+CONFIGURATIONS = [
+    ("elementary", {}),
+    (
+        "elementary",
+        {"anomaly_sensitivity": 2, "seasonality": "day_of_week", "training_period": {"period": "week", "count": 6}},
+    ),
+    ("elementary", {"exclude_detection_period_from_training": True, "days_back": 21}),
+    ("robust", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "parameters"), CONFIGURATIONS)
+def test_the_newest_buckets_are_judged_as_when_all_are(method: Any, parameters: dict[str, Any]) -> None:
+    judged = judge_recent(METRICS.to_reader(200), method=method, days=5, parameters=parameters)
+
+    every = recent(detect(judged_metrics(METRICS), method=method, **parameters), 5)
+    assert said(judged.verdicts) == said(every)
+    assert len(judged.verdicts) == 11 * 5 + 2
+
+
+@pytest.mark.parametrize(("method", "parameters"), CONFIGURATIONS)
+def test_the_verdicts_of_all_shards_are_those_of_the_whole(method: Any, parameters: dict[str, Any]) -> None:
+    shards = [
+        judge_recent(METRICS.to_reader(), method=method, days=5, parameters=parameters, shard=shard, shards=4)
+        for shard in range(4)
+    ]
+
+    whole = judge_recent(METRICS.to_reader(), method=method, days=5, parameters=parameters)
+    together = [row for shard in shards for row in said(shard.verdicts).items()]
+    assert len(together) == len(dict(together))
+    assert dict(together) == said(whole.verdicts)
+    assert {shard.tables for shard in shards} == {frozenset(TABLES)}
+
+
+def test_a_shard_does_not_depend_on_the_other_tables_or_on_case() -> None:
+    assert [shard_of("SHOP.CORE.ORDERS", 8), shard_of("shop.core.orders", 8)] == [3, 3]
+
+
+@pytest.mark.parametrize("shard", [-1, 4])
+def test_a_shard_that_is_not_there_is_refused(shard: int) -> None:
+    with pytest.raises(ConfigurationError, match="Expected a shard of 0 to 3, found"):
+        judge_recent(METRICS.to_reader(), method="elementary", days=5, parameters={}, shard=shard, shards=4)
+
+
+def test_no_metrics_are_no_verdicts() -> None:
+    empty = METRICS_SCHEMA.empty_table().to_reader()
+
+    assert len(judge_recent(empty, method="elementary", days=5, parameters={}).verdicts) == 0
+
+
+class TestBacktest:
+    FOUND = backtest(METRICS, days=60)
+
+    def test_it_says_what_each_day_would_have_said(self) -> None:
+        every = recent(detect(judged_metrics(METRICS), method="elementary"), 60)
+
+        assert said(self.FOUND.verdicts) == said(every)
+
+    def test_the_table_counts_by_metric_the_most_first(self) -> None:
+        rows = self.FOUND.by_metric.to_pylist()
+
+        assert sum(row["anomalous"] for row in rows) == self.FOUND.anomalous > 0
+        assert [row["anomalous"] for row in rows] == sorted((row["anomalous"] for row in rows), reverse=True)
+        assert all(row["first"] <= row["last"] for row in rows if row["anomalous"])
+
+    def test_the_picture_has_a_square_for_each_table_and_day(self) -> None:
+        picture = days_by_table(self.FOUND.verdicts, "Now & then")
+
+        anomalies = self.FOUND.verdicts.filter(self.FOUND.verdicts["is_anomalous"]).to_pylist()
+        days = {(row["full_table_name"], row["bucket_start"]) for row in anomalies}
+        assert picture.count('<rect class="hit"') == len(days)
+        assert "Now &amp; then" in picture
+
+    def test_a_series_is_drawn_with_its_range_and_its_anomalies(self) -> None:
+        [worst, *_] = self.FOUND.by_metric.to_pylist()
+        rows = self.FOUND.verdicts
+        series = rows.filter(
+            pa.array([name == worst["full_table_name"] for name in rows["full_table_name"].to_pylist()])
+        )
+
+        picture = series_with_range(series, "row_count")
+
+        assert picture.count("<circle") == worst["anomalous"]
+        assert picture.count("<polygon") == 1

@@ -1,0 +1,149 @@
+"""Incidents: grouped by lineage, carried from run to run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow_provider_elementary.incidents.rows import incidents_of, incidents_table
+from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
+from airflow_provider_elementary.project.lineage import Lineage
+from tests.support.shop import (
+    CUSTOMERS,
+    ORDERS,
+    RAW,
+    REVENUE,
+    SUNDAY,
+    fine,
+    lineage,
+    tables_of,
+    verdict,
+    verdicts,
+)
+
+SHOP = lineage()
+
+
+def only(incidents: list[Incident]) -> Incident:
+    [incident] = incidents
+    return incident
+
+
+class TestGrouping:
+    def test_tables_downstream_follow_the_one_furthest_upstream(self) -> None:
+        incidents = track_incidents(verdicts(verdict(REVENUE, 0), verdict(ORDERS, 0), verdict(RAW, 0)), SHOP)
+
+        assert tables_of(incidents) == [(RAW, (ORDERS, REVENUE))]
+
+    def test_a_table_between_that_is_not_anomalous_does_not_part_them(self) -> None:
+        incidents = track_incidents(verdicts(verdict(RAW, 0), fine(ORDERS, 0), verdict(REVENUE, 0)), SHOP)
+
+        assert tables_of(incidents) == [(RAW, (REVENUE,))]
+
+    def test_what_was_loaded_a_day_before_may_be_the_cause(self) -> None:
+        incidents = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 2)), SHOP)
+
+        assert tables_of(incidents) == [(RAW, (ORDERS,))]
+
+    def test_what_was_over_for_longer_is_not(self) -> None:
+        incidents = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 3)), SHOP)
+
+        assert tables_of(incidents) == [(ORDERS, ()), (RAW, ())]
+
+    def test_tables_that_are_not_made_from_each_other_are_two_incidents(self) -> None:
+        incidents = track_incidents(verdicts(verdict(ORDERS, 0), verdict(CUSTOMERS, 0)), SHOP)
+
+        assert tables_of(incidents) == [(ORDERS, ()), (CUSTOMERS, ())]
+
+    def test_without_lineage_every_table_is_its_own(self) -> None:
+        incidents = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 0)), Lineage())
+
+        assert len(incidents) == 2
+
+    def test_one_good_bucket_between_does_not_end_an_episode(self) -> None:
+        incident = only(track_incidents(verdicts(verdict(RAW, 0), fine(RAW, 1), verdict(RAW, 2)), SHOP))
+
+        assert (incident.started_at, incident.last_anomaly_at) == (SUNDAY, SUNDAY + timedelta(days=3))
+
+    def test_an_incident_tells_whose_it_is_and_what_is_made_from_it(self) -> None:
+        incident = only(track_incidents(verdicts(verdict(ORDERS, 0), verdict(REVENUE, 0)), SHOP))
+
+        assert incident.owners == ("core@shop.example",)
+        assert incident.downstream == (REVENUE, "exposure board")
+        assert (incident.severity, incident.anomalies, incident.kinds) == ("error", 2, ("drop",))
+
+    def test_a_value_of_a_dimension_is_never_told(self) -> None:
+        row = verdict(ORDERS, 0, metric_name="dimension", dimension="email", dimension_value="a@example.com",
+                      reason="orders where email = a@example.com: …")  # fmt: skip
+
+        incident = only(track_incidents(verdicts(row), SHOP))
+
+        assert incident.sentence == "orders: drop of a value of email on Sun 1 Nov 2026"
+        assert "a@example.com" not in str(incident)
+
+
+class TestFromRunToRun:
+    def test_an_incident_opens_continues_and_is_resolved(self) -> None:
+        first = track_incidents(verdicts(fine(RAW, -1), verdict(RAW, 0)), SHOP)
+        second = track_incidents(verdicts(verdict(RAW, 0), verdict(RAW, 1)), SHOP, first)
+        third = track_incidents(verdicts(verdict(RAW, 1), fine(RAW, 2)), SHOP, second)
+        fourth = track_incidents(verdicts(fine(RAW, 2), fine(RAW, 3)), SHOP, third)
+        fifth = track_incidents(verdicts(fine(RAW, 5), fine(RAW, 6)), SHOP, fourth)
+
+        runs = [first, second, third, fourth]
+        assert [only(run).transition for run in runs] == ["opened", "continues", "resolved", "past"]
+        assert [only(run).status for run in runs] == ["open", "open", "resolved", "resolved"]
+        assert len({only(run).incident_id for run in runs}) == 1
+        assert only(third).resolved_at == SUNDAY + timedelta(days=3)
+        assert fifth == []
+
+    def test_the_id_is_the_same_wherever_it_is_computed(self) -> None:
+        rows = verdicts(verdict(RAW, 0))
+
+        assert only(track_incidents(rows, SHOP)).incident_id == only(track_incidents(rows, SHOP)).incident_id
+
+    def test_the_same_verdicts_twice_change_nothing(self) -> None:
+        rows = verdicts(verdict(RAW, 0), verdict(ORDERS, 0), fine(CUSTOMERS, 0))
+        once = track_incidents(rows, SHOP, [])
+        again = track_incidents(rows, SHOP, once)
+
+        assert only(again).transition == "continues"
+        assert track_incidents(rows, SHOP, again) == again
+
+    def test_an_incident_stays_open_while_its_table_is_not_judged_again(self) -> None:
+        first = track_incidents(verdicts(verdict(RAW, 0)), SHOP)
+        second = track_incidents(verdicts(fine(CUSTOMERS, 1)), SHOP, first)
+
+        assert (only(second).status, only(second).transition) == ("open", "continues")
+
+    def test_another_metric_of_the_table_does_not_resolve_it(self) -> None:
+        rows = verdicts(verdict(RAW, 0), fine(RAW, 1, metric_name="freshness"))
+
+        assert only(track_incidents(rows, SHOP)).status == "open"
+
+    def test_an_incident_of_which_nothing_is_heard_for_a_fortnight_is_over(self) -> None:
+        first = track_incidents(verdicts(verdict(RAW, 0)), SHOP)
+        later = track_incidents(verdicts(fine(CUSTOMERS, 20)), SHOP, first)
+
+        assert only(later).status == "resolved"
+
+    def test_a_root_that_is_seen_later_takes_over_and_the_id_stays(self) -> None:
+        first = track_incidents(verdicts(verdict(ORDERS, 0)), SHOP)
+        second = track_incidents(verdicts(verdict(ORDERS, 0), verdict(RAW, 0)), SHOP, first)
+
+        assert tables_of(second) == [(RAW, (ORDERS,))]
+        assert only(second).incident_id == only(first).incident_id
+
+    def test_two_incidents_that_turn_out_to_be_one_keep_the_older_id(self) -> None:
+        first = track_incidents(verdicts(verdict(ORDERS, 1), verdict(REVENUE, 0)), Lineage())
+        second = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 1), verdict(REVENUE, 0)), SHOP, first)
+
+        older = min(first, key=lambda incident: incident.started_at)
+        assert (only(second).incident_id, only(second).root) == (older.incident_id, RAW)
+
+    def test_incidents_survive_the_store_as_rows(self) -> None:
+        incidents = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 0), verdict(CUSTOMERS, 0)), SHOP)
+
+        assert incidents_of(incidents_table(incidents)) == incidents
+
+    def test_no_verdicts_are_no_incidents(self) -> None:
+        assert track_incidents(verdicts(), SHOP) == []

@@ -1,0 +1,288 @@
+"""Every document of a store is read as it was written, or refused with an error of ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_elementary.access.check.report import AccessReport
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
+from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, Parent
+from airflow_provider_elementary.snapshots.prune_record import PruneRecord, Tombstone, WithdrawnFile
+from airflow_provider_elementary.storage import documents
+from airflow_provider_elementary.storage.keys import WrappedKey
+from airflow_provider_elementary.storage.layout import newest_result_key
+from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.report_log import record
+from airflow_provider_elementary.storage.results import find_result, newest_result
+from airflow_provider_elementary.storage.signatures import read_signature
+from tests.unit.snapshots.test_manifest import MANIFEST
+from tests.unit.storage.test_report_log import MONDAY, TUESDAY
+
+#: No message repeats it, wherever it stands.
+SECRET = "4111-1111"
+CUT = CutEntry("2026-11-22T00:00:00", None, "2026-11-21T23:00:00", None, 3600.0, 21600.0, ("run-1",), 1)
+WHOLE = replace(
+    MANIFEST,
+    cut=CUT,
+    full_at="2026-11-22T00:00:00",
+    hash_key=WrappedKey("local:1", "AAAA", {}),
+    mac="ab" * 32,
+    access=MONDAY.to_dict(),
+)
+RECORD = PruneRecord(
+    sequence=1,
+    created_at="2026-11-22T00:00:00",
+    parent=None,
+    head=Parent(3, "ab" * 32),
+    retention={"keep_last": 1},
+    snapshots=(Tombstone(1, "20261122T000000Z-00000000", "2026-11-22T00:00:00", "cd" * 32, None),),
+    withdrawn=(WithdrawnFile("data/x", "ef" * 32, Category.METADATA, "2026-11-22T00:00:00+00:00"),),
+)
+RESULT = {
+    "key": "results/metrics/r.json",
+    "kind": "metrics",
+    "run_key": "dag/run",
+    "created_at": "2026-11-22T00:00:00+00:00",
+    "origin": {"snapshot_id": "x"},
+    "parameters": {"days": 28},
+    "files": [{"key": "results/metrics/r/f", "category": "table_metrics", "rows": 1, "size": 2, "sha256": "ab"}],
+    "keys": {"table_metrics": {"master_key_id": "local:1", "ciphertext": "AAAA", "context": {}}},
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of document: what one of it looks like, and what reads it."""
+
+    valid: bytes
+    read: Callable[[bytes, Path], Any]
+    required: str
+    number: str | None = None
+
+
+def _in_store(key: str, read: Callable[[LocalStore], Any]) -> Callable[[bytes, Path], Any]:
+    def read_it(content: bytes, folder: Path) -> Any:
+        store = LocalStore(folder)
+        store.put(key, content)
+        return read(store)
+
+    return read_it
+
+
+def _report(content: bytes, folder: Path) -> Any:
+    store = LocalStore(folder)
+    kept = record(store, MONDAY, subject="dwh", run_key="monday")
+    store.put(kept.key, content)
+    return record(store, TUESDAY, subject="dwh", run_key="tuesday").previous
+
+
+def _kept_report(folder: Path) -> bytes:
+    store = LocalStore(folder)
+    return store.get(record(store, MONDAY, subject="dwh", run_key="monday").key) or b""
+
+
+def _newest(content: bytes, folder: Path) -> Any:
+    store = LocalStore(folder)
+    store.put(newest_result_key("metrics", "s"), content)
+    return newest_result(store, "metrics", "s")
+
+
+@pytest.fixture(params=["manifest", "prune record", "result", "signature", "access report", "pointer"])
+def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kind:
+    signature = {"algorithm": "DATA_KEY", "key_id": "local:1", "value": "AAAA"}
+    return {
+        "manifest": Kind(
+            WHOLE.to_bytes(), lambda content, _: Manifest.from_bytes(content, "m").to_bytes(), "files", "sequence"
+        ),
+        "prune record": Kind(
+            RECORD.to_bytes(), lambda content, _: PruneRecord.from_bytes(content, "p").to_bytes(), "head", "sequence"
+        ),
+        "result": Kind(
+            json.dumps(RESULT, sort_keys=True).encode(),
+            _in_store("results/metrics/r.json", lambda store: find_result(store, "results/metrics/r.json")),
+            "origin",
+        ),
+        "signature": Kind(
+            json.dumps(signature, sort_keys=True).encode(),
+            _in_store("signatures/manifests/1.json", lambda store: read_signature(store, "manifests/1.json")),
+            "value",
+        ),
+        "access report": Kind(
+            _kept_report(tmp_path_factory.mktemp("kept")),
+            _report,
+            "report",
+            "format_version",
+        ),
+        "pointer": Kind(b'{"newest": null, "before": null}', _newest, ""),
+    }[request.param]
+
+
+def refusal(kind: Kind, content: bytes, folder: Path) -> str:
+    with pytest.raises(SnapshotCorruptError) as caught:
+        kind.read(content, folder)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def test_a_valid_document_is_read(kind: Kind, tmp_path: Path) -> None:
+    kind.read(kind.valid, tmp_path)
+
+
+def test_manifests_and_prune_records_come_back_as_the_same_bytes() -> None:
+    assert Manifest.from_bytes(WHOLE.to_bytes(), "m").to_bytes() == WHOLE.to_bytes()
+    assert PruneRecord.from_bytes(RECORD.to_bytes(), "p").to_bytes() == RECORD.to_bytes()
+    assert (Manifest.from_bytes(WHOLE.to_bytes(), "m"), PruneRecord.from_bytes(RECORD.to_bytes(), "p")) == (
+        WHOLE,
+        RECORD,
+    )
+
+
+def test_the_bytes_of_a_prune_record_are_those_of_format_1() -> None:
+    assert RECORD.to_bytes().decode() == (
+        '{"created_at":"2026-11-22T00:00:00","format_version":1,"head":{"sequence":3,"sha256":"'
+        + "ab" * 32
+        + '"},"parent":null,"retention":{"keep_last":1},"sequence":1,"snapshots":[{"created_at":"2026-11-22T00:00:00",'
+        '"parent":null,"sequence":1,"sha256":"' + "cd" * 32 + '","snapshot_id":"20261122T000000Z-00000000"}],'
+        '"withdrawn":[{"category":"metadata","key":"data/x","sha256":"'
+        + "ef" * 32
+        + '","withdrawn_at":"2026-11-22T00:00:00+00:00"}]}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b" ", "it is not JSON"),
+        (b"{", "it is not JSON"),
+        (b"\x80\x81", "it is not JSON"),
+        (b'{"a": "\\ud800"}', "it is not JSON"),
+        (b"[" * 200_000, "it is not JSON"),
+        (b'{"a":' * 200_000, "it is not JSON"),
+        (b'{"a":' * 200_000 + b"1" + b"}" * 200_000, "it is not JSON"),
+        (b"[]", "it is not a JSON object"),
+        (b"null", "it is not a JSON object"),
+        (b"7", "it is not a JSON object"),
+        (f'"{SECRET}"'.encode(), "it is not a JSON object"),
+        (f'{{"{SECRET}": 1}}'.encode(), "field"),
+        (b"x" * (documents.MAX_BYTES + 1), "it is larger than 10 MiB"),
+    ],
+    ids=lambda value: repr(value[:12]),
+)
+def test_what_is_no_document_is_refused(kind: Kind, tmp_path: Path, content: bytes, fault: str) -> None:
+    assert fault in refusal(kind, content, tmp_path)
+
+
+def test_a_missing_field_is_named(kind: Kind, tmp_path: Path) -> None:
+    if not kind.required:
+        pytest.skip("every field of this document may be missing")
+    facts = json.loads(kind.valid)
+    del facts[kind.required]
+
+    assert f"field {kind.required} is missing." in refusal(kind, json.dumps(facts).encode(), tmp_path)
+
+
+def test_a_further_field_is_refused(kind: Kind, tmp_path: Path) -> None:
+    facts = {**json.loads(kind.valid), "more": SECRET}
+
+    assert "field more is not known" in refusal(kind, json.dumps(facts).encode(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "value", [[SECRET], {SECRET: SECRET}, True, 7, 7.5, SECRET], ids=lambda value: str(type(value))
+)
+def test_a_field_of_another_type_is_refused_in_every_place(kind: Kind, tmp_path: Path, value: Any) -> None:
+    facts = json.loads(kind.valid)
+    for number, (name, old) in enumerate(facts.items()):
+        if type(value) is type(old) or (isinstance(old, float) and isinstance(value, int | float)):
+            continue
+        if isinstance(old, dict) and isinstance(value, dict):
+            continue
+        content = json.dumps({**facts, name: value}).encode()
+        folder = tmp_path / str(number)
+        if name in ("newest", "before", "parent", "reason") or old is None:
+            if isinstance(value, str):
+                continue
+        refusal(kind, content, folder)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_json_does_not_know_is_refused_in_every_place(kind: Kind, tmp_path: Path, constant: str) -> None:
+    facts = json.loads(kind.valid)
+    for number, name in enumerate(facts):
+        for value in ("@", {"x": "@"}, ["@"]):
+            content = json.dumps({**facts, name: value}).replace('"@"', constant).encode()
+            refusal(kind, content, tmp_path / f"{number}{type(value).__name__}")
+
+
+@pytest.mark.parametrize("digits", [20, 5_000])
+def test_a_huge_number_is_refused_in_every_place(kind: Kind, tmp_path: Path, digits: int) -> None:
+    facts = json.loads(kind.valid)
+    for number, name in enumerate(facts):
+        for value in ("@", {"x": "@"}):
+            content = json.dumps({**facts, name: value}).replace('"@"', "9" * digits).encode()
+            refusal(kind, content, tmp_path / f"{number}{type(value).__name__}")
+
+
+def test_a_field_that_comes_twice_is_refused(kind: Kind, tmp_path: Path) -> None:
+    facts = json.loads(kind.valid)
+    name, value = next(iter(facts.items()))
+    twice = f'{{"{name}": {json.dumps(value)}, {json.dumps(facts)[1:]}'
+
+    assert "a field comes twice" in refusal(kind, twice.encode(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda facts: facts["files"][0].update(rows="1"), "field files.0.rows has another type"),
+        (lambda facts: facts["files"][0].update(rows=True), "field files.0.rows has another type"),
+        (lambda facts: facts["files"][0].update(category=SECRET), "field files.0.category has another type or value"),
+        (lambda facts: facts["files"][0].update(max_watermark=SECRET), "field files.0.max_watermark has another"),
+        (lambda facts: facts["files"][0].update({SECRET: 1}), "field files.0.(unprintable) is not known"),
+        (lambda facts: facts["files"][0].pop("size"), "field files.0.size is missing"),
+        (lambda facts: facts["parent"].update(x=1), "field parent.x is not known"),
+        (lambda facts: facts["cut"].update(window_from="2026-11-22T00:00:00+00:00"), "field cut.window_from has"),
+        (lambda facts: facts["tables"]["metadata"].update(withheld=[SECRET]), "field tables.metadata.withheld.0 has"),
+        (lambda facts: facts["keys"]["configuration"].update(context={"x": 1}), "field keys.configuration.context.x"),
+        (lambda facts: facts.update(kind=7), "field kind has another type"),
+        (lambda facts: facts.update(kind=SECRET), "field kind has another type or value"),
+        (lambda facts: facts.update(created_at=SECRET), "field created_at has another type or value"),
+        (lambda facts: facts.update(policy={"a": {"a": float("nan")}}), "a number is too large"),
+    ],
+)
+def test_a_manifest_says_where_it_is_not_valid(tmp_path: Path, change: Callable[[Any], Any], fault: str) -> None:
+    facts = json.loads(WHOLE.to_bytes())
+    change(facts)
+
+    with pytest.raises(SnapshotCorruptError) as caught:
+        Manifest.from_bytes(json.dumps(facts).encode(), "manifests/7.json")
+
+    assert f"manifests/7.json is not a valid manifest: {fault}" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_document_too_large_to_be_read_is_not_written() -> None:
+    with pytest.raises(ConfigurationError, match="and at most 10,485,760 can be read"):
+        replace(WHOLE, run_key="x" * documents.MAX_BYTES).to_bytes()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_what_could_not_be_read_again_is_not_written(value: float | str) -> None:
+    with pytest.raises(ConfigurationError, match="A manifest cannot be written with a number that is not finite"):
+        replace(WHOLE, policy={"failed_rows_days": value}).to_bytes()
+
+
+@pytest.mark.parametrize("change", [{"findings": 1}, {"roles": "x"}, {"checked_at": 7}, {"more": SECRET}])
+def test_an_access_report_out_of_a_dictionary_is_strict_too(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        AccessReport.from_dict({**MONDAY.to_dict(), **change})
+
+    assert SECRET not in str(caught.value)

@@ -1,0 +1,209 @@
+"""What Airflow discovers: valid against its own schemas, and every name in it leads somewhere."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from airflow._shared.secrets_masker import should_hide_value_for_key
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.providers_manager import ProvidersManager
+
+import airflow_provider_elementary
+from airflow_provider_elementary.cli.main import main
+from airflow_provider_elementary.get_provider_info import (
+    CONNECTION_FIELDS,
+    POLICY_FIELDS,
+    STORE_CONNECTION_FIELDS,
+    STORE_FIELD_BEHAVIOUR,
+    UI_FIELD_BEHAVIOUR,
+    get_provider_info,
+)
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+from airflow_provider_elementary.snapshots.store_settings import STORE_FIELDS
+
+AIRFLOW = Path(airflow.__file__).parent
+PACKAGE = Path(airflow_provider_elementary.__file__).parent
+INFO = get_provider_info()
+CONNECTION_TYPES = {found["connection-type"]: found for found in INFO["connection-types"]}
+HOOKS = {"elementary": ElementaryHook, "elementary_store": ElementaryStoreHook}
+MODULES = [
+    module
+    for kind in ("operators", "sensors", "hooks", "triggers")
+    for group in INFO[kind]
+    for module in group["python-modules"]
+]
+CLASSES = [
+    *(found["hook-class-name"] for found in INFO["connection-types"]),
+    *INFO["extra-links"],
+    *(plugin["plugin-class"] for plugin in INFO["plugins"]),
+]
+
+
+def schema(name: str) -> dict[str, Any]:
+    return json.loads((AIRFLOW / name).read_text())
+
+
+def test_it_is_valid_by_the_schema_that_airflow_checks_at_start() -> None:
+    jsonschema.validate(INFO, schema("provider_info.schema.json"))
+
+
+def test_its_connection_types_are_valid_by_the_strict_schema() -> None:
+    strict = schema("provider.yaml.schema.json")["properties"]["connection-types"]
+
+    jsonschema.validate(INFO["connection-types"], strict)
+
+
+def test_the_package_name_is_canonical_since_airflow_does_not_start_with_another() -> None:
+    canonical = re.sub(r"[-_.]+", "-", INFO["package-name"]).lower()
+
+    assert INFO["package-name"] == canonical == "airflow-provider-elementary"
+
+
+def test_the_metadata_imports_nothing() -> None:
+    script = (
+        "import sys; from airflow_provider_elementary.get_provider_info import get_provider_info; get_provider_info(); "
+        "print([name for name in ('airflow', 'pyarrow', 'sqlglot', 'duckdb', 'jinja2') if name in sys.modules])"
+    )
+
+    imported = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert imported.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "key", [*INFO, *(key for found in CONNECTION_TYPES.values() for key in (*found, *found["ui-field-behaviour"]))]
+)
+def test_keys_are_in_kebab_case_since_airflow_ignores_others(key: str) -> None:
+    assert "_" not in key
+
+
+@pytest.mark.parametrize("conn_type", CONNECTION_TYPES)
+def test_the_connection_type_has_no_double_underscore_since_airflow_loses_its_fields(conn_type: str) -> None:
+    assert "__" not in conn_type
+    assert conn_type == HOOKS[conn_type].conn_type
+    assert CONNECTION_TYPES[conn_type]["hook-name"] == HOOKS[conn_type].hook_name
+
+
+def test_the_form_of_a_store_has_every_field_that_its_hook_reads() -> None:
+    assert set(STORE_CONNECTION_FIELDS) == set(STORE_FIELDS)
+    assert not [name for name in STORE_CONNECTION_FIELDS if "__" in name]
+
+
+def test_a_store_needs_its_uri_alone_in_the_form() -> None:
+    assert [n for n, field in STORE_CONNECTION_FIELDS.items() if "null" not in field["schema"]["type"]] == ["uri"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_can_be_imported(module: str) -> None:
+    __import__(module)
+
+
+@pytest.mark.parametrize("path", CLASSES)
+def test_every_class_can_be_imported(path: str) -> None:
+    assert isinstance(pkgutil.resolve_name(path), type)
+
+
+def test_secret_fields_have_names_that_airflow_masks() -> None:
+    fields = {**CONNECTION_FIELDS, **STORE_CONNECTION_FIELDS}
+    secret = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
+
+    assert secret == {"private_key_content", "secret_keys"}
+    assert all(should_hide_value_for_key(name) for name in secret)
+
+
+def test_the_kind_of_warehouse_is_not_snowflakes_virtual_warehouse() -> None:
+    assert "snowflake" in CONNECTION_FIELDS["warehouse_kind"]["schema"]["enum"]
+    assert "enum" not in CONNECTION_FIELDS["warehouse"]["schema"]
+
+
+def test_the_hook_names_the_fields_for_airflow_before_3_2() -> None:
+    for hook, named in ((ElementaryHook, UI_FIELD_BEHAVIOUR), (ElementaryStoreHook, STORE_FIELD_BEHAVIOUR)):
+        behaviour = hook.get_ui_field_behaviour()
+
+        assert behaviour["hidden_fields"] == named["hidden-fields"]
+        assert behaviour["relabeling"] == named["relabeling"]
+
+
+@pytest.fixture(scope="module")
+def providers_manager() -> ProvidersManager:
+    try:
+        distribution("airflow-provider-elementary")
+    except PackageNotFoundError:
+        pytest.skip("airflow-provider-elementary is not installed (pip install -e .)")
+    return ProvidersManager()
+
+
+def test_airflow_lists_the_provider(providers_manager: ProvidersManager) -> None:
+    provider = providers_manager.providers["airflow-provider-elementary"]
+
+    assert provider.data["name"] == "Elementary"
+
+
+@pytest.mark.parametrize(
+    ("conn_type", "attribute"), [("elementary", "elementary_conn_id"), ("elementary_store", "store_conn_id")]
+)
+def test_airflow_finds_the_hook_of_the_connection_type(
+    providers_manager: ProvidersManager, conn_type: str, attribute: str
+) -> None:
+    hook = providers_manager.hooks[conn_type]
+
+    assert hook is not None
+    assert hook.hook_class_name == CONNECTION_TYPES[conn_type]["hook-class-name"]
+    assert hook.connection_id_attribute_name == attribute
+
+
+def test_airflows_connection_form_shows_labels_and_every_field(providers_manager: ProvidersManager) -> None:
+    service = pytest.importorskip("airflow.api_fastapi.core_api.services.ui.connections").HookMetaService
+
+    form = next(meta for meta in service.hook_meta_data() if meta.connection_type == "elementary")
+
+    assert form.standard_fields.url_schema.hidden
+    assert form.standard_fields.login.title == "User of the read-only role"
+    assert set(form.extra_fields) == set(CONNECTION_FIELDS)
+    assert form.extra_fields["warehouse_kind"]["schema"]["enum"] == ["snowflake", "postgres", "redshift", "duckdb"]
+
+
+def test_airflows_form_of_a_store_shows_every_field_and_hides_the_secret(providers_manager: ProvidersManager) -> None:
+    service = pytest.importorskip("airflow.api_fastapi.core_api.services.ui.connections").HookMetaService
+
+    form = next(meta for meta in service.hook_meta_data() if meta.connection_type == "elementary_store")
+
+    assert form.standard_fields.host.hidden
+    assert form.standard_fields.login.title == "Own AWS access key id"
+    assert set(form.extra_fields) == set(STORE_CONNECTION_FIELDS)
+    assert form.extra_fields["secret_keys"]["schema"]["format"] == "password"
+
+
+def test_airflow_knows_the_options_of_the_page_and_of_lineage(providers_manager: ProvidersManager) -> None:
+    sections = dict(providers_manager.provider_configs)["airflow-provider-elementary"]
+
+    assert set(sections["elementary"]["options"]) == {
+        "stores",
+        "openlineage_namespace",
+        *POLICY_FIELDS,
+    }
+
+
+def test_airflow_lists_the_example_dags_with_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "True")
+
+    found = DagBundlesManager().get_bundle("airflow-provider-elementary-example-dags")
+
+    assert found.path == PACKAGE / "example_dags"
+
+
+def test_the_command_line_tells_where_the_example_dags_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["example-dags"]) == 0
+
+    assert (Path(capsys.readouterr().out.strip()) / "elementary_observability.py").is_file()
