@@ -62,7 +62,7 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.incidents import track_incidents
     from airflow_provider_elementary.incidents.enrich import enrich
     from airflow_provider_elementary.metrics import compute_metrics
-    from airflow_provider_elementary.project import read_lineage
+    from airflow_provider_elementary.project.lineage import read_lineage
 
     source = _open(arguments)
     with usage(), compute_metrics(source) as metrics:

@@ -13,7 +13,7 @@ from airflow_provider_elementary.anomalies.detect_recent import judge_recent
 from airflow_provider_elementary.anomalies.elementary.lint import lint
 from airflow_provider_elementary.incidents import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics
-from airflow_provider_elementary.project import read_lineage
+from airflow_provider_elementary.project.lineage import read_lineage
 from tests.support.datasets import world_a
 from tests.support.table_source import TableSource
 

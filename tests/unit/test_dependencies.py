@@ -24,6 +24,10 @@ DISTRIBUTIONS = {
     "airflow.providers.smtp": "apache-airflow-providers-smtp",
     "airflow": "apache-airflow",
     "adbc_driver_manager": "adbc-driver-manager",
+    # Airflow's API server brings them, and the page runs nowhere else. Named here, uv takes the newest, and an older
+    # Airflow that is broken beside it.
+    "fastapi": "apache-airflow",
+    "starlette": "apache-airflow",
     "openlineage": "openlineage-python",
     "snowflake": "snowflake-connector-python",
 }

@@ -13,18 +13,50 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "airflow_provider_elementary"
-CORE = ("access", "alerts", "anomalies", "catalog", "metrics", "sample", "snapshots", "warehouses")
+CORE = (
+    "access",
+    "alerts",
+    "anomalies",
+    "elementary_schema",
+    "incidents",
+    "metrics",
+    "project",
+    "sample",
+    "snapshots",
+    "storage",
+    "warehouses",
+)
 CORE_FILES = sorted(
     [path for name in CORE for path in (PACKAGE / name).rglob("*.py")]
-    + [PACKAGE / "exceptions.py", PACKAGE / "invocations.py", PACKAGE / "source.py"]
+    + [path for path in PACKAGE.glob("*.py") if path.name not in ("__init__.py", "get_provider_info.py")]
 )
 FACE = ("hooks", "links", "notifications", "operators", "plugins", "sensors", "triggers")
 FACE_MODULES = sorted(
     path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
-    for name in FACE
+    for name in (*FACE, "page")
     for path in (PACKAGE / name).glob("*.py")
     if path.name != "__init__.py"
 )
+#: The core's packages and the faces over them: each imports only those before it, or beside it.
+ORDER = (
+    ("exceptions", "times", "timeouts", "progress", "quoting"),
+    ("elementary_schema", "source", "duckdb_sandbox", "sample"),
+    ("access",),
+    ("warehouses", "invocations"),
+    ("storage",),
+    ("snapshots",),
+    ("metrics", "project"),
+    ("anomalies",),
+    ("incidents",),
+    ("alerts",),
+    ("hooks",),
+    ("links", "notifications"),
+    ("operators",),
+    ("page",),
+    ("cli", "plugins", "triggers", "sensors"),
+)
+#: Facts that every package may read.
+LEAVES = frozenset(f"airflow_provider_elementary{name}" for name in ("", ".get_provider_info", ".warehouses.registry"))
 HEAVY = ("pyarrow", "duckdb", "numpy", "pandas", "sqlglot", "snowflake.connector", "adbc_driver_manager", "boto3")
 
 
@@ -35,6 +67,26 @@ def imported_modules(path: Path) -> set[str]:
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
+    return found
+
+
+def package_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def imports_against_the_order() -> list[str]:
+    ranks = {name: rank for rank, names in enumerate(ORDER) for name in names}
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+        if module in LEAVES or "example_dags" in path.parts:
+            continue
+        ours = [name for name in imported_modules(path) if name.startswith("airflow_provider_elementary.")]
+        found += [
+            f"{module} imports {name}"
+            for name in ours
+            if name not in LEAVES and ranks[package_of(name)] > ranks[package_of(module)]
+        ]
     return found
 
 
@@ -55,6 +107,15 @@ def test_the_core_never_imports_the_face(path: Path) -> None:
     faces = tuple(f"airflow_provider_elementary.{name}" for name in (*FACE, "cli"))
 
     assert not {module for module in imported_modules(path) if module.startswith(faces)}
+
+
+def test_packages_import_only_those_before_them() -> None:
+    assert imports_against_the_order() == []
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "page").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_page_never_imports_airflow_itself(path: Path) -> None:
+    assert not {module for module in imported_modules(path) if module.split(".")[0] == "airflow"}
 
 
 def test_the_core_works_where_airflow_cannot_be_imported() -> None:

@@ -58,7 +58,7 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[Truth], Mapping[str, l
 
     from airflow_provider_elementary.anomalies import detect
     from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
-    from airflow_provider_elementary.project import read_lineage
+    from airflow_provider_elementary.project.lineage import read_lineage
     from tests.support.datasets import world_a
     from tests.support.table_source import TableSource
 

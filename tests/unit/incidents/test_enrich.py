@@ -12,7 +12,7 @@ from airflow_provider_elementary.anomalies.circuit_breaker import AnomaliesFound
 from airflow_provider_elementary.anomalies.summary import anomalous_tables, summarise
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents import enrich
-from airflow_provider_elementary.project import read_lineage
+from airflow_provider_elementary.project.lineage import read_lineage
 from tests.support.datasets import OWNER_EMAIL, small_world
 from tests.support.shop import CUSTOMERS, ORDERS, RAW, REVENUE, fine, lineage, verdict, verdicts
 from tests.support.table_source import TableSource

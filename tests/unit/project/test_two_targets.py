@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.alerts import read_alert_metas
-from airflow_provider_elementary.project import read_lineage
-from airflow_provider_elementary.project.lineage import Lineage
+from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from tests.support.dbt_project import project, result
 from tests.support.table_source import TableSource
 
