@@ -129,7 +129,7 @@ def _show(report: AccessReport) -> None:
     passed = len(report.findings) - len(report.failed) - len(report.unknown)
     table = Table("Check", "Status", "Evidence", title=Text(f"{report.user} on {report.dialect}, {place}"))
     for finding in report.findings:
-        evidence = finding.evidence + (f"\nTo mend it: {finding.mend}" if finding.mend else "")
+        evidence = finding.evidence + (f"\nTo fix it: {finding.remediation}" if finding.remediation else "")
         # Names of tables and roles are the warehouse's: they are text, not markup.
         table.add_row(finding.name, Text(finding.status, _COLOURS[finding.status]), Text(evidence))
     console.print(table)

@@ -20,7 +20,7 @@ import pytest
 from airflow.sdk import BaseOperator
 
 from airflow_provider_elementary import operators, sensors
-from airflow_provider_elementary.access.check.report import AccessReport, Finding
+from airflow_provider_elementary.access.check.report import AccessFinding, AccessReport
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, log_access
@@ -175,7 +175,7 @@ def test_a_check_that_fails_is_an_error_in_the_log_and_never_said_to_be_proved(
 
 
 def test_a_check_that_is_accepted_as_unknown_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    finding = Finding("ownership", "unknown", "The catalog does not answer.")
+    finding = AccessFinding("ownership", "unknown", "The catalog does not answer.")
     report = AccessReport("postgres", None, "elementary", "reader", (), datetime.now(UTC), (finding,))
 
     log_access(logging.getLogger("task"), "access check of dwh", report)
