@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_elementary.anomalies.detect import Method
-    from airflow_provider_elementary.anomalies.robust.state_store import Memories
+    from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore
     from airflow_provider_elementary.anomalies.summary import Summary
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.project.lineage import Lineage
@@ -106,7 +106,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge, seal, summarise; raise last, when everything is recorded."""
         from airflow_provider_elementary.anomalies.circuit_breaker import require_none, stopping_tables
-        from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+        from airflow_provider_elementary.anomalies.detect_recent import score_recent
         from airflow_provider_elementary.anomalies.summary import summarise
         from airflow_provider_elementary.incidents.enrich import enrich
         from airflow_provider_elementary.storage.results import write_result
@@ -117,20 +117,20 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             days, shard, shards = (number(self, name) for name in ("days", "shard", "shards"))
             how = {"method": self.method, "days": days, "shard": shard, "shards": shards, **parameters}
             store = self.repository.store
-            memories = self._memories(context, parameters, days, shard, shards) if self.method == "robust" else None
+            states = self._model_states(context, parameters, days, shard, shards) if self.method == "robust" else None
             with self._open_metrics() as (rows, lineage, origin):
-                judged = judge_recent(
+                scored = score_recent(
                     rows,
                     method=self.method,
                     days=days,
                     parameters=parameters,
                     shard=shard,
                     shards=shards,
-                    recall=memories.recall if memories else None,
+                    load_state=states.load if states else None,
                     adapter=origin.get("adapter"),
                 )
-            verdicts = enrich(judged.verdicts, lineage)
-            stopping = stopping_tables(self.fail_on, verdicts, lineage, judged.tables)
+            verdicts = enrich(scored.verdicts, lineage)
+            stopping = stopping_tables(self.fail_on, verdicts, lineage, scored.tables)
             result = write_result(
                 store,
                 self.repository.keys,
@@ -140,9 +140,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 origin=origin,
                 parameters=how,
             )
-            if memories and judged.remembered:
-                memories.keep(judged.remembered, origin)
-                self.log.info("%s series went on from memory, %s were replayed", judged.resumed, judged.replayed)
+            if states and scored.state:
+                states.save(scored.state, origin)
+                self.log.info("resumed %s series from saved state, replayed %s", scored.resumed, scored.replayed)
             self._judged = (verdicts, result.key, lineage, origin)
             summary = summarise(verdicts)
             self._log(summary, time.monotonic() - started)
@@ -162,17 +162,17 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             require_none(stopping, f"{result.key} of {store.uri}")
         return returned
 
-    def _memories(
+    def _model_states(
         self, context: Context, parameters: Mapping[str, Any], days: int, shard: int, shards: int
-    ) -> Memories:
-        from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
+    ) -> ModelStateStore:
+        from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 
-        return Memories(
+        return ModelStateStore(
             self.repository.store,
             self.repository.keys,
             series=f"{context['ti'].dag_id}/{context['ti'].task_id}/{shard}",
             run_key=run_key(context),
-            fits=way_of_judging(parameters, days=days, shard=shard, shards=shards),
+            fits=scoring_settings(parameters, days=days, shard=shard, shards=shards),
         )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
@@ -215,13 +215,13 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                     self.log.info("found %s", anomaly["reason"])
         self.log.info(
             "judged %s buckets with %s in %.1f s: %s are anomalous, in %s tables",
-            f"{summary.judged:,}",
+            f"{summary.scored:,}",
             self.method,
             seconds,
             f"{summary.anomalous:,}",
             f"{len(summary.tables):,}",
         )
-        if not summary.judged:
+        if not summary.scored:
             self.log.warning(
                 "no bucket of the last %s days had the history to be judged, so nothing could be found or stopped; "
                 "today's bucket is the newest as soon as something ran today: raise days to reach yesterday's",

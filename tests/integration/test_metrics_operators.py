@@ -160,4 +160,4 @@ def test_the_robust_method_leaves_its_memory_for_the_next_run(dag: tuple[DAG, Lo
     before = {key: find_result(open_store(store), key).parameters["before"] for key in memories}
     [oldest] = [key for key, earlier in before.items() if earlier is None]
     assert set(before.values()) == {None, oldest}
-    assert [first[name] for name in ("judged", "anomalous")] == [second[name] for name in ("judged", "anomalous")]
+    assert [first[name] for name in ("scored", "anomalous")] == [second[name] for name in ("scored", "anomalous")]
