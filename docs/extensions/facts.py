@@ -33,7 +33,7 @@ def categories() -> tuple[Row, list[Row]]:
 
 
 def tables() -> tuple[Row, list[Row]]:
-    """Every table of the catalog."""
+    """Every known table of the Elementary schema."""
     from airflow_provider_elementary.elementary_schema import TABLES
 
     return ("table", "one row is", "kind", "key", "watermark"), [
