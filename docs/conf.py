@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: `make docs`. Nothing is fetched while it builds, nor by the pages when they are read."""
+"""Configures Sphinx, without a fetch at build or reading time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from airflow_provider_elementary import __version__
 
-# Airflow reads these when autodoc first imports it; the build leaves nothing in the home of whoever builds.
+# Airflow reads these when autodoc first imports it; the build leaves nothing in the user's home.
 AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-docs-")
 atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
 os.environ.update(
     AIRFLOW_HOME=AIRFLOW_HOME,
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
-    # The width of what commands say to --help.
+    # The width of the commands' --help.
     COLUMNS="100",
 )
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))

@@ -1,4 +1,4 @@
-"""Airflow's environment for tests, and the fixtures that start servers; nothing heavy is imported before it is used."""
+"""Sets Airflow's environment for tests, and defines the fixtures of servers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT / ".." / "shared"
 
-#: What a person's terminal and set-up say: tests see none of it, so that they mean the same everywhere.
+#: Variables of a person's terminal and set-up. Tests do not see them, so that they give the same result everywhere.
 _OF_THE_CALLER = re.compile(
     r"(COLUMNS|LINES|NO_COLOR|COLORTERM|(CLI|PY_)?(FORCE_)?COLORS?(_FORCE)?|TTY_(COMPATIBLE|INTERACTIVE)|_?AIRFLOW_.*|PG[A-Z]+"
     r"|AWS_(?!CA_BUNDLE).*|SNOWFLAKE_.*)"
@@ -61,7 +61,7 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in one line what was skipped and why: a suite that is green may have left parts out."""
+    """Print in one line what was skipped and why: a suite that is green may have left parts out."""
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(
         str(report.longrepr[2] if isinstance(report.longrepr, tuple | list) else report.longrepr).removeprefix(
@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def process_context() -> Iterator[None]:
-    """A command of the command line takes the process for one of Airflow's servers; the tests after it are none."""
+    """Reset what a command of the command line sets: it marks the process as one of Airflow's servers."""
     before = os.environ.get("_AIRFLOW_PROCESS_CONTEXT")
     yield
     if before is None:

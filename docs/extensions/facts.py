@@ -1,4 +1,4 @@
-"""Tables of facts, written out of the code where they stand: ``{facts} checks`` cannot drift from what is checked."""
+"""Writes tables of facts of the code: ``{facts} access-checks``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def access_checks() -> tuple[Row, list[Row]]:
 
 
 def categories() -> tuple[Row, list[Row]]:
-    """Every category, what is in it, and whether a snapshot takes it where nothing is said."""
+    """Every category, what is in it, and whether a snapshot takes it by default."""
     from airflow_provider_elementary.elementary_schema import TABLES, Category
     from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES
 
@@ -33,7 +33,7 @@ def categories() -> tuple[Row, list[Row]]:
 
 
 def tables() -> tuple[Row, list[Row]]:
-    """Every table of the catalog."""
+    """Every known table of the Elementary schema."""
     from airflow_provider_elementary.elementary_schema import TABLES
 
     return ("table", "one row is", "kind", "key", "watermark"), [
@@ -95,7 +95,7 @@ def configuration() -> tuple[Row, list[Row]]:
 
 
 def exceptions() -> tuple[Row, list[Row]]:
-    """Every error, what it means, and whether Airflow tries again."""
+    """Every error, what it means, and whether Airflow retries."""
     from airflow_provider_elementary import exceptions as module
 
     found = [
@@ -137,7 +137,7 @@ class Facts(SphinxDirective):
 
 
 class Commands(SphinxDirective):
-    """What every command of ``airflow-elementary`` says to ``--help``."""
+    """The ``--help`` of every command of ``airflow-elementary``."""
 
     def run(self) -> list[nodes.Node]:
         """One section a command."""

@@ -1,11 +1,11 @@
-"""The code blocks of the documentation, each with what its comment says about how it is tested.
+"""Finds the code blocks of the documentation, and how each is tested.
 
-A comment right before a block speaks of it::
+A comment right before a block says how::
 
-    <!-- run with: sample, keys -->        fixtures that set the scene; the block is then run for real
-    <!-- goes on; run with: sample -->     as above, after the blocks of the same language before it on its page
-    <!-- check with: dbt_project -->       fixtures that set the scene; the block is then checked, not run
-    <!-- name: writer -->                  how a test of its own finds and runs the block
+    <!-- run with: sample, keys -->        fixtures that set it up; the block is then run for real
+    <!-- continues; run with: sample -->   as above, after the blocks of the same language before it on its page
+    <!-- check with: dbt_project -->       fixtures that set it up; the block is then checked, not run
+    <!-- name: writer -->                  name by which another test finds and runs the block
     <!-- not run: why -->                  neither run nor checked
 
 Without one, a block is checked by its language: see ``test_blocks.py``.
@@ -34,10 +34,10 @@ class Block:
     :param line: where it begins.
     :param language: as in ``python``; indented blocks are commands.
     :param source: the code.
-    :param fixtures: what sets the scene.
+    :param fixtures: what sets it up.
     :param to_run: whether its comment asks to run it.
     :param name: how a test of its own finds it, or empty.
-    :param goes_on: whether it goes on where the blocks before it ended.
+    :param continues: whether it continues where the blocks before it ended.
     :param reason: why it is not run, or None.
     :param before: the blocks before it on its page, oldest first.
     """
@@ -49,7 +49,7 @@ class Block:
     fixtures: tuple[str, ...]
     to_run: bool
     name: str
-    goes_on: bool
+    continues: bool
     reason: str | None
     before: tuple[Block, ...]
 
@@ -98,7 +98,7 @@ def inline_code(page: Path) -> list[str]:
 
 
 def _wishes(comment: str) -> dict[str, Any]:
-    wishes: dict[str, Any] = {"fixtures": (), "to_run": False, "name": "", "goes_on": False, "reason": None}
+    wishes: dict[str, Any] = {"fixtures": (), "to_run": False, "name": "", "continues": False, "reason": None}
     for wish in [comment] if comment.startswith("not run:") else comment.split(";"):
         kind, _, value = wish.strip().partition(":")
         words = tuple(re.split(r"[,\s]+", value.strip()))
@@ -107,8 +107,8 @@ def _wishes(comment: str) -> dict[str, Any]:
                 wishes |= {"fixtures": words, "to_run": kind == "run with"}
             case "name":
                 wishes["name"] = value.strip()
-            case "goes on":
-                wishes["goes_on"] = True
+            case "continues":
+                wishes["continues"] = True
             case "not run":
                 wishes["reason"] = " ".join(words)
     return wishes

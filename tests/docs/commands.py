@@ -1,4 +1,4 @@
-"""Whether a command exists as a page shows it: the program's own parser reads its words."""
+"""Checks that a command on a page exists, with the program's own parser."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _parsed(parser: Any, words: list[str]) -> None:
         try:
             parser.parse_args(words)
         except SystemExit as end:
-            # --help and --version end well.
+            # --help and --version exit with status 0.
             status = end.code
     assert not status, said.getvalue()
 

@@ -1,6 +1,6 @@
-"""The scenes that blocks ask for: connections, stores and servers under the names that the pages use.
+"""Defines the fixtures of blocks: connections, stores and servers that pages name.
 
-A scene returns what to put in place of a name that only a real machine has, as ``/srv/elementary``.
+A fixture returns what replaces a name that only a real machine has, as ``/srv/elementary``.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def take_snapshot(file: Path, store: Store, keys: Keys, run_key: str) -> Manifes
         return write_snapshot(source, store, keys, run_key=run_key, access=access)
 
 
-def judge(store: Store, keys: Keys) -> None:
-    """Seal metrics and verdicts of the latest snapshot beside it."""
+def write_results(store: Store, keys: Keys) -> None:
+    """Write metrics and verdicts of the latest snapshot to its store."""
     from airflow_provider_elementary.anomalies import detect
     from airflow_provider_elementary.anomalies.summary import recent
     from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
@@ -84,7 +84,7 @@ def taken_store(sample_file: Path, master_keys: dict[str, str], tmp_path_factory
     store, keys = open_store(directory.as_uri()), LocalKeys(master_keys)
     for run in ("first", "second"):
         take_snapshot(sample_file, store, keys, f"docs/{run}")
-    judge(store, keys)
+    write_results(store, keys)
     return directory
 
 
@@ -112,7 +112,7 @@ def taken(store: Scene, taken_store: Path, tmp_path: Path) -> Scene:
 
 @pytest.fixture
 def tampered(master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Connections of three stores that somebody wrote to, and ``ANCHOR``, which was kept while they were sound."""
+    """Connections of three damaged stores, and ``ANCHOR``, which was kept before the damage."""
     made = local_rest(tmp_path)
     sound = Rest(made.store, LocalKeys(master_keys), made.folder)
     manifests = grow(sound, tmp_path, [3, 4, 5, 6])
@@ -196,7 +196,7 @@ def taken_bucket(bucket: Scene, aws_server: AwsServer, sample_file: Path) -> Sce
     store = open_store(f"s3://{BUCKET}/elementary", s3_client=aws_server.client("s3"), kms_key_id=alias)
     master = KmsKeys(aws_server.client("kms"), alias)
     take_snapshot(sample_file, store, master, "docs/first")
-    judge(store, master)
+    write_results(store, master)
     return {}
 
 

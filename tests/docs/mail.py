@@ -1,4 +1,4 @@
-"""A mail server that keeps what it is given: as much of SMTP as Python's client speaks to it."""
+"""Runs a mail server that keeps the mails it gets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def mail_server() -> Iterator[tuple[int, list[str]]]:
             while line := self.rfile.readline():
                 verb = line.split(maxsplit=1)[0].upper() if line.strip() else b""
                 if verb == b"DATA":
-                    self.wfile.write(b"354 go on\r\n")
+                    self.wfile.write(b"354 send the mail\r\n")
                     mails.append("".join(text.decode() for text in iter(self.rfile.readline, b".\r\n")))
                 self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
 

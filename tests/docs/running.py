@@ -1,4 +1,4 @@
-"""How a block is run, or checked where nothing can run it; by its language."""
+"""Runs a block, or checks it, by its language."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.docs.commands import check_shell
 
 #: A statement has to be one of these.
 _DIALECTS = ("duckdb", "snowflake", "postgres", "redshift", "bigquery", "databricks", "clickhouse", "trino")
-#: What is shown and not meant to be run; a block like ```{toctree} is run by the site's build.
+#: Languages of blocks that are only shown; a block like ```{toctree} is run by the site's build.
 _NOT_CODE = ("", "text", "console")
 
 
@@ -33,7 +33,7 @@ def is_dag(block: Block) -> bool:
 
 
 def has_own_test(block: Block) -> bool:
-    """Whether another test runs it, which then tells its name."""
+    """Whether another test, which names it, runs it."""
     return bool(block.name) and any(f'"{block.name}"' in text for text in _test_sources())
 
 
@@ -55,7 +55,7 @@ def _test_sources() -> list[str]:
 
 
 def is_code(block: Block) -> bool:
-    """Whether it is there to be run by somebody."""
+    """Whether it is meant to be run."""
     return block.language not in _NOT_CODE and not block.language.startswith("{")
 
 

@@ -1,4 +1,4 @@
-"""The notifiers of the page on alerts send what they say, to servers that take it in place of the services."""
+"""Tests the notifiers of the page on alerts against stand-in servers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_alert_opsgenie(server: Webhook, airflow_connection: Connect) -> None:
 def test_alert_pagerduty(airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.providers.pagerduty.hooks.pagerduty_events import PagerdutyEventsHook
 
-    # Its client takes no address but PagerDuty's own.
+    # Its client accepts only PagerDuty's own address.
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(PagerdutyEventsHook, "send_event", lambda hook, **event: sent.append(event))
     airflow_connection("pagerduty_events_default", {"conn_type": "pagerduty_events", "password": "key"})

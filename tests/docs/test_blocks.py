@@ -1,4 +1,4 @@
-"""Every block of code in the README and the docs is run as it stands there, or at least checked."""
+"""Tests that every block of code in the documentation runs or is well formed."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def test_few_blocks_are_exempt_and_each_says_why() -> None:
 
 
 def scene(block: Block, request: pytest.FixtureRequest) -> str:
-    """Set the scene, and return the source with the scene's own names in it."""
-    earlier = [other.source for other in block.before if other.language == block.language] if block.goes_on else []
+    """Set the block up, and return the source with the names of its fixtures."""
+    earlier = [other.source for other in block.before if other.language == block.language] if block.continues else []
     source = "\n".join([*earlier, block.source])
     for name in block.fixtures:
         set_up = request.getfixturevalue(name)

@@ -1,4 +1,4 @@
-"""The IAM policies that the pages print are enough for the DAGs beside them, and refuse the rest.
+"""Tests that the IAM policies of the pages allow what they should, no more.
 
 The look-alike reads actions, and the resources of S3; not those of KMS, nor conditions.
 """
@@ -19,7 +19,7 @@ from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signatures import KeysSigner
 from tests.docs.blocks import all_blocks
-from tests.docs.conftest import BUCKET, KEY_ALIAS, judge, take_snapshot
+from tests.docs.conftest import BUCKET, KEY_ALIAS, take_snapshot, write_results
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -43,12 +43,12 @@ def opened_as(server: AwsServer, name: str) -> tuple[Store, Keys]:
     return store, KmsKeys(kms, key_arn(server))
 
 
-def test_the_writer_may_take_snapshots_and_judge_them(aws_server: AwsServer, sample_file: Path) -> None:
+def test_the_writer_may_take_snapshots_and_write_results(aws_server: AwsServer, sample_file: Path) -> None:
     store, keys = opened_as(aws_server, "writer")
 
     with aws_server.enforcing():
         manifest = take_snapshot(sample_file, store, keys, uuid.uuid4().hex)
-        judge(store, keys)
+        write_results(store, keys)
 
     assert manifest.sequence == 1
 
@@ -64,13 +64,13 @@ def test_the_writer_may_prune(aws_server: AwsServer) -> None:
 
 
 @pytest.mark.usefixtures("taken_bucket")
-def test_the_analyst_may_judge_snapshots_and_neither_take_nor_remove_any(
+def test_the_analyst_may_write_results_and_neither_take_nor_remove_snapshots(
     aws_server: AwsServer, sample_file: Path
 ) -> None:
     store, keys = opened_as(aws_server, "analyst")
 
     with aws_server.enforcing():
-        judge(store, keys)
+        write_results(store, keys)
         with pytest.raises(StoreRefusedError):
             take_snapshot(sample_file, store, keys, uuid.uuid4().hex)
         with pytest.raises(StoreRefusedError):

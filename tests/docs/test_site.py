@@ -1,4 +1,4 @@
-"""The site builds without a warning, and its pages fetch nothing from elsewhere."""
+"""Tests that the site builds without warnings and fetches nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports all that the installed package imports, and builds its connection form."""
+"""Imports everything that the installed package imports, and builds its connection form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real servers that tests run against: child processes and threads on free ports of 127.0.0.1, stopped at the end."""
+"""Runs servers for tests on free ports of 127.0.0.1, and stops them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _STOP_SECONDS = 20.0
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
+    """Return a TCP port of 127.0.0.1 on which no server listens."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def is_listening(port: int) -> bool:
-    """Say whether somebody accepts connections on this port of 127.0.0.1."""
+    """Return whether a server accepts connections on this port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((HOST, port)) == 0

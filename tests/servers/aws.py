@@ -1,7 +1,7 @@
-"""S3, KMS, STS, IAM and Secrets Manager over TLS: moto's server as a child process.
+"""Runs moto's S3, KMS, STS, IAM and Secrets Manager over TLS.
 
 What moto does not do, so that no test relies on it: bucket-policy conditions, wrong checksums, disabled keys and
-``ExpectedBucketOwner`` are not refused, and SSE is a label on bytes that rest in plain.
+``ExpectedBucketOwner`` are not refused, and SSE is a label on bytes that are stored unencrypted.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class AwsServer:
             self._post("reset-auth", "inf")
 
     def reset(self) -> None:
-        """Forget every bucket, key, user and secret."""
+        """Remove every bucket, key, user and secret."""
         self._post("reset")
 
     def airflow_connection(

@@ -1,4 +1,4 @@
-"""A throw-away certificate authority and the certificate that the test servers share."""
+"""Makes a certificate authority and the certificate that the test servers share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Certificates:
 
 
 def issue_certificates(directory: Path) -> Certificates:
-    """Make an authority and one server certificate in a directory; the authority's key is thrown away."""
+    """Make an authority and one server certificate in a directory; the authority's key is not kept."""
     return issue_server_certificate(directory, ["localhost", "127.0.0.1"], _LIFETIME.days)
 
 

@@ -1,4 +1,4 @@
-"""A TLS proxy before an AWS look-alike that answers for it, loses its answers, breaks them off or changes what it gets.
+"""Runs a TLS proxy that injects faults into requests to an AWS look-alike.
 
 It also does what S3 does and moto does not: a body whose SHA-256 is not the one in its header is refused.
 """
@@ -75,18 +75,18 @@ def refuses(status: int, code: str) -> Fault:
 
 
 def resets(request: Request, ask: Callable[[Request], Answer]) -> Answer:
-    """Reset the connection; the server hears nothing."""
+    """Reset the connection; the server does not get the request."""
     raise ResetError
 
 
 def loses_the_answer(request: Request, ask: Callable[[Request], Answer]) -> Answer:
-    """Have the server do it, and reset the connection."""
+    """Pass the request to the server, and reset the connection."""
     ask(request)
     raise ResetError
 
 
 def breaks_off(request: Request, ask: Callable[[Request], Answer]) -> Answer:
-    """Reset the connection half way through the answer."""
+    """Reset the connection in the middle of the answer."""
     answer = ask(request)
     raise ResetError(answer, len(answer.body) // 2)
 
@@ -135,13 +135,13 @@ class FaultyAws:
         """Let a fault happen.
 
         :param operation: to requests of this operation; to all by default.
-        :param skip: so many such requests pass before the first fault.
-        :param times: and so often it happens.
+        :param skip: the number of such requests that pass before the first fault.
+        :param times: how often it happens.
         """
         self._planned.append(_Planned(operation, fault, skip, times))
 
     def heal(self) -> None:
-        """Plan no faults, and forget what was asked."""
+        """Remove the planned faults and the recorded requests."""
         self._planned.clear()
         self.requests.clear()
 
@@ -224,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_PUT = do_POST = do_HEAD = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _send(self, answer: Answer, until: int) -> None:
         self.send_response_only(answer.status)

@@ -1,4 +1,4 @@
-"""A private PostgreSQL cluster: TLS with our own authority, scram-sha-256, nothing that survives the session."""
+"""Runs a temporary PostgreSQL cluster with TLS and scram-sha-256."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class PostgresServer:
         return name
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, with whoever is still connected to it."""
+        """Drop a database, and end the sessions that are connected to it."""
         with self.connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -171,8 +171,8 @@ def postgres_cluster(programs: Path, certificates: Certificates) -> Iterator[Pos
     :param programs: where ``initdb`` and ``postgres`` are.
     :param certificates: what the server shows; copied, since PostgreSQL wants to own its key.
     """
-    # PostgreSQL refuses to run as root, and whoever runs it must reach the directory: not below pytest's own, which
-    # is closed to others.
+    # PostgreSQL refuses to run as root, and its user must be able to enter the directory: not below pytest's own,
+    # which is closed to other users.
     user = "postgres" if os.geteuid() == 0 else None
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
     try:

@@ -1,4 +1,4 @@
-"""A server that ends a PostgreSQL login before any password: it closes, speaks HTTP, or reports an error."""
+"""Runs a server that ends a PostgreSQL login before the password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snowflake's wire protocol over TLS: fakesnow in a thread, with what it lacks put around it.
+"""Runs fakesnow over TLS, with the parts of Snowflake that it lacks.
 
 Added: users, roles and grants, context functions, ``ALTER SESSION``, results in chunks by URL, SQL errors where
 fakesnow answers HTTP 500 (on which the connector would retry for ever), a log of queries, and faults on request.

@@ -1,4 +1,4 @@
-"""Users, roles and grants as Snowflake documents them, which fakesnow lacks; no wire protocol and no data here.
+"""Models Snowflake's users, roles and grants, which fakesnow lacks.
 
 A model made from the documentation: it proves the paths of our code, not the behaviour of Snowflake.
 """
@@ -108,7 +108,7 @@ class Account:
     objects: dict[str, str] = field(default_factory=dict)
 
     def adopt(self, objects: Mapping[str, str]) -> None:
-        """Take note of the tables and views that exist now; the new ones get their future grants."""
+        """Record the tables and views that exist now; the new ones get their future grants."""
         for name in objects.keys() - self.objects.keys():
             containers = (name.rpartition(".")[0], name.partition(".")[0])
             found = [grant for grant in self.future if grant.kind == objects[name] and grant.name in containers]
@@ -170,7 +170,7 @@ class Account:
     def authorize(self, statement: exp.Expr, session: Session, database: str | None, schema: str | None) -> None:
         """Refuse a statement for which the session lacks a privilege.
 
-        :raises DeniedError: in Snowflake's words, which do not tell a denied object from one that does not exist.
+        :raises DeniedError: in Snowflake's words, which are the same for a denied object and one that does not exist.
         """
         if ADMIN in self.active_roles(session):
             return

@@ -1,4 +1,4 @@
-"""Snowflake's names, and the statements that fakesnow runs in the place of those that it cannot."""
+"""Folds Snowflake's names, and builds statements that fakesnow can run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snowflake's INFORMATION_SCHEMA as one session sees it: what it may not see left out, the views about roles added."""
+"""Builds Snowflake's INFORMATION_SCHEMA as one session sees it."""
 
 from __future__ import annotations
 

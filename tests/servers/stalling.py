@@ -1,4 +1,4 @@
-"""A TCP proxy that stops forwarding, as a network does that loses every packet; TLS passes through it."""
+"""Runs a TCP proxy that can stop forwarding, as a broken network does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that takes what is posted to it, as the receiving end of a webhook."""
+"""Runs a server that records what is posted to it, as a webhook."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def webhook_server() -> Iterator[Webhook]:
             self.wfile.write(_ANSWER)
 
         def log_message(self, *arguments: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer((HOST, 0), Handler) as server:
         server.daemon_threads = True

@@ -1,7 +1,7 @@
-"""Our encrypted snapshot beside what one would pick instead, from PostgreSQL to S3, both over TLS.
+"""Compares our encrypted snapshot with other ways to copy PostgreSQL to S3.
 
-``python -m tests.benchmarks rivals [--rows 2000000] [--rounds 3] [--dlt-python PATH]`` prints one table of medians.
-Every measurement is a process of its own, and the rivals take turns, so that a busy machine is busy for all of them;
+``python -m tests.benchmarks comparison [--rows 2000000] [--rounds 3] [--dlt-python PATH]`` prints one table of medians.
+Every measurement is a process of its own, and the ways take turns, so that a busy machine is busy for all of them;
 the servers run beside them. dlt wants an environment of its own, with ``dlt[filesystem,s3,parquet,sql_database]``,
 ``connectorx`` and ``psycopg[binary]``; ``--dlt-python`` names its interpreter.
 """
@@ -34,7 +34,7 @@ _PART_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Place:
-    """Where a rival reads from and writes to; handed to its process in the environment.
+    """Where a way reads from and writes to; handed to its process in the environment.
 
     :param postgres_uri: libpq's URI of the reader, with verified TLS.
     :param bucket: an empty bucket.
@@ -57,11 +57,11 @@ Work = Callable[[], Mapping[str, Any]]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="tests.benchmarks rivals", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests.benchmarks comparison", description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
     parser.add_argument("--dlt-python", default=sys.executable, help="an interpreter that has dlt and connectorx")
-    parser.add_argument("--only", nargs="*", default=list(_RIVALS), choices=list(_RIVALS))
+    parser.add_argument("--only", nargs="*", default=list(_WAYS), choices=list(_WAYS))
     parsed = parser.parse_args(arguments)
     pythons = {name: parsed.dlt_python if name.startswith("dlt") else sys.executable for name in parsed.only}
     for name in [name for name in pythons if name.startswith("dlt") and not _has_dlt(parsed.dlt_python)]:
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _measure(name: str, python: str, new_place: Callable[[], tuple[AwsServer, Place]], rows: int) -> Measurement:
     server, place = new_place()
     os.environ["RIVAL_PLACE"] = json.dumps(vars(place))
-    found = in_own_process("tests.benchmarks.rivals", [name], python=python)
+    found = in_own_process("tests.benchmarks.comparison", [name], python=python)
     if found.facts["rows"] not in (rows, None):
         raise RuntimeError(f"{name} copied {found.facts['rows']} rows of {rows}")
     client = server.client("s3")
@@ -102,9 +102,9 @@ def _row(name: str, found: Sequence[Measurement]) -> str:
     peak = max(measurement.peak_mb for measurement in found)
     base = max(measurement.base_mb for measurement in found)
     facts = found[0].facts
-    at_rest = facts["at_rest"] + (", sealed" if facts.get("sealed") else "")
+    at_rest = facts["at_rest"] + (", encrypted" if facts.get("encrypted") else "")
     return (
-        f"| {_RIVALS[name].title} | {wall:.1f} | {facts['rows'] / wall:,.0f} | {cpu:.1f} | {peak:.0f} | {base:.0f} "
+        f"| {_WAYS[name].title} | {wall:.1f} | {facts['rows'] / wall:,.0f} | {cpu:.1f} | {peak:.0f} | {base:.0f} "
         f"| {facts['bytes'] / 1e6:.1f} | {facts['bytes'] / facts['rows']:.1f} | {at_rest} |"
     )
 
@@ -132,7 +132,7 @@ def _servers(rows: int) -> Iterator[Callable[[], tuple[AwsServer, Place]]]:
             uri = postgres.uri(str(reader["login"]), str(reader["password"]), "benchmark")
             os.environ["AIRFLOW_CONN_RIVAL_POSTGRES"] = json.dumps(reader)
             os.environ["AIRFLOW_CONN_RIVAL_AWS"] = json.dumps(aws.airflow_connection())
-            # What boto3, s3fs and requests of the rivals trust.
+            # What boto3, s3fs and requests of the other ways trust.
             os.environ["AWS_CA_BUNDLE"] = str(certificates.ca)
 
             def new_place() -> tuple[AwsServer, Place]:
@@ -147,7 +147,7 @@ def _has_dlt(python: str) -> bool:
     return tried.returncode == 0
 
 
-# From here on: one rival each, in its own process. Imports come before the clock starts.
+# From here on: one way each, in its own process. Imports come before the clock starts.
 
 
 def _snapshot(place: Place) -> Work:
@@ -166,17 +166,17 @@ def _snapshot(place: Place) -> Work:
 
     def work() -> Mapping[str, Any]:
         with ElementaryHook("rival_postgres").source() as source:
-            return {"rows": write_snapshot(source, store, keys).rows, "sealed": True}
+            return {"rows": write_snapshot(source, store, keys).rows, "encrypted": True}
 
     return work
 
 
-def _unsealed_snapshot(place: Place) -> Work:
-    from airflow_provider_elementary.storage import encrypted_parquet as seal
+def _unencrypted_snapshot(place: Place) -> Work:
+    from airflow_provider_elementary.storage import encrypted_parquet
 
-    seal.pe.create_encryption_properties = lambda *_, **__: None
+    encrypted_parquet.pe.create_encryption_properties = lambda *_, **__: None
     work = _snapshot(place)
-    return lambda: {**work(), "sealed": False}
+    return lambda: {**work(), "encrypted": False}
 
 
 def _bare_copy(place: Place) -> Work:
@@ -233,7 +233,7 @@ def _sql_to_s3(place: Place) -> Work:
     from airflow.providers.amazon.aws.transfers.sql_to_s3 import SqlToS3Operator
 
     operator = SqlToS3Operator(
-        task_id="rival",
+        task_id="way",
         query=f"SELECT * FROM elementary.{_TABLE}",
         s3_bucket=place.bucket,
         s3_key="pandas.parquet",
@@ -270,7 +270,7 @@ def _dlt_connectorx(place: Place) -> Work:
     )
 
     def work() -> Mapping[str, Any]:
-        pipeline = dlt.pipeline("rival", pipelines_dir=directory, destination=destination, dataset_name="elementary")
+        pipeline = dlt.pipeline("way", pipelines_dir=directory, destination=destination, dataset_name="elementary")
         table = sql_table(
             credentials=place.postgres_uri.replace("postgresql://", "postgresql+psycopg://"),
             schema="elementary",
@@ -286,19 +286,19 @@ def _dlt_connectorx(place: Place) -> Work:
 
 
 @dataclass(frozen=True)
-class _Rival:
+class _Way:
     title: str
     prepare: Callable[[Place], Work]
 
 
-_RIVALS: Mapping[str, _Rival] = {
-    "snapshot": _Rival("our snapshot, both layers of encryption", _snapshot),
-    "unsealed": _Rival("the same without the files' own encryption", _unsealed_snapshot),
-    "bare": _Rival("bare ADBC to Parquet (zstd), in parts", _bare_copy),
-    "dlt": _Rival("dlt, connectorx", _dlt_connectorx),
-    "pandas": _Rival("SqlToS3Operator, Parquet", _sql_to_s3),
+_WAYS: Mapping[str, _Way] = {
+    "snapshot": _Way("our snapshot, both layers of encryption", _snapshot),
+    "unencrypted": _Way("the same without the files' own encryption", _unencrypted_snapshot),
+    "bare": _Way("bare ADBC to Parquet (zstd), in parts", _bare_copy),
+    "dlt": _Way("dlt, connectorx", _dlt_connectorx),
+    "pandas": _Way("SqlToS3Operator, Parquet", _sql_to_s3),
 }
 
 
 if __name__ == "__main__":
-    measured(_RIVALS[sys.argv[1]].prepare(Place(**json.loads(os.environ["RIVAL_PLACE"]))))
+    measured(_WAYS[sys.argv[1]].prepare(Place(**json.loads(os.environ["RIVAL_PLACE"]))))

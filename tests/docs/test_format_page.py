@@ -1,0 +1,96 @@
+"""Tests that the format page shows the layout and a manifest as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.snapshots import Manifest, open_store
+from airflow_provider_elementary.storage import layout
+from airflow_provider_elementary.storage.documents import sha256
+from tests.docs.blocks import ROOT, blocks_of
+
+PAGE = ROOT / "docs" / "format.md"
+BLOCKS = {block.name: block.source for block in blocks_of(PAGE) if block.name}
+#: What stands for a name that varies, by the name that the functions of the layout are called with.
+PLACEHOLDERS = {
+    "SNAPSHOT": "<snapshot id>",
+    "TABLE": "<table>",
+    "metadata": "<category>",
+    "metrics": "<kind>",
+    "CONNECTION": "<connection>",
+    "20260102T030405000000Z": "<time>",
+    "ATTEMPT": "<attempt>",
+}
+
+
+def tree_of(lines: list[str]) -> set[str]:
+    """Return the paths of a tree that indents by two spaces."""
+    folders: list[str] = []
+    paths = set()
+    for line in lines:
+        name = line.strip().split("  ")[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders = [*folders[:depth], name]
+        if not name.endswith("/"):
+            paths.add("".join(folders))
+    return paths
+
+
+def names_of_the_layout() -> set[str]:
+    run, series = layout.result_id("run"), sha256(b"series")[:32]
+    made = {
+        layout.manifest_key(1),
+        layout.record_key(1),
+        layout.data_file("SNAPSHOT", "TABLE", Category.METADATA),
+        layout.signature_key(layout.manifest_key(1)),
+        layout.signature_key(layout.record_key(1)),
+        layout.result_key("metrics", "run").replace(run, "<run>"),
+        layout.result_file("metrics", "run", "ATTEMPT", Category.METADATA).replace(run, "<run>"),
+        layout.newest_result_key("metrics", "series").replace(series, "<series>"),
+        layout.access_report_key("CONNECTION", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    }
+    pattern = "|".join(map(re.escape, PLACEHOLDERS))
+    return {re.sub(pattern, lambda match: PLACEHOLDERS[match.group()], name) for name in made}
+
+
+def fields_of(document: Any) -> Any:
+    """Return the names of the fields of a manifest, nested ones included."""
+    nested = ("cut", "source", "parent", "policy", "protection")
+    return {name: sorted(value) if name in nested and value else None for name, value in document.items()}
+
+
+def test_the_tree_is_that_of_the_layout() -> None:
+    assert tree_of(BLOCKS["format-layout"].splitlines()) == names_of_the_layout()
+
+
+def test_the_example_is_a_manifest_with_every_field() -> None:
+    shown = json.loads(BLOCKS["format-example"])
+
+    manifest = Manifest.from_bytes(json.dumps(shown).encode(), "the example")
+
+    assert json.loads(manifest.to_bytes()) == shown
+
+
+def test_the_example_has_the_fields_of_a_real_manifest(taken_store: Path) -> None:
+    content = open_store(taken_store.as_uri()).get(layout.manifest_key(2))
+    assert content is not None
+    shown, real = json.loads(BLOCKS["format-example"]), json.loads(content)
+
+    assert fields_of(shown) == fields_of(real)
+    assert sorted(shown["files"][0]) == sorted(real["files"][0])
+    assert sorted(shown["tables"]["dbt_groups"]) == sorted(real["tables"]["dbt_groups"])
+    assert sorted(shown["keys"]["metadata"]) == sorted(real["keys"]["metadata"])
+
+
+def test_every_field_is_described() -> None:
+    shown = json.loads(BLOCKS["format-example"])
+    page = PAGE.read_text()
+    described = set(re.findall(r"`(\w+)`", page.partition("## Manifest")[2].partition("## Keys")[0]))
+
+    fields = {*shown, *shown["cut"], *shown["files"][0], *shown["tables"]["dbt_groups"], *shown["parent"]}
+    assert fields - described == set()
