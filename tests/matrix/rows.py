@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Airflow's constraint files, which are not part of the repository.
-CONSTRAINTS = Path(__file__).parents[3] / "shared" / "constraints"
+#: Copies of the constraint files that Airflow and Amazon MWAA publish.
+CONSTRAINTS = Path(__file__).with_name("constraints")
 #: What the row "lowest" sees of the registry: nothing that was published later.
 LOWEST_DATE = "2026-08-01"
 
