@@ -122,7 +122,9 @@ class Cursor:
         return cls(watermark, frozenset(facts["seen"]), seen_from)
 
 
-def read_news(source: WarehouseSource, cursor: Cursor, wanted: InvocationFilter) -> tuple[list[Invocation], Cursor]:
+def poll_invocations(
+    source: WarehouseSource, cursor: Cursor, wanted: InvocationFilter
+) -> tuple[list[Invocation], Cursor]:
     """Return the wanted invocations that appeared since the cursor, oldest first, and the cursor after them.
 
     :raises UnknownColumnError: the filter names a column that this version of the Elementary package does not write.

@@ -9,7 +9,8 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
 
 from airflow_provider_elementary.exceptions import WarehouseError
-from airflow_provider_elementary.operators.base import ElementaryFailException, clear_failures, require_access
+from airflow_provider_elementary.operators.access_gate import require_access
+from airflow_provider_elementary.operators.base import ElementaryFailException, clear_failures
 from airflow_provider_elementary.timeouts import break_off_all
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_elementary.exceptions import ElementaryError, WarehouseError
-from airflow_provider_elementary.operators.base import require_access
+from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.timeouts import POLL_SECONDS, in_background
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
                 self.log.error("polling %s failed, will retry: %s", self.elementary_conn_id, _reason(error))
             else:
                 if news:
-                    yield _event(_tidings(news, moved))
+                    yield _event(_payload(news, moved))
                 if moved != cursor:
                     # After the event: a crash in between tells it twice, which idempotent DAGs bear, and never not.
                     await self._save_cursor(moved)
@@ -147,12 +147,12 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
                 in_background("elementary-trigger-cancel", self._source.cancel)
 
     def _look(self, cursor: Cursor | None) -> tuple[list[Invocation], Cursor]:
-        from airflow_provider_elementary.invocations import Cursor, read_news
+        from airflow_provider_elementary.invocations import Cursor, poll_invocations
 
         with self._open_source() as source:
             if cursor is None:
-                return [], read_news(source, Cursor(), self._wanted())[1]
-            return read_news(source, cursor, self._wanted())
+                return [], poll_invocations(source, Cursor(), self._wanted())[1]
+            return poll_invocations(source, cursor, self._wanted())
 
     def _find(self) -> Invocation | None:
         from airflow_provider_elementary.invocations import newest_since, parse_time
@@ -205,7 +205,7 @@ def _event(payload: dict[str, Any]) -> TriggerEvent:
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
 
-def _tidings(news: Sequence[Invocation], cursor: Cursor) -> dict[str, Any]:
+def _payload(news: Sequence[Invocation], cursor: Cursor) -> dict[str, Any]:
     return {
         "status": "success",
         "watermark": cursor.to_dict()["watermark"],

@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
 DAG_FILE = """
 from datetime import UTC, datetime
 from airflow.sdk import DAG, AssetAlias
-from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator, ElementaryIncidentOperator
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
+from airflow_provider_elementary.operators.incidents import ElementaryIncidentOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 
 STORE = {"store_conn_id": "store", "retries": 0}
