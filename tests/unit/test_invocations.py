@@ -39,9 +39,9 @@ class Watched:
 
     def poll(self) -> list[str]:
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
-            news, moved = poll_invocations(source, Cursor.from_dict(self.cursor.to_dict()), ANY)
+            new, moved = poll_invocations(source, Cursor.from_dict(self.cursor.to_dict()), ANY)
         self.cursor = moved
-        return [invocation.invocation_id for invocation in news]
+        return [invocation.invocation_id for invocation in new]
 
     def sensed(self, since: datetime) -> str | None:
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
