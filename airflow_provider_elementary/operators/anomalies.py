@@ -286,10 +286,10 @@ def _follow(
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Carry incidents on from the run before, log what changed, and return them in short."""
-    from airflow_provider_elementary.incidents.store import follow_incidents
+    from airflow_provider_elementary.incidents.store import update_incidents
 
     repository = operator.repository
-    followed = follow_incidents(
+    followed = update_incidents(
         repository.store,
         repository.keys,
         verdicts,
