@@ -1,4 +1,4 @@
-"""Scores metrics, stores the verdicts, and updates incidents."""
+"""Scores metrics and stores the verdicts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from airflow_provider_elementary.anomalies.detect_recent import Judged, judge_re
 from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
 from airflow_provider_elementary.anomalies.summary import Summary, summarise
 from airflow_provider_elementary.incidents.enrich import enrich
-from airflow_provider_elementary.incidents.store import Followed, follow_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.results import find_result, read_result, write_result
@@ -170,24 +169,3 @@ def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:
         with read_result(repository.store, repository.keys, key) as rows:
             parts.append(rows.read_all())
     return pa.concat_tables(parts, promote_options="default")
-
-
-def update_incidents(
-    repository: Repository,
-    verdicts: pa.Table,
-    lineage: Lineage,
-    *,
-    series: str,
-    run_key: str,
-    origin: Mapping[str, Any],
-) -> Followed:
-    """Update the incidents of the previous run with the verdicts of this one, and store them.
-
-    :param verdicts: with owners, lineage and severity, as :func:`evaluate` returns them.
-    :param series: whose incidents they are from run to run, as in a DAG's and a task's id.
-    :param run_key: identifies this run; a retry starts from the same previous run.
-    :param origin: what the verdicts were computed from.
-    """
-    return follow_incidents(
-        repository.store, repository.keys, verdicts, lineage, series=series, run_key=run_key, origin=origin
-    )

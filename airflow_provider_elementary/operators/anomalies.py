@@ -21,7 +21,7 @@ from airflow_provider_elementary.operators.base import (
     run_key,
     task_series,
 )
-from airflow_provider_elementary.operators.incidents import describe_incidents, log_incidents
+from airflow_provider_elementary.operators.incidents import track_incidents
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,7 +110,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             evaluation, origin = self._evaluate(context)
             returned = self._describe(evaluation, origin)
             if number(self, "shards") == 1:
-                returned |= self._update_incidents(context, evaluation, origin)
+                returned |= track_incidents(self, context, evaluation.verdicts, evaluation.lineage, origin)
             self._emit(context, evaluation.verdicts, returned)
             if evaluation.stopping:
                 # A task that fails returns nothing, and downstream may want to know what stopped it.
@@ -183,20 +183,6 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         }
         # XCom keeps no tuples.
         return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
-
-    def _update_incidents(self, context: Context, evaluation: Evaluation, origin: Mapping[str, Any]) -> dict[str, Any]:
-        from airflow_provider_elementary.incidents.evaluate import update_incidents
-
-        followed = update_incidents(
-            self.repository,
-            evaluation.verdicts,
-            evaluation.lineage,
-            series=task_series(context),
-            run_key=run_key(context),
-            origin=origin,
-        )
-        log_incidents(self.log, followed)
-        return describe_incidents(followed)
 
     def _log(self, evaluation: Evaluation, seconds: float) -> None:
         """Log the worst anomalies as warnings, fold the others, and log the counts."""

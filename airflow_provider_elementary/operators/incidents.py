@@ -18,8 +18,11 @@ from airflow_provider_elementary.operators.base import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.incidents.store import Followed
+    import pyarrow as pa
+
+    from airflow_provider_elementary.incidents.store import TrackedIncidents
     from airflow_provider_elementary.incidents.tracking import Incident
+    from airflow_provider_elementary.project.lineage import Lineage
 
 _INCIDENTS_RETURNED = 20
 #: Lines of a log before the others are folded.
@@ -43,32 +46,43 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Update, store, log, and return the incidents of this run in short."""
-        from airflow_provider_elementary.incidents.evaluate import lineage_of, read_verdicts, update_incidents
+        from airflow_provider_elementary.incidents.evaluate import lineage_of, read_verdicts
 
         with clear_failures():
             given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
-            followed = update_incidents(
-                self.repository,
-                read_verdicts(self.repository, keys),
-                lineage_of(self.repository, origin),
-                series=task_series(context),
-                run_key=run_key(context),
-                origin=origin,
-            )
-        log_incidents(self.log, followed)
-        return {"store": self.repository.uri, "verdicts": keys, **describe_incidents(followed)}
+            verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
+            incidents = track_incidents(self, context, verdicts, lineage, origin)
+        return {"store": self.repository.uri, "verdicts": keys, **incidents}
 
 
-def describe_incidents(followed: Followed) -> dict[str, Any]:
-    """Return incidents in short, for XCom."""
-    changes = [_brief(incident) for incident in followed.current[:_INCIDENTS_RETURNED]]
-    return {"incidents": followed.key, "open_incidents": followed.open, "changes": changes}
+def track_incidents(
+    operator: ElementaryStoreOperator,
+    context: Context,
+    verdicts: pa.Table,
+    lineage: Lineage,
+    origin: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Update the incidents of a task's previous run, log what changed, and return them in short, for XCom."""
+    from airflow_provider_elementary.incidents.store import update_incidents
+
+    tracked = update_incidents(
+        operator.repository.store,
+        operator.repository.keys,
+        verdicts,
+        lineage,
+        series=task_series(context),
+        run_key=run_key(context),
+        origin=origin,
+    )
+    _log(operator.log, tracked)
+    changes = [_brief(incident) for incident in tracked.current[:_INCIDENTS_RETURNED]]
+    return {"incidents": tracked.key, "open_incidents": tracked.open, "changes": changes}
 
 
-def log_incidents(log: Any, followed: Followed) -> None:
+def _log(log: Any, tracked: TrackedIncidents) -> None:
     """Log the incidents that opened as warnings, fold the others, and log the counts."""
-    incidents = followed.current
+    incidents = tracked.current
     opened = [incident for incident in incidents if incident.transition == "opened"]
     others = [*opened[_UNFOLDED:], *(incident for incident in incidents if incident.transition != "opened")]
     for incident in opened[:_UNFOLDED]:
@@ -83,7 +97,7 @@ def log_incidents(log: Any, followed: Followed) -> None:
         counts["opened"],
         counts["continues"],
         counts["resolved"],
-        followed.open,
+        tracked.open,
     )
 
 

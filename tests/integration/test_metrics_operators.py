@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.incidents.rows import incidents_of
+from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
 from airflow_provider_elementary.storage.results import find_result, read_result
 from tests.support.connections import duckdb_file, local_store
