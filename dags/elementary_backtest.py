@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 STORES = suggested_stores()
 
-METRICS_TOLD = 5
+METRICS_LISTED = 5
 
 PARAMS = {
     "store_conn_id": Param(
@@ -100,7 +100,7 @@ with DAG(
             lines.append(f"{said['method']}: {of_all} would have been anomalous")
             lines += [
                 f"- {row['full_table_name']} {row['metric']}: {row['anomalous']} of {row['scored']}"
-                for row in said["by_metric"][:METRICS_TOLD]
+                for row in said["by_metric"][:METRICS_LISTED]
             ]
         for line in lines:
             log.info(line)

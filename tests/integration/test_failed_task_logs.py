@@ -23,7 +23,8 @@ from airflow_provider_elementary import operators, sensors
 from airflow_provider_elementary.access.check.report import AccessFinding, AccessReport
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, log_access
+from airflow_provider_elementary.operators.access_gate import log_access
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from tests.servers import free_port
 from tests.support.connections import duckdb_file, local_keys
@@ -38,8 +39,9 @@ FAILING = """
 from airflow.sdk import DAG
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
-from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator, ElementaryIncidentOperator
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
+from airflow_provider_elementary.operators.incidents import ElementaryIncidentOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import (
     ElementaryDiffSnapshotsOperator,

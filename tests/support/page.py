@@ -13,7 +13,7 @@ import pyarrow as pa
 from airflow_provider_elementary.access.check.report import CHECKS
 from airflow_provider_elementary.anomalies import backtest, detect
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.incidents.rows import incidents_table
+from airflow_provider_elementary.incidents.store import incidents_table
 from airflow_provider_elementary.incidents.tracking import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
 from airflow_provider_elementary.plugins.elementary import LazyPage, warmed
