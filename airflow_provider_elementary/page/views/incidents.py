@@ -72,8 +72,8 @@ def build(request: Request) -> Incidents:
 
 
 def _entry(incident: Incident, begins: datetime | None, ends: datetime | None) -> Entry:
-    whole = ends - begins if begins and ends else timedelta(0)
-    if begins is None or not whole:
+    span = ends - begins if begins and ends else timedelta(0)
+    if begins is None or not span:
         return Entry(incident, 0, 100)
-    width = max(100 * ((incident.last_anomaly_at - incident.started_at) / whole), 1.5)
-    return Entry(incident, min(100 * ((incident.started_at - begins) / whole), 100 - width), width)
+    width = max(100 * ((incident.last_anomaly_at - incident.started_at) / span), 1.5)
+    return Entry(incident, min(100 * ((incident.started_at - begins) / span), 100 - width), width)
