@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.metrics.definitions import Definition, Metric
 from airflow_provider_elementary.metrics.test_result_metrics import (
     EXECUTIONS,
@@ -34,8 +35,7 @@ _HEALTH = f"""
 {EXECUTIONS},
 dimensions AS (
     SELECT unique_id, lower(nullif(trim(quality_dimension), '')) AS quality_dimension
-    FROM dbt_tests WHERE unique_id IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC NULLS LAST) = 1
+    FROM ({newest_sql("dbt_tests")})
 ),
 last AS (
     SELECT

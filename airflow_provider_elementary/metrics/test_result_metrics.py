@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import BUILT, TEST_PREFIX, places_sql, table_sql
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, status_sql
 from airflow_provider_elementary.metrics.definitions import (
@@ -215,8 +216,7 @@ _COVERAGE = f"""
 WITH {MODELS},
 tests AS (
     SELECT unique_id, parent_model_unique_id, lower(test_column_name) AS column_name
-    FROM dbt_tests WHERE unique_id IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC NULLS LAST) = 1
+    FROM ({newest_sql("dbt_tests")})
 ),
 tested AS (
     SELECT
