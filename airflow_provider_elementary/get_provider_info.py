@@ -274,6 +274,7 @@ def get_provider_info() -> dict[str, Any]:
             "diff",
             "metrics",
             "anomalies",
+            "incidents",
             "backtest",
             "alerts",
         ),

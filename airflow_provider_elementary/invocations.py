@@ -1,4 +1,4 @@
-"""Finds new dbt invocations: a row of ``dbt_invocations`` says that its run is complete."""
+"""Finds new dbt invocations in ``dbt_invocations``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.times import in_utc
-from airflow_provider_elementary.warehouses.time_values import try_time
+from airflow_provider_elementary.warehouses.time_values import time_or_none
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
-#: A row may be committed after rows with a later ``created_at``: PostgreSQL stamps it when its transaction starts, and
-#: a dbt session in a local time zone steps back an hour in autumn.
+#: A row may be committed after rows with a later ``created_at``: PostgreSQL sets it when its transaction starts, and
+#: a dbt session in a local time zone goes back an hour in autumn.
 OVERLAP = timedelta(hours=1)
 #: ``created_at`` is in the time zone of dbt's session: none is further behind UTC, and none further ahead of it.
 _ZONE_LAG = timedelta(hours=12)
@@ -27,11 +27,11 @@ _TABLE = "dbt_invocations"
 
 @dataclass(frozen=True)
 class Invocation:
-    """One dbt command that ran to its end; not its vars, which may hold secrets.
+    """One dbt command that has ended, without its vars, which may hold secrets.
 
-    :param invocation_id: dbt's id of it.
-    :param created_at: when its row was written, on the clock and in the time zone of dbt's session; None where the
-        row does not say.
+    :param invocation_id: dbt's id of the command.
+    :param created_at: when its row was written, on the clock and in the time zone of dbt's session; None if the
+        row has no time.
     :param run_started_at: UTC, as dbt wrote it.
     :param run_completed_at: UTC, as dbt wrote it.
     :param command: as in ``build``.
@@ -49,8 +49,8 @@ class Invocation:
 
     @property
     def completed_at(self) -> datetime | None:
-        """When it ended, in UTC; by the clock of dbt's session where dbt did not say; None where nothing says."""
-        completed = try_time(self.run_completed_at) or self.created_at
+        """When it ended, in UTC: as dbt wrote it, else by the clock of dbt's session, else None."""
+        completed = time_or_none(self.run_completed_at) or self.created_at
         return in_utc(completed) if completed else None
 
     def to_dict(self) -> dict[str, str | None]:
@@ -60,7 +60,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class InvocationFilter:
-    """Which invocations count; None is any.
+    """Which invocations are reported; None matches any.
 
     :param project_name: the dbt project.
     :param command: as in ``build``.
@@ -77,11 +77,11 @@ class InvocationFilter:
 
     @property
     def criteria(self) -> Mapping[str, str]:
-        """The values asked for, by column; a form's empty field asks for nothing."""
+        """The wanted values, by column; an empty field of a form is no criterion."""
         return {name: value for name, value in asdict(self).items() if value}
 
     def matches(self, invocation: Invocation) -> bool:
-        """Tell whether the invocation is as asked for."""
+        """Return whether the invocation matches every criterion."""
         return all(getattr(invocation, name) == value for name, value in self.criteria.items())
 
 
@@ -89,7 +89,7 @@ class InvocationFilter:
 class Cursor:
     """Which invocations of a schema have been reported; survives a restart as JSON.
 
-    :param watermark: the greatest ``created_at`` that the warehouse's clock allows; None where there was no row.
+    :param watermark: the greatest ``created_at`` that is not after the warehouse's clock; None if there was no row.
     :param seen: the ids of the invocations that the next poll reads again: those since ``seen_from``, and those
         without a time.
     :param seen_from: all invocations since then that were reported are in ``seen``; by default those within
@@ -102,7 +102,7 @@ class Cursor:
 
     @property
     def since(self) -> datetime | None:
-        """From when on the next poll reads; None to read everything."""
+        """The time from which the next poll reads; None to read everything."""
         return self.seen_from or (self.watermark - OVERLAP if self.watermark else None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,31 +122,33 @@ class Cursor:
         return cls(watermark, frozenset(facts["seen"]), seen_from)
 
 
-def read_news(source: WarehouseSource, cursor: Cursor, wanted: InvocationFilter) -> tuple[list[Invocation], Cursor]:
+def poll_invocations(
+    source: WarehouseSource, cursor: Cursor, wanted: InvocationFilter
+) -> tuple[list[Invocation], Cursor]:
     """Return the wanted invocations that appeared since the cursor, oldest first, and the cursor after them.
 
     :raises UnknownColumnError: the filter names a column that this version of the Elementary package does not write.
     """
     latest = _latest(source)
     if cursor.watermark is not None and cursor.watermark > latest:
-        # It was moved by a row of the future, and would pass over all that comes until then.
+        # A row with a time in the future moved it: all invocations until then would be skipped.
         cursor = Cursor(latest, cursor.seen, latest - LOOK_BACK)
     found = read_invocations(source, cursor.since, columns=tuple(wanted.criteria))
-    news, moved = advance(cursor, found, latest)
-    return [invocation for invocation in news if wanted.matches(invocation)], moved
+    new, moved = advance(cursor, found, latest)
+    return [invocation for invocation in new if wanted.matches(invocation)], moved
 
 
 def advance(
     cursor: Cursor, invocations: Iterable[Invocation], latest: datetime = datetime.max
 ) -> tuple[list[Invocation], Cursor]:
-    """Return those of the invocations that the cursor has not seen, oldest first, and the cursor that has.
+    """Return the invocations that the cursor has not seen, oldest first, and the cursor after them.
 
     :param invocations: all that the table holds from the cursor's ``since`` on, or without a time, in any order.
     :param latest: the latest time that a row can have by now; the cursor does not move beyond it.
     """
     # No key is enforced in the warehouse: the same invocation may have several rows.
     by_id = {invocation.invocation_id: invocation for invocation in invocations}
-    news = sorted(
+    new = sorted(
         (invocation for invocation in by_id.values() if invocation.invocation_id not in cursor.seen),
         key=lambda invocation: (
             invocation.completed_at or in_utc(datetime.min),
@@ -161,7 +163,7 @@ def advance(
         for invocation in by_id.values()
         if since is None or invocation.created_at is None or invocation.created_at >= since
     )
-    return news, Cursor(watermark, seen, since)
+    return new, Cursor(watermark, seen, since)
 
 
 def newest_since(source: WarehouseSource, since: datetime, wanted: InvocationFilter) -> Invocation | None:
@@ -175,7 +177,7 @@ def newest_since(source: WarehouseSource, since: datetime, wanted: InvocationFil
     candidates = [
         (completed, invocation)
         for invocation in read_invocations(source, written_since, columns=tuple(wanted.criteria))
-        # An invocation of the future would be the newest of every run.
+        # An invocation with a time in the future would be the newest of every run.
         if (completed := invocation.completed_at) and since <= completed <= latest and wanted.matches(invocation)
     ]
     return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
@@ -186,16 +188,16 @@ def read_invocations(
 ) -> Iterator[Invocation]:
     """Stream the invocations that a source holds, in no particular order.
 
-    :param since: only those whose ``created_at`` is at or after this time, or is none.
-    :param columns: columns that must be there; others that an older version of the package lacks are None.
-    :raises UnknownColumnError: a column that must be there is not.
+    :param since: only those whose ``created_at`` is at or after this time, or is null.
+    :param columns: columns that are required; others that an older version of the package lacks are None.
+    :raises UnknownColumnError: a required column is missing.
     """
     held = set(source.schema(_TABLE).names) | set(columns)
     wanted = [field.name for field in fields(Invocation) if field.name in held]
     with source.read(_TABLE, columns=wanted, since=since, undated=True) as reader:
         for batch in reader:
             for row in batch.to_pylist():
-                # A row without an id cannot be told apart from what was reported before.
+                # A row without an id cannot be distinguished from what was reported before.
                 if row["invocation_id"] is not None:
                     yield Invocation(**row)
 
@@ -218,4 +220,6 @@ def parse_time(text: str) -> datetime:
     try:
         return in_utc(datetime.fromisoformat(text))
     except ValueError:
-        raise ConfigurationError(f"Expected a time like 2026-11-01T06:00:00+00:00, found {text!r}.") from None
+        raise ConfigurationError(
+            f"{text!r} is not a time. Write it in ISO 8601, as in 2026-11-01T06:00:00+00:00."
+        ) from None

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 STORES = suggested_stores()
 
-METRICS_TOLD = 5
+METRICS_LISTED = 5
 
 PARAMS = {
     "store_conn_id": Param(
@@ -96,11 +96,11 @@ with DAG(
         """Tell both in a few lines; the page draws all of it."""
         lines = []
         for said in (one, other):
-            of_all = f"{said['anomalous']:,} of {said['judged']:,} buckets of {said['days']} days"
+            of_all = f"{said['anomalous']:,} of {said['scored']:,} buckets of {said['days']} days"
             lines.append(f"{said['method']}: {of_all} would have been anomalous")
             lines += [
-                f"- {row['full_table_name']} {row['metric']}: {row['anomalous']} of {row['judged']}"
-                for row in said["by_metric"][:METRICS_TOLD]
+                f"- {row['full_table_name']} {row['metric']}: {row['anomalous']} of {row['scored']}"
+                for row in said["by_metric"][:METRICS_LISTED]
             ]
         for line in lines:
             log.info(line)

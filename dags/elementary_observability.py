@@ -157,13 +157,13 @@ with DAG(
 
     # The lines are logged one by one; Airflow would log them all again.
     @task(show_return_value_in_logs=False)
-    def summary(taken: dict[str, Any], judged: dict[str, Any]) -> str:
+    def summary(taken: dict[str, Any], scored: dict[str, Any]) -> str:
         """Tell the run in a few lines."""
         lines = [
             f"Snapshot {taken['snapshot_id']}: {taken['rows']:,} rows of {len(taken['tables'])} tables, "
             f"{taken['bytes']:,} encrypted bytes in {taken['store']}",
-            f"Anomalies: {judged['anomalous']:,} of {judged['judged']:,} buckets, in {len(judged['tables'])} tables",
-            *(f"- {anomaly['reason']}" for anomaly in judged["anomalies"]),
+            f"Anomalies: {scored['anomalous']:,} of {scored['scored']:,} buckets, in {len(scored['tables'])} tables",
+            *(f"- {anomaly['reason']}" for anomaly in scored["anomalies"]),
         ]
         for line in lines:
             log.info(line)

@@ -1,4 +1,4 @@
-"""Alerts: which incidents are news to whom, as Elementary's own meta asks for it, and how they are told."""
+"""Selects, writes and sends alerts about incidents."""
 
 from airflow_provider_elementary.alerts.alert import Alert
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta, AlertMetas, read_alert_metas

@@ -1,4 +1,4 @@
-"""An alert: what is told of an incident, to whom, as plain text, for Slack, as HTML and as JSON."""
+"""Writes an alert as plain text, Slack markup, HTML and JSON."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, Literal
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
 from airflow_provider_elementary.incidents.tracking import Incident
 
-#: What is told: an incident opened, is still open after its suppression interval, or is over.
+#: An incident opened, is still open after its suppression interval, or is resolved.
 Event = Literal["opened", "continues", "resolved"]
 EVENTS: tuple[Event, ...] = ("opened", "continues", "resolved")
 
 _WORDS: Mapping[Event, str] = {"opened": "Incident", "continues": "Still open", "resolved": "Resolved"}
-_NAMES_TOLD = 10
-_SENTENCES_TOLD = 5
+_NAMES_SHOWN = 10
+_SENTENCES_SHOWN = 5
 #: Slack refuses a longer text in one block.
 _SLACK_LIMIT = 2900
 
@@ -28,8 +28,8 @@ class Line:
     """One line of an alert.
 
     :param field: its name among Elementary's ``alert_fields``; None for a line that is always there.
-    :param label: what it is.
-    :param value: what is told.
+    :param label: what the value is, in words.
+    :param value: one line of text.
     """
 
     field: str | None
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Alert:
-    """What is told of one incident, or of many in one go where there are too many for one alert each.
+    """An alert about one incident, or about many where there are too many for one alert each.
 
     Templates of notifiers reach all of it: ``{{ alert.title }}``, ``{{ alert.text }}``, ``{{ alert.channel }}``.
     No raw value of a monitored table is in it.
@@ -47,12 +47,12 @@ class Alert:
     :param event: ``opened``, ``continues`` or ``resolved``.
     :param title: one line.
     :param lines: the details, an entry for each.
-    :param incidents: what it is about; more than one where many are told in one go.
+    :param incidents: what it is about; more than one in an alert about many.
     :param severity: ``error`` or ``warn``, the worst of them.
-    :param owners: of the tables where they began and of the tests that watch them.
+    :param owners: of the tables where they began and of the tests that monitor them.
     :param subscribers: further people who want to know.
     :param tags: of the tables and tests, without duplicates.
-    :param channel: where the project wants it to go; None where it does not say, or not with one voice.
+    :param channel: where the project wants it to go; None where the project names none, or several.
     :param url: of the Elementary page; empty where it is not known.
     """
 
@@ -140,21 +140,21 @@ class Alert:
 def alert_of(
     event: Event, incident: Incident, meta: AlertMeta, *, sentences: Sequence[str] = (), url: str = ""
 ) -> Alert:
-    """Return what is told of one incident.
+    """Return the alert about one incident.
 
-    :param meta: what the project says of it.
+    :param meta: the project's alert settings for it.
     :param sentences: its other anomalies in words, without raw values.
     :param url: of the Elementary page.
     """
     lines = [
         Line("result_message", "What", incident.sentence),
-        *(Line("result_message", "Also", text) for text in _few(sentences, _SENTENCES_TOLD)),
+        *(Line("result_message", "Also", text) for text in _few(sentences, _SENTENCES_SHOWN)),
         Line("table", "Table", incident.root),
         Line("column", "Metrics", _listed(incident.metrics)),
         Line(None, "Since", f"{incident.started_at:%Y-%m-%d %H:%M} UTC"),
         Line(None, "Until", f"{incident.resolved_at:%Y-%m-%d %H:%M} UTC" if incident.resolved_at else ""),
-        Line(None, "Tables that follow", _listed(incident.followers)),
-        Line(None, "Made from it", _listed(incident.downstream)),
+        Line(None, "Also anomalous downstream", _listed(incident.followers)),
+        Line(None, "Downstream", _listed(incident.downstream)),
         Line("description", "Description", meta.description or ""),
         Line("owners", "Owners", _listed(meta.owners)),
         Line("subscribers", "Subscribers", _listed(meta.subscribers)),
@@ -175,16 +175,16 @@ def alert_of(
 
 
 def alert_of_many(alerts: Sequence[Alert]) -> Alert:
-    """Return many alerts as one, the worst first: more than a person wants to get one by one have one cause."""
+    """Merge many alerts into one, the worst first: a flood of alerts usually has one cause."""
     worst_first = sorted(alerts, key=lambda alert: (alert.severity != "error", alert.event, alert.title))
     event: Event = "opened" if any(alert.event != "resolved" for alert in alerts) else "resolved"
     channels = {alert.channel for alert in alerts}
-    more = len(alerts) - 2 * _NAMES_TOLD
+    more = len(alerts) - 2 * _NAMES_SHOWN
     return Alert(
         event=event,
         title=f"{len(alerts)} incidents at once",
         lines=(
-            *(Line(None, *alert.title.split(": ", 1)) for alert in worst_first[: 2 * _NAMES_TOLD]),
+            *(Line(None, *alert.title.split(": ", 1)) for alert in worst_first[: 2 * _NAMES_SHOWN]),
             *([Line(None, "And", f"{more} more")] if more > 0 else []),
         ),
         incidents=tuple(incident for alert in worst_first for incident in alert.incidents),
@@ -198,7 +198,7 @@ def alert_of_many(alerts: Sequence[Alert]) -> Alert:
 
 
 def _shown(lines: Sequence[Line], fields: Sequence[str]) -> tuple[Line, ...]:
-    """Return the lines that say something, and that the project wants to see."""
+    """Return the lines that are not empty and that the project selects."""
     return tuple(
         Line(line.field, line.label, _one_line(line.value))
         for line in lines
@@ -215,7 +215,7 @@ def _few(texts: Sequence[str], limit: int) -> list[str]:
     return [*texts[:limit], *([f"{more} more anomalous buckets"] if more > 0 else [])]
 
 
-def _listed(names: Sequence[str], limit: int = _NAMES_TOLD) -> str:
+def _listed(names: Sequence[str], limit: int = _NAMES_SHOWN) -> str:
     more = len(names) - limit
     return ", ".join([*names[:limit], *([f"{more} more"] if more > 0 else [])])
 

@@ -1,4 +1,4 @@
-"""What a dbt project says of its own alerts: Elementary's keys in the ``meta`` of models, sources and tests."""
+"""Reads Elementary's alert settings from the dbt ``meta``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_elementary.project.lineage import (
     artifact_claims,
     artifact_rows,
     result_claims,
-    tests_watching,
+    tests_monitoring,
 )
 from airflow_provider_elementary.source import Source
 
@@ -23,14 +23,14 @@ _TEST_COLUMNS = ("unique_id", "generated_at", "parent_model_unique_id", "short_n
 
 @dataclass(frozen=True)
 class AlertMeta:
-    """How a project wants to be alerted about a table, a test or an incident.
+    """The alert settings of a project for a table, a test or an incident.
 
     :param owners: ``owner`` of the meta, as it is written there.
-    :param subscribers: who else wants to know.
+    :param subscribers: further people to notify.
     :param tags: ``tags`` of the meta.
     :param channel: where the alert goes, without ``#``.
     :param description: what the test means, in the project's words.
-    :param suppression_hours: after an alert about a table, none about it for so many hours; None where nothing is said.
+    :param suppression_hours: minimum hours between alerts about the same table; None where the project sets none.
     :param fields: what an alert shows, by Elementary's names; empty for everything.
     """
 
@@ -49,7 +49,7 @@ TestKey = tuple[str, str, str | None]
 
 @dataclass(frozen=True)
 class AlertMetas:
-    """The alert meta of a project; where nothing is known, nothing is said.
+    """The alert settings of a project; empty where the project has none.
 
     :param tables: by the table's name in upper case.
     :param tests: by :data:`TestKey`.
@@ -59,22 +59,22 @@ class AlertMetas:
     tests: Mapping[TestKey, AlertMeta] = field(default_factory=dict)
 
     def of(self, incident: Incident) -> AlertMeta:
-        """Return what is said of an incident: by the tests that watch its metrics first, then by its root.
+        """Return the settings for an incident: those of the tests of its metrics first, then those of its root.
 
-        Owners, subscribers and tags of both are taken together, as Elementary does, and the subscribers of the tables
-        that follow hear of it as well.
+        Owners, subscribers and tags of both are merged, as Elementary does. Subscribers of the tables that are also
+        anomalous downstream are notified too.
         """
-        said = [*self._tests_of(incident), self._table(incident.root)]
+        settings = [*self._tests_of(incident), self._table(incident.root)]
         followers = [self._table(table) for table in incident.followers]
-        intervals = [meta.suppression_hours for meta in said if meta.suppression_hours is not None]
+        intervals = [meta.suppression_hours for meta in settings if meta.suppression_hours is not None]
         return AlertMeta(
-            owners=_once(incident.owners, *(meta.owners for meta in said)),
-            subscribers=_once(*(meta.subscribers for meta in (*said, *followers))),
-            tags=_once(incident.tags, *(meta.tags for meta in said)),
-            channel=next((meta.channel for meta in said if meta.channel), None),
-            description=next((meta.description for meta in said if meta.description), None),
+            owners=_once(incident.owners, *(meta.owners for meta in settings)),
+            subscribers=_once(*(meta.subscribers for meta in (*settings, *followers))),
+            tags=_once(incident.tags, *(meta.tags for meta in settings)),
+            channel=next((meta.channel for meta in settings if meta.channel), None),
+            description=next((meta.description for meta in settings if meta.description), None),
             suppression_hours=intervals[0] if intervals else None,
-            fields=next((meta.fields for meta in said if meta.fields), ()),
+            fields=next((meta.fields for meta in settings if meta.fields), ()),
         )
 
     def _table(self, table: str) -> AlertMeta:
@@ -83,24 +83,24 @@ class AlertMetas:
     def _tests_of(self, incident: Incident) -> Iterator[AlertMeta]:
         for named in incident.metrics:
             column, metric = _column_and_metric(named)
-            for test in tests_watching(metric, column):
+            for test in tests_monitoring(metric, column):
                 for of_column in dict.fromkeys((column.lower() if column else None, None)):
                     if meta := self.tests.get((incident.root.upper(), test, of_column)):
                         yield meta
 
 
 def read_alert_metas(source: Source) -> AlertMetas:
-    """Read the alert meta of a source; what a policy left out or masked says nothing."""
+    """Read the alert settings of a source; a ``meta`` that the policy excludes or masks counts as empty."""
     rows = {
         artifact: artifact_rows(source, artifact, (*_NODE_COLUMNS, ARTIFACTS[artifact]), each_table=True)
         for artifact in ARTIFACTS
     }
     tables_of = tables_by_node([*artifact_claims(rows), *result_claims(source)])
     metas = {row["unique_id"]: alert_meta(row.get("meta")) for found in rows.values() for row in found}
-    # A source may name the table of a model of another project: the model counts, and it comes first.
+    # A source may name the table of a model of another project: the model wins, and it comes first.
     tables = {table: meta for node, meta in reversed(metas.items()) for table in tables_of.get(node, ())}
     tests: dict[TestKey, AlertMeta] = {}
-    # Of two tests alike the one that comes last by its name counts, in whatever order the rows are.
+    # Of two tests of the same kind the last by id wins, in any order of the rows.
     for row in sorted(artifact_rows(source, "dbt_tests", _TEST_COLUMNS), key=lambda row: str(row["unique_id"])):
         test, column = str(row.get("short_name") or ""), row.get("test_column_name")
         for parent in tables_of.get(row.get("parent_model_unique_id") or "", ()) if test else ():
@@ -109,19 +109,19 @@ def read_alert_metas(source: Source) -> AlertMetas:
 
 
 def alert_meta(text: str | None) -> AlertMeta:
-    """Return what the JSON text of a ``meta`` says of alerts; ``alerts_config`` is where older projects say it."""
+    """Return the alert settings in the JSON text of a ``meta``; older projects keep them in ``alerts_config``."""
     if (meta := json_object(text)) is None:
         return AlertMeta()
     older = meta.get("alerts_config")
-    said = {**(older if isinstance(older, dict) else {}), **meta}
+    settings = {**(older if isinstance(older, dict) else {}), **meta}
     return AlertMeta(
-        owners=_names(said.get("owner")),
-        subscribers=_names(said.get("subscribers")),
-        tags=_names(said.get("tags")),
-        channel=(_text(said.get("channel")) or "").lstrip("#") or None,
-        description=_text(said.get("description")),
-        suppression_hours=_hours(said.get("alert_suppression_interval")),
-        fields=_names(said.get("alert_fields")),
+        owners=_names(settings.get("owner")),
+        subscribers=_names(settings.get("subscribers")),
+        tags=_names(settings.get("tags")),
+        channel=(_text(settings.get("channel")) or "").lstrip("#") or None,
+        description=_text(settings.get("description")),
+        suppression_hours=_hours(settings.get("alert_suppression_interval")),
+        fields=_names(settings.get("alert_fields")),
     )
 
 
@@ -147,7 +147,7 @@ def _once(*names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _column_and_metric(named: str) -> tuple[str | None, str]:
-    """Take ``email.null_percent``, ``row_count`` or ``dimension store_id`` apart; see :class:`.Incident`."""
+    """Split ``email.null_percent``, ``row_count`` or ``dimension store_id`` into column and metric."""
     if named.startswith("dimension "):
         return None, "dimension"
     column, _, metric = named.rpartition(".")

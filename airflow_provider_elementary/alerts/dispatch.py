@@ -1,4 +1,4 @@
-"""Telling every route its news, and keeping in the store who was told what: a retry repeats nothing that was sent."""
+"""Sends pending alerts over each route and records them in the store."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ import pyarrow as pa
 
 from airflow_provider_elementary.alerts.alert import Alert, alert_of, alert_of_many
 from airflow_provider_elementary.alerts.dbt_meta import AlertMetas, read_alert_metas
-from airflow_provider_elementary.alerts.selection import AlertFilter, News, Told, news_of, still_needed
+from airflow_provider_elementary.alerts.selection import (
+    AlertFilter,
+    Notification,
+    PendingNotification,
+    pending_notifications,
+    still_needed,
+)
 from airflow_provider_elementary.anomalies.explain import public_sentence
 from airflow_provider_elementary.exceptions import AlertsNotSentError, SnapshotNotFoundError
-from airflow_provider_elementary.incidents.rows import incidents_of
+from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.snapshots import Keys, Store, open_snapshot
 from airflow_provider_elementary.storage.results import find_result, newest_result, read_result, write_result
 
 log = logging.getLogger(__name__)
 
-#: More news than this for one route in one run are told in one alert.
+#: More pending alerts than this for one route are merged into one.
 AT_MOST = 10
-_TOLD_SCHEMA = pa.schema(
-    [(name.name, pa.timestamp("us") if name.name == "told_at" else pa.string()) for name in fields(Told)]
+_NOTIFICATION_SCHEMA = pa.schema(
+    [(name.name, pa.timestamp("us") if name.name == "notified_at" else pa.string()) for name in fields(Notification)]
 )
 _ANOMALY_COLUMNS = [
     "full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end", "kind", "reason",
@@ -34,12 +40,15 @@ _ANOMALY_COLUMNS = [
 ]  # fmt: skip
 
 
+_NO_META = "metrics were read from a warehouse: dbt alert meta (owners, channels, suppression) is not applied"
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What came of telling the routes.
+    """The result of sending alerts.
 
-    :param sent: how many alerts each route got.
-    :param failed: by route, the kind of error that its notifier ended in; the message may hold a secret.
+    :param sent: number of alerts sent over each route.
+    :param failed: by route, the type of the notifier's error; the message may hold a secret.
     :param open: how many incidents are open.
     """
 
@@ -48,15 +57,15 @@ class Outcome:
     open: int = 0
 
     def require_all_sent(self) -> None:
-        """Fail where a route could not be told.
+        """Fail if sending over a route failed.
 
         :raises AlertsNotSentError: a notifier failed.
         """
         if self.failed:
             routes = ", ".join(f"{route} ({error})" for route, error in self.failed.items())
             raise AlertsNotSentError(
-                f"Expected every route to take its alerts, found {routes} that did not. What the others got is "
-                "recorded and is not sent again; look at the connection of the notifier, then run the task again."
+                f"Sending failed for route {routes}. Alerts sent over other routes are recorded and not repeated. "
+                "Check the connection of the notifier, then run the task again."
             )
 
 
@@ -75,29 +84,31 @@ def send_alerts(
     at_most: int = AT_MOST,
     url: str = "",
 ) -> Outcome:
-    """Tell each route of the incidents that are news to it.
+    """Send each route its pending alerts.
 
-    Who was told is sealed in the store after each alert, so that a crash repeats one alert at most. A route that fails
-    is left for the rest of the run; the others go on.
+    Notifications are saved in the store after each alert, so that a crash repeats one alert at most. A route that fails
+    is skipped for the rest of the run; the others continue.
 
     :param incidents: the key of the incidents in the store.
-    :param routes: what each route is told of, by its name; the name stands for it from run to run.
+    :param routes: the filter of each route by its name, which identifies the route across runs.
     :param send: sends an alert over the route of that name, and raises where it cannot.
-    :param series: whose memory this is, as in a DAG's and a task's id.
-    :param run_key: what is sent for.
+    :param series: identifies the notifications across runs, as the ids of a DAG and a task.
+    :param run_key: identifies the run.
     :param now: UTC without a zone.
-    :param verdicts: the keys of verdicts, whose sentences are told with an incident.
-    :param suppression_hours: the interval of tables whose meta names none.
-    :param at_most: more news than this for one route are told in one alert.
+    :param verdicts: the keys of verdicts; their sentences become details of the alerts.
+    :param suppression_hours: the interval of tables whose meta sets none.
+    :param at_most: more pending alerts than this for one route are merged into one.
     :param url: of the Elementary page.
     """
     known, metas = _incidents(store, keys, incidents), _metas(store, keys, incidents)
-    told = _told_so_far(store, keys, series)
+    notified = _load_notifications(store, keys, series)
     sentences = _Sentences(store, keys, verdicts)
     sent, failed = dict.fromkeys(routes, 0), {}
     for route, wants in routes.items():
-        news = news_of(known, told, route=route, wants=wants, metas=metas, now=now, suppression_hours=suppression_hours)
-        for alert, items in _alerts(news, sentences, at_most, url):
+        pending = pending_notifications(
+            known, notified, route=route, wants=wants, metas=metas, now=now, suppression_hours=suppression_hours
+        )
+        for alert, items in _alerts(pending, sentences, at_most, url):
             try:
                 send(route, alert)
             except Exception as error:
@@ -106,19 +117,24 @@ def send_alerts(
                 break
             log.info("alert sent over %s: %s", route, alert.title)
             sent[route] += 1
-            told += [Told(item.incident.incident_id, item.incident.root, route, item.event, now) for item in items]
-            told = still_needed(told, known, now)
-            _remember(store, keys, told, incidents, series, run_key)
+            notified += [
+                Notification(item.incident.incident_id, item.incident.root, route, item.event, now) for item in items
+            ]
+            notified = still_needed(notified, known, now)
+            _save_notifications(store, keys, notified, incidents, series, run_key)
     return Outcome(sent, failed, sum(incident.status == "open" for incident in known))
 
 
-def _alerts(news: Sequence[News], sentences: _Sentences, at_most: int, url: str) -> list[tuple[Alert, Sequence[News]]]:
+def _alerts(
+    pending: Sequence[PendingNotification], sentences: _Sentences, at_most: int, url: str
+) -> list[tuple[Alert, Sequence[PendingNotification]]]:
     alerts = [
-        alert_of(item.event, item.incident, item.meta, sentences=sentences.of(item.incident), url=url) for item in news
+        alert_of(item.event, item.incident, item.meta, sentences=sentences.of(item.incident), url=url)
+        for item in pending
     ]
     if len(alerts) > at_most:
-        return [(alert_of_many(alerts), news)]
-    return [(alert, [item]) for alert, item in zip(alerts, news, strict=True)]
+        return [(alert_of_many(alerts), pending)]
+    return [(alert, [item]) for alert, item in zip(alerts, pending, strict=True)]
 
 
 @dataclass
@@ -131,7 +147,7 @@ class _Sentences:
     _by_table: dict[str, list[dict[str, Any]]] | None = None
 
     def of(self, incident: Incident) -> list[str]:
-        """Return an incident's anomalies in words, the worst first, without the one that it tells itself."""
+        """Return an incident's anomalies in words, the worst first, without that of its own sentence."""
         if self._by_table is None:
             self._by_table = self._read()
         rows = [
@@ -141,8 +157,8 @@ class _Sentences:
             if incident.started_at <= (row["bucket_start"] or row["bucket_end"]) <= incident.last_anomaly_at
         ]
         rows.sort(key=lambda row: (row["dimension"] is not None, -abs(row["score"] or 0), str(row["reason"])))
-        told = dict.fromkeys(public_sentence(row) for row in rows)
-        return [sentence for sentence in told if sentence != incident.sentence]
+        sentences = dict.fromkeys(public_sentence(row) for row in rows)
+        return [sentence for sentence in sentences if sentence != incident.sentence]
 
     def _read(self) -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -163,23 +179,27 @@ def _metas(store: Store, keys: Keys, incidents: str) -> AlertMetas:
     """Read the alert meta from the snapshot that the incidents were found in."""
     result = find_result(store, incidents)
     if result is None or not (snapshot_id := result.origin.get("snapshot_id")):
-        log.warning("the incidents come from a warehouse and not from a snapshot: alerts follow no meta of the project")
+        log.warning(_NO_META)
         return AlertMetas()
     try:
         return read_alert_metas(open_snapshot(store, snapshot_id, keys=keys))
     except SnapshotNotFoundError:
-        log.warning("snapshot %s is gone: alerts follow no meta of the project", snapshot_id)
+        log.warning(
+            "snapshot %s was removed: dbt alert meta (owners, channels, suppression) is not applied", snapshot_id
+        )
         return AlertMetas()
 
 
-def _told_so_far(store: Store, keys: Keys, series: str) -> list[Told]:
+def _load_notifications(store: Store, keys: Keys, series: str) -> list[Notification]:
     if (newest := newest_result(store, "alerts", series)) is None:
         return []
     with read_result(store, keys, newest.key) as rows:
-        return [Told(**row) for row in rows.read_all().select(_TOLD_SCHEMA.names).to_pylist()]
+        return [Notification(**row) for row in rows.read_all().select(_NOTIFICATION_SCHEMA.names).to_pylist()]
 
 
-def _remember(store: Store, keys: Keys, told: Sequence[Told], incidents: str, series: str, run_key: str) -> None:
-    rows = pa.Table.from_pylist([asdict(entry) for entry in told], schema=_TOLD_SCHEMA)
+def _save_notifications(
+    store: Store, keys: Keys, notified: Sequence[Notification], incidents: str, series: str, run_key: str
+) -> None:
+    rows = pa.Table.from_pylist([asdict(entry) for entry in notified], schema=_NOTIFICATION_SCHEMA)
     origin = {"incidents": incidents}
     write_result(store, keys, "alerts", rows.to_reader(), run_key=run_key, origin=origin, parameters={}, series=series)

@@ -1,4 +1,4 @@
-"""Which incidents are news to whom: one alert per incident and route, not one per run."""
+"""Selects the incidents that each alert route has to be notified of."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SEVERITIES = ("warn", "error")
 
 @dataclass(frozen=True)
 class AlertFilter:
-    """What a route is told of; what is left empty lets everything pass, and all that is given has to fit.
+    """Selects the alerts of a route: an empty condition matches every alert, and all conditions have to match.
 
-    :param events: of ``opened``, ``continues`` and ``resolved``. ``continues`` reminds of an incident that is open
-        still each time its suppression interval has passed, and never where there is no interval.
+    :param events: of ``opened``, ``continues`` and ``resolved``. ``continues`` repeats an alert about an open
+        incident after each suppression interval, and never where there is no interval.
     :param severities: of ``warn`` and ``error``.
     :param tags: a tag of the table or the test, in any case, with or without ``#``.
     :param owners: an owner of theirs, in any case, with or without ``@`` before it.
     :param channels: the channel that the project names.
     :param tables: a table of the incident, in any case: as metrics name it or by its last part, with ``*`` for any
         text: ``orders``, ``shop.marts.*``.
-    :raises ConfigurationError: an event or a severity is none.
+    :raises ConfigurationError: an event or a severity is unknown.
     """
 
     events: Sequence[str] = ("opened", "resolved")
@@ -38,15 +38,15 @@ class AlertFilter:
     tables: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what would never let anything pass."""
+        """Refuse unknown events and severities: they would match no alert."""
         for named, known in ((self.events, EVENTS), (self.severities, _SEVERITIES)):
             if unknown := sorted(set(named) - set(known)):
                 raise ConfigurationError(
-                    f"Expected a route's events and severities of {', '.join(known)}, found {', '.join(unknown)}."
+                    f"Unknown event or severity of an alert route: {', '.join(unknown)}. Use {', '.join(known)}."
                 )
 
     def passes(self, incident: Incident, meta: AlertMeta) -> bool:
-        """Tell whether an incident is for this route, whatever the event."""
+        """Return whether an incident matches this route, for any event."""
         return (
             _shares(self.severities, [incident.severity])
             and _shares(self.tags, meta.tags)
@@ -57,81 +57,81 @@ class AlertFilter:
 
 
 @dataclass(frozen=True)
-class Told:
-    """An alert that a route got.
+class Notification:
+    """An alert that a route received.
 
-    :param incident_id: of what.
+    :param incident_id: of the incident.
     :param table: where the incident began.
     :param route: the route's name.
-    :param event: what was told.
-    :param told_at: when, UTC without a zone.
+    :param event: ``opened``, ``continues`` or ``resolved``.
+    :param notified_at: when, UTC without a zone.
     """
 
     incident_id: str
     table: str
     route: str
     event: str
-    told_at: datetime
+    notified_at: datetime
 
 
 @dataclass(frozen=True)
-class News:
-    """An incident that a route is to be told of."""
+class PendingNotification:
+    """An incident that a route has to be notified of."""
 
     event: Event
     incident: Incident
     meta: AlertMeta
 
 
-def news_of(
+def pending_notifications(
     incidents: Sequence[Incident],
-    told: Sequence[Told],
+    notified: Sequence[Notification],
     *,
     route: str,
     wants: AlertFilter,
     metas: AlertMetas,
     now: datetime,
     suppression_hours: float = 0,
-) -> list[News]:
-    """Return what a route has not been told of yet, the oldest incident first.
+) -> list[PendingNotification]:
+    """Return the alerts that a route has not received yet, the oldest incident first.
 
-    An incident that ended before anybody was told of it is told once, as resolved.
+    An incident that was resolved before any alert about it leads to one alert, as resolved.
 
-    :param incidents: as the last run leaves them.
-    :param told: what all routes were told so far.
+    :param incidents: of the last run.
+    :param notified: the alerts that all routes received so far.
     :param route: the route's name.
-    :param wants: what the route is told of.
-    :param metas: what the project says of its alerts.
+    :param wants: the alerts that the route selects.
+    :param metas: the alert settings of the project.
     :param now: UTC without a zone.
-    :param suppression_hours: the interval of tables whose meta names none.
+    :param suppression_hours: the interval of tables whose meta sets none.
     """
-    mine = [entry for entry in told if entry.route == route]
+    mine = [entry for entry in notified if entry.route == route]
     found = []
     for incident in sorted(incidents, key=lambda incident: (incident.started_at, incident.incident_id)):
         meta = metas.of(incident)
         hours = suppression_hours if meta.suppression_hours is None else meta.suppression_hours
         event = _event(incident, mine, hours, now)
         if event and event in wants.events and wants.passes(incident, meta):
-            found.append(News(event, incident, meta))
+            found.append(PendingNotification(event, incident, meta))
     return found
 
 
-def still_needed(told: Sequence[Told], incidents: Sequence[Incident], now: datetime) -> list[Told]:
-    """Return of what was told all that a later run may ask for: of incidents that are known, or of the last month."""
+def still_needed(notified: Sequence[Notification], incidents: Sequence[Incident], now: datetime) -> list[Notification]:
+    """Return the notifications that a later run may need: of known incidents, or of the last 31 days."""
     known = {incident.incident_id for incident in incidents}
     oldest = now - timedelta(days=31)
-    return [entry for entry in told if entry.incident_id in known or entry.told_at >= oldest]
+    return [entry for entry in notified if entry.incident_id in known or entry.notified_at >= oldest]
 
 
-def _event(incident: Incident, mine: Sequence[Told], hours: float, now: datetime) -> Event | None:
-    """Return what there is to tell of an incident, or None."""
+def _event(incident: Incident, mine: Sequence[Notification], hours: float, now: datetime) -> Event | None:
+    """Return the event to notify of, or None."""
     of_it = {entry.event for entry in mine if entry.incident_id == incident.incident_id}
-    last = max((entry.told_at for entry in mine if entry.table == incident.root), default=None)
+    last = max((entry.notified_at for entry in mine if entry.table == incident.root), default=None)
     is_suppressed = last is not None and now - last <= timedelta(hours=hours)
     if incident.status == "resolved":
         is_known = not of_it.isdisjoint({"opened", "continues"})
-        is_news = is_known or (incident.transition == "resolved" and not is_suppressed)
-        return "resolved" if is_news and "resolved" not in of_it else None
+        is_pending = is_known or (incident.transition == "resolved" and not is_suppressed)
+        return "resolved" if is_pending and "resolved" not in of_it else None
     if is_suppressed:
         return None
     if of_it.isdisjoint({"opened", "continues"}):

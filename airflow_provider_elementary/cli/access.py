@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.cli.airflow_context import look_in_the_database
+from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, UsageError, failure, usage
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.exceptions import AccessDeniedError
@@ -79,7 +79,7 @@ def check(arguments: argparse.Namespace) -> int:
     :return: 0 where every check passes, 1 where one fails, 3 where none fails and one is unknown.
     """
     require_checks(arguments.accept_unknown)
-    look_in_the_database()
+    enable_metadata_db_connections()
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
     hook = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database)
@@ -129,7 +129,7 @@ def _show(report: AccessReport) -> None:
     passed = len(report.findings) - len(report.failed) - len(report.unknown)
     table = Table("Check", "Status", "Evidence", title=Text(f"{report.user} on {report.dialect}, {place}"))
     for finding in report.findings:
-        evidence = finding.evidence + (f"\nTo mend it: {finding.mend}" if finding.mend else "")
+        evidence = finding.evidence + (f"\nTo fix it: {finding.remediation}" if finding.remediation else "")
         # Names of tables and roles are the warehouse's: they are text, not markup.
         table.add_row(finding.name, Text(finding.status, _COLOURS[finding.status]), Text(evidence))
     console.print(table)

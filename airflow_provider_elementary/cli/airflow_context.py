@@ -7,7 +7,7 @@ import sys
 from contextlib import redirect_stdout
 
 
-def look_in_the_database() -> None:
+def enable_metadata_db_connections() -> None:
     """Let connections that are kept in Airflow's own database be found, as those of secrets backends are.
 
     Airflow looks there only where it takes itself for a server. Its log goes to what is the standard output when it is

@@ -56,7 +56,7 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from airflow_provider_elementary.anomalies.circuit_breaker import stopping_tables
-    from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+    from airflow_provider_elementary.anomalies.detect_recent import score_recent
     from airflow_provider_elementary.anomalies.summary import summarise
     from airflow_provider_elementary.cli.summary import show_incidents
     from airflow_provider_elementary.incidents import track_incidents
@@ -66,18 +66,18 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
 
     source = _open(arguments)
     with usage(), compute_metrics(source) as metrics:
-        judged = judge_recent(
+        scored = score_recent(
             metrics,
             method=arguments.method,
             days=arguments.days,
             parameters=_parameters(arguments),
             adapter=source.adapter,
         )
-        verdicts = judged.verdicts
+        verdicts = scored.verdicts
         lineage = read_lineage(source)
         fail_on = arguments.fail_on or ["none"]
         stopping = stopping_tables(
-            fail_on[0] if len(fail_on) == 1 else fail_on, enrich(verdicts, lineage), lineage, judged.tables
+            fail_on[0] if len(fail_on) == 1 else fail_on, enrich(verdicts, lineage), lineage, scored.tables
         )
     incidents = track_incidents(verdicts, lineage)
     if arguments.json:
@@ -126,13 +126,13 @@ def show_backtest(arguments: argparse.Namespace) -> None:
         arguments.svg.write_text(_picture(found.verdicts, arguments))
     rows = [row for row in found.by_metric.to_pylist() if row["anomalous"]]
     if arguments.json:
-        print_json({"judged": found.judged, "anomalous": found.anomalous, "by_metric": rows})
+        print_json({"scored": found.scored, "anomalous": found.anomalous, "by_metric": rows})
         return
-    title = f"{found.anomalous:,} of {found.judged:,} buckets of {arguments.days} days would have been anomalous"
+    title = f"{found.anomalous:,} of {found.scored:,} buckets of {arguments.days} days would have been anomalous"
     table = Table("Table", "Metric", "Anomalous", "First", "Last", title=title, title_justify="left")
     for row in rows[:_ROWS_SHOWN]:
         first, last = (f"{row[name]:%Y-%m-%d}" for name in ("first", "last"))
-        times = f"{row['anomalous']} of {row['judged']}"
+        times = f"{row['anomalous']} of {row['scored']}"
         table.add_row(_short(row["full_table_name"]), metric_in_words(row), times, first, last)
     console = Console(highlight=False)
     console.print(table)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.cli.airflow_context import look_in_the_database
+from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.elementary_schema import Category
@@ -44,7 +44,7 @@ def add_store_actions(parser: argparse.ArgumentParser) -> None:
 
 def open_hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
     """Return the hook of the store's connection."""
-    look_in_the_database()
+    enable_metadata_db_connections()
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 
     return ElementaryStoreHook(arguments.store_conn_id)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from airflow_provider_elementary.anomalies.summary import summarise
 from airflow_provider_elementary.elementary_schema import TABLES, Category
-from airflow_provider_elementary.incidents.rows import incidents_of
+from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Manifest, Repository

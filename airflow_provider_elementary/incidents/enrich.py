@@ -1,4 +1,4 @@
-"""What a person needs beside a verdict: whose table it is, what it is made from, what likely caused it."""
+"""Adds owners, lineage, severity and likely cause to verdicts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def enrich(verdicts: pa.Table, source: Source | Lineage) -> pa.Table:
     """Return verdicts with owners, tags, lineage, severity and likely cause of each anomaly.
 
     :param verdicts: of :func:`~airflow_provider_elementary.anomalies.detect`.
-    :param source: holds dbt's artifacts, or the lineage read from them; what it lacks stays null.
+    :param source: holds dbt's artifacts, or the lineage read from them; missing facts stay null.
     :return: the verdicts and :data:`ENRICHED_COLUMNS`, null where a bucket is not anomalous; ``upstream`` and
         ``downstream`` name tables, the nearest first; ``cause`` names the table furthest upstream that was anomalous
         when this one began, and its worst anomaly.
@@ -49,8 +49,8 @@ def enrich(verdicts: pa.Table, source: Source | Lineage) -> pa.Table:
     ]
     empty = pa.nulls(len(verdicts), pa.string())
     for name in ENRICHED_COLUMNS:
-        told = pa.array([row[name] for row in rows], pa.string())
-        verdicts = verdicts.append_column(name, pc.replace_with_mask(empty, is_anomalous, told))
+        values = pa.array([row[name] for row in rows], pa.string())
+        verdicts = verdicts.append_column(name, pc.replace_with_mask(empty, is_anomalous, values))
     return verdicts
 
 

@@ -1,25 +1,35 @@
-"""Carrying incidents on in a store: those of the run before go on, end or stay past, and are sealed anew."""
+"""Loads the incidents of the previous run, updates and saves them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_elementary.incidents.rows import incidents_of, incidents_table
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Keys, Store
 from airflow_provider_elementary.storage.results import previous_result, read_result, write_result
 
+_TYPES: dict[str, pa.DataType] = {
+    "started_at": pa.timestamp("us"),
+    "last_anomaly_at": pa.timestamp("us"),
+    "resolved_at": pa.timestamp("us"),
+    "anomalies": pa.int64(),
+    "worst_score": pa.float64(),
+}
+_LISTS = ("followers", "metrics", "kinds", "owners", "tags", "downstream")
+INCIDENT_SCHEMA = pa.schema([(field.name, _TYPES.get(field.name, pa.string())) for field in fields(Incident)])
+
 
 @dataclass(frozen=True)
-class Followed:
-    """Incidents as a run leaves them.
+class TrackedIncidents:
+    """The incidents after a run.
 
-    :param key: where they are sealed in the store.
+    :param key: of the result in the store that holds them.
     :param incidents: all of them, past ones included.
     """
 
@@ -37,7 +47,7 @@ class Followed:
         return sum(incident.status == "open" for incident in self.incidents)
 
 
-def follow_incidents(
+def update_incidents(
     store: Store,
     keys: Keys,
     verdicts: pa.Table,
@@ -46,13 +56,13 @@ def follow_incidents(
     series: str,
     run_key: str,
     origin: Mapping[str, Any],
-) -> Followed:
-    """Make incidents of verdicts, carry on those of the run before, and seal them.
+) -> TrackedIncidents:
+    """Update the incidents of the previous run with new verdicts, and save them.
 
     :param verdicts: enriched verdicts of one run.
-    :param lineage: what is upstream of what.
-    :param series: whose incidents go on from run to run, as in a DAG's and a task's id.
-    :param run_key: what they are made for; a second try for the same starts from the same run before.
+    :param lineage: which table is upstream of which.
+    :param series: identifies the incidents across runs, as the ids of a DAG and a task.
+    :param run_key: identifies the run; a retry starts from the same previous run.
     :param origin: what the verdicts were computed from.
     """
     before: list[Incident] = []
@@ -70,4 +80,19 @@ def follow_incidents(
         parameters={"before": previous.key if previous else None},
         series=series,
     )
-    return Followed(result.key, tuple(incidents))
+    return TrackedIncidents(result.key, tuple(incidents))
+
+
+def incidents_table(incidents: Iterable[Incident]) -> pa.Table:
+    """Return incidents as rows of :data:`INCIDENT_SCHEMA`."""
+    rows = [asdict(incident) for incident in incidents]
+    texts = [{**row, **{name: json.dumps(row[name]) for name in _LISTS}} for row in rows]
+    return pa.Table.from_pylist(texts, schema=INCIDENT_SCHEMA)
+
+
+def incidents_of(table: pa.Table) -> list[Incident]:
+    """Return the incidents that are rows of a table."""
+    return [
+        Incident(**{**row, **{name: tuple(json.loads(row[name])) for name in _LISTS}})
+        for row in table.select(INCIDENT_SCHEMA.names).to_pylist()
+    ]

@@ -1,7 +1,7 @@
-"""Incidents: anomalous buckets of one cause as one thing that opens, continues and is resolved.
+"""Groups anomalous buckets of one cause into incidents.
 
-Verdicts of a run become episodes (one table, adjacent buckets), episodes of tables that are made from each other become
-an incident with one root, and incidents are carried from run to run.
+Adjacent anomalous buckets of one table are an episode. Episodes of tables in one lineage are an incident with one root.
+Incidents keep their id from run to run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airflow_provider_elementary.anomalies.schema import is_of_incident
 from airflow_provider_elementary.project.lineage import Lineage
 
 Status = Literal["open", "resolved"]
-#: What the last run did to an incident; ``past``: it was resolved by an earlier one.
+#: What the last run changed; ``past``: an earlier run resolved the incident.
 Transition = Literal["opened", "continues", "resolved", "past"]
 
 #: Anomalous buckets of one table at most this far apart are one episode.
@@ -29,8 +29,8 @@ ADJACENT = timedelta(days=1)
 #: An episode upstream is a likely cause if it began at most this long after the one downstream, or ended this long
 #: before it: what is loaded on one day is often built and seen on the next.
 SLACK = timedelta(days=1)
-#: An incident of which nothing is heard for so long, while other tables are judged, is over.
-FORGOTTEN = timedelta(days=14)
+#: An incident is resolved after this long without a score for its root, while other tables have scores.
+NO_LONGER_SCORED = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Incident:
     """Episodes of one cause.
 
     :param incident_id: the same in every run that sees the incident: a hash of its first root and its start.
-    :param status: whether it goes on.
-    :param transition: what the last run did to it.
+    :param status: whether it is open.
+    :param transition: what the last run changed.
     :param root: the table where it began, as far as can be seen.
     :param followers: tables downstream of the root that are anomalous with it.
     :param started_at: start of the first anomalous bucket.
@@ -69,7 +69,7 @@ class Incident:
     :param sentence: the worst anomaly of the root in words, without raw values.
     :param owners: of the root.
     :param tags: of the root.
-    :param downstream: tables and exposures that are made from the root, the nearest first.
+    :param downstream: tables and exposures downstream of the root, the nearest first.
     """
 
     incident_id: str
@@ -97,28 +97,28 @@ class Incident:
 
 
 def track_incidents(verdicts: pa.Table, lineage: Lineage, before: Sequence[Incident] = ()) -> list[Incident]:
-    """Carry incidents on with the verdicts of a run; doing it twice with the same verdicts changes nothing.
+    """Update incidents with the verdicts of a run; the same verdicts a second time change nothing.
 
     :param verdicts: of :func:`~airflow_provider_elementary.anomalies.detect`, of the buckets that the run reports.
-    :param lineage: which tables are made from which.
-    :param before: the incidents that the run before left.
-    :return: what to leave for the next run: the incidents that are open, and past ones whose buckets may be seen again;
+    :param lineage: which table is upstream of which.
+    :param before: the incidents after the previous run.
+    :return: input of the next run: open incidents, and past ones whose buckets may be reported again;
         open ones first, then the newest.
     """
     seen = [_incident(root, followers, lineage) for root, followers in _grouped(episodes_of(verdicts), lineage)]
-    judged = _judged(verdicts)
+    scored = _scored_buckets(verdicts)
     carried: list[Incident] = []
     taken: set[str] = set()
     for incident in sorted(seen, key=lambda found: (found.started_at, found.root)):
         same = [known for known in before if known.incident_id not in taken and _is_same(known, incident)]
         taken.update(known.incident_id for known in same)
-        carried.append(_settled(_merged(same, incident), judged))
+        carried.append(_resolve_if_expected(_merged(same, incident), scored))
     oldest = pc.min(verdicts["bucket_end"]).as_py() or datetime.min
     for known in before:
         if known.incident_id in taken:
             continue
         if known.status == "open":
-            carried.append(_settled(replace(known, transition="continues"), judged))
+            carried.append(_resolve_if_expected(replace(known, transition="continues"), scored))
         elif known.last_anomaly_at + ADJACENT >= oldest:
             carried.append(replace(known, transition="past"))
     newest_first = sorted(carried, key=lambda found: (found.started_at, found.root), reverse=True)
@@ -139,9 +139,9 @@ def episodes_of(verdicts: pa.Table) -> list[Episode]:
 
 
 def roots_of(episodes: Sequence[Episode], lineage: Lineage) -> list[int]:
-    """Return for each episode the place of the one that it comes from: furthest upstream, and there when it began.
+    """Return for each episode the index of its root: the furthest upstream episode that was anomalous when it began.
 
-    An episode that comes from none is its own root.
+    An episode without one is its own root.
     """
     by_table: dict[str, list[int]] = defaultdict(list)
     for place, episode in enumerate(episodes):
@@ -215,7 +215,7 @@ def _incident_id(root: str, started_at: datetime) -> str:
 
 
 def _is_same(known: Incident, seen: Incident) -> bool:
-    """Tell whether an incident of before is the one that is seen now: a table in common, at the same time."""
+    """Return whether a known incident is the one seen now: a common table, at the same time."""
     return (
         not set(known.tables).isdisjoint(seen.tables)
         and seen.started_at <= known.last_anomaly_at + ADJACENT
@@ -224,7 +224,7 @@ def _is_same(known: Incident, seen: Incident) -> bool:
 
 
 def _merged(same: Sequence[Incident], seen: Incident) -> Incident:
-    """Return what is seen now as the oldest of the incidents that it continues; the root may turn out further up."""
+    """Merge an incident with the known ones that it continues; the oldest gives the id."""
     if not same:
         return seen
     oldest = min(same, key=lambda known: (known.started_at, known.incident_id))
@@ -246,29 +246,29 @@ def _merged(same: Sequence[Incident], seen: Incident) -> Incident:
     )
 
 
-def _settled(incident: Incident, judged: Mapping[tuple[str, str], Sequence[datetime]]) -> Incident:
-    """Resolve an incident when every metric of its root that was anomalous was judged again, and is as expected."""
+def _resolve_if_expected(incident: Incident, scored: Mapping[tuple[str, str], Sequence[datetime]]) -> Incident:
+    """Resolve an incident when every anomalous metric of its root has a later score, within the expected range."""
     if incident.transition == "past":
         return incident
     after = [
-        min((end for end in judged.get((incident.root, metric), ()) if end > incident.last_anomaly_at), default=None)
+        min((end for end in scored.get((incident.root, metric), ()) if end > incident.last_anomaly_at), default=None)
         for metric in incident.metrics
     ]
     known = [end for end in after if end is not None]
     if len(known) == len(after):
         return replace(incident, status="resolved", transition="resolved", resolved_at=max(known))
-    newest = max((end for ends in judged.values() for end in ends), default=incident.last_anomaly_at)
-    if newest > incident.last_anomaly_at + FORGOTTEN:
+    newest = max((end for ends in scored.values() for end in ends), default=incident.last_anomaly_at)
+    if newest > incident.last_anomaly_at + NO_LONGER_SCORED:
         return replace(incident, status="resolved", transition="resolved", resolved_at=newest)
     return incident
 
 
-def _judged(verdicts: pa.Table) -> Mapping[tuple[str, str], list[datetime]]:
+def _scored_buckets(verdicts: pa.Table) -> Mapping[tuple[str, str], list[datetime]]:
     """Return the ends of the buckets that got a score, by table and metric."""
     keys = ["full_table_name", "column_name", "metric_name", "dimension", "bucket_end"]
-    scored = verdicts.filter(pc.is_valid(verdicts["score"])).select(keys)
+    rows = verdicts.filter(pc.is_valid(verdicts["score"])).select(keys)
     ends: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-    for row in scored.group_by(keys).aggregate([]).to_pylist():
+    for row in rows.group_by(keys).aggregate([]).to_pylist():
         ends[row["full_table_name"], _named(row)].append(row["bucket_end"])
     return ends
 
@@ -281,7 +281,7 @@ def _named(row: Mapping[str, Any]) -> str:
 
 
 def _adjacent(anomalies: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Cut a table's anomalies, in the order of time, where there is more than :data:`ADJACENT` between them."""
+    """Split a table's anomalies, ordered by time, at gaps longer than :data:`ADJACENT`."""
     groups: list[list[Mapping[str, Any]]] = []
     end = datetime.min
     for row in anomalies:

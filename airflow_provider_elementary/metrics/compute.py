@@ -101,7 +101,7 @@ def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | Non
     return reader_of(METRICS_SCHEMA, chain.from_iterable(parts))
 
 
-def judged_metrics(metrics: pa.Table) -> pa.Table:
+def scored_metrics(metrics: pa.Table) -> pa.Table:
     """Return the metrics in which anomalies are looked for: all but rates of verdicts, which are verdicts already."""
     rates = {metric.name for definition in DEFINITIONS for metric in definition.metrics if not metric.judged}
     is_rate = pc.is_in(metrics["metric_name"], pa.array(sorted(rates)))

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.links.elementary import ElementaryPageLink
-from airflow_provider_elementary.operators.base import (
-    ElementaryStoreOperator,
-    clear_failures,
-    log_access,
-    log_group,
-    run_key,
-)
+from airflow_provider_elementary.operators.access_gate import log_access
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, log_group, run_key
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport

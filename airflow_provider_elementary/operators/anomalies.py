@@ -1,9 +1,9 @@
-"""The operators that judge metrics, and follow what is anomalous from run to run."""
+"""The operator that finds anomalies in metrics."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,56 +15,55 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias, Context
 from airflow_provider_elementary.links.elementary import ElementaryPageLink
 from airflow_provider_elementary.operators.base import (
     ElementarySourceOperator,
-    ElementaryStoreOperator,
     clear_failures,
     log_group,
     number,
     run_key,
+    task_series,
 )
+from airflow_provider_elementary.operators.incidents import track_incidents
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_elementary.anomalies.detect import Method
-    from airflow_provider_elementary.anomalies.robust.state_store import Memories
-    from airflow_provider_elementary.anomalies.summary import Summary
-    from airflow_provider_elementary.incidents.tracking import Incident
+    from airflow_provider_elementary.incidents.evaluate import Evaluation
     from airflow_provider_elementary.project.lineage import Lineage
 
-#: An event per anomalous table, up to so many in a run: beyond, it is one failure of everything.
+#: Asset events of anomalous tables in one run at most: more are one failure of everything.
 _TABLE_EVENTS = 100
-_INCIDENTS_RETURNED = 20
-#: Lines of a log before the rest is folded.
-_TOLD = 3
+#: Lines of a log before the others are folded.
+_UNFOLDED = 3
 
 
 class ElementaryAnomalyOperator(ElementarySourceOperator):
-    """Judges table metrics bucket by bucket, seals the verdicts in the store, and returns the anomalies in short.
+    """Scores table metrics bucket by bucket, stores the verdicts encrypted, and returns the anomalies in short.
 
     Reads the metrics that another task computed where ``metrics`` names them; else computes them from a snapshot, or
     from a warehouse where ``elementary_conn_id`` names one. An :class:`~airflow.sdk.AssetAlias` among the ``outlets``
     gets an event per anomalous table, of the asset ``elementary://tables/<full_table_name>``.
 
-    Many tables can be judged side by side: ``.partial(shards=4, …).expand(shard=[0, 1, 2, 3])``. The verdicts are the
-    same; :class:`ElementaryIncidentOperator` then makes incidents of them.
+    Many tables can be scored in parallel: ``.partial(shards=4, …).expand(shard=[0, 1, 2, 3])``. The verdicts are the
+    same; :class:`~airflow_provider_elementary.operators.incidents.ElementaryIncidentOperator` then updates incidents
+    with them.
 
-    With ``method="robust"`` what was learnt of each series is sealed beside the verdicts, and the next run goes on from
-    there; its verdicts are those of a replay of the whole history. A series that was corrected further back than
-    ``days`` is replayed, and so are all where no memory fits or can be read.
+    With ``method="robust"`` the model state of each series is stored encrypted beside the verdicts, and the next run
+    resumes from it; its verdicts are those of a replay of the whole history. A series that was corrected further back
+    than ``days`` is replayed; all series are replayed if no saved state fits or can be read.
 
-    :param metrics: where the metrics are in the store: ``metrics`` of what
+    :param metrics: the key of the metrics in the store: ``metrics`` of what
         :class:`~airflow_provider_elementary.operators.metrics.ElementaryTableMetricsOperator` returned. (templated)
     :param method: ``elementary`` for the dbt package's own rule, or ``robust``. (templated)
     :param parameters: the method's parameters, by Elementary's names, as in ``{"anomaly_sensitivity": 3.5}``.
         (templated)
     :param days: buckets that end within this many days before the newest are reported. Where dbt ran today, the
-        newest is today's, which is not over: 2 takes yesterday's and today's. (templated)
+        newest is today's, which is not complete: 2 takes yesterday's and today's. (templated)
     :param fail_on: fails the task, after everything is recorded: ``none`` never, ``any`` when there is an anomaly,
-        ``error`` when there is one that a dbt test of that severity watches, or the name of a model, or several
+        ``error`` when a dbt test of that severity watches an anomalous metric, or the name of a model, or several
         names, when one of these tables is anomalous. (templated)
-    :param shard: which shard of the tables to judge, from 0. (templated)
-    :param shards: how many shards there are. (templated)
+    :param shard: which shard of the tables to score, from 0. (templated)
+    :param shards: the number of shards. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -100,131 +99,115 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self.fail_on = fail_on
         self.shard = shard
         self.shards = shards
-        #: What :meth:`execute` judged and where it is, for OpenLineage.
-        self._judged: tuple[pa.Table, str, Lineage, Mapping[str, Any]] | None = None
+        #: What :meth:`execute` scored, and its origin, for OpenLineage.
+        self._evaluated: tuple[Evaluation, Mapping[str, Any]] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Judge, seal, summarise; raise last, when everything is recorded."""
-        from airflow_provider_elementary.anomalies.circuit_breaker import require_none, stopping_tables
-        from airflow_provider_elementary.anomalies.detect_recent import judge_recent
-        from airflow_provider_elementary.anomalies.summary import summarise
-        from airflow_provider_elementary.incidents.enrich import enrich
-        from airflow_provider_elementary.storage.results import write_result
+        """Score, store and log; raise last, when everything is recorded."""
+        from airflow_provider_elementary.anomalies.circuit_breaker import require_none
 
-        parameters = dict(self.parameters or {})
-        started = time.monotonic()
         with clear_failures():
-            days, shard, shards = (number(self, name) for name in ("days", "shard", "shards"))
-            how = {"method": self.method, "days": days, "shard": shard, "shards": shards, **parameters}
-            store = self.repository.store
-            memories = self._memories(context, parameters, days, shard, shards) if self.method == "robust" else None
-            with self._open_metrics() as (rows, lineage, origin):
-                judged = judge_recent(
-                    rows,
-                    method=self.method,
-                    days=days,
-                    parameters=parameters,
-                    shard=shard,
-                    shards=shards,
-                    recall=memories.recall if memories else None,
-                    adapter=origin.get("adapter"),
-                )
-            verdicts = enrich(judged.verdicts, lineage)
-            stopping = stopping_tables(self.fail_on, verdicts, lineage, judged.tables)
-            result = write_result(
-                store,
-                self.repository.keys,
-                "verdicts",
-                verdicts.to_reader(),
-                run_key=run_key(context),
-                origin=origin,
-                parameters=how,
-            )
-            if memories and judged.remembered:
-                memories.keep(judged.remembered, origin)
-                self.log.info("%s series went on from memory, %s were replayed", judged.resumed, judged.replayed)
-            self._judged = (verdicts, result.key, lineage, origin)
-            summary = summarise(verdicts)
-            self._log(summary, time.monotonic() - started)
-            returned = {
-                "store": store.uri,
-                "verdicts": result.key,
-                "origin": dict(origin),
-                "method": self.method,
-                **_plain(asdict(summary)),
-            }
-            if shards == 1:
-                returned |= _follow(self, context, verdicts, lineage, origin)
-            self._emit(context, verdicts, returned)
-            if stopping:
+            evaluation, origin = self._evaluate(context)
+            returned = self._describe(evaluation, origin)
+            if number(self, "shards") == 1:
+                returned |= track_incidents(self, context, evaluation.verdicts, evaluation.lineage, origin)
+            self._emit(context, evaluation.verdicts, returned)
+            if evaluation.stopping:
                 # A task that fails returns nothing, and downstream may want to know what stopped it.
                 context["ti"].xcom_push(key="return_value", value=returned)
-            require_none(stopping, f"{result.key} of {store.uri}")
+            require_none(evaluation.stopping, f"{evaluation.key} of {self.repository.uri}")
         return returned
 
-    def _memories(
-        self, context: Context, parameters: Mapping[str, Any], days: int, shard: int, shards: int
-    ) -> Memories:
-        from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
-
-        return Memories(
-            self.repository.store,
-            self.repository.keys,
-            series=f"{context['ti'].dag_id}/{context['ti'].task_id}/{shard}",
-            run_key=run_key(context),
-            fits=way_of_judging(parameters, days=days, shard=shard, shards=shards),
-        )
-
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
-        """Tell OpenLineage the data quality of the judged tables; asked on failure too, when the breaker stops."""
+        """Return the data quality of the scored tables; called on failure too, when ``fail_on`` stops the task."""
         from airflow_provider_elementary.anomalies.table_quality import table_qualities
-        from airflow_provider_elementary.operators.openlineage import TABLES_TOLD, lineage_of_verdicts
+        from airflow_provider_elementary.operators.openlineage import MAX_TABLES, lineage_of_verdicts
 
-        if self._judged is None:
+        if self._evaluated is None:
             return None
-        verdicts, key, lineage, origin = self._judged
+        evaluation, origin = self._evaluated
         return lineage_of_verdicts(
             self.repository.uri,
-            key,
-            table_qualities(verdicts, TABLES_TOLD),
+            str(evaluation.key),
+            table_qualities(evaluation.verdicts, MAX_TABLES),
             namespace=origin.get("namespace"),
-            name_of=lineage.dataset,
+            name_of=evaluation.lineage.dataset,
         )
+
+    def _evaluate(self, context: Context) -> tuple[Evaluation, Mapping[str, Any]]:
+        from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate_and_store
+
+        options = EvaluationOptions(
+            method=self.method,
+            days=number(self, "days"),
+            parameters=dict(self.parameters or {}),
+            fail_on=self.fail_on,
+            shard=number(self, "shard"),
+            shards=number(self, "shards"),
+        )
+        started = time.monotonic()
+        with self._open_metrics() as (rows, lineage, origin):
+            evaluation = evaluate_and_store(
+                self.repository,
+                rows,
+                lineage,
+                options,
+                series=task_series(context),
+                run_key=run_key(context),
+                origin=origin,
+            )
+        self._log(evaluation, time.monotonic() - started)
+        self._evaluated = (evaluation, origin)
+        return evaluation, origin
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
+        from airflow_provider_elementary.incidents.evaluate import open_metrics
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.project.lineage import read_lineage
-        from airflow_provider_elementary.storage.results import find_result, read_result
 
         if self.metrics:
-            found = find_result(self.repository.store, self.metrics)
-            origin = {"metrics": self.metrics, **(found.origin if found else {})}
-            with read_result(self.repository.store, self.repository.keys, self.metrics) as rows:
-                yield rows, _lineage_of(self, origin), origin
+            with open_metrics(self.repository, self.metrics) as opened:
+                yield opened
         else:
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
                 yield rows, read_lineage(source), origin
 
-    def _log(self, summary: Summary, seconds: float) -> None:
-        for anomaly in summary.anomalies[:_TOLD]:
-            self.log.info("found %s", anomaly["reason"])
-        if rest := summary.anomalies[_TOLD:]:
-            with log_group(self.log, f"{len(rest)} more"):
-                for anomaly in rest:
+    def _describe(self, evaluation: Evaluation, origin: Mapping[str, Any]) -> dict[str, Any]:
+        facts = {
+            "store": self.repository.uri,
+            "verdicts": evaluation.key,
+            "origin": dict(origin),
+            "method": self.method,
+            **asdict(evaluation.summary),
+        }
+        # XCom keeps no tuples.
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
+
+    def _log(self, evaluation: Evaluation, seconds: float) -> None:
+        """Log the worst anomalies as warnings, fold the others, and log the counts."""
+        scored, summary = evaluation.scored, evaluation.summary
+        if scored.state:
+            self.log.info("resumed %s series from saved state, replayed %s", scored.resumed, scored.replayed)
+        for anomaly in summary.anomalies[:_UNFOLDED]:
+            self.log.warning("found %s", anomaly["reason"])
+        if others := summary.anomalies[_UNFOLDED:]:
+            with log_group(self.log, f"{len(others)} more"):
+                for anomaly in others:
                     self.log.info("found %s", anomaly["reason"])
-        self.log.info(
-            "judged %s buckets with %s in %.1f s: %s are anomalous, in %s tables",
-            f"{summary.judged:,}",
+        self.log.log(
+            logging.WARNING if summary.anomalous else logging.INFO,
+            "scored %s buckets with %s in %.1f s: %s are anomalous, in %s tables",
+            f"{summary.scored:,}",
             self.method,
             seconds,
             f"{summary.anomalous:,}",
             f"{len(summary.tables):,}",
         )
-        if not summary.judged:
+        if not summary.scored:
             self.log.warning(
-                "no bucket of the last %s days had the history to be judged, so nothing could be found or stopped; "
-                "today's bucket is the newest as soon as something ran today: raise days to reach yesterday's",
+                "not enough history: 0 buckets of the last %s days were scored, so no anomaly could be found; "
+                "where dbt ran today, the newest bucket is today's: increase days to include yesterday's",
                 self.days,
             )
 
@@ -243,111 +226,3 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 context["outlet_events"][outlet].add(asset, extra=extra)
             if len(tables) > _TABLE_EVENTS:
                 self.log.warning("events for %s of %s anomalous tables were sent", _TABLE_EVENTS, f"{len(tables):,}")
-
-
-class ElementaryIncidentOperator(ElementaryStoreOperator):
-    """Makes incidents of the verdicts of one task or of all shards, and carries them on from those of the run before.
-
-    :param verdicts: what :class:`ElementaryAnomalyOperator` returned, or a list of it: its ``output``. (templated)
-    """
-
-    template_fields: Sequence[str] = (*ElementaryStoreOperator.template_fields, "verdicts")
-    operator_extra_links = (ElementaryPageLink(),)
-    ui_color = "#f7dcd7"
-
-    def __init__(self, *, verdicts: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.verdicts = verdicts
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Gather, carry on, seal."""
-        import pyarrow as pa
-
-        from airflow_provider_elementary.storage.results import read_result
-
-        with clear_failures():
-            store, keys = self.repository.store, self.repository.keys
-            given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
-            parts = []
-            for shard in given:
-                with read_result(store, keys, shard["verdicts"]) as rows:
-                    parts.append(rows.read_all())
-            origin = given[0]["origin"] if given else {}
-            verdicts = pa.concat_tables(parts, promote_options="default")
-            followed = _follow(self, context, verdicts, _lineage_of(self, origin), origin)
-            return {"store": store.uri, "verdicts": [shard["verdicts"] for shard in given], **followed}
-
-
-def _follow(
-    operator: ElementaryStoreOperator,
-    context: Context,
-    verdicts: pa.Table,
-    lineage: Lineage,
-    origin: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Carry incidents on from the run before, log what changed, and return them in short."""
-    from airflow_provider_elementary.incidents.store import follow_incidents
-
-    repository = operator.repository
-    followed = follow_incidents(
-        repository.store,
-        repository.keys,
-        verdicts,
-        lineage,
-        series=f"{context['ti'].dag_id}/{context['ti'].task_id}",
-        run_key=run_key(context),
-        origin=origin,
-    )
-    _log_incidents(operator, followed.current, followed.open)
-    return {
-        "incidents": followed.key,
-        "open_incidents": followed.open,
-        "changes": [_brief(incident) for incident in followed.current[:_INCIDENTS_RETURNED]],
-    }
-
-
-def _log_incidents(operator: ElementaryStoreOperator, incidents: Sequence[Incident], open_ones: int) -> None:
-    """Tell those that opened, fold the others, and count all."""
-    opened = [incident for incident in incidents if incident.transition == "opened"]
-    others = [*opened[_TOLD:], *(incident for incident in incidents if incident.transition != "opened")]
-    for incident in opened[:_TOLD]:
-        operator.log.info("incident opened: %s", incident.sentence)
-    if others:
-        with log_group(operator.log, f"{len(others)} further incidents"):
-            for incident in others:
-                operator.log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.sentence)
-    counts = Counter(incident.transition for incident in incidents)
-    operator.log.info(
-        "incidents: %s opened, %s continue, %s resolved; %s open now",
-        counts["opened"],
-        counts["continues"],
-        counts["resolved"],
-        open_ones,
-    )
-
-
-def _lineage_of(operator: ElementaryStoreOperator, origin: Mapping[str, Any]) -> Lineage:
-    """Read the lineage of the snapshot that metrics came from; those of a warehouse carry none with them."""
-    from airflow_provider_elementary.project.lineage import Lineage, read_lineage
-
-    if snapshot_id := origin.get("snapshot_id"):
-        return read_lineage(operator.repository.open(snapshot_id))
-    operator.log.warning("the metrics came from a warehouse and not from a snapshot: no lineage, owners or severities")
-    return Lineage()
-
-
-def _brief(incident: Incident) -> dict[str, Any]:
-    return {
-        "incident_id": incident.incident_id,
-        "transition": incident.transition,
-        "severity": incident.severity,
-        "root": incident.root,
-        "followers": list(incident.followers),
-        "started_at": incident.started_at.isoformat(),
-        "sentence": incident.sentence,
-    }
-
-
-def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return JSON values: XCom keeps no tuples."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}

@@ -67,11 +67,11 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
         rows = [row for row in found.by_metric.slice(0, _METRICS_RETURNED).to_pylist() if row["anomalous"]]
         for row in rows:
             metric = metric_in_words(row)
-            self.log.info("%s %s: %s of %s buckets", row["full_table_name"], metric, row["anomalous"], row["judged"])
+            self.log.info("%s %s: %s of %s buckets", row["full_table_name"], metric, row["anomalous"], row["scored"])
         self.log.info(
             "%s of %s buckets of %s days would have been anomalous with %s; the Elementary page draws them",
             f"{found.anomalous:,}",
-            f"{found.judged:,}",
+            f"{found.scored:,}",
             self.days,
             self.method,
         )
@@ -80,7 +80,7 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
             "backtest": result.key,
             "method": self.method,
             "days": int(self.days),
-            "judged": found.judged,
+            "scored": found.scored,
             "anomalous": found.anomalous,
             "by_metric": [
                 {

@@ -14,15 +14,13 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook
+from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.timeouts import break_off_all
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.access import AccessReport
-    from airflow_provider_elementary.hooks.elementary import ElementaryHook
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.source import Source
-    from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 _EVENTS_READ = 50
 _log = logging.getLogger(__name__)
@@ -68,6 +66,11 @@ def run_key(context: Context) -> str:
     """Return what a task instance works for: the same over retries and clears of one DAG run."""
     instance = context["ti"]
     return f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}"
+
+
+def task_series(context: Context) -> str:
+    """Return what identifies a task from run to run."""
+    return f"{context['ti'].dag_id}/{context['ti'].task_id}"
 
 
 def is_true(value: bool | str | None) -> bool:
@@ -197,32 +200,6 @@ class ElementarySourceOperator(ElementaryStoreOperator):
             known = {"adapter": snapshot.adapter, "namespace": snapshot.manifest.source.get("namespace")}
             taken = {"store": self.repository.uri, "snapshot_id": snapshot.manifest.snapshot_id}
             yield snapshot, {**taken, **known}
-
-
-def require_access(
-    hook: ElementaryHook,
-    source: WarehouseSource,
-    accept_unknown: Sequence[str] | None,
-    probes: Sequence[str] | None = None,
-) -> AccessReport:
-    """Check the access of an open session, and stop unless every check passes.
-
-    Each task checks the session that it reads through: what another task found says nothing about this one.
-
-    :raises AccessDeniedError: a check failed, or is unknown and not accepted by name.
-    """
-    report = hook.check(source, probes or ())
-    log_access(hook.log, f"access of {hook.elementary_conn_id}", report)
-    report.require([*(accept_unknown or ()), *hook.accept_unknown])
-    return report
-
-
-def log_access(log: Any, title: str, report: AccessReport) -> None:
-    """Log how many checks pass: as an error where one fails, as a warning where one is unknown."""
-    level = logging.ERROR if report.failed else logging.WARNING if report.unknown else logging.INFO
-    passed = len(report.findings) - len(report.failed) - len(report.unknown)
-    counts = (passed, len(report.findings), len(report.failed), len(report.unknown))
-    log.log(level, "%s: %s of %s checks pass, %s fail, %s unknown", title, *counts)
 
 
 def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | None, context: Context) -> list[Anchor]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.table_quality import TableQuality
 
 #: Tables of one run whose quality is told: an event has to stay small.
-TABLES_TOLD = 200
+MAX_TABLES = 200
 
 
 def lineage_of_snapshot(summary: Mapping[str, Any], source: Mapping[str, Any]) -> OperatorLineage[Any, Any]:

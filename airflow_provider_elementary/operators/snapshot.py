@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.links.elementary import ElementaryManifestLink, ElementaryPageLink
-from airflow_provider_elementary.operators.base import (
-    ElementaryStoreOperator,
-    clear_failures,
-    log_group,
-    require_access,
-    run_key,
-)
+from airflow_provider_elementary.operators.access_gate import require_access
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, log_group, run_key
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
 from airflow_provider_elementary.operators.prune import ElementaryPruneSnapshotsOperator
 from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator

@@ -272,7 +272,7 @@ class Reader:
         )
 
     def _read_incidents(self, result: Result) -> list[Incident]:
-        from airflow_provider_elementary.incidents.rows import incidents_of
+        from airflow_provider_elementary.incidents.store import incidents_of
         from airflow_provider_elementary.storage.results import read_result
 
         with read_result(self.opened.store, self.opened.keys, result.key) as rows:

@@ -107,7 +107,7 @@ class Lineage:
 
     def severity(self, table: str, metric: str, column: str | None) -> str:
         """Return how bad an anomaly is: ``error`` if a dbt test of that severity monitors the metric, else ``warn``."""
-        tests = tests_watching(metric, column)
+        tests = tests_monitoring(metric, column)
         columns = {None, column.lower() if column else None}
         found = {self.severities.get((table.upper(), test, name)) for test in tests for name in columns}
         return "error" if "error" in found else "warn"
@@ -138,7 +138,7 @@ class Lineage:
         return found
 
 
-def tests_watching(metric: str, column: str | None) -> tuple[str, ...]:
+def tests_monitoring(metric: str, column: str | None) -> tuple[str, ...]:
     """Return the names of Elementary's tests that monitor a metric of a table or of its column."""
     return _TESTS_OF_METRIC.get(metric, _TESTS_OF_COLUMNS if column else ())
 

@@ -1,4 +1,4 @@
-"""The sensor that waits for dbt."""
+"""The sensor that waits for a dbt invocation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
 
 from airflow_provider_elementary.exceptions import WarehouseError
-from airflow_provider_elementary.operators.base import ElementaryFailException, clear_failures, require_access
+from airflow_provider_elementary.operators.access_gate import require_access
+from airflow_provider_elementary.operators.base import ElementaryFailException, clear_failures
 from airflow_provider_elementary.timeouts import break_off_all
 
 
 class ElementaryInvocationSensor(BaseSensorOperator):
-    """Waits until dbt has run and Elementary has written all of it; returns what ran.
+    """Waits until dbt has run and Elementary has written all of its rows; returns the invocation.
 
-    Proves first that the connection can read the Elementary schema and nothing else.
+    Checks first that the connection can read the Elementary schema and nothing else.
 
     :param elementary_conn_id: the connection of the warehouse. (templated)
     :param schema: the Elementary schema. (templated)
@@ -26,11 +27,11 @@ class ElementaryInvocationSensor(BaseSensorOperator):
     :param target_name: only invocations with this target of dbt's profile. (templated)
     :param env: only invocations in this environment of Elementary's. (templated)
     :param job_name: only invocations of this job. (templated)
-    :param since: an invocation counts if it ended at this time or after it: ISO 8601, UTC where it has no zone; by
-        default the start of the run's data interval, or the time for which the run was planned. (templated)
+    :param since: only invocations that ended at this time or later: ISO 8601, UTC if it has no zone; by default the
+        start of the run's data interval, or the time for which the run was planned. (templated)
     :param accept_unknown: names of access checks that may stay unknown. (templated)
-    :param deferrable: wait in the triggerer, without a worker; ``[operators] default_deferrable`` by default.
-    :param poke_interval: seconds between two looks; each may wake the warehouse up.
+    :param deferrable: wait in the triggerer, without a worker (default: ``[operators] default_deferrable``).
+    :param poke_interval: seconds between two polls; each may start a suspended warehouse.
     """
 
     template_fields: Sequence[str] = (
@@ -78,7 +79,7 @@ class ElementaryInvocationSensor(BaseSensorOperator):
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> Any:
-        """Look once; then wait, and return the invocation: ``invocation_id``, its times, and what it ran."""
+        """Poll once, then wait; return the invocation: ``invocation_id``, its times, and what it ran."""
         if not self.deferrable:
             return super().execute(context)
         found = self.poke(context)
@@ -105,7 +106,7 @@ class ElementaryInvocationSensor(BaseSensorOperator):
         )
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look whether the invocation is there."""
+        """Poll for the invocation."""
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
         from airflow_provider_elementary.invocations import InvocationFilter, newest_since, parse_time
 
@@ -116,15 +117,17 @@ class ElementaryInvocationSensor(BaseSensorOperator):
             with hook.source() as source:
                 require_access(hook, source, self.accept_unknown)
                 found = newest_since(source, since, wanted)
-        self.log.info("%s since %s", f"dbt invocation {found.invocation_id}" if found else "no dbt invocation", since)
+        self.log.info(
+            "found %s since %s", f"dbt invocation {found.invocation_id}" if found else "no dbt invocation", since
+        )
         return PokeReturnValue(is_done=found is not None, xcom_value=found.to_dict() if found else None)
 
     def on_kill(self) -> None:
-        """End the query that is under way: Airflow is about to end the process."""
+        """Cancel the running query: Airflow is about to end the process."""
         break_off_all()
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the invocation that the trigger found, or fail as it did."""
+        """Return the invocation that the trigger found, or fail with its error."""
         if event["status"] == "success":
             return dict(event["invocation"])
         if event["permanent"]:

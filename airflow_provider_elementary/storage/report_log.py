@@ -1,4 +1,4 @@
-"""The history of access reports in a store: one document per run, and what changed since the one before."""
+"""Records access reports in a store and compares each with the previous."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Recorded:
-    """A report in the history.
+    """A report in the log.
 
     :param key: the name of its document in the store.
-    :param sha256: of the document, hexadecimal: an anchor outside the store.
-    :param previous: the report before it; None for the first.
-    :param drift: what changed since then; empty for the first.
+    :param sha256: of the document, hexadecimal: to be recorded outside the store.
+    :param previous: the previous report; None for the first.
+    :param drift: what changed since the previous report; empty for the first.
     """
 
     key: str
@@ -43,7 +43,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class _Document:
-    """A report as the store keeps it."""
+    """The stored document."""
 
     subject: str
     run_key: str
@@ -59,19 +59,19 @@ class _Document:
 _CODEC = Codec(
     _Document,
     "access report",
-    "Find out who changed it; then move it away, and the next report is compared with the one before.",
+    "Find out who changed it, then move it out of the store: the next report is compared with the one before it.",
     FORMAT_VERSION,
 )
 
 
 def record(store: Store, report: AccessReport, *, subject: str, run_key: str) -> Recorded:
-    """Put a report into the history, also one that does not pass, and compare it with the one before.
+    """Store a report, also one with failed checks, and compare it with the previous one.
 
-    Like a manifest, the document names tables and roles, and rests as the store protects it; it holds no row.
+    Like a manifest, the document names tables and roles and holds no row; only the store protects it.
 
-    :param subject: what is watched: a connection's id, and the schema where it is not the connection's own.
-    :param run_key: what the report was made for; a second try for the same replaces it.
-    :raises SnapshotCorruptError: the report before it is not what was written.
+    :param subject: a connection's id, with the schema if it is not the connection's own.
+    :param run_key: the run that the report belongs to; a second attempt of the run replaces it.
+    :raises SnapshotCorruptError: the previous report is not valid.
     :raises StoreError: the store failed; a retry may help.
     """
     folder = access_folder(subject)

@@ -1,4 +1,4 @@
-"""The trigger that tells when dbt invocations appear, to an asset's watcher or to a sensor."""
+"""The trigger that fires when dbt invocations appear."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_elementary.exceptions import ElementaryError, WarehouseError
-from airflow_provider_elementary.operators.base import require_access
+from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.timeouts import POLL_SECONDS, in_background
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ _CURSOR = "elementary_cursor"
 
 
 class ElementaryInvocationTrigger(BaseEventTrigger):
-    """Looks into ``dbt_invocations`` again and again, and tells of new rows: one event a look, however many there are.
+    """Polls ``dbt_invocations`` and fires one event per poll that found new rows, for an asset's watcher or a sensor.
 
-    Airflow strands all but the first of several events that come at once, so an event carries the newest invocation,
-    how many came, and the watermark up to which the schema may be read. The first look proves, as every sync does,
-    that the connection can read the Elementary schema and nothing else.
+    Airflow loses all but the first of several events that are fired together, so an event carries the newest
+    invocation, the number of new ones, and the watermark up to which the schema may be read. The first poll runs the
+    access check, as every sync does: the connection can read the Elementary schema and nothing else.
 
-    An asset's watcher starts from what the table holds at that time, and with Airflow 3.3 goes on after a restart
-    where it stopped. When a look fails, a watcher logs it and tries again at the next: an event would start DAGs.
+    An asset's watcher reports what appears after its start; with Airflow 3.3 it resumes after a restart where it
+    stopped. When a poll fails, a watcher logs it and retries at the next interval: an event would start DAGs.
 
     :param elementary_conn_id: the connection of the warehouse.
     :param schema: the Elementary schema.
@@ -42,8 +42,8 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
     :param env: only invocations in this environment of Elementary's.
     :param job_name: only invocations of this job.
     :param since: for a sensor: ISO 8601; the trigger ends with the first event, on an invocation that ended at this
-        time or after it. Without it the trigger goes on and on.
-    :param poll_interval: seconds between two looks; each may wake the warehouse up.
+        time or later. Without it the trigger never ends.
+    :param poll_interval: seconds between two polls; each may start a suspended warehouse.
     :param accept_unknown: names of access checks that may stay unknown.
     """
 
@@ -78,7 +78,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
         self._source: WarehouseSource | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and the arguments to make the trigger again; no secrets among them."""
+        """Return the class and the arguments to create the trigger again; none of them is a secret."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -97,27 +97,27 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event for each look that found something."""
+        """Yield one event for each poll that found something."""
         if self.since is not None:
             yield await self._wait()
             return
         cursor = await self._load_cursor()
         while True:
             try:
-                news, moved = await self._poll(self._look, cursor)
+                new, moved = await self._poll(self._read_new, cursor)
             except Exception as error:
                 self.log.error("polling %s failed, will retry: %s", self.elementary_conn_id, _reason(error))
             else:
-                if news:
-                    yield _event(_tidings(news, moved))
+                if new:
+                    yield _event(_payload(new, moved))
                 if moved != cursor:
-                    # After the event: a crash in between tells it twice, which idempotent DAGs bear, and never not.
+                    # After the event: a crash in between repeats it, which idempotent DAGs allow, and never loses it.
                     await self._save_cursor(moved)
                     cursor = moved
             await asyncio.sleep(self.poll_interval)
 
     async def _wait(self) -> TriggerEvent:
-        """Return the one event of a sensor: what it waited for, or why waiting is of no use."""
+        """Return the one event of a sensor: the invocation, or the error that ends the wait."""
         while True:
             try:
                 if found := await self._poll(self._find):
@@ -129,30 +129,30 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
                 self.log.warning("polling %s failed, will retry: %s", self.elementary_conn_id, error)
             await asyncio.sleep(self.poll_interval)
 
-    async def _poll(self, look: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        """Return what a look at the warehouse returns; one that hangs holds neither the triggerer nor a thread of it.
+    async def _poll(self, query: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        """Return what a query of the warehouse returns; one that hangs blocks neither the triggerer nor a thread of it.
 
         :raises WarehouseError: it took too long.
         """
-        looking = in_background("elementary-trigger", look, *arguments, **options)
+        running = in_background("elementary-trigger", query, *arguments, **options)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(looking), POLL_SECONDS)
+            return await asyncio.wait_for(asyncio.wrap_future(running), POLL_SECONDS)
         except TimeoutError:
             raise WarehouseError(
                 f"Reading {self.elementary_conn_id} took more than {POLL_SECONDS:g} s. Check the network and the "
                 "warehouse; the next attempt may succeed."
             ) from None
         finally:
-            if not looking.done() and self._source is not None:
+            if not running.done() and self._source is not None:
                 in_background("elementary-trigger-cancel", self._source.cancel)
 
-    def _look(self, cursor: Cursor | None) -> tuple[list[Invocation], Cursor]:
-        from airflow_provider_elementary.invocations import Cursor, read_news
+    def _read_new(self, cursor: Cursor | None) -> tuple[list[Invocation], Cursor]:
+        from airflow_provider_elementary.invocations import Cursor, poll_invocations
 
         with self._open_source() as source:
             if cursor is None:
-                return [], read_news(source, Cursor(), self._wanted())[1]
-            return read_news(source, cursor, self._wanted())
+                return [], poll_invocations(source, Cursor(), self._wanted())[1]
+            return poll_invocations(source, cursor, self._wanted())
 
     def _find(self) -> Invocation | None:
         from airflow_provider_elementary.invocations import newest_since, parse_time
@@ -180,13 +180,15 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
     async def _load_cursor(self) -> Cursor | None:
         from airflow_provider_elementary.invocations import Cursor
 
-        # Airflow before 3.3 keeps no state for watchers.
+        # Airflow before 3.3 saves no state for watchers.
         if (store := getattr(self, "asset_state_store", None)) is None:
             return None
         try:
             stored = await store.aget(_CURSOR)
         except ValueError:
-            self.log.warning("several assets share this trigger: it starts from what the table holds now")
+            self.log.warning(
+                "ignoring the saved position of %s: several assets share this trigger", self.elementary_conn_id
+            )
             self.asset_state_store = None
             return None
         return Cursor.from_dict(stored) if stored else None
@@ -197,7 +199,7 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
         try:
             await store.aset(_CURSOR, cursor.to_dict())
         except Exception as error:
-            # Airflow starts a trigger that ended at once, which would tell the same news again, and again.
+            # Airflow restarts a trigger that ended, which would fire the same event again and again.
             self.log.error("could not save the polling position for %s: %s", self.elementary_conn_id, _reason(error))
 
 
@@ -205,15 +207,15 @@ def _event(payload: dict[str, Any]) -> TriggerEvent:
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
 
-def _tidings(news: Sequence[Invocation], cursor: Cursor) -> dict[str, Any]:
+def _payload(new: Sequence[Invocation], cursor: Cursor) -> dict[str, Any]:
     return {
         "status": "success",
         "watermark": cursor.to_dict()["watermark"],
-        "count": len(news),
-        "invocation": news[-1].to_dict(),
+        "count": len(new),
+        "invocation": new[-1].to_dict(),
     }
 
 
 def _reason(error: Exception) -> str:
-    """Say what failed; the text of an error that is not ours may hold what must not be shown."""
+    """Return what failed; the text of an error that is not ours may hold secrets."""
     return str(error) if isinstance(error, ElementaryError) else f"unexpected {type(error).__name__}"

@@ -1,4 +1,4 @@
-"""Grants and the access check on a real PostgreSQL: a tight role passes, and each hole is set up and found."""
+"""Runs grants and the access check on a real PostgreSQL: a tight role passes, each excess privilege fails."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class TestGrants:
 
         assert rights == [(True, True)]
 
-    def test_names_that_try_to_break_out_are_names(self, warehouse: Warehouse) -> None:
+    def test_names_with_sql_inside_are_only_names(self, warehouse: Warehouse) -> None:
         nasty = """x"; DROP SCHEMA raw CASCADE; --'$elementary$ %I {0}"""
         statements = grants("postgres", role=f"r{nasty}", user=f"u{nasty}", schema="elementary", dbt_role=warehouse.dbt)
 
@@ -216,8 +216,8 @@ class TestGrants:
             warehouse.server.drop_role(name, database=warehouse.database)
 
 
-#: A hole, and every check that fails for it.
-HOLES = {
+#: An excess privilege, and every check that fails for it.
+EXCESS = {
     "BYPASSRLS": ("ALTER ROLE {user} BYPASSRLS", {"administrative-rights"}),
     "CREATEDB": ("ALTER ROLE {user} CREATEDB", {"administrative-rights"}),
     "CREATEROLE": ("ALTER ROLE {user} CREATEROLE", {"administrative-rights"}),
@@ -371,7 +371,7 @@ HOLES = {
     ),
 }
 
-#: What looks like a hole and is none.
+#: What looks like an excess privilege and is none.
 HARMLESS = {
     "a security_invoker view": "CREATE VIEW elementary.honest WITH (security_invoker) AS SELECT * FROM raw.users",
     "a view of the public catalogue": (
@@ -391,18 +391,20 @@ HARMLESS = {
 
 
 class TestCheckAccess:
-    @pytest.mark.parametrize(("sql", "expected"), HOLES.values(), ids=HOLES)
-    def test_a_hole_fails_its_check_and_no_other(self, warehouse: Warehouse, sql: str, expected: set[str]) -> None:
+    @pytest.mark.parametrize(("sql", "expected"), EXCESS.values(), ids=EXCESS)
+    def test_an_excess_privilege_fails_its_check_and_no_other(
+        self, warehouse: Warehouse, sql: str, expected: set[str]
+    ) -> None:
         warehouse.run(sql)
 
         report = warehouse.check()
 
         assert {finding.name for finding in report.failed} == expected
         assert report.unknown == ()
-        assert all(finding.mend and finding.holes for finding in report.failed)
+        assert all(finding.remediation and finding.excess for finding in report.failed)
 
     @pytest.mark.parametrize("sql", HARMLESS.values(), ids=HARMLESS)
-    def test_what_only_looks_like_a_hole_passes(self, warehouse: Warehouse, sql: str) -> None:
+    def test_what_only_looks_like_an_excess_privilege_passes(self, warehouse: Warehouse, sql: str) -> None:
         warehouse.run(sql)
 
         assert warehouse.failed() == set()
@@ -417,16 +419,16 @@ class TestCheckAccess:
             ("REVOKE CONNECT ON DATABASE {other_database} FROM {user};", "other-databases"),
         ],
     )
-    def test_the_mend_is_the_statement_that_closes_the_hole(self, warehouse: Warehouse, sql: str, finding: str) -> None:
+    def test_the_remediation_is_the_statement_that_revokes(self, warehouse: Warehouse, sql: str, finding: str) -> None:
         warehouse.run(sql.replace("REVOKE", "GRANT").replace("FROM", "TO"))
 
-        mend = warehouse.check().finding(finding).mend
-        warehouse.run(mend)
+        remediation = warehouse.check().finding(finding).remediation
+        warehouse.run(remediation)
 
-        assert mend == sql.format(**vars(warehouse))
+        assert remediation == sql.format(**vars(warehouse))
         assert warehouse.failed() == set()
 
-    def test_a_superuser_fails_and_is_told_to_use_a_dedicated_role(self, warehouse: Warehouse) -> None:
+    def test_a_superuser_fails_and_a_dedicated_role_is_recommended(self, warehouse: Warehouse) -> None:
         warehouse.run("ALTER ROLE {user} SUPERUSER")
 
         report = warehouse.check()
@@ -442,7 +444,7 @@ class TestCheckAccess:
             "other-databases",
             "canary-reads",
         }
-        assert "was made for this sync" in report.finding("reads-outside-schema").mend
+        assert "was made for this sync" in report.finding("reads-outside-schema").remediation
 
     def test_a_superuser_who_only_set_the_readers_role_fails(self, warehouse: Warehouse) -> None:
         with warehouse.server.connect(database=warehouse.database) as connection:
@@ -466,7 +468,7 @@ class TestCheckAccess:
             database=warehouse.other_database,
         )
 
-        assert warehouse.check().finding("ownership").holes == (
+        assert warehouse.check().finding("ownership").excess == (
             f"an object in database {warehouse.other_database} is owned by {warehouse.user}",
         )
 
@@ -488,17 +490,17 @@ class TestCheckAccess:
         finding = warehouse.check().finding("schema-readable")
 
         assert finding.status == "pass"
-        assert f"a table that {warehouse.dbt} builds anew will not be" in finding.evidence
+        assert f"a table that {warehouse.dbt} rebuilds cannot be read" in finding.evidence
 
     def test_the_check_reads_no_row_even_where_a_canary_is_open(self, warehouse: Warehouse) -> None:
         warehouse.run("GRANT USAGE ON SCHEMA raw TO {user}; GRANT SELECT ON raw.users TO {user}")
 
         report = warehouse.check()
 
-        assert report.finding("canary-reads").holes == ("raw.users was read",)
+        assert report.finding("canary-reads").excess == ("raw.users was read",)
         assert "someone@example.com" not in str(report.to_dict())
 
-    def test_a_refusal_names_each_hole_and_its_mend(self, warehouse: Warehouse) -> None:
+    def test_an_error_names_each_excess_privilege_and_its_remediation(self, warehouse: Warehouse) -> None:
         warehouse.run("GRANT SELECT ON raw.users TO {user}")
 
         with pytest.raises(AccessDeniedError, match=r"reads-outside-schema \(fail\): raw.users: SELECT") as refusal:
@@ -531,7 +533,7 @@ class TestLink:
 
         assert [finding.evidence for finding in report.failed] == ["sslmode=require"]
 
-    def test_what_no_driver_tells_is_unknown(self, warehouse: Warehouse) -> None:
+    def test_what_no_driver_reports_is_unknown(self, warehouse: Warehouse) -> None:
         with warehouse.server.connect(warehouse.user, warehouse.password, warehouse.database) as connection:
             report = check_access(PsycopgSession(connection, None))
 
@@ -584,7 +586,7 @@ class TestProbes:
 
     @pytest.mark.parametrize("probe", ["users", "elementary.dbt_models", "raw.users; DROP TABLE raw.users", ""])
     def test_a_probe_that_names_nothing_outside_is_refused(self, warehouse: Warehouse, probe: str) -> None:
-        with pytest.raises(ConfigurationError, match="Expected probes"):
+        with pytest.raises(ConfigurationError, match="Probe "):
             warehouse.check(probes=[probe])
 
 
@@ -597,11 +599,11 @@ def test_the_session_that_the_sync_reads_through_passes(warehouse: Warehouse) ->
 
     assert report.failed == ()
     assert [finding.name for finding in report.unknown] == ["canary-reads"]
-    assert report.finding("canary-reads").evidence.endswith("prove nothing: raw.no_such_table")
+    assert report.finding("canary-reads").evidence.endswith("proves nothing: raw.no_such_table")
 
 
 class TestDrift:
-    def test_what_appeared_and_what_went_is_told(self, warehouse: Warehouse) -> None:
+    def test_what_appeared_and_what_is_gone_is_listed(self, warehouse: Warehouse) -> None:
         warehouse.run("GRANT CREATE ON SCHEMA public TO {user}")
         before = warehouse.check()
         warehouse.run("REVOKE CREATE ON SCHEMA public FROM {user}; GRANT SELECT ON raw.users TO {user}")

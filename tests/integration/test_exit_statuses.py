@@ -321,11 +321,11 @@ from airflow_provider_elementary.cli import main, access
 from airflow_provider_elementary.cli import airflow_context as connections
 from airflow_provider_elementary.cli import options as store
 
-look = connections.look_in_the_database
+look = connections.enable_metadata_db_connections
 def noisy():
     look()
     printing()
-store.look_in_the_database = access.look_in_the_database = noisy
+store.enable_metadata_db_connections = access.enable_metadata_db_connections = noisy
 for number, words in enumerate(json.loads(Path(sys.argv[1]).read_text())):
     with open(f"{sys.argv[1]}.{number}", "wb") as file:
         os.dup2(file.fileno(), 1)

@@ -20,10 +20,11 @@ import pytest
 from airflow.sdk import BaseOperator
 
 from airflow_provider_elementary import operators, sensors
-from airflow_provider_elementary.access.check.report import AccessReport, Finding
+from airflow_provider_elementary.access.check.report import AccessFinding, AccessReport
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, log_access
+from airflow_provider_elementary.operators.access_gate import log_access
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from tests.servers import free_port
 from tests.support.connections import duckdb_file, local_keys
@@ -38,8 +39,9 @@ FAILING = """
 from airflow.sdk import DAG
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
-from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator, ElementaryIncidentOperator
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
+from airflow_provider_elementary.operators.incidents import ElementaryIncidentOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import (
     ElementaryDiffSnapshotsOperator,
@@ -175,7 +177,7 @@ def test_a_check_that_fails_is_an_error_in_the_log_and_never_said_to_be_proved(
 
 
 def test_a_check_that_is_accepted_as_unknown_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    finding = Finding("ownership", "unknown", "The catalog does not answer.")
+    finding = AccessFinding("ownership", "unknown", "The catalog does not answer.")
     report = AccessReport("postgres", None, "elementary", "reader", (), datetime.now(UTC), (finding,))
 
     log_access(logging.getLogger("task"), "access check of dwh", report)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.incidents.rows import incidents_of
+from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
 from airflow_provider_elementary.storage.results import find_result, read_result
 from tests.support.connections import duckdb_file, local_store
@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
 DAG_FILE = """
 from datetime import UTC, datetime
 from airflow.sdk import DAG, AssetAlias
-from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator, ElementaryIncidentOperator
+from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
+from airflow_provider_elementary.operators.incidents import ElementaryIncidentOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 
 STORE = {"store_conn_id": "store", "retries": 0}
@@ -160,4 +161,4 @@ def test_the_robust_method_leaves_its_memory_for_the_next_run(dag: tuple[DAG, Lo
     before = {key: find_result(open_store(store), key).parameters["before"] for key in memories}
     [oldest] = [key for key, earlier in before.items() if earlier is None]
     assert set(before.values()) == {None, oldest}
-    assert [first[name] for name in ("judged", "anomalous")] == [second[name] for name in ("judged", "anomalous")]
+    assert [first[name] for name in ("scored", "anomalous")] == [second[name] for name in ("scored", "anomalous")]

@@ -1,4 +1,4 @@
-"""What the operators tell OpenLineage after a real run: the tables read, where the results are, and data quality."""
+"""OpenLineage events of the operators after a real run: tables read, results written, and data quality."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ pytest.importorskip("airflow.providers.openlineage")
 
 
 @dataclass(frozen=True)
-class Told:
-    """What each operator told after it had run, and where its store is."""
+class Events:
+    """The event of each operator after its run, and where its store is."""
 
     folder: str
     snapshot: Any
@@ -32,7 +32,7 @@ class Told:
 
 
 @pytest.fixture
-def told(tmp_path: Path, airflow_connection: Connect) -> Told:
+def reported(tmp_path: Path, airflow_connection: Connect) -> Events:
     airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
     store = {"store_conn_id": airflow_connection("store", local_store(tmp_path / "store"))}
     operators = (
@@ -45,27 +45,27 @@ def told(tmp_path: Path, airflow_connection: Connect) -> Told:
         instance = SimpleNamespace(dag_id="dag", run_id="run", task_id=operator.task_id, map_index=-1)
         operator.execute({"ti": instance, "outlet_events": {}})  # type: ignore[arg-type, typeddict-item]
         events.append(operator.get_openlineage_facets_on_complete(instance))
-    return Told(str(tmp_path / "store"), *events)
+    return Events(str(tmp_path / "store"), *events)
 
 
-def test_a_snapshot_reads_elementarys_tables_and_writes_its_manifest(told: Told) -> None:
-    names = {dataset.name for dataset in told.snapshot.inputs}
-    [written] = told.snapshot.outputs
+def test_a_snapshot_reads_elementarys_tables_and_writes_its_manifest(reported: Events) -> None:
+    names = {dataset.name for dataset in reported.snapshot.inputs}
+    [written] = reported.snapshot.outputs
 
     assert {"world.elementary.dbt_models", "world.elementary.data_monitoring_metrics"} <= names
-    assert (written.namespace, written.name) == ("file", f"{told.folder}/manifests/0000000001.json")
+    assert (written.namespace, written.name) == ("file", f"{reported.folder}/manifests/0000000001.json")
     assert written.outputFacets["outputStatistics"].rowCount > 0
 
 
-def test_metrics_are_told_with_their_number(told: Told) -> None:
-    [written] = told.metrics.outputs
+def test_metrics_are_reported_with_their_number(reported: Events) -> None:
+    [written] = reported.metrics.outputs
 
-    assert written.name.startswith(f"{told.folder}/results/metrics/")
+    assert written.name.startswith(f"{reported.folder}/results/metrics/")
     assert written.outputFacets["outputStatistics"].rowCount > 0
 
 
-def test_a_judged_table_has_metrics_and_an_assertion_for_each_of_them(told: Told) -> None:
-    tables = {dataset.name: dataset.inputFacets for dataset in told.anomalies.inputs}
+def test_a_scored_table_has_metrics_and_an_assertion_for_each(reported: Events) -> None:
+    tables = {dataset.name: dataset.inputFacets for dataset in reported.anomalies.inputs}
 
     orders = tables["shop.core.orders"]
     row_count = next(
@@ -80,13 +80,15 @@ def test_a_judged_table_has_metrics_and_an_assertion_for_each_of_them(told: Told
     assert all(assertion.success for assertion in tables["shop.core.customers"]["dataQualityAssertions"].assertions)
 
 
-def test_no_value_of_a_row_is_told(told: Told) -> None:
-    assert SQL_LITERAL not in str((told.snapshot, told.metrics, told.anomalies))
-    assert "CANARY" not in str((told.snapshot, told.metrics, told.anomalies))
+def test_no_value_of_a_row_is_in_an_event(reported: Events) -> None:
+    assert SQL_LITERAL not in str((reported.snapshot, reported.metrics, reported.anomalies))
+    assert "CANARY" not in str((reported.snapshot, reported.metrics, reported.anomalies))
 
 
-def test_the_namespace_is_that_of_the_warehouse_whether_it_or_a_snapshot_was_read(told: Told, tmp_path: Path) -> None:
-    read = {dataset.namespace for dataset in (*told.snapshot.inputs, *told.anomalies.inputs)}
+def test_the_namespace_is_that_of_the_warehouse_whether_it_or_a_snapshot_was_read(
+    reported: Events, tmp_path: Path
+) -> None:
+    read = {dataset.namespace for dataset in (*reported.snapshot.inputs, *reported.anomalies.inputs)}
 
     assert read == {f"duckdb://{tmp_path}/world.duckdb"}
 

@@ -1,4 +1,4 @@
-"""A task's log tells its story in about ten lines; the details are folded into groups."""
+"""A task's log is about ten lines; the details are folded into groups."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def unfolded(log: pytest.LogCaptureFixture) -> list[str]:
     return lines
 
 
-def test_a_snapshot_tells_what_was_proved_cut_read_held_back_and_sealed(
+def test_a_snapshot_logs_access_the_consistency_point_rows_and_redactions(
     store: dict[str, str], log: pytest.LogCaptureFixture
 ) -> None:
     run(ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", **store))
 
     lines = unfolded(log)
-    told = [line.split()[0] for line in lines]
-    assert told == ["policy", "access", "::group::Table", "cut", "read", "held", "sealed", "snapshot"]
+    words = [line.split()[0] for line in lines]
+    assert words == ["policy", "access", "::group::Table", "cut", "read", "held", "sealed", "snapshot"]
     assert lines[0].startswith("policy from built in: categories=metadata,configuration,run_results,table_metrics,")
     assert lines[0].endswith("without_raw_values=False full_every_days=7")
     assert lines[1].endswith("23 of 23 checks pass, 0 fail, 0 unknown")
@@ -75,7 +75,9 @@ def test_a_snapshot_tells_what_was_proved_cut_read_held_back_and_sealed(
     assert SQL_LITERAL not in log.text
 
 
-def test_a_second_try_says_that_the_first_took_it(store: dict[str, str], log: pytest.LogCaptureFixture) -> None:
+def test_a_second_attempt_logs_that_the_first_took_the_snapshot(
+    store: dict[str, str], log: pytest.LogCaptureFixture
+) -> None:
     snapshot = ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", full_every_days=0, **store)
     run(snapshot)
     log.clear()
@@ -84,7 +86,7 @@ def test_a_second_try_says_that_the_first_took_it(store: dict[str, str], log: py
     assert any("was committed for dag/run/snapshot/-1 before" in record.getMessage() for record in log.records)
 
 
-def test_a_judgement_tells_what_was_found_and_which_incidents_opened(
+def test_an_evaluation_logs_anomalies_and_opened_incidents(
     store: dict[str, str], log: pytest.LogCaptureFixture
 ) -> None:
     run(ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="dwh", **store))
@@ -95,23 +97,23 @@ def test_a_judgement_tells_what_was_found_and_which_incidents_opened(
     assert len(lines) <= 10
     assert any(line.startswith("found orders: row_count 100 on ") for line in lines)
     assert any(line.startswith("incident opened: orders: row_count 100 on ") for line in lines)
-    assert any(line.startswith("judged ") and line.endswith(" tables") for line in lines)
+    assert any(line.startswith("scored ") and line.endswith(" tables") for line in lines)
     assert lines[-1].startswith("incidents: 1 opened, 0 continue, ")
 
 
-def test_a_judgement_of_nothing_warns_that_nothing_could_stop(
+def test_an_evaluation_without_history_warns(
     tmp_path: Path, store: dict[str, str], airflow_connection: Connect, log: pytest.LogCaptureFixture
 ) -> None:
     young = airflow_connection("young", duckdb_file(write_duckdb(small_world(days=1), tmp_path / "young.duckdb")))
 
     run(ElementaryAnomalyOperator(task_id="gate", elementary_conn_id=young, fail_on="any", **store))
 
-    assert any(line.startswith("no bucket of the last 2 days had the history to be judged") for line in unfolded(log))
+    assert any(
+        line.startswith("not enough history: 0 buckets of the last 2 days were scored") for line in unfolded(log)
+    )
 
 
-def test_a_backtest_tells_what_would_have_been_anomalous_and_links_to_its_picture(
-    store: dict[str, str], log: pytest.LogCaptureFixture
-) -> None:
+def test_a_backtest_logs_its_result_and_links_to_its_page(store: dict[str, str], log: pytest.LogCaptureFixture) -> None:
     task = ElementaryBacktestOperator(task_id="backtest", elementary_conn_id="dwh", days=60, **store)
 
     run(task)

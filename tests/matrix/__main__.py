@@ -1,93 +1,137 @@
-"""Runs every row of the matrix and prints the table: ``python -m tests.matrix [word …]`` runs rows with these words."""
+"""Runs every row of the matrix and prints the table.
+
+``python -m tests.matrix [word …]`` runs the rows with all these words. The logs are in ``build/matrix``.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.matrix.minimums import not_at_minimum, requirements
 from tests.matrix.rows import CONSTRAINTS, LOWEST_DATE, ROWS, Row
 
 ROOT = Path(__file__).parents[2]
+LOGS = ROOT / "build" / "matrix"
 IMPORTS = Path(__file__).with_name("imports.py")
-#: The columns of the table after the first three.
+#: The columns of the table after those of :attr:`Row.title`.
 STEPS = ("install", "import", "demo", "unit")
+#: The seconds for all rows, so that one which hangs does not cost CI the tests that follow.
+DEADLINE = 18 * 60
 _LINES_ON_FAILURE = 30
-_SUMMARY = re.compile(r"\d+ (passed|failed|errors?)\b")
+#: The lines of pytest's summary: that of the main test run is the only one that CI prints.
+_SUMMARY = re.compile(r"^(FAILED|ERROR) |^=+ .* =+$|^\d+ (passed|failed|errors?|skipped)\b")
+#: What uv and pip print where the package registry or the network fails.
+_REGISTRY_FAILS = re.compile(
+    r"error sending request|failed to fetch|failed to download|could not fetch url|max retries exceeded|dns error"
+    r"|name resolution|connection (refused|reset|aborted)|timed out|HTTP status (client error \(429|server error)",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class Outcome:
+    """What one row gave: a cell of the table for each step, and the result of all."""
+
+    result: str = "ok"
+    #: The version of Airflow that was installed.
+    airflow: str = ""
+    cells: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the row counts for the exit status."""
+        return self.result.startswith("not ok")
 
 
 class StepFailed(Exception):
-    """A step of a row ended with another status than 0."""
+    """A step of a row ended with another status than 0, or was ended at its deadline."""
 
 
 def main(words: list[str]) -> int:
     """Run the rows; return 1 if one of them failed."""
-    table, failed = [], False
+    rows = [row for row in ROWS if all(word in " ".join(row.title) for word in words)]
+    ends = time.monotonic() + DEADLINE
+    shutil.rmtree(LOGS, ignore_errors=True)
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
-        build = Path(folder)
-        _run([_uv(), "build", "--quiet", "--wheel", "--out-dir", str(build), str(ROOT)], build / "build.log")
-        [wheel] = build.glob("*.whl")
-        for number, row in enumerate(ROWS):
-            place = build / str(number)
-            place.mkdir()
-            title = (row.airflow or "newest", row.python, row.constraints or row.name)
-            if all(word in " ".join(title) for word in words):
-                print(f"matrix: Airflow {title[0]}, Python {title[1]}, {title[2]}", flush=True)
-                outcome = run_row(row, wheel, place)
-                failed |= "FAILED" in outcome.values()
-                table.append((*title, outcome))
-                shutil.rmtree(place)
-    print(_rendered(table), flush=True)
-    return int(failed)
+        built = _build(Path(folder), ends)
+        for row in rows:
+            print(f"matrix: Airflow {row.title[0]}, Python {row.title[1]}, constraints {row.title[2]}", flush=True)
+            outcomes.append(Outcome(built) if isinstance(built, str) else run_row(row, built, Path(folder), ends))
+            print(f"matrix: {outcomes[-1].result} ({outcomes[-1].seconds:.0f} s)", flush=True)
+    print(_rendered(rows, outcomes), flush=True)
+    return int(not rows or any(outcome.failed for outcome in outcomes))
 
 
-def run_row(row: Row, wheel: Path, place: Path) -> dict[str, str]:
-    """Return the outcome of each step by its name; ``install`` holds the reason where a row is skipped."""
-    constraints = CONSTRAINTS / row.constraints
+def _build(folder: Path, ends: float) -> Path | str:
+    """Return the wheel, or the result of every row where it cannot be built."""
+    log = _log("build")
+    try:
+        # By way of the source distribution, as a wheel built in the checkout holds what an earlier build left there.
+        _run([_uv(), "build", "--quiet", "--out-dir", str(folder), str(ROOT)], log, ends)
+    except StepFailed as failure:
+        return _install_result(log, str(failure))
+    return next(folder.glob("*.whl"))
+
+
+def run_row(row: Row, wheel: Path, folder: Path, ends: float) -> Outcome:
+    """Run the steps of a row, until one fails."""
     interpreter = _interpreter(row.python)
     if interpreter is None:
-        return {"install": f"skipped: no Python {row.python} here"}
-    if row.constraints and not constraints.is_file():
-        return {"install": "skipped: the constraint file is not here"}
-    python = place / "venv" / "bin" / "python"
-    _run([_uv(), "venv", "--quiet", "--python", interpreter, str(place / "venv")], place / "venv.log")
-    environment = {"AIRFLOW_HOME": str(place / "airflow"), "PYTHONWARNINGS": "ignore"}
-    steps = {
-        "install": _install(row, wheel, python),
-        "import": [str(python), str(IMPORTS)],
-        "demo": [str(python.with_name("airflow-elementary")), "demo", "--home", str(place / "demo")],
-        "unit": [str(python), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", str(ROOT / "tests" / "unit")],
-    }
-    outcome: dict[str, str] = {}
-    for name, command in steps.items():
-        if name == "unit" and not row.unit:
-            continue
-        started = time.monotonic()
-        log = place / f"{name}.log"
-        try:
-            _run(command, log, environment, folder=ROOT if name in ("install", "unit") else place)
-        except StepFailed:
-            if name == "install" and row.stopped_by and row.stopped_by in _plain(log):
-                return {"install": f"unsupported: {row.stopped_by}"}
-            _show(log)
-            return {**outcome, name: "FAILED"}
-        outcome[name] = f"{time.monotonic() - started:.0f} s"
-        if name == "install" and row.stopped_by:
-            print(f"matrix: {row.stopped_by} does not stop this row any more; correct tests/matrix/rows.py")
-            return {**outcome, name: "FAILED"}
+        return Outcome(f"not run: no Python {row.python} here")
+    started = time.monotonic()
+    ends = min(ends, started + row.deadline)
+    outcome = Outcome()
+    with tempfile.TemporaryDirectory(prefix="row-", dir=folder) as place:
+        for name, commands in _steps(row, wheel, interpreter, Path(place)).items():
+            begun = time.monotonic()
+            log = _log(f"{'-'.join(row.title)}-{name}")
+            try:
+                for command in commands:
+                    _run(command, log, ends, Path(place), ROOT if name in ("install", "unit") else Path(place))
+                if name == "install":
+                    outcome.airflow = _check_installed(row, Path(place), log, ends)
+            except StepFailed as failure:
+                outcome.result = _install_result(log, str(failure), row) if name == "install" else f"not ok: {failure}"
+                outcome.cells[name] = "no"
+                break
+            outcome.cells[name] = f"{time.monotonic() - begun:.0f} s"
+    if outcome.failed:
+        _show(log)
+    outcome.seconds = time.monotonic() - started
     return outcome
 
 
+def _steps(row: Row, wheel: Path, interpreter: str, place: Path) -> dict[str, list[list[str]]]:
+    """Return the commands of each step of a row."""
+    python = _python(place)
+    make = [interpreter, "-m", "venv"] if row.pip else [_uv(), "venv", "--quiet", "--python", interpreter]
+    steps = {
+        "install": [[*make, str(place / "venv")], _install(row, wheel, python)],
+        "import": [[str(python), str(IMPORTS)]],
+        "demo": [[str(python.with_name("airflow-elementary")), "demo", "--home", str(place / "demo")]],
+    }
+    if row.unit:
+        tests = str(ROOT / "tests" / "unit")
+        steps["unit"] = [[str(python), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", tests]]
+    return steps
+
+
 def _install(row: Row, wheel: Path, python: Path) -> list[str]:
-    extras = ["mail", "openlineage", "postgres", *(["unit"] if row.unit else [])]
-    command = [_uv(), "pip", "install", "--quiet", "--python", str(python)]
-    command.append(f"airflow-provider-elementary[{','.join(extras)}] @ {wheel.as_uri()}")
-    command += row.also
+    extras = f"[{','.join(row.installed_extras)}]" if row.installed_extras else ""
+    command = [str(python), "-m", "pip", "install"] if row.pip else [_uv(), "pip", "install", "--python", str(python)]
+    command += ["--quiet", f"airflow-provider-elementary{extras} @ {wheel.as_uri()}", *row.also]
     if row.airflow:
         command.append(f"apache-airflow=={row.airflow}")
     if row.constraints:
@@ -95,22 +139,76 @@ def _install(row: Row, wheel: Path, python: Path) -> list[str]:
     if row.lowest:
         # To uv, only what is asked for by name is direct: what a wheel requires is not.
         command += ["--resolution", "lowest-direct", "--exclude-newer", LOWEST_DATE, "--requirements", "setup.cfg"]
-        command += [option for extra in extras for option in ("--extra", extra)]
+        command += [option for extra in row.installed_extras for option in ("--extra", extra)]
     return command
 
 
-def _run(command: list[str], log: Path, environment: dict[str, str] | None = None, folder: Path = ROOT) -> None:
-    with log.open("w") as output:
-        finished = subprocess.run(
+def _check_installed(row: Row, place: Path, log: Path, ends: float) -> str:
+    """Return the version of Airflow; raise :class:`StepFailed` where what is installed is not what the row says."""
+    if row.stopped_by:
+        raise StepFailed(f"{row.stopped_by} does not stop this row any more; correct tests/matrix/rows.py")
+    listed = log.with_suffix(".json")
+    _run([_uv(), "pip", "list", "--quiet", "--format", "json", "--python", str(_python(place))], listed, ends)
+    installed = {found["name"]: found["version"] for found in json.loads(listed.read_text())}
+    wrong = not_at_minimum(requirements(ROOT / "setup.cfg", row.installed_extras), installed) if row.lowest else []
+    if wrong:
+        raise StepFailed("; ".join(wrong))
+    return installed["apache-airflow"]
+
+
+def _install_result(log: Path, failure: str, row: Row | None = None) -> str:
+    """Return the result of a row that could not be installed."""
+    # uv breaks its explanation into lines.
+    text = " ".join(log.read_text().split()) if log.exists() else ""
+    if row and row.stopped_by and "No solution found" in text and row.stopped_by in text:
+        return f"unsupported: {row.stopped_by}"
+    if found := _REGISTRY_FAILS.search(text):
+        return f"not run: the package registry does not answer ({found[0]})"
+    return f"not ok: {failure}"
+
+
+def _run(command: list[str], log: Path, ends: float, place: Path | None = None, folder: Path = ROOT) -> None:
+    """Run a command, with its output in a log; end it and all that it started at its deadline."""
+    environment = {"PYTHONWARNINGS": "ignore", **({"AIRFLOW_HOME": str(place / "airflow")} if place else {})}
+    # Where bytecode is not kept, every process compiles Airflow again.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with log.open("a") as output:
+        process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**kept, **environment},
+            stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
+            stderr=subprocess.STDOUT if log.suffix == ".log" else subprocess.DEVNULL,
+            start_new_session=True,
         )
-    if finished.returncode:
-        raise StepFailed(f"{command[0]} ended with status {finished.returncode}: {log.read_text()[-2000:]}")
+        program = Path(command[0]).name
+        try:
+            status = process.wait(timeout=max(1, ends - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise StepFailed(f"{program} was ended at the deadline of the row") from None
+        finally:
+            _end(process)
+    if status:
+        raise StepFailed(f"{program} ended with status {status}; its log is {log.relative_to(ROOT)}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the session of a process: the process itself, and what it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+def _log(name: str) -> Path:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    return LOGS / f"{re.sub('[^a-z0-9.]+', '-', name.lower())}.log"
+
+
+def _python(place: Path) -> Path:
+    return place / "venv" / "bin" / "python"
 
 
 def _uv() -> str:
@@ -135,24 +233,23 @@ def _interpreter(version: str) -> str | None:
     return found.stdout.strip() or None
 
 
-def _plain(log: Path) -> str:
-    """Return a log in one line: uv breaks its explanation into lines."""
-    return " ".join(log.read_text().split())
-
-
 def _show(log: Path) -> None:
-    """Print the end of a log, without the summary of pytest: that of the main test run is the only one."""
-    lines = [line for line in log.read_text().splitlines() if not _SUMMARY.search(line)]
+    """Print the end of a log, without the summary of pytest."""
+    lines = [line for line in log.read_text().splitlines() if not _SUMMARY.search(line)] if log.exists() else []
     for line in lines[-_LINES_ON_FAILURE:]:
         print(f"  | {line}")
 
 
-def _rendered(table: list[tuple[str, str, str, dict[str, str]]]) -> str:
-    lines = [("Airflow", "Python", "constraints", *STEPS)]
-    for airflow, python, constraints, outcome in table:
-        lines.append((airflow, python, constraints, *(outcome.get(step, "-") for step in STEPS)))
+def _rendered(rows: list[Row], outcomes: list[Outcome]) -> str:
+    lines = [("Airflow", "Python", "constraints", *STEPS, "seconds", "result")]
+    for row, outcome in zip(rows, outcomes, strict=True):
+        cells = (outcome.cells.get(step, "-") for step in STEPS)
+        lines.append(
+            (outcome.airflow or row.title[0], *row.title[1:], *cells, f"{outcome.seconds:.0f}", outcome.result)
+        )
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded)
 
 
 if __name__ == "__main__":

@@ -5,20 +5,30 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import airflow_provider_elementary as package
 
 
 def imported(path: Path) -> list[tuple[str, str]]:
-    """Return the module and the name of each import of a file, those inside functions too."""
+    """Return the module and the name of each import of a file, including those inside functions."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in running(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found += [(alias.name, "") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found += [(node.module, alias.name) for alias in node.names]
     return found
+
+
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes below one, without those that only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from running(child)
 
 
 def missing(module: str, name: str) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Airflow's constraint files, which are not part of the repository.
-CONSTRAINTS = Path(__file__).parents[3] / "shared" / "constraints"
-#: What the row "lowest" sees of the registry: nothing that was published later.
+#: Copies of the constraint files that Airflow and Amazon MWAA publish.
+CONSTRAINTS = Path(__file__).with_name("constraints")
+#: The row "lowest" sees no release that was published later.
 LOWEST_DATE = "2026-08-01"
 
 
@@ -15,14 +15,16 @@ LOWEST_DATE = "2026-08-01"
 class Row:
     """One environment.
 
-    :param name: what the table calls it.
-    :param python: the interpreter's version.
-    :param airflow: the version of Airflow to ask for; empty for the newest.
+    :param name: what the table calls it where it has no constraint file.
+    :param python: the version of the interpreter.
+    :param airflow: the version of Airflow to install; empty for the one that the resolution finds.
     :param constraints: a file in :data:`CONSTRAINTS`.
     :param also: further requirements, where Airflow itself fails without them.
+    :param extras: the extras to install.
     :param lowest: whether to install the lowest versions that setup.cfg names.
+    :param pip: whether to install with the interpreter's own pip instead of uv.
     :param unit: whether the unit tests run too; the demo always does.
-    :param stopped_by: the pin of the constraint file that rules this environment out.
+    :param stopped_by: the pin of the constraint file with which the package cannot be installed.
     """
 
     name: str
@@ -30,26 +32,39 @@ class Row:
     airflow: str = ""
     constraints: str = ""
     also: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ("mail", "openlineage", "postgres")
     lowest: bool = False
+    pip: bool = False
     unit: bool = False
     stopped_by: str = ""
 
+    @property
+    def title(self) -> tuple[str, str, str]:
+        """The first columns of the table: Airflow, Python, constraints."""
+        return self.airflow or "resolved", self.python, self.constraints or self.name
+
+    @property
+    def installed_extras(self) -> tuple[str, ...]:
+        """The extras to install, with what the unit tests need."""
+        return (*self.extras, "unit") if self.unit else self.extras
+
+    @property
+    def deadline(self) -> float:
+        """The seconds after which the row is ended; a quiet machine of two cores needs a third of them."""
+        return 540 if self.unit else 300
+
 
 ROWS = (
-    Row(
-        "Airflow's constraints",
-        "3.12",
-        "3.2.1",
-        "airflow-3.2.1-python3.12.txt",
-        # Earlier releases of pyarrow cannot encrypt a file with a given key.
-        stopped_by="pyarrow==23.0.1",
-    ),
-    Row("Airflow's constraints", "3.12", "3.3.1", "airflow-3.3.1-python3.12.txt", unit=True),
+    # Earlier releases of pyarrow cannot encrypt a file with a given key.
+    Row("", "3.12", "3.2.1", "airflow-3.2.1-python3.12.txt", stopped_by="pyarrow==23.0.1"),
+    Row("", "3.12", "3.3.1", "airflow-3.3.1-python3.12.txt", unit=True),
     # Airflow 3.2 does not run a task with pydantic 2.14, which MWAA's essential pins leave open.
-    Row("MWAA's constraints", "3.12", "3.2.1", "mwaa-3.2.1-essential.txt", also=("pydantic<2.14",)),
-    Row("MWAA's constraints", "3.12", "3.3.1", "mwaa-3.3.1-essential.txt"),
-    Row("newest neighbours", "3.12", "3.1.8"),
+    Row("", "3.12", "3.2.1", "mwaa-3.2.1-essential.txt", also=("pydantic<2.14",)),
+    Row("", "3.12", "3.3.1", "mwaa-3.3.1-essential.txt"),
+    Row("none", "3.12", "3.1.8"),
     Row("lowest", "3.11", lowest=True, unit=True),
-    Row("newest", "3.12"),
-    Row("newest", "3.13", unit=True),
+    # What pip and uv find when nothing is pinned: an Airflow that runs tasks.
+    Row("none, pip", "3.12", extras=(), pip=True),
+    Row("none, extra dev", "3.12", extras=("dev",)),
+    Row("none", "3.13", unit=True),
 )

@@ -1,4 +1,4 @@
-"""A session that gives declared answers: for warehouses that cannot run here."""
+"""Provides a session with declared answers, for warehouses that cannot run here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Answer = Sequence[Mapping[str, Any]]
 
 
 class DeclaredSession:
-    """Answers each statement that it was told an answer to, and refuses all others.
+    """Answers the declared statements and denies all others.
 
     :param answers: rows by column name, by a part of the statement that they answer; the first part found counts.
     """

@@ -106,9 +106,9 @@ def test_what_appeared_and_is_no_hole_is_told_and_the_run_succeeds(audited: Audi
     audited.run("DROP ROLE harmless")
 
     assert second.state == "success"
-    assert second.returned["audit"]["drift"]["appeared"] == ["role in reach: harmless"]
+    assert second.returned["audit"]["drift"]["appeared"] == ["reachable role: harmless"]
     assert second.returned["audit"]["drift"]["since"] == first.returned["audit"]["checked_at"]
-    assert "appeared: role in reach: harmless" in second.returned["summary"]
+    assert "appeared: reachable role: harmless" in second.returned["summary"]
 
 
 def test_a_hole_that_opens_fails_the_run_and_is_kept(audited: Audited) -> None:

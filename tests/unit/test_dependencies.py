@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -11,6 +10,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from tests.matrix.imports import imported, missing
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "airflow_provider_elementary"
@@ -62,16 +63,6 @@ SINCE = {
 }
 
 
-def imports(path: Path) -> list[tuple[str, str]]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [(alias.name, "") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found += [(node.module, alias.name) for alias in node.names]
-    return found
-
-
 def distribution_of(module: str) -> str:
     fitting = (name for prefix, name in DISTRIBUTIONS.items() if f"{module}.".startswith(f"{prefix}."))
     return next(fitting, module.split(".")[0])
@@ -92,7 +83,7 @@ def minimum(name: str) -> Version:
 
 
 def third_party() -> set[str]:
-    modules = {module for path in FILES for module, _ in imports(path)}
+    modules = {module for path in FILES for module, _ in imported(path)}
     return {
         module
         for module in modules
@@ -110,7 +101,7 @@ def test_every_requirement_has_a_minimum() -> None:
 
 def test_the_declared_common_compat_has_every_name_that_is_imported_from_its_sdk() -> None:
     names = {
-        name for path in FILES for module, name in imports(path) if module == "airflow.providers.common.compat.sdk"
+        name for path in FILES for module, name in imported(path) if module == "airflow.providers.common.compat.sdk"
     }
 
     assert names - SINCE.keys() == set()
@@ -118,9 +109,7 @@ def test_the_declared_common_compat_has_every_name_that_is_imported_from_its_sdk
 
 
 def test_every_imported_name_exists_in_the_installed_versions() -> None:
-    from tests.matrix.imports import missing
-
-    names = sorted({one for path in FILES for one in imports(path)})
+    names = sorted({one for path in FILES for one in imported(path)})
 
     assert [fault for module, name in names if (fault := missing(module, name))] == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from airflow_provider_elementary.invocations import Cursor, InvocationFilter, newest_since, read_news
+from airflow_provider_elementary.invocations import Cursor, InvocationFilter, newest_since, poll_invocations
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import small_world, write_duckdb
@@ -39,9 +39,9 @@ class Watched:
 
     def poll(self) -> list[str]:
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
-            news, moved = read_news(source, Cursor.from_dict(self.cursor.to_dict()), ANY)
+            new, moved = poll_invocations(source, Cursor.from_dict(self.cursor.to_dict()), ANY)
         self.cursor = moved
-        return [invocation.invocation_id for invocation in news]
+        return [invocation.invocation_id for invocation in new]
 
     def sensed(self, since: datetime) -> str | None:
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:

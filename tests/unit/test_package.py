@@ -22,7 +22,8 @@ EXAMPLES = {path.name for path in (ROOT / "dags").glob("elementary_*.py")}
 
 def build(source: Path, directory: Path) -> subprocess.CompletedProcess[str]:
     """Build both distributions of a checkout."""
-    pytest.importorskip("build", reason="build is not installed (pip install build)")
+    # Its module, as the folder build/ of a checkout passes for the package.
+    pytest.importorskip("build.env", reason="build is not installed (pip install build)")
     search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     installer = ["--installer", "uv"] if shutil.which("uv", path=search) else []
     command = [sys.executable, "-m", "build", *installer, "--outdir", str(directory), str(source)]

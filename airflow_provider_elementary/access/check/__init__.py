@@ -1,4 +1,4 @@
-"""The proof of least privilege: a session is examined, its link judged, canaries read; the outcome is a report."""
+"""Checks that a session can read the Elementary schema and nothing else."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from types import MappingProxyType
 
 from airflow_provider_elementary.access.check import duckdb, postgres, redshift, snowflake
 from airflow_provider_elementary.access.check import information_schema as standard
-from airflow_provider_elementary.access.check.canaries import sing
-from airflow_provider_elementary.access.check.findings import Examination, complete
+from airflow_provider_elementary.access.check.canaries import read_all
+from airflow_provider_elementary.access.check.findings import Inspection, complete
 from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
-from airflow_provider_elementary.access.check.transport import allowed_networks, judge_link
+from airflow_provider_elementary.access.check.transport import allowed_networks, evaluate_link
 from airflow_provider_elementary.exceptions import AccessUnknownError
 
-_EXAMINATIONS: Mapping[str, Callable[[Session, Sequence[str]], Examination]] = MappingProxyType(
+_INSPECTORS: Mapping[str, Callable[[Session, Sequence[str]], Inspection]] = MappingProxyType(
     {
-        "postgres": postgres.examine,
-        "snowflake": snowflake.examine,
-        "redshift": redshift.examine,
-        "duckdb": duckdb.examine,
+        "postgres": postgres.inspect,
+        "snowflake": snowflake.inspect,
+        "redshift": redshift.inspect,
+        "duckdb": duckdb.inspect,
     }
 )
 
@@ -28,37 +28,37 @@ _EXAMINATIONS: Mapping[str, Callable[[Session, Sequence[str]], Examination]] = M
 def check_access(
     session: Session, *, allowed_addresses: Sequence[str] = (), probes: Sequence[str] = ()
 ) -> AccessReport:
-    """Prove what a session can do from the warehouse's own catalogue, and try what it must not.
+    """Find out what a session can do from the warehouse's system catalog, and try reads that must be denied.
 
-    Nothing is raised for what is found: :meth:`AccessReport.require` stops where a check does not pass.
+    A check that fails raises nothing here: :meth:`AccessReport.require` does.
 
     :param session: the session that the sync reads through.
-    :param allowed_addresses: IP addresses and CIDR ranges that the warehouse may see the client at; none means any.
+    :param allowed_addresses: IP addresses and CIDR ranges that the client may connect from; none means any.
     :param probes: tables outside the Elementary schema that must be unreadable, as the warehouse's SQL writes them,
-        besides those that its catalogue names. No row of them is read even where they are open.
+        besides those that its system catalog names. No row is read from them, even if they are readable.
     :raises ConfigurationError: an address or a probe is malformed, or a probe is inside the Elementary schema.
-    :raises AccessUnknownError: the catalogue does not even answer who the session is.
-    :raises WarehouseError: the warehouse could not be reached or went away.
+    :raises AccessUnknownError: the system catalog denies even the question who the session is.
+    :raises WarehouseError: the warehouse could not be reached, or the connection was lost.
     """
     allowed = allowed_networks(allowed_addresses)
     try:
-        examination = _EXAMINATIONS.get(session.dialect, standard.examine)(session, probes)
+        inspection = _INSPECTORS.get(session.dialect, standard.inspect)(session, probes)
     except StatementDeniedError:
         raise AccessUnknownError(
             f"Permission denied while reading the system catalog of {session.dialect}: what the role can do cannot be "
             "determined. Let the role read the catalog's own views."
         ) from None
     findings = [
-        *examination.findings,
-        *judge_link(examination.link, session.transport, allowed),
-        sing(session, examination.canaries),
+        *inspection.findings,
+        *evaluate_link(inspection.link, session.transport, allowed),
+        read_all(session, inspection.canaries),
     ]
     return AccessReport(
         dialect=session.dialect,
         database=session.database,
         schema=session.schema,
-        user=examination.user,
-        roles=tuple(examination.roles),
+        user=inspection.user,
+        roles=tuple(inspection.roles),
         checked_at=datetime.now(UTC),
         findings=complete(findings, session.dialect),
     )

@@ -1,4 +1,4 @@
-"""Canary reads: relations outside the Elementary schema are read, and each read must be denied."""
+"""Reads relations outside the Elementary schema; each read must be denied."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
-from airflow_provider_elementary.access.check.findings import Canary, Hole, judge, unanswered
-from airflow_provider_elementary.access.check.report import Finding
+from airflow_provider_elementary.access.check.findings import Canary, ExcessPrivilege, evaluate, unanswered
+from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation that an author named as a probe.
+    """A relation that the configuration names as a probe.
 
     :param parts: its names, the schema's and its own at least, folded as the warehouse folds them.
     :param statement: a query of it that returns no row.
@@ -34,7 +34,7 @@ def resolve(probe: str, dialect: str, schema: str, database: str | None) -> Rela
     :param probe: as the warehouse's SQL writes it: ``raw.users``, ``"Raw"."Users"``, ``OTHER_DB.RAW.USERS``.
     :param schema: the Elementary schema, where no canary may be.
     :param database: the database that holds it.
-    :raises ConfigurationError: that is no qualified name, or it names something inside the Elementary schema.
+    :raises ConfigurationError: the probe is not a qualified name, or it names something inside the Elementary schema.
     """
     try:
         words = len(sqlglot.tokenize(probe, read=dialect))
@@ -45,18 +45,17 @@ def resolve(probe: str, dialect: str, schema: str, database: str | None) -> Rela
     # Names and the dots between them, and nothing else.
     if len(parts) < 2 or not all(parts) or words != 2 * len(parts) - 1:
         raise ConfigurationError(
-            f"Expected probes as qualified names like raw.users, found {probe!r}. Write schema and table as in SQL."
+            f"Probe {probe!r} is not a qualified name like raw.users. Write schema and table as in SQL."
         )
     if parts[-2] == schema and (len(parts) < 3 or parts[-3] == database):
         raise ConfigurationError(
-            f"Expected probes outside the Elementary schema, found {probe!r} inside it. "
-            "Name a table that must be closed."
+            f"Probe {probe!r} is inside the Elementary schema. Name a table that must be unreadable."
         )
     return Relation(parts, read_nothing(parts, dialect))
 
 
 def read_nothing(parts: Sequence[str], dialect: str) -> str:
-    """Return a query of a relation that needs the right to read it and returns no row.
+    """Return a query that needs SELECT on a relation and returns no row.
 
     :param parts: its names, from the widest to its own.
     """
@@ -65,10 +64,10 @@ def read_nothing(parts: Sequence[str], dialect: str) -> str:
     return exp.select("1").from_(table).where("1 = 0").sql(dialect=dialect)
 
 
-def sing(session: Session, canaries: Sequence[Canary]) -> Finding:
+def read_all(session: Session, canaries: Sequence[Canary]) -> AccessFinding:
     """Try every canary and return the finding.
 
-    :raises WarehouseError: the warehouse went away.
+    :raises WarehouseError: the connection was lost.
     """
     denied, absent, open_ = [], [], []
     for canary in {canary.statement or canary.name: canary for canary in canaries}.values():
@@ -79,23 +78,24 @@ def sing(session: Session, canaries: Sequence[Canary]) -> Finding:
         else:
             open_.append(canary.name)
     if open_:
-        holes = [
-            Hole("canary-reads", f"{name} was read", f"Take the right to read {name} from the role.") for name in open_
+        excess = [
+            ExcessPrivilege("canary-reads", f"{name} was read", f"Revoke the role's SELECT on {name}.")
+            for name in open_
         ]
-        return judge("canary-reads", holes, "")
+        return evaluate("canary-reads", excess, "")
     if absent:
         return unanswered(
             "canary-reads",
-            f"denied: {', '.join(denied) or 'none'}; not found, so a denial would prove nothing: {', '.join(absent)}",
-            "Name probes that exist, spelled as in the warehouse's SQL.",
+            f"denied: {', '.join(denied) or 'none'}; not found, so a denial proves nothing: {', '.join(absent)}",
+            "Name tables that exist, spelled as in the warehouse's SQL.",
         )
     if not denied:
         return unanswered(
             "canary-reads",
-            "nothing outside the schema is known that could be probed",
+            "no relation outside the schema is known",
             "Name a table outside the schema in probes.",
         )
-    return Finding("canary-reads", "pass", f"denied: {', '.join(denied)}")
+    return AccessFinding("canary-reads", "pass", f"denied: {', '.join(denied)}")
 
 
 def _is_denied(session: Session, statement: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a session on a DuckDB file can do: there are no roles, so its configuration and the file's contents decide."""
+"""Checks a DuckDB session by its settings and the contents of its file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
-from airflow_provider_elementary.access.check.findings import Canary, Examination, Hole, Link, judge, settled
-from airflow_provider_elementary.access.check.report import Finding
+from airflow_provider_elementary.access.check.findings import (
+    Canary,
+    ExcessPrivilege,
+    Inspection,
+    Link,
+    evaluate,
+    passed,
+)
+from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import Session
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.quoting import literal
 
-_SEAL = (
+_EXPORT = (
     "Export the Elementary schema to a file of its own and connect to that: `airflow-elementary grants duckdb` prints "
     "the statements."
 )
@@ -59,8 +66,8 @@ class _File:
     attached: tuple[str, ...]
 
 
-def examine(session: Session, probes: Sequence[str]) -> Examination:
-    """Ask a DuckDB session what it can do.
+def inspect(session: Session, probes: Sequence[str]) -> Inspection:
+    """Inspect a DuckDB session.
 
     :param probes: tables outside the schema that must be unreadable.
     """
@@ -69,16 +76,16 @@ def examine(session: Session, probes: Sequence[str]) -> Examination:
     file = _contents(session, databases)
     read_only = access_mode == "read_only" and all(readonly for _, _, readonly in databases)
     state = f"enable_external_access={str(external_access).lower()}, lock_configuration={str(locked).lower()}"
-    return Examination(
+    return Inspection(
         user="duckdb",
         roles=(),
         findings=[
             _readable(session.schema, file),
             _outside(file),
             _attached(file),
-            *settled(_ROLELESS, "DuckDB has no roles: whoever may open the file reads all of it"),
-            *settled(_BORROWING, "views and macros run with the session's own reach, which the other checks bound"),
-            *settled(["temporary-objects"], "temporary tables live in this process's memory and end with it"),
+            *passed(_ROLELESS, "DuckDB has no roles: anyone who can open the file can read all of it"),
+            *passed(_BORROWING, "views and macros run with the rights of the session, which the other checks cover"),
+            *passed(["temporary-objects"], "temporary tables exist only in the memory of this process"),
             *(_proved(name, read_only, "the file is open read-only", "it is open for writing") for name in _WRITING),
             *(_proved(name, not external_access and locked, state, state) for name in _ESCAPING),
         ],
@@ -97,26 +104,32 @@ def _contents(session: Session, databases: Sequence[tuple[str, bool, bool]]) -> 
     )
 
 
-def _readable(schema: str, file: _File) -> Finding:
+def _readable(schema: str, file: _File) -> AccessFinding:
     if not file.inside:
-        mend = "Name the schema that Elementary's dbt package writes to."
-        return judge("schema-readable", [Hole("schema-readable", f"the file has no tables in {schema!r}", mend)], "")
+        remediation = "Name the schema that Elementary's dbt package writes to."
+        return evaluate(
+            "schema-readable",
+            [ExcessPrivilege("schema-readable", f"the file has no tables in {schema!r}", remediation)],
+            "",
+        )
     held = sum(name in TABLES for name in file.inside)
-    return Finding("schema-readable", "pass", f"{held} of Elementary's {len(TABLES)} tables are in the schema")
+    return AccessFinding("schema-readable", "pass", f"{held} of Elementary's {len(TABLES)} tables are in the schema")
 
 
-def _outside(file: _File) -> Finding:
-    holes = [Hole("reads-outside-schema", f"{schema}.{name}", _SEAL) for schema, name in file.outside]
-    return judge("reads-outside-schema", holes, "the file holds the Elementary schema and nothing else")
+def _outside(file: _File) -> AccessFinding:
+    excess = [ExcessPrivilege("reads-outside-schema", f"{schema}.{name}", _EXPORT) for schema, name in file.outside]
+    return evaluate("reads-outside-schema", excess, "the file holds the Elementary schema and nothing else")
 
 
-def _attached(file: _File) -> Finding:
-    holes = [Hole("other-databases", f"{name} is attached", "Open the file alone.") for name in file.attached]
-    return judge("other-databases", holes, "no other file is attached")
+def _attached(file: _File) -> AccessFinding:
+    excess = [
+        ExcessPrivilege("other-databases", f"{name} is attached", "Open the file alone.") for name in file.attached
+    ]
+    return evaluate("other-databases", excess, "no other file is attached")
 
 
-def _proved(name: str, holds: bool, proof: str, otherwise: str) -> Finding:
-    return judge(name, [] if holds else [Hole(name, otherwise, _CLOSE)], proof)
+def _proved(name: str, holds: bool, proof: str, otherwise: str) -> AccessFinding:
+    return evaluate(name, [] if holds else [ExcessPrivilege(name, otherwise, _CLOSE)], proof)
 
 
 def _canaries(session: Session, file: _File, probes: Sequence[str]) -> list[Canary]:
@@ -128,7 +141,7 @@ def _canaries(session: Session, file: _File, probes: Sequence[str]) -> list[Cana
         canaries.append(Canary(probe, relation.statement if exists else None, exists))
     for parts in file.outside[:8]:
         canaries.append(Canary(".".join(parts), read_nothing(parts, session.dialect), True))
-    # DuckDB runs in this process: this very file exists, and must be out of the session's reach.
+    # DuckDB runs in this process: this file exists, and the session must not reach it.
     path = literal(__file__, "duckdb")
     canaries.append(Canary("a file beside the database", f"SELECT 1 FROM glob({path})", True))  # noqa: S608
     return canaries

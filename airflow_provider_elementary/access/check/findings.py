@@ -1,13 +1,13 @@
-"""What a warehouse's examination hands to the access check: holes found, what to try, how the link looks from there."""
+"""Evaluates what the inspection of a warehouse found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_elementary.access.check.report import CHECKS, Finding
+from airflow_provider_elementary.access.check.report import CHECKS, AccessFinding
 
-#: More holes than this are counted, not listed.
+#: A finding lists at most this many excess privileges; the others are only counted.
 LISTED = 100
 _QUOTED = 5
 
@@ -15,18 +15,18 @@ DEDICATED_ROLE = "Connect as a role that was made for this sync: `airflow-elemen
 
 
 @dataclass(frozen=True)
-class Hole:
-    """One thing that is open and should not be.
+class ExcessPrivilege:
+    """One right that the session has and does not need.
 
     :param finding: the check that it fails.
     :param what: the object and the right, in a few words.
-    :param mend: the statement or the step that closes it.
-    :param through: the role that the right comes through, where that is another than the user.
+    :param remediation: the statement or the step that removes it.
+    :param through: the role that the right comes through, if it is not the user itself.
     """
 
     finding: str
     what: str
-    mend: str
+    remediation: str
     through: str | None = None
 
 
@@ -35,8 +35,8 @@ class Canary:
     """One read that must be denied.
 
     :param name: what is read, as a person writes it.
-    :param statement: a query of it that returns no row; None where it cannot be tried.
-    :param exists: whether the catalogue knows it; None where the catalogue would not tell.
+    :param statement: a query of it that returns no row; None if it cannot be tried.
+    :param exists: whether the system catalog has it; None if the system catalog does not answer.
     """
 
     name: str
@@ -48,8 +48,8 @@ class Canary:
 class Link:
     """The link as the warehouse sees it.
 
-    :param local: why there is no network between client and warehouse; None where there is one.
-    :param encrypted: whether the warehouse sees TLS; None where it would not tell.
+    :param local: why there is no network between client and warehouse; None if there is one.
+    :param encrypted: whether the warehouse sees TLS; None if it does not say.
     :param version: the protocol that it sees, as in ``TLSv1.3``.
     :param client_address: where it sees the client.
     """
@@ -61,82 +61,84 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Examination:
-    """All that one warehouse told.
+class Inspection:
+    """What one warehouse answered.
 
-    :param user: who it says the session is.
-    :param roles: the other roles in reach.
-    :param findings: in any order; a check without one becomes unknown.
-    :param link: how it sees the link.
-    :param canaries: what to try to read; empty where nothing outside the schema is known.
+    :param user: the session's user, as the warehouse names it.
+    :param roles: the other reachable roles.
+    :param findings: in any order; a check without a finding becomes unknown.
+    :param link: the link as the warehouse sees it.
+    :param canaries: what to try to read; empty if nothing outside the schema is known.
     """
 
     user: str
     roles: Sequence[str]
-    findings: Sequence[Finding]
+    findings: Sequence[AccessFinding]
     link: Link
     canaries: Sequence[Canary]
 
 
-def judge(name: str, holes: Sequence[Hole], proof: str, *, total: int | None = None) -> Finding:
+def evaluate(name: str, excess: Sequence[ExcessPrivilege], proof: str, *, total: int | None = None) -> AccessFinding:
     """Return the finding of a check that the warehouse answered in full.
 
     :param name: the check.
-    :param holes: what is open; none means that the check passes.
+    :param excess: the privileges that should not be there; none means that the check passes.
     :param proof: the evidence of a pass.
-    :param total: how many holes there are where not all were fetched.
+    :param total: the number of excess privileges, if not all were fetched.
     """
-    if not holes:
-        return Finding(name, "pass", proof)
-    whats = sorted({hole.what for hole in holes})
-    return Finding(
+    if not excess:
+        return AccessFinding(name, "pass", proof)
+    whats = sorted({privilege.what for privilege in excess})
+    return AccessFinding(
         name,
         "fail",
         _some(whats, max(total or 0, len(whats))),
-        _some(list(dict.fromkeys(hole.mend for hole in holes)), separator=" ", limit=3),
+        _some(list(dict.fromkeys(privilege.remediation for privilege in excess)), separator=" ", limit=3),
         tuple(whats[:LISTED]),
     )
 
 
-def count_wider_roles(findings: Iterable[Finding], holes: Sequence[Hole], own: Iterable[str | None]) -> list[Finding]:
-    """Count among the memberships each further role through which the hole of another check is open.
+def count_wider_roles(
+    findings: Iterable[AccessFinding], excess: Sequence[ExcessPrivilege], own: Iterable[str | None]
+) -> list[AccessFinding]:
+    """Add to the memberships each role through which another check fails.
 
     :param findings: ``role-memberships`` among them.
-    :param holes: of all checks.
-    :param own: whose holes are no matter of membership: the user, and whoever stands for everybody.
+    :param excess: the excess privileges of all checks.
+    :param own: the grantees that are no membership: the user, and PUBLIC.
     """
-    memberships = [hole for hole in holes if hole.finding == "role-memberships"]
-    named = {None, *own, *(hole.through for hole in memberships)}
-    for hole in holes:
-        if hole.through not in named:
-            named.add(hole.through)
-            what = f"member of {hole.through}, which fails {hole.finding}"
-            mend = f"Take {hole.through} from the user, or mend {hole.finding}."
-            memberships.append(Hole("role-memberships", what, mend, hole.through))
+    memberships = [privilege for privilege in excess if privilege.finding == "role-memberships"]
+    named = {None, *own, *(privilege.through for privilege in memberships)}
+    for privilege in excess:
+        if privilege.through not in named:
+            named.add(privilege.through)
+            what = f"member of {privilege.through}, which fails {privilege.finding}"
+            remediation = f"Revoke {privilege.through} from the user, or fix {privilege.finding}."
+            memberships.append(ExcessPrivilege("role-memberships", what, remediation, privilege.through))
     return [
-        judge(finding.name, memberships, finding.evidence) if finding.name == "role-memberships" else finding
+        evaluate(finding.name, memberships, finding.evidence) if finding.name == "role-memberships" else finding
         for finding in findings
     ]
 
 
-def unanswered(name: str, evidence: str, mend: str = "") -> Finding:
-    """Return the finding of a check that the warehouse would not answer."""
-    return Finding(name, "unknown", evidence, mend)
+def unanswered(name: str, evidence: str, remediation: str = "") -> AccessFinding:
+    """Return the finding of a check that the warehouse did not answer."""
+    return AccessFinding(name, "unknown", evidence, remediation)
 
 
-def settled(names: Iterable[str], evidence: str) -> list[Finding]:
-    """Return a pass for several checks, where one fact settles them all."""
-    return [Finding(name, "pass", evidence) for name in names]
+def passed(names: Iterable[str], evidence: str) -> list[AccessFinding]:
+    """Return a pass for several checks, for one reason."""
+    return [AccessFinding(name, "pass", evidence) for name in names]
 
 
-def complete(findings: Iterable[Finding], dialect: str) -> tuple[Finding, ...]:
-    """Return one finding per check in the order of the checks; one that nobody looked into is unknown."""
+def complete(findings: Iterable[AccessFinding], dialect: str) -> tuple[AccessFinding, ...]:
+    """Return one finding per check in the order of the checks; a check without a finding is unknown."""
     by_name = {finding.name: finding for finding in findings}
     return tuple(
         by_name.get(name)
         or unanswered(
             name,
-            f"The catalogue of {dialect} does not show whether {claim}.",
+            f"The system catalog of {dialect} does not show whether {claim}.",
             "Verify it by hand, then name the check in accept_unknown.",
         )
         for name, claim in CHECKS.items()

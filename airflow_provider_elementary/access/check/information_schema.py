@@ -1,4 +1,4 @@
-"""What a session can do on any warehouse with an information_schema: what that shows, and no guess at the rest."""
+"""Checks a session by its information_schema, on any other warehouse."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
-from airflow_provider_elementary.access.check.findings import Canary, Examination, Hole, Link, judge, unanswered
-from airflow_provider_elementary.access.check.report import Finding
+from airflow_provider_elementary.access.check.findings import (
+    Canary,
+    ExcessPrivilege,
+    Inspection,
+    Link,
+    evaluate,
+    unanswered,
+)
+from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 
-_BY_HAND = "Look the role's grants up in the warehouse's own tools, then name the check in accept_unknown."
+_BY_HAND = "Verify the role's grants in the warehouse's own tools, then name the check in accept_unknown."
 _RIGHTS = {
     "reads-outside-schema": "SELECT outside the schema",
     "writes-inside-schema": "more than SELECT inside the schema",
@@ -20,16 +27,16 @@ _RIGHTS = {
 _SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "system"})
 
 
-def examine(session: Session, probes: Sequence[str]) -> Examination:
-    """Ask a session what standard SQL lets it ask.
+def inspect(session: Session, probes: Sequence[str]) -> Inspection:
+    """Inspect a session with standard SQL only.
 
     :param probes: relations outside the schema that must be unreadable.
     """
     user = next(iter(_column(session, "SELECT current_user") or []), "unknown")
     roles = sorted(set(_column(session, _select(session, "enabled_roles", "role_name")) or []) - {user})
     tables = _ask(session, _select(session, "tables", "table_schema", "table_name"))
-    outside = [(schema, name) for schema, name in tables or [] if not _is_ours(session, schema)]
-    return Examination(
+    outside = [(schema, name) for schema, name in tables or [] if not _is_allowed(session, schema)]
+    return Inspection(
         user=user,
         roles=roles,
         findings=[
@@ -44,41 +51,41 @@ def examine(session: Session, probes: Sequence[str]) -> Examination:
     )
 
 
-def _grants(session: Session, grantees: set[str]) -> list[Finding]:
+def _grants(session: Session, grantees: set[str]) -> list[AccessFinding]:
     columns = ("table_schema", "table_name", "privilege_type", "grantee")
     rows = _ask(session, _select(session, "table_privileges", *columns))
     mine = [(schema, name, right.upper()) for schema, name, right, grantee in rows or [] if grantee.lower() in grantees]
-    holes = [_hole(session, *grant) for grant in mine]
-    # Some warehouses answer with nothing whatever is granted: only where our own SELECT shows is absence a proof.
+    excess = [_excess_privilege(session, *grant) for grant in mine]
+    # Some warehouses return no rows at all: absence proves something only if our own SELECT is shown.
     shows_grants = any(right == "SELECT" and schema.lower() == session.schema.lower() for schema, _, right in mine)
     findings = []
     for name, right in _RIGHTS.items():
-        found = [hole for hole in holes if hole and hole.finding == name]
+        found = [privilege for privilege in excess if privilege and privilege.finding == name]
         if found or (shows_grants and name != "reads-outside-schema"):
-            findings.append(judge(name, found, f"information_schema.table_privileges shows no {right}"))
+            findings.append(evaluate(name, found, f"information_schema.table_privileges shows no {right}"))
         else:
             findings.append(unanswered(name, f"information_schema does not prove that there is no {right}", _BY_HAND))
     return findings
 
 
-def _hole(session: Session, schema: str, name: str, right: str) -> Hole | None:
+def _excess_privilege(session: Session, schema: str, name: str, right: str) -> ExcessPrivilege | None:
     inside = schema.lower() == session.schema.lower()
     if schema.lower() in _SYSTEM_SCHEMAS or (inside and right == "SELECT"):
         return None
     finding = (
         "writes-inside-schema" if inside else "reads-outside-schema" if right == "SELECT" else "writes-outside-schema"
     )
-    return Hole(finding, f"{schema}.{name}: {right}", f"REVOKE {right} ON {schema}.{name} from the role.")
+    return ExcessPrivilege(finding, f"{schema}.{name}: {right}", f"REVOKE {right} ON {schema}.{name} from the role.")
 
 
-def _readable(session: Session, tables: Sequence[tuple[str, ...]] | None) -> Finding:
+def _readable(session: Session, tables: Sequence[tuple[str, ...]] | None) -> AccessFinding:
     inside = [name for schema, name in tables or [] if schema.lower() == session.schema.lower()]
     if inside:
-        return Finding("schema-readable", "pass", f"{len(inside)} tables of the schema are visible")
+        return AccessFinding("schema-readable", "pass", f"{len(inside)} tables of the schema are visible")
     return unanswered("schema-readable", f"information_schema shows no table in {session.schema!r}", _BY_HAND)
 
 
-def _is_ours(session: Session, schema: str) -> bool:
+def _is_allowed(session: Session, schema: str) -> bool:
     return schema.lower() in _SYSTEM_SCHEMAS or schema.lower() == session.schema.lower()
 
 
@@ -93,7 +100,7 @@ def _select(session: Session, view: str, *columns: str) -> str:
 
 
 def _ask(session: Session, statement: str) -> list[tuple[str, ...]] | None:
-    """Return a statement's rows as text; None where the warehouse refused it."""
+    """Return a statement's rows as text; None if the warehouse denied it."""
     try:
         return [tuple(str(value) for value in row) for row in session.rows(statement)]
     except StatementDeniedError:

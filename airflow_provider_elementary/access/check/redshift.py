@@ -1,4 +1,4 @@
-"""What a session on Redshift can do, as its SVV views tell it for the user, its groups, its roles and PUBLIC."""
+"""Checks a Redshift session by its SVV views."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
 from airflow_provider_elementary.access.check.findings import (
     Canary,
-    Examination,
-    Hole,
+    ExcessPrivilege,
+    Inspection,
     Link,
     count_wider_roles,
-    judge,
-    settled,
+    evaluate,
+    passed,
     unanswered,
 )
-from airflow_provider_elementary.access.check.report import Finding
+from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
-from airflow_provider_elementary.access.check.view_references import judge_views
+from airflow_provider_elementary.access.check.view_references import evaluate_views
 from airflow_provider_elementary.elementary_schema import TABLES
 
 _IDENTITY = "SELECT current_user::text, current_database()::text"
@@ -28,7 +28,7 @@ _GROUPS = (
     "SELECT g.groname::text FROM pg_group g, pg_user u WHERE u.usename = current_user AND u.usesysid = ANY (g.grolist)"
 )
 _USER = "SELECT usesuper, usecreatedb FROM pg_user WHERE usename = current_user"
-# Only who may read everybody's password hashes may read it: there is always one canary.
+# Only a superuser may read it, and every cluster has it: there is always one canary.
 _PASSWORDS = ("pg_catalog", "pg_shadow")
 _SYSTEM_SCHEMAS = ("pg_catalog", "information_schema", "pg_internal", "pg_automv", "pg_s3")
 
@@ -67,37 +67,37 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 
 """
 _VIEWS = "SELECT schemaname::text, viewname::text, definition FROM pg_views"
 
-_BY_HAND = "Look the role's rights up as a superuser, then name the check in accept_unknown."
+_BY_HAND = "Verify the role's privileges as a superuser, then name the check in accept_unknown."
 
 Row = tuple[Any, ...]
 
 
-def examine(session: Session, probes: Sequence[str]) -> Examination:
-    """Ask a Redshift session what it can do.
+def inspect(session: Session, probes: Sequence[str]) -> Inspection:
+    """Inspect a Redshift session.
 
     :param probes: relations outside the schema that must be unreadable.
     """
     user, database = session.rows(_IDENTITY)[0]
-    reach = _Reach(session, user)
+    identities = _Identities(session, user)
     tables = _ask(session, _TABLES) or []
-    findings, holes = _judge_privileges(session, reach)
-    return Examination(
+    findings, excess = _evaluate_privileges(session, identities)
+    return Inspection(
         user=user,
-        roles=sorted({*reach.roles, *reach.groups}),
+        roles=sorted({*identities.roles, *identities.groups}),
         findings=[
-            *count_wider_roles(findings, holes, {user, "public"}),
+            *count_wider_roles(findings, excess, {user, "public"}),
             _readable(session, tables),
             _views(session, database),
-            *settled(["secondary-roles"], "Redshift has none: rights come by membership only"),
-            *settled(["server-functions"], "Redshift gives SQL no way to its servers' files"),
-            *settled(["other-privileges"], "every kind of privilege that Redshift shows is covered by another check"),
+            *passed(["secondary-roles"], "Redshift has none: rights come by membership only"),
+            *passed(["server-functions"], "Redshift's SQL cannot reach its servers' files"),
+            *passed(["other-privileges"], "every kind of privilege that Redshift shows is covered by another check"),
         ],
         link=Link(),
         canaries=_canaries(session, probes, tables, database),
     )
 
 
-class _Reach:
+class _Identities:
     """The identities whose privileges the session has or can take.
 
     :param user: who the session is.
@@ -107,7 +107,7 @@ class _Reach:
         granted = _ask(session, _ROLES)
         inherited = _ask(session, _ROLES_OF_ROLES)
         groups = _ask(session, _GROUPS)
-        #: Whether Redshift told all of them.
+        #: Whether Redshift answered for all of them.
         self.known = None not in (granted, inherited, groups)
         self.administered = [name for name, admin in granted or [] if admin]
         self.groups = {name for (name,) in groups or []}
@@ -120,138 +120,149 @@ class _Reach:
         self._identities |= {("role", name) for name in self.roles} | {("group", name) for name in self.groups}
 
     def holds(self, identity: str, kind: str) -> bool:
-        """Say whether a row's grantee is one of these identities."""
+        """Return whether a row's grantee is one of these identities."""
         return (kind, identity) in self._identities
 
 
-def _judge_privileges(session: Session, reach: _Reach) -> tuple[list[Finding], list[Hole]]:
-    answers: dict[str, list[Hole] | None] = {
+def _evaluate_privileges(
+    session: Session, identities: _Identities
+) -> tuple[list[AccessFinding], list[ExcessPrivilege]]:
+    answers: dict[str, list[ExcessPrivilege] | None] = {
         "administrative-rights": _administration(session),
         "role-memberships": [
-            *(_hole("role-memberships", f"member of {name}", name) for name in sorted(reach.roles) if ":" in name),
-            *(_hole("role-memberships", f"may grant {name} to others", name) for name in reach.administered),
+            *(
+                _excess_privilege("role-memberships", f"member of {name}", name)
+                for name in sorted(identities.roles)
+                if ":" in name
+            ),
+            *(
+                _excess_privilege("role-memberships", f"may grant {name} to others", name)
+                for name in identities.administered
+            ),
         ],
         "ownership": _owned(session),
-        "future-grants": _privileges(session, reach, _DEFAULTS, "future-grants", allow={"SELECT"}),
-        "definer-functions": _privileges(session, reach, _DEFINERS, "definer-functions"),
-        **_schemas(session, reach),
-        **_relations(session, reach),
-        **_databases(session, reach),
+        "future-grants": _privileges(session, identities, _DEFAULTS, "future-grants", allow={"SELECT"}),
+        "definer-functions": _privileges(session, identities, _DEFINERS, "definer-functions"),
+        **_schemas(session, identities),
+        **_relations(session, identities),
+        **_databases(session, identities),
     }
     findings = []
-    for name, holes in answers.items():
-        if holes:
-            findings.append(judge(name, holes, ""))
-        elif holes is None or not reach.known:
-            findings.append(unanswered(name, "Redshift refused its SVV views", _BY_HAND))
+    for name, excess in answers.items():
+        if excess:
+            findings.append(evaluate(name, excess, ""))
+        elif excess is None or not identities.known:
+            findings.append(unanswered(name, "Redshift denied its SVV views", _BY_HAND))
         else:
-            findings.append(
-                judge(name, [], "no user, group or role in reach, nor PUBLIC, is shown to hold such a right")
-            )
-    return findings, [hole for holes in answers.values() for hole in holes or []]
+            findings.append(evaluate(name, [], "no reachable user, group or role, nor PUBLIC, holds such a privilege"))
+    return findings, [privilege for excess in answers.values() for privilege in excess or []]
 
 
 def _privileges(
-    session: Session, reach: _Reach, statement: str, finding: str, allow: frozenset[str] | set[str] = frozenset()
-) -> list[Hole] | None:
-    """Return the holes that a view of privileges shows; what is allowed inside the Elementary schema is none."""
+    session: Session,
+    identities: _Identities,
+    statement: str,
+    finding: str,
+    allow: frozenset[str] | set[str] = frozenset(),
+) -> list[ExcessPrivilege] | None:
+    """Return the excess privileges that a view shows; those allowed inside the Elementary schema are left out."""
     rows = _ask(session, statement)
     if rows is None:
         return None
     return [
-        _hole(finding, f"{right} on {schema or 'any schema'}, {name} through {identity}", identity)
+        _excess_privilege(finding, f"{right} on {schema or 'any schema'}, {name} through {identity}", identity)
         for schema, name, right, identity, kind in rows
-        if reach.holds(identity, kind) and not (schema == session.schema and right in allow)
+        if identities.holds(identity, kind) and not (schema == session.schema and right in allow)
     ]
 
 
-def _relations(session: Session, reach: _Reach) -> dict[str, list[Hole] | None]:
+def _relations(session: Session, identities: _Identities) -> dict[str, list[ExcessPrivilege] | None]:
     rows = _ask(session, _RELATIONS)
     names = ("reads-outside-schema", "writes-inside-schema", "writes-outside-schema")
     if rows is None:
         return dict.fromkeys(names)
-    found: dict[str, list[Hole] | None] = {name: [] for name in names}
+    found: dict[str, list[ExcessPrivilege] | None] = {name: [] for name in names}
     for schema, name, right, identity, kind in rows:
         inside = schema == session.schema
-        if not reach.holds(identity, kind) or schema in _SYSTEM_SCHEMAS or (inside and right == "SELECT"):
+        if not identities.holds(identity, kind) or schema in _SYSTEM_SCHEMAS or (inside and right == "SELECT"):
             continue
         finding = names[1] if inside else names[0] if right == "SELECT" else names[2]
-        holes = found[finding]
-        if holes is not None:
-            holes.append(_hole(finding, f"{schema}.{name}: {right} through {identity}", identity))
+        excess = found[finding]
+        if excess is not None:
+            excess.append(_excess_privilege(finding, f"{schema}.{name}: {right} through {identity}", identity))
     return found
 
 
-def _schemas(session: Session, reach: _Reach) -> dict[str, list[Hole] | None]:
+def _schemas(session: Session, identities: _Identities) -> dict[str, list[ExcessPrivilege] | None]:
     rows = _ask(session, _SCHEMAS)
     external = _ask(session, _EXTERNAL)
     if rows is None or external is None:
         return {"creates-objects": None, "foreign-servers": None}
     elsewhere = {name for (name,) in external}
-    held = [(name, right, identity) for name, _, right, identity, kind in rows if reach.holds(identity, kind)]
+    held = [(name, right, identity) for name, _, right, identity, kind in rows if identities.holds(identity, kind)]
     return {
         "creates-objects": [
-            _hole("creates-objects", f"CREATE on schema {name} through {identity}", identity)
+            _excess_privilege("creates-objects", f"CREATE on schema {name} through {identity}", identity)
             for name, right, identity in held
             if right == "CREATE"
         ],
         "foreign-servers": [
-            _hole("foreign-servers", f"{right} on external schema {name} through {identity}", identity)
+            _excess_privilege("foreign-servers", f"{right} on external schema {name} through {identity}", identity)
             for name, right, identity in held
             if name in elsewhere
         ],
     }
 
 
-def _databases(session: Session, reach: _Reach) -> dict[str, list[Hole] | None]:
+def _databases(session: Session, identities: _Identities) -> dict[str, list[ExcessPrivilege] | None]:
     rows = _ask(session, _DATABASES)
     if rows is None:
         return {"temporary-objects": None, "other-databases": None}
-    held = [(name, right, identity) for name, _, right, identity, kind in rows if reach.holds(identity, kind)]
+    held = [(name, right, identity) for name, _, right, identity, kind in rows if identities.holds(identity, kind)]
     return {
         "temporary-objects": [
-            _hole("temporary-objects", f"{right} on database {name} through {identity}", identity)
+            _excess_privilege("temporary-objects", f"{right} on database {name} through {identity}", identity)
             for name, right, identity in held
             if right in ("TEMP", "TEMPORARY")
         ],
         "other-databases": [
-            _hole("other-databases", f"{right} on database {name} through {identity}", identity)
+            _excess_privilege("other-databases", f"{right} on database {name} through {identity}", identity)
             for name, right, identity in held
             if name != session.database and session.database is not None
         ],
     }
 
 
-def _administration(session: Session) -> list[Hole] | None:
+def _administration(session: Session) -> list[ExcessPrivilege] | None:
     rows = _ask(session, _USER)
     if not rows:
         return None
     flags = zip(("SUPERUSER", "CREATEDB"), rows[0], strict=True)
-    return [_hole("administrative-rights", f"the user is {flag}") for flag, held in flags if held]
+    return [_excess_privilege("administrative-rights", f"the user is {flag}") for flag, held in flags if held]
 
 
-def _owned(session: Session) -> list[Hole] | None:
+def _owned(session: Session) -> list[ExcessPrivilege] | None:
     rows = _ask(session, _OWNED)
     if rows is None:
         return None
-    return [_hole("ownership", f"{schema}.{name} is owned by the user") for schema, name in rows]
+    return [_excess_privilege("ownership", f"{schema}.{name} is owned by the user") for schema, name in rows]
 
 
-def _readable(session: Session, tables: Sequence[Row]) -> Finding:
+def _readable(session: Session, tables: Sequence[Row]) -> AccessFinding:
     known = {name: readable for schema, name, readable in tables if schema == session.schema and name in TABLES}
     closed = [name for name, readable in known.items() if not readable]
     if closed or not known:
         what = [f"{name} cannot be read" for name in closed] or [f"no table in schema {session.schema!r}"]
-        return judge("schema-readable", [_hole("schema-readable", each) for each in what], "")
-    return Finding("schema-readable", "pass", f"{len(known)} of Elementary's {len(TABLES)} tables can be read")
+        return evaluate("schema-readable", [_excess_privilege("schema-readable", each) for each in what], "")
+    return AccessFinding("schema-readable", "pass", f"{len(known)} of Elementary's {len(TABLES)} tables can be read")
 
 
-def _views(session: Session, database: str) -> Finding:
+def _views(session: Session, database: str) -> AccessFinding:
     rows = _ask(session, _VIEWS)
     if rows is None:
-        return unanswered("objects-reaching-outside", "Redshift refused pg_views")
+        return unanswered("objects-reaching-outside", "Redshift denied pg_views")
     views = [(name, text) for schema, name, text in rows if schema == session.schema]
-    return judge_views(views, session.dialect, database, session.schema)
+    return evaluate_views(views, session.dialect, database, session.schema)
 
 
 def _canaries(session: Session, probes: Sequence[str], tables: Sequence[Row], database: str) -> list[Canary]:
@@ -267,12 +278,14 @@ def _canaries(session: Session, probes: Sequence[str], tables: Sequence[Row], da
     return canaries
 
 
-def _hole(finding: str, what: str, through: str | None = None) -> Hole:
-    return Hole(finding, what, "REVOKE it; `airflow-elementary grants redshift` prints what the role needs.", through)
+def _excess_privilege(finding: str, what: str, through: str | None = None) -> ExcessPrivilege:
+    return ExcessPrivilege(
+        finding, what, "Revoke it; `airflow-elementary grants redshift` prints what the role needs.", through
+    )
 
 
 def _ask(session: Session, statement: str) -> list[Row] | None:
-    """Return a statement's rows; None where Redshift refused it."""
+    """Return a statement's rows; None if Redshift denied it."""
     try:
         return session.rows(statement)
     except StatementDeniedError:

@@ -1,4 +1,4 @@
-"""What an access check found: findings with their evidence, the verdict on them, what changed since the last one."""
+"""Holds the findings of an access check and compares two reports."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from airflow_provider_elementary.exceptions import AccessDeniedError, AccessUnknownError, ConfigurationError
 
@@ -20,15 +20,15 @@ Status = Literal["pass", "fail", "unknown"]
 CHECKS: Mapping[str, str] = MappingProxyType(
     {
         "schema-readable": "the tables of the Elementary schema can be read",
-        "administrative-rights": "no role in reach may administer anything",
-        "role-memberships": "no role in reach is wider than the Elementary schema",
+        "administrative-rights": "no reachable role may administer anything",
+        "role-memberships": "no reachable role can do more than read the Elementary schema",
         "secondary-roles": "no further role of the user adds its rights to the session's",
         "reads-outside-schema": "nothing outside the Elementary schema can be read",
         "writes-inside-schema": "nothing inside the Elementary schema can be changed",
         "writes-outside-schema": "nothing outside the Elementary schema can be changed",
         "creates-objects": "nothing can be created",
         "temporary-objects": "no temporary tables can be created on the server",
-        "ownership": "nothing is owned by the user or a role in reach",
+        "ownership": "nothing is owned by the user or a reachable role",
         "future-grants": "objects that are created later will not widen the access",
         "objects-reaching-outside": "no view or table of the schema lends its owner's rights to data outside",
         "definer-functions": "no function or procedure lends its owner's rights",
@@ -47,21 +47,21 @@ CHECKS: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Finding:
+class AccessFinding:
     """The outcome of one check.
 
     :param name: one of :data:`CHECKS`.
-    :param status: ``pass``, ``fail``, or ``unknown`` where the warehouse would not tell.
+    :param status: ``pass``, ``fail``, or ``unknown`` if the warehouse did not answer.
     :param evidence: what was seen, in a sentence; never a secret or a data row.
-    :param mend: what to change; empty where the check passed.
-    :param holes: each single thing that is open, sorted; a long list is cut.
+    :param remediation: what to change; empty if the check passed.
+    :param excess: each excess privilege, sorted; a long list is truncated.
     """
 
     name: str
     status: Status
     evidence: str
-    mend: str = ""
-    holes: tuple[str, ...] = ()
+    remediation: Annotated[str, Field(alias="mend")] = ""
+    excess: Annotated[tuple[str, ...], Field(alias="holes")] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as JSON-ready values."""
@@ -69,20 +69,20 @@ class Finding:
             "name": self.name,
             "status": self.status,
             "evidence": self.evidence,
-            "mend": self.mend,
-            "holes": list(self.holes),
+            "mend": self.remediation,
+            "holes": list(self.excess),
         }
 
 
 @dataclass(frozen=True)
 class AccessReport:
-    """What a connection can do, as its warehouse told it at one moment.
+    """What a connection could do at one moment.
 
     :param dialect: the warehouse's SQL, as in ``postgres``.
     :param database: the database that holds the Elementary schema, if the warehouse has such a level.
     :param schema: the Elementary schema.
-    :param user: who the warehouse says the session is.
-    :param roles: the other roles in reach, sorted.
+    :param user: the session's user, as the warehouse names it.
+    :param roles: the other reachable roles, sorted.
     :param checked_at: when the check ran, in UTC.
     :param findings: one per check, in the order of :data:`CHECKS`.
     """
@@ -93,21 +93,21 @@ class AccessReport:
     user: str
     roles: tuple[str, ...]
     checked_at: datetime
-    findings: tuple[Finding, ...]
+    findings: tuple[AccessFinding, ...]
 
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     @property
-    def failed(self) -> tuple[Finding, ...]:
+    def failed(self) -> tuple[AccessFinding, ...]:
         """The findings that failed."""
         return tuple(finding for finding in self.findings if finding.status == "fail")
 
     @property
-    def unknown(self) -> tuple[Finding, ...]:
-        """The findings that the warehouse would not tell."""
+    def unknown(self) -> tuple[AccessFinding, ...]:
+        """The findings of checks that the warehouse did not answer."""
         return tuple(finding for finding in self.findings if finding.status == "unknown")
 
-    def finding(self, name: str) -> Finding:
+    def finding(self, name: str) -> AccessFinding:
         """Return the finding of one check.
 
         :raises KeyError: the report holds none of that name.
@@ -118,17 +118,17 @@ class AccessReport:
         raise KeyError(name)
 
     def require(self, accept_unknown: Sequence[str] = ()) -> None:
-        """Let the sync go on only if every check passed; unknown is not pass.
+        """Raise unless every check passed; unknown is not pass.
 
         :param accept_unknown: names of checks that may be unknown; a failed check is never accepted.
         :raises AccessDeniedError: a check failed, or is unknown and was not accepted; the message lists each of them.
         :raises AccessUnknownError: none failed, and one is unknown and was not accepted.
         :raises ConfigurationError: ``accept_unknown`` names a check that does not exist.
         """
-        strangers = sorted(set(accept_unknown) - CHECKS.keys())
-        if strangers:
+        unknown_names = sorted(set(accept_unknown) - CHECKS.keys())
+        if unknown_names:
             raise ConfigurationError(
-                f"Expected names of access checks in accept_unknown, found {', '.join(map(repr, strangers))}. "
+                f"accept_unknown names no access check: {', '.join(map(repr, unknown_names))}. "
                 f"The checks are: {', '.join(CHECKS)}."
             )
         stopping = [*self.failed, *(finding for finding in self.unknown if finding.name not in accept_unknown)]
@@ -151,24 +151,24 @@ class AccessReport:
     def from_dict(cls, data: Mapping[str, Any]) -> AccessReport:
         """Return the report that :meth:`to_dict` described.
 
-        :raises ValueError: it is none; the message repeats no value.
+        :raises ValueError: the report is not valid; the message repeats no value.
         """
         try:
             return _adapter().validate_json(json.dumps(data, allow_nan=False))
         except ValidationError as error:
-            raise ValueError(f"This is no access report: {error.error_count()} fields are not valid.") from None
+            raise ValueError(f"The access report is not valid: {error.error_count()} fields are wrong.") from None
 
-    def _refusal(self, stopping: Sequence[Finding]) -> str:
+    def _refusal(self, stopping: Sequence[AccessFinding]) -> str:
         lines = [
-            f"Expected {self.user!r} to read the schema {self.schema!r} and nothing else, found that "
-            f"{len(stopping)} of {len(self.findings)} access checks do not pass:"
+            f"{len(stopping)} of {len(self.findings)} access checks do not pass for {self.user!r}, which may read the "
+            f"schema {self.schema!r} and nothing else:"
         ]
         for finding in stopping:
             lines.append(f"- {finding.name} ({finding.status}): {finding.evidence}")
-            if finding.mend:
-                lines.append(f"  To mend it: {finding.mend}")
+            if finding.remediation:
+                lines.append(f"  To fix it: {finding.remediation}")
         if any(finding.status == "unknown" for finding in stopping):
-            lines.append("Where you accept the risk of an unknown, name it in accept_unknown.")
+            lines.append("After you have verified an unknown check yourself, name it in accept_unknown.")
         return "\n".join(lines)
 
 
@@ -206,14 +206,14 @@ def drift(previous: AccessReport, current: AccessReport) -> Drift:
 
 
 def _facts(report: AccessReport) -> dict[str, None]:
-    """Return what a report claims, without what changes from run to run (counts, times), in a stable order."""
+    """Return the facts of a report in a stable order, without counts and times."""
     place = ".".join(part for part in (report.database, report.schema) if part)
     facts = [
         f"session: {report.user} on {report.dialect} {place}",
-        *(f"role in reach: {role}" for role in report.roles),
+        *(f"reachable role: {role}" for role in report.roles),
     ]
     for finding in report.findings:
         if finding.status != "pass":
             facts.append(f"{finding.name}: {finding.status}")
-        facts.extend(f"{finding.name}: {hole}" for hole in finding.holes)
+        facts.extend(f"{finding.name}: {privilege}" for privilege in finding.excess)
     return dict.fromkeys(facts)

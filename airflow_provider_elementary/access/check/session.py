@@ -1,4 +1,4 @@
-"""The session of a warehouse as the access check sees it: catalogue statements in, rows out."""
+"""Declares the session that the access check reads through."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, Protocol
 
 
 class StatementDeniedError(Exception):
-    """The warehouse refused a statement: not authorized, or no such object (some warehouses do not tell which).
+    """The warehouse denied a statement: not authorized, or no such object (some warehouses do not say which).
 
-    Never leaves the access check: a refusal is what a canary read hopes for.
+    Never leaves the access check: a denial is what a canary read needs.
     """
 
 
 @dataclass(frozen=True)
 class TransportFacts:
-    """How the link is protected as the client knows it; the server cannot tell whether its certificate was checked.
+    """How the client protects the link; the server cannot know whether its certificate was verified.
 
-    :param encrypted: True where the client speaks TLS or not at all, False where it would speak in clear; None where
-        that is not known, or where there is no network.
-    :param version: the protocol in use, ``TLSv1.3``; None where the driver does not tell.
-    :param certificate_verified: whether the server's certificate and host name are checked against an authority.
-    :param detail: what this is concluded from, as in ``sslmode=verify-full``; never a secret.
+    :param encrypted: True if the client requires TLS, False if it would connect without; None if that is not
+        known, or if there is no network.
+    :param version: the protocol in use, ``TLSv1.3``; None if the driver does not say.
+    :param certificate_verified: whether the server's certificate and host name are verified.
+    :param detail: the reason, as in ``sslmode=verify-full``; never a secret.
     """
 
     encrypted: bool | None
@@ -32,13 +32,13 @@ class TransportFacts:
 
 
 class Session(Protocol):
-    """The very session that the sync reads through, so that what is proved is what is used.
+    """The session that the sync reads through; the check uses the same one.
 
     :param dialect: sqlglot's name of the warehouse's SQL: ``postgres``, ``snowflake``, ``duckdb``, ``redshift``, …
-    :param database: the database that holds the Elementary schema, where the warehouse has such a level.
+    :param database: the database that holds the Elementary schema, if the warehouse has databases.
     :param schema: the Elementary schema, as the warehouse spells it.
-    :param placeholder: how this driver marks a bound value: ``$1`` style drivers say ``$``, others ``%s`` or ``?``.
-    :param transport: how the client protects the link; None where the driver tells nothing.
+    :param placeholder: how this driver marks a bound value: ``$`` for numbered ones (``$1``), ``%s`` or ``?``.
+    :param transport: how the client protects the link; None if the driver does not say.
     """
 
     dialect: str
@@ -48,21 +48,21 @@ class Session(Protocol):
     transport: TransportFacts | None
 
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run one read-only catalogue statement and return its (few) rows.
+        """Run one read-only statement on the system catalog and return its (few) rows.
 
-        A refused statement leaves the session usable.
+        A denied statement leaves the session usable.
 
-        :raises StatementDeniedError: the warehouse refused the statement.
-        :raises WarehouseError: the warehouse could not be reached or went away.
+        :raises StatementDeniedError: the warehouse denied the statement.
+        :raises WarehouseError: the warehouse could not be reached, or the connection was lost.
         """
         ...
 
     def records(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run a statement as :meth:`rows` does and return its rows by column name, in lower case.
 
-        For ``SHOW`` and ``DESCRIBE``, whose columns grow from one release of a warehouse to the next.
+        For ``SHOW`` and ``DESCRIBE``, whose columns differ between releases of a warehouse.
 
-        :raises StatementDeniedError: the warehouse refused the statement.
-        :raises WarehouseError: the warehouse could not be reached or went away.
+        :raises StatementDeniedError: the warehouse denied the statement.
+        :raises WarehouseError: the warehouse could not be reached, or the connection was lost.
         """
         ...

@@ -1,12 +1,12 @@
-"""How the link between client and warehouse is protected, put together from what both ends see."""
+"""Evaluates how the link to the warehouse is protected."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from airflow_provider_elementary.access.check.findings import Hole, Link, judge, settled, unanswered
-from airflow_provider_elementary.access.check.report import Finding
+from airflow_provider_elementary.access.check.findings import ExcessPrivilege, Link, evaluate, passed, unanswered
+from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import TransportFacts
 from airflow_provider_elementary.exceptions import ConfigurationError
 
@@ -20,7 +20,7 @@ def allowed_networks(addresses: Sequence[str]) -> tuple[Network, ...]:
     """Return the networks of an allow-list.
 
     :param addresses: IP addresses and CIDR ranges.
-    :raises ConfigurationError: one is neither.
+    :raises ConfigurationError: an address is neither.
     """
     networks = []
     for address in addresses:
@@ -28,21 +28,20 @@ def allowed_networks(addresses: Sequence[str]) -> tuple[Network, ...]:
             networks.append(ip_network(address, strict=False))
         except ValueError:
             raise ConfigurationError(
-                f"Expected IP addresses or CIDR ranges as allowed addresses, found {address!r}. "
-                "Write 10.0.0.0/8 or 10.0.0.5."
+                f"Allowed address {address!r} is not an IP address or CIDR range. Write 10.0.0.0/8 or 10.0.0.5."
             ) from None
     return tuple(networks)
 
 
-def judge_link(link: Link, transport: TransportFacts | None, allowed: Sequence[Network]) -> list[Finding]:
+def evaluate_link(link: Link, transport: TransportFacts | None, allowed: Sequence[Network]) -> list[AccessFinding]:
     """Return the findings on the link.
 
-    :param link: how the warehouse sees it.
-    :param transport: how the client protects it.
-    :param allowed: where the client may come from; empty where the author set no list.
+    :param link: the link as the warehouse sees it.
+    :param transport: how the client protects the link.
+    :param allowed: where the client may connect from; empty if no list is configured.
     """
     if link.local:
-        return settled(["link-encrypted", "tls-version", "certificate-verified", "client-address"], link.local)
+        return passed(["link-encrypted", "tls-version", "certificate-verified", "client-address"], link.local)
     return [
         _encrypted(link, transport),
         _version(link, transport),
@@ -51,45 +50,53 @@ def judge_link(link: Link, transport: TransportFacts | None, allowed: Sequence[N
     ]
 
 
-def _encrypted(link: Link, transport: TransportFacts | None) -> Finding:
-    # Both ends are asked: behind a proxy either one sees only its own half.
-    holes = []
+def _encrypted(link: Link, transport: TransportFacts | None) -> AccessFinding:
+    # Both ends count: behind a proxy, each sees only its own half of the link.
+    excess = []
     if link.encrypted is False:
-        holes.append(Hole("link-encrypted", "the warehouse sees a link without TLS", _REQUIRE_TLS))
+        excess.append(ExcessPrivilege("link-encrypted", "the warehouse sees a link without TLS", _REQUIRE_TLS))
     if transport and transport.encrypted is False:
-        what = f"the client would take a link without TLS: {transport.detail}"
-        holes.append(Hole("link-encrypted", what, _REQUIRE_TLS))
-    if holes or link.encrypted:
-        return judge("link-encrypted", holes, "the warehouse sees an encrypted link")
+        what = f"the client would connect without TLS: {transport.detail}"
+        excess.append(ExcessPrivilege("link-encrypted", what, _REQUIRE_TLS))
+    if excess or link.encrypted:
+        return evaluate("link-encrypted", excess, "the warehouse sees an encrypted link")
     if transport and transport.encrypted:
-        return Finding("link-encrypted", "pass", f"the client insists on TLS: {transport.detail}")
-    return unanswered("link-encrypted", "neither the warehouse nor the driver tells", _REQUIRE_TLS)
+        return AccessFinding("link-encrypted", "pass", f"the client requires TLS: {transport.detail}")
+    return unanswered(
+        "link-encrypted", "neither the warehouse nor the driver says whether the link uses TLS", _REQUIRE_TLS
+    )
 
 
-def _version(link: Link, transport: TransportFacts | None) -> Finding:
+def _version(link: Link, transport: TransportFacts | None) -> AccessFinding:
     version = link.version or (transport.version if transport else None)
     if version is None:
         if link.encrypted is False or (transport and transport.encrypted is False):
-            return judge("tls-version", [Hole("tls-version", "no TLS at all", _REQUIRE_TLS)], "")
-        return unanswered("tls-version", "neither the warehouse nor the driver tells the version", _REQUIRE_TLS)
-    holes = [Hole("tls-version", version, _REQUIRE_TLS)] if version in _OUTDATED else []
-    return judge("tls-version", holes, version)
+            return evaluate("tls-version", [ExcessPrivilege("tls-version", "no TLS at all", _REQUIRE_TLS)], "")
+        return unanswered("tls-version", "neither the warehouse nor the driver reports the TLS version", _REQUIRE_TLS)
+    excess = [ExcessPrivilege("tls-version", version, _REQUIRE_TLS)] if version in _OUTDATED else []
+    return evaluate("tls-version", excess, version)
 
 
-def _verified(transport: TransportFacts | None) -> Finding:
+def _verified(transport: TransportFacts | None) -> AccessFinding:
     if transport is None or transport.certificate_verified is None:
-        return unanswered("certificate-verified", "the driver does not tell, and no server can", _REQUIRE_TLS)
-    holes = [] if transport.certificate_verified else [Hole("certificate-verified", transport.detail, _REQUIRE_TLS)]
-    return judge("certificate-verified", holes, transport.detail)
+        return unanswered("certificate-verified", "the driver does not say, and the server cannot know", _REQUIRE_TLS)
+    excess = (
+        []
+        if transport.certificate_verified
+        else [ExcessPrivilege("certificate-verified", transport.detail, _REQUIRE_TLS)]
+    )
+    return evaluate("certificate-verified", excess, transport.detail)
 
 
-def _address(address: str | None, allowed: Sequence[Network]) -> Finding:
+def _address(address: str | None, allowed: Sequence[Network]) -> AccessFinding:
     if not allowed:
         seen = address or "no address"
-        return Finding("client-address", "pass", f"no allow-list configured; the warehouse sees {seen}")
+        return AccessFinding("client-address", "pass", f"no allow-list configured; the warehouse sees {seen}")
     if address is None:
-        return unanswered("client-address", "the warehouse does not tell which address it sees")
+        return unanswered("client-address", "the warehouse does not report the client's address")
     if any(ip_address(address) in network for network in allowed):
-        return Finding("client-address", "pass", f"the warehouse sees {address}, which is allowed")
-    mend = "Send the sync through an allowed address, or add this one to the list."
-    return judge("client-address", [Hole("client-address", f"{address} is not in the allow-list", mend)], "")
+        return AccessFinding("client-address", "pass", f"the warehouse sees {address}, which is allowed")
+    remediation = "Run the sync from an allowed address, or add this one to the list."
+    return evaluate(
+        "client-address", [ExcessPrivilege("client-address", f"{address} is not in the allow-list", remediation)], ""
+    )

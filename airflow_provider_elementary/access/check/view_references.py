@@ -1,4 +1,4 @@
-"""What views read outside the Elementary schema, by their text: where every view lends its owner's rights."""
+"""Finds views that read outside the Elementary schema, by their SQL."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
-from airflow_provider_elementary.access.check.findings import Hole, judge, unanswered
-from airflow_provider_elementary.access.check.report import Finding
+from airflow_provider_elementary.access.check.findings import ExcessPrivilege, evaluate, unanswered
+from airflow_provider_elementary.access.check.report import AccessFinding
 
 _NAME = "objects-reaching-outside"
 
 
-def judge_views(views: Iterable[tuple[str, str | None]], dialect: str, database: str, schema: str) -> Finding:
+def evaluate_views(views: Iterable[tuple[str, str | None]], dialect: str, database: str, schema: str) -> AccessFinding:
     """Return the finding on the views of a schema.
 
-    :param views: name and text of each view; None where the warehouse hides the text.
+    :param views: name and SQL of each view; None if the warehouse hides the SQL.
     :param database: the database that holds the schema, as the warehouse spells it.
-    :param schema: the Elementary schema, likewise.
+    :param schema: the Elementary schema, spelled the same way.
     """
-    holes: list[Hole] = []
+    excess: list[ExcessPrivilege] = []
     hidden: list[str] = []
     for name, text in views:
         relations = _relations(text, dialect)
@@ -32,20 +32,24 @@ def judge_views(views: Iterable[tuple[str, str | None]], dialect: str, database:
         for parts in relations:
             place = [database, schema, ""][: 3 - len(parts)] + parts
             if place[0] != database or place[1] not in (schema, "INFORMATION_SCHEMA", "information_schema"):
-                holes.append(
-                    Hole(_NAME, f"view {name} reads {'.'.join(parts)}", f"Take the view {name} from the role.")
+                excess.append(
+                    ExcessPrivilege(
+                        _NAME,
+                        f"view {name} reads {'.'.join(parts)}",
+                        f"Revoke the role's SELECT on the view {name}.",
+                    )
                 )
-    if hidden and not holes:
+    if hidden and not excess:
         return unanswered(
             _NAME,
-            f"the warehouse hides what these views read: {', '.join(sorted(hidden))}",
-            "Take them from the role, or look at them as their owner.",
+            f"the warehouse hides the SQL of these views: {', '.join(sorted(hidden))}",
+            "Revoke SELECT on them from the role, or read their SQL as their owner.",
         )
-    return judge(_NAME, holes, "no view of the schema reads anything outside it")
+    return evaluate(_NAME, excess, "no view of the schema reads anything outside it")
 
 
 def _relations(text: str | None, dialect: str) -> list[list[str]] | None:
-    """Return the names of what a view reads, qualified as it wrote them; None where its text tells not all."""
+    """Return the relations that a view names, as it writes them; None if its SQL does not name all of them."""
     if not text:
         return None
     try:
@@ -59,7 +63,7 @@ def _relations(text: str | None, dialect: str) -> list[list[str]] | None:
     tables = [table for table in query.find_all(exp.Table) if table.db or table.name not in named]
     if not all(isinstance(part, exp.Identifier) for table in tables for part in table.parts):
         return None
-    # A function of somebody's own may read anything; in SELECT the check of functions has named those in reach.
+    # A user-defined function may read anything; the check of functions covers those in SELECT.
     if any(not isinstance(rows.this, exp.Explode) for rows in query.find_all(exp.TableFromRows)):
         return None
     return [[part.name for part in table.parts] for table in tables]

@@ -1,4 +1,4 @@
-"""The statements that create a dedicated read-only role over the Elementary schema, for each warehouse."""
+"""Creates the statements for a dedicated read-only role, per warehouse."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def grants(
 ) -> list[str]:
     """Return the statements that let one user read the Elementary schema and nothing else.
 
-    Run them in order as an administrator; running them again changes nothing. None replaces a role or a user that
-    exists, and none holds a password. What no statement can do stands in comments before the statement it belongs to.
+    Run them in order as an administrator; running them again changes nothing. No statement replaces an existing
+    role or user, and none holds a password. Comments before a statement say what SQL cannot do.
 
     :param dialect: one of :data:`DIALECTS`.
     :param role: the role to create; on BigQuery, which has none of its own, the roles are Google's.
@@ -63,15 +63,13 @@ def grants(
     :param warehouse: Snowflake's virtual warehouse that the queries run on.
     :param public_key: the user's public key, in PEM or base64: RSA for Snowflake, SSH for ClickHouse.
     :param network: IP addresses and CIDR ranges that the user may come from; none means any.
-    :raises ConfigurationError: a name cannot be quoted, an address is none, or something that this warehouse needs is
-        missing.
+    :raises ConfigurationError: a name cannot be quoted, an address is not valid, or a value that this warehouse
+        needs is missing.
     """
     try:
         statements = _STATEMENTS[dialect]
     except KeyError:
-        raise ConfigurationError(
-            f"Expected a warehouse that grants are known for, found {dialect!r}. Known: {', '.join(DIALECTS)}."
-        ) from None
+        raise ConfigurationError(f"No grants are known for {dialect!r}. Use one of: {', '.join(DIALECTS)}.") from None
     return statements(
         Reader(
             role=role,

@@ -1,4 +1,4 @@
-"""Grants on BigQuery: IAM bindings for a service account, on the dataset rather than on the project."""
+"""Creates grants for BigQuery."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def statements(reader: Reader) -> list[str]:
 
 def _fitting(pattern: re.Pattern[str], field: str, value: str, expected: str) -> str:
     if not pattern.fullmatch(value):
-        raise ConfigurationError(f"Expected {expected} as {field}, found {value!r}. Write it as the console shows it.")
+        raise ConfigurationError(f"{field} {value!r} is not {expected}. Write it as the console shows it.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Grants on ClickHouse: SELECT on the database alone, without the CREATE TABLE of Elementary's own documentation."""
+"""Creates grants for ClickHouse."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _create_user(reader: Reader, user: str) -> str:
     key = _SSH_KEY.fullmatch(reader.public_key.strip())
     if key is None:
         raise ConfigurationError(
-            "Expected an SSH public key (ssh-ed25519 AAAA…), found something else. Make one with: ssh-keygen -t ed25519"
+            "The public key is not an SSH key (ssh-ed25519 AAAA…). Create one with: ssh-keygen -t ed25519"
         )
     return (
         f"CREATE USER IF NOT EXISTS {user} IDENTIFIED WITH ssh_key BY KEY '{key[2]}' TYPE '{key[1]}' "

@@ -1,4 +1,4 @@
-"""Grants on Databricks: Unity Catalog privileges for a group that holds one service principal."""
+"""Creates grants for Databricks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def statements(reader: Reader) -> list[str]:
         f"GRANT USE SCHEMA ON SCHEMA {schema} TO {group};",
         commented(
             f"GRANT SELECT ON SCHEMA {schema} TO {group};",
-            "A privilege on the schema covers tables that dbt builds later, whoever owns them.",
+            "A privilege on the schema covers tables that dbt builds later, no matter who owns them.",
         ),
     ]
 

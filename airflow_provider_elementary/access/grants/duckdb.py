@@ -1,4 +1,4 @@
-"""Instead of grants on DuckDB, which has no roles: a file of its own that holds the Elementary schema and no more."""
+"""Exports the Elementary schema to its own DuckDB file."""
 
 from __future__ import annotations
 

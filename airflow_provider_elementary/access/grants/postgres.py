@@ -1,4 +1,4 @@
-"""Grants on PostgreSQL: a role, a user in it, lasting SELECT on the schema, and nothing through PUBLIC."""
+"""Creates grants for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CREATE_ROLE = """\
     CREATE ROLE {role} {login};
   END IF;"""
 
-# PostgreSQL has no way to deny: what PUBLIC holds, every role holds. Roles that the reader is in get nothing, nor do
+# PostgreSQL cannot deny: what PUBLIC holds, every role holds. Roles that the reader is in get nothing, nor do
 # those of managed services, which it may have to join to log in.
 _TAKE_FROM_PUBLIC = """\
   FOR held IN
@@ -118,7 +118,7 @@ def _future_tables(reader: Reader, role: str, schema: str) -> str:
         )
     body = _DEFAULT_PRIVILEGES.format(schema_literal=_literal(reader.schema), role_literal=_literal(reader.role))
     return commented(
-        _block(body, "owner name"), reason, "No dbt role was named: whoever owns the schema's tables counts."
+        _block(body, "owner name"), reason, "No dbt role was named: the current owners of the schema's tables count."
     )
 
 

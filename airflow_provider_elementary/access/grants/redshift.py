@@ -1,4 +1,4 @@
-"""Grants on Redshift: as on PostgreSQL, with its roles, and a procedure where it knows no IF NOT EXISTS."""
+"""Creates grants for Redshift."""
 
 from __future__ import annotations
 

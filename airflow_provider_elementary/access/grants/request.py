@@ -1,4 +1,4 @@
-"""The reader that grants are written for, and how its names and values are quoted so that none can break out."""
+"""Validates the reader that grants are created for."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 @dataclass(frozen=True)
 class Reader:
-    """Who shall read which schema; the fields are the arguments of :func:`grants`.
+    """The reader and its schema; the fields are the arguments of :func:`grants`.
 
-    :raises ConfigurationError: a name is empty or holds control characters, or an address is none.
+    :raises ConfigurationError: a name is empty or has control characters, or an address is not valid.
     """
 
     role: str
@@ -39,45 +39,44 @@ class Reader:
                 ip_network(address, strict=False)
             except ValueError:
                 raise ConfigurationError(
-                    f"Expected IP addresses or CIDR ranges as network, found {address!r}. Write 10.0.0.0/8 or 10.0.0.5."
+                    f"Network {address!r} is not an IP address or CIDR range. Write 10.0.0.0/8 or 10.0.0.5."
                 ) from None
 
     def require(self, field: str, dialect: str, meaning: str) -> str:
-        """Return a field that one warehouse cannot do without.
+        """Return a field that the warehouse requires.
 
         :param meaning: what the field names there, as in ``the project``.
         :raises ConfigurationError: it was not given.
         """
         value = getattr(self, field)
         if not isinstance(value, str):
-            raise ConfigurationError(f"Expected {field}, {meaning}, for grants on {dialect}, found none. Name it.")
+            raise ConfigurationError(f"Grants on {dialect} need {field}, {meaning}. Pass {field}.")
         return value
 
 
 def short_enough(name: str, limit: int, dialect: str) -> str:
-    """Return a name that the warehouse will not cut: a cut name could be another role's.
+    """Return a name that the warehouse does not truncate: a truncated name could be another role's.
 
     :param limit: the longest name, in bytes of UTF-8.
     :raises ConfigurationError: it is longer.
     """
     if len(name.encode()) > limit:
         raise ConfigurationError(
-            f"Expected a name of at most {limit} bytes, found {name!r}. {dialect} would cut it; choose a shorter one."
+            f"{name!r} is longer than {limit} bytes, and {dialect} would truncate it. Choose a shorter name."
         )
     return name
 
 
 def public_key_body(key: str) -> str:
-    """Return a public key as one line of base64, without PEM's frame.
+    """Return a public key as one line of base64, without the PEM header and footer.
 
-    :raises ConfigurationError: that is no public key.
+    :raises ConfigurationError: the text is not a public key.
     """
     framed = _PEM.search(key)
     body = "".join((framed.group(1) if framed else key).split())
     if "PRIVATE" in key or not _BASE64.fullmatch(body):
         raise ConfigurationError(
-            "Expected a public key in PEM or base64, found something else. "
-            "Make one with: openssl rsa -in key.p8 -pubout"
+            "The public key is not in PEM or base64. Create one with: openssl rsa -in key.p8 -pubout"
         )
     return body
 
@@ -91,6 +90,5 @@ def _require_printable(field: str, value: str) -> None:
     # A line break would end a comment, and no warehouse needs one in a name.
     if not value.strip() or any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in value):
         raise ConfigurationError(
-            f"Expected a name without control characters as {field}, found {value!r}. "
-            "Write it as the warehouse shows it."
+            f"{field} {value!r} is empty or has control characters. Write the name as the warehouse shows it."
         )

@@ -1,4 +1,4 @@
-"""Grants on Snowflake: a role, a service user with a key pair and no secondary roles, an optional network policy."""
+"""Creates grants for Snowflake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grants on Trino: a role in the catalog where its connector has roles, else rules of file-based access control."""
+"""Creates grants for Trino."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The SQL guard: one plain query over tables of the catalog in the Elementary schema, or a refusal with its reason.
+"""Refuses every statement except one plain query over Elementary's tables.
 
 Two parsers read the statement: sqlparse splits and classifies it, sqlglot parses it in the warehouse's dialect. They
-have to agree on every literal and every relation. Nothing is allowed but what the lists of :mod:`grammar` and
-:mod:`functions` name. The guard is the second wall: the role of the connection is the first, and it assumes a session
-whose unqualified names mean the Elementary schema (``search_path``, ``USE SCHEMA``).
+have to agree on every literal and every relation. Only what :mod:`grammar` and :mod:`functions` list is allowed. The
+guard is the second line of defence, after the role of the connection. It assumes a session whose unqualified names
+mean the Elementary schema (``search_path``, ``USE SCHEMA``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PASSED = object()
 
 @dataclass(frozen=True)
 class GuardedQuery:
-    """A statement that has passed the guard; only :func:`guard_query` makes one.
+    """A statement that has passed the guard; only :func:`guard_query` creates one.
 
     :param sql: the statement to run: stripped, without comments and without a trailing semicolon.
     :param tables: the catalog tables that it reads, lower case, sorted.
@@ -42,18 +42,18 @@ class GuardedQuery:
 
     def __post_init__(self, passed: object) -> None:
         if passed is not _PASSED:
-            raise TypeError("A GuardedQuery is made by guard_query(), which checks the statement.")
+            raise TypeError("Only guard_query() may create a GuardedQuery: it checks the statement.")
 
 
 def guard_query(sql: str, *, dialect: str, schema: str, database: str | None = None) -> GuardedQuery:
-    """Let a statement pass if it is one plain query over catalog tables of the Elementary schema.
+    """Return the statement if it is one plain query over tables of the Elementary schema, else refuse it.
 
     :param sql: what a person wrote.
-    :param dialect: sqlglot's name of the warehouse's SQL. Dialects that sqlglot knows but we do not get only portable
-        functions and names in the very spelling that the dbt package uses.
-    :param schema: the Elementary schema, spelled as the warehouse's catalogue spells it.
+    :param dialect: sqlglot's name of the warehouse's SQL. For dialects that only sqlglot knows, only portable
+        functions are allowed, and names only as the dbt package spells them.
+    :param schema: the Elementary schema, spelled as in the warehouse's system catalog.
     :param database: the database of that schema, spelled the same way; without it, statements may not name a database.
-    :raises QueryRefusedError: anything else; the reason is the first one found.
+    :raises QueryRefusedError: the statement is not allowed; the reason is the first one found.
     """
     try:
         return _guard(sql, dialect, schema, database)
@@ -87,12 +87,12 @@ def _parse(text: Text, dialect: str) -> tuple[list[Token], exp.Query]:
         statements = grammar.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text.sql)
     except RecursionError:
         raise
-    except Exception:  # sqlglot fails on some nonsense with whatever error its code runs into
+    except Exception:  # on some input, sqlglot raises errors of any kind
         raise QueryRefusedError(f"it is not valid {dialect} SQL, or of a kind that is not known") from None
     if len(statements) != 1:
-        raise QueryRefusedError("expected one statement, found more than one")
+        raise QueryRefusedError("only one statement is allowed")
     if not isinstance(statements[0], exp.Query):
-        raise QueryRefusedError("expected a query that begins with SELECT or WITH")
+        raise QueryRefusedError("the statement has to begin with SELECT or WITH")
     return tokens, statements[0]
 
 
@@ -129,7 +129,7 @@ def _check_no_string_is_a_table(statement: exp.Expr, sql: str, lexicon: Lexicon)
 
 
 def _check_calls(statement: exp.Expr, tokens: list[Token], sql: str, functions: frozenset[str]) -> None:
-    """Refuse every call of a function that is not listed, by the name that is written.
+    """Refuse every call of a function that is not listed, by its name as written.
 
     sqlglot gives many spellings one meaning; the warehouse may have a user-defined function of the spelling used.
     """
@@ -138,7 +138,7 @@ def _check_calls(statement: exp.Expr, tokens: list[Token], sql: str, functions: 
             _check_function(sql[call.meta["start"] : call.meta["end"] + 1], functions)
         elif isinstance(call, (exp.Anonymous, exp.AnonymousAggFunc)):
             _check_function(call.name, functions)
-    # Some calls are grammar to sqlglot (EXTRACT, TRIM), so the tokens are read as well.
+    # sqlglot parses some calls as grammar (EXTRACT, TRIM), so the tokens are read as well.
     words = functions | GRAMMAR_WORDS | TYPE_WORDS
     column_lists_left = Counter(column_lists(statement))
     for i, (token, following) in enumerate(pairwise(tokens)):
@@ -162,7 +162,7 @@ def _check_function(name: str, allowed: frozenset[str]) -> None:
 
 
 def _follows_safe(tokens: list[Token], i: int, sql: str) -> bool:
-    """Return whether BigQuery's SAFE. stands before the function, and nothing before that."""
+    """Return whether BigQuery's SAFE. comes before the function, and nothing before that."""
     before = tokens[i - 2]
     return sql[before.start : before.end + 1].upper() == "SAFE" and tokens[i - 3].token_type is not TokenType.DOT
 

@@ -1,8 +1,8 @@
-"""The functions that a guarded query may call, by warehouse, under the names in which they are written.
+"""Lists the functions that a guarded query may call, by warehouse.
 
-What is not here is refused, so a function belongs here only if it computes its value from its arguments: none that
-reads a table, a file, a stage, the session or the catalogue, none that returns rows, runs SQL, sleeps, or makes more
-than it was given (``repeat``, ``generate_series``).
+All other functions are refused. A function is listed only if it computes its value from its arguments: none that reads
+a table, a file, a stage, the session or the system catalog, none that returns rows, runs SQL, sleeps, or returns much
+more than it was given (``repeat``, ``generate_series``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def _names(*words: str) -> frozenset[str]:
     return frozenset(" ".join(words).split())
 
 
-#: Every warehouse has these, so no user-defined function can stand in for a missing one.
+#: Every warehouse has these, so no user-defined function can take the place of a missing one.
 PORTABLE = _names(
     "count sum avg min max stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp",
     "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value",

@@ -1,4 +1,4 @@
-"""The parts of SQL that a guarded query may be made of, as sqlglot names them; what is not here is refused."""
+"""Lists the SQL syntax that a guarded query may use; all else is refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CLAUSES: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 
-#: Nodes that are harmless whatever their arguments, because those are nodes that are checked in turn.
+#: Nodes that are harmless with any arguments: the arguments are nodes, which are checked in turn.
 EXPRESSIONS = _names(
     "Where PreWhere Group GroupingSets Cube Rollup Having Qualify Order Offset Fetch LimitOptions Distinct",
     "WindowSpec Filter WithinGroup IgnoreNulls RespectNulls HavingMax Alias Aliases PropertyEQ Kwarg Lambda",
@@ -254,7 +254,7 @@ def _bare(item: exp.Expr) -> exp.Expr:
 
 
 def _check_alias(node: exp.Expr, dialect: str) -> None:
-    # Two names in a bracket are no alias to a server that knows (TABLE name) and its like.
+    # Two names in brackets are not an alias on a server that reads (TABLE name).
     if not isinstance(node.parent, (exp.Select, exp.Star, exp.Struct)) and dialect != "clickhouse":
         raise QueryRefusedError("an alias inside an expression is not allowed")
 

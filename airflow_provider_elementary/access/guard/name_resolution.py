@@ -1,4 +1,4 @@
-"""Which tables a parsed query reads: every name is a table of the catalog in the one schema, or a CTE in its scope."""
+"""Resolves every relation of a query to a table or a CTE."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def _exact(name: str) -> str:
 class Folding:
     """How a warehouse decides that two spellings are one name.
 
-    :param unquoted: what it makes of a name written without quotes.
-    :param quoted: what it makes of a name in quotes.
+    :param unquoted: turns a name without quotes into the name that it means.
+    :param quoted: the same for a name in quotes.
     :param stored: how it stores the tables that the dbt package writes.
-    :param cte: what it makes of the name of a CTE or an alias, quoted or not; None where those are names like others.
+    :param cte: the same for the name of a CTE or an alias, quoted or not; None if they are no special case.
     """
 
     unquoted: Fold = str.lower
@@ -44,7 +44,7 @@ class Folding:
 
 #: Warehouses that compare names without regard to case still never confuse two tables of the catalog.
 _CASELESS = Folding(quoted=str.lower)
-#: A warehouse whose rule is not known gets no benefit of the doubt: names as the package writes them.
+#: For a warehouse whose rule is not known, names have to be written as the dbt package writes them.
 _UNKNOWN = Folding(unquoted=_exact)
 
 FOLDINGS: Mapping[str, Folding] = MappingProxyType(
@@ -68,7 +68,7 @@ _CALLS_BY_DOT = frozenset({"postgres", "redshift"})
 
 _CATALOG_COLUMNS = frozenset(column.name for table in TABLES.values() for column in table.known_columns)
 
-#: Names that are written like columns and answer with the session, the row's place or a sequence's next number.
+#: Names that look like columns and return the session, the position of the row or the next number of a sequence.
 PSEUDO_COLUMNS = frozenset(
     "user current_user session_user system_user current_role current_catalog current_schema current_database "
     "ctid xmin xmax cmin cmax tableoid oid nextval currval rowid _file _path _table_suffix".split()
@@ -148,7 +148,7 @@ def resolve(statement: exp.Expr, place: Place) -> Resolved:
 
 
 def _introduced(statement: exp.Expr) -> Iterator[str]:
-    """Yield the column names that the statement itself makes up."""
+    """Yield the column names that the statement itself defines."""
     for alias in statement.find_all(exp.Alias):
         yield alias.alias.lower()
     for source in statement.find_all(exp.TableAlias):
@@ -158,8 +158,8 @@ def _introduced(statement: exp.Expr) -> Iterator[str]:
 def _enter(query: exp.Query, scope: _Scope, folding: Folding) -> tuple[_Scope, list[tuple[exp.Expr, _Scope]]]:
     """Return what the query's own clauses see, and each body of its CTEs with what that body sees.
 
-    A body sees the CTEs before it, and itself only after RECURSIVE in its second term; where a warehouse would let it
-    see more, the name counts as a table and has to be one of the catalog.
+    A body sees the CTEs before it, and itself only after RECURSIVE in its second term. If a warehouse would let it see
+    more, the name counts as a table and has to be one of Elementary's.
     """
     relations = dict(scope.relations)
     bodies: list[tuple[exp.Expr, _Scope]] = []
@@ -221,8 +221,8 @@ def _catalog_table(table: exp.Table, place: Place, folding: Folding) -> str:
     found = next((known for known in TABLES if folding.stored(known) == name), None)
     if found is None:
         other_case = table.this.name.lower() in TABLES
-        reason = "in another spelling of upper and lower case" if other_case else "which is not in the catalog"
-        raise QueryRefusedError(f"expected a table of the Elementary schema, found {_shown(table.this)}, {reason}")
+        reason = " in this spelling of upper and lower case" if other_case else ""
+        raise QueryRefusedError(f"{_shown(table.this)} is not a table of the Elementary schema{reason}")
     return found
 
 
@@ -230,9 +230,9 @@ def _check_part(part: object, expected: str | None, level: str, folding: Folding
     if part is None:
         return
     if not isinstance(part, exp.Identifier) or not part.name:
-        raise QueryRefusedError(f"expected a plain {level} name")
+        raise QueryRefusedError(f"the name of the {level} is not a plain name")
     if expected is None or folding.name(part) != folding.quoted(expected):
-        raise QueryRefusedError(f"expected tables of the Elementary {level} only, found {level} {_shown(part)}")
+        raise QueryRefusedError(f"only tables of the Elementary {level} are allowed, not of the {level} {_shown(part)}")
 
 
 def _shown(identifier: exp.Identifier) -> str:

@@ -1,7 +1,7 @@
-"""How each warehouse spells literals, quoted names and comments: the reading of a statement before any parser.
+"""Removes comments and finds literals before any parser reads the statement.
 
-Parsers differ from servers first of all in where a literal or a comment ends. So comments are taken out here, whatever
-two readers could end differently is refused, and both parsers get, and the warehouse runs, the very text that is left.
+Parsers and servers differ most often in where a literal or a comment ends. So comments are removed here, and text is
+refused that two parsers could split differently. Both parsers read, and the warehouse runs, the text that is left.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
-#: Longer than any query a person writes; bounds the time that parsing can take.
+#: Longer than any query that a person writes; limits the time of parsing.
 MAX_LENGTH = 50_000
-#: Deeper than any query a person writes; bounds the recursion of the parsers.
+#: Deeper than any query that a person writes; limits the recursion of the parsers.
 MAX_DEPTH = 60
 
 
@@ -87,10 +87,10 @@ _WORD_BEFORE_QUOTE = re.compile(r"[\w&$@]+\Z", re.ASCII)
 
 
 def read_text(sql: str, lexicon: Lexicon) -> Text:
-    """Take the comments out of exactly one statement.
+    """Remove the comments from exactly one statement.
 
     :param sql: what the person wrote.
-    :raises QueryRefusedError: more than one statement, or characters that two readers could understand differently.
+    :raises QueryRefusedError: more than one statement, or characters that two parsers could read differently.
     """
     _check_characters(sql)
     out: list[str] = []
@@ -110,7 +110,7 @@ def read_text(sql: str, lexicon: Lexicon) -> Text:
             end_of_statement = True
             i, piece = i + 1, ""
         elif end_of_statement:
-            raise QueryRefusedError("expected one statement, found more than one")
+            raise QueryRefusedError("only one statement is allowed")
         elif here in lexicon.strings or here in lexicon.names:
             end = _literal(sql, i, lexicon)
             i, piece = end, sql[i:end]
@@ -119,20 +119,20 @@ def read_text(sql: str, lexicon: Lexicon) -> Text:
             piece = _plain(sql, i, lexicon)
             depth += (piece in "([") - (piece in ")]")
             if depth > MAX_DEPTH:
-                raise QueryRefusedError(f"expected at most {MAX_DEPTH} levels of brackets, found more")
+                raise QueryRefusedError(f"more than {MAX_DEPTH} levels of brackets are not allowed")
             i += len(piece)
         out.append(piece)
         written += len(piece)
     text = "".join(out)
     if not text.strip():
-        raise QueryRefusedError("expected a query, found nothing")
+        raise QueryRefusedError("the statement is empty")
     lead = len(text) - len(text.lstrip())
     return Text(text.strip(), tuple((start - lead, end - lead) for start, end in literals))
 
 
 def _check_characters(sql: str) -> None:
     if len(sql) > MAX_LENGTH:
-        raise QueryRefusedError(f"expected at most {MAX_LENGTH} characters, found {len(sql)}")
+        raise QueryRefusedError(f"the statement has {len(sql)} characters, and at most {MAX_LENGTH} are allowed")
     for character in sql.replace("\r\n", "\n"):
         # Zero-width, bidirectional and control characters, exotic spaces and line ends, NUL, a lone carriage return.
         if not character.isprintable() and character not in "\t\n":
@@ -146,7 +146,7 @@ def _block_comment(sql: str, start: int) -> int:
     body = sql[start + 2 : end]
     if body[:1] in ("!", "+"):
         raise QueryRefusedError("comments that some warehouses execute (/*!, hints) are not allowed")
-    # PostgreSQL nests comments, most others do not: the two would end it in different places.
+    # PostgreSQL nests comments, most others do not: they would end it in different places.
     if "/*" in body or body.endswith("/"):
         raise QueryRefusedError("a comment inside a comment is not allowed")
     return end + 2
@@ -167,7 +167,7 @@ def _literal(sql: str, start: int, lexicon: Lexicon) -> int:
     end, other = _closing(sql, start, escapes=False), _closing(sql, start, escapes=True)
     if lexicon.backslash and is_string and not raw:
         end = other
-    # A reader for whom the quote never ends refuses the whole statement, so a last ESCAPE with a backslash is safe.
+    # A parser that finds no end of the quote refuses the statement, so a last ESCAPE with a backslash is safe.
     elif end != other and (lexicon.backslash or other is not None):
         raise QueryRefusedError("a backslash before a quote is read differently by different warehouses")
     if end is None:
@@ -192,7 +192,7 @@ def _closing(sql: str, start: int, *, escapes: bool) -> int | None:
 
 
 def _plain(sql: str, start: int, lexicon: Lexicon) -> str:
-    """Return the operator or the single character that stands here, outside literals and comments."""
+    """Return the operator or the single character at this position, outside literals and comments."""
     for length in (3, 2):
         operator = sql[start : start + length]
         if operator in lexicon.operators:
@@ -203,6 +203,6 @@ def _plain(sql: str, start: int, lexicon: Lexicon) -> str:
     if reason := _SPECIAL.get(here) or _OPERATOR_CHARACTERS.get(here):
         raise QueryRefusedError(reason)
     if not here.isascii():
-        # Some letters become ASCII when their case is folded, some quotes and signs only look like ASCII ones.
+        # Some letters become ASCII when their case is folded, and some quotes and signs only look like ASCII.
         raise QueryRefusedError("letters outside ASCII are only allowed in strings and quoted names")
     return here

@@ -1,6 +1,7 @@
-"""The first reader of a statement, sqlparse: how many statements, of which kind, and which names follow FROM and JOIN.
+"""Outlines a statement with sqlparse.
 
-It knows no grammar and no dialect, which is why its word is wanted: it does not share the second reader's mistakes.
+It finds the number and kind of statements, and the names after FROM and JOIN. sqlparse has no grammar and no dialect,
+so it does not share the mistakes of the second parser, sqlglot.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Word:
 
     @property
     def upper(self) -> str:
-        """The text as keywords are compared: upper case, inner blanks made one."""
+        """The text as keywords are compared: upper case, runs of spaces become one."""
         return " ".join(self.text.upper().split())
 
     @property
@@ -37,7 +38,7 @@ class Word:
 
     @property
     def is_name(self) -> bool:
-        """Whether this may be (a part of) a name; sqlparse calls many names keywords."""
+        """Whether this may be (a part of) a name; sqlparse takes many names for keywords."""
         return bool(re.match(r"[\"`'\w]", self.text))
 
 
@@ -60,7 +61,7 @@ def outline(sql: str) -> Outline:
     """
     statements = list(FilterStack().run(sql))  # type: ignore[no-untyped-call]
     if len(statements) != 1:
-        raise QueryRefusedError("expected one statement, found more than one")
+        raise QueryRefusedError("only one statement is allowed")
     words = list(_words((token.ttype, token.value) for token in statements[0].flatten()))
     _check_kind([word for word in words if not word.is_literal])
     return Outline(frozenset(_relations(words)), tuple((word.start, word.end) for word in words if word.is_literal))
@@ -71,7 +72,7 @@ def _words(tokens: Iterable[tuple[kinds._TokenType, str]], position: int = 0) ->
         if kind in kinds.Comment:
             raise QueryRefusedError("the two parsers disagree about where a comment ends")
         if text[0] == "[" and len(text) > 1:
-            # A list to us, a name to sqlparse.
+            # This is a list; sqlparse takes it for a name.
             yield from _words([(kinds.Punctuation, "["), *tokenize(text[1:])], position)  # type: ignore[no-untyped-call]
         elif kind in kinds.Keyword.TZCast:
             # AT TIME ZONE 'UTC' is one token to sqlparse, its string included.
@@ -90,12 +91,12 @@ _NEVER = frozenset("ALTER CREATE DELETE DROP DUMPFILE INSERT INTO MERGE OUTFILE 
 def _check_kind(words: list[Word]) -> None:
     first = next((word for word in words if word.text != "("), None)
     if first is None or first.upper not in ("SELECT", "WITH"):
-        raise QueryRefusedError("expected a query that begins with SELECT or WITH")
+        raise QueryRefusedError("the statement has to begin with SELECT or WITH")
     for i, word in enumerate(words):
         after = words[i + 1].text if i + 1 < len(words) else ""
         is_name = words[i - 1].upper in (".", "AS") or after in ("(", ".")
         if word.upper.split(" ")[0] in _NEVER and (word.upper == "INTO" or not is_name):
-            raise QueryRefusedError(f"expected only SELECT, found {word.upper}")
+            raise QueryRefusedError(f"{word.upper} is not allowed, only SELECT")
 
 
 #: Words after which a comma no longer separates relations.
@@ -151,7 +152,7 @@ def _is_distinct_from(words: list[Word], i: int) -> bool:
 
 
 def _dotted_name(words: list[Word], i: int) -> str | None:
-    """Read the name that begins here; None where a bracket or a keyword of the grammar stands instead."""
+    """Read the name that begins here; None if a bracket or a keyword is here instead."""
     if i >= len(words) or not words[i].is_name or words[i].upper in ("SELECT", "LATERAL", "WITH"):
         return None
     if words[i].upper == "VALUES" and [word.text for word in words[i + 1 : i + 2]] == ["("]:
@@ -167,5 +168,5 @@ def _dotted_name(words: list[Word], i: int) -> str | None:
 
 
 def without_quotes(name: str) -> str:
-    """Return a name without any quote, those that are part of it included: sqlparse does not tell them apart."""
+    """Return a name without any quote, including those inside the name: sqlparse does not distinguish them."""
     return re.sub(r"[\"'`]", "", name)

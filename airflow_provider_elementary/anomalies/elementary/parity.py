@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.elementary.parity_configurations import Configurations, read_configurations
-from airflow_provider_elementary.anomalies.elementary.parity_runs import CONFIGURED, JUDGED, JUDGED_TABLES, POINTS, SEEN
+from airflow_provider_elementary.anomalies.elementary.parity_runs import CONFIGURED, JUDGED, POINTS, SEEN, TESTED_TABLES
 from airflow_provider_elementary.anomalies.elementary.parity_statuses import STATUSES, failures_meet
 from airflow_provider_elementary.anomalies.elementary.rounding import rounded
 from airflow_provider_elementary.anomalies.elementary.rule import (
@@ -83,7 +83,7 @@ def _replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckD
     adapter = adapter or adapter_of(source)
     with scoring_connection() as connection:
         lacking = _load(connection, source, "elementary_test_results")
-        connection.execute(JUDGED_TABLES)
+        connection.execute(TESTED_TABLES)
         for table in ("data_monitoring_metrics", "dbt_invocations", "dbt_run_results", "dbt_models", "dbt_tests"):
             lacking += _load(connection, source, table)
         configurations = read_configurations(_fetch(connection, CONFIGURED), adapter)

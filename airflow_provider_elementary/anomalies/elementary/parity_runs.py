@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_elementary.anomalies.elementary.rule import SEASON, SIGNED_METRICS, SPIKES_ONLY_METRICS
 from airflow_provider_elementary.elementary_schema.statuses import status_sql
 
-JUDGED_TABLES = """
+TESTED_TABLES = """
 CREATE TEMP TABLE judged_tables AS
 SELECT DISTINCT upper(concat_ws('.', nullif(database_name, ''), schema_name, table_name)) AS full_table_name
 FROM elementary_test_results

@@ -74,7 +74,7 @@ def run_statistics(adapter: str | None) -> str:
 
 
 #: The training sets of the points in ``judged`` alone, from a window over all.
-JUDGED_WINDOWED_STATISTICS = WINDOWED_STATISTICS + "QUALIFY point IN (SELECT point FROM judged)"  # noqa: S608 - constants
+SCORED_WINDOWED_STATISTICS = WINDOWED_STATISTICS + "QUALIFY point IN (SELECT point FROM judged)"  # noqa: S608 - constants
 
 #: The same from one aggregation for each bucket end that is judged: cheaper where there are only a few of them.
 GROUPED_STATISTICS = """

@@ -17,9 +17,9 @@ from airflow_provider_elementary.anomalies.elementary.predicates import (
 from airflow_provider_elementary.anomalies.elementary.rounding import rounded
 from airflow_provider_elementary.anomalies.elementary.rule import (
     GROUPED_STATISTICS,
-    JUDGED_WINDOWED_STATISTICS,
     REPLAYED_DETECTION,
     RUN_DETECTION,
+    SCORED_WINDOWED_STATISTICS,
     SEASON,
     SIGNED_METRICS,
     SPIKES_ONLY_METRICS,
@@ -108,7 +108,7 @@ def _create_buckets(
 
 def _cheaper_statistics(connection: duckdb.DuckDBPyConnection) -> str:
     [(bucket_ends,)] = connection.sql("SELECT count(DISTINCT ends) FROM judged").fetchall()
-    return GROUPED_STATISTICS if bucket_ends <= FEW_BUCKET_ENDS else JUDGED_WINDOWED_STATISTICS
+    return GROUPED_STATISTICS if bucket_ends <= FEW_BUCKET_ENDS else SCORED_WINDOWED_STATISTICS
 
 
 def _utc(moment: datetime) -> datetime:

@@ -17,7 +17,7 @@ PLAIN = (
     "another row of this bucket is newer",
     "earlier than the last bucket that this series was judged on",
 )
-AS_EXPECTED, TOO_YOUNG, HOLIDAY, GOES_ON, SUPERSEDED, TOO_LATE = range(6)
+AS_EXPECTED, TOO_YOUNG, HOLIDAY, CONTINUES, SUPERSEDED, TOO_LATE = range(6)
 
 
 def sentence(row: Mapping[str, Any]) -> str:
@@ -50,7 +50,7 @@ _WHAT = {
 def _expected(row: Mapping[str, Any]) -> str:
     metric, low, high = row["metric_name"], row["expected_min"], row["expected_max"]
     if high is None:
-        return "expected a value, learnt"
+        return "expected a value, learned"
     if low is None:
         return f"expected at most {amount(metric, high)}"
     return f"expected {amounts(metric, low, high)}"

@@ -1,4 +1,4 @@
-"""The scale on which each metric is modelled: one on which its noise has about the same size at every level."""
+"""Transforms values to a scale with constant noise at every level."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ZERO_IS_NO_SIZE = (COUNT, SUM, REAL)
 
 #: Relative noise above which a count's noise is proportional to it; below, it is Poisson's.
 COUNT_NOISE = 0.3
-#: Smallest relative noise that the model believes in: a series that never moved may move by so much unnoticed.
+#: Smallest relative noise that the model assumes: changes up to it in a constant series are not flagged.
 SMALLEST_NOISE = 0.01
 #: Where the scale turns from linear to logarithmic, in typical values of the series.
 BEND = {DURATION: 0.05, SUM: 0.02, REAL: 20.0}

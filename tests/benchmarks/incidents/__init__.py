@@ -57,14 +57,14 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[Truth], Mapping[str, l
     from pyarrow import csv
 
     from airflow_provider_elementary.anomalies import detect
-    from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
+    from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
     from airflow_provider_elementary.project.lineage import read_lineage
     from tests.support.datasets import world_a
     from tests.support.table_source import TableSource
 
     source = TableSource(world_a(_SHARED.resolve()))
     lineage = read_lineage(source)
-    metrics = judged_metrics(compute_metrics(source).read_all())
+    metrics = scored_metrics(compute_metrics(source).read_all())
     rows = csv.read_csv(file).to_pylist()
     verdicts = {name: detect(metrics, method=name).to_pylist() for name in ("elementary", "robust")}  # type: ignore[arg-type]
     return rows, [_truth(row, lineage) for row in rows], verdicts

@@ -118,23 +118,23 @@ def shape(dialect: str, statement: str) -> list[str]:
 @pytest.mark.parametrize("value", ["", " ", "a\nb", "a\rb", "a\0b", "a\u2028b", "a\x1bb"])
 @pytest.mark.parametrize("field", ["role", "user", "schema", "database", "dbt_role", "warehouse"])
 def test_a_name_with_control_characters_is_refused(field: str, value: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"as {field}, found"):
+    with pytest.raises(ConfigurationError, match=f"{field} .* is empty or has control characters"):
         statements("snowflake", **{field: value})
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_address_that_is_none_is_refused(dialect: str) -> None:
-    with pytest.raises(ConfigurationError, match="Expected IP addresses or CIDR ranges as network"):
+    with pytest.raises(ConfigurationError, match="is not an IP address or CIDR range"):
         statements(dialect, network=["10.0.0.0/8')"])
 
 
 @pytest.mark.parametrize("dialect", [d for d in DIALECTS if d != "duckdb"])
-def test_the_network_is_limited_or_the_way_to_do_it_is_told(dialect: str) -> None:
+def test_the_network_is_limited_or_a_comment_says_how(dialect: str) -> None:
     assert "192.0.2.0/24" in "\n".join(statements(dialect, network=["192.0.2.0/24"]))
 
 
 def test_a_warehouse_without_grants_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"found 'oracle'\. Known: snowflake"):
+    with pytest.raises(ConfigurationError, match=r"No grants are known for 'oracle'\. Use one of: snowflake"):
         statements("oracle")
 
 
@@ -151,7 +151,7 @@ def test_a_warehouse_without_grants_is_refused() -> None:
     ],
 )
 def test_what_a_warehouse_cannot_do_without_is_asked_for(dialect: str, field: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"Expected {field}, .* for grants on {dialect}, found none"):
+    with pytest.raises(ConfigurationError, match=f"Grants on {dialect} need {field}, "):
         statements(dialect, **{field: None})
 
 
@@ -180,7 +180,7 @@ class TestSnowflake:
 
     @pytest.mark.parametrize("key", ["MIIB'; DROP USER admin", "", "not a key!"])
     def test_what_is_no_key_is_refused(self, key: str) -> None:
-        with pytest.raises(ConfigurationError, match="Expected a public key"):
+        with pytest.raises(ConfigurationError, match="The public key is not in PEM or base64"):
             statements("snowflake", public_key=key)
 
     @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ class TestSnowflake:
 
 
 class TestPostgres:
-    def test_a_name_that_postgresql_would_cut_is_refused(self) -> None:
-        with pytest.raises(ConfigurationError, match="at most 63 bytes"):
+    def test_a_name_that_postgresql_would_truncate_is_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match="longer than 63 bytes"):
             statements("postgres", role="r" * 64)
 
     def test_a_user_that_is_its_own_role_is_made_once(self) -> None:

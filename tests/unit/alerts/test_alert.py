@@ -24,14 +24,14 @@ def alert(meta: AlertMeta = META, sentences: tuple[str, ...] = (), **facts: Any)
     return alert_of("opened", incident(**facts), meta, sentences=sentences, url="https://af.example/plugin/elementary")
 
 
-def test_as_text_it_tells_what_where_since_when_and_whose() -> None:
+def test_text_has_incident_table_metrics_start_and_owners() -> None:
     assert alert(followers=(REVENUE,)).text == (
         "Incident (warn): SHOP.CORE.ORDERS row_count\n"
         "What: orders: row_count 10 on Sun 1 Nov 2026; expected 90 to 110 from the last 14 buckets\n"
         "Table: SHOP.CORE.ORDERS\n"
         "Metrics: row_count\n"
         "Since: 2026-11-01 00:00 UTC\n"
-        "Tables that follow: SHOP.CORE.REVENUE\n"
+        "Also anomalous downstream: SHOP.CORE.REVENUE\n"
         "Description: Orders come every day\n"
         "Owners: core@shop.example, @maya\n"
         "Subscribers: board@shop.example, core@shop.example\n"
@@ -40,23 +40,23 @@ def test_as_text_it_tells_what_where_since_when_and_whose() -> None:
     )
 
 
-def test_a_resolved_one_tells_until_when() -> None:
-    told = alert_of("resolved", resolved(), META).text
+def test_resolved_text_has_the_end() -> None:
+    sent = alert_of("resolved", resolved(), META).text
 
-    assert told.startswith("Resolved (warn): SHOP.CORE.ORDERS row_count\n")
-    assert "Until: 2026-11-03 00:00 UTC" in told
+    assert sent.startswith("Resolved (warn): SHOP.CORE.ORDERS row_count\n")
+    assert "Until: 2026-11-03 00:00 UTC" in sent
 
 
 def test_it_shows_the_fields_that_the_project_asks_for() -> None:
-    told = alert(replace(META, fields=("table", "owners")))
+    sent = alert(replace(META, fields=("table", "owners")))
 
-    assert [line.label for line in told.lines] == ["Table", "Since", "Owners"]
+    assert [line.label for line in sent.lines] == ["Table", "Since", "Owners"]
 
 
-def test_a_few_further_anomalies_are_told_and_the_rest_is_counted() -> None:
-    told = alert(sentences=tuple(f"sentence {number}" for number in range(7)))
+def test_five_further_anomalies_are_listed_and_the_rest_is_counted() -> None:
+    sent = alert(sentences=tuple(f"sentence {number}" for number in range(7)))
 
-    assert [line.value for line in told.lines if line.label == "Also"] == [
+    assert [line.value for line in sent.lines if line.label == "Also"] == [
         *(f"sentence {number}" for number in range(5)),
         "2 more anomalous buckets",
     ]
@@ -68,17 +68,17 @@ def test_its_e_mail_addresses_are_those_of_owners_and_subscribers() -> None:
 
 
 def test_markup_in_a_name_is_only_text() -> None:
-    told = alert(replace(META, description="<script>&</script> <!channel>"))
+    sent = alert(replace(META, description="<script>&</script> <!channel>"))
 
-    assert "*Description:* &lt;script&gt;&amp;&lt;/script&gt; &lt;!channel&gt;" in told.slack
-    assert "<td>&lt;script&gt;&amp;&lt;/script&gt; &lt;!channel&gt;</td>" in told.html
+    assert "*Description:* &lt;script&gt;&amp;&lt;/script&gt; &lt;!channel&gt;" in sent.slack
+    assert "<td>&lt;script&gt;&amp;&lt;/script&gt; &lt;!channel&gt;</td>" in sent.html
 
 
 def test_a_line_break_in_a_name_starts_no_new_line() -> None:
-    told = alert(root="SHOP.CORE.OR\r\nBcc: x@y.example\nDERS")
+    sent = alert(root="SHOP.CORE.OR\r\nBcc: x@y.example\nDERS")
 
-    assert told.title == "Incident (warn): SHOP.CORE.OR Bcc: x@y.example DERS row_count"
-    assert "\n" not in told.title
+    assert sent.title == "Incident (warn): SHOP.CORE.OR Bcc: x@y.example DERS row_count"
+    assert "\n" not in sent.title
 
 
 def test_for_slack_it_fits_into_one_block() -> None:
@@ -86,12 +86,12 @@ def test_for_slack_it_fits_into_one_block() -> None:
 
 
 def test_as_json_it_is_complete() -> None:
-    told = json.loads(alert().json)
+    sent = json.loads(alert().json)
 
-    assert told["event"] == "opened"
-    assert told["key"] == "elementary-of-orders"
-    assert told["incidents"][0] | {"table": ORDERS, "severity": "warn"} == told["incidents"][0]
-    assert set(told) == {
+    assert sent["event"] == "opened"
+    assert sent["key"] == "elementary-of-orders"
+    assert sent["incidents"][0] | {"table": ORDERS, "severity": "warn"} == sent["incidents"][0]
+    assert set(sent) == {
         *("key", "event", "title", "text", "severity", "owners", "subscribers", "tags", "channel", "url", "incidents")
     }
 
@@ -101,24 +101,24 @@ def test_opening_and_end_of_an_incident_have_the_same_key() -> None:
 
 
 class TestMany:
-    def test_they_are_told_in_one_go_the_worst_first(self) -> None:
+    def test_many_are_merged_with_the_worst_first(self) -> None:
         several = [alert(incident_id=str(number), root=f"SHOP.CORE.T{number}") for number in range(3)]
         worst = alert(incident_id="worst", root="SHOP.CORE.WORST", severity="error")
 
-        told = alert_of_many([*several, worst])
+        sent = alert_of_many([*several, worst])
 
-        assert (told.title, told.severity, told.table) == ("4 incidents at once", "error", "SHOP.CORE.WORST")
-        assert [line.value for line in told.lines] == [
+        assert (sent.title, sent.severity, sent.table) == ("4 incidents at once", "error", "SHOP.CORE.WORST")
+        assert [line.value for line in sent.lines] == [
             *(f"SHOP.CORE.{name} row_count" for name in ("WORST", "T0", "T1", "T2")),
         ]
-        assert told.owners == ("core@shop.example", "@maya")
+        assert sent.owners == ("core@shop.example", "@maya")
 
     def test_a_channel_is_named_only_where_they_agree(self) -> None:
         assert alert_of_many([alert(), alert()]).channel == "data"
         assert alert_of_many([alert(), alert(replace(META, channel="other"))]).channel is None
 
     def test_those_that_do_not_fit_are_counted(self) -> None:
-        told = alert_of_many([alert(incident_id=str(number)) for number in range(25)])
+        sent = alert_of_many([alert(incident_id=str(number)) for number in range(25)])
 
-        assert len(told.lines) == 21
-        assert (told.lines[-1].label, told.lines[-1].value) == ("And", "5 more")
+        assert len(sent.lines) == 21
+        assert (sent.lines[-1].label, sent.lines[-1].value) == ("And", "5 more")

@@ -23,7 +23,7 @@ def enriched(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def test_an_anomaly_tells_whose_table_it_is_and_what_it_is_made_from() -> None:
+def test_an_anomaly_has_owners_and_lineage_of_its_table() -> None:
     [row] = enriched(verdict(ORDERS, 0))
 
     assert json.loads(row["owners"]) == ["core@shop.example"]
@@ -76,7 +76,7 @@ class TestLineageOfASource:
         assert node is not None
         assert node.owners == ()
 
-    def test_a_source_without_metadata_tells_nothing(self) -> None:
+    def test_a_source_without_metadata_adds_nulls(self) -> None:
         assert read_lineage(TableSource({})).nodes == {}
 
     @pytest.mark.parametrize("name", ["orders", "MODEL.ORDERS", "shop.core.orders"])
@@ -102,7 +102,7 @@ class TestTheCircuitBreaker:
             ("unknown_to_dbt", []),
         ],
     )
-    def test_it_stops_for_what_it_was_told_to(self, fail_on: str | list[str], stopping: list[str]) -> None:
+    def test_it_stops_for_the_tables_of_fail_on(self, fail_on: str | list[str], stopping: list[str]) -> None:
         assert stopping_tables(fail_on, self.FOUND, lineage(), self.TABLES) == stopping
 
     def test_a_name_that_nothing_has_is_refused(self) -> None:
@@ -128,7 +128,7 @@ class TestWhatMayLeaveTheStore:
         assert "7,500" not in text
         assert "orders.amount: drop of max on Sun 1 Nov 2026" in text
 
-    def test_each_anomalous_table_is_told_once_the_worst_first(self) -> None:
+    def test_each_anomalous_table_is_named_once_the_worst_first(self) -> None:
         tables = anomalous_tables(self.ROWS)
 
         assert list(tables) == [ORDERS, REVENUE]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow_provider_elementary.incidents.rows import incidents_of, incidents_table
+from airflow_provider_elementary.incidents.store import incidents_of, incidents_table
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
 from tests.support.shop import (
@@ -64,14 +64,14 @@ class TestGrouping:
 
         assert (incident.started_at, incident.last_anomaly_at) == (SUNDAY, SUNDAY + timedelta(days=3))
 
-    def test_an_incident_tells_whose_it_is_and_what_is_made_from_it(self) -> None:
+    def test_an_incident_has_owners_and_downstream(self) -> None:
         incident = only(track_incidents(verdicts(verdict(ORDERS, 0), verdict(REVENUE, 0)), SHOP))
 
         assert incident.owners == ("core@shop.example",)
         assert incident.downstream == (REVENUE, "exposure board")
         assert (incident.severity, incident.anomalies, incident.kinds) == ("error", 2, ("drop",))
 
-    def test_a_value_of_a_dimension_is_never_told(self) -> None:
+    def test_a_value_of_a_dimension_is_never_shown(self) -> None:
         row = verdict(ORDERS, 0, metric_name="dimension", dimension="email", dimension_value="a@example.com",
                       reason="orders where email = a@example.com: …")  # fmt: skip
 
@@ -109,7 +109,7 @@ class TestFromRunToRun:
         assert only(again).transition == "continues"
         assert track_incidents(rows, SHOP, again) == again
 
-    def test_an_incident_stays_open_while_its_table_is_not_judged_again(self) -> None:
+    def test_an_incident_stays_open_while_its_table_has_no_later_score(self) -> None:
         first = track_incidents(verdicts(verdict(RAW, 0)), SHOP)
         second = track_incidents(verdicts(fine(CUSTOMERS, 1)), SHOP, first)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
+from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
 from airflow_provider_elementary.metrics.compute import DEFINITIONS
 from airflow_provider_elementary.metrics.definitions import Definition
 from tests.support.dbt_project import project, run
@@ -51,6 +51,6 @@ def test_metrics_whose_tables_are_not_held_are_left_out_and_the_log_says_so(capl
 
 def test_rates_of_verdicts_are_not_judged_again() -> None:
     with compute_metrics(project(dbt_run_results=[run(0, execution_time=1.0)])) as metrics:
-        judged = judged_metrics(metrics.read_all())
+        judged = scored_metrics(metrics.read_all())
 
     assert set(judged["metric_name"].to_pylist()) == {"execution_time", "failed_runs"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_elementary.access import AccessReport, Finding
+from airflow_provider_elementary.access import AccessFinding, AccessReport
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots import open_store
 from airflow_provider_elementary.storage.report_log import record
@@ -21,13 +21,13 @@ MONDAY = AccessReport(
     user="reader",
     roles=(),
     checked_at=datetime(2026, 11, 23, 4, tzinfo=UTC),
-    findings=(Finding("ownership", "pass", "nothing is owned"),),
+    findings=(AccessFinding("ownership", "pass", "nothing is owned"),),
 )
 TUESDAY = replace(
     MONDAY,
     roles=("wide",),
     checked_at=MONDAY.checked_at + timedelta(days=1),
-    findings=(Finding("ownership", "fail", "raw.users", "…", ("raw.users",)),),
+    findings=(AccessFinding("ownership", "fail", "raw.users", "…", ("raw.users",)),),
 )
 
 
@@ -49,7 +49,7 @@ def test_a_report_is_compared_with_the_one_before(store: Store) -> None:
     recorded = record(store, TUESDAY, subject="dwh", run_key="tuesday")
 
     assert recorded.previous == MONDAY
-    assert recorded.drift.appeared == ("role in reach: wide", "ownership: fail", "ownership: raw.users")
+    assert recorded.drift.appeared == ("reachable role: wide", "ownership: fail", "ownership: raw.users")
 
 
 def test_a_second_try_of_a_run_replaces_its_first_and_is_compared_with_the_run_before(store: Store) -> None:

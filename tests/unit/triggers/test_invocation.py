@@ -90,7 +90,7 @@ def test_it_is_made_again_from_what_it_serializes() -> None:
     assert ElementaryInvocationTrigger(**arguments).serialize() == (path, arguments)
 
 
-def test_it_starts_from_what_the_table_holds_and_tells_what_comes(warehouse: Path) -> None:
+def test_it_reports_only_what_appears_after_its_start(warehouse: Path) -> None:
     watcher = trigger()
     watcher.asset_state_store = StateStore(
         after_saving=lambda: add_invocation(warehouse, "new", NOON, command="build", vars="CANARY")
@@ -118,7 +118,7 @@ def test_many_invocations_at_once_are_one_event_with_the_newest_and_the_watermar
     assert payload["watermark"] == (NOON + timedelta(minutes=2)).isoformat()
 
 
-def test_the_cursor_is_kept_after_the_event_so_that_a_crash_tells_twice_rather_than_never(warehouse: Path) -> None:
+def test_the_cursor_is_saved_after_the_event_so_that_a_crash_repeats_it(warehouse: Path) -> None:
     add_invocation(warehouse, "new", NOON)
     store = StateStore(before := Cursor(LAST_WRITTEN, frozenset({LAST})))
     watcher = trigger()
@@ -177,30 +177,30 @@ def test_a_sensors_trigger_ends_with_the_invocation(warehouse: Path) -> None:
     assert [payload["invocation"]["invocation_id"] for payload in payloads] == [LAST]
 
 
-def test_a_row_committed_late_is_news_although_its_time_is_before_the_watermark() -> None:
+def test_a_row_committed_late_is_reported_although_it_is_before_the_watermark() -> None:
     cursor = Cursor(NOON, frozenset({"known"}))
     late = invocation("late", NOON - timedelta(minutes=30))
 
-    news, moved = advance(cursor, [invocation("known", NOON), late])
+    new, moved = advance(cursor, [invocation("known", NOON), late])
 
-    assert news == [late]
+    assert new == [late]
     assert moved == Cursor(NOON, frozenset({"known", "late"}))
 
 
-def test_the_cursor_forgets_ids_that_no_look_reads_again() -> None:
+def test_the_cursor_discards_ids_that_no_poll_reads_again() -> None:
     cursor = Cursor(NOON, frozenset({"known"}))
     later = NOON + timedelta(days=2)
 
-    news, moved = advance(cursor, [invocation("known", NOON), invocation("new", later)])
+    new, moved = advance(cursor, [invocation("known", NOON), invocation("new", later)])
 
-    assert [each.invocation_id for each in news] == ["new"]
+    assert [each.invocation_id for each in new] == ["new"]
     assert moved == Cursor(later, frozenset({"new"}))
 
 
 def test_a_duplicated_row_is_one_invocation() -> None:
-    news, _ = advance(Cursor(), [invocation("one", NOON), invocation("one", NOON)])
+    new, _ = advance(Cursor(), [invocation("one", NOON), invocation("one", NOON)])
 
-    assert len(news) == 1
+    assert len(new) == 1
 
 
 def test_a_schema_that_was_erased_keeps_the_watermark() -> None:

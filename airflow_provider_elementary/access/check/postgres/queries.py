@@ -1,162 +1,115 @@
-"""The questions that PostgreSQL's catalogue is asked; :mod:`.postgres` asks them and judges the answers.
+"""Loads the queries of PostgreSQL's system catalog from the .sql files beside it.
 
-Each yields rows of (check, hole, role it comes through, statement that closes it). Rights are looked up for every role
-that the session can become, so NOINHERIT hides nothing. What PUBLIC held in the system's own schemas when the cluster
-was made is no hole: ``pg_init_privs`` has it, but for information_schema's views, which are known by their low oids.
+A query of a check yields rows of (check, excess privilege, role it comes through, statement that revokes it).
+Rights are looked up for every role that the session can become, so NOINHERIT hides nothing. What PUBLIC holds on the
+system's own objects since the cluster was created is not excess: ``pg_init_privs`` lists it, except for the views of
+information_schema, which have low oids.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from airflow_provider_elementary.access.check.postgres import escalations as escapes
-from airflow_provider_elementary.access.check.postgres import privileges as rights
-
-_REACH = """
-WITH RECURSIVE target AS (
-  SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = CAST({schema} AS text)
-), member AS (
-  SELECT oid, rolname, 0 AS depth FROM pg_catalog.pg_roles WHERE rolname IN (session_user, current_user)
-  UNION
-  SELECT r.oid, r.rolname, member.depth + 1
-  FROM member
-  JOIN pg_catalog.pg_auth_members m ON m.member = member.oid
-  JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
-), reach AS (
-  SELECT oid, rolname::text AS name, quote_ident(rolname) AS quoted, max(depth) AS depth FROM member GROUP BY 1, 2, 3
-  UNION ALL
-  SELECT 0, 'PUBLIC', 'PUBLIC', 1000
-)
-"""
-
-SESSION = """
-SELECT session_user::text, current_user::text, current_database()::text, host(inet_client_addr()),
-       s.ssl, s.version, current_setting('server_version_num')::int
-FROM (SELECT pg_backend_pid() AS pid) me
-LEFT JOIN pg_catalog.pg_stat_ssl s ON s.pid = me.pid
-"""
-
-ROLES = """
-SELECT name, depth::int FROM reach WHERE oid <> 0 ORDER BY depth, name
-"""
-
-SCHEMA = """
-SELECT c.relname::text,
-       has_schema_privilege(target.oid, 'USAGE') AND coalesce(has_table_privilege(c.oid, 'SELECT'), true),
-       EXISTS (
-         SELECT FROM pg_catalog.pg_default_acl d, aclexplode(d.defaclacl) a, reach
-         WHERE d.defaclrole = c.relowner AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, target.oid)
-           AND a.grantee = reach.oid AND a.privilege_type = 'SELECT'
-       ),
-       pg_get_userbyid(c.relowner)::text
-FROM target LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = target.oid AND c.relkind IN ('r', 'p')
-"""
-
-OUTSIDE = """
-SELECT nspname, relname FROM (
-  SELECT n.nspname::text, c.relname::text,
-         row_number() OVER (PARTITION BY n.oid ORDER BY c.relkind IN ('v', 'm', 'f'), c.relname) AS nth
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    AND NOT EXISTS (SELECT FROM target WHERE target.oid = n.oid)
-) candidate
-ORDER BY nth, nspname
-LIMIT 8
-"""
-
-EXISTS = """
-SELECT count(*)::int FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = CAST({schema} AS text) AND c.relname = CAST({name} AS text)
-"""
+from functools import cache
+from importlib.resources import files
 
 
-_LISTED = """
-SELECT finding, hole, through, mend, total
-FROM (
-  SELECT f.*, (count(*) OVER (PARTITION BY finding))::int AS total,
-         row_number() OVER (PARTITION BY finding ORDER BY hole) AS nth
-  FROM (SELECT DISTINCT * FROM found) f
-) listed
-WHERE nth <= 100
-ORDER BY finding, hole
-"""
+@cache
+def load(name: str) -> str:
+    """Return the SQL of one file.
+
+    :param name: the file's name without ``.sql``.
+    """
+    return files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8").rstrip()
+
+
+def bind_names(statement: str, bind: str) -> str:
+    """Return a statement with the driver's placeholders in place of ``:schema`` and ``:name``.
+
+    :param bind: how the driver marks the first bound value: ``$1``, ``%s`` or ``?``.
+    """
+    # Of numbered placeholders, the name is the second.
+    return statement.replace(":schema", bind).replace(":name", bind.replace("1", "2"))
+
+
+def with_roles(name: str, bind: str) -> str:
+    """Return a query that can use ``target``, the schema, and ``reach``, the reachable roles.
+
+    :param name: the file of the query.
+    :param bind: the placeholder of the one parameter, the name of the schema.
+    """
+    return bind_names(f"{load('reachable_roles')}\n{load(name)}", bind)
 
 
 @dataclass(frozen=True)
-class Question:
-    """One statement and the checks that it settles.
+class CheckQuery:
+    """One statement and the checks that it answers.
 
     :param proofs: the evidence of a pass, by check.
-    :param body: a query of (check, hole, through, mend); ``reach`` and ``target`` are at hand.
+    :param parts: the files of the queries whose rows are put together.
     """
 
     proofs: dict[str, str]
-    body: str
+    parts: tuple[str, ...]
 
     def statement(self, bind: str) -> str:
-        """Return the whole statement: of each check at most 100 holes, with how many there are.
+        """Return the statement: at most 100 excess privileges of each check, and their total.
 
         :param bind: the placeholder of the one parameter, the name of the schema.
         """
-        return "".join(
-            (in_reach("", bind).rstrip(), f", found(finding, hole, through, mend) AS ({self.body})", _LISTED)
+        found = "\nUNION ALL\n".join(map(load, self.parts))
+        return bind_names(
+            f"{load('reachable_roles')}, found(finding, privilege, through, remediation) AS (\n{found}\n)\n"
+            f"{load('listed')}",
+            bind,
         )
 
 
-def in_reach(statement: str, bind: str) -> str:
-    """Return a statement that knows ``target``, the schema, and ``reach``, the roles that the session can become.
-
-    :param bind: the placeholder of the one parameter, the name of the schema.
-    """
-    return "".join((_REACH.replace("{schema}", bind), statement))
+_NO_RIGHT = "no reachable role, nor PUBLIC, holds"
 
 
-_NO_RIGHT = "no role in reach, nor PUBLIC, holds"
-
-
-def questions(version: int) -> list[Question]:
-    """Return what to ask a server.
+def check_queries(version: int) -> list[CheckQuery]:
+    """Return the queries for a server.
 
     :param version: its ``server_version_num``.
     """
     return [
-        Question(
-            {"administrative-rights": "no role in reach is an administrator in any way, or may set a parameter"},
-            rights.ADMINISTRATION + ("UNION ALL" + rights.PARAMETERS if version >= 150000 else ""),
+        CheckQuery(
+            {"administrative-rights": "no reachable role is an administrator in any way, or may set a parameter"},
+            ("administration", "parameters") if version >= 150000 else ("administration",),
         ),
-        Question({"role-memberships": "every role in reach holds only what the sync needs"}, rights.MEMBERSHIPS),
-        Question(
+        CheckQuery({"role-memberships": "every reachable role holds only what the sync needs"}, ("memberships",)),
+        CheckQuery(
             {
                 "reads-outside-schema": f"{_NO_RIGHT} SELECT on a table, column or large object outside the schema",
                 "writes-inside-schema": f"{_NO_RIGHT} more than SELECT on a table or column of the schema",
                 "writes-outside-schema": f"{_NO_RIGHT} a right to change anything outside the schema",
             },
-            rights.RELATIONS + "UNION ALL" + rights.COLUMNS + "UNION ALL" + rights.LARGE_OBJECTS,
+            ("relations", "columns", "large_objects"),
         ),
-        Question(
+        CheckQuery(
             {
                 "creates-objects": f"{_NO_RIGHT} CREATE on the database, a schema or a tablespace",
                 "temporary-objects": f"{_NO_RIGHT} TEMPORARY on the database",
             },
-            rights.CREATION,
+            ("creation",),
         ),
-        Question({"ownership": "no role in reach owns anything in any database"}, rights.OWNERSHIP),
-        Question({"future-grants": "default privileges give SELECT inside the schema at most"}, rights.FUTURE),
-        Question(
+        CheckQuery({"ownership": "no reachable role owns anything in any database"}, ("ownership",)),
+        CheckQuery({"future-grants": "default privileges give SELECT inside the schema at most"}, ("future",)),
+        CheckQuery(
             {"objects-reaching-outside": "no view or table of the schema lends rights to data outside it"},
-            escapes.ESCAPES,
+            ("reaching_outside",),
         ),
-        Question(
+        CheckQuery(
             {
                 "definer-functions": f"{_NO_RIGHT} EXECUTE on a SECURITY DEFINER function",
                 "server-functions": f"{_NO_RIGHT} EXECUTE on a function that PostgreSQL keeps from ordinary roles",
                 "untrusted-languages": f"{_NO_RIGHT} EXECUTE on a function in an untrusted language",
                 "foreign-servers": f"{_NO_RIGHT} USAGE on a foreign server, a user mapping or dblink",
             },
-            escapes.FUNCTIONS + "UNION ALL" + escapes.SERVERS,
+            ("functions", "servers"),
         ),
-        Question(
+        CheckQuery(
             {"other-databases": f"{_NO_RIGHT} CONNECT to another database than this and PostgreSQL's own templates"},
-            escapes.DATABASES,
+            ("databases",),
         ),
     ]

@@ -1,11 +1,11 @@
-"""What each kind of grant on Snowflake means for a reader of one schema: a hole of some check, or none."""
+"""Classifies Snowflake grants as needed, harmless or excess."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from airflow_provider_elementary.access.check.findings import Hole
+from airflow_provider_elementary.access.check.findings import ExcessPrivilege
 from airflow_provider_elementary.access.check.snowflake.roles import Grant, split_name
 
 _ADMINISTRATORS = frozenset({"ACCOUNTADMIN", "SECURITYADMIN", "SYSADMIN", "USERADMIN", "ORGADMIN", "GLOBALORGADMIN"})
@@ -27,7 +27,7 @@ _ROUTINES = frozenset({"FUNCTION", "EXTERNAL FUNCTION", "PROCEDURE"})
 _OUTSIDE_WORLD = frozenset(
     {"STAGE", "INTEGRATION", "EXTERNAL VOLUME", "SECRET", "SHARE", "CONNECTION", "GIT REPOSITORY"}
 )
-# PUBLIC holds them in a new account; they give functions and no data.
+# PUBLIC holds them in a new account; they give access to functions, not to data.
 _HARMLESS_DATABASE_ROLES = frozenset({"CORTEX_USER", "CORTEX_EMBED_USER", "COPILOT_USER", "ML_USER"})
 
 
@@ -39,39 +39,39 @@ class Place:
     schema: str
 
 
-def administrators(roles: Iterable[str]) -> list[Hole]:
-    """Return a hole for each administrator's role that the user can reach."""
+def administrators(roles: Iterable[str]) -> list[ExcessPrivilege]:
+    """Return an excess privilege for each reachable administrator role."""
     return [
-        Hole("administrative-rights", f"{name} is in reach", f'REVOKE ROLE "{name}" FROM USER …;', name)
+        ExcessPrivilege("administrative-rights", f"{name} is reachable", f'REVOKE ROLE "{name}" FROM USER …;', name)
         for name in sorted(_ADMINISTRATORS.intersection(roles))
     ]
 
 
-def hole_of(grant: Grant, place: Place) -> Hole | None:
-    """Return the hole that a grant opens, or None where the sync needs it or it does no harm."""
+def excess_of(grant: Grant, place: Place) -> ExcessPrivilege | None:
+    """Return the excess privilege that a grant is; None if the sync needs it or it is harmless."""
     finding = _finding(grant, place)
     if finding is None:
         return None
     through = f" through {grant.holder}"
     target = "ACCOUNT" if grant.kind == "ACCOUNT" else f"{grant.kind} {grant.name}"
     if grant.kind == "DATABASE ROLE" and grant.privilege == "USAGE":
-        return Hole(finding, target + through, f"REVOKE {target} FROM ROLE {grant.holder};", grant.holder)
-    mend = f"REVOKE {grant.privilege} ON {target} FROM ROLE {grant.holder};"
+        return ExcessPrivilege(finding, target + through, f"REVOKE {target} FROM ROLE {grant.holder};", grant.holder)
+    remediation = f"REVOKE {grant.privilege} ON {target} FROM ROLE {grant.holder};"
     if grant.privilege == "OWNERSHIP":
-        mend = f"GRANT OWNERSHIP ON {target} TO ROLE …;"
-    return Hole(finding, f"{grant.privilege} on {target}{through}", mend, grant.holder)
+        remediation = f"GRANT OWNERSHIP ON {target} TO ROLE …;"
+    return ExcessPrivilege(finding, f"{grant.privilege} on {target}{through}", remediation, grant.holder)
 
 
-def hole_of_future(grant: Grant, place: Place) -> Hole | None:
-    """Return the hole that a future grant will open, or None where it gives SELECT inside the schema."""
+def excess_of_future(grant: Grant, place: Place) -> ExcessPrivilege | None:
+    """Return the excess privilege that a future grant is; None if it gives SELECT inside the schema."""
     parts = split_name(grant.name)
     inside = parts[:2] == [place.database, place.schema] and len(parts) == 3
     if inside and grant.kind in _READABLE and grant.privilege == "SELECT":
         return None
     what = f"{grant.privilege} on future {grant.name} through {grant.holder}"
     where = f"SCHEMA {'.'.join(parts[:2])}" if len(parts) == 3 else f"DATABASE {parts[0]}"
-    mend = f"REVOKE {grant.privilege} ON FUTURE {grant.kind}S IN {where} FROM ROLE {grant.holder};"
-    return Hole("future-grants", what, mend, grant.holder)
+    remediation = f"REVOKE {grant.privilege} ON FUTURE {grant.kind}S IN {where} FROM ROLE {grant.holder};"
+    return ExcessPrivilege("future-grants", what, remediation, grant.holder)
 
 
 def _finding(grant: Grant, place: Place) -> str | None:
@@ -106,7 +106,7 @@ def _finding(grant: Grant, place: Place) -> str | None:
 
 
 def _finding_of_database_role(parts: list[str]) -> str | None:
-    """Judge Snowflake's own database roles by name; the walk looks into all others."""
+    """Classify Snowflake's own database roles by name; the grants of all others are read."""
     if parts[0] != "SNOWFLAKE" or parts[-1] in _HARMLESS_DATABASE_ROLES:
         return None
     return "reads-outside-schema"

@@ -1,4 +1,4 @@
-"""The roles that a Snowflake user can reach, by SHOW GRANTS from role to role, and what each of them holds."""
+"""Reads the reachable roles of a Snowflake user and their grants."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from airflow_provider_elementary.quoting import identifier
 
 @dataclass(frozen=True)
 class Who:
-    """Who the session is.
+    """The user of the session.
 
-    :param role: its primary role; None where it has none.
-    :param available: the roles that Snowflake says the user could use, inherited ones included.
+    :param role: its primary role; None if it has none.
+    :param available: the roles that the user can use according to Snowflake, inherited ones included.
     """
 
     user: str
@@ -40,12 +40,12 @@ class Grant:
 
 @dataclass
 class Roles:
-    """What the walk found.
+    """The roles and grants that :func:`walk` found.
 
     :param direct: the roles that were granted to the user itself.
-    :param names: all roles in reach, PUBLIC aside.
-    :param closed: those whose grants Snowflake would not show.
-    :param closed_future: those whose future grants it would not show.
+    :param names: all reachable roles except PUBLIC.
+    :param closed: those whose grants Snowflake does not show.
+    :param closed_future: those whose future grants it does not show.
     """
 
     direct: set[str] = field(default_factory=set)
@@ -58,7 +58,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class _Role:
-    """A role to ask about; a database role's name is qualified."""
+    """A role whose grants are to be read; a database role's name is qualified."""
 
     name: str
     in_database: bool = False
@@ -71,9 +71,9 @@ class _Role:
 
 
 def walk(session: Session, who: Who) -> Roles:
-    """Return every role that the user can reach and every grant that they, PUBLIC and the user itself hold.
+    """Return every reachable role, and every grant of these roles, PUBLIC and the user.
 
-    Roles that the user could switch to count like the session's own: a client that was taken over would use them.
+    Roles that the user could switch to count like the session's own: an attacker in the client would use them.
     """
     roles = Roles()
     for row in _shown(session, f'SHOW GRANTS TO USER "{who.user}"', who.user, roles.closed):
@@ -127,7 +127,7 @@ def _granted_roles(held: list[Grant]) -> list[_Role]:
             continue
         if grant.kind == "ROLE" and grant.privilege == "USAGE":
             found.append(_Role(split_name(grant.name)[0]))
-        # What Snowflake's own database roles hold cannot be shown: they are judged by name.
+        # The grants of Snowflake's own database roles cannot be shown: they are classified by name.
         elif grant.kind == "DATABASE ROLE" and split_name(grant.name)[0] != "SNOWFLAKE":
             found.append(_Role(grant.name, in_database=True))
     return found

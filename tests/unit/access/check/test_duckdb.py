@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_elementary.access import AccessReport, check_access, grants
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 
-SEALED = {"enable_external_access": "false", "lock_configuration": "true"}
+LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
 
 
 class DuckDBSession:
@@ -46,12 +46,12 @@ def write_file(path: Path, *statements: str) -> Path:
 def check(
     path: Path, *, read_only: bool = True, config: dict[str, str] | None = None, **arguments: Any
 ) -> AccessReport:
-    settings: dict[str, Any] = SEALED if config is None else config
+    settings: dict[str, Any] = LOCKED if config is None else config
     with duckdb.connect(str(path), read_only=read_only, config=settings) as connection:
         return check_access(DuckDBSession(connection), **arguments)
 
 
-def test_a_sealed_file_with_the_schema_alone_passes_every_check(tmp_path: Path) -> None:
+def test_a_locked_file_with_the_schema_alone_passes_every_check(tmp_path: Path) -> None:
     report = check(write_file(tmp_path / "one.duckdb"))
 
     assert [(finding.name, finding.evidence) for finding in report.findings if finding.status != "pass"] == []
@@ -65,11 +65,11 @@ def test_transport_passes_since_there_is_no_network(tmp_path: Path) -> None:
     assert {report.finding(name).evidence for name in names} == {"local file, no network"}
 
 
-def test_another_schema_with_tables_fails_and_the_mend_is_a_file_of_its_own(tmp_path: Path) -> None:
+def test_another_schema_with_tables_fails_and_the_remediation_is_a_file_of_its_own(tmp_path: Path) -> None:
     report = check(write_file(tmp_path / "one.duckdb", "CREATE SCHEMA raw", "CREATE TABLE raw.users (id int)"))
 
     assert {finding.name for finding in report.failed} == {"reads-outside-schema", "canary-reads"}
-    assert "file of its own" in report.finding("reads-outside-schema").mend
+    assert "file of its own" in report.finding("reads-outside-schema").remediation
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_another_schema_with_tables_fails_and_the_mend_is_a_file_of_its_own(tmp_
     ],
     ids=["external access", "not locked"],
 )
-def test_a_session_that_is_not_sealed_fails(tmp_path: Path, config: dict[str, str], failed: set[str]) -> None:
+def test_a_session_that_is_not_locked_fails(tmp_path: Path, config: dict[str, str], failed: set[str]) -> None:
     report = check(write_file(tmp_path / "one.duckdb"), config=config)
 
     assert {finding.name for finding in report.failed} == failed

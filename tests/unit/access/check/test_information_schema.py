@@ -46,7 +46,7 @@ class TestStandard:
         assert report.failed == ()
         assert [finding.name for finding in report.findings] == list(CHECKS)
 
-    def test_a_warehouse_that_tells_nothing_proves_nothing(self) -> None:
+    def test_a_warehouse_that_answers_nothing_proves_nothing(self) -> None:
         report = check_access(DeclaredSession("trino", "elementary", None, {}, transport=None))
 
         assert {finding.name for finding in report.findings if finding.status == "pass"} == {"client-address"}
@@ -76,12 +76,12 @@ class TestStandard:
             }
         )
 
-        assert [finding.holes for finding in report.failed] == [("raw.users was read",)]
+        assert [finding.excess for finding in report.failed] == [("raw.users was read",)]
 
     def test_nothing_to_probe_is_unknown(self) -> None:
         finding = check({}).finding("canary-reads")
 
-        assert (finding.status, finding.mend) == ("unknown", "Name a table outside the schema in probes.")
+        assert (finding.status, finding.remediation) == ("unknown", "Name a table outside the schema in probes.")
 
 
 REDSHIFT: Mapping[str, Answer] = {
@@ -135,7 +135,7 @@ class TestRedshift:
             ("pg_views", ("elementary", "v", "SELECT * FROM raw.users"), {"objects-reaching-outside"}),
         ],
     )
-    def test_a_hole_fails_its_check(self, view: str, row: tuple[Any, ...], failed: set[str]) -> None:
+    def test_an_excess_privilege_fails_its_check(self, view: str, row: tuple[Any, ...], failed: set[str]) -> None:
         report = check_redshift(**{view: rows(row)})
 
         assert {finding.name for finding in report.failed} == failed
@@ -148,6 +148,6 @@ class TestRedshift:
 
         assert {finding.name for finding in report.failed} == {"role-memberships", "reads-outside-schema"}
 
-    def test_a_catalogue_that_refuses_everything_is_an_error_that_says_so(self) -> None:
-        with pytest.raises(AccessDeniedError, match="Expected the redshift catalogue to tell"):
+    def test_a_system_catalog_that_refuses_everything_is_an_error(self) -> None:
+        with pytest.raises(AccessDeniedError, match="Permission denied while reading the system catalog of redshift"):
             check_access(DeclaredSession("redshift", "elementary", "dbt", {}))

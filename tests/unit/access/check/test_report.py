@@ -8,22 +8,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_elementary.access import AccessReport, Finding, drift
+from airflow_provider_elementary.access import AccessFinding, AccessReport, drift
 from airflow_provider_elementary.access.check.report import CHECKS
 from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
 
-PASSED = Finding("ownership", "pass", "nothing is owned")
-OPEN = Finding(
+PASSED = AccessFinding("ownership", "pass", "nothing is owned")
+OPEN = AccessFinding(
     "reads-outside-schema",
     "fail",
     "raw.users: SELECT through reader",
     "REVOKE SELECT ON raw.users FROM reader;",
     ("raw.users: SELECT through reader",),
 )
-UNTOLD = Finding("certificate-verified", "unknown", "the driver does not tell", "Use sslmode=verify-full.")
+UNKNOWN = AccessFinding("certificate-verified", "unknown", "the driver does not say", "Use sslmode=verify-full.")
 
 
-def report_of(*findings: Finding) -> AccessReport:
+def report_of(*findings: AccessFinding) -> AccessReport:
     return AccessReport(
         dialect="postgres",
         database="wh",
@@ -35,29 +35,28 @@ def report_of(*findings: Finding) -> AccessReport:
     )
 
 
-def test_a_report_without_holes_lets_the_sync_go_on() -> None:
+def test_a_report_without_failed_checks_raises_nothing() -> None:
     report_of(PASSED).require()
 
 
-def test_a_failed_check_stops_with_its_evidence_and_its_mend() -> None:
+def test_a_failed_check_raises_with_its_evidence_and_remediation() -> None:
     with pytest.raises(AccessDeniedError) as refusal:
         report_of(PASSED, OPEN).require()
 
     assert str(refusal.value) == (
-        "Expected 'reader' to read the schema 'elementary' and nothing else, found that 1 of 2 access checks do not "
-        "pass:\n"
+        "1 of 2 access checks do not pass for 'reader', which may read the schema 'elementary' and nothing else:\n"
         "- reads-outside-schema (fail): raw.users: SELECT through reader\n"
-        "  To mend it: REVOKE SELECT ON raw.users FROM reader;"
+        "  To fix it: REVOKE SELECT ON raw.users FROM reader;"
     )
 
 
 def test_an_unknown_check_stops_too() -> None:
     with pytest.raises(AccessDeniedError, match=r"certificate-verified \(unknown\)[\s\S]*accept_unknown"):
-        report_of(UNTOLD).require()
+        report_of(UNKNOWN).require()
 
 
 def test_an_unknown_check_that_was_accepted_does_not_stop() -> None:
-    report_of(UNTOLD).require(accept_unknown=["certificate-verified"])
+    report_of(UNKNOWN).require(accept_unknown=["certificate-verified"])
 
 
 def test_a_failed_check_cannot_be_accepted() -> None:
@@ -66,12 +65,12 @@ def test_a_failed_check_cannot_be_accepted() -> None:
 
 
 def test_accepting_a_check_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="found 'certificate'"):
+    with pytest.raises(ConfigurationError, match="names no access check: 'certificate'"):
         report_of(PASSED).require(accept_unknown=["certificate"])
 
 
 def test_a_report_survives_json() -> None:
-    report = report_of(PASSED, OPEN, UNTOLD)
+    report = report_of(PASSED, OPEN, UNKNOWN)
 
     assert AccessReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
 
@@ -90,8 +89,8 @@ def test_evidence_of_a_pass_may_change_without_drift() -> None:
     assert not drift(report_of(PASSED), report_of(replace(PASSED, evidence="still nothing")))
 
 
-def test_drift_tells_what_appeared_and_what_went() -> None:
-    change = drift(report_of(PASSED, UNTOLD), replace(report_of(PASSED, OPEN), roles=()))
+def test_drift_lists_what_appeared_and_what_is_gone() -> None:
+    change = drift(report_of(PASSED, UNKNOWN), replace(report_of(PASSED, OPEN), roles=()))
 
     assert change.appeared == ("reads-outside-schema: fail", "reads-outside-schema: raw.users: SELECT through reader")
-    assert change.gone == ("role in reach: elementary_reader", "certificate-verified: unknown")
+    assert change.gone == ("reachable role: elementary_reader", "certificate-verified: unknown")

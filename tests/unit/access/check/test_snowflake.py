@@ -121,7 +121,7 @@ def test_a_tight_role_passes_every_check() -> None:
 
 
 #: A grant to the reader's own role, and the check that fails for it.
-HOLES = {
+EXCESS = {
     ("SELECT", "TABLE", "DBT.RAW.USERS"): "reads-outside-schema",
     ("SELECT", "VIEW", 'DBT."raw.ELEMENTARY".USERS'): "reads-outside-schema",
     ("SELECT", "MATERIALIZED_VIEW", "OTHER.ELEMENTARY.USERS"): "reads-outside-schema",
@@ -149,18 +149,20 @@ HOLES = {
 }
 
 
-@pytest.mark.parametrize(("grant", "check"), HOLES.items(), ids=" ".join)
+@pytest.mark.parametrize(("grant", "check"), EXCESS.items(), ids=" ".join)
 def test_a_grant_beyond_the_schema_fails_its_check_and_no_other(grant: tuple[str, str, str], check: str) -> None:
     report = through_reader(*grant).check()
 
     assert [finding.name for finding in report.failed] == [check]
-    assert report.failed[0].mend
+    assert report.failed[0].remediation
 
 
-def test_the_mend_is_a_statement() -> None:
+def test_the_remediation_is_a_statement() -> None:
     report = through_reader("SELECT", "TABLE", "DBT.RAW.USERS").check()
 
-    assert report.finding("reads-outside-schema").mend == f"REVOKE SELECT ON TABLE DBT.RAW.USERS FROM ROLE {ROLE};"
+    assert (
+        report.finding("reads-outside-schema").remediation == f"REVOKE SELECT ON TABLE DBT.RAW.USERS FROM ROLE {ROLE};"
+    )
 
 
 def test_a_grant_to_public_is_everybodys() -> None:
@@ -180,7 +182,7 @@ def test_an_inherited_role_is_walked() -> None:
     ).check()
 
     assert {finding.name for finding in report.failed} == {"role-memberships", "reads-outside-schema"}
-    assert report.finding("role-memberships").holes == ("member of WIDE, which fails reads-outside-schema",)
+    assert report.finding("role-memberships").excess == ("member of WIDE, which fails reads-outside-schema",)
     assert report.roles == (ROLE, "MIDDLE", "WIDE")
 
 
@@ -238,7 +240,7 @@ def test_a_user_whose_secondary_roles_default_to_all_fails(default: str) -> None
     report = Account(TIGHT, default_secondary=default).check()
 
     assert [finding.name for finding in report.failed] == ["secondary-roles"]
-    assert report.failed[0].mend == f'ALTER USER "{USER}" SET DEFAULT_SECONDARY_ROLES = ();'
+    assert report.failed[0].remediation == f'ALTER USER "{USER}" SET DEFAULT_SECONDARY_ROLES = ();'
 
 
 def test_a_hidden_default_does_no_harm_where_the_user_has_one_role() -> None:
@@ -267,7 +269,7 @@ def test_a_future_grant_that_will_widen_fails(grant: tuple[str, str, str]) -> No
     assert [finding.name for finding in report.failed] == ["future-grants"]
 
 
-def test_a_procedure_with_its_callers_rights_is_no_hole() -> None:
+def test_a_procedure_with_its_callers_rights_passes() -> None:
     account = through_reader("USAGE", "PROCEDURE", "DBT.TOOLS.HELP(VARCHAR)")
     account.extra = {
         "DESCRIBE PROCEDURE DBT.TOOLS.HELP(VARCHAR)": [{"property": "execute as", "value": "CALLER"}],
@@ -308,7 +310,7 @@ def test_a_canary_that_is_not_denied_fails() -> None:
     report = account.check()
 
     assert [finding.name for finding in report.failed] == ["canary-reads"]
-    assert report.failed[0].holes == ("DBT.RAW.USERS was read",)
+    assert report.failed[0].excess == ("DBT.RAW.USERS was read",)
 
 
 def test_the_address_that_snowflake_sees_is_held_against_the_allow_list() -> None:

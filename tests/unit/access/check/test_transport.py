@@ -6,13 +6,13 @@ import pytest
 
 from airflow_provider_elementary.access.check.findings import Link
 from airflow_provider_elementary.access.check.session import TransportFacts
-from airflow_provider_elementary.access.check.transport import allowed_networks, judge_link
+from airflow_provider_elementary.access.check.transport import allowed_networks, evaluate_link
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 VERIFIED = TransportFacts(True, "TLSv1.3", True, "verify-full")
 CARELESS = TransportFacts(True, "TLSv1.3", False, "require")
 PLAIN = TransportFacts(False, None, False, "disable")
-SILENT = TransportFacts(None, None, None, "the driver tells nothing")
+SILENT = TransportFacts(None, None, None, "the driver says nothing")
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
 
@@ -36,7 +36,7 @@ OUTCOMES = [
 
 @pytest.mark.parametrize(("link", "transport", "expected"), OUTCOMES)
 def test_both_ends_count(link: Link, transport: TransportFacts | None, expected: tuple[str, str, str]) -> None:
-    findings = judge_link(link, transport, allowed=())
+    findings = evaluate_link(link, transport, allowed=())
 
     assert tuple(finding.status for finding in findings[:3]) == expected
 
@@ -57,17 +57,17 @@ def test_both_ends_count(link: Link, transport: TransportFacts | None, expected:
 def test_the_clients_address_is_held_against_the_allow_list(
     address: str | None, allowed: list[str], status: str
 ) -> None:
-    finding = judge_link(Link(client_address=address), VERIFIED, allowed_networks(allowed))[3]
+    finding = evaluate_link(Link(client_address=address), VERIFIED, allowed_networks(allowed))[3]
 
     assert finding.status == status
 
 
 def test_a_missing_allow_list_is_said() -> None:
-    finding = judge_link(Link(client_address="10.0.0.5"), VERIFIED, allowed=())[3]
+    finding = evaluate_link(Link(client_address="10.0.0.5"), VERIFIED, allowed=())[3]
 
     assert finding.evidence == "no allow-list configured; the warehouse sees 10.0.0.5"
 
 
 def test_an_allow_list_with_a_name_in_it_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"found 'example\.com'"):
+    with pytest.raises(ConfigurationError, match=r"Allowed address 'example\.com'"):
         allowed_networks(["10.0.0.0/8", "example.com"])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import compare_with_elementary, detect
-from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.anomalies.elementary.parity import recompute_scores
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from tests.support.metric_series import daily
@@ -91,7 +91,7 @@ def test_recent_buckets_are_judged_as_their_warehouse_does_unless_another_is_nam
 
     def scores(**parameters: str) -> list[float]:
         reader = metrics.to_reader()
-        found = judge_recent(reader, method="elementary", days=1, parameters=parameters, adapter="postgres")
+        found = score_recent(reader, method="elementary", days=1, parameters=parameters, adapter="postgres")
         scored: list[float] = found.verdicts["score"].to_pylist()
         return scored
 

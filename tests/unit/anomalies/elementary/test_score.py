@@ -172,7 +172,7 @@ def test_metrics_without_a_bucket_end_are_refused() -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="Expected the method elementary or robust, found 'magic'"):
+    with pytest.raises(ConfigurationError, match="Unknown method 'magic'"):
         detect(daily([1.0]), method="magic")  # type: ignore[arg-type]
 
 

@@ -1,0 +1,19 @@
+-- Privileges on single columns.
+SELECT CASE WHEN n.oid = (SELECT oid FROM target) THEN 'writes-inside-schema'
+            WHEN a.privilege_type = 'SELECT' THEN 'reads-outside-schema' ELSE 'writes-outside-schema' END,
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ', column ' || quote_ident(t.attname) || ': '
+         || a.privilege_type || ' through ' || r.name,
+       r.name,
+       'REVOKE ' || a.privilege_type || ' (' || quote_ident(t.attname) || ') ON ' || quote_ident(n.nspname) || '.'
+         || quote_ident(c.relname) || ' FROM ' || r.quoted || ';'
+FROM pg_catalog.pg_attribute t
+JOIN pg_catalog.pg_class c ON c.oid = t.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL aclexplode(t.attacl) a
+JOIN reach r ON r.oid = a.grantee
+WHERE t.attacl IS NOT NULL AND NOT t.attisdropped
+  AND NOT (a.privilege_type = 'SELECT' AND n.oid IN (SELECT oid FROM target))
+  AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) x
+    WHERE n.nspname = 'pg_catalog' AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid
+      AND i.objsubid = t.attnum AND x.grantee = 0 AND x.privilege_type = a.privilege_type)

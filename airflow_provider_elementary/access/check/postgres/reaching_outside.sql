@@ -1,0 +1,57 @@
+-- Views and tables of the Elementary schema that show data from outside with the rights of their owner. A
+-- security_invoker view checks its reader's rights however it is reached; all others lend their owner's. That a view
+-- depends on a system catalog is recorded only in its rule.
+SELECT 'objects-reaching-outside',
+       CASE v.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || quote_ident(v.relname) || ' reads '
+         || quote_ident(n.nspname) || '.' || quote_ident(t.relname) || ' as ' || pg_get_userbyid(v.relowner),
+       NULL, CASE v.relkind WHEN 'm' THEN 'DROP MATERIALIZED VIEW ' ELSE 'DROP VIEW ' END
+         || quote_ident(target.nspname) || '.' || quote_ident(v.relname) || ';'
+FROM target
+JOIN pg_catalog.pg_class v ON v.relnamespace = target.oid AND v.relkind IN ('v', 'm')
+JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
+  AND d.refclassid = 'pg_catalog.pg_class'::regclass
+JOIN pg_catalog.pg_class t ON t.oid = d.refobjid AND t.relnamespace <> target.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+WHERE NOT EXISTS (
+    SELECT FROM pg_options_to_table(v.reloptions) o
+    WHERE o.option_name = 'security_invoker' AND o.option_value::bool)
+  AND NOT (n.nspname = 'pg_catalog' AND EXISTS (
+    SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) a
+    WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = t.oid AND a.grantee = 0
+      AND a.privilege_type = 'SELECT'))
+  AND NOT (n.nspname = 'information_schema' AND t.oid < 16384 AND t.relname !~ '^_pg_')
+UNION ALL
+SELECT 'objects-reaching-outside',
+       'view ' || quote_ident(v.relname) || ' reads ' || t.oid::regclass || ' as ' || pg_get_userbyid(v.relowner), NULL,
+       'DROP VIEW ' || quote_ident(target.nspname) || '.' || quote_ident(v.relname) || ';'
+FROM target
+JOIN pg_catalog.pg_class v ON v.relnamespace = target.oid AND v.relkind IN ('v', 'm')
+JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
+JOIN pg_catalog.pg_class t ON t.relnamespace = 'pg_catalog'::regnamespace
+  AND w.ev_action::text ~ (':relid ' || t.oid || ' ') AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) a
+    WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = t.oid AND a.grantee = 0
+      AND a.privilege_type = 'SELECT')
+WHERE t.relkind IN ('r', 'v')
+UNION ALL
+SELECT 'objects-reaching-outside',
+       'view ' || quote_ident(v.relname) || ' calls ' || p.oid::regprocedure || ', a SECURITY DEFINER function', NULL,
+       'DROP VIEW ' || quote_ident(target.nspname) || '.' || quote_ident(v.relname) || ';'
+FROM target
+JOIN pg_catalog.pg_class v ON v.relnamespace = target.oid
+JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
+  AND d.refclassid = 'pg_catalog.pg_proc'::regclass
+JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid AND p.prosecdef
+UNION ALL
+SELECT 'objects-reaching-outside',
+       'table ' || quote_ident(p.relname) || ' includes the rows of ' || quote_ident(n.nspname) || '.'
+         || quote_ident(c.relname),
+       NULL, 'ALTER TABLE ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' NO INHERIT '
+         || quote_ident(target.nspname) || '.' || quote_ident(p.relname) || ';'
+FROM target
+JOIN pg_catalog.pg_class p ON p.relnamespace = target.oid
+JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid
+JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relnamespace <> target.oid AND c.relkind NOT IN ('i', 'I')
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

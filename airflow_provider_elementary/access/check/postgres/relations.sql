@@ -1,0 +1,31 @@
+-- Privileges on tables, views and sequences, except SELECT inside the Elementary schema and what PUBLIC has on system
+-- catalogs by default. CASE, because AND has no fixed order and has_table_privilege fails on a privilege of sequences.
+SELECT finding, name || ': ' || string_agg(privilege, ', ' ORDER BY privilege) || ' through ' || through, through,
+       'REVOKE ' || string_agg(privilege, ', ' ORDER BY privilege) || ' ON ' || kind || name || ' FROM ' || quoted
+         || ';'
+FROM (
+  SELECT DISTINCT ON (c.oid, p.name)
+         CASE WHEN n.oid = (SELECT oid FROM target) THEN 'writes-inside-schema'
+              WHEN p.name = 'SELECT' THEN 'reads-outside-schema' ELSE 'writes-outside-schema' END AS finding,
+         CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' ELSE '' END AS kind,
+         quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, p.name AS privilege, r.name AS through,
+         r.quoted
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(toast|temp_|toast_temp_)'
+  JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER'), ('MAINTAIN'),
+        ('USAGE')) p(name) ON NOT (p.name = 'SELECT' AND n.oid IN (SELECT oid FROM target))
+  JOIN reach r ON CASE
+    WHEN c.relkind = 'S' THEN
+      CASE WHEN p.name IN ('SELECT', 'UPDATE', 'USAGE') THEN has_sequence_privilege(r.oid, c.oid, p.name) ELSE false END
+    WHEN p.name = 'USAGE' THEN false
+    WHEN p.name = 'MAINTAIN' AND current_setting('server_version_num')::int < 170000 THEN false
+    ELSE has_table_privilege(r.oid, c.oid, p.name) END
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    AND NOT (n.nspname = 'pg_catalog' AND EXISTS (
+      SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) a
+      WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
+        AND a.grantee = 0 AND a.privilege_type = p.name))
+    AND NOT (n.nspname = 'information_schema' AND c.oid < 16384 AND c.relname !~ '^_pg_' AND p.name = 'SELECT')
+  ORDER BY c.oid, p.name, r.depth DESC
+) held
+GROUP BY finding, kind, name, through, quoted

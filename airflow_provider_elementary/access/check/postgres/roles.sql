@@ -1,0 +1,2 @@
+-- The roles that the session can become.
+SELECT name, depth::int FROM reach WHERE oid <> 0 ORDER BY depth, name

@@ -1,0 +1,173 @@
+"""Scores metrics and stores the verdicts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_elementary.anomalies.circuit_breaker import stopping_tables
+from airflow_provider_elementary.anomalies.detect import Method
+from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
+from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
+from airflow_provider_elementary.anomalies.summary import Summary, summarise
+from airflow_provider_elementary.incidents.enrich import enrich
+from airflow_provider_elementary.project.lineage import Lineage, read_lineage
+from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.storage.results import find_result, read_result, write_result
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How metrics are scored.
+
+    :param method: ``elementary`` or ``robust``.
+    :param days: buckets that end within this many days before the newest are scored.
+    :param parameters: of the method.
+    :param fail_on: which anomalies stop a pipeline; see
+        :func:`~airflow_provider_elementary.anomalies.circuit_breaker.stopping_tables`.
+    :param shard: which shard of the tables, from 0.
+    :param shards: the number of shards.
+    """
+
+    method: Method = "elementary"
+    days: int = 2
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    fail_on: str | Sequence[str] = "none"
+    shard: int = 0
+    shards: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a stored result records of its options."""
+        options = {"method": self.method, "days": self.days, "shard": self.shard, "shards": self.shards}
+        return {**options, **self.parameters}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scored metrics.
+
+    :param verdicts: on the newest buckets, with owners, lineage and severity.
+    :param lineage: of the dbt project.
+    :param stopping: the anomalous tables that ``fail_on`` names.
+    :param scored: what the method returned.
+    :param key: where the verdicts are stored; None if they are not.
+    """
+
+    verdicts: pa.Table
+    lineage: Lineage
+    stopping: list[str]
+    scored: Scored
+    key: str | None = None
+
+    @property
+    def summary(self) -> Summary:
+        """Counts, and the worst anomalies as sentences."""
+        return summarise(self.verdicts)
+
+
+def evaluate(
+    rows: pa.RecordBatchReader,
+    lineage: Lineage,
+    options: EvaluationOptions,
+    *,
+    adapter: str | None = None,
+    state: ModelStateStore | None = None,
+) -> Evaluation:
+    """Score metrics and add owners, lineage and severity to the verdicts.
+
+    :param rows: metrics, as :func:`~airflow_provider_elementary.metrics.compute_metrics` yields them.
+    :param adapter: dbt's name of the warehouse that the metrics were measured on.
+    :param state: where the robust method finds the model state of the previous run; without it, it replays all.
+    :raises ConfigurationError: an option is invalid.
+    """
+    scored = score_recent(
+        rows,
+        method=options.method,
+        days=options.days,
+        parameters=options.parameters,
+        shard=options.shard,
+        shards=options.shards,
+        load_state=state.load if state else None,
+        adapter=adapter,
+    )
+    verdicts = enrich(scored.verdicts, lineage)
+    return Evaluation(verdicts, lineage, stopping_tables(options.fail_on, verdicts, lineage, scored.tables), scored)
+
+
+def evaluate_and_store(
+    repository: Repository,
+    rows: pa.RecordBatchReader,
+    lineage: Lineage,
+    options: EvaluationOptions,
+    *,
+    series: str,
+    run_key: str,
+    origin: Mapping[str, Any],
+) -> Evaluation:
+    """Score metrics; store the verdicts, and with the robust method the model state for the next run.
+
+    :param series: whose state it is from run to run, as in a DAG's and a task's id.
+    :param run_key: identifies this run; a retry starts from the same previous run.
+    :param origin: what the metrics were computed from.
+    """
+    state = _open_state(repository, options, series, run_key) if options.method == "robust" else None
+    evaluation = evaluate(rows, lineage, options, adapter=origin.get("adapter"), state=state)
+    result = write_result(
+        repository.store,
+        repository.keys,
+        "verdicts",
+        evaluation.verdicts.to_reader(),
+        run_key=run_key,
+        origin=origin,
+        parameters=options.to_dict(),
+    )
+    if state and evaluation.scored.state:
+        state.save(evaluation.scored.state, origin)
+    return replace(evaluation, key=result.key)
+
+
+def _open_state(repository: Repository, options: EvaluationOptions, series: str, run_key: str) -> ModelStateStore:
+    fits = scoring_settings(options.parameters, days=options.days, shard=options.shard, shards=options.shards)
+    return ModelStateStore(
+        repository.store, repository.keys, series=f"{series}/{options.shard}", run_key=run_key, fits=fits
+    )
+
+
+@contextmanager
+def open_metrics(repository: Repository, key: str) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
+    """Open metrics that are stored in the repository.
+
+    :param key: where they are in the store.
+    :return: the metrics, the lineage of the snapshot they were computed from, and their origin.
+    """
+    found = find_result(repository.store, key)
+    origin = {"metrics": key, **(found.origin if found else {})}
+    with read_result(repository.store, repository.keys, key) as rows:
+        yield rows, lineage_of(repository, origin), origin
+
+
+def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
+    """Read the lineage of the snapshot that metrics were computed from; metrics of a warehouse have none."""
+    if snapshot_id := origin.get("snapshot_id"):
+        return read_lineage(repository.open(snapshot_id))
+    log.warning("metrics were read from a warehouse, not from a snapshot: no lineage, owners or severities")
+    return Lineage()
+
+
+def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:
+    """Read the stored verdicts of one run together.
+
+    :param keys: where they are in the store; one for each shard.
+    """
+    parts = []
+    for key in keys:
+        with read_result(repository.store, repository.keys, key) as rows:
+            parts.append(rows.read_all())
+    return pa.concat_tables(parts, promote_options="default")

@@ -1,0 +1,38 @@
+"""Stops a task whose session has more access than the Elementary schema."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.access import AccessReport
+    from airflow_provider_elementary.hooks.elementary import ElementaryHook
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+
+def require_access(
+    hook: ElementaryHook,
+    source: WarehouseSource,
+    accept_unknown: Sequence[str] | None,
+    probes: Sequence[str] | None = None,
+) -> AccessReport:
+    """Check the access of an open session, and stop unless every check passes.
+
+    Each task checks the session that it reads through: what another task found says nothing about this one.
+
+    :raises AccessDeniedError: a check failed, or is unknown and not accepted by name.
+    """
+    report = hook.check(source, probes or ())
+    log_access(hook.log, f"access of {hook.elementary_conn_id}", report)
+    report.require([*(accept_unknown or ()), *hook.accept_unknown])
+    return report
+
+
+def log_access(log: Any, title: str, report: AccessReport) -> None:
+    """Log how many checks pass: as an error where one fails, as a warning where one is unknown."""
+    level = logging.ERROR if report.failed else logging.WARNING if report.unknown else logging.INFO
+    passed = len(report.findings) - len(report.failed) - len(report.unknown)
+    counts = (passed, len(report.findings), len(report.failed), len(report.unknown))
+    log.log(level, "%s: %s of %s checks pass, %s fail, %s unknown", title, *counts)

@@ -1,0 +1,113 @@
+"""The operator that updates incidents from verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_elementary.links.elementary import ElementaryPageLink
+from airflow_provider_elementary.operators.base import (
+    ElementaryStoreOperator,
+    clear_failures,
+    log_group,
+    run_key,
+    task_series,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_elementary.incidents.store import TrackedIncidents
+    from airflow_provider_elementary.incidents.tracking import Incident
+    from airflow_provider_elementary.project.lineage import Lineage
+
+_INCIDENTS_RETURNED = 20
+#: Lines of a log before the others are folded.
+_UNFOLDED = 3
+
+
+class ElementaryIncidentOperator(ElementaryStoreOperator):
+    """Updates the incidents of the previous run with the verdicts of one task or of all shards.
+
+    :param verdicts: what :class:`~airflow_provider_elementary.operators.anomalies.ElementaryAnomalyOperator` returned,
+        or a list of it: its ``output``. (templated)
+    """
+
+    template_fields: Sequence[str] = (*ElementaryStoreOperator.template_fields, "verdicts")
+    operator_extra_links = (ElementaryPageLink(),)
+    ui_color = "#f7dcd7"
+
+    def __init__(self, *, verdicts: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.verdicts = verdicts
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Update, store, log, and return the incidents of this run in short."""
+        from airflow_provider_elementary.incidents.evaluate import lineage_of, read_verdicts
+
+        with clear_failures():
+            given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
+            keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
+            verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
+            incidents = track_incidents(self, context, verdicts, lineage, origin)
+        return {"store": self.repository.uri, "verdicts": keys, **incidents}
+
+
+def track_incidents(
+    operator: ElementaryStoreOperator,
+    context: Context,
+    verdicts: pa.Table,
+    lineage: Lineage,
+    origin: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Update the incidents of a task's previous run, log what changed, and return them in short, for XCom."""
+    from airflow_provider_elementary.incidents.store import update_incidents
+
+    tracked = update_incidents(
+        operator.repository.store,
+        operator.repository.keys,
+        verdicts,
+        lineage,
+        series=task_series(context),
+        run_key=run_key(context),
+        origin=origin,
+    )
+    _log(operator.log, tracked)
+    changes = [_brief(incident) for incident in tracked.current[:_INCIDENTS_RETURNED]]
+    return {"incidents": tracked.key, "open_incidents": tracked.open, "changes": changes}
+
+
+def _log(log: Any, tracked: TrackedIncidents) -> None:
+    """Log the incidents that opened as warnings, fold the others, and log the counts."""
+    incidents = tracked.current
+    opened = [incident for incident in incidents if incident.transition == "opened"]
+    others = [*opened[_UNFOLDED:], *(incident for incident in incidents if incident.transition != "opened")]
+    for incident in opened[:_UNFOLDED]:
+        log.warning("incident opened: %s", incident.sentence)
+    if others:
+        with log_group(log, f"{len(others)} further incidents"):
+            for incident in others:
+                log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.sentence)
+    counts = Counter(incident.transition for incident in incidents)
+    log.info(
+        "incidents: %s opened, %s continue, %s resolved; %s open now",
+        counts["opened"],
+        counts["continues"],
+        counts["resolved"],
+        tracked.open,
+    )
+
+
+def _brief(incident: Incident) -> dict[str, Any]:
+    return {
+        "incident_id": incident.incident_id,
+        "transition": incident.transition,
+        "severity": incident.severity,
+        "root": incident.root,
+        "followers": list(incident.followers),
+        "started_at": incident.started_at.isoformat(),
+        "sentence": incident.sentence,
+    }
