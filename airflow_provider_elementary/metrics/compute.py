@@ -1,4 +1,4 @@
-"""Computing table metrics: one long table of numbers per table over time, from any ``Source``."""
+"""Computes table metrics over time from any `Source` as one table."""
 
 from __future__ import annotations
 
@@ -16,21 +16,11 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, UnknownTableError
 from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import Definition
-from airflow_provider_elementary.metrics.health_score import HEALTH_DEFINITIONS, HEALTH_WEIGHTS
-from airflow_provider_elementary.metrics.run_metrics import RUN_DEFINITIONS
-from airflow_provider_elementary.metrics.source_metrics import SOURCE_DEFINITIONS
-from airflow_provider_elementary.metrics.test_result_metrics import TEST_DEFINITIONS
+from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
+from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
 from airflow_provider_elementary.source import Source, arrow_schema, reader_of
 
 log = logging.getLogger(__name__)
-
-#: Every computed metric; beside them are the monitors that the package collected, under their own names.
-DEFINITIONS: tuple[Definition, ...] = (
-    *RUN_DEFINITIONS,
-    *TEST_DEFINITIONS,
-    *HEALTH_DEFINITIONS,
-    *SOURCE_DEFINITIONS,
-)
 
 #: The long table of metrics, with Elementary's own column names.
 METRICS_SCHEMA = pa.schema(
@@ -102,10 +92,9 @@ def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | Non
 
 
 def scored_metrics(metrics: pa.Table) -> pa.Table:
-    """Return the metrics in which anomalies are looked for: all but rates of verdicts, which are verdicts already."""
-    rates = {metric.name for definition in DEFINITIONS for metric in definition.metrics if not metric.judged}
-    is_rate = pc.is_in(metrics["metric_name"], pa.array(sorted(rates)))
-    return metrics.filter(pc.invert(is_rate)) if pc.any(is_rate).as_py() else metrics
+    """Return the metrics in which anomalies are looked for: not pass rates and the like, which are results already."""
+    is_result = pc.is_in(metrics["metric_name"], pa.array(names_of(lambda metric: not metric.is_scored)))
+    return metrics.filter(pc.invert(is_result)) if pc.any(is_result).as_py() else metrics
 
 
 def has_names(rows: Rows) -> Rows:
@@ -128,7 +117,8 @@ def _weights(given: Mapping[str, float]) -> pa.Table:
     wrong = sorted(name for name, weight in given.items() if name not in HEALTH_WEIGHTS or weight < 0)
     if wrong:
         raise ConfigurationError(
-            f"Expected health_weights of 0 or more for {', '.join(HEALTH_WEIGHTS)}, found {', '.join(wrong)}."
+            f"health_weights does not accept {', '.join(wrong)}. "
+            f"Give weights of 0 or more for {', '.join(HEALTH_WEIGHTS)}."
         )
     weights = {**HEALTH_WEIGHTS, **given}
     return pa.table({"dimension_value": pa.array(weights), "weight": pa.array(weights.values(), pa.float64())})

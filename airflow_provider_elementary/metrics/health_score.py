@@ -82,7 +82,7 @@ HEALTH_DEFINITIONS = (
                 "0-100",
                 "a test that passed in its last execution of the day is worth 100, one that warned 50, any other 0; "
                 "the mean per quality dimension, and without a dimension the weighted mean of these",
-                judged=False,
+                is_scored=False,
             ),
         ),
         grain="one table and quality dimension (in dimension_value), one day (UTC) on which a test of it ran",

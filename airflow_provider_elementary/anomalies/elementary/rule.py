@@ -17,11 +17,12 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.adapters import NULLS_FIRST, STANDARD_DEVIATIONS, SUNDAY_WEEKS
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.metrics.registry import names_of
 
 #: Metrics whose expected range may go below zero.
-SIGNED_METRICS = ("min", "max", "average", "standard_deviation", "variance", "sum")
+SIGNED_METRICS = names_of(lambda metric: metric.is_signed)
 #: Metrics that are only ever too high, whatever the direction.
-SPIKES_ONLY_METRICS = ("freshness", "event_freshness")
+SPIKES_ONLY_METRICS = names_of(lambda metric: metric.is_spikes_only)
 
 #: Buckets of the same season are compared with each other.
 SEASON = """CASE seasonality

@@ -167,7 +167,7 @@ def test_times_with_a_zone_are_judged_in_utc() -> None:
 
 
 def test_metrics_without_a_bucket_end_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="found no bucket_end"):
+    with pytest.raises(ConfigurationError, match="The metrics lack bucket_end"):
         detect(daily([1.0]).drop_columns("bucket_end"))
 
 
