@@ -44,7 +44,7 @@ _COLLECTED = "data_monitoring_metrics"
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
-_MEMORY_LIMIT = "512MB"
+_DUCKDB_LIMIT = "512MB"
 _BATCH_ROWS = 65_536
 
 #: Computed metrics are one value a day; this makes rows of the long table of them.
@@ -158,7 +158,7 @@ def _collected(source: Source) -> Iterator[pa.RecordBatch]:
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
     if not definitions:
         return
-    with bounded_connection(_MEMORY_LIMIT) as engine:
+    with bounded_connection(_DUCKDB_LIMIT) as engine:
         engine.register("health_weights", weights)
         for table, columns in _columns_of(definitions).items():
             _load(engine, source, table, columns)

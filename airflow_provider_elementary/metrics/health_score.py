@@ -1,4 +1,4 @@
-"""Health scores: how well a table's tests go, by dimension of data quality and in total."""
+"""Declares the health score, by quality dimension and in total."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEALTH_WEIGHTS: Mapping[str, float] = MappingProxyType(
     dict.fromkeys(("accuracy", "completeness", "consistency", "freshness", "uniqueness", "validity", "other"), 1.0)
 )
 
-# dbt_tests names no dimension for tests of many monitors: there, what was monitored tells it.
+# dbt_tests names no dimension for tests of many monitors: there, it follows from what was monitored.
 _OF_SUB_TYPE = """
 CASE
     WHEN test_type = 'schema_change' THEN 'validity'

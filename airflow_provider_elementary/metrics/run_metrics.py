@@ -1,4 +1,4 @@
-"""Metrics of dbt's runs: how long models take, how much they write, how often they fail, how often dbt runs at all."""
+"""Declares the metrics of dbt runs: duration, rows, failures, recovery, invocations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of dbt's sources and of the tables' shape: how old the data is, how many columns there are, what changed."""
+"""Declares the metrics of source freshness and of table schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of dbt's and Elementary's tests: how they go, how steadily, how fast they recover, what is untested."""
+"""Declares the metrics of test results: rates, flakiness, recovery, coverage."""
 
 from __future__ import annotations
 

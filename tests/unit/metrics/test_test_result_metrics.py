@@ -114,7 +114,7 @@ def test_a_weight_of_no_dimension_is_refused() -> None:
         compute_metrics(HEALTH, health_weights={"beauty": 1})
 
 
-def test_without_the_tests_own_table_the_sub_type_tells_the_dimension() -> None:
+def test_without_the_tests_own_table_the_sub_type_decides_the_dimension() -> None:
     scores = values(HEALTH.without("dbt_tests"), "health_score")
 
     assert set(scores) == {"Mon 02", "Mon 02 completeness", "Mon 02 other"}
