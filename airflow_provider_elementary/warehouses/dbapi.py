@@ -1,4 +1,4 @@
-"""Any other warehouse that Airflow has a DB-API hook for: slower, row by row, but it works the same."""
+"""Reads any other warehouse through its DB-API driver, row by row."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
+from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, connection_lost_error
 
 _BATCH_ROWS = 10_000
-#: Where a transaction keeps its locks, and DDL waits for it, until it ends.
-_LOCKING = frozenset({"postgres", "redshift"})
 
 
 class DbApiWarehouse(SystemCatalogSession):
@@ -96,7 +95,7 @@ class DbApiWarehouse(SystemCatalogSession):
             cursor.close()
 
     def _release_locks(self) -> None:
-        if self.dialect in _LOCKING:
+        if by_adapter(self.adapter).keeps_locks:
             self._connection.rollback()
 
     def disconnect(self) -> None:

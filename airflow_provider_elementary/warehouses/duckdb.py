@@ -16,6 +16,7 @@ from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -45,9 +46,8 @@ class DuckDBWarehouse(SystemCatalogSession):
     :raises WarehouseError: the file could not be opened, most often because a writer has it open.
     """
 
-    dialect = "duckdb"
-    adapter = "duckdb"
-    placeholder = "?"
+    dialect = adapter = "duckdb"
+    placeholder = str(WAREHOUSES[adapter].placeholder)
     transport: TransportFacts | None = TransportFacts(
         encrypted=None, version=None, certificate_verified=None, detail="local file, no network"
     )

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
+from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.time_values import TIME
 from airflow_provider_elementary.warehouses.warehouse import Warehouse, connection_lost_error
 
@@ -22,7 +23,6 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = {0} AND c.relkind IN ('r', 'p')
   AND NOT pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
 """
-_WITH_PG_CATALOG = frozenset({"postgres"})
 #: What a server answers about one table, while it is fine itself: no right, no such operation on this type, a value
 #: that cannot be converted, a damaged page. What is gone for a moment (42P01) is not among them: a retry finds it.
 _OF_ONE_TABLE = ("42501", "42804", "42846", "42883", "42725", "0A000", "XX001", "XX002", "22")
@@ -32,7 +32,7 @@ _ERRORS_OF_ONE_TABLE = frozenset({"DataError", "NotSupportedError"})
 
 def denied_tables(warehouse: Warehouse, schema: str) -> list[str]:
     """Return the tables of a schema that this session may not read, lower case, where the warehouse names them."""
-    if warehouse.dialect not in _WITH_PG_CATALOG:
+    if not by_adapter(warehouse.adapter).has_pg_catalog:
         return []
     placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
     try:

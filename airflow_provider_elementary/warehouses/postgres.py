@@ -18,6 +18,7 @@ from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.postgres_locks import TableLocks
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
@@ -37,9 +38,8 @@ class PostgresWarehouse(SystemCatalogSession):
     :param calls: runs the driver's calls.
     """
 
-    dialect = "postgres"
-    adapter = "postgres"
-    placeholder = "$"
+    dialect = adapter = "postgres"
+    placeholder = str(WAREHOUSES[adapter].placeholder)
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from airflow_provider_elementary.access.check.session import StatementDeniedErro
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 
@@ -29,9 +30,8 @@ class SnowflakeWarehouse(SystemCatalogSession):
     :raises WarehouseError: the session could not be narrowed to its one role.
     """
 
-    dialect = "snowflake"
-    adapter = "snowflake"
-    placeholder = "%s"
+    dialect = adapter = "snowflake"
+    placeholder = str(WAREHOUSES[adapter].placeholder)
 
     def __init__(
         self,

@@ -167,7 +167,7 @@ class TestAuthorsQueries:
 
 class TestBadInput:
     def test_an_unknown_connection_is_named(self) -> None:
-        with pytest.raises(ConnectionNotFoundError, match="Expected an Airflow connection 'nowhere', found none"):
+        with pytest.raises(ConnectionNotFoundError, match="Airflow has no connection 'nowhere'"):
             ElementaryHook("nowhere").source()
 
     def test_a_connection_type_that_is_not_read_is_refused(self, airflow_connection: Connect) -> None:
@@ -299,7 +299,7 @@ class TestAccess:
         works, message = ElementaryHook("nowhere").test_connection()
 
         assert not works
-        assert message.startswith("Expected an Airflow connection 'nowhere', found none.")
+        assert message.startswith("Airflow has no connection 'nowhere'.")
 
 
 class TestAnyOtherWarehouse:

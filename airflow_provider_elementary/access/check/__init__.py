@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
+from importlib import import_module
 
-from airflow_provider_elementary.access.check import duckdb, postgres, redshift, snowflake
-from airflow_provider_elementary.access.check import information_schema as standard
 from airflow_provider_elementary.access.check.canaries import sing
 from airflow_provider_elementary.access.check.findings import Examination, complete
 from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 from airflow_provider_elementary.access.check.transport import allowed_networks, judge_link
 from airflow_provider_elementary.exceptions import AccessUnknownError
-
-_EXAMINATIONS: Mapping[str, Callable[[Session, Sequence[str]], Examination]] = MappingProxyType(
-    {
-        "postgres": postgres.examine,
-        "snowflake": snowflake.examine,
-        "redshift": redshift.examine,
-        "duckdb": duckdb.examine,
-    }
-)
+from airflow_provider_elementary.warehouses.registry import by_dialect
 
 
 def check_access(
@@ -42,7 +32,8 @@ def check_access(
     """
     allowed = allowed_networks(allowed_addresses)
     try:
-        examination = _EXAMINATIONS.get(session.dialect, standard.examine)(session, probes)
+        inspector = import_module(by_dialect(session.dialect).inspector)
+        examination: Examination = inspector.examine(session, probes)
     except StatementDeniedError:
         raise AccessUnknownError(
             f"Permission denied while reading the system catalog of {session.dialect}: what the role can do cannot be "

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_elementary.access.check.report import CHECKS, Finding
+from airflow_provider_elementary.access.check.report import CHECKS, ONLY_ON, Finding
+from airflow_provider_elementary.warehouses.registry import by_dialect
 
 #: More holes than this are counted, not listed.
 LISTED = 100
@@ -130,16 +131,19 @@ def settled(names: Iterable[str], evidence: str) -> list[Finding]:
 
 
 def complete(findings: Iterable[Finding], dialect: str) -> tuple[Finding, ...]:
-    """Return one finding per check in the order of the checks; one that nobody looked into is unknown."""
+    """Return one finding per check in the order of the checks; one without an answer is unknown, if it can apply."""
     by_name = {finding.name: finding for finding in findings}
-    return tuple(
-        by_name.get(name)
-        or unanswered(
-            name,
-            f"The catalogue of {dialect} does not show whether {claim}.",
-            "Verify it by hand, then name the check in accept_unknown.",
-        )
-        for name, claim in CHECKS.items()
+    return tuple(by_name.get(name) or _without_answer(name, claim, dialect) for name, claim in CHECKS.items())
+
+
+def _without_answer(name: str, claim: str, dialect: str) -> Finding:
+    kind = by_dialect(dialect)
+    if kind.key and name in ONLY_ON and dialect not in ONLY_ON[name][0]:
+        return Finding(name, "pass", f"{kind.label} has no {ONLY_ON[name][1]}")
+    return unanswered(
+        name,
+        f"The system catalog of {dialect} does not show whether {claim}.",
+        "Verify it by hand, then name the check in accept_unknown.",
     )
 
 
