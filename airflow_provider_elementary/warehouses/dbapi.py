@@ -55,7 +55,7 @@ class DbApiWarehouse(SystemCatalogSession):
         self._connection = connection
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run one catalogue statement."""
+        """Run one statement over the system catalog."""
         cursor = self._connection.cursor()
         try:
             cursor.execute(statement, tuple(parameters)) if parameters else cursor.execute(statement)
@@ -65,7 +65,7 @@ class DbApiWarehouse(SystemCatalogSession):
         except Exception as error:
             # DB-API drivers share the names of their errors but no base class.
             if type(error).__name__ == "OperationalError":
-                raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
+                raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
             self._connection.rollback()
             raise StatementDeniedError(type(error).__name__) from None
         finally:

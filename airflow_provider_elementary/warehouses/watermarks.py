@@ -1,4 +1,4 @@
-"""Compares a table's watermark in the warehouse, as far as its type allows."""
+"""Compares a table's watermark in the warehouse's SQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WatermarkType(StrEnum):
     NANOSECONDS = "nanoseconds"
     """A time without a zone that reaches from 1677 to 2262 only."""
     OTHER = "other"
-    """Text, numbers and the rest: rows are compared after they were read."""
+    """Any other type, as text and numbers: rows are compared after they are read."""
 
 
 def watermark_type(declared: str, dialect: str) -> WatermarkType:

@@ -174,7 +174,7 @@ def test_one_view_among_the_tables_is_left_out_alone_and_said(
         manifest = write_snapshot(source, LocalStore(tmp_path), KEYS, policy=Policy(failed_rows_days=100_000))
 
     assert TABLES.keys() - manifest.tables.keys() == {"dbt_groups"}
-    assert "elementary.dbt_groups is a view and no table" in caplog.text
+    assert "elementary.dbt_groups is a view, not a table" in caplog.text
 
 
 class TestLibpqParameters:

@@ -269,7 +269,7 @@ class TestBadInput:
             postgres_server.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [postgres_database]
             )
-            with pytest.raises(WarehouseError, match="while reading data_monitoring_metrics, found a failure"):
+            with pytest.raises(WarehouseError, match="reading data_monitoring_metrics failed"):
                 reader.read_all()
 
 
