@@ -13,7 +13,7 @@ from adbc_driver_manager.dbapi import Connection
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.access.guard import GuardedQuery
-from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError
+from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError, WarehouseError
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
@@ -128,6 +128,9 @@ class PostgresWarehouse(SystemCatalogSession):
         self._begin()
 
     def _execute(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        if self.calls.has_ended:
+            # A cancellation between two attempts to lock finds no statement to cancel.
+            raise WarehouseError("The session was ended while waiting for a lock. Nothing was committed. Retry.")
         with self._connection.cursor() as cursor:
             cursor.execute(statement, list(parameters) or None)
             return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
