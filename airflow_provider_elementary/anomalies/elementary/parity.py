@@ -76,7 +76,7 @@ def compare_with_elementary(source: Source, *, adapter: str | None = None) -> pa
     :param adapter: dbt's name of the warehouse that computed them (its standard deviation and rounding, its weeks, its
         SQL); by default the one that the source knows of.
     :return: ``elementary_test_results_id``, ``stored`` and ``recomputed`` (status: pass, fail, warn), ``agreement``
-        (``agree``, ``disagree``, ``unknown``) and ``reason``, in the order in which the tests ran.
+        (``agree``, ``disagree``, ``cannot tell``) and ``reason``, in the order in which the tests ran.
     :raises UnknownTableError: the source holds no ``elementary_test_results``.
     """
     with _replayed_runs(source, adapter) as connection:

@@ -343,7 +343,7 @@ SELECT
     id AS elementary_test_results_id,
     status AS stored,
     CASE WHEN doubt IS NULL THEN answer END AS recomputed,
-    CASE WHEN doubt IS NOT NULL THEN 'unknown' WHEN is_same THEN 'agree' ELSE 'disagree' END AS agreement,
+    CASE WHEN doubt IS NOT NULL THEN 'cannot tell' WHEN is_same THEN 'agree' ELSE 'disagree' END AS agreement,
     CASE
         WHEN doubt IS NOT NULL THEN doubt
         WHEN is_same THEN found || coalesce('; ' || assumption, '')

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from airflow_provider_elementary.anomalies.engine import scoring_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 #: What ``anomaly_exclude_metrics`` may name: columns of the metrics, and the two that Elementary adds.
 METRIC_COLUMNS: Mapping[str, str] = {
@@ -44,9 +45,6 @@ _ALLOWED = (
     exp.Cast, exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.Date, exp.TsOrDsToDate,
     exp.DateTrunc, exp.TimestampTrunc, exp.Extract, exp.Year, exp.Month, exp.Day,
 )  # fmt: skip
-#: Adapters whose SQL sqlglot knows by another name, or by that of their ancestor.
-_DIALECTS = {"sqlserver": "tsql", "fabric": "tsql", "vertica": "postgres", "fabricspark": "spark"}
-
 #: Days of the week are numbered differently by each warehouse, so they are not among them.
 _EXTRACTED = frozenset({"YEAR", "QUARTER", "MONTH", "DAY", "HOUR"})
 
@@ -80,8 +78,8 @@ def duckdb_predicate(text: str, columns: Mapping[str, str], dialect: str | None 
 
 
 def sqlglot_dialect(adapter: str | None) -> str | None:
-    """Return sqlglot's name of the SQL of a dbt adapter."""
-    return _DIALECTS.get(adapter, adapter) if adapter else None
+    """Return sqlglot's name of the SQL of a dbt adapter: its own name where the registry has no row of it."""
+    return by_adapter(adapter).dialect or adapter or None
 
 
 def _refusal(node: exp.Expr, columns: Mapping[str, str]) -> str | None:

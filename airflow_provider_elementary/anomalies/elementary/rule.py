@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 import duckdb
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.adapters import NULLS_FIRST, STANDARD_DEVIATIONS, SUNDAY_WEEKS
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
 from airflow_provider_elementary.metrics.registry import names_of
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 #: Metrics whose expected range may go below zero.
 SIGNED_METRICS = names_of(lambda metric: metric.is_signed)
@@ -71,7 +71,9 @@ def run_statistics(adapter: str | None) -> str:
 
     :param adapter: dbt's name of the warehouse, which sorts rows without an end first or last.
     """
-    return _RUN_STATISTICS.replace("NULLS LAST", "NULLS FIRST") if adapter in NULLS_FIRST else _RUN_STATISTICS
+    if by_adapter(adapter).sorts_nulls_first:
+        return _RUN_STATISTICS.replace("NULLS LAST", "NULLS FIRST")
+    return _RUN_STATISTICS
 
 
 #: The training sets of the points in ``scored_points`` alone, from a window over all.
@@ -219,7 +221,7 @@ def parameters_table(configurations: Iterable[Parameters], adapter: str | None) 
             "backfill_microseconds": parameters.backfill_days * 86_400_000_000,
             "period": parameters.time_bucket.period,
             "period_count": parameters.time_bucket.count,
-            "week_shift": int(parameters.time_bucket.period == "week" and adapter in SUNDAY_WEEKS),
+            "week_shift": int(parameters.time_bucket.period == "week" and by_adapter(adapter).week_starts_on_sunday),
             "bucket_microseconds": parameters.time_bucket.microseconds,
             "seasonality": parameters.seasonality,
             "spike_percent": parameters.spike_percent,
@@ -228,7 +230,7 @@ def parameters_table(configurations: Iterable[Parameters], adapter: str | None) 
             "min_value": parameters.min_value,
             "delay_microseconds": int(parameters.detection_delay.total_seconds() * 1_000_000),
             "excludes_detection_period": parameters.exclude_detection_period_from_training,
-            "stddev": STANDARD_DEVIATIONS.get(adapter or "", "sample"),
+            "stddev": by_adapter(adapter).standard_deviation,
         }
         for number, parameters in enumerate(configurations)
     ]

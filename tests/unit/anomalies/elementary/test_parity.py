@@ -157,7 +157,7 @@ def test_values_that_a_later_test_of_the_run_replaced_by_others_are_unknown() ->
 
     verdict = compared(stored_verdict(metrics=measured, invocation=COMPLETED))
 
-    assert (verdict["agreement"], verdict["recomputed"]) == ("unknown", None)
+    assert (verdict["agreement"], verdict["recomputed"]) == ("cannot tell", None)
     assert verdict["reason"] == ("the values of 14 of its 14 buckets are those that a later test of its run measured")
 
 
@@ -261,7 +261,7 @@ def test_the_variables_of_a_run_configure_a_dimension_test() -> None:
     unknown = compared(stored_verdict(metrics=metrics, **DIMENSION_TEST))
 
     assert known["agreement"] == "agree"
-    assert (unknown["agreement"], unknown["recomputed"]) == ("unknown", None)
+    assert (unknown["agreement"], unknown["recomputed"]) == ("cannot tell", None)
     assert unknown["reason"] == "assuming that its model configures nothing, under which it would not pass"
 
 
@@ -297,7 +297,7 @@ def test_the_variables_of_a_run_configure_a_dimension_test() -> None:
 def test_an_unknown_verdict_has_a_reason(source: TableSource, reason: str) -> None:
     verdict = compared(source)
 
-    assert (verdict["agreement"], verdict["recomputed"]) == ("unknown", None)
+    assert (verdict["agreement"], verdict["recomputed"]) == ("cannot tell", None)
     assert verdict["reason"].startswith(reason)
 
 

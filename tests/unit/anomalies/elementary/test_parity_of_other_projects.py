@@ -272,7 +272,7 @@ def test_a_table_of_an_adapter_without_databases_is_found() -> None:
 def test_a_configuration_that_makes_no_sense_is_unknown(changes: dict[str, Any]) -> None:
     [found] = compare_with_elementary(stored_verdict(params={**PARAMS, **changes})).to_pylist()
 
-    assert (found["agreement"], found["recomputed"]) == ("unknown", None)
+    assert (found["agreement"], found["recomputed"]) == ("cannot tell", None)
     assert found["reason"].startswith("its configuration cannot be read: Expected")
 
 
@@ -280,7 +280,7 @@ def test_a_configuration_that_makes_no_sense_is_unknown(changes: dict[str, Any])
 def test_a_configuration_that_is_no_json_object_is_unknown(text: str | None) -> None:
     [found] = compare_with_elementary(stored_verdict(test_params=text)).to_pylist()
 
-    assert found["agreement"] == "unknown"
+    assert found["agreement"] == "cannot tell"
     assert found["reason"].startswith("its configuration cannot be read: The configuration is not a JSON object")
 
 
@@ -303,7 +303,7 @@ def test_a_configuration_that_is_no_json_object_is_unknown(text: str | None) -> 
 def test_a_run_of_which_too_little_is_known_is_unknown(source: TableSource, reason: str) -> None:
     [found] = compare_with_elementary(source).to_pylist()
 
-    assert (found["agreement"], found["recomputed"]) == ("unknown", None)
+    assert (found["agreement"], found["recomputed"]) == ("cannot tell", None)
     assert found["reason"].startswith(reason)
 
 

@@ -75,7 +75,7 @@ def test_a_status_without_anomalies_is_always_pass() -> None:
 def test_a_status_by_conditions_that_are_not_known_is_unknown(declared: dict[str, Any] | None) -> None:
     verdict = compared(stored_verdict(**TWO, declared=declared, status="warn"))
 
-    assert (verdict["agreement"], verdict["recomputed"]) == ("unknown", None)
+    assert (verdict["agreement"], verdict["recomputed"]) == ("cannot tell", None)
     assert verdict["reason"] == (
         "its anomalies are as stored, but what warn_if and error_if its run went by is not known"
     )
