@@ -47,7 +47,7 @@ def by_key(row: WarehouseKind) -> str:
 @pytest.mark.parametrize("row", CONNECTABLE, ids=by_key)
 def test_every_name_of_a_row_can_be_imported(row: WarehouseKind) -> None:
     assert callable(resolve_name(row.opener))
-    assert callable(import_module(row.inspector).examine)
+    assert callable(import_module(row.inspector).inspect)
     assert row.grants is None or callable(import_module(row.grants).statements)
 
 
