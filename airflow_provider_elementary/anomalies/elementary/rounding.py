@@ -34,7 +34,6 @@ SELECT w.* REPLACE (
     coalesce(e.deviation, w.deviation) AS deviation,
     CASE WHEN e.deviation IS NULL THEN lowest END AS lowest
 )
-from airflow_provider_elementary.warehouses.registry import by_adapter
 FROM exact_training AS w
 LEFT JOIN equal_values AS e ON w.lowest = w.highest AND e.value = w.lowest AND e.training_size = w.training_size
 """
