@@ -185,9 +185,7 @@ class TestBadInput:
         postgres_server.execute("CREATE SCHEMA marts; CREATE TABLE marts.orders (id int)", database=postgres_database)
         connection = postgres_reader(postgres_server, postgres_database, "marts")
 
-        with pytest.raises(
-            NotAnElementarySchemaError, match=r"Schema 'marts' has none of Elementary's tables, and 1 other"
-        ):
+        with pytest.raises(NotAnElementarySchemaError, match=r"Schema 'marts' has none of .*, and 1 other"):
             ElementaryHook(airflow_connection("reader", connection), schema="marts").source()
 
     def test_a_table_of_an_old_package_version_is_excluded_with_what_it_lacks(
