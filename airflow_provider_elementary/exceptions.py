@@ -1,4 +1,4 @@
-"""Every error that this package raises: what was expected, what was found, what to do. No secrets, no data rows."""
+"""Defines the errors of this package; none quotes secrets or rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 class ElementaryError(Exception):
     """Base of all errors of this package.
 
-    :param message: what was expected, what was found and what to do, in words for the person who reads the task log.
+    :param message: the fact, then the remedy, for the person who reads the task log.
     """
 
     #: A retry cannot help: the configuration, a privilege or the input has to change first.
@@ -16,24 +16,24 @@ class ElementaryError(Exception):
 
 
 class ConfigurationError(ElementaryError):
-    """An argument, a connection or a parameter is missing or does not fit."""
+    """An argument, a connection or a parameter is missing or invalid."""
 
 
 class ConnectionNotFoundError(ConfigurationError):
-    """Airflow knows no connection of that id."""
+    """Airflow has no connection with that id."""
 
 
 class WarehouseError(ElementaryError):
-    """The warehouse could not be reached, or went away in the middle of a read; a retry may help."""
+    """The warehouse cannot be reached, or a read was interrupted; a retry may help."""
 
     permanent = False
 
 
 class TableUnreadableError(WarehouseError):
-    """The warehouse answers, but it refuses or fails to read this one table.
+    """The warehouse cannot or may not read this one table.
 
-    :param table: the table, as it was asked for.
-    :param reason: what is wrong with it, in a few words.
+    :param table: its name.
+    :param reason: why, in a few words.
     """
 
     permanent = True
@@ -47,11 +47,11 @@ class TableUnreadableError(WarehouseError):
 
 
 class TableLockedError(WarehouseError):
-    """Another session holds a lock on a table that keeps it from being read.
+    """Another session holds a lock that prevents a table from being read.
 
     :param tables: the tables.
-    :param holders: who holds the locks, as far as the warehouse shows it.
-    :param seconds: how long was waited.
+    :param holders: who holds the locks, if the warehouse shows it.
+    :param seconds: how long the read waited.
     """
 
     def __init__(self, schema: str, tables: Sequence[str], holders: Sequence[str], seconds: float) -> None:
@@ -65,7 +65,7 @@ class TableLockedError(WarehouseError):
 
 
 class TableReplacedError(WarehouseError):
-    """A table was replaced, truncated or dropped while it was to be read; a retry reads it as it is then.
+    """A table was replaced, truncated or dropped during the read; a retry reads its new state.
 
     :param tables: the tables.
     """
@@ -80,29 +80,29 @@ class TableReplacedError(WarehouseError):
 
 
 class LoginRefusedError(WarehouseError):
-    """The warehouse or the driver refused the login for a cause that no retry removes: a wrong password among them."""
+    """The warehouse or the driver refused the login, as for a wrong password; a retry cannot help."""
 
     permanent = True
 
 
 class SchemaNotFoundError(ElementaryError):
-    """The connection sees no schema of that name."""
+    """The schema does not exist, or the connection may not see it."""
 
 
 class NotAnElementarySchemaError(ElementaryError):
-    """The schema exists but holds none of Elementary's tables."""
+    """The schema exists but has none of Elementary's tables."""
 
 
 class UnsupportedElementaryVersionError(ElementaryError):
-    """No table can be used: they lack columns that we cannot do without, or this connection may not read them."""
+    """No table can be used: they lack required columns, or the connection may not read them."""
 
 
 class UnknownTableError(ElementaryError):
-    """The table is not one of Elementary's, or this source does not hold it."""
+    """The table is not one of Elementary's, or this source does not have it."""
 
 
 class UnknownColumnError(ElementaryError):
-    """The column is not one that the catalog classifies for this table, or this source does not hold it."""
+    """The column is not a classified one of this table, or this source does not have it."""
 
 
 class QueryRefusedError(ElementaryError):
@@ -117,47 +117,47 @@ class QueryRefusedError(ElementaryError):
 
 
 class AccessDeniedError(ElementaryError):
-    """The connection can do more, or less, than read the Elementary schema; nothing is synced over it."""
+    """The connection can do more, or less, than read the Elementary schema; nothing is read over it."""
 
 
 class AccessUnknownError(AccessDeniedError):
-    """What the connection can do cannot be determined: nothing is known to be wrong, and nothing is synced over it."""
+    """The connection's privileges cannot be determined; nothing is read over it."""
 
 
 class AnomaliesFoundError(ElementaryError):
-    """Anomalies were found and ``fail_on`` asked to stop the pipeline for them."""
+    """Anomalies were found, and ``fail_on`` stops the pipeline for them."""
 
 
 class StoreError(ElementaryError):
-    """The store could not be read or written; a retry may help."""
+    """The store cannot be read or written; a retry may help."""
 
     permanent = False
 
 
 class StoreRefusedError(ElementaryError):
-    """The store is not fit to hold a snapshot: not writable, not encrypted, or no such place."""
+    """The store does not exist, is not writable or is not encrypted."""
 
 
 class KeyUnavailableError(ElementaryError):
-    """A key that is needed to seal or open a file is missing, disabled or refused."""
+    """A key that encrypts or decrypts a file is missing, disabled or refused."""
 
 
 class SnapshotNotFoundError(ElementaryError):
-    """The store holds no snapshot of that id or before that time."""
+    """The store has no snapshot with that id or before that time."""
 
 
 class SnapshotCorruptError(ElementaryError):
-    """A manifest or a file of a snapshot is not what was written."""
+    """A manifest or a file of a snapshot differs from what was written."""
 
 
 class SnapshotConflictError(ElementaryError):
-    """Another writer committed first, repeatedly; a retry may help."""
+    """Other writers committed first, repeatedly; a retry may help."""
 
     permanent = False
 
 
 class ValueDoesNotFitError(ElementaryError):
-    """A stored value is longer or larger than the target of a restore can hold."""
+    """A stored value is too long or too large for the target of a restore."""
 
 
 class AlertsNotSentError(ElementaryError):

@@ -1,109 +1,81 @@
-"""What Airflow discovers of this provider: plain facts. Every Airflow process reads them, so nothing is imported."""
+"""Describes this provider to Airflow, without heavy imports."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_elementary.warehouses.connection_fields import (
+    CHECKS,
+    DATABASE,
+    KIND,
+    SCHEMA,
+    ConnectionForm,
+    FormField,
+)
+from airflow_provider_elementary.warehouses.registry import CONNECTABLE
+
 _OPTIONAL_TEXT = {"type": ["string", "null"]}
 _OPTIONAL_SECRET = {"type": ["string", "null"], "format": "password"}
 
-#: The standard fields of the form of an ``elementary`` connection. Airflow 3.2 and later read the keys in kebab-case
-#: and ignore any other spelling.
-UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    # The extra fields below name the schema and the database of every kind of warehouse alike.
-    "hidden-fields": ["schema"],
-    "relabeling": {
-        "host": "Host (DuckDB: path of the file)",
-        "login": "User of the read-only role",
-        "password": "Password, or passphrase of the private key",
-    },
-    "placeholders": {
-        "host": "warehouse.example.com; empty for Snowflake",
-        "port": "5432; empty for Snowflake and DuckDB",
-        "login": "ELEMENTARY_READER",
-    },
-}
 
-#: The further fields of the form, kept in the connection's extra. Airflow masks what is secret by these very names.
-CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
-    "warehouse_kind": {
+def standard_fields(form: ConnectionForm) -> dict[str, Any]:
+    """Return the behaviour of the standard fields of a form.
+
+    Airflow 3.2 and later read the keys in kebab-case and ignore any other spelling.
+    """
+    return {
+        "hidden-fields": list(form.hidden),
+        "relabeling": dict(form.labels),
+        "placeholders": dict(form.placeholders),
+    }
+
+
+def extra_fields(form: ConnectionForm) -> dict[str, dict[str, Any]]:
+    """Return the extra fields of a form, in its order."""
+    names = (*form.fields, *([DATABASE] if form.asks_database else []), SCHEMA, *CHECKS)
+    return {field.name: _field(field, field.label) for field in names}
+
+
+def _field(field: FormField, label: str) -> dict[str, Any]:
+    return {"label": label, "description": field.description, "schema": field.schema()}
+
+
+def _fields_of_all() -> dict[str, dict[str, Any]]:
+    """Return the extra fields of the generic form: those of every warehouse, with its name in the label."""
+    users: dict[str, list[str]] = {}
+    first: dict[str, FormField] = {}
+    for kind in CONNECTABLE:
+        for field in kind.form.fields:
+            users.setdefault(field.name, []).append(kind.label)
+            first.setdefault(field.name, field)
+    own = {name: _field(field, f"{', '.join(users[name])}: {field.label}") for name, field in first.items()}
+    common = {field.name: _field(field, field.label) for field in (DATABASE, SCHEMA)}
+    choice = {
         "label": "Kind of warehouse",
-        "description": "For any other warehouse, use a connection of that warehouse's own type instead.",
-        "schema": {"type": "string", "enum": ["snowflake", "postgres", "redshift", "duckdb"]},
-    },
-    "elementary_schema": {
-        "label": "Elementary schema",
-        "description": "The schema that Elementary's dbt package writes; elementary where nothing is said.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "elementary_database": {
-        "label": "Elementary database",
-        "description": "The database that holds the Elementary schema; not for DuckDB, whose file is the database.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "allowed_addresses": {
-        "label": "Allowed client addresses",
-        "description": "Addresses or networks, separated by commas, that the warehouse may see us come from; the "
-        "access check fails on any other.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "account": {
-        "label": "Snowflake: account",
-        "description": "The account identifier, without .snowflakecomputing.com.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "role": {
-        "label": "Snowflake: role",
-        "description": "The dedicated role that reads the Elementary schema and nothing else.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "warehouse": {
-        "label": "Snowflake: virtual warehouse",
-        "description": "The virtual warehouse that runs the queries; the smallest is enough.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "private_key_content": {
-        "label": "Snowflake: private key",
-        "description": "The user's private key, as PEM text or in base64. Stored encrypted and never shown again.",
-        "schema": _OPTIONAL_SECRET,
-    },
-    "private_key_file": {
-        "label": "Snowflake: file of the private key",
-        "description": "Path of the user's private key (PEM) on every worker, instead of its content.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "authenticator": {
-        "label": "Snowflake: authenticator",
-        "description": "Only where it is neither a password nor a key: oauth, WORKLOAD_IDENTITY, "
-        "PROGRAMMATIC_ACCESS_TOKEN.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "sslmode": {
-        "label": "Postgres, Redshift: TLS",
-        "description": "verify-full where nothing is said; the access check fails on less.",
-        "schema": {
-            "type": ["string", "null"],
-            "enum": ["verify-full", "verify-ca", "require", "prefer", "allow", "disable"],
-        },
-    },
-    "sslrootcert": {
-        "label": "Postgres, Redshift: certificate authority",
-        "description": "Path of the authority's certificate (PEM) on every worker, and on the API server for the Test "
-        "button; the public authorities otherwise.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "accept_unknown": {
-        "label": "Checks that may stay unknown",
-        "description": "Names of access checks that this warehouse cannot answer, separated by commas. A failed check "
-        "always stops.",
-        "schema": _OPTIONAL_TEXT,
-    },
-    "iam": {
-        "label": "Postgres, Redshift: IAM",
-        "description": "Log in with a token from AWS IAM instead of a password.",
-        "schema": {"type": ["boolean", "null"]},
-    },
-}
+        "description": "The connection types Elementary: Snowflake, Elementary: PostgreSQL, … ask only for the fields "
+        "of one warehouse.",
+        "schema": {"type": "string", "enum": [kind.key for kind in CONNECTABLE]},
+    }
+    return {KIND: choice, **own, **common, **{field.name: _field(field, field.label) for field in CHECKS}}
+
+
+#: The standard fields of the form of an ``elementary`` connection.
+UI_FIELD_BEHAVIOUR: dict[str, Any] = standard_fields(
+    ConnectionForm(
+        labels=(
+            ("host", "Host (DuckDB: path of the file)"),
+            ("login", "User of the read-only role"),
+            ("password", "Password, or passphrase of the private key"),
+        ),
+        placeholders=(
+            ("host", "warehouse.example.com; empty for Snowflake"),
+            ("port", "5432; empty for Snowflake and DuckDB"),
+            ("login", "elementary_reader"),
+        ),
+    )
+)
+#: Its extra fields. Airflow masks what is secret by these very names.
+CONNECTION_FIELDS: dict[str, dict[str, Any]] = _fields_of_all()
 
 _CATEGORIES = (
     "metadata",
@@ -117,25 +89,23 @@ _CATEGORIES = (
 _OPTIONAL_NAMES = {"type": ["null", "array"], "items": {"type": "string"}}
 _OPTIONAL_COUNT = {"type": ["null", "integer"], "minimum": 0}
 
-#: What may leave the warehouse: fields of the form of a store, and options of ``[elementary]`` for stores that say
-#: nothing of it.
+#: What may leave the warehouse: fields of the form of a store, and options of ``[elementary]``, which are the
+#: defaults of all stores.
 POLICY_FIELDS: dict[str, dict[str, Any]] = {
     "categories": {
         "label": "Policy: categories",
-        "description": "One a line: what snapshots take, out of "
-        + ", ".join(_CATEGORIES)
-        + ". All but query_logs where "
-        "nothing is said.",
+        "description": "One a line: what snapshots take, out of " + ", ".join(_CATEGORIES) + ". Default: all but "
+        "query_logs.",
         "schema": {"type": ["null", "array"], "items": {"enum": list(_CATEGORIES)}, "examples": list(_CATEGORIES)},
     },
     "failed_rows_per_test": {
         "label": "Policy: failed rows per test",
-        "description": "Sampled rows of one failed test that are taken at most; 0 takes none, 5 where nothing is said.",
+        "description": "Maximum sample rows per failed test (0 = none). Default: 5.",
         "schema": _OPTIONAL_COUNT,
     },
     "failed_rows_days": {
         "label": "Policy: days of failed rows",
-        "description": "Sampled rows older than this are excluded; 30 days where nothing is said.",
+        "description": "Sample rows older than this are excluded. Default: 30 days.",
         "schema": _OPTIONAL_COUNT,
     },
     "failed_rows_excluded_tables": {
@@ -145,7 +115,7 @@ POLICY_FIELDS: dict[str, dict[str, Any]] = {
     },
     "masked_columns": {
         "label": "Policy: masked columns",
-        "description": "One a line, as in dbt_models.owner: every value becomes ***. Variables given to dbt always do.",
+        "description": "One a line, as in dbt_models.owner: every value becomes ***. dbt vars are always masked.",
         "schema": _OPTIONAL_NAMES,
     },
     "hashed_columns": {
@@ -160,14 +130,14 @@ POLICY_FIELDS: dict[str, dict[str, Any]] = {
         "schema": _OPTIONAL_NAMES,
     },
     "without_raw_values": {
-        "label": "Policy: nothing that quotes your data",
-        "description": "Takes no failed rows, no SQL, no database errors and no minimum or maximum of a column, and "
-        "hashes dimension values.",
+        "label": "Policy: exclude raw values",
+        "description": "Excludes failed rows, SQL, database errors and the minimum and maximum of columns, and hashes "
+        "dimension values.",
         "schema": {"type": ["null", "boolean"]},
     },
     "full_every_days": {
         "label": "Policy: days between full snapshots",
-        "description": "Others add what is new since the one before; 0: each one is full, 7 where nothing is said.",
+        "description": "The snapshots between add what is new. 0: every snapshot is full. Default: 7.",
         "schema": {"type": ["null", "number"], "minimum": 0},
     },
 }
@@ -201,7 +171,7 @@ STORE_CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     },
     "category_kms_key_ids": {
         "label": "S3: KMS keys of categories",
-        "description": "One a line, as in failed_rows_sample=alias/samples. A role that may not use that key cannot "
+        "description": "One a line, as in failed_rows_sample=alias/samples. Without this key, nobody can "
         "read that category.",
         "schema": _OPTIONAL_NAMES,
     },
@@ -241,7 +211,7 @@ STORE_CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     },
     "server_side_encryption": {
         "label": "S3: server-side encryption",
-        "description": "aws:kms where nothing is said. AES256, S3's own keys, needs local master keys.",
+        "description": "Default: aws:kms. AES256, S3's own keys, needs local master keys.",
         "schema": {"type": ["string", "null"], "enum": ["aws:kms", "AES256"]},
     },
 }
@@ -279,7 +249,7 @@ def get_provider_info() -> dict[str, Any]:
             "alerts",
         ),
         "sensors": _modules("sensors", "invocation"),
-        "hooks": _modules("hooks", "elementary", "store"),
+        "hooks": _modules("hooks", "elementary", "store", "warehouse_types"),
         "triggers": _modules("triggers", "invocation"),
         "connection-types": [
             {
@@ -289,6 +259,16 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
                 "conn-fields": CONNECTION_FIELDS,
             },
+            *(
+                {
+                    "connection-type": kind.connection_type,
+                    "hook-class-name": f"airflow_provider_elementary.hooks.warehouse_types.{kind.hook_class}",
+                    "hook-name": kind.hook_name,
+                    "ui-field-behaviour": standard_fields(kind.form),
+                    "conn-fields": extra_fields(kind.form),
+                }
+                for kind in CONNECTABLE
+            ),
             {
                 "connection-type": "elementary_store",
                 "hook-class-name": "airflow_provider_elementary.hooks.store.ElementaryStoreHook",
@@ -323,9 +303,8 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "",
                     },
                     "openlineage_namespace": {
-                        "description": "The namespace of the warehouse's tables in OpenLineage events, where it is "
-                        "not the one that OpenLineage's integration with dbt gives them by host, port or account: that "
-                        "is taken from the connection where nothing is said.",
+                        "description": "The namespace of the warehouse's tables in OpenLineage events. Default: built "
+                        "from the connection's host, port or account, as OpenLineage's integration with dbt does.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "postgres://db.example.com:5432",
@@ -333,8 +312,8 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     **{
                         name: {
-                            "description": f"For stores whose connection does not say it. {field['description']} "
-                            "Several with commas between them.",
+                            "description": "Default of all stores; a store's connection overrides it. "
+                            f"{field['description']} Separate several by commas.",
                             "version_added": "0.1.0",
                             "type": "string",
                             "example": None,

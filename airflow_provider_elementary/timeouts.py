@@ -184,6 +184,11 @@ class Calls:
         self._has_ended = False
         register(self)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the session was ended: what runs in it has to start no further statement."""
+        return self._has_ended
+
     def log_in(self, log_in: Callable[[], T]) -> T:
         """Return the session that logging in gives.
 

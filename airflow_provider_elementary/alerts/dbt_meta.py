@@ -9,11 +9,13 @@ from typing import Any
 from airflow_provider_elementary.elementary_schema.json_text import json_object
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, tables_by_node
 from airflow_provider_elementary.incidents.tracking import Incident
-from airflow_provider_elementary.project.lineage import (
+from airflow_provider_elementary.project.lineage import tests_monitoring
+from airflow_provider_elementary.project.reading import (
     artifact_claims,
     artifact_rows,
+    artifact_rows_by_table,
+    read_rows,
     result_claims,
-    tests_monitoring,
 )
 from airflow_provider_elementary.source import Source
 
@@ -92,8 +94,8 @@ class AlertMetas:
 def read_alert_metas(source: Source) -> AlertMetas:
     """Read the alert settings of a source; a ``meta`` that the policy excludes or masks counts as empty."""
     rows = {
-        artifact: artifact_rows(source, artifact, (*_NODE_COLUMNS, ARTIFACTS[artifact]), each_table=True)
-        for artifact in ARTIFACTS
+        artifact: artifact_rows_by_table(artifact, read_rows(source, artifact, (*_NODE_COLUMNS, name)))
+        for artifact, name in ARTIFACTS.items()
     }
     tables_of = tables_by_node([*artifact_claims(rows), *result_claims(source)])
     metas = {row["unique_id"]: alert_meta(row.get("meta")) for found in rows.values() for row in found}

@@ -81,7 +81,7 @@ def score_recent(
     :raises ConfigurationError: there is no such shard, or a parameter does not fit.
     """
     if not 0 <= shard < shards:
-        raise ConfigurationError(f"Expected a shard of 0 to {shards - 1}, found {shard}: shards are counted from 0.")
+        raise ConfigurationError(f"There is no shard {shard}. Shards are numbered from 0 to {shards - 1}.")
     stream = _Stream(rows, shard, shards)
     if method == "robust":
         return _score_robust(stream, days, parameters, load_state)

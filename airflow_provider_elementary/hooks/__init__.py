@@ -1,1 +1,1 @@
-"""Airflow connections become a source of Elementary tables, or a store of snapshots."""
+"""Opens warehouses and stores from Airflow connections."""

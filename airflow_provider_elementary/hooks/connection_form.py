@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
 
+def form_widgets(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return extra fields of the provider's metadata as WTForms fields.
 
-def form_widgets() -> dict[str, Any]:
-    """Return the extra fields of the provider's metadata as WTForms fields.
-
-    Airflow 3.1 puts stand-ins in the place of both libraries, so neither has to be installed.
+    Airflow 3.1 replaces both libraries by stand-ins, so neither has to be installed.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import BooleanField, PasswordField, StringField
     from wtforms.validators import Optional, any_of
 
     widgets = {}
-    for name, field in CONNECTION_FIELDS.items():
+    for name, field in fields.items():
         schema = field["schema"]
         options: dict[str, Any] = {"label": field["label"], "description": field["description"]}
         if "enum" in schema:

@@ -1,4 +1,4 @@
-"""Airflow connections become open warehouse sessions: the one place that knows drivers' arguments."""
+"""Opens warehouse sessions from Airflow connections."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -16,40 +17,29 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
 from airflow_provider_elementary.hooks.timeouts import LIBPQ_DEFAULTS, calls_for, snowflake_timeouts, statement_timeout
+from airflow_provider_elementary.warehouses.connection_fields import KIND, OWN_FIELDS, REDSHIFT_TLS
+from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WAREHOUSES, by_connection_type
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access.check.session import TransportFacts
     from airflow_provider_elementary.timeouts import Calls
+    from airflow_provider_elementary.warehouses.registry import WarehouseKind
     from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
-#: sqlglot's dialect of each further connection type that has a DB-API hook.
-DIALECTS: Mapping[str, str] = {
-    "redshift": "redshift",
-    "gcpbigquery": "bigquery",
-    "databricks": "databricks",
-    "clickhouse": "clickhouse",
-    "trino": "trino",
-    "presto": "presto",
-    "athena": "athena",
-    "mssql": "tsql",
-    "vertica": "postgres",
-}
-#: dbt's name of those whose dialect has another.
-_ADAPTERS = {"mssql": "sqlserver", "vertica": "vertica"}
-OUR_FIELDS = frozenset(
-    {"warehouse_kind", "elementary_schema", "elementary_database", "allowed_addresses", "read_timeout"}
-)
 _PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
 #: The modes that redshift_connector knows; it ignores any other.
-_REDSHIFT_SSLMODES = ("verify-full", "verify-ca")
-#: A host name, an address or a path. Whoever pastes a whole DSN into the field puts a password there.
+_REDSHIFT_SSLMODES = REDSHIFT_TLS.choices
+#: The connection type whose extra field ``warehouse_kind`` names the warehouse.
+GENERIC = "elementary"
+Opener = Callable[["WarehouseConnection", str, "str | None"], "Warehouse"]
+#: A host name, an address or a path: a whole DSN in that field would contain a password.
 _PLAIN_HOST = re.compile(r"[\w./:\[\] -]+")
 
 
 class WarehouseConnection(Connection):
-    """A connection as a warehouse's own hook expects it, that shows no secret to whoever prints it.
+    """A connection as a warehouse's own hook expects it, whose ``repr`` contains no secret.
 
-    :class:`Connection` shows its password: in a log line, or among a traceback's local variables.
+    That of :class:`Connection` contains the password, and ends in log lines and tracebacks.
     """
 
     def __repr__(self) -> str:
@@ -57,22 +47,26 @@ class WarehouseConnection(Connection):
 
 
 def warehouse_connection(connection: Connection) -> WarehouseConnection:
-    """Return a connection as one of its warehouse's own type; fields that its form left empty are left out.
+    """Return a connection as one of its warehouse's own type, without the fields that its form left empty.
 
-    :param connection: of type ``elementary``, with the kind of warehouse in its extra, or of a warehouse's own type.
+    :param connection: of type ``elementary``, with the kind of warehouse in its extra, of the type
+        ``elementary_<kind>``, or of a warehouse's own type.
     """
     extra = {name: value for name, value in connection.extra_dejson.items() if value not in (None, "")}
-    kind = str(connection.conn_type)
-    if kind == "elementary":
-        kind = str(extra.get("warehouse_kind", "elementary"))
-        if kind == "snowflake":
-            # Snowflake's hook takes these from the extra, and compares the authenticator in lower case.
-            extra = {
-                **{name: value for name in ("host", "port") if (value := getattr(connection, name))},
-                **extra,
-                **({"authenticator": str(extra["authenticator"]).lower()} if "authenticator" in extra else {}),
-            }
-    return _replaced(connection, conn_type=kind, extra=json.dumps(extra))
+    given = str(connection.conn_type)
+    name = str(extra.get(KIND, GENERIC)) if given == GENERIC else given
+    kind = WAREHOUSES.get(name) if given == GENERIC else None
+    kind = kind or by_connection_type(name)
+    if kind is None:
+        return _replaced(connection, conn_type=name, extra=json.dumps(extra))
+    if kind.key == "snowflake" and given in (GENERIC, kind.connection_type):
+        # Snowflake's hook takes these from the extra, and compares the authenticator in lower case.
+        extra = {
+            **{name: value for name in ("host", "port") if (value := getattr(connection, name))},
+            **extra,
+            **({"authenticator": str(extra["authenticator"]).lower()} if "authenticator" in extra else {}),
+        }
+    return _replaced(connection, conn_type=kind.connection_types[0], extra=json.dumps(extra))
 
 
 def open_warehouse(connection: WarehouseConnection, *, schema: str, database: str | None) -> Warehouse:
@@ -82,10 +76,20 @@ def open_warehouse(connection: WarehouseConnection, *, schema: str, database: st
     :param schema: the Elementary schema.
     :param database: the database that holds it; the connection's own by default.
     :raises ConfigurationError: the type is not supported, or a field is missing.
-    :raises WarehouseError: the warehouse did not let us in.
+    :raises WarehouseError: the login failed.
     """
-    opener = _OPENERS.get(str(connection.conn_type), _open_with_dbapi_hook)
+    opener: Opener = resolve_name(_kind_of(connection).opener)
     return opener(connection, schema, database)
+
+
+def _kind_of(connection: WarehouseConnection) -> WarehouseKind:
+    if (kind := by_connection_type(str(connection.conn_type))) is None:
+        known = [name for row in CONNECTABLE for name in (row.connection_type, *row.connection_types)]
+        raise ConfigurationError(
+            f"This provider cannot read connection {connection.conn_id!r} of type {connection.conn_type!r}. "
+            f"Types that it reads: {', '.join(sorted([GENERIC, *known]))}."
+        )
+    return kind
 
 
 def open_postgres(connection: WarehouseConnection, database: str | None, calls: Calls) -> Any:
@@ -93,7 +97,7 @@ def open_postgres(connection: WarehouseConnection, database: str | None, calls: 
 
     :param database: the connection's own by default.
     :param calls: runs the session's calls.
-    :raises WarehouseError: the server did not let us in.
+    :raises WarehouseError: the login failed.
     """
     dbapi = _require("adbc_driver_postgresql.dbapi", "postgres")
     database = database or connection.schema or connection.login
@@ -105,19 +109,21 @@ def open_postgres(connection: WarehouseConnection, database: str | None, calls: 
     return _login(connection, lambda: calls.log_in(log_in), database)
 
 
-def _open_duckdb(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+def open_duckdb(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    """Open a session on a DuckDB file."""
     from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 
     # `md:name?motherduck_token=…` is no file, and the path is shown where there is none.
     if not connection.host or not _PLAIN_HOST.fullmatch(connection.host):
         raise ConfigurationError(
-            f"Expected the path of a DuckDB file in the host field of connection {connection.conn_id!r}, found "
-            f"{'something else' if connection.host else 'none'}."
+            f"The host field of connection {connection.conn_id!r} {'is no path' if connection.host else 'is empty'}. "
+            "Put the path of the DuckDB file there."
         )
     return DuckDBWarehouse(Path(connection.host), schema, calls_for(connection))
 
 
-def _open_postgres(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+def open_postgres_warehouse(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    """Open a session on PostgreSQL."""
     from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 
     database = database or connection.schema or connection.login
@@ -126,7 +132,8 @@ def _open_postgres(connection: WarehouseConnection, schema: str, database: str |
     return PostgresWarehouse(open_postgres(connection, database, calls), schema, database, transport, calls)
 
 
-def _open_snowflake(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+def open_snowflake(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    """Open a session on Snowflake."""
     from airflow_provider_elementary.access.check.session import TransportFacts
 
     hook_module = importlib.import_module("airflow.providers.snowflake.hooks.snowflake")
@@ -134,8 +141,8 @@ def _open_snowflake(connection: WarehouseConnection, schema: str, database: str 
 
     if not connection.extra_dejson.keys() & {"account", "extra__snowflake__account"}:
         raise ConfigurationError(
-            f"Expected the Snowflake account in the extra field `account` of connection {connection.conn_id!r}, found "
-            "none. Set it to the account identifier, as in myorg-myaccount."
+            f"Connection {connection.conn_id!r} names no Snowflake account. Set the extra field `account` to the "
+            "account identifier, as in myorg-myaccount."
         )
     calls = calls_for(connection)
     hook = bind_connection(snowflake_timeouts(hook_module.SnowflakeHook, connection), connection)(
@@ -161,17 +168,17 @@ def _open_snowflake(connection: WarehouseConnection, schema: str, database: str 
     return SnowflakeWarehouse(opened, schema, database or opened.database, transport, calls)
 
 
-def _open_redshift(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+def open_redshift(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    """Open a session on Redshift over verified TLS."""
     from airflow_provider_elementary.access.check.session import TransportFacts
 
     mode = connection.extra_dejson.get("sslmode", "verify-full")
     if mode not in _REDSHIFT_SSLMODES or "sslrootcert" in connection.extra_dejson:
         raise ConfigurationError(
-            f"Expected sslmode {' or '.join(_REDSHIFT_SSLMODES)} and no sslrootcert in connection "
-            f"{connection.conn_id!r}, found otherwise. Redshift's driver knows no other mode and brings Amazon's "
-            "authorities itself."
+            f"Redshift connection {connection.conn_id!r}: sslmode must be {' or '.join(_REDSHIFT_SSLMODES)}, without "
+            "sslrootcert. Redshift's driver knows no other mode and brings Amazon's authorities itself."
         )
-    # Unless it is told, the driver tolerates another host's certificate; and the form hides Airflow's own schema field.
+    # The driver's default accepts another host's certificate; and the form hides Airflow's own schema field.
     own = _replaced(
         connection,
         schema=database or connection.schema,
@@ -180,22 +187,21 @@ def _open_redshift(connection: WarehouseConnection, schema: str, database: str |
     transport = TransportFacts(
         encrypted=True, version=None, certificate_verified=mode == "verify-full", detail=f"sslmode={mode}"
     )
-    return _open_with_dbapi_hook(own, schema, database, transport)
+    return open_with_dbapi_hook(own, schema, database, transport)
 
 
-def _open_with_dbapi_hook(
+def open_with_dbapi_hook(
     connection: WarehouseConnection, schema: str, database: str | None, transport: TransportFacts | None = None
 ) -> Warehouse:
+    """Open a session on any other warehouse, through its Airflow provider's SQL hook.
+
+    :param transport: how the link is protected, as far as the client knows.
+    """
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 
-    if (dialect := DIALECTS.get(str(connection.conn_type))) is None:
-        known = sorted({*_OPENERS, *DIALECTS, "elementary"})
-        raise ConfigurationError(
-            f"Expected connection {connection.conn_id!r} to be of a type that this provider reads "
-            f"({', '.join(known)}), found {connection.conn_type!r}."
-        )
+    kind = _kind_of(connection)
     try:
         hook_class = type(connection.get_hook())  # type: ignore[no-untyped-call]
     except Exception as error:
@@ -215,25 +221,17 @@ def _open_with_dbapi_hook(
     return DbApiWarehouse(
         _login(connection, lambda: calls.log_in(hook.get_conn), database),
         calls=calls,
-        dialect=dialect,
+        dialect=str(kind.dialect),
         schema=schema,
         database=database,
         placeholder=hook.placeholder,
         transport=transport,
-        adapter=_ADAPTERS.get(str(connection.conn_type)),
+        adapter=kind.adapters[0],
     )
 
 
-_OPENERS: Mapping[str, Callable[[WarehouseConnection, str, str | None], Warehouse]] = {
-    "duckdb": _open_duckdb,
-    "postgres": _open_postgres,
-    "redshift": _open_redshift,
-    "snowflake": _open_snowflake,
-}
-
-
 def bind_connection(hook_class: type[BaseHook], connection: Connection) -> Callable[..., Any]:
-    """Return a hook class that uses this connection whatever its id: an ``elementary`` one serves as another type."""
+    """Return a hook class that uses this connection whatever its id, so that its type can be another one's."""
 
     def get_connection(cls: type[BaseHook], conn_id: str) -> Connection:
         return connection
@@ -242,8 +240,8 @@ def bind_connection(hook_class: type[BaseHook], connection: Connection) -> Calla
 
 
 def _without_our_fields(connection: WarehouseConnection) -> WarehouseConnection:
-    """Return the connection without the extra fields that are ours: some hooks pass every field to their driver."""
-    extra = {name: value for name, value in connection.extra_dejson.items() if name not in OUR_FIELDS}
+    """Return the connection without the extra fields of this package: some hooks pass every field to their driver."""
+    extra = {name: value for name, value in connection.extra_dejson.items() if name not in OWN_FIELDS}
     return _replaced(connection, extra=json.dumps(extra))
 
 
@@ -257,8 +255,8 @@ def _login(connection: WarehouseConnection, log_in: Callable[[], Any], database:
     """Return the session that logging in gives.
 
     :param database: what was logged in to, where it is not the connection's own.
-    :raises WarehouseError: it failed. Drivers share no base class for their errors, and what they say may quote the
-        DSN or the key: nothing of it is passed on, neither as text nor as context nor in a frame of the traceback.
+    :raises WarehouseError: it failed. Drivers share no base class for their errors, and their text may quote the DSN
+        or the key: none of it is passed on, neither as text nor as context nor in a frame of the traceback.
     """
     try:
         return log_in()
@@ -291,13 +289,13 @@ def _require(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise ConfigurationError(
-            f"Expected {module.partition('.')[0]} to be installed, found that it is not. "
+            f"The Python package {module.partition('.')[0]} is not installed on this worker. "
             f"Install airflow-provider-elementary[{extra}]."
         ) from None
 
 
 def _libpq_options(connection: Connection) -> dict[str, str]:
-    """Return libpq's options out of the connection's extra; the certificate is verified unless the author says not."""
+    """Return libpq's options from the connection's extra; by default the certificate is verified."""
     extra = connection.extra_dejson
     for name in extra.keys() & REFUSED.keys():
         raise ConfigurationError(
@@ -328,7 +326,7 @@ def _postgres_uri(connection: WarehouseConnection, database: str | None, options
         mask_secret(password)
     port = port or 5432
     user = quote(login or "", safe="") + (f":{quote(password, safe='')}" if password else "")
-    # A socket's path and an address of IPv6, which may name an interface, do not fit into the place of a host name.
+    # A socket's path and an IPv6 address, which may name an interface, are no valid host in a URI.
     apart = _is_socket(host) or ":" in host
     query = {"host": host.removeprefix("[").removesuffix("]"), **options} if apart else dict(options)
     location = f":{port}" if apart else f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""The only door to a warehouse: an Airflow connection becomes a ``Source`` over the Elementary schema."""
+"""Opens the Elementary schema of a warehouse from an Airflow connection."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ DEFAULT_SCHEMA = "elementary"
 class ElementaryHook(BaseHook):
     """Reads the Elementary schema of a warehouse, and proves that the connection can read nothing else.
 
-    The connection belongs to a dedicated role. Its type is ``elementary``, with the kind of warehouse in the extra
-    field ``warehouse_kind``, or any SQL type that Airflow knows; for DuckDB the host is the file's path.
+    The connection belongs to a dedicated role. Its type is that of one warehouse, as ``elementary_snowflake``; or
+    ``elementary``, with the kind of warehouse in the extra field ``warehouse_kind``; or one of Airflow's own SQL
+    types. For DuckDB the host is the file's path.
 
     :param elementary_conn_id: the Airflow connection.
     :param schema: the Elementary schema; the connection's extra ``elementary_schema`` by default, else ``elementary``.
@@ -47,7 +48,7 @@ class ElementaryHook(BaseHook):
     def source(self) -> WarehouseSource:
         """Open the Elementary schema as a source; use it as a context manager.
 
-        :raises ElementaryError: there is no such connection or schema, or the warehouse does not let us in.
+        :raises ElementaryError: there is no such connection or schema, or the login failed.
         """
         from airflow_provider_elementary.hooks.connections import open_warehouse
         from airflow_provider_elementary.hooks.namespaces import namespace_of
@@ -87,12 +88,12 @@ class ElementaryHook(BaseHook):
 
     @property
     def accept_unknown(self) -> list[str]:
-        """The names of the checks that the connection lets stay unknown, by its extra ``accept_unknown``."""
+        """The names of the checks that may stay unknown, from the connection's extra ``accept_unknown``."""
         value = self._field("accept_unknown") or ()
         return value.replace(",", " ").split() if isinstance(value, str) else list(value)
 
     def check(self, source: WarehouseSource, probes: Sequence[str] = ()) -> AccessReport:
-        """Prove what the open session of a source may do."""
+        """Prove what the open session of a source may do; see :meth:`check_access`."""
         from airflow_provider_elementary.access import check_access
 
         return check_access(source.warehouse, allowed_addresses=self._allowed_addresses(), probes=probes)
@@ -103,53 +104,59 @@ class ElementaryHook(BaseHook):
             with self.source() as source:
                 report = self.check(source)
                 report.require(self.accept_unknown)
-                held = len(source.tables())
+                tables = len(source.tables())
         except ElementaryError as error:
-            # The button tests under a name that Airflow makes up, and that a person has never seen.
+            # The button tests a temporary connection, whose id no person knows.
             return False, str(error).replace(f"of connection {self.elementary_conn_id!r}", "of this connection")
         passed = sum(finding.status == "pass" for finding in report.findings)
-        return True, f"Read-only access to {held} Elementary tables proved by {passed} checks."
+        return True, f"Read-only access to {tables} Elementary tables proved by {passed} checks."
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the extra fields of the form (Airflow before 3.2; later versions read the provider's metadata)."""
+        from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS, extra_fields
         from airflow_provider_elementary.hooks.connection_form import form_widgets
+        from airflow_provider_elementary.warehouses.registry import by_connection_type
 
-        return form_widgets()
+        kind = by_connection_type(cls.conn_type)
+        return form_widgets(CONNECTION_FIELDS if kind is None else extra_fields(kind.form))
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Name the fields of the connection form (Airflow before 3.2; later versions read the provider's metadata)."""
-        from airflow_provider_elementary.get_provider_info import UI_FIELD_BEHAVIOUR
+        from airflow_provider_elementary.get_provider_info import UI_FIELD_BEHAVIOUR, standard_fields
+        from airflow_provider_elementary.warehouses.registry import by_connection_type
 
-        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+        kind = by_connection_type(cls.conn_type)
+        behaviour = UI_FIELD_BEHAVIOUR if kind is None else standard_fields(kind.form)
+        return {name.replace("-", "_"): value for name, value in behaviour.items()}
 
     @cached_property
     def connection(self) -> WarehouseConnection:
-        """The connection, an ``elementary`` one as its warehouse's own type.
+        """The connection, converted to its warehouse's own type.
 
         :raises ConnectionNotFoundError: Airflow knows none of that id.
         :raises ConfigurationError: it does not name the kind of warehouse.
         """
-        from airflow_provider_elementary.hooks.connections import warehouse_connection
+        from airflow_provider_elementary.hooks.connections import GENERIC, warehouse_connection
+        from airflow_provider_elementary.warehouses.registry import CONNECTABLE
 
         try:
             connection = warehouse_connection(self.get_connection(self.elementary_conn_id))
         except AirflowNotFoundException:
             raise ConnectionNotFoundError(
-                f"Expected an Airflow connection {self.elementary_conn_id!r}, found none. Add it in the UI under "
-                "Admin > Connections, to the secrets backend, or as AIRFLOW_CONN_"
-                f"{self.elementary_conn_id.upper()}."
+                f"Airflow has no connection {self.elementary_conn_id!r}. Add it in the UI under Admin > Connections, "
+                f"to the secrets backend, or as AIRFLOW_CONN_{self.elementary_conn_id.upper()}."
             ) from None
-        if connection.conn_type == self.conn_type:
+        if connection.conn_type == GENERIC:
             raise ConfigurationError(
-                f"Expected the kind of warehouse in the extra field `warehouse_kind` of connection "
-                f"{self.elementary_conn_id!r}, found none. Set it to snowflake, postgres, redshift or duckdb."
+                f"Connection {self.elementary_conn_id!r} does not name the kind of warehouse. Set its extra field "
+                f"`warehouse_kind` to one of {', '.join(kind.key for kind in CONNECTABLE)}."
             )
         return connection
 
     def _field(self, name: str) -> Any:
-        """Return one field of the connection's extra; the whole extra, keys included, is nobody's local variable."""
+        """Return one field of the connection's extra; no local variable keeps the whole extra, which holds secrets."""
         return self.connection.extra_dejson.get(name)
 
     def _allowed_addresses(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The door to where a snapshot is restored: an Airflow connection, or a file on the worker, becomes a target."""
+"""Opens the target of a restore from an Airflow connection or a path."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_target(*, conn_id: str | None, path: str | None, schema: str) -> Iterator[Target]:
-    """Open the place to restore to.
+    """Open the target of a restore.
 
-    :param conn_id: a connection of type ``postgres`` (or ``elementary`` of that kind), by a role that may create the
-        schema; or of type ``duckdb``, whose host is the file's path. Not the reader's: it may write nothing.
+    :param conn_id: a connection to PostgreSQL, of any type that the hook accepts, with a role that may create the
+        schema; or to a DuckDB file. Not the reader's connection, which may write nothing.
     :param path: a DuckDB file on the worker.
     :param schema: the schema.
-    :raises ConfigurationError: both or neither are given, or the connection is of a type that nothing restores to.
-    :raises WarehouseError: the database did not let us in.
+    :raises ConfigurationError: both or neither are given, or the connection's type cannot be a target.
+    :raises WarehouseError: the login failed.
     """
     from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget, PostgresTarget
 
     if bool(conn_id) == bool(path):
         raise ConfigurationError(
-            "Expected either the path of a new DuckDB file or a target connection, found "
-            f"{'both' if path else 'neither'}. Name one."
+            f"{'Both' if path else 'Neither'} the path of a new DuckDB file {'and' if path else 'nor'} a target "
+            f"connection {'are' if path else 'is'} given. Name one of them."
         )
     if path:
         yield DuckDBTarget(Path(path), schema)
@@ -50,6 +50,6 @@ def open_target(*, conn_id: str | None, path: str | None, schema: str) -> Iterat
             calls.finish(opened.close)
     else:
         raise ConfigurationError(
-            f"Expected connection {conn_id!r} to be of type postgres or duckdb, found {connection.conn_type!r}. "
-            "A snapshot is restored to PostgreSQL or to a DuckDB file."
+            f"Connection {conn_id!r} of type {connection.conn_type!r} cannot be the target of a restore. Name one to "
+            "PostgreSQL or to a DuckDB file."
         )

@@ -15,6 +15,7 @@ from airflow_provider_elementary.timeouts import (
     Calls,
     Sockets,
 )
+from airflow_provider_elementary.warehouses.registry import by_adapter, by_connection_type
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -27,22 +28,20 @@ LIBPQ_DEFAULTS: Mapping[str, str] = {
 }
 #: Snowflake answers a request within a minute, also while its query runs.
 SNOWFLAKE_LOGIN_SECONDS, SNOWFLAKE_SOCKET_SECONDS = 60.0, 120.0
-_PORTS = {"postgres": 5432, "redshift": 5439}
 
 
 def calls_for(connection: Connection) -> Calls:
-    """Return what runs the calls of a session, with the time-outs that the connection's extra names.
+    """Return the runner of a session's calls, with the time-outs of the connection's extra.
 
     :raises ConfigurationError: a time-out is not a number of seconds.
     """
-    kind = str(connection.conn_type)
-    host, port = connection.host, connection.port or _PORTS.get(kind)
+    kind = by_connection_type(str(connection.conn_type)) or by_adapter(None)
+    host, port = connection.host, connection.port or kind.driver_port
     return Calls(
-        kind,
+        str(connection.conn_type),
         read_seconds=_seconds(connection, "read_timeout", READ_SECONDS),
         connect_seconds=_seconds(connection, "connect_timeout", CONNECT_SECONDS),
-        # Snowflake's and DuckDB's drivers end their reads themselves.
-        sockets=None if kind in ("snowflake", "duckdb") else Sockets(host or "localhost", port),
+        sockets=None if kind.has_read_timeout else Sockets(host or "localhost", port),
     )
 
 
@@ -51,7 +50,7 @@ def snowflake_timeouts(hook_class: type[Any], connection: Connection) -> type[An
     defaults = {
         "login_timeout": SNOWFLAKE_LOGIN_SECONDS,
         "socket_timeout": SNOWFLAKE_SOCKET_SECONDS,
-        # Without it, the connector repeats a failed request for ever. It also cancels a query that takes longer.
+        # By default the connector repeats a failed request for ever. It also cancels a query that takes longer.
         "network_timeout": _seconds(connection, "read_timeout", READ_SECONDS),
     }
     limits = {name: math.ceil(_seconds(connection, name, value)) for name, value in defaults.items()}

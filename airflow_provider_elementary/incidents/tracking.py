@@ -7,7 +7,7 @@ Incidents keep their id from run to run.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -123,6 +123,11 @@ def track_incidents(verdicts: pa.Table, lineage: Lineage, before: Sequence[Incid
             carried.append(replace(known, transition="past"))
     newest_first = sorted(carried, key=lambda found: (found.started_at, found.root), reverse=True)
     return sorted(newest_first, key=lambda found: found.status)
+
+
+def count_open(incidents: Iterable[Incident]) -> Counter[str]:
+    """Return the number of open incidents by table."""
+    return Counter(table for incident in incidents if incident.status == "open" for table in incident.tables)
 
 
 def episodes_of(verdicts: pa.Table) -> list[Episode]:

@@ -1,1 +1,1 @@
-"""Links from a task in Airflow's UI to what it made."""
+"""Links tasks in Airflow's UI to their results."""

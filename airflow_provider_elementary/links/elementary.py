@@ -1,4 +1,4 @@
-"""The links of tasks: to the Elementary page, to a view of it, and to a snapshot's manifest in the S3 console."""
+"""Links tasks to the Elementary page and the S3 console."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class ElementaryPageLink(BaseOperatorLink):
 
 
 class ElementaryBacktestLink(BaseOperatorLink):
-    """Opens the picture of a backtest: a view of the Elementary page, on the store that holds it."""
+    """Opens the Backtests view of the Elementary page, for the store of the task."""
 
     name = "Backtest"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the view's address, or nothing where the task sealed no backtest."""
+        """Return the view's address, or an empty text where the task wrote no backtest."""
         summary = getattr(operator, "summary", None)
         return view_address("backtests", str(operator.store_conn_id)) if summary else ""
 
@@ -38,21 +38,21 @@ class ElementaryManifestLink(BaseOperatorLink):
     name = "Snapshot manifest"
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        """Return the manifest's address, or nothing where the task made no snapshot on S3."""
-        # Airflow asks in the worker, when the task has run, failed or not: the XCom of a failed one is not there, and
-        # looking for it writes an error to the task's log.
+        """Return the manifest's address, or an empty text where the task wrote no snapshot to S3."""
+        # Airflow calls this in the worker after the task, failed or not. A failed task has no XCom, and reading it
+        # would write an error to the task's log.
         summary = getattr(operator, "summary", None)
         return manifest_address(summary) if summary else ""
 
 
 def page_address() -> str:
-    """Return where the Elementary page is, or nothing where Airflow is not told its own address."""
+    """Return the address of the Elementary page, or an empty text where Airflow has no base_url."""
     base = _own_address()
     return f"{base}/plugin/elementary" if base else ""
 
 
 def view_address(view: str, store: str) -> str:
-    """Return where a view of the page is, outside Airflow's frame: inside it, only the first view has an address.
+    """Return the address of a view outside Airflow's frame: inside it, only the first view has an address.
 
     :param view: the view's path.
     :param store: the connection of the store to show.
@@ -61,7 +61,7 @@ def view_address(view: str, store: str) -> str:
 
 
 def manifest_address(summary: dict[str, Any]) -> str:
-    """Return where the S3 console shows the manifest.
+    """Return the address of the manifest in the S3 console.
 
     :param summary: what the snapshot operator returns.
     :return: empty for a store that is not on S3.

@@ -1,4 +1,4 @@
-"""One long table of numbers per table over time, computed from any ``Source``."""
+"""Computes metrics per table over time from any `Source`."""
 
 from airflow_provider_elementary.metrics.compute import METRICS_SCHEMA, compute_metrics, has_names, scored_metrics
 

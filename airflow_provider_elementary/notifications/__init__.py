@@ -1,1 +1,1 @@
-"""Verdicts for any Airflow notifier."""
+"""Sends alerts over any Airflow notifier."""

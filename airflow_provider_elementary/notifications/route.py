@@ -1,4 +1,4 @@
-"""A route: one of Airflow's notifiers, and which alerts it gets."""
+"""Sends alerts over Airflow's notifiers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AlertRoute:
-    """Where alerts go, and which: everything given has to fit; what is left empty lets every alert pass.
+    """A notifier and the alerts it sends: an empty condition matches every alert, and all conditions have to match.
 
-    The templates of the notifier reach the alert: ``{{ alert.title }}``, ``{{ alert.text }}``, ``{{ alert.channel }}``;
+    The notifier's templates can use the alert: ``{{ alert.title }}``, ``{{ alert.text }}``, ``{{ alert.channel }}``;
     see :class:`~airflow_provider_elementary.alerts.Alert`. All fields but the notifier may be templates themselves.
 
-    :param notifier: any notifier, of whichever provider.
+    :param notifier: a notifier of any provider.
     :param enabled: False or empty switches the route off, as an empty field of a form does. (templated)
     :param events: of ``opened``, ``continues`` and ``resolved``. (templated)
     :param severities: of ``warn`` and ``error``. (templated)
     :param tags: tags of the table or the test. (templated)
     :param owners: owners of the table or the test. (templated)
-    :param channels: channels that the project names. (templated)
+    :param channels: channels named in the dbt project. (templated)
     :param tables: tables, with ``*`` for any text: ``orders``, ``shop.marts.*``. (templated)
     """
 
@@ -46,9 +46,9 @@ class AlertRoute:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "notifier"}
 
     def send(self, alert: Alert, context: Context) -> None:
-        """Send an alert: with a notifier of its own, since rendering changes a notifier for good.
+        """Send an alert with a copy of the notifier, as rendering changes a notifier.
 
-        :raises TimeoutError: the notifier did not return; a notifier of any provider may know no time-out.
+        :raises TimeoutError: the notifier did not return in time; not every notifier has a time-out of its own.
         """
         notifier: Any = deepcopy(self.notifier)
         sending = in_background("alert", notifier, {**context, "alert": alert})
@@ -58,7 +58,7 @@ class AlertRoute:
 
 
 def filter_of(rendered: Mapping[str, Any]) -> AlertFilter:
-    """Return what the rendered fields of a route let pass; one name alone is a list of one."""
+    """Return the filter of the rendered fields of a route; a single name counts as a list."""
     from airflow_provider_elementary.alerts import AlertFilter
 
     names = {name: value for name, value in rendered.items() if name != "enabled"}

@@ -1,1 +1,1 @@
-"""Shows stores in the browser, without Airflow."""
+"""Renders the Elementary page of a store."""

@@ -1,4 +1,4 @@
-"""The application behind the Elementary page: who may see it, what headers it sends, which routes it has."""
+"""Builds the web application of the Elementary page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_elementary.page.views import base as view
 
 log = logging.getLogger(__name__)
 
-#: The page runs no script, loads nothing from elsewhere, sends its searches to itself, and is framed by Airflow only.
+#: The page runs no script, loads nothing from other hosts, submits forms to itself, and is framed by Airflow only.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'self'; "
     "base-uri 'none'; form-action 'self'",
@@ -36,9 +36,9 @@ class View:
     """One view of the page.
 
     :param path: its address, relative to the page's.
-    :param title: in the navigation and the heading; one that is reached from another view has that one's.
-    :param build: makes what the template shows.
-    :param is_of_data: it shows what was synced, metrics and owners among it, and not the manifests alone.
+    :param title: in the navigation and the heading; that of the parent view for a view outside the navigation.
+    :param build: returns the values of the template.
+    :param is_of_data: shows synced data, for example metrics and owners, not only manifests.
     """
 
     path: str
@@ -61,10 +61,13 @@ VIEWS = (
 )
 
 
-def create_app() -> FastAPI:
-    """Return the application; each route only reads, and asks Airflow whether the person may see what it shows."""
-    may_see_plugins, may_see_data = _authorization()
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_plugins)])
+def create_app(*, may_see_page: Callable[..., object], may_see_data: Callable[..., object]) -> FastAPI:
+    """Return the application; its routes only read.
+
+    :param may_see_page: dependency of every route, which raises for a person who may not see the page.
+    :param may_see_data: further dependency of the views that show synced data.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_page)])
     templates = rendering.environment()
     readers = Readers()
 
@@ -81,7 +84,7 @@ def create_app() -> FastAPI:
     for shown in VIEWS:
         dependencies = [Depends(may_see_data)] if shown.is_of_data else []
         app.get(f"/{shown.path}", dependencies=dependencies)(_endpoint(shown, templates, readers))
-    # Whoever starts the server may show the first view to nobody, so that what it is made with is there.
+    # For the start of the server: renders the first view, so that its imports and caches are ready.
     app.state.warm_up = lambda: _answer(VIEWS[0], {}, templates, readers)
 
     @app.get("/style.css")
@@ -92,7 +95,7 @@ def create_app() -> FastAPI:
 
 
 def _endpoint(shown: View, templates: Environment, readers: Readers) -> Callable[[Request], Response]:
-    # A plain function: the framework gives it a thread, and stores block.
+    # A plain function, not a coroutine: the framework runs it in a thread, as reading a store blocks.
     def answer(request: Request) -> Response:
         return _answer(shown, dict(request.query_params), templates, readers)
 
@@ -100,7 +103,7 @@ def _endpoint(shown: View, templates: Environment, readers: Readers) -> Callable
 
 
 def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
-    """Return a view; what goes wrong is told in the answer, never raised."""
+    """Return a view; an error becomes the text of the response, never an exception."""
     try:
         stores = configured_stores()
         if not stores:
@@ -114,8 +117,8 @@ def _answer(shown: View, values: Mapping[str, str], templates: Environment, read
     except ElementaryError as error:
         return _message(templates, status.HTTP_200_OK, str(error))
     except Exception as error:
-        log.error("the Elementary page could not show %s", shown.title, exc_info=error)
-        text = f"Something went wrong ({type(error).__name__}); the API server's log says more."
+        log.error("rendering %s of the Elementary page failed", shown.title, exc_info=error)
+        text = f"Rendering failed: {type(error).__name__}. See the log of the API server."
         return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
 
 
@@ -125,8 +128,8 @@ def _chosen(stores: list[str], name: str) -> str:
     if name in stores:
         return name
     raise view.NotHereError(
-        f"Expected one of the stores of Airflow's configuration, found {name[:200]!r}. It may have been removed from "
-        "the option stores in the section [elementary]."
+        f"Store {name[:200]!r} is not configured. It may have been removed from the option stores in the section "
+        "[elementary] of Airflow's configuration."
     )
 
 
@@ -140,12 +143,12 @@ def _page(
 ) -> HTMLResponse:
     chosen = store if store and store != stores[0] else ""
 
-    def to(path: str, **values: Any) -> str:
+    def url_for(path: str, **values: Any) -> str:
         return rendering.address(path, store=chosen, **values)
 
     text = templates.get_template(template).render(
-        it=built,
-        to=to,
+        page=built,
+        url_for=url_for,
         shown=shown,
         views=[other for other in VIEWS if other.in_navigation],
         stores=stores,
@@ -156,40 +159,30 @@ def _page(
 
 
 def _message(templates: Environment, status_code: int, text: str) -> HTMLResponse:
-    title = _TITLES.get(status_code, "This cannot be shown")
+    title = _TITLES.get(status_code, "This view cannot be shown")
     body = templates.get_template("message.html").render(title=title, text=text)
     return HTMLResponse(body, status_code=status_code)
 
 
 _TITLES: Mapping[int, str] = {
     401: "Sign in to Airflow",
-    403: "You may not see this",
-    404: "Not here",
-    405: "This page only reads",
+    403: "Permission denied",
+    404: "Not found",
+    405: "Method not allowed",
     500: "Something went wrong",
 }
 _REFUSALS: Mapping[int, str] = {
-    401: "This page is for those who are signed in to Airflow. Sign in, then open it again from the menu.",
-    403: "Airflow does not let you see this: the Elementary page needs the permission to see plugins, and what it "
-    "shows of tables, metrics and incidents needs the permission to read assets. Snapshots and Access need only the "
-    "first. Ask whoever gives out roles in Airflow.",
-    404: "There is no such view.",
-    405: "Nothing can be changed here.",
+    401: "Sign in to Airflow, then open this page again from the menu.",
+    403: "You do not have the permission in Airflow: the Elementary page requires the permission to see plugins, and "
+    "its tables, metrics and incidents also require the permission to read assets. Ask an administrator of Airflow.",
+    404: "This view does not exist.",
+    405: "The page is read-only.",
 }
 
 
-def _authorization() -> tuple[Callable[..., object], Callable[..., object]]:
-    """Return who may see the page and who its data; nobody where this version of Airflow no longer says it so."""
-    try:
-        from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-        from airflow.api_fastapi.core_api.security import requires_access_asset, requires_access_view
-    except ImportError:
-        return _nobody, _nobody
-    return requires_access_view(AccessView.PLUGINS), requires_access_asset("GET")
-
-
-def _nobody() -> None:
+def refuse_everybody() -> None:
+    """Refuse a request: the dependency to pass where Airflow's authorization is not available."""
     raise HTTPException(
         status.HTTP_503_SERVICE_UNAVAILABLE,
-        "This version of Airflow authorizes plugins in another way. Upgrade airflow-provider-elementary.",
+        "This version of Airflow authorizes plugins in an unknown way. Upgrade airflow-provider-elementary.",
     )

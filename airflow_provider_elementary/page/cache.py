@@ -1,4 +1,4 @@
-"""What the Elementary page remembers between requests: bounded, made once at a time, never an error."""
+"""Caches values between requests of the Elementary page."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class _Entry:
 
 
 class Cache:
-    """Keeps the values that were asked for last.
+    """Keeps the most recently used values.
 
-    :param entries: how many values are kept.
+    :param entries: maximum number of values.
     """
 
     def __init__(self, entries: int) -> None:
@@ -33,11 +33,11 @@ class Cache:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T], *, seconds: float | Callable[[T], float] = math.inf) -> T:
-        """Return the value of a key; of many who ask for a missing one at once, one makes it and the others wait.
+        """Return the value of a key; of concurrent requests for a missing one, one computes it and the others wait.
 
-        :param key: names what never changes, unless ``seconds`` are given.
-        :param make: makes the value; what it raises is raised here and not kept.
-        :param seconds: how long the value holds; where that depends on the value, a function of it.
+        :param key: of a value that never changes, unless ``seconds`` are given.
+        :param make: computes the value; its exceptions are raised here and not cached.
+        :param seconds: how long the value is valid, or a function of the value.
         """
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())

@@ -1,6 +1,6 @@
-"""The geometry of the charts: series become lines, bands and marks in the coordinates of an SVG of fixed size.
+"""Computes the SVG geometry of charts: lines, bands and marks.
 
-The server draws, so that the page runs no script at all. What is drawn here is also written beside it as a table.
+The server draws, so that the page runs no script. The page also shows the numbers of each chart as a table.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_elementary.project.facts import Point, Series
+from airflow_provider_elementary.page.series import Point, Series
 
 WIDTH, HEIGHT = 360, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 6, 354, 16, 128
@@ -18,7 +18,7 @@ _HALF_BAR = 1.5
 
 @dataclass(frozen=True)
 class Mark:
-    """A point that stands out, and why in a sentence."""
+    """A highlighted point, and the reason in a sentence."""
 
     x: float
     y: float
@@ -33,9 +33,9 @@ class Chart:
     :param band: SVG paths of the expected range.
     :param dots: values with none beside them, which no line shows.
     :param marks: the anomalies.
-    :param levels: heights with the value that they stand for.
+    :param levels: heights with their values.
     :param begins: the first bucket, in words; ``ends`` is the last.
-    :param description: the chart in two sentences, for those who do not see it.
+    :param description: the chart in two sentences, for screen readers.
     """
 
     series: Series
@@ -95,7 +95,7 @@ def draw(series: Series, amount: Callable[[str, float | None], str]) -> Chart:
 
 
 def bars(values: Sequence[tuple[float, str]]) -> list[Bar]:
-    """Return values as bars from left to right, each with what it says in words."""
+    """Return values as bars from left to right, each with its text."""
     highest = max((value for value, _ in values), default=0) or 1
     step = (_RIGHT - _LEFT) / max(len(values), 1)
     width = min(step * 0.8, 24)
@@ -131,7 +131,7 @@ def _path(points: Iterable[tuple[float, float]]) -> str:
 
 
 def _band(run: Sequence[Point], x: Callable[[Point], float], height: Callable[[float], float]) -> str:
-    """Go along the upper limits and back along the lower ones; a single bucket gets the width of a bar."""
+    """Return the outline of a band: upper limits forward, lower limits back; a single bucket is as wide as a bar."""
     upper = [(x(point), height(point.high or 0)) for point in run]
     lower = [(x(point), height(point.low or 0)) for point in run]
     if len(run) == 1:

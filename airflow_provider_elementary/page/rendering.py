@@ -1,4 +1,4 @@
-"""Turning what views show into HTML: templates that escape everything, and the filters that write values for people."""
+"""Renders views as HTML, with filters that format values."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def day(when: datetime) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a count with its thousands apart; a dash for none."""
+    """Write a count with thousands separators; a dash for none."""
     return "-" if value is None else f"{value:,}"
 
 
@@ -86,6 +86,6 @@ def plural(count: int, noun: str) -> str:
 
 
 def address(path: str, **values: Any) -> str:
-    """Return an address relative to the page's own, so that it holds wherever Airflow is mounted; empty values go."""
+    """Return an address relative to the page, valid wherever Airflow is mounted; empty values are left out."""
     query = urlencode({name: value for name, value in values.items() if value not in ("", None)})
     return f"{path}?{query}" if query else path

@@ -1,4 +1,4 @@
-"""The series of one table for its charts: a page of them, each with the range that the rule expects."""
+"""Selects the series of a table and computes their expected ranges."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.exceptions import ElementaryError
-from airflow_provider_elementary.project.facts import Point, Series
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: So many charts are on one page.
+#: Charts per page.
 PAGE = 8
-#: So many buckets are drawn of each series, and judged with so many more before them as history.
+#: Buckets of a series that are drawn, and further buckets before them that the detector trains on.
 DRAWN = 90
 _HISTORY = 120
-#: Parameters of the task that judged, and not of its rule.
+#: Parameters of the task, not of the detector.
 _NOT_OF_THE_RULE = frozenset({"method", "days", "shard", "shards"})
 _KEYS = ("column_name", "metric_name", "metric_properties")
 
@@ -27,11 +27,50 @@ Key = tuple[str | None, str, str | None]
 
 
 @dataclass(frozen=True)
+class Point:
+    """One bucket of a series, with its expected range where it has a score."""
+
+    start: datetime | None
+    end: datetime
+    value: float | None
+    low: float | None
+    high: float | None
+    is_anomalous: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric of a table or column over time.
+
+    :param configuration: number of the series among those of one metric that tests with different arguments collected;
+        from 1 to ``configurations``.
+    """
+
+    metric: str
+    column: str | None
+    configuration: int
+    configurations: int
+    points: tuple[Point, ...]
+
+    @property
+    def title(self) -> str:
+        """The series in words: ``null_percent of email``."""
+        name = f"{self.metric} of {self.column}" if self.column else self.metric
+        return f"{name} ({self.configuration} of {self.configurations})" if self.configurations > 1 else name
+
+    @property
+    def anomalies(self) -> tuple[Point, ...]:
+        """The anomalous buckets, newest first."""
+        return tuple(point for point in reversed(self.points) if point.is_anomalous)
+
+
+@dataclass(frozen=True)
 class SeriesPage:
     """Some of a table's series.
 
     :param total: how many series match the search.
-    :param note: why there is no expected range, where there is none.
+    :param note: why no expected range is shown; empty if there is one.
     """
 
     series: tuple[Series, ...]
@@ -53,7 +92,7 @@ def page_of_series(
     :param search: only series whose metric or column contains this, any case.
     :param page: from 1.
     :param first: column and metric of the series that come first: those with anomalies.
-    :param rule: the parameters of the newest verdicts; without any, no range is expected.
+    :param rule: the parameters of the newest verdicts; without any, there is no expected range.
     """
     if not len(history):
         return SeriesPage((), 0, "")
@@ -61,7 +100,7 @@ def page_of_series(
     keys.sort(key=lambda key: ((key[0], key[1]) not in first, key[0] is not None, key[0] or "", key[1], key[2] or ""))
     shown = keys[(page - 1) * PAGE : page * PAGE]
     rows = _newest(history, shown)
-    verdicts, note = _judge(rows, rule)
+    verdicts, note = _detect(rows, rule)
     numbers = _configurations(keys)
     series = tuple(Series(key[1], key[0], *numbers[key], tuple(_points(rows.get(key, []), verdicts))) for key in shown)
     return SeriesPage(series, len(keys), note)
@@ -75,14 +114,14 @@ def _series_of(history: pa.Table, search: str) -> list[Key]:
     return [
         (row["column_name"], row["metric_name"], row["metric_properties"])
         for row in found
-        # The least and the greatest value of a column are values of rows.
+        # The minimum and the maximum of a column are values of rows.
         if row["metric_name"] not in RAW_VALUE_METRICS
         and wanted in f"{row['metric_name']} {row['column_name'] or ''}".lower()
     ]
 
 
 def _newest(history: pa.Table, keys: Sequence[Key]) -> dict[Key, list[dict[str, Any]]]:
-    """Return the newest buckets of each series, oldest first; of several rows of one bucket, the newest."""
+    """Return the newest buckets of each series, oldest first; of several rows of one bucket the newest."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -98,17 +137,20 @@ def _newest(history: pa.Table, keys: Sequence[Key]) -> dict[Key, list[dict[str, 
     return {key: list(buckets.values())[-DRAWN - _HISTORY :] for key, buckets in series.items()}
 
 
-def _judge(
+def _detect(
     rows: Mapping[Key, Sequence[Mapping[str, Any]]], rule: Mapping[str, Any] | None
 ) -> tuple[dict[tuple[Any, ...], dict[str, Any]], str]:
-    """Judge these buckets as the newest verdicts were judged."""
+    """Evaluate these buckets with the parameters of the newest verdicts."""
     import pyarrow as pa
 
     from airflow_provider_elementary.anomalies import detect
     from airflow_provider_elementary.metrics import METRICS_SCHEMA, scored_metrics
 
     if rule is None:
-        return {}, "No verdicts are in the store yet, so no range is expected. Run ElementaryAnomalyOperator on it."
+        return (
+            {},
+            "No expected range is shown: the store holds no verdicts yet. Run ElementaryAnomalyOperator.",
+        )
     parameters = {name: value for name, value in rule.items() if name not in _NOT_OF_THE_RULE}
     every = [row for series in rows.values() for row in series]
     wanted = pa.schema([field for field in METRICS_SCHEMA if every and field.name in every[0]])
@@ -118,8 +160,8 @@ def _judge(
     try:
         verdicts = detect(metrics, method=rule.get("method", "elementary"), **parameters)
     except (ElementaryError, TypeError) as error:
-        told = str(error) if isinstance(error, ElementaryError) else "its parameters do not fit this version"
-        return {}, f"No range is expected, as the rule of the newest verdicts cannot be repeated: {told}"
+        reason = str(error) if isinstance(error, ElementaryError) else "this version does not know its parameters"
+        return {}, f"No expected range is shown: the detector of the newest verdicts cannot be run again: {reason}"
     return {_bucket(row): row for row in verdicts.to_pylist()}, ""
 
 
@@ -148,7 +190,7 @@ def _bucket(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _configurations(keys: Sequence[Key]) -> dict[Key, tuple[int, int]]:
-    """Count through the series that differ only in the arguments of the tests that collected them."""
+    """Return a number for each of the series that differ only in the arguments of the tests that collected them."""
     alike: dict[tuple[str | None, str], list[Key]] = defaultdict(list)
     for key in keys:
         alike[key[0], key[1]].append(key)

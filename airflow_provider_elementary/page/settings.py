@@ -1,4 +1,4 @@
-"""One store of the Elementary page, opened by its own connection, with its own keys."""
+"""Opens a store of the Elementary page by its Airflow connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class OpenedStore:
-    """A store and its keys; each is opened when it is first used.
+    """A store and its keys; each is opened at first use.
 
     :param store_conn_id: the connection of the store.
     """
@@ -31,7 +31,7 @@ class OpenedStore:
 
     @property
     def has_keys(self) -> bool:
-        """Whether the connection names keys; without any, and where it cannot be read, there are manifests at most."""
+        """Whether the connection names keys; False also where it cannot be read."""
         try:
             return self._hook.settings.has_keys
         except ElementaryError:
@@ -41,7 +41,7 @@ class OpenedStore:
     def repository(self) -> Repository:
         """The store's snapshots.
 
-        :raises ElementaryError: the store does not open; the message says why.
+        :raises ElementaryError: the store does not open.
         """
         return self._hook.repository
 
@@ -49,7 +49,7 @@ class OpenedStore:
     def store(self) -> Store:
         """The store's objects.
 
-        :raises ElementaryError: it does not open; the message says why.
+        :raises ElementaryError: it does not open.
         """
         return self.repository.store
 
@@ -57,6 +57,6 @@ class OpenedStore:
     def keys(self) -> Keys:
         """The master keys.
 
-        :raises ConfigurationError: the connection names none, or what it names holds none.
+        :raises ConfigurationError: the connection names no keys, or none were found.
         """
         return self.repository.keys

@@ -1,27 +1,25 @@
-"""The page's reading layer: manifests, results and snapshots of one store, decoded once and kept while they may serve.
+"""Reads and caches manifests, results and snapshots of one store.
 
-Everything that the page shows comes through here, and all of it out of the store. Results are read column by column
-and, where a file is sorted by table, only the parts that hold the table.
+Everything that the page shows is read from the store here. Results are read column by column and, where a file is
+sorted by table, only the row groups of the table.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import reduce
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
-from airflow_provider_elementary.page.backtests import BACKTEST_COLUMNS, Tried, tried
 from airflow_provider_elementary.page.cache import Cache
 from airflow_provider_elementary.page.settings import OpenedStore
-from airflow_provider_elementary.project.facts import Anomaly, Project, Verdicts
+from airflow_provider_elementary.page.verdicts import VERDICT_COLUMNS, Verdicts, plain_rows, verdicts_of
 from airflow_provider_elementary.project.outcomes import Outcomes, read_outcomes
-from airflow_provider_elementary.project.reading import read_project
+from airflow_provider_elementary.project.project import Project, read_project
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,16 +30,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Clients and keys are asked for again after this long, so that rotated ones are taken up.
+#: Clients and keys are opened again after this long, so that rotated ones are used.
 OPENED_SECONDS = 60.0
 _READERS = 8
 _STORES = 32
 _NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
-_VERDICT_COLUMNS = (
-    *("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end", "score"),
-    *("is_anomalous", "kind", "reason"),
-)
-#: Incidents that were over long ago are in older results; one of a day is enough, and so many days back.
+#: Incidents that were resolved long ago are in older results: one result of each of the last days is read.
 _INCIDENTS_APART = timedelta(hours=20)
 _INCIDENT_DAYS = 30
 _HISTORY_COLUMNS = (
@@ -51,7 +45,7 @@ _HISTORY_COLUMNS = (
 
 
 class Readers:
-    """The readers of all stores of the page, by connection and URI: a connection may name another store by now."""
+    """The readers of all stores, by connection and URI: a connection may be edited to name another store."""
 
     def __init__(self) -> None:
         self._connections = Cache(_STORES)
@@ -69,7 +63,7 @@ class Readers:
 class Reader:
     """Reads one store; shared by all requests for it.
 
-    :param opened: returns the store and its keys, as its connection names them by now.
+    :param opened: returns the store and its keys, as its connection names them now.
     """
 
     def __init__(self, opened: Callable[[], OpenedStore]) -> None:
@@ -81,8 +75,7 @@ class Reader:
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
         self._histories = Cache(32)
-        self._backtests = Cache(8)
-        #: What views derive from the above.
+        #: Values that views derive from the others.
         self.derived = Cache(64)
 
     @property
@@ -109,7 +102,7 @@ class Reader:
     def manifest(self, sequence: int, *, newest: bool = False) -> Manifest:
         """Return the manifest of that number.
 
-        :param newest: it is read again, as a store that was emptied may have begun anew.
+        :param newest: it is read again: an emptied store may have started from scratch.
         """
         from airflow_provider_elementary.snapshots.reader import read_manifest
 
@@ -131,11 +124,11 @@ class Reader:
         return self.opened.repository.open(manifest)
 
     def project(self, manifest: Manifest) -> Project:
-        """Return what a snapshot tells of the dbt project.
+        """Return the dbt project of a snapshot.
 
         :raises ConfigurationError: the store's connection names no keys.
         """
-        # What is missing now may be there in a minute: a key service that was busy, a key that was given.
+        # What cannot be read now may be readable in a minute: a busy key service, a key that was added.
         return self._projects.get(
             manifest.snapshot_id,
             lambda: read_project(self.snapshot(manifest)),
@@ -143,7 +136,7 @@ class Reader:
         )
 
     def outcomes(self, manifest: Manifest) -> Outcomes:
-        """Return how the tests and nodes of a snapshot went lately.
+        """Return the recent outcomes of the tests and nodes of a snapshot.
 
         :raises ConfigurationError: the store's connection names no keys.
         """
@@ -154,7 +147,7 @@ class Reader:
         )
 
     def results(self, kind: ResultKind) -> list[Result]:
-        """Return what describes the results of a kind, newest first; what describes none is left out."""
+        """Return the results of a kind, newest first; damaged documents are left out."""
         from airflow_provider_elementary.storage.layout import result_kind
 
         prefix = result_kind(kind)
@@ -162,7 +155,7 @@ class Reader:
         for found in self.opened.store.list(prefix):
             run = found.key.removeprefix(prefix).removesuffix(".json").partition("/")[0]
             files.setdefault(run, []).append(found.key)
-        # A document changes only together with the names of its files.
+        # The cache key names the files too: a document changes only together with them.
         committed = [
             (f"{prefix}{run}.json", tuple(keys)) for run, keys in files.items() if f"{prefix}{run}.json" in keys
         ]
@@ -171,7 +164,7 @@ class Reader:
             return sorted(filter(None, read), key=lambda result: result.created_at, reverse=True)
 
     def newest_verdicts(self) -> Verdicts | None:
-        """Return the newest verdicts, those of all shards of a task together; None where there are none.
+        """Return the newest verdicts, those of all shards of a task merged; None where there are none.
 
         :raises ElementaryError: the keys do not open them, or they were changed.
         """
@@ -189,7 +182,7 @@ class Reader:
         return self._verdicts.get(_names(together), lambda: self._read_verdicts(together))
 
     def incidents(self) -> list[Incident] | None:
-        """Return the incidents that the newest results tell, open ones first, then the newest; None without any.
+        """Return the saved incidents, open ones first, then the newest; None where there are none.
 
         :raises ElementaryError: the keys do not open them, or they were changed.
         """
@@ -203,13 +196,13 @@ class Reader:
         known: dict[str, Incident] = {}
         for place, result in enumerate(chosen[:_INCIDENT_DAYS]):
             for incident in self._incidents.get(_names([result]), lambda result=result: self._read_incidents(result)):  # type: ignore[misc]
-                # What an older result calls open and the newest does not know was merged into another.
+                # An incident that is open in an older result and missing in the newest was merged into another.
                 if place == 0 or incident.status != "open":
                     known.setdefault(incident.incident_id, incident)
         return list(known.values())
 
     def history(self, result: Result, table: str) -> pa.Table:
-        """Return the metrics of one table, those of single dimension values left out.
+        """Return the metrics of one table without those of single dimension values.
 
         :raises ElementaryError: the keys do not open it, or it was changed.
         """
@@ -218,21 +211,19 @@ class Reader:
 
         def read() -> pa.Table:
             found = []
-            for rows in self._rows(result, _HISTORY_COLUMNS, table):
+            for rows in self._row_groups(result, _HISTORY_COLUMNS, table):
                 mine = pc.and_(pc.equal(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
-                found.append(_plain(rows.filter(mine)))
+                found.append(plain_rows(rows.filter(mine)))
             return pa.concat_tables(found) if found else pa.table({})
 
         return self._histories.get((_names([result]), table), read)
 
-    def backtest(self, result: Result) -> Tried:
-        """Return what a backtest found.
+    def rows(self, result: Result, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield the rows of a result, a part at a time.
 
         :raises ElementaryError: the keys do not open it, or it was changed.
         """
-        return self._backtests.get(
-            _names([result]), lambda: tried(_plain(rows) for rows in self._rows(result, BACKTEST_COLUMNS))
-        )
+        return map(plain_rows, self._row_groups(result, columns))
 
     def _result(self, key: str) -> Result | None:
         from airflow_provider_elementary.storage.results import find_result
@@ -240,36 +231,12 @@ class Reader:
         try:
             return find_result(self.opened.store, key)
         except SnapshotCorruptError as error:
-            log.warning("the Elementary page leaves a result out: %s", error)
+            log.warning("skipping a damaged result on the Elementary page: %s", error)
             return None
 
     def _read_verdicts(self, results: Sequence[Result]) -> Verdicts:
-        import pyarrow.compute as pc
-
-        from airflow_provider_elementary.anomalies.schema import is_of_incident
-
-        judged = 0
-        tables: set[str] = set()
-        parts: list[pa.Table] = []
-        for rows in chain.from_iterable(self._rows(result, _VERDICT_COLUMNS) for result in results):
-            judged += len(rows) - rows["score"].null_count
-            tables.update(filter(None, pc.unique(rows["full_table_name"]).to_pylist()))
-            parts.append(rows)
-        rows = _anomalous_series(parts)
-        anomalies: dict[str, list[Anomaly]] = {}
-        for row in rows.filter(is_of_incident(rows)).to_pylist() if len(rows) else ():
-            anomalies.setdefault(row["full_table_name"], []).append(_anomaly(row))
-        return Verdicts(
-            created_at=_moment(results[0].created_at),
-            parameters=_rule(results[0]),
-            judged=judged,
-            tables=frozenset(tables),
-            anomalies={
-                table: tuple(sorted(found, key=lambda anomaly: -abs(anomaly.score or 0)))
-                for table, found in anomalies.items()
-            },
-            rows=rows,
-        )
+        parts = chain.from_iterable(self._row_groups(result, VERDICT_COLUMNS) for result in results)
+        return verdicts_of(parts, _moment(results[0].created_at), _rule(results[0]))
 
     def _read_incidents(self, result: Result) -> list[Incident]:
         from airflow_provider_elementary.incidents.store import incidents_of
@@ -278,16 +245,16 @@ class Reader:
         with read_result(self.opened.store, self.opened.keys, result.key) as rows:
             return incidents_of(rows.read_all())
 
-    def _rows(self, result: Result, columns: Sequence[str], table: str | None = None) -> Iterator[pa.Table]:
-        """Yield the row groups of a result; given a table, only those that may hold it."""
+    def _row_groups(self, result: Result, columns: Sequence[str], table: str | None = None) -> Iterator[pa.Table]:
+        """Yield the row groups of a result; for a table only those that may hold it."""
         opened = self.opened
         for file in result.files:
             if file.rows:
                 data_key = opened.keys.unwrap(file.category, result.keys[file.category.value])
-                yield from _row_groups(opened, file.key, data_key, columns, table)
+                yield from _row_groups_of(opened, file.key, data_key, columns, table)
 
 
-def _row_groups(
+def _row_groups_of(
     opened: OpenedStore, name: str, key: bytes, columns: Sequence[str], table: str | None
 ) -> Iterator[pa.Table]:
     import pyarrow as pa
@@ -311,8 +278,8 @@ def _row_groups(
                     yield file.read_row_group(group, columns=held)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise SnapshotCorruptError(
-            f"Expected {name} to open with its data key, found that it does not ({type(error).__name__}). "
-            "The file was changed or cut short; compute the result again."
+            f"Reading {name} with its data key failed: {type(error).__name__}. "
+            "The file was changed or truncated; compute the result again."
         ) from None
 
 
@@ -321,55 +288,13 @@ def _may_hold(group: Any, column: int, table: str) -> bool:
     return statistics is None or not statistics.has_min_max or statistics.min <= table <= statistics.max
 
 
-def _plain(rows: pa.Table) -> pa.Table:
-    """Return rows with strings instead of dictionaries, which differ from one row group to the next."""
-    import pyarrow as pa
-
-    fields = [
-        pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in rows.schema
-    ]
-    return rows.cast(pa.schema(fields))
-
-
-def _anomalous_series(parts: Sequence[pa.Table]) -> pa.Table:
-    """Return the rows of the tables, columns and metrics that are anomalous somewhere: what incidents are made of."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = [_plain(part.filter(part["is_anomalous"])) for part in parts]
-    anomalies = pa.concat_tables(found) if found else pa.table({})
-    if not len(anomalies):
-        return anomalies
-    wanted = {name: pc.unique(anomalies[name]) for name in ("full_table_name", "metric_name", "column_name")}
-
-    def kept(part: pa.Table) -> pa.Table:
-        masks = [pc.is_in(part[name].cast(pa.string()), values) for name, values in wanted.items()]
-        return _plain(part.filter(reduce(pc.and_, masks)))
-
-    return pa.concat_tables([kept(part) for part in parts])
-
-
-def _anomaly(row: Mapping[str, Any]) -> Anomaly:
-    from airflow_provider_elementary.anomalies.explain import public_sentence
-
-    return Anomaly(
-        table=row["full_table_name"],
-        column=row["column_name"],
-        metric=row["metric_name"],
-        start=row["bucket_start"] or row["bucket_end"],
-        end=row["bucket_end"],
-        score=row["score"],
-        sentence=public_sentence(row),
-    )
-
-
 def _rule(result: Result) -> dict[str, Any]:
-    """Return how a result was judged, which all its shards share."""
+    """Return the parameters of the detector, which all shards share."""
     return {name: value for name, value in result.parameters.items() if name != "shard"}
 
 
 def _names(results: Sequence[Result]) -> tuple[str, ...]:
-    """Return the names of the sealed files, which are never written twice."""
+    """Return the names of the encrypted files; no name is written twice."""
     return tuple(file.key for result in results for file in result.files)
 
 

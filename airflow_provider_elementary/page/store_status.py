@@ -1,4 +1,4 @@
-"""Where a store stands now: its newest snapshot and verdicts, what they say, and what of it cannot be read and why."""
+"""Loads the status of a store: newest snapshot, verdicts, incidents, problems."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_reader import Reader
-from airflow_provider_elementary.project.facts import Project, Verdicts
+from airflow_provider_elementary.page.verdicts import Verdicts
 from airflow_provider_elementary.project.health import TableHealth, table_health
+from airflow_provider_elementary.project.project import Project
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
@@ -26,17 +27,17 @@ _NO_KEYS = (
 
 
 @dataclass(frozen=True)
-class Current:
-    """Where a store stands now.
+class StoreStatus:
+    """The status of a store.
 
-    :param total: how many snapshots it holds.
-    :param manifest: of the newest that can be read, or None.
-    :param project: what it tells of the dbt project; None without keys.
+    :param total: number of snapshots.
+    :param manifest: of the newest snapshot that can be read, or None.
+    :param project: the dbt project in that snapshot; None without keys.
     :param verdicts: the newest; None where there are none, or without keys.
     :param incidents: open ones first, then the newest.
     :param tables: the worst first.
-    :param problems: what could not be read, in words for the person who looks.
-    :param notice: what to configure to see more; empty where nothing is missing.
+    :param problems: what could not be read, in sentences for the page.
+    :param notice: what to configure to see more; empty if nothing is missing.
     """
 
     total: int
@@ -49,12 +50,12 @@ class Current:
     notice: str
 
     def table(self, full_name: str) -> TableHealth | None:
-        """Return how a table is, or None where it is not known."""
+        """Return the state of a table, or None where it is not known."""
         return next((table for table in self.tables if table.full_name == full_name), None)
 
 
-def current(reader: Reader) -> Current:
-    """Return where a store stands; what goes wrong is told in ``problems``, never raised."""
+def load_store_status(reader: Reader) -> StoreStatus:
+    """Return the status of a store; errors are listed in ``problems``, never raised."""
     problems: list[str] = []
     uri = reader.uri
     sequences = attempt(problems, uri, reader.sequences)
@@ -68,7 +69,7 @@ def current(reader: Reader) -> Current:
             problems.extend(project.missing if project else ())
         verdicts = attempt(problems, uri, reader.newest_verdicts)
         incidents = attempt(problems, uri, lambda: find_incidents(reader, manifest, verdicts)) or ()
-    return Current(
+    return StoreStatus(
         total=len(sequences or ()),
         manifest=manifest,
         project=project,
@@ -81,13 +82,13 @@ def current(reader: Reader) -> Current:
 
 
 def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts | None) -> tuple[Incident, ...]:
-    """Return the incidents that a task followed; where none did, those that the newest verdicts alone tell.
+    """Return the incidents that a task saved; without any, those derived from the newest verdicts.
 
     :raises ElementaryError: the keys do not open them.
     """
-    followed = reader.incidents()
-    if followed is not None:
-        return tuple(followed)
+    saved = reader.incidents()
+    if saved is not None:
+        return tuple(saved)
     if verdicts is None or not len(verdicts.rows):
         return ()
 
@@ -102,24 +103,22 @@ def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts
 
 
 def attempt(problems: list[str], uri: str, work: Callable[[], T]) -> T | None:
-    """Do something and return its value; what it raises becomes a sentence of ``problems``.
+    """Call a function and return its value; an exception becomes a sentence of ``problems``.
 
-    The text of an error that is not ours stays in the server's log.
+    The text of an error of other software is written to the server's log only.
     """
     try:
         return work()
     except ElementaryError as error:
         problems.append(str(error))
     except Exception as error:
-        log.error("the Elementary page could not read %s", uri, exc_info=error)
-        problems.append(
-            f"Expected to read {uri}, found an unexpected {type(error).__name__}; the API server's log says more."
-        )
+        log.error("reading %s for the Elementary page failed", uri, exc_info=error)
+        problems.append(f"Reading {uri} failed: {type(error).__name__}. See the log of the API server.")
     return None
 
 
 def _newest_manifest(reader: Reader, sequences: list[int], problems: list[str]) -> Manifest | None:
-    """Return the newest manifest that can be read; a broken one does not hide the one before it."""
+    """Return the newest manifest that can be read; a damaged one does not hide the previous one."""
     for sequence in reversed(sequences[-3:]):
         found = attempt(problems, reader.uri, lambda sequence=sequence: reader.manifest(sequence, newest=True))  # type: ignore[misc]
         if found is not None:
@@ -130,7 +129,12 @@ def _newest_manifest(reader: Reader, sequences: list[int], problems: list[str]) 
 def _tables(
     reader: Reader, project: Project | None, verdicts: Verdicts | None, incidents: tuple[Incident, ...]
 ) -> tuple[TableHealth, ...]:
+    def load() -> tuple[TableHealth, ...]:
+        from airflow_provider_elementary.incidents.tracking import count_open
+
+        return tuple(table_health(project, verdicts.tables if verdicts else (), count_open(incidents)))
+
     return reader.derived.get(
         ("tables", project, verdicts, incidents),
-        lambda: tuple(table_health(project, verdicts.tables if verdicts else (), incidents)),
+        load,
     )

@@ -1,1 +1,1 @@
-"""The Elementary page in Airflow's UI."""
+"""Adds the Elementary page to Airflow's UI."""

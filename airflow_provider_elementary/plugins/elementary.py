@@ -1,7 +1,8 @@
-"""The plugin that puts the Elementary page into Airflow's UI; every process of Airflow imports it, so it is light."""
+"""Registers the Elementary page in Airflow's UI."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LazyPage:
-    """The page's ASGI application, built when it is first needed: only the API server ever makes one."""
+    """The page's ASGI application, built at the first request: every process of Airflow imports this module."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -24,7 +25,7 @@ class LazyPage:
         await self._built()(scope, receive, send)
 
     def warm_up(self) -> None:
-        """Import what the page reads with, and read the newest of the first store; without stores, do nothing."""
+        """Import the page's modules and render the first view of the first store; without stores do nothing."""
         self._built().state.warm_up()
 
     def _built(self) -> FastAPI:
@@ -32,18 +33,31 @@ class LazyPage:
             if self._app is None:
                 from airflow_provider_elementary.page.app import create_app
 
-                self._app = create_app()
+                may_see_page, may_see_data = authorization()
+                self._app = create_app(may_see_page=may_see_page, may_see_data=may_see_data)
             return self._app
+
+
+def authorization() -> tuple[Callable[..., object], Callable[..., object]]:
+    """Return Airflow's dependencies for the page and its data; without them nobody may see anything."""
+    try:
+        from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+        from airflow.api_fastapi.core_api.security import requires_access_asset, requires_access_view
+    except ImportError:
+        from airflow_provider_elementary.page.app import refuse_everybody
+
+        return refuse_everybody, refuse_everybody
+    return requires_access_view(AccessView.PLUGINS), requires_access_asset("GET")
 
 
 PAGE = LazyPage()
 
 
 def warmed(server: ASGIApp) -> ASGIApp:
-    """Begin to warm the page up beside the start of the API server, and return the server as it is.
+    """Start to warm the page up in a thread, and return the server unchanged.
 
-    It stands where Airflow expects a middleware: those are made once, when the API server starts, in each of its worker
-    processes, and nowhere else. A request passes through nothing.
+    Registered as a middleware, because Airflow creates those once in each worker process of the API server, and in no
+    other process. Requests do not pass through it.
     """
     Thread(target=PAGE.warm_up, name="elementary-page-warm-up", daemon=True).start()
     return server

@@ -1,39 +1,36 @@
-"""How each table and each schema is: one state out of tests, runs and incidents."""
+"""Computes the state of each table and schema."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema.nodes import TEST_PREFIX
 from airflow_provider_elementary.elementary_schema.statuses import NO_STATUS, is_unknown, meaning_of
-from airflow_provider_elementary.project.facts import Node, Project
+from airflow_provider_elementary.project.facts import Node
+from airflow_provider_elementary.project.project import Project
 
-if TYPE_CHECKING:
-    from airflow_provider_elementary.incidents.tracking import Incident
-
-#: From the worst on, each with the sign that stands beside its name.
+#: The worst first, each with the sign that is shown before its name.
 STATES: Mapping[str, str] = {"failing": "✕", "anomalous": "▲", "warning": "!", "healthy": "✓", "unwatched": "-"}
 #: What each state means.
 MEANING: Mapping[str, str] = {
     "failing": "a test failed or could not run, the last dbt run failed, or the source is not fresh",
-    "anomalous": "an incident is open: a metric left its expected range and has not come back",
+    "anomalous": "an incident is open: a metric left its expected range and has not returned",
     "warning": "a test or a freshness check warned, or a test or the last run was skipped",
     "healthy": "tests pass, metrics are as expected, the source is fresh",
-    "unwatched": "neither tests, judged metrics nor freshness checks",
+    "unwatched": "no tests, no scored metrics, no freshness checks",
 }
 
 
 @dataclass(frozen=True)
 class TableHealth:
-    """How one table is.
+    """The state of one table.
 
     :param state: one of :data:`STATES`.
     :param why: the reason in a few words.
-    :param tests: how many tests ended how at last.
-    :param incidents: how many are open.
+    :param tests: number of tests by their newest status.
+    :param incidents: number of open incidents.
     """
 
     full_name: str
@@ -47,13 +44,13 @@ class TableHealth:
 
     @property
     def is_test(self) -> bool:
-        """Whether this is no table but a test that belongs to none."""
+        """Whether this is a test that belongs to no table."""
         return self.full_name.startswith(TEST_PREFIX)
 
 
 @dataclass(frozen=True)
 class SchemaHealth:
-    """How many tables of a schema are in which state."""
+    """Number of tables of a schema by state."""
 
     schema: str
     tables: int
@@ -66,25 +63,26 @@ class SchemaHealth:
         return round(100 * self.states.get("healthy", 0) / watched) if watched else None
 
 
-def table_health(project: Project | None, judged: Iterable[str], incidents: Iterable[Incident]) -> list[TableHealth]:
+def table_health(
+    project: Project | None, scored: Iterable[str], open_incidents: Mapping[str, int]
+) -> list[TableHealth]:
     """Return every table that dbt or the metrics know, the worst first.
 
-    :param judged: the tables with judged metrics.
-    :param incidents: of these, those that are open count.
+    :param scored: the tables with scored metrics.
+    :param open_incidents: number of open incidents by table.
     """
-    opened = Counter(table for incident in incidents if incident.status == "open" for table in incident.tables)
-    watched = set(filter(None, judged))
-    names = watched | set(opened)
+    watched = set(filter(None, scored))
+    names = watched | set(open_incidents)
     if project:
         names |= {*project.tables, *project.test_states, *project.freshness_states}
         names -= project.own
     ranks = {state: rank for rank, state in enumerate(STATES)}
-    found = [_one(name, project, name in watched, opened[name]) for name in names]
+    found = [_one(name, project, name in watched, open_incidents.get(name, 0)) for name in names]
     return sorted(found, key=lambda table: (ranks[table.state], table.full_name))
 
 
 def failing_tests(tables: Iterable[TableHealth]) -> list[TableHealth]:
-    """Return the tests without a table that did not pass, the worst first as they are given."""
+    """Return the tests without a table that did not pass, in the given order."""
     return [table for table in tables if table.is_test and table.state in ("failing", "warning")]
 
 
@@ -146,7 +144,7 @@ def _state(
     if tests or is_watched or freshness is not None:
         watched = "metrics as expected" if is_watched else "the source is fresh"
         return "healthy", f"{total} tests pass" if tests else watched
-    return "unwatched", "no tests, no judged metrics"
+    return "unwatched", "no tests, no scored metrics"
 
 
 def _of_level(tests: Mapping[str, int], level: str) -> dict[str, int]:

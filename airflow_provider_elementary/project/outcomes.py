@@ -1,39 +1,85 @@
-"""Reading a snapshot into how each test and each node went lately: what is shown of one table, and nothing raw."""
+"""Reads the outcomes of dbt's tests, runs and freshness checks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, BUILT, PLACE_COLUMNS
-from airflow_provider_elementary.elementary_schema.statuses import meaning_of
-from airflow_provider_elementary.project.facts import Project, Run, Test
-from airflow_provider_elementary.project.reading import (
-    EXECUTIONS,
-    READ,
-    register_executions,
-    rows_of,
-    standing_sql,
+from airflow_provider_elementary.elementary_schema.newest import newest_sql
+from airflow_provider_elementary.elementary_schema.nodes import (
+    ARTIFACTS,
+    BUILT,
+    PLACE_COLUMNS,
+    TARGET_COLUMNS,
+    TEST_PREFIX,
+    places_sql,
+    table_sql,
 )
+from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
+from airflow_provider_elementary.project.facts import Run, Test
+from airflow_provider_elementary.project.reading import READ, read_recent_rows
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
+    from airflow_provider_elementary.project.project import Project
     from airflow_provider_elementary.snapshots import SnapshotSource
 
-#: So many outcomes are kept of each test and node.
+#: How many outcomes of each test and node are kept.
 KEPT = 14
 
 
 # Compared by identity: each is made once and then shared.
 @dataclass(frozen=True, eq=False)
+class States:
+    """The current state of the tests, runs and freshness checks of a snapshot.
+
+    :param tests: number of tests of a table by status, by the table's full name. A test without a table is under
+        ``test`` and its id.
+    :param runs: status of the newest execution of a table's node, by the table's full name.
+    :param checks: status of the newest freshness check of a source table, by the table's full name.
+    :param claimed: ids of nodes with database, schema and name of the tables that test results name for them.
+    """
+
+    tests: Mapping[str, Mapping[str, int]]
+    runs: Mapping[str, str]
+    checks: Mapping[str, str]
+    claimed: Sequence[tuple[str, str, str, str]]
+
+
+def read_states(snapshot: SnapshotSource, artifacts: Mapping[str, pa.Table], missing: list[str]) -> States:
+    """Read the states of a snapshot.
+
+    :param artifacts: the rows of artifacts that are tables.
+    :param missing: receives an error message for a table that cannot be read.
+    """
+    import duckdb
+
+    tests: dict[str, dict[str, int]] = defaultdict(dict)
+    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
+        # Of large tables only these columns are read: the others are read when a person opens a table.
+        _register_executions(engine, snapshot, artifacts, _OF_LARGE, missing)
+        for table, status, count in engine.sql(_TEST_STATES).fetchall():
+            tests[table][status] = count
+        return States(
+            tests=dict(tests),
+            runs=dict(engine.sql(_RUN_STATES).fetchall()),
+            checks=dict(engine.sql(_FRESHNESS_STATES).fetchall()),
+            claimed=engine.sql(_CLAIMED).fetchall(),
+        )
+
+
+# Compared by identity: each is made once and then shared.
+@dataclass(frozen=True, eq=False)
 class Outcomes:
-    """How the tests and nodes of a snapshot went lately.
+    """The recent outcomes of the tests and nodes of a snapshot.
 
     :param tests: every test with its outcomes, for :func:`tests_of`.
     :param runs: the newest executions of every table's node, for :func:`runs_of`.
-    :param missing: what the snapshot or the keys do not give, in sentences.
+    :param missing: what cannot be read, in sentences.
     """
 
     tests: pa.Table = field(repr=False)
@@ -42,17 +88,17 @@ class Outcomes:
 
 
 def read_outcomes(snapshot: SnapshotSource) -> Outcomes:
-    """Read a snapshot; a table or category that it or the keys do not give is told in ``missing``."""
+    """Read the outcomes of a snapshot; ``missing`` names tables and categories that cannot be read."""
     import duckdb
 
     missing: list[str] = []
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
         artifacts = {
-            table: rows_of(snapshot, table, (*PLACE_COLUMNS, ARTIFACTS[table]), missing)
+            table: read_recent_rows(snapshot, table, (*PLACE_COLUMNS, ARTIFACTS[table]), missing)
             for table in (*BUILT, "dbt_sources")
         }
         large = ("dbt_tests", "elementary_test_results", "dbt_run_results", "dbt_source_freshness_results")
-        register_executions(engine, snapshot, artifacts, {table: READ[table].columns for table in large}, missing)
+        _register_executions(engine, snapshot, artifacts, {table: READ[table].columns for table in large}, missing)
         return Outcomes(
             tests=engine.sql(_TESTS).to_arrow_table(),
             runs=engine.sql(_RUNS).to_arrow_table(),
@@ -66,7 +112,7 @@ def tests_of(outcomes: Outcomes, project: Project, full_name: str) -> list[Test]
 
     wanted = pc.fill_null(pc.equal(outcomes.tests["full_table_name"], full_name), False)
     if (unique_id := project.tables.get(full_name)) is not None:
-        # A test without a result lately: it is one of every table of its model.
+        # A test without a recent result belongs to every table of its model.
         of_model = pc.fill_null(pc.equal(outcomes.tests["parent_model_unique_id"], unique_id), False)
         wanted = pc.or_(wanted, pc.and_(of_model, pc.is_null(outcomes.tests["full_table_name"])))
     tests = [_test(row) for row in outcomes.tests.filter(wanted).to_pylist()]
@@ -101,15 +147,152 @@ def _test(row: Mapping[str, Any]) -> Test:
     )
 
 
+def _register_executions(
+    engine: duckdb.DuckDBPyConnection,
+    snapshot: SnapshotSource,
+    artifacts: Mapping[str, pa.Table],
+    columns: Mapping[str, Sequence[str]],
+    missing: list[str],
+) -> None:
+    """Register the tables that :data:`_EXECUTIONS` reads.
+
+    :param artifacts: the rows of :data:`..elementary_schema.nodes.ARTIFACTS` that are tables.
+    :param columns: by table, the columns to read.
+    :param missing: receives an error message for a table that cannot be read.
+    """
+    for artifact in _PLACED:
+        engine.register(artifact, artifacts[artifact].select([*PLACE_COLUMNS, ARTIFACTS[artifact]]))
+    for table, names in columns.items():
+        engine.register(table, read_recent_rows(snapshot, table, names, missing))
+    # Targets are configuration: without the key of that category the page knows one target only.
+    engine.register(
+        "dbt_invocations", read_recent_rows(snapshot, "dbt_invocations", TARGET_COLUMNS["dbt_invocations"], [])
+    )
+
+
+_PLACED = (*BUILT, "dbt_sources")
+_OF_LARGE: Mapping[str, Sequence[str]] = {
+    "dbt_tests": ("unique_id", "parent_model_unique_id", "generated_at"),
+    "elementary_test_results": (
+        *("test_unique_id", "test_execution_id", "created_at", "detected_at", "status", "database_name"),
+        *("schema_name", "table_name", "model_unique_id", "invocation_id"),
+    ),
+    "dbt_run_results": ("model_execution_id", "unique_id", "created_at", "status", "resource_type", "invocation_id"),
+    "dbt_source_freshness_results": READ["dbt_source_freshness_results"].columns,
+}
+_KIND = "coalesce(nullif(lower(trim(resource_type)), ''), split_part(unique_id, '.', 1))"
+
+# An anomaly test gives a row for each column and metric: the worst of them is the status of the execution. What
+# Elementary has no result of (unit tests) is in the run results of dbt.
+_EXECUTIONS = f"""
+WITH parents AS (
+    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
+    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
+),
+results AS (
+    SELECT
+        coalesce(nullif(trim(test_execution_id), ''), concat_ws('|', test_unique_id, invocation_id, created_at))
+            AS execution,
+        test_unique_id AS test,
+        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
+        coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
+        invocation_id,
+        coalesce(created_at, detected_at) AS seen_at,
+        {status_sql("status")} AS status
+    FROM elementary_test_results LEFT JOIN parents ON parents.unique_id = test_unique_id
+    WHERE nullif(trim(test_unique_id), '') IS NOT NULL
+    UNION ALL
+    SELECT
+        coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', unique_id, invocation_id, created_at)),
+        unique_id,
+        NULL,
+        parent,
+        invocation_id,
+        created_at,
+        {status_sql("status")}
+    FROM dbt_run_results
+    LEFT JOIN parents USING (unique_id)
+    ANTI JOIN (SELECT test_unique_id AS unique_id FROM elementary_test_results) AS known USING (unique_id)
+    WHERE {_KIND} IN ('test', 'unit_test') AND nullif(trim(unique_id), '') IS NOT NULL
+),
+runs AS (
+    SELECT *, created_at AS seen_at FROM dbt_run_results WHERE {_KIND} IN ('model', 'snapshot', 'seed')
+),
+acted AS (
+    SELECT DISTINCT node AS unique_id, invocation_id FROM results WHERE named_table IS NULL
+    UNION SELECT unique_id, invocation_id FROM runs
+    UNION SELECT unique_id, invocation_id FROM dbt_source_freshness_results
+),
+{places_sql(_PLACED)},
+executions AS (
+    SELECT
+        execution,
+        any_value(test) AS test,
+        coalesce(any_value(named_table), any_value(full_table_name), '{TEST_PREFIX}' || any_value(test))
+            AS full_table_name,
+        max(seen_at) AS seen_at,
+        first(status ORDER BY {rank_sql("status")} DESC, status) AS status
+    FROM results AS r
+    LEFT JOIN places AS p
+        ON named_table IS NULL AND p.unique_id = node AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
+    GROUP BY execution
+),
+built AS (
+    SELECT DISTINCT ON (coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', r.unique_id, seen_at)))
+        r.* REPLACE ({status_sql("status")} AS status), full_table_name
+    FROM runs AS r
+    JOIN places AS p ON p.unique_id = r.unique_id AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
+)
+"""  # noqa: S608 - constants
+
+
+def _standing_sql() -> str:
+    """Return an aggregate over executions: the newest status; a skipped execution keeps an earlier failure."""
+    order = f"ORDER BY seen_at DESC NULLS LAST, {rank_sql('status')} DESC"
+    newest = f"first(status {order})"
+    before = f"first(status {order}) FILTER (WHERE {level_sql('status')} <> 'skipped')"
+    return (
+        f"CASE WHEN {level_sql(newest)} = 'skipped' AND {before} IS NOT NULL "
+        f"AND {level_sql(before)} IN ('failing', 'warning') THEN {before} ELSE {newest} END"
+    )
+
+
+_TEST_STATES = f"""
+{_EXECUTIONS},
+outcomes AS (SELECT test, full_table_name, {_standing_sql()} AS status FROM executions GROUP BY test, full_table_name)
+SELECT full_table_name, status, count(*) AS tests FROM outcomes GROUP BY ALL ORDER BY ALL
+"""  # noqa: S608 - constants
+
+_RUN_STATES = f"""
+{_EXECUTIONS}
+SELECT full_table_name, {_standing_sql()} AS status FROM built GROUP BY full_table_name
+"""  # noqa: S608 - constants
+
+_FRESHNESS_STATES = f"""
+{_EXECUTIONS},
+checks AS (
+    SELECT c.created_at AS seen_at, {status_sql("status")} AS status, full_table_name
+    FROM dbt_source_freshness_results AS c
+    JOIN places AS p ON p.unique_id = c.unique_id AND p.invocation_id IS NOT DISTINCT FROM c.invocation_id
+)
+SELECT full_table_name, {_standing_sql()} AS status FROM checks GROUP BY full_table_name
+"""  # noqa: S608 - constants
+
+_CLAIMED = """
+SELECT DISTINCT model_unique_id, database_name, schema_name, table_name FROM elementary_test_results
+WHERE nullif(trim(model_unique_id), '') IS NOT NULL AND nullif(trim(table_name), '') IS NOT NULL
+ORDER BY ALL
+"""
+
 _TESTS = f"""
-{EXECUTIONS},
+{_EXECUTIONS},
 outcomes AS (
     SELECT
         test,
         full_table_name,
         max(seen_at) AS tested_at,
         list(status ORDER BY seen_at DESC NULLS LAST)[:{KEPT}] AS recent,
-        {standing_sql()} AS status
+        {_standing_sql()} AS status
     FROM executions GROUP BY test, full_table_name
 ),
 named AS (
@@ -127,10 +310,7 @@ named AS (
 named_by_dbt AS (
     SELECT unique_id AS test, any_value(name) AS name FROM dbt_run_results GROUP BY unique_id
 ),
-known AS (
-    SELECT * FROM dbt_tests WHERE nullif(trim(unique_id), '') IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC NULLS LAST) = 1
-)
+known AS ({newest_sql("dbt_tests")})
 SELECT
     coalesce(known.unique_id, o.test) AS unique_id,
     full_table_name,
@@ -150,7 +330,7 @@ FULL JOIN known ON known.unique_id = o.test
 """  # noqa: S608 - constants
 
 _RUNS = f"""
-{EXECUTIONS}
+{_EXECUTIONS}
 SELECT full_table_name, seen_at AS created_at, status, execution_time, rows_affected, full_refresh,
     row_number() OVER (PARTITION BY full_table_name ORDER BY seen_at DESC NULLS LAST) AS place
 FROM built

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.elementary_schema.json_text import json_list
+from airflow_provider_elementary.elementary_schema.newest import newest_rows
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
@@ -173,15 +174,10 @@ def diff(store: Store, before: str | datetime, after: str | datetime = "latest",
 
 
 def _objects(source: SnapshotSource, table: Table) -> dict[str, dict[str, Any]]:
-    """Return the rows of an artifact table by their key; of several with one key, the newest counts."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return the newest row of each key of an artifact table, by key."""
     with source.read(table.name) as reader:
-        for batch in reader:
-            for row in batch.to_pylist():
-                known = found.get(row["unique_id"])
-                if known is None or (row.get("generated_at") or "") >= (known.get("generated_at") or ""):
-                    found[row["unique_id"]] = row
-    return found
+        rows = (row for batch in reader for row in batch.to_pylist())
+        return {row["unique_id"]: row for row in newest_rows(table.name, rows)}
 
 
 def _compare(kind: str, before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]) -> Iterator[Change]:

@@ -1,1 +1,1 @@
-"""How each warehouse is read: one file per warehouse, all behind :class:`WarehouseSource`."""
+"""Reads the Elementary schema of each warehouse."""

@@ -1,4 +1,4 @@
-"""Asks the warehouse for its time, which bounds what its rows can say."""
+"""Reads the warehouse's clock."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Clock:
 
 
 def read_clock(source: WarehouseSource, table: str) -> Clock:
-    """Return the warehouse's time, or this machine's where the warehouse does not say.
+    """Return the warehouse's time, or this machine's if the warehouse has no answer.
 
     :param table: any table of the source, as only queries over Elementary's tables pass.
     """

@@ -1,4 +1,4 @@
-"""Selects columns so that the driver delivers values, whatever type they have."""
+"""Selects columns of any type so that the driver delivers values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any other warehouse that Airflow has a DB-API hook for: slower, row by row, but it works the same."""
+"""Reads any other warehouse through its DB-API driver, row by row."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
+from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, connection_lost_error
 
 _BATCH_ROWS = 10_000
-#: Where a transaction keeps its locks, and DDL waits for it, until it ends.
-_LOCKING = frozenset({"postgres", "redshift"})
 
 
 class DbApiWarehouse(SystemCatalogSession):
@@ -56,7 +55,7 @@ class DbApiWarehouse(SystemCatalogSession):
         self._connection = connection
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run one catalogue statement."""
+        """Run one statement over the system catalog."""
         cursor = self._connection.cursor()
         try:
             cursor.execute(statement, tuple(parameters)) if parameters else cursor.execute(statement)
@@ -66,7 +65,7 @@ class DbApiWarehouse(SystemCatalogSession):
         except Exception as error:
             # DB-API drivers share the names of their errors but no base class.
             if type(error).__name__ == "OperationalError":
-                raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
+                raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
             self._connection.rollback()
             raise StatementDeniedError(type(error).__name__) from None
         finally:
@@ -96,7 +95,7 @@ class DbApiWarehouse(SystemCatalogSession):
             cursor.close()
 
     def _release_locks(self) -> None:
-        if self.dialect in _LOCKING:
+        if by_adapter(self.adapter).keeps_locks:
             self._connection.rollback()
 
     def disconnect(self) -> None:

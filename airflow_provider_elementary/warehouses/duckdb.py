@@ -1,4 +1,4 @@
-"""DuckDB files: opened read-only, cut off from the file system and the network, configuration locked."""
+"""Reads DuckDB files, without access to other files or the network."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -25,12 +26,12 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "lock_configuration": "true",
     # The buffer pool would otherwise grow with the file, up to most of the machine's memory.
     "memory_limit": "128MB",
-    # Whoever seals what is read is the other one.
+    # The second core encrypts what this one reads.
     "threads": "1",
 }
-# Rows of failed tests have 1.5 KB each: these are 3 MB.
+# Sample rows of failed tests have about 1.5 KB each: a batch of them has 3 MB.
 _BATCH_ROWS = 2_048
-#: Where a DuckDB file says that it is one.
+#: The position of the bytes DUCK in a file.
 _MAGIC = slice(8, 12)
 _DENIED = (duckdb.CatalogException, duckdb.BinderException, duckdb.PermissionException)
 
@@ -45,9 +46,8 @@ class DuckDBWarehouse(SystemCatalogSession):
     :raises WarehouseError: the file could not be opened, most often because a writer has it open.
     """
 
-    dialect = "duckdb"
-    adapter = "duckdb"
-    placeholder = "?"
+    dialect = adapter = "duckdb"
+    placeholder = str(WAREHOUSES[adapter].placeholder)
     transport: TransportFacts | None = TransportFacts(
         encrypted=None, version=None, certificate_verified=None, detail="local file, no network"
     )
@@ -66,7 +66,7 @@ class DuckDBWarehouse(SystemCatalogSession):
         self.database: str | None = self.rows("SELECT current_database()")[0][0]
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run one catalogue statement."""
+        """Run one statement over the system catalog."""
         try:
             with self._cursor() as cursor:
                 cursor.execute(statement, list(parameters))
@@ -74,7 +74,7 @@ class DuckDBWarehouse(SystemCatalogSession):
         except _DENIED as error:
             raise StatementDeniedError(type(error).__name__) from None
         except duckdb.Error as error:
-            raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
+            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""
@@ -91,7 +91,7 @@ class DuckDBWarehouse(SystemCatalogSession):
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a cursor of its own, so that several tables can be read side by side."""
+        """Open a separate cursor, so that several tables can be read at the same time."""
         cursor = self._connection.cursor()
         self._cursors.add(cursor)
         try:
@@ -101,13 +101,13 @@ class DuckDBWarehouse(SystemCatalogSession):
             cursor.close()
 
     def _interrupt(self) -> None:
-        # Each cursor is a connection of its own; a query of DuckDB does not see Python's signals.
+        # Each cursor is a separate connection; a running query ignores Python's signals.
         for cursor in list(self._cursors):
             cursor.interrupt()
 
 
 def _require_duckdb_file(path: Path) -> None:
-    """Stop for what is no readable DuckDB file; DuckDB itself would look for an extension that reads other formats."""
+    """Refuse any other file; DuckDB itself would look for an extension that reads its format."""
     try:
         with path.open("rb") as file:
             head = file.read(_MAGIC.stop)

@@ -1,4 +1,4 @@
-"""Finds tables that cannot be used, so that the others can."""
+"""Finds tables that cannot be read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
+from airflow_provider_elementary.warehouses.registry import by_adapter, by_dialect
 from airflow_provider_elementary.warehouses.time_values import TIME
 from airflow_provider_elementary.warehouses.warehouse import Warehouse, connection_lost_error
 
@@ -22,9 +23,8 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = {0} AND c.relkind IN ('r', 'p')
   AND NOT pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
 """
-_WITH_PG_CATALOG = frozenset({"postgres"})
-#: What a server answers about one table, while it is fine itself: no right, no such operation on this type, a value
-#: that cannot be converted, a damaged page. What is gone for a moment (42P01) is not among them: a retry finds it.
+#: SQLSTATEs that concern one table: no privilege, no such operation on this type, a value that cannot be converted, a
+#: damaged page. A missing table (42P01) is not among them: it may be about to be replaced, and a retry finds it.
 _OF_ONE_TABLE = ("42501", "42804", "42846", "42883", "42725", "0A000", "XX001", "XX002", "22")
 #: The same from drivers that name no SQLSTATE.
 _ERRORS_OF_ONE_TABLE = frozenset({"DataError", "NotSupportedError"})
@@ -32,7 +32,7 @@ _ERRORS_OF_ONE_TABLE = frozenset({"DataError", "NotSupportedError"})
 
 def denied_tables(warehouse: Warehouse, schema: str) -> list[str]:
     """Return the tables of a schema that this session may not read, lower case, where the warehouse names them."""
-    if warehouse.dialect not in _WITH_PG_CATALOG:
+    if not by_adapter(warehouse.adapter).has_pg_catalog:
         return []
     placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
     try:
@@ -42,7 +42,7 @@ def denied_tables(warehouse: Warehouse, schema: str) -> list[str]:
 
 
 def read_error(dialect: str, query: GuardedQuery, error: BaseException) -> WarehouseError:
-    """Return the error to raise where a read failed: of one table, or of the warehouse."""
+    """Return the error for a failed read: of one table, or of the warehouse."""
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str) and state:
         is_of_table = state.startswith(_OF_ONE_TABLE)
@@ -50,7 +50,7 @@ def read_error(dialect: str, query: GuardedQuery, error: BaseException) -> Wareh
         is_of_table = any(kind.__name__ in _ERRORS_OF_ONE_TABLE for kind in type(error).__mro__)
     if is_of_table and len(query.tables) == 1:
         cause = f"SQLSTATE {state}" if state else type(error).__name__
-        return TableUnreadableError(query.tables[0], f"the {dialect} warehouse refused to ({cause})")
+        return TableUnreadableError(query.tables[0], f"{by_dialect(dialect).label} refused ({cause})")
     return connection_lost_error(dialect, f"reading {', '.join(query.tables)}", error)
 
 
@@ -63,7 +63,7 @@ def within(
     *,
     undated: bool,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a time, and these columns of them, where the warehouse cannot compare the watermark itself.
+    """Yield the rows of a time span, where the warehouse cannot compare the watermark itself.
 
     :param undated: rows without a watermark come too.
     """

@@ -1,4 +1,4 @@
-"""Says why a login failed, without the driver's own text."""
+"""Explains why a login failed, without the driver's own text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from airflow_provider_elementary.warehouses.login_causes import (
 _PROBE_SECONDS = 3
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
-#: A user, role or database as it may be shown; whoever pastes a whole DSN into such a field puts a password there.
+#: A user, role or database that may be shown. Any other text may be a whole DSN with a password.
 _NAME = re.compile(r"[\w.@+$-]{1,128}")
 _QUOTED = re.compile(r"[\"'\u00ab\u00bb\u2018-\u201f](.+?)[\"'\u00ab\u00bb\u2018-\u201f]")
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")

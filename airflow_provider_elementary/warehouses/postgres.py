@@ -1,4 +1,4 @@
-"""PostgreSQL over ADBC: every read inside one REPEATABLE READ, READ ONLY transaction that the client cannot undo."""
+"""Reads PostgreSQL over ADBC in one read-only transaction."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from adbc_driver_manager.dbapi import Connection
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.access.guard import GuardedQuery
-from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError
+from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError, WarehouseError
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.postgres_locks import TableLocks
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
@@ -37,9 +38,8 @@ class PostgresWarehouse(SystemCatalogSession):
     :param calls: runs the driver's calls.
     """
 
-    dialect = "postgres"
-    adapter = "postgres"
-    placeholder = "$"
+    dialect = adapter = "postgres"
+    placeholder = str(WAREHOUSES[adapter].placeholder)
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class PostgresWarehouse(SystemCatalogSession):
         self._locks = TableLocks(self._execute, self._restart, schema)
 
     def hold(self, tables: Sequence[str]) -> bool:
-        """Begin a transaction that sees the database as of now, with none of these tables in the middle of DDL."""
+        """Begin a transaction that sees the database as of now, with no DDL in progress on these tables."""
         self.calls.run(f"locking {', '.join(tables)}", lambda: self._begin_to_read(tables))
         return True
 
@@ -77,7 +77,7 @@ class PostgresWarehouse(SystemCatalogSession):
         self._is_reading = True
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run one catalogue statement; where it is refused, the transaction starts from scratch."""
+        """Run one statement over the system catalog; if it is refused, a new transaction begins."""
         try:
             self._begin()
             with self._connection.cursor() as cursor:
@@ -87,30 +87,30 @@ class PostgresWarehouse(SystemCatalogSession):
             self._roll_back()
             if error.sqlstate in _DENIED:
                 raise StatementDeniedError(error.sqlstate) from None
-            raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
+            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query; all queries of one session see the database as of the first."""
         if not self._is_reading:
-            # What the catalogue was asked before is of an earlier moment.
+            # Earlier statements over the system catalog saw an earlier moment.
             self._begin_to_read(query.tables)
         options = {"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
         try:
             with self._locks.held(query.tables), self._connection.cursor(adbc_stmt_kwargs=options) as c:
                 c.execute(query.sql)
-                # This reader, other than that of fetch_record_batch(), says which SQLSTATE ended a stream.
+                # Unlike that of fetch_record_batch(), this reader reports which SQLSTATE ended a stream.
                 handle = c.fetch_arrow()
                 with closing(AdbcRecordBatchReader._import_from_c(handle.address)) as reader:
                     yield from batches_of(reader)
         except (AdbcError, OSError, pa.ArrowException) as error:
             failure = read_error(self.dialect, query, error)
             if isinstance(failure, TableUnreadableError):
-                # The server gave up the transaction; the other tables are read in a new one.
+                # The server aborted the transaction; the other tables are read in a new one.
                 self._roll_back()
             raise failure from None
 
     def disconnect(self) -> None:
-        """Roll back what only read, and disconnect."""
+        """End the read-only transaction, and disconnect."""
         self._roll_back()
         self._connection.close()
 
@@ -118,7 +118,7 @@ class PostgresWarehouse(SystemCatalogSession):
         if not self._begun:
             with self._connection.cursor() as cursor:
                 cursor.execute(_READ_ONLY)
-                # The temporary schema would come first if it were not named last.
+                # Unless named, the temporary schema is searched first.
                 schema = identifier(self.schema, self.dialect)
                 cursor.execute(f"SET LOCAL search_path = {schema}, pg_temp")
             self._begun = True
@@ -128,6 +128,9 @@ class PostgresWarehouse(SystemCatalogSession):
         self._begin()
 
     def _execute(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        if self.calls.has_ended:
+            # A cancellation between two attempts to lock finds no statement to cancel.
+            raise WarehouseError("The session was ended while waiting for a lock. Nothing was committed. Retry.")
         with self._connection.cursor() as cursor:
             cursor.execute(statement, list(parameters) or None)
             return [tuple(row) for row in cursor.fetchall()] if cursor.description else []

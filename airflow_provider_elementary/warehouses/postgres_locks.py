@@ -1,10 +1,10 @@
-"""Locks tables before PostgreSQL's snapshot is taken, and detects those replaced since.
+"""Locks tables before PostgreSQL's snapshot, and detects replaced ones.
 
 A transaction at REPEATABLE READ sees a table that is younger than its snapshot, or was truncated or rewritten after it,
 as empty (PostgreSQL, "Caveats" of its chapter on MVCC). So, as in pg_dump, one LOCK TABLE statement comes before the
-first query. A savepoint stands before it: going back to it releases the locks and keeps the snapshot, so that DDL waits
-for the read of its own table only. Whoever reads a table later locks it again, and compares its file with the one that
-the snapshot has.
+first query. A savepoint precedes it: rolling back to it releases the locks and keeps the snapshot, so that DDL waits
+only for the read of its own table. Each later read locks its table again, and compares the table's file with the one in
+the snapshot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Snowflake through the official connector: secondary roles off first, results as Arrow chunks."""
+"""Reads Snowflake through its connector, with secondary roles off."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from airflow_provider_elementary.access.check.session import StatementDeniedErro
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 
@@ -26,12 +27,11 @@ class SnowflakeWarehouse(SystemCatalogSession):
     :param database: the database that holds it.
     :param transport: how the link is protected, as the client asked for it.
     :param calls: runs the driver's calls.
-    :raises WarehouseError: the session could not be narrowed to its one role.
+    :raises WarehouseError: secondary roles could not be switched off.
     """
 
-    dialect = "snowflake"
-    adapter = "snowflake"
-    placeholder = "%s"
+    dialect = adapter = "snowflake"
+    placeholder = str(WAREHOUSES[adapter].placeholder)
 
     def __init__(
         self,
@@ -49,31 +49,31 @@ class SnowflakeWarehouse(SystemCatalogSession):
         self.transport: TransportFacts | None = transport
         self._connection = connection
         try:
-            self.calls.run("switching secondary roles off", self._narrow)
+            self.calls.run("switching secondary roles off", self._disable_secondary_roles)
         except SnowflakeError as error:
             raise connection_lost_error(self.dialect, "switching secondary roles off", error) from None
         self.database = self._find_database(database)
         self._is_in_schema = False
 
     def _find_database(self, database: str | None) -> str | None:
-        """Return the database's name as Snowflake spells it: the one given, or the one that logging in made of it."""
+        """Return the database's name as Snowflake spells it: the one given, or the session's."""
         current = self.rows("SELECT CURRENT_DATABASE()")[0][0]
         if database is None or database == current:
             return None if current is None else str(current)
         try:
-            # A name in quotes is exact; logging in takes it for one without.
+            # A quoted name is exact; the login treats it as unquoted.
             self.rows(f"USE DATABASE {exp.to_identifier(database, quoted=True).sql(self.dialect)}")
         except StatementDeniedError:
             return str(current) if current and str(current).lower() == database.lower() else database
         return database
 
-    def _narrow(self) -> None:
+    def _disable_secondary_roles(self) -> None:
         with self._connection.cursor() as cursor:
-            # The default ALL would lend every role of the user to each query.
+            # With the default ALL, each query has the rights of all roles of the user.
             cursor.execute("USE SECONDARY ROLES NONE")
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run one catalogue statement."""
+        """Run one statement over the system catalog."""
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(statement, tuple(parameters) or None)
@@ -82,14 +82,14 @@ class SnowflakeWarehouse(SystemCatalogSession):
             # Snowflake answers the same for what does not exist and what is not granted.
             raise StatementDeniedError(error.sqlstate or type(error).__name__) from None
         except SnowflakeError as error:
-            raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
+            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query, one result chunk at a time."""
         try:
             with self._connection.cursor() as cursor:
                 if not self._is_in_schema:
-                    # Names without a schema mean the session's, which logging in may have found by another spelling.
+                    # Names without a schema refer to the session's, whose spelling may differ after the login.
                     schema = exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)
                     cursor.execute(f"USE SCHEMA {schema}")
                     self._is_in_schema = True

@@ -1,4 +1,4 @@
-"""A warehouse as a ``Source``: the Elementary tables it holds, each read by one guarded query."""
+"""Reads the Elementary tables of a warehouse by guarded queries."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class WarehouseSource:
     def __init__(self, warehouse: Warehouse, namespace: str | None = None) -> None:
         self.warehouse = warehouse
         self.namespace = namespace
-        # From here on, the access check included, the schema goes by the name that the warehouse has for it.
+        # From here on the schema has the warehouse's own spelling, also in the access check.
         warehouse.schema = _find_schema(warehouse)
         #: dbt's name of the warehouse.
         self.adapter = warehouse.adapter
@@ -121,11 +121,11 @@ class WarehouseSource:
         self.warehouse.close()
 
     def hold(self) -> bool:
-        """Begin to see all tables as of one moment, where the warehouse can do that; later reads see that moment.
+        """Read all tables as of this moment from now on, where the warehouse can do that.
 
-        :return: whether their names or columns have changed since they were last looked at.
+        :return: whether their names or columns have changed since the last look.
         :raises TableLockedError: another session keeps one of them locked.
-        :raises TableReplacedError: they change faster than they can be looked at, or one is replaced before its read.
+        :raises TableReplacedError: they keep changing, or one is replaced before its read.
         """
         before = self._tables
         for attempt in range(1, _LOCK_ATTEMPTS + 1):
@@ -144,7 +144,7 @@ class WarehouseSource:
         return self._tables != before
 
     def _look(self) -> tuple[dict[str, SourceTable], dict[str, str]]:
-        """Return the tables that can be used, and why others cannot: what earlier reads have shown included."""
+        """Return the tables that can be used, and why others cannot; includes what earlier reads have found."""
         found, excluded = _find_tables(self.warehouse, self.warehouse.schema)
         usable = {
             name: replace(one, watermark_type=WatermarkType.OTHER) if name in self._incomparable else one
@@ -165,11 +165,11 @@ class WarehouseSource:
 
     @property
     def excluded(self) -> Mapping[str, str]:
-        """The catalog's tables that are there and cannot be used, with the reason."""
+        """Elementary's tables that exist and cannot be used, with the reason."""
         return self._excluded
 
     def give_way(self, unreadable: TableUnreadableError) -> str:
-        """Ask less of a table that the warehouse refused to read, or do without it; return which, in words.
+        """Read a refused table in a simpler way, or exclude it; return which, as text.
 
         :raises UnsupportedElementaryVersionError: it was the last one that could be used.
         """
@@ -178,7 +178,7 @@ class WarehouseSource:
         if found is None:
             raise unreadable
         if found.table.watermark is not None and found.watermark_type is not WatermarkType.OTHER:
-            # Perhaps it is the comparison with a time that this column's type does not bear.
+            # The column's type may not support the comparison with a time.
             self._incomparable.add(table)
             asked = f"reading {table} without comparing {found.table.watermark} in the warehouse"
         else:
@@ -245,7 +245,7 @@ class WarehouseSource:
         *,
         undated: bool = False,
     ) -> exp.Select:
-        """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
+        """Build the query for one table; it compares the bare watermark, so that the warehouse can prune by it."""
         table = exp.table_(found.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
         query = exp.select(*(self._selected(found, name) for name in columns)).from_(table)
         if since is not None or until is not None:
@@ -297,14 +297,14 @@ def _find_schema(warehouse: Warehouse) -> str:
         )
     seen = sorted({str(row[0]) for row in warehouse.rows(_ELEMENTARY_SCHEMAS)})
     raise SchemaNotFoundError(
-        f"Expected schema {warehouse.schema!r}, found no such schema that this connection may see. "
-        + (f"Elementary schemas it sees: {', '.join(seen)}." if seen else "It sees no Elementary schema at all.")
+        f"Schema {warehouse.schema!r} does not exist, or this connection may not see it. "
+        + (f"Elementary schemas that it sees: {', '.join(seen)}." if seen else "It sees no Elementary schema.")
         + " Set `schema`, or elementary_schema in the connection's extra, and check the role's grants."
     )
 
 
 def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTable], dict[str, str]]:
-    """Return the catalog's tables that the schema holds, in the catalog's order, and why others cannot be used."""
+    """Return Elementary's tables in the schema, in the fixed order, and why others cannot be used."""
     found: dict[str, dict[str, str]] = {}
     types: dict[str, dict[str, str]] = {}
     spelled: dict[str, str] = {}
@@ -313,7 +313,7 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
     for table_name, column_name, data_type in warehouse.rows(_TABLES.format(placeholder), [schema]):
         name = table_name.lower()
         if folding is not None and folding.quoted(table_name) != folding.quoted(folding.stored(name)):
-            # A table that differs by case from what dbt writes is another one.
+            # dbt did not write a table whose name differs by case.
             continue
         spelled[name] = table_name
         found.setdefault(name, {})[column_name.lower()] = column_name
@@ -340,7 +340,7 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
     if others and not there:
         kinds = sorted({kind.lower() for kind in others.values()})
         raise NotAnElementarySchemaError(
-            f"Schema {schema!r} holds no table of Elementary's, but {len(others)} of the same names that are a "
+            f"Schema {schema!r} has none of Elementary's tables; {len(others)} of their names are a "
             f"{' or '.join(kinds)} ({', '.join(sorted(others)[:3])}, …). Only tables are read: what is behind a view "
             "cannot be checked. Name the schema and database where Elementary's dbt package writes its tables, and "
             "grant the role SELECT on them; for a share, have its owner share the tables themselves, or copy them with "
@@ -348,21 +348,21 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
         )
     if not there and not denied:
         raise NotAnElementarySchemaError(
-            f"Expected Elementary's tables in schema {schema!r}, found {len(found)} other tables and none of them. "
+            f"Schema {schema!r} has none of Elementary's tables, and {len(found)} other tables. "
             "Run `dbt run --select elementary` once, and check the role's grants on the tables."
         )
-    excluded = {name: f"it is a {kind.lower()} and no table" for name, kind in others.items()}
-    excluded |= dict.fromkeys(denied, "this connection may not read it; grant it SELECT")
+    excluded = {name: f"it is a {kind.lower()}, not a table" for name, kind in others.items()}
+    excluded |= dict.fromkeys(denied, "this connection may not read it; grant SELECT on it")
     for name, one in there.items():
         if lacking := sorted(one.table.indispensable_columns & set(one.missing)):
-            excluded[name] = f"it lacks {', '.join(lacking)}, by which its rows are identified and dated"
+            excluded[name] = f"it lacks {', '.join(lacking)}: columns that identify and date its rows"
     usable = {name: one for name, one in there.items() if name not in excluded}
     _require_any(schema, usable, excluded)
     return usable, {name: excluded[name] for name in TABLES if name in excluded}
 
 
 def _others(warehouse: Warehouse, schema: str, placeholder: str) -> dict[str, str]:
-    """Return what has the name of a table of the catalog and is no table, with what it is."""
+    """Return views and others that have the name of a table of Elementary's, with their kind."""
     rows = warehouse.rows(_OTHERS.format(placeholder), [schema])
     if warehouse.dialect == "postgres":
         try:

@@ -1,4 +1,4 @@
-"""Reads the times that warehouses and dbt write, in whatever form."""
+"""Parses the times that warehouses and dbt write."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def read_time(text: str) -> datetime | None:
 
 
 def time_or_none(text: str | None) -> datetime | None:
-    """Read a time; None for what is none."""
+    """Read a time; return None for text that is no time."""
     try:
         return read_time(text) if text is not None else None
     except BadTimeError:
@@ -172,7 +172,7 @@ def _with_named_month(text: str) -> datetime:
                 continue
             return moment
     try:
-        # Whatever else ISO 8601 allows, as 2026-W44-6.
+        # Other forms of ISO 8601, as 2026-W44-6.
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     except (ValueError, OverflowError):

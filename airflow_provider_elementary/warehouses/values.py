@@ -1,4 +1,4 @@
-"""Converts a driver's values to the catalog's types, and counts those that do not fit."""
+"""Converts a driver's values to Elementary's types, and counts those that do not fit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Rejections:
     rows: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def discard(self, table: str) -> None:
-        """Forget what was counted of a table, which is read again."""
+        """Discard the counts of a table that is read again."""
         for counts in (self.values, self.rows):
             for entry in [entry for entry in counts if entry[0] == table]:
                 del counts[entry]

@@ -1,4 +1,4 @@
-"""What every warehouse can do for us: run a guarded query as Arrow, answer catalogue statements, close."""
+"""Defines what a session on a warehouse can do."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from airflow_provider_elementary.access.check.session import Session
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.timeouts import Calls
+from airflow_provider_elementary.warehouses.registry import by_dialect
 
 
 class Warehouse(Session, Protocol):
-    """One open read-only session; the provider's face opens it, :class:`WarehouseSource` reads through it.
+    """One open read-only session; a hook opens it, :class:`WarehouseSource` reads through it.
 
     :param adapter: dbt's name of the warehouse; two of them may share a dialect.
     """
@@ -35,14 +36,14 @@ class Warehouse(Session, Protocol):
     def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
         """Yield a guarded query's rows as the driver delivers them, in the driver's own types.
 
-        At least one batch comes, empty where there are no rows, so that the columns are always told.
+        At least one batch comes, empty where there are no rows, so that the columns are always known.
 
-        :raises WarehouseError: the warehouse could not be reached, went away or refused the query.
+        :raises WarehouseError: the warehouse cannot be reached, closed the connection or refused the query.
         """
         ...
 
     def cancel(self) -> None:
-        """End what is under way, and the session with it, from any thread and within seconds."""
+        """End the running call and the session, from any thread and within seconds."""
         ...
 
     def close(self) -> None:
@@ -51,7 +52,7 @@ class Warehouse(Session, Protocol):
 
 
 class SystemCatalogSession(ABC):
-    """A session whose driver's calls all have a deadline; a warehouse supplies the calls themselves."""
+    """A session whose driver calls all have a deadline; subclasses implement the calls."""
 
     dialect: str
     calls: Calls
@@ -62,7 +63,7 @@ class SystemCatalogSession(ABC):
 
     @abstractmethod
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run one catalogue statement and return the names of its columns and its rows."""
+        """Run one statement over the system catalog and return the names of its columns and its rows."""
 
     @abstractmethod
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
@@ -77,7 +78,7 @@ class SystemCatalogSession(ABC):
         return self.calls.iterate(f"reading {', '.join(query.tables)}", self.batches(query))
 
     def cancel(self) -> None:
-        """End what is under way, and the session with it."""
+        """End the running call and the session."""
         self.calls.break_off()
 
     def close(self) -> None:
@@ -85,16 +86,16 @@ class SystemCatalogSession(ABC):
         self.calls.finish(self.disconnect)
 
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run one catalogue statement; see :meth:`Session.rows`."""
+        """Run one statement over the system catalog; see :meth:`Session.rows`."""
         return self._ask(statement, parameters)[1]
 
     def records(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Run one catalogue statement; see :meth:`Session.records`."""
+        """Run one statement over the system catalog; see :meth:`Session.records`."""
         names, rows = self._ask(statement, parameters)
         return [dict(zip((name.lower() for name in names), row, strict=True)) for row in rows]
 
     def _ask(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        return self.calls.run("reading its catalogue", lambda: self.answer(statement, parameters))
+        return self.calls.run("reading its system catalog", lambda: self.answer(statement, parameters))
 
 
 def batches_of(reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch, None, None]:
@@ -108,13 +109,13 @@ def batches_of(reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch, None, 
 
 
 def connection_lost_error(dialect: str, doing: str, error: BaseException) -> WarehouseError:
-    """Return the error to raise where the warehouse failed; a driver's own text may quote SQL, values or passwords.
+    """Return the error for a failed call, without the driver's own text: it may quote SQL, values or passwords.
 
     :param doing: what was being done, as in ``reading dbt_models``.
     """
     state = getattr(error, "sqlstate", None)
     name = type(error).__name__ + (f", SQLSTATE {state}" if isinstance(state, str) else "")
     return WarehouseError(
-        f"Expected an answer from the {dialect} warehouse while {doing}, found a failure ({name}). "
-        "Nothing was committed. Retry; if it happens again, the warehouse's own log says more."
+        f"{by_dialect(dialect).label}: {doing} failed ({name}). Nothing was committed. Retry; if it happens again, see "
+        "the warehouse's own log."
     )

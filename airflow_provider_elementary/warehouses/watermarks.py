@@ -1,4 +1,4 @@
-"""Compares a table's watermark in the warehouse, as far as its type allows."""
+"""Compares a table's watermark in the warehouse's SQL."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from sqlglot import exp
 
-#: Types that a name without a zone has in these dialects.
-_INSTANTS = {"bigquery": ("timestamp",), "databricks": ("timestamp",), "spark": ("timestamp",)}
+from airflow_provider_elementary.warehouses.registry import by_dialect
+
 _WRAPPED = re.compile(r"(?:nullable|lowcardinality)\((.*)\)")
 
 
@@ -23,7 +23,7 @@ class WatermarkType(StrEnum):
     NANOSECONDS = "nanoseconds"
     """A time without a zone that reaches from 1677 to 2262 only."""
     OTHER = "other"
-    """Text, numbers and the rest: rows are compared after they were read."""
+    """Any other type, as text and numbers: rows are compared after they are read."""
 
 
 def watermark_type(declared: str, dialect: str) -> WatermarkType:
@@ -34,7 +34,7 @@ def watermark_type(declared: str, dialect: str) -> WatermarkType:
     kind = declared.strip().lower()
     while wrapped := _WRAPPED.fullmatch(kind):
         kind = wrapped[1]
-    if kind in _INSTANTS.get(dialect, ()) or re.match(r"timestamp_?(?:l?tz)\b|datetimeoffset", kind):
+    if kind in by_dialect(dialect).instants or re.match(r"timestamp_?(?:l?tz)\b|datetimeoffset", kind):
         return WatermarkType.INSTANT
     if re.match(r"timestamp.* with (?:local )?time zone", kind):
         return WatermarkType.INSTANT

@@ -73,6 +73,23 @@ def connection_fields() -> tuple[Row, list[Row]]:
     ]
 
 
+def warehouses() -> tuple[Row, list[Row]]:
+    """Every warehouse that a connection can open, and what this package supports there."""
+    from airflow_provider_elementary.warehouses.registry import CONNECTABLE
+
+    rows = [
+        (
+            kind.label,
+            ", ".join(f"`{name}`" for name in (kind.connection_type, *kind.connection_types)),
+            "yes" if kind.grants else "no",
+            "the standard's" if kind.inspector.endswith("information_schema") else "its own",
+            "Arrow batches" if kind.placeholder else "row by row",
+        )
+        for kind in CONNECTABLE
+    ]
+    return ("warehouse", "connection type", "grants", "access check", "read"), rows
+
+
 def store_fields() -> tuple[Row, list[Row]]:
     """Name the extra fields of an ``elementary_store`` connection."""
     from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS
@@ -118,6 +135,7 @@ FACTS: dict[str, Callable[[], tuple[Row, list[Row]]]] = {
     "tables": tables,
     "sensitive-columns": sensitive_columns,
     "connection-fields": connection_fields,
+    "warehouses": warehouses,
     "store-fields": store_fields,
     "configuration": configuration,
     "exceptions": exceptions,

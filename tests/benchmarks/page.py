@@ -127,12 +127,11 @@ def _ask_for_views(how: str, large: str, small: str) -> None:
     before = {"airflow": _taken(_import_api_server)}
     from fastapi.testclient import TestClient
 
-    from airflow_provider_elementary.page import app as page
-    from airflow_provider_elementary.plugins.elementary import LazyPage
+    from airflow_provider_elementary.plugins import elementary as plugin
 
     # Airflow's login needs its database and has times of its own.
-    page._authorization = lambda: (lambda: None, lambda: None)
-    served = LazyPage()
+    plugin.authorization = lambda: (lambda: None, lambda: None)
+    served = plugin.LazyPage()
     client = TestClient(served)
     if how == "warmed-up":
         before["warm-up"] = _taken(served.warm_up)

@@ -169,14 +169,14 @@ def test_it_needs_no_script(look: Look, signed_in: Any) -> None:
     assert charts
 
 
-def test_whoever_is_not_signed_in_is_told_so(look: Look, signed_in: Any, site: Site) -> None:
+def test_a_person_who_is_not_signed_in_is_asked_to_sign_in(look: Look, signed_in: Any, site: Site) -> None:
     cookie = signed_in.get_cookie("_token")
     signed_in.delete_cookie("_token")
     try:
         driver = look("")
 
-        told = heading(driver)
+        title = heading(driver)
     finally:
         signed_in.add_cookie({name: cookie[name] for name in ("name", "value", "path", "httpOnly", "sameSite")})
 
-    assert told == "Sign in to Airflow"
+    assert title == "Sign in to Airflow"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.snapshots import Manifest
+from tests.support.postgres_reader import other_database, warehouse  # noqa: F401  # fixtures
 from tests.support.stores import Rest, copied
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk import Connection
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
-from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
+from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS, extra_fields
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.sample import build_sample
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_postgres
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 Connect = Callable[[str, Mapping[str, object]], str]
 Arguments = dict[str, Any]
 
-#: What Airflow's form keeps of the fields that nobody filled in.
+#: What Airflow's form keeps of fields left empty.
 EMPTY: dict[str, Any] = {**dict.fromkeys(CONNECTION_FIELDS), "sslrootcert": "", "allowed_addresses": ""}
 
 
@@ -32,6 +34,15 @@ class DriverCalledError(Exception):
 
 
 def form(kind: str, standard: Mapping[str, Any], **extra: Any) -> dict[str, Any]:
+    """Return the connection that the form of one warehouse saves."""
+    warehouse = WAREHOUSES[kind]
+    empty = {**dict.fromkeys(extra_fields(warehouse.form)), "allowed_addresses": ""}
+    assert extra.keys() <= empty.keys()
+    return {"conn_type": warehouse.connection_type, **standard, "extra": {**empty, **extra}}
+
+
+def generic_form(kind: str, standard: Mapping[str, Any], **extra: Any) -> dict[str, Any]:
+    """Return the connection that the form of any warehouse saves."""
     return {"conn_type": "elementary", **standard, "extra": {**EMPTY, "warehouse_kind": kind, **extra}}
 
 
@@ -177,7 +188,7 @@ class TestSnowflake:
     def test_a_form_without_an_account_is_told(self, airflow_connection: Connect) -> None:
         conn_id = airflow_connection("form", form("snowflake", self.STANDARD))
 
-        with pytest.raises(ConfigurationError, match="Expected the Snowflake account in the extra field `account`"):
+        with pytest.raises(ConfigurationError, match="names no Snowflake account"):
             ElementaryHook(conn_id).source()
 
 
@@ -203,9 +214,9 @@ class TestRedshift:
 
     @pytest.mark.parametrize("field", [{"sslmode": "prefer"}, {"sslrootcert": "/etc/ca.pem"}])
     def test_what_the_driver_would_ignore_is_refused(self, field: dict[str, str], airflow_connection: Connect) -> None:
-        conn_id = airflow_connection("form", form("redshift", self.STANDARD, **field))
+        conn_id = airflow_connection("form", generic_form("redshift", self.STANDARD, **field))
 
-        with pytest.raises(ConfigurationError, match="Expected sslmode verify-full or verify-ca and no sslrootcert"):
+        with pytest.raises(ConfigurationError, match="sslmode must be verify-full or verify-ca, without sslrootcert"):
             ElementaryHook(conn_id).source()
 
 
@@ -217,6 +228,26 @@ class TestDuckDB:
         with ElementaryHook(conn_id).source() as source:
             assert "dbt_models" in source.tables()
 
+    def test_the_generic_form_opens_the_same_file(self, tmp_path: Path, airflow_connection: Connect) -> None:
+        path = tmp_path / "sample.duckdb"
+        build_sample(path)
+        conn_id = airflow_connection("form", generic_form("duckdb", {"host": str(path)}))
+
+        with ElementaryHook(conn_id).source() as source:
+            assert "dbt_models" in source.tables()
+
+    def test_airflow_tests_the_connection_by_its_types_own_hook(
+        self, tmp_path: Path, airflow_connection: Connect
+    ) -> None:
+        path = tmp_path / "sample.duckdb"
+        build_sample(path)
+        connection = Connection.get(airflow_connection("form", form("duckdb", {"host": str(path)})))
+
+        hook = connection.get_hook()
+
+        assert type(hook).__name__ == "ElementaryDuckdbHook"
+        assert hook.test_connection()[0]
+
     def test_a_host_that_may_hold_a_token_is_refused_and_not_repeated(self, airflow_connection: Connect) -> None:
         conn_id = airflow_connection("form", form("duckdb", {"host": "md:dwh?motherduck_token=PLANTED"}))
 
@@ -227,7 +258,7 @@ class TestDuckDB:
 
 
 def test_a_form_without_the_kind_of_warehouse_is_told(airflow_connection: Connect) -> None:
-    conn_id = airflow_connection("form", form("", {"host": "example.com"}))
+    conn_id = airflow_connection("form", generic_form("", {"host": "example.com"}))
 
-    with pytest.raises(ConfigurationError, match="Expected the kind of warehouse in the extra field `warehouse_kind`"):
+    with pytest.raises(ConfigurationError, match="does not name the kind of warehouse"):
         ElementaryHook(conn_id).source()

@@ -142,7 +142,7 @@ def test_tables_without_a_watermark_are_excluded_by_name_and_the_others_synced(l
         "schema_columns_snapshot",
         "data_monitoring_metrics",
     }
-    assert manifest.excluded["dbt_run_results"] == ("it lacks created_at, by which its rows are identified and dated")
+    assert manifest.excluded["dbt_run_results"] == "it lacks created_at: columns that identify and date its rows"
     assert manifest.tables["dbt_models"].rows == 2
     assert any(
         line == f"excluded table dbt_run_results: {manifest.excluded['dbt_run_results']}" for line in problems(manifest)
@@ -197,7 +197,7 @@ def test_a_table_that_may_not_be_read_on_postgres_is_excluded_alone(
     with ElementaryHook(airflow_connection("reader", connection)).source() as source:
         manifest = write_snapshot(source, store, keys)
 
-    assert dict(manifest.excluded) == {"dbt_exposures": "this connection may not read it; grant it SELECT"}
+    assert dict(manifest.excluded) == {"dbt_exposures": "this connection may not read it; grant SELECT on it"}
     assert len(manifest.tables) == 16
 
 
@@ -220,7 +220,7 @@ def test_a_table_that_fails_while_it_is_read_on_postgres_is_excluded_alone(
     with ElementaryHook(airflow_connection("reader", connection)).source() as source:
         manifest = write_snapshot(source, store, keys)
 
-    assert dict(manifest.excluded) == {"dbt_groups": "the postgres warehouse refused to (SQLSTATE 22P02)"}
+    assert dict(manifest.excluded) == {"dbt_groups": "PostgreSQL refused (SQLSTATE 22P02)"}
     assert len(manifest.tables) == 16
 
 

@@ -28,13 +28,13 @@ def names(source: TableSource) -> pa.Table:
     return results.rename_columns(["elementary_test_results_id", "test_name", "test_sub_type"])
 
 
-def test_every_verdict_that_can_be_told_agrees(source: TableSource) -> None:
+def test_every_known_verdict_agrees(source: TableSource) -> None:
     agreement = Counter(compare_with_elementary(source)["agreement"].to_pylist())
 
     assert agreement == {"agree": 537, "cannot tell": 5}
 
 
-def test_what_cannot_be_told_is_known_test_by_test(source: TableSource, names: pa.Table) -> None:
+def test_the_unknown_verdicts_are_known_test_by_test(source: TableSource, names: pa.Table) -> None:
     comparison = compare_with_elementary(source).join(names, "elementary_test_results_id").to_pylist()
 
     assert {(row["test_name"], row["reason"]) for row in comparison if row["agreement"] == "cannot tell"} == {

@@ -34,7 +34,7 @@ def stored_scores(world: World) -> pa.Table:
     )  # fmt: skip
 
 
-def test_every_verdict_that_can_be_told_agrees(world: World) -> None:
+def test_every_known_verdict_agrees(world: World) -> None:
     comparison = compare_with_elementary(TableSource(world))
 
     agreement = Counter(zip(*(comparison[name].to_pylist() for name in ("agreement", "stored")), strict=True))

@@ -60,7 +60,7 @@ RUNS: dict[str, tuple[str, str] | None] = {
     "DSN in the host field": ("check_access", "a host that is no plain name"),
     "wrong passphrase": ("check_access", "the private key of the connection cannot be opened"),
     "broken private key": ("check_access", "the private key of the connection cannot be opened"),
-    "wrong schema": ("check_access", "Expected schema 'no_such_schema', found no such schema"),
+    "wrong schema": ("check_access", "Schema 'no_such_schema' does not exist"),
     "missing KMS key": ("snapshot", "Expected KMS key alias/no-such-key to make a data key"),
     "store denied": ("snapshot", "Expected to use "),
     "broken master key": ("snapshot", "Expected the master key of "),

@@ -22,7 +22,6 @@ from airflow_provider_elementary.exceptions import (
     SchemaNotFoundError,
     UnknownColumnError,
     UnknownTableError,
-    UnsupportedElementaryVersionError,
     WarehouseError,
 )
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
@@ -167,17 +166,17 @@ class TestAuthorsQueries:
 
 class TestBadInput:
     def test_an_unknown_connection_is_named(self) -> None:
-        with pytest.raises(ConnectionNotFoundError, match="Expected an Airflow connection 'nowhere', found none"):
+        with pytest.raises(ConnectionNotFoundError, match="Airflow has no connection 'nowhere'"):
             ElementaryHook("nowhere").source()
 
     def test_a_connection_type_that_is_not_read_is_refused(self, airflow_connection: Connect) -> None:
         conn_id = airflow_connection("mail", {"conn_type": "smtp", "host": "localhost"})
 
-        with pytest.raises(ConfigurationError, match="of a type that this provider reads"):
+        with pytest.raises(ConfigurationError, match="This provider cannot read connection 'mail' of type 'smtp'"):
             ElementaryHook(conn_id).source()
 
     def test_a_wrong_schema_is_told_which_elementary_schemas_there_are(self, postgres_conn: str) -> None:
-        with pytest.raises(SchemaNotFoundError, match=r"'elementry'.*Elementary schemas it sees: elementary\."):
+        with pytest.raises(SchemaNotFoundError, match=r"'elementry'.*Elementary schemas that it sees: elementary\."):
             ElementaryHook(postgres_conn, schema="elementry").source()
 
     def test_a_schema_without_elementary_tables_is_refused(
@@ -186,18 +185,23 @@ class TestBadInput:
         postgres_server.execute("CREATE SCHEMA marts; CREATE TABLE marts.orders (id int)", database=postgres_database)
         connection = postgres_reader(postgres_server, postgres_database, "marts")
 
-        with pytest.raises(NotAnElementarySchemaError, match=r"schema 'marts', found 1 other tables"):
+        with pytest.raises(
+            NotAnElementarySchemaError, match=r"Schema 'marts' has none of Elementary's tables, and 1 other"
+        ):
             ElementaryHook(airflow_connection("reader", connection), schema="marts").source()
 
-    def test_a_schema_of_an_old_package_version_is_refused_with_what_it_lacks(
+    def test_a_table_of_an_old_package_version_is_excluded_with_what_it_lacks(
         self, world: World, tmp_path: Path, airflow_connection: Connect
     ) -> None:
         path = write_duckdb(world, tmp_path / "warehouse.duckdb")
         with duckdb.connect(str(path)) as connection:
             connection.execute("ALTER TABLE elementary.dbt_run_results DROP COLUMN created_at")
 
-        with pytest.raises(UnsupportedElementaryVersionError, match="dbt_run_results lacks created_at"):
-            ElementaryHook(airflow_connection("reader", duckdb_file(path))).source()
+        with ElementaryHook(airflow_connection("reader", duckdb_file(path))).source() as source:
+            excluded = dict(source.excluded)
+            assert "dbt_run_results" not in source.tables()
+
+        assert excluded == {"dbt_run_results": "it lacks created_at: columns that identify and date its rows"}
 
     def test_columns_that_an_older_version_lacks_or_a_newer_one_adds_are_reported_and_not_read(
         self, world: World, tmp_path: Path, airflow_connection: Connect
@@ -269,7 +273,7 @@ class TestBadInput:
             postgres_server.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [postgres_database]
             )
-            with pytest.raises(WarehouseError, match="while reading data_monitoring_metrics, found a failure"):
+            with pytest.raises(WarehouseError, match="reading data_monitoring_metrics failed"):
                 reader.read_all()
 
 
@@ -299,7 +303,7 @@ class TestAccess:
         works, message = ElementaryHook("nowhere").test_connection()
 
         assert not works
-        assert message.startswith("Expected an Airflow connection 'nowhere', found none.")
+        assert message.startswith("Airflow has no connection 'nowhere'.")
 
 
 class TestAnyOtherWarehouse:

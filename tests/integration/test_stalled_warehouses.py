@@ -115,7 +115,7 @@ class TestPostgres:
     ) -> None:
         proxy.close()
 
-        with within(5), pytest.raises(WarehouseError, match="Nothing answers at port"):
+        with within(5), pytest.raises(WarehouseError, match="nothing accepts connections there"):
             hook.source()
 
     def test_the_access_check_ends_where_the_link_stalls(self, hook: ElementaryHook, proxy: StallingProxy) -> None:

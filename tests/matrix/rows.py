@@ -22,7 +22,7 @@ class Row:
     :param also: further requirements, where Airflow itself fails without them.
     :param extras: the extras to install.
     :param lowest: whether to install the lowest versions that setup.cfg names.
-    :param pip: whether to install with the interpreter's own pip instead of uv.
+    :param pip: whether to install with pip instead of uv.
     :param unit: whether the unit tests run too; the demo always does.
     :param stopped_by: the pin of the constraint file with which the package cannot be installed.
     """
@@ -58,8 +58,8 @@ ROWS = (
     # Earlier releases of pyarrow cannot encrypt a file with a given key.
     Row("", "3.12", "3.2.1", "airflow-3.2.1-python3.12.txt", stopped_by="pyarrow==23.0.1"),
     Row("", "3.12", "3.3.1", "airflow-3.3.1-python3.12.txt", unit=True),
-    # Airflow 3.2 does not run a task with pydantic 2.14, which MWAA's essential pins leave open.
-    Row("", "3.12", "3.2.1", "mwaa-3.2.1-essential.txt", also=("pydantic<2.14",)),
+    # Airflow 3.2 runs no task with later ones, which MWAA's essential pins leave open.
+    Row("", "3.12", "3.2.1", "mwaa-3.2.1-essential.txt", also=("cadwyn<7", "fastapi<0.137")),
     Row("", "3.12", "3.3.1", "mwaa-3.3.1-essential.txt"),
     Row("none", "3.12", "3.1.8"),
     Row("lowest", "3.11", lowest=True, unit=True),

@@ -33,9 +33,9 @@ DAYS = 60
 
 
 def report(*statuses: tuple[str, str]) -> dict[str, Any]:
-    """Return an access report with these checks and how each ended."""
+    """Return an access report with these checks and statuses."""
     findings = [
-        {"name": name, "status": status, "evidence": f"{name} was looked at", "mend": "", "holes": []}
+        {"name": name, "status": status, "evidence": f"{name} was inspected", "mend": "", "holes": []}
         for name, status in statuses
     ]
     facts: dict[str, Any] = {
@@ -97,7 +97,7 @@ def _fill(
 
 
 def add_results(uri: str, keys: LocalKeys) -> None:
-    """Compute and judge the metrics of a store's newest snapshot, by Elementary's rule."""
+    """Compute and evaluate the metrics of a store's newest snapshot, by Elementary's rule."""
     store = open_store(uri)
     with compute_metrics(open_snapshot(store, keys=keys)) as rows:
         metrics = rows.read_all()
@@ -108,7 +108,7 @@ def add_results(uri: str, keys: LocalKeys) -> None:
 
 
 def add_backtest(uri: str, keys: LocalKeys, parameters: Mapping[str, Any]) -> None:
-    """Try a configuration of Elementary's rule on a store's newest snapshot, and seal what it would have said."""
+    """Backtest a configuration of Elementary's rule on a store's newest snapshot, and write the result."""
     store = open_store(uri)
     with compute_metrics(open_snapshot(store, keys=keys)) as metrics:
         found = backtest(metrics, "elementary", parameters, DAYS)

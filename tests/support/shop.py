@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA
-from airflow_provider_elementary.project.lineage import Lineage, Node
+from airflow_provider_elementary.project.facts import Node
+from airflow_provider_elementary.project.lineage import Lineage
 
 SUNDAY = datetime(2026, 11, 1)
 RAW, STAGING, ORDERS, REVENUE, CUSTOMERS = (
@@ -25,11 +26,11 @@ def lineage() -> Lineage:
     """Return who reads whom."""
     nodes = (
         Node("source.orders", RAW, owners=("loader@shop.example",)),
-        Node("model.stg_orders", STAGING, reads=("source.orders",)),
-        Node("model.orders", ORDERS, owners=("core@shop.example",), tags=("core",), reads=("model.stg_orders",)),
-        Node("model.revenue", REVENUE, tags=("finance",), reads=("model.orders",)),
+        Node("model.stg_orders", STAGING, upstream=("source.orders",)),
+        Node("model.orders", ORDERS, owners=("core@shop.example",), tags=("core",), upstream=("model.stg_orders",)),
+        Node("model.revenue", REVENUE, tags=("finance",), upstream=("model.orders",)),
         Node("model.customers", CUSTOMERS),
-        Node("exposure.board", "exposure board", reads=("model.revenue",)),
+        Node("exposure.board", "exposure board", upstream=("model.revenue",)),
     )
     return Lineage(
         {node.unique_id: node for node in nodes},
@@ -38,7 +39,7 @@ def lineage() -> Lineage:
 
 
 def verdict(table: str, day: int, *, anomalous: bool = True, **facts: Any) -> dict[str, Any]:
-    """Return the verdict on a daily bucket, so many days after Sunday."""
+    """Return the verdict on a daily bucket, this number of days after Sunday."""
     start = SUNDAY + timedelta(days=day)
     return {
         "id": f"{table}-{day}",

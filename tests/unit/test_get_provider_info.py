@@ -28,15 +28,21 @@ from airflow_provider_elementary.get_provider_info import (
     UI_FIELD_BEHAVIOUR,
     get_provider_info,
 )
+from airflow_provider_elementary.hooks import warehouse_types
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.snapshots.store_settings import STORE_FIELDS
+from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WarehouseKind
 
 AIRFLOW = Path(airflow.__file__).parent
 PACKAGE = Path(airflow_provider_elementary.__file__).parent
 INFO = get_provider_info()
 CONNECTION_TYPES = {found["connection-type"]: found for found in INFO["connection-types"]}
-HOOKS = {"elementary": ElementaryHook, "elementary_store": ElementaryStoreHook}
+HOOKS: dict[str, Any] = {
+    "elementary": ElementaryHook,
+    "elementary_store": ElementaryStoreHook,
+    **{kind.connection_type: getattr(warehouse_types, kind.hook_class) for kind in CONNECTABLE},
+}
 MODULES = [
     module
     for kind in ("operators", "sensors", "hooks", "triggers")
@@ -118,21 +124,54 @@ def test_secret_fields_have_names_that_airflow_masks() -> None:
     fields = {**CONNECTION_FIELDS, **STORE_CONNECTION_FIELDS}
     secret = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
 
-    assert secret == {"private_key_content", "secret_keys"}
+    assert secret == {"private_key_content", "keyfile_dict", "secret_keys"}
     assert all(should_hide_value_for_key(name) for name in secret)
 
 
 def test_the_kind_of_warehouse_is_not_snowflakes_virtual_warehouse() -> None:
-    assert "snowflake" in CONNECTION_FIELDS["warehouse_kind"]["schema"]["enum"]
+    assert CONNECTION_FIELDS["warehouse_kind"]["schema"]["enum"] == [kind.key for kind in CONNECTABLE]
     assert "enum" not in CONNECTION_FIELDS["warehouse"]["schema"]
 
 
 def test_the_hook_names_the_fields_for_airflow_before_3_2() -> None:
-    for hook, named in ((ElementaryHook, UI_FIELD_BEHAVIOUR), (ElementaryStoreHook, STORE_FIELD_BEHAVIOUR)):
-        behaviour = hook.get_ui_field_behaviour()
+    assert CONNECTION_TYPES["elementary"]["ui-field-behaviour"] == UI_FIELD_BEHAVIOUR
+    assert CONNECTION_TYPES["elementary_store"]["ui-field-behaviour"] == STORE_FIELD_BEHAVIOUR
+    for conn_type, hook in HOOKS.items():
+        behaviour, named = hook.get_ui_field_behaviour(), CONNECTION_TYPES[conn_type]["ui-field-behaviour"]
 
         assert behaviour["hidden_fields"] == named["hidden-fields"]
         assert behaviour["relabeling"] == named["relabeling"]
+
+
+@pytest.mark.parametrize("kind", CONNECTABLE, ids=lambda kind: kind.key)
+def test_no_field_of_a_warehouses_form_has_to_be_filled(kind: WarehouseKind) -> None:
+    fields = CONNECTION_TYPES[kind.connection_type]["conn-fields"]
+
+    assert all("null" in field["schema"]["type"] for field in fields.values())
+    assert set(fields) < set(CONNECTION_FIELDS)
+
+
+def test_the_form_of_duckdb_asks_for_a_path_alone() -> None:
+    standard = CONNECTION_TYPES["elementary_duckdb"]["ui-field-behaviour"]
+
+    assert standard["hidden-fields"] == ["schema", "port", "login", "password"]
+    assert standard["relabeling"] == {"host": "Path of the DuckDB file"}
+    assert set(CONNECTION_TYPES["elementary_duckdb"]["conn-fields"]) == {
+        "elementary_schema",
+        "allowed_addresses",
+        "accept_unknown",
+    }
+
+
+def test_the_form_of_snowflake_begins_with_its_own_fields() -> None:
+    found = CONNECTION_TYPES["elementary_snowflake"]
+
+    assert (found["hook-name"], list(found["conn-fields"])[:3]) == (
+        "Elementary: Snowflake",
+        ["account", "role", "warehouse"],
+    )
+    assert found["conn-fields"]["account"]["label"] == "Account"
+    assert CONNECTION_FIELDS["account"]["label"] == "Snowflake: Account"
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +190,11 @@ def test_airflow_lists_the_provider(providers_manager: ProvidersManager) -> None
 
 
 @pytest.mark.parametrize(
-    ("conn_type", "attribute"), [("elementary", "elementary_conn_id"), ("elementary_store", "store_conn_id")]
+    ("conn_type", "attribute"),
+    [
+        ("elementary_store", "store_conn_id"),
+        *((conn_type, "elementary_conn_id") for conn_type in HOOKS if conn_type != "elementary_store"),
+    ],
 )
 def test_airflow_finds_the_hook_of_the_connection_type(
     providers_manager: ProvidersManager, conn_type: str, attribute: str
@@ -171,7 +214,19 @@ def test_airflows_connection_form_shows_labels_and_every_field(providers_manager
     assert form.standard_fields.url_schema.hidden
     assert form.standard_fields.login.title == "User of the read-only role"
     assert set(form.extra_fields) == set(CONNECTION_FIELDS)
-    assert form.extra_fields["warehouse_kind"]["schema"]["enum"] == ["snowflake", "postgres", "redshift", "duckdb"]
+    assert form.extra_fields["warehouse_kind"]["schema"]["enum"] == [kind.key for kind in CONNECTABLE]
+
+
+def test_airflows_form_of_duckdb_shows_a_path_alone(providers_manager: ProvidersManager) -> None:
+    service = pytest.importorskip("airflow.api_fastapi.core_api.services.ui.connections").HookMetaService
+
+    form = next(meta for meta in service.hook_meta_data() if meta.connection_type == "elementary_duckdb")
+
+    assert form.hook_name == "Elementary: DuckDB"
+    assert form.standard_fields.host.title == "Path of the DuckDB file"
+    assert form.standard_fields.login.hidden
+    assert form.standard_fields.password.hidden
+    assert form.standard_fields.port.hidden
 
 
 def test_airflows_form_of_a_store_shows_every_field_and_hides_the_secret(providers_manager: ProvidersManager) -> None:

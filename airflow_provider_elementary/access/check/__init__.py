@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
+from importlib import import_module
 
-from airflow_provider_elementary.access.check import duckdb, postgres, redshift, snowflake
-from airflow_provider_elementary.access.check import information_schema as standard
 from airflow_provider_elementary.access.check.canaries import read_all
 from airflow_provider_elementary.access.check.findings import Inspection, complete
 from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 from airflow_provider_elementary.access.check.transport import allowed_networks, evaluate_link
 from airflow_provider_elementary.exceptions import AccessUnknownError
-
-_INSPECTORS: Mapping[str, Callable[[Session, Sequence[str]], Inspection]] = MappingProxyType(
-    {
-        "postgres": postgres.inspect,
-        "snowflake": snowflake.inspect,
-        "redshift": redshift.inspect,
-        "duckdb": duckdb.inspect,
-    }
-)
+from airflow_provider_elementary.warehouses.registry import by_dialect
 
 
 def check_access(
@@ -42,7 +32,8 @@ def check_access(
     """
     allowed = allowed_networks(allowed_addresses)
     try:
-        inspection = _INSPECTORS.get(session.dialect, standard.inspect)(session, probes)
+        inspector = import_module(by_dialect(session.dialect).inspector)
+        inspection: Inspection = inspector.inspect(session, probes)
     except StatementDeniedError:
         raise AccessUnknownError(
             f"Permission denied while reading the system catalog of {session.dialect}: what the role can do cannot be "

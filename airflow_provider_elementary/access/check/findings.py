@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_elementary.access.check.report import CHECKS, AccessFinding
+from airflow_provider_elementary.access.check.report import CHECKS, ONLY_ON, AccessFinding
+from airflow_provider_elementary.warehouses.registry import by_dialect
 
 #: A finding lists at most this many excess privileges; the others are only counted.
 LISTED = 100
@@ -132,16 +133,19 @@ def passed(names: Iterable[str], evidence: str) -> list[AccessFinding]:
 
 
 def complete(findings: Iterable[AccessFinding], dialect: str) -> tuple[AccessFinding, ...]:
-    """Return one finding per check in the order of the checks; a check without a finding is unknown."""
+    """Return one finding per check in the order of the checks; one without an answer is unknown, if it can apply."""
     by_name = {finding.name: finding for finding in findings}
-    return tuple(
-        by_name.get(name)
-        or unanswered(
-            name,
-            f"The system catalog of {dialect} does not show whether {claim}.",
-            "Verify it by hand, then name the check in accept_unknown.",
-        )
-        for name, claim in CHECKS.items()
+    return tuple(by_name.get(name) or _without_answer(name, claim, dialect) for name, claim in CHECKS.items())
+
+
+def _without_answer(name: str, claim: str, dialect: str) -> AccessFinding:
+    kind = by_dialect(dialect)
+    if kind.key and name in ONLY_ON and dialect not in ONLY_ON[name][0]:
+        return AccessFinding(name, "pass", f"{kind.label} has no {ONLY_ON[name][1]}")
+    return unanswered(
+        name,
+        f"The system catalog of {dialect} does not show whether {claim}.",
+        "Verify it by hand, then name the check in accept_unknown.",
     )
 
 

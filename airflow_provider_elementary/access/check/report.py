@@ -45,6 +45,12 @@ CHECKS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: Checks of something that only some warehouses have: the dialects of those, and what it is. On any other warehouse of
+#: the registry such a check passes where its inspector gives no answer: there is nothing to find.
+ONLY_ON: Mapping[str, tuple[frozenset[str], str]] = MappingProxyType(
+    {"secondary-roles": (frozenset({"snowflake"}), "secondary roles")}
+)
+
 
 @dataclass(frozen=True)
 class AccessFinding:

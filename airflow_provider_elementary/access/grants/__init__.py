@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
+from importlib import import_module
 
-from airflow_provider_elementary.access.grants import (
-    bigquery,
-    clickhouse,
-    databricks,
-    duckdb,
-    postgres,
-    redshift,
-    snowflake,
-    trino,
-)
 from airflow_provider_elementary.access.grants.request import Reader
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 
 __all__ = ["DIALECTS", "grants"]
 
-_STATEMENTS: Mapping[str, Callable[[Reader], list[str]]] = MappingProxyType(
-    {
-        "snowflake": snowflake.statements,
-        "postgres": postgres.statements,
-        "redshift": redshift.statements,
-        "bigquery": bigquery.statements,
-        "databricks": databricks.statements,
-        "clickhouse": clickhouse.statements,
-        "trino": trino.statements,
-        "duckdb": duckdb.statements,
-    }
-)
-
 #: The warehouses that :func:`grants` knows.
-DIALECTS = tuple(_STATEMENTS)
+DIALECTS = tuple(key for key, kind in WAREHOUSES.items() if kind.grants)
 
 
 def grants(
@@ -66,11 +44,10 @@ def grants(
     :raises ConfigurationError: a name cannot be quoted, an address is not valid, or a value that this warehouse
         needs is missing.
     """
-    try:
-        statements = _STATEMENTS[dialect]
-    except KeyError:
-        raise ConfigurationError(f"No grants are known for {dialect!r}. Use one of: {', '.join(DIALECTS)}.") from None
-    return statements(
+    kind = WAREHOUSES.get(dialect)
+    if kind is None or kind.grants is None:
+        raise ConfigurationError(f"No grants are known for {dialect!r}. Known: {', '.join(DIALECTS)}.")
+    statements: list[str] = import_module(kind.grants).statements(
         Reader(
             role=role,
             user=user,
@@ -82,3 +59,4 @@ def grants(
             network=tuple(network),
         )
     )
+    return statements

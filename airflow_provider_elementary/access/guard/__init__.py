@@ -90,7 +90,7 @@ def _parse(text: Text, dialect: str) -> tuple[list[Token], exp.Query]:
     except Exception:  # on some input, sqlglot raises errors of any kind
         raise QueryRefusedError(f"it is not valid {dialect} SQL, or of a kind that is not known") from None
     if len(statements) != 1:
-        raise QueryRefusedError("only one statement is allowed")
+        raise QueryRefusedError("more than one statement is not allowed")
     if not isinstance(statements[0], exp.Query):
         raise QueryRefusedError("the statement has to begin with SELECT or WITH")
     return tokens, statements[0]

@@ -110,7 +110,7 @@ def read_text(sql: str, lexicon: Lexicon) -> Text:
             end_of_statement = True
             i, piece = i + 1, ""
         elif end_of_statement:
-            raise QueryRefusedError("only one statement is allowed")
+            raise QueryRefusedError("more than one statement is not allowed")
         elif here in lexicon.strings or here in lexicon.names:
             end = _literal(sql, i, lexicon)
             i, piece = end, sql[i:end]

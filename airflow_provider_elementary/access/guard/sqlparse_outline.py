@@ -61,7 +61,7 @@ def outline(sql: str) -> Outline:
     """
     statements = list(FilterStack().run(sql))  # type: ignore[no-untyped-call]
     if len(statements) != 1:
-        raise QueryRefusedError("only one statement is allowed")
+        raise QueryRefusedError("more than one statement is not allowed")
     words = list(_words((token.ttype, token.value) for token in statements[0].flatten()))
     _check_kind([word for word in words if not word.is_literal])
     return Outline(frozenset(_relations(words)), tuple((word.start, word.end) for word in words if word.is_literal))

@@ -1,4 +1,4 @@
-"""SQL predicates out of a test's configuration, made safe to evaluate: an allow-list of syntax, rendered for DuckDB."""
+"""Validates SQL predicates by an allow-list and renders them for DuckDB."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from airflow_provider_elementary.anomalies.engine import scoring_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 #: What ``anomaly_exclude_metrics`` may name: columns of the metrics, and the two that Elementary adds.
 METRIC_COLUMNS: Mapping[str, str] = {
@@ -44,9 +45,6 @@ _ALLOWED = (
     exp.Cast, exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.Date, exp.TsOrDsToDate,
     exp.DateTrunc, exp.TimestampTrunc, exp.Extract, exp.Year, exp.Month, exp.Day,
 )  # fmt: skip
-#: Adapters whose SQL sqlglot knows by another name, or by that of their ancestor.
-_DIALECTS = {"sqlserver": "tsql", "fabric": "tsql", "vertica": "postgres", "fabricspark": "spark"}
-
 #: Days of the week are numbered differently by each warehouse, so they are not among them.
 _EXTRACTED = frozenset({"YEAR", "QUARTER", "MONTH", "DAY", "HOUR"})
 
@@ -62,11 +60,11 @@ def duckdb_predicate(text: str, columns: Mapping[str, str], dialect: str | None 
     try:
         predicate = sqlglot.parse_one(text, read=dialect)
     except sqlglot.errors.SqlglotError:
-        raise ConfigurationError("Expected an SQL predicate, found text that cannot be parsed as one.") from None
+        raise ConfigurationError("The SQL predicate cannot be parsed.") from None
     for node in predicate.walk():
         refused = _refusal(node, columns)
         if refused:
-            raise ConfigurationError(f"Expected a predicate of comparisons over metric columns, found {refused}.")
+            raise ConfigurationError(f"The predicate contains {refused}. Use comparisons over metric columns only.")
     for column in list(predicate.find_all(exp.Column)):
         column.set("this", exp.to_identifier(column.name.lower(), quoted=True))
     rendered = f"TRY({predicate.sql(dialect='duckdb', comments=False)})"
@@ -75,15 +73,13 @@ def duckdb_predicate(text: str, columns: Mapping[str, str], dialect: str | None 
         try:
             connection.sql(f"SELECT coalesce({rendered}, FALSE) FROM (SELECT {typed})")  # noqa: S608 - both are checked
         except duckdb.Error:
-            raise ConfigurationError(
-                "Expected a predicate of comparisons over metric columns, found one that does not fit their types."
-            ) from None
+            raise ConfigurationError("The predicate does not fit the types of the metric columns.") from None
     return rendered
 
 
 def sqlglot_dialect(adapter: str | None) -> str | None:
-    """Return sqlglot's name of the SQL of a dbt adapter."""
-    return _DIALECTS.get(adapter, adapter) if adapter else None
+    """Return sqlglot's name of the SQL of a dbt adapter: its own name where the registry has no row of it."""
+    return by_adapter(adapter).dialect or adapter or None
 
 
 def _refusal(node: exp.Expr, columns: Mapping[str, str]) -> str | None:

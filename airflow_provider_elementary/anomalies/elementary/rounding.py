@@ -1,4 +1,4 @@
-"""What a warehouse's own rounding makes of equal values, whose standard deviation is not 0 everywhere."""
+"""Reproduces the warehouse's rounding of standard deviations of equal values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.adapters import YOUNGS_CRAMER
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 _SCHEMA = pa.schema(
     [("value", pa.float64()), ("training_size", pa.int64()), ("average", pa.float64()), ("deviation", pa.float64())]
@@ -34,6 +34,7 @@ SELECT w.* REPLACE (
     coalesce(e.deviation, w.deviation) AS deviation,
     CASE WHEN e.deviation IS NULL THEN lowest END AS lowest
 )
+from airflow_provider_elementary.warehouses.registry import by_adapter
 FROM exact_training AS w
 LEFT JOIN equal_values AS e ON w.lowest = w.highest AND e.value = w.lowest AND e.training_size = w.training_size
 """
@@ -49,7 +50,7 @@ def rounded(
     :param adapter: dbt's name of the warehouse.
     :param value: the column of ``points`` that is trained on.
     """
-    if adapter not in YOUNGS_CRAMER:
+    if not by_adapter(adapter).uses_youngs_cramer:
         return (statistics,)
     repeated = connection.sql(_REPEATED.replace("{value}", value)).fetchall()
     rows = [row for number, times in repeated for row in _youngs_cramer(number, times)]

@@ -167,10 +167,10 @@ class Parameters:
         unknown = [name for name in given if name not in known]
         if unknown:
             raise ConfigurationError(
-                f"Expected parameters of method='robust', found {', '.join(map(repr, unknown))}. "
-                f"It takes: {', '.join(known)}."
+                f"method='robust' has no parameter {', '.join(map(repr, unknown))}. "
+                f"Its parameters are: {', '.join(known)}."
             )
         parameters = cls(**given)
         if parameters.degrees % 2 or parameters.degrees < 2:
-            raise ConfigurationError(f"Expected an even number of degrees of freedom, found {parameters.degrees}.")
+            raise ConfigurationError(f"degrees is {parameters.degrees}. Use an even number of at least 2.")
         return parameters

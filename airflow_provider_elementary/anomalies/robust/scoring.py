@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.robust import reasons
+from airflow_provider_elementary.anomalies import explain
 from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket, BucketVerdicts
 from airflow_provider_elementary.anomalies.robust.parameters import Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, Buckets, Step, buckets_of, day_of, steps
@@ -41,7 +41,7 @@ def score_buckets(metrics: pa.Table, buckets: Buckets, states: SeriesStates, par
     :param states: what is known of the series of ``buckets``; changed.
     """
     columns = _Columns.empty(metrics.num_rows)
-    columns.reason[:] = reasons.SUPERSEDED
+    columns.reason[:] = explain.SUPERSEDED
     for place, frequency in enumerate(FREQUENCIES):
         for step in _fresh(buckets, place, states, columns):
             _note(columns, step, _score_step(step, buckets, place, states, parameters), frequency, parameters)
@@ -83,7 +83,7 @@ def _fresh(buckets: Buckets, place: int, states: SeriesStates, columns: _Columns
     for step in steps(buckets, place, last):
         is_new = step.number > detector.last_number[row_of[buckets.series[step.rows]]]
         if columns is not None:
-            columns.reason[step.rows[~is_new]] = reasons.TOO_LATE
+            columns.reason[step.rows[~is_new]] = explain.TOO_LATE
         if is_new.any():
             yield Step(step.number, step.rows[is_new])
 
@@ -106,17 +106,17 @@ def _note(columns: _Columns, step: Step, scored: BucketVerdicts, frequency: Freq
     for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
         getattr(columns, name)[step.rows] = getattr(scored, name)
     day = day_of(step.number, frequency)
-    unscored = reasons.HOLIDAY if day is not None and day in parameters.holidays else reasons.TOO_YOUNG
+    unscored = explain.HOLIDAY if day is not None and day in parameters.holidays else explain.TOO_YOUNG
     is_resumed = (scored.score > 1) & (scored.kind == 0)
     columns.reason[step.rows] = np.select(
-        [np.isnan(scored.score), is_resumed], [unscored, reasons.CONTINUES], reasons.AS_EXPECTED
+        [np.isnan(scored.score), is_resumed], [unscored, explain.CONTINUES], explain.EXPECTED
     )
 
 
 def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns) -> pa.Table:
     flagged = columns.kind > 0
-    plain = [text.format(warm_up=frequency.warm_up) for frequency in FREQUENCIES for text in reasons.PLAIN]
-    place = buckets.frequency[buckets.series].astype(np.int64) * len(reasons.PLAIN) + columns.reason
+    plain = [text.format(warm_up=frequency.warm_up) for frequency in FREQUENCIES for text in explain.ROBUST_REASONS]
+    place = buckets.frequency[buckets.series].astype(np.int64) * len(explain.ROBUST_REASONS) + columns.reason
     found: dict[str, pa.Array[Any]] = {
         name: pa.array(values, from_pandas=True)
         for name, values in (
@@ -148,6 +148,6 @@ def _with_sentences(verdicts: pa.Table, metrics: pa.Table, flagged: np.ndarray, 
     rows = series_metrics(metrics).filter(mask).append_column("run", pa.array(run[flagged]))
     for name in ("kind", "expected_min", "expected_max", "training_size"):
         rows = rows.append_column(name, verdicts[name].filter(mask))
-    sentences = pa.array([reasons.sentence(row) for row in rows.to_pylist()], pa.string())
+    sentences = pa.array([explain.robust_sentence(row) for row in rows.to_pylist()], pa.string())
     explained = pc.replace_with_mask(verdicts["reason"].combine_chunks(), mask, sentences)
     return verdicts.set_column(verdicts.column_names.index("reason"), "reason", explained)

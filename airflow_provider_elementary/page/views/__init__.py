@@ -1,1 +1,1 @@
-"""The views of the Elementary page: each makes, out of what the store holds, what one template shows."""
+"""Builds the values that each template of the page shows."""

@@ -1,4 +1,4 @@
-"""Access: what the newest snapshot's report says of the connection, and what changed since the one before."""
+"""Shows the newest access report and what changed since the previous one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from airflow_provider_elementary.page.views.base import Request
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
 
-#: So many snapshots are looked at.
+#: How many snapshots are read.
 _SHOWN = 25
 _ORDER = ("fail", "unknown", "pass")
 
 
 @dataclass(frozen=True)
 class AccessState:
-    """The report of one snapshot in short: how many checks ended how.
+    """Summary of the access report of one snapshot: number of checks by status.
 
     :param status: ``pass``, ``fail``, ``unknown``, or ``not checked``.
     """
@@ -33,18 +33,20 @@ class AccessState:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One check.
+class CheckResult:
+    """The result of one check.
 
-    :param claim: what it proves where it passes.
+    :param claim: what the check proves if it passes.
+    :param remediation: what to do if it does not pass.
+    :param items: the objects that were found.
     """
 
     name: str
     status: str
     claim: str
     evidence: str
-    mend: str
-    holes: Sequence[str]
+    remediation: str
+    items: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,15 @@ class Access:
     """What the template ``access.html`` shows.
 
     :param manifest: of the newest snapshot with a report, or None.
-    :param report: who the session was.
-    :param compared_with: the number of the snapshot whose report came before, or None.
-    :param appeared: what the newer report holds and the older did not; ``gone`` the other way round.
+    :param report: user, roles and schema of the session.
+    :param compared_with: the number of the snapshot with the previous report, or None.
+    :param appeared: facts that only the newer report holds; ``gone``: only the older one.
     """
 
     total: int
     manifest: Manifest | None
     report: Mapping[str, Any]
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
     compared_with: int | None
     appeared: tuple[str, ...]
     gone: tuple[str, ...]
@@ -98,23 +100,23 @@ def build(request: Request) -> Access:
 
 
 def access_state(manifest: Manifest) -> AccessState:
-    """Return the report of a snapshot in short."""
+    """Return the summary of the access report of a snapshot."""
     counts = Counter(str(finding.get("status")) for finding in (manifest.access or {}).get("findings", ()))
     worst = next((status for status in _ORDER if counts[status]), "not checked")
     return AccessState(manifest.sequence, manifest.taken_at, worst, dict(counts))
 
 
-def _findings(report: Mapping[str, Any]) -> tuple[Finding, ...]:
+def _findings(report: Mapping[str, Any]) -> tuple[CheckResult, ...]:
     from airflow_provider_elementary.access.check.report import CHECKS
 
     found = [
-        Finding(
+        CheckResult(
             name=str(finding.get("name", "")),
             status=str(finding.get("status", "")),
             claim=CHECKS.get(finding.get("name", ""), ""),
             evidence=str(finding.get("evidence", "")),
-            mend=str(finding.get("mend", "")),
-            holes=[str(hole) for hole in finding.get("holes", ())],
+            remediation=str(finding.get("mend", "")),
+            items=[str(item) for item in finding.get("holes", ())],
         )
         for finding in report.get("findings", ())
     ]
@@ -129,7 +131,7 @@ def _drift(checked: Sequence[Manifest]) -> tuple[tuple[str, ...], tuple[str, ...
     try:
         newer, older = (AccessReport.from_dict(manifest.access or {}) for manifest in checked[:2])
     except (KeyError, TypeError, ValueError):
-        # A report of another version of this package.
+        # Written by another version of this package.
         return (), ()
     found = drift(older, newer)
     return found.appeared, found.gone

@@ -1,29 +1,68 @@
-"""Backtests: what other configurations would have said of the last weeks, as days and tables."""
+"""Shows backtests: anomalous days by table for other detector settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.page.backtests import Tried
 from airflow_provider_elementary.page.store_status import attempt
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from airflow_provider_elementary.anomalies.pictures import Grid
+    from airflow_provider_elementary.page.store_reader import Reader
     from airflow_provider_elementary.storage.results import Result
 
-#: Both methods of one run of the example DAG, and those of the run before beside them.
+#: Both methods of one run of the example DAG, and those of the previous run.
 _PAGE = 4
 _CELL, _LABEL, _HEAD = 14, 230, 20
 _METHODS = {"elementary": "Elementary's own rule", "robust": "Robust"}
+_COLUMNS = (
+    *("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end"),
+    *("score", "is_anomalous"),
+)
+_METRICS_SHOWN = 25
 _SETTINGS = {
     "anomaly_sensitivity": "sensitivity",
     "days_back": "training days",
     "seasonality": "seasonality",
 }
+
+
+@dataclass(frozen=True)
+class BacktestMetric:
+    """A metric that would have been anomalous.
+
+    :param metric: its name, with its column in front where it has one.
+    :param times: anomalous buckets.
+    :param first: start of the first of them, ``last`` of the newest.
+    """
+
+    table: str
+    metric: str
+    times: int
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
+class BacktestSummary:
+    """The result of a backtest.
+
+    :param scored: number of buckets with a score.
+    :param metrics: the metrics that would have been anomalous most often.
+    :param hidden: number of further metrics that would have been anomalous.
+    """
+
+    scored: int
+    grid: Grid
+    metrics: tuple[BacktestMetric, ...]
+    hidden: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +104,7 @@ class Entry:
     settings: str
     run: str
     created_at: datetime
-    found: Tried | None
+    found: BacktestSummary | None
     picture: Picture | None
 
 
@@ -76,7 +115,7 @@ class Backtests:
     has_keys: bool
     problems: tuple[str, ...]
     entries: tuple[Entry, ...]
-    page: Page
+    pagination: Page
 
 
 def build(request: Request) -> Backtests:
@@ -87,12 +126,17 @@ def build(request: Request) -> Backtests:
     shown, page = page_of(results, request.number("page"), _PAGE)
     entries = []
     for result in shown if reader.has_keys else ():
-        found = attempt(problems, reader.uri, lambda result=result: reader.backtest(result))  # type: ignore[misc]
+        found = attempt(problems, reader.uri, partial(_load, reader, result))
         entries.append(_entry(result, found))
     return Backtests(reader.has_keys, tuple(dict.fromkeys(problems)), tuple(entries), page)
 
 
-def _entry(result: Result, found: Tried | None) -> Entry:
+def _load(reader: Reader, result: Result) -> BacktestSummary:
+    key = ("backtest", *(file.key for file in result.files))
+    return reader.derived.get(key, lambda: _summarize(reader.rows(result, _COLUMNS)))
+
+
+def _entry(result: Result, found: BacktestSummary | None) -> Entry:
     method = str(result.parameters.get("method", ""))
     return Entry(
         name=_METHODS.get(method, method),
@@ -104,14 +148,57 @@ def _entry(result: Result, found: Tried | None) -> Entry:
     )
 
 
+def _summarize(parts: Iterable[pa.Table]) -> BacktestSummary:
+    """Summarize the verdicts of a backtest; buckets within the expected range are only counted.
+
+    :param parts: the verdicts, a part at a time.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from airflow_provider_elementary.anomalies.backtest import by_metric
+    from airflow_provider_elementary.anomalies.pictures import Grid, grid_of
+
+    scored = 0
+    days: list[date] = []
+    found: list[pa.Table] = []
+    for part in parts:
+        scored += len(part) - part["score"].null_count
+        starts = pc.coalesce(part["bucket_start"], part["bucket_end"])
+        days += [moment.date() for moment in pc.min_max(starts).as_py().values() if moment]
+        found.append(part.filter(part["is_anomalous"]))
+    if not found:
+        return BacktestSummary(scored=0, grid=Grid((), (), {}, 0, 0), metrics=(), hidden=0)
+    anomalies = pa.concat_tables(found)
+    rows = by_metric(anomalies).to_pylist()
+    return BacktestSummary(
+        scored=scored,
+        grid=grid_of(anomalies, min(days, default=None), max(days, default=None)),
+        metrics=tuple(_metric(row) for row in rows[:_METRICS_SHOWN]),
+        hidden=max(len(rows) - _METRICS_SHOWN, 0),
+    )
+
+
+def _metric(row: dict[str, Any]) -> BacktestMetric:
+    from airflow_provider_elementary.anomalies.backtest import metric_in_words
+
+    return BacktestMetric(
+        table=row["full_table_name"],
+        metric=metric_in_words(row),
+        times=row["anomalous"],
+        first=row["first"].date(),
+        last=row["last"].date(),
+    )
+
+
 def _settings(parameters: Mapping[str, Any]) -> str:
-    told = [f"{parameters.get('days')} days"]
-    told += [
+    parts = [f"{parameters.get('days')} days"]
+    parts += [
         f"{_SETTINGS.get(name, name)} {value}"
         for name, value in parameters.items()
         if name not in ("method", "days") and value is not None
     ]
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def _picture(grid: Grid) -> Picture:
@@ -125,12 +212,12 @@ def _picture(grid: Grid) -> Picture:
         rows=tuple((y, short_name(table)) for table, y in rows.items()),
         weeks=tuple((x, f"{day.day} {day:%b}") for day, x in columns.items() if day.weekday() == 0),
         squares=tuple(
-            Square(columns[day], rows[table], grid.strength(table, day), _told(table, day, count))
+            Square(columns[day], rows[table], grid.strength(table, day), _label(table, day, count))
             for (table, day), count in sorted(grid.counts.items())
             if table in rows and day in columns
         ),
     )
 
 
-def _told(table: str, day: date, count: int) -> str:
+def _label(table: str, day: date, count: int) -> str:
     return f"{table}, {day.isoformat()}: {count} anomalous"

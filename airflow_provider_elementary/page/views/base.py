@@ -1,4 +1,4 @@
-"""What every view gets and may answer."""
+"""Defines the request and the pagination of views."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LONGEST = 400
 
 
 class NotHereError(ElementaryError):
-    """The address names what the store does not hold."""
+    """The address names something that the store does not hold."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for.
+    """A request of a person.
 
-    :param reader: reads the store that they chose.
+    :param reader: of the selected store.
     :param values: the values in the address.
     """
 
@@ -33,18 +33,18 @@ class Request:
         return self.values.get(name, "").strip()[:_LONGEST]
 
     def number(self, name: str, default: int = 1) -> int:
-        """Return a whole number of the address from 1 on; the default where it is none."""
+        """Return a whole number of the address from 1 on; the default for anything else."""
         text = self.text(name)
         return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
 @dataclass(frozen=True)
 class Page:
-    """Where one page of a long list lies.
+    """The position of one page in a long list.
 
     :param number: from 1.
-    :param size: how many a page has.
-    :param total: how many there are.
+    :param size: rows per page.
+    :param total: number of rows.
     """
 
     number: int
@@ -58,12 +58,12 @@ class Page:
 
     @property
     def first_row(self) -> int:
-        """The place of the page's first row, from 1; 0 where there is none."""
+        """The number of the page's first row, from 1; 0 in an empty list."""
         return min((self.number - 1) * self.size + 1, self.total)
 
     @property
     def last_row(self) -> int:
-        """The place of the page's last row."""
+        """The number of the page's last row."""
         return min(self.number * self.size, self.total)
 
 

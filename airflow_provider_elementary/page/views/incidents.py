@@ -1,4 +1,4 @@
-"""Incidents: what went out of its expected range, when, where it began and what followed."""
+"""Shows incidents with their time, root and affected tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.page.store_status import Current, current
+from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 from airflow_provider_elementary.page.views.overview import TESTS_SHOWN
 from airflow_provider_elementary.project.health import TableHealth, failing_tests
@@ -31,7 +31,7 @@ class Entry:
 class Incidents:
     """What the template ``incidents.html`` shows."""
 
-    now: Current
+    store_status: StoreStatus
     entries: tuple[Entry, ...]
     begins: datetime | None
     ends: datetime | None
@@ -40,40 +40,40 @@ class Incidents:
     failing_test_count: int
     search: str
     status: str
-    page: Page
+    pagination: Page
 
 
 def build(request: Request) -> Incidents:
     """Return one page of the incidents that match."""
-    now = current(request.reader)
+    store_status = load_store_status(request.reader)
     search, status = request.text("q"), request.text("status")
     status = status if status in _STATUSES else ""
     wanted = [
         incident
-        for incident in now.incidents
+        for incident in store_status.incidents
         if search.lower() in " ".join(incident.tables).lower() and status in ("", incident.status)
     ]
     shown, page = page_of(wanted, request.number("page"), _PAGE)
-    failing = failing_tests(now.tables)
+    failing = failing_tests(store_status.tables)
     begins = min((incident.started_at for incident in shown), default=None)
     ends = max((incident.last_anomaly_at for incident in shown), default=None)
     return Incidents(
-        now=now,
+        store_status=store_status,
         entries=tuple(_entry(incident, begins, ends) for incident in shown),
         begins=begins,
         ends=ends,
-        open_count=sum(incident.status == "open" for incident in now.incidents),
+        open_count=sum(incident.status == "open" for incident in store_status.incidents),
         failing_tests=tuple(failing[:TESTS_SHOWN]),
         failing_test_count=len(failing),
         search=search,
         status=status,
-        page=page,
+        pagination=page,
     )
 
 
 def _entry(incident: Incident, begins: datetime | None, ends: datetime | None) -> Entry:
-    whole = ends - begins if begins and ends else timedelta(0)
-    if begins is None or not whole:
+    span = ends - begins if begins and ends else timedelta(0)
+    if begins is None or not span:
         return Entry(incident, 0, 100)
-    width = max(100 * ((incident.last_anomaly_at - incident.started_at) / whole), 1.5)
-    return Entry(incident, min(100 * ((incident.started_at - begins) / whole), 100 - width), width)
+    width = max(100 * ((incident.last_anomaly_at - incident.started_at) / span), 1.5)
+    return Entry(incident, min(100 * ((incident.started_at - begins) / span), 100 - width), width)

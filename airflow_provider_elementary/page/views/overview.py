@@ -1,4 +1,4 @@
-"""Overview: is everything well, and if not, where to look."""
+"""Shows the overview of a store: state, open incidents, schemas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.page.store_status import Current, current
+from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
 from airflow_provider_elementary.page.views.access import AccessState, access_state
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 from airflow_provider_elementary.project.health import STATES, SchemaHealth, TableHealth, failing_tests, schema_health
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
 
 _INCIDENTS = 10
-#: So many tests without a table are listed.
+#: How many tests without a table are listed.
 TESTS_SHOWN = 10
 _SCHEMAS = 25
 
@@ -25,10 +25,10 @@ _SCHEMAS = 25
 class Overview:
     """What the template ``overview.html`` shows.
 
-    :param sync_problems: what the last sync could not use, a sentence each.
+    :param sync_problems: problems of the last sync, a sentence each.
     """
 
-    now: Current
+    store_status: StoreStatus
     access: AccessState | None
     states: Mapping[str, int]
     opened: tuple[Incident, ...]
@@ -36,7 +36,7 @@ class Overview:
     failing_tests: tuple[TableHealth, ...]
     failing_test_count: int
     schemas: tuple[SchemaHealth, ...]
-    page: Page
+    pagination: Page
     sync_problems: tuple[str, ...]
 
 
@@ -44,20 +44,20 @@ def build(request: Request) -> Overview:
     """Return the overview of a store."""
     from airflow_provider_elementary.snapshots.summary import problems
 
-    now = current(request.reader)
-    opened = [incident for incident in now.incidents if incident.status == "open"]
-    schemas, page = page_of(schema_health(now.tables), request.number("page"), _SCHEMAS)
-    failing = failing_tests(now.tables)
-    counted = Counter(table.state for table in now.tables)
+    store_status = load_store_status(request.reader)
+    opened = [incident for incident in store_status.incidents if incident.status == "open"]
+    schemas, page = page_of(schema_health(store_status.tables), request.number("page"), _SCHEMAS)
+    failing = failing_tests(store_status.tables)
+    counted = Counter(table.state for table in store_status.tables)
     return Overview(
-        now=now,
-        access=access_state(now.manifest) if now.manifest else None,
+        store_status=store_status,
+        access=access_state(store_status.manifest) if store_status.manifest else None,
         states={state: counted[state] for state in STATES},
         opened=tuple(opened[:_INCIDENTS]),
         open_count=len(opened),
         failing_tests=tuple(failing[:TESTS_SHOWN]),
         failing_test_count=len(failing),
         schemas=tuple(schemas),
-        page=page,
-        sync_problems=tuple(problems(now.manifest)) if now.manifest else (),
+        pagination=page,
+        sync_problems=tuple(problems(store_status.manifest)) if store_status.manifest else (),
     )

@@ -1,4 +1,4 @@
-"""Snapshots: the chain of a store, and of one snapshot its files, keys, policy, and what was left or held back."""
+"""Shows the snapshot chain, and files, keys and policy of one snapshot."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
 
 _PAGE = 25
-#: The files of a snapshot are looked for in the store if so many snapshots wrote them, at most: each is a listing.
+#: Maximum number of listings to check that the files of a snapshot exist: one for each snapshot that wrote some.
 _LISTINGS = 50
 
 
 @dataclass(frozen=True)
-class Link:
+class ChainLink:
     """One snapshot of the chain.
 
-    :param link: how it hangs on the one before: ``linked``, ``first``, ``broken``, ``linked, pruned`` where a record
-        of its removal proves it, or ``missing`` where the one before is gone without a trace.
-    :param added: bytes of the files that it wrote itself; the others it shares with earlier ones.
+    :param link: to the previous snapshot: ``linked``, ``first``, ``broken``, ``linked, pruned`` if a prune record
+        proves its removal, or ``missing`` if the previous snapshot is missing without a record.
+    :param added: bytes of the files that it wrote; it shares the others with earlier snapshots.
+    :param excluded: what the policy excluded or redacted, a sentence each.
     """
 
     manifest: Manifest
@@ -37,7 +38,7 @@ class Link:
     link: str
     categories: Mapping[str, int]
     access: AccessState
-    held_back: tuple[str, ...]
+    excluded: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,17 @@ class Snapshots:
     """What the template ``snapshots.html`` shows."""
 
     uri: str
-    snapshots: tuple[Link, ...]
+    snapshots: tuple[ChainLink, ...]
     sizes: tuple[Bar, ...]
-    page: Page
+    pagination: Page
     problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class CategoryState:
-    """One category of a snapshot: what it holds, and the key that opens it.
+    """One category of a snapshot.
 
-    :param opens: whether the page's keys open it: ``yes``, ``no``, or ``no keys named``.
+    :param readable: whether the page's keys open it: ``yes``, ``no``, or ``no keys named``.
     """
 
     label: str
@@ -63,7 +64,7 @@ class CategoryState:
     size: int
     files: int
     master_key_id: str
-    opens: str
+    readable: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class TableState:
     rows: int
     size: int
     files: int
-    withheld: tuple[str, ...]
+    excluded: tuple[str, ...]
     unknown_columns: tuple[str, ...]
 
 
@@ -82,19 +83,19 @@ class TableState:
 class OneSnapshot:
     """What the template ``snapshot.html`` shows.
 
-    :param files_state: what a listing of the store says of the snapshot's files, in a sentence.
-    :param is_whole: whether every file is there in its size; None where that was not looked at.
-    :param problems: what the sync could not use, a sentence each.
+    :param files_state: whether the store lists the snapshot's files, in a sentence.
+    :param is_complete: whether every file exists in its size; None if that was not checked.
+    :param problems: of the sync, a sentence each.
     """
 
     uri: str
-    link: Link
+    link: ChainLink
     sha256: str
     categories: tuple[CategoryState, ...]
     tables: tuple[TableState, ...]
     policy: Mapping[str, Any]
     files_state: str
-    is_whole: bool | None
+    is_complete: bool | None
     problems: tuple[str, ...]
 
 
@@ -106,7 +107,7 @@ def build(request: Request) -> Snapshots:
     page = Page(1, _PAGE, len(sequences))
     page = Page(min(request.number("page"), page.last), _PAGE, len(sequences))
     newest_first = sequences[::-1]
-    # One more than is shown: the oldest shown hangs on it.
+    # One more than is shown: the parent of the oldest shown.
     wanted = newest_first[(page.number - 1) * _PAGE : page.number * _PAGE + 1]
     pruned = attempt(problems, reader.uri, reader.pruned) or {}
     manifests: dict[int, Manifest] = {}
@@ -127,7 +128,7 @@ def build(request: Request) -> Snapshots:
                 [(link.added, f"No. {link.manifest.sequence}: {readable_size(link.added)}") for link in reversed(links)]
             )
         ),
-        page=page,
+        pagination=page,
         problems=tuple(problems),
     )
 
@@ -142,8 +143,8 @@ def build_one(request: Request) -> OneSnapshot:
     sequences = reader.sequences()
     if number not in sequences:
         raise NotHereError(
-            f"Expected the number of a snapshot in {reader.uri}, found {request.text('number')!r}. "
-            "It may have been pruned; the chain lists those that are there."
+            f"Snapshot {request.text('number')!r} is not in {reader.uri}. It may have been pruned; see Snapshots for "
+            "those that exist."
         )
     manifest = reader.manifest(number, newest=True)
     before = {number: manifest}
@@ -151,7 +152,7 @@ def build_one(request: Request) -> OneSnapshot:
         problems: list[str] = []
         parent = attempt(problems, reader.uri, lambda: reader.manifest(number - 1, newest=True))
         before |= {number - 1: parent} if parent else {}
-    files_state, is_whole = _files_state(reader, manifest)
+    files_state, is_complete = _files_state(reader, manifest)
     from airflow_provider_elementary.snapshots.summary import problems as problems_of
     from airflow_provider_elementary.storage.documents import sha256
 
@@ -163,26 +164,26 @@ def build_one(request: Request) -> OneSnapshot:
         tables=_tables(manifest),
         policy=manifest.policy,
         files_state=files_state,
-        is_whole=is_whole,
+        is_complete=is_complete,
         problems=tuple(problems_of(manifest)),
     )
 
 
-def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> Link:
+def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> ChainLink:
     rows: Counter[str] = Counter()
     for file in manifest.files:
         rows[file.category.label] += file.rows
-    return Link(
+    return ChainLink(
         manifest=manifest,
         added=sum(file.size for file in manifest.new_files),
-        link=_hangs(manifest, manifests, pruned),
+        link=_link_to_parent(manifest, manifests, pruned),
         categories=dict(rows),
         access=access_state(manifest),
-        held_back=tuple(_sentence(rule) for rule in manifest.held_back),
+        excluded=tuple(_sentence(rule) for rule in manifest.held_back),
     )
 
 
-def _hangs(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> str:
+def _link_to_parent(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> str:
     from airflow_provider_elementary.storage.documents import sha256
 
     if manifest.parent is None:
@@ -218,13 +219,13 @@ def _categories(reader: Reader, manifest: Manifest) -> tuple[CategoryState, ...]
                 size=sum(file.size for file in files),
                 files=len(files),
                 master_key_id=wrapped.master_key_id,
-                opens=_opens(reader, manifest, category),
+                readable=_readable(reader, manifest, category),
             )
         )
     return tuple(states)
 
 
-def _opens(reader: Reader, manifest: Manifest, category: Any) -> str:
+def _readable(reader: Reader, manifest: Manifest, category: Any) -> str:
     if not reader.has_keys:
         return "no keys named"
     try:
@@ -246,7 +247,7 @@ def _tables(manifest: Manifest) -> tuple[TableState, ...]:
             rows=entry.rows,
             size=sum(file.size for file in files[name]),
             files=len(files[name]),
-            withheld=tuple(category.label for category in entry.withheld),
+            excluded=tuple(category.label for category in entry.withheld),
             unknown_columns=entry.unknown_columns,
         )
         for name, entry in manifest.tables.items()
@@ -254,23 +255,23 @@ def _tables(manifest: Manifest) -> tuple[TableState, ...]:
 
 
 def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
-    """Compare the names and sizes of a snapshot's files with what the store lists; nothing is opened."""
+    """Compare the names and sizes of a snapshot's files with a listing of the store; no file is opened."""
     from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
 
-    left, withdrawn = without_withdrawn(reader.opened.store, manifest)
-    folders = sorted({"/".join(file.key.split("/")[:2]) + "/" for file in left.files})
+    kept, expired = without_withdrawn(reader.opened.store, manifest)
+    folders = sorted({"/".join(file.key.split("/")[:2]) + "/" for file in kept.files})
     if len(folders) > _LISTINGS:
-        return f"not looked at: {len(folders)} snapshots wrote its files. Run the verify task.", None
+        return f"not checked: {len(folders)} snapshots wrote its files. Run the verify task.", None
     listed: dict[str, int] = {}
     for folder in folders:
         listed.update({found.key: found.size for found in reader.opened.store.list(folder)})
-    lost = [file.key for file in left.files if listed.get(file.key) != file.size]
-    gone = f"; prune withdrew those of {', '.join(category.label for category in withdrawn)}" if withdrawn else ""
-    return _lost(lost, len(left.files)) + gone, not lost
+    lost = [file.key for file in kept.files if listed.get(file.key) != file.size]
+    note = f"; expired, removed by prune: {', '.join(category.label for category in expired)}" if expired else ""
+    return _lost(lost, len(kept.files)) + note, not lost
 
 
 def _lost(lost: Sequence[str], total: int) -> str:
     if not lost:
-        return f"all {total} are there, in the size that the manifest names; the verify task proves their contents"
+        return f"all {total} exist with the size in the manifest; run the verify task to check their contents"
     named = ", ".join(lost[:5])
     return f"{len(lost)} of {total} are missing or differ in size: {named}. Restore them from a replica, or use another"

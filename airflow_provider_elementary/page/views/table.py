@@ -1,4 +1,4 @@
-"""Table: one table with its metrics as charts, anomalies, tests, runs, lineage and owners."""
+"""Shows one table: metrics, anomalies, tests, runs, lineage, owners."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_elementary.page.charts import Chart, draw
 from airflow_provider_elementary.page.series import PAGE, SeriesPage, page_of_series
 from airflow_provider_elementary.page.store_reader import Reader
-from airflow_provider_elementary.page.store_status import Current, attempt, current
+from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
+from airflow_provider_elementary.page.verdicts import Anomaly
 from airflow_provider_elementary.page.views.base import NotHereError, Page, Request
-from airflow_provider_elementary.project.facts import Anomaly, Node, Run, Test
+from airflow_provider_elementary.project.facts import Node, Run, Test
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.outcomes import Outcomes, runs_of, tests_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A node one step up or down: how its table is, or None for one that is no table or not known."""
+    """A node one step upstream or downstream, with the state of its table where it has one."""
 
     node: Node
     table: TableHealth | None
@@ -30,17 +31,17 @@ class Neighbour:
 class OneTable:
     """What the template ``table.html`` shows.
 
-    :param note: why there are no charts, or no expected range in them.
+    :param note: why there are no charts or no expected ranges.
     """
 
-    now: Current
+    store_status: StoreStatus
     table: TableHealth | None
     incidents: tuple[Incident, ...]
     anomalies: tuple[Anomaly, ...]
     charts: tuple[Chart, ...]
     note: str
     search: str
-    page: Page
+    pagination: Page
     tests: tuple[Test, ...]
     runs: tuple[Run, ...]
     upstream: tuple[Neighbour, ...]
@@ -51,42 +52,45 @@ class OneTable:
 def build(request: Request) -> OneTable:
     """Return one table.
 
-    :raises NotHereError: neither dbt nor the metrics know the table.
+    :raises NotHereError: neither dbt nor the metrics name the table.
     """
-    now = current(request.reader)
+    store_status = load_store_status(request.reader)
     name = request.text("name")
-    table = now.table(name)
-    if table is None and (now.tables or not now.notice) and not now.problems:
+    table = store_status.table(name)
+    if table is None and (store_status.tables or not store_status.notice) and not store_status.problems:
         raise NotHereError(
-            f"Expected a table that the newest snapshot or verdicts know, found {name!r}. It may have been renamed or "
-            "removed; look for it under Tables."
+            f"Table {name!r} is not in the newest snapshot or verdicts. It may have been renamed or removed; search "
+            "for it under Tables."
         )
-    problems = list(now.problems)
+    problems = list(store_status.problems)
     number, search = request.number("page"), request.text("q")
-    found = _charts(request.reader, now, table, search, number, problems) if table else SeriesPage((), 0, "")
+    found = _charts(request.reader, store_status, table, search, number, problems) if table else SeriesPage((), 0, "")
     node = table.node if table else None
-    project = now.project
-    outcomes = _outcomes(request.reader, now, problems) if table else None
+    project = store_status.project
+    downstream = project.downstream.get(node.unique_id, ()) if project and node else ()
+    outcomes = _outcomes(request.reader, store_status, problems) if table else None
     return OneTable(
-        now=now,
+        store_status=store_status,
         table=table,
-        incidents=tuple(incident for incident in now.incidents if table and table.full_name in incident.tables),
-        anomalies=_anomalies(now, table),
+        incidents=tuple(
+            incident for incident in store_status.incidents if table and table.full_name in incident.tables
+        ),
+        anomalies=_anomalies(store_status, table),
         charts=tuple(draw(series, _amount) for series in found.series),
         note=found.note,
         search=search,
-        page=Page(number, PAGE, found.total),
+        pagination=Page(number, PAGE, found.total),
         tests=tuple(tests_of(outcomes, project, table.full_name)) if outcomes and project and table else (),
         runs=tuple(runs_of(outcomes, table.full_name)) if outcomes and table else (),
-        upstream=_neighbours(now, name, node.upstream) if project and node else (),
-        downstream=_neighbours(now, name, project.downstream.get(node.unique_id, ())) if project and node else (),
+        upstream=_neighbours(store_status, name, node.upstream if node else ()),
+        downstream=_neighbours(store_status, name, downstream),
         problems=tuple(dict.fromkeys(problems)),
     )
 
 
-def _outcomes(reader: Reader, now: Current, problems: list[str]) -> Outcomes | None:
-    manifest = now.manifest
-    if manifest is None or now.project is None:
+def _outcomes(reader: Reader, store_status: StoreStatus, problems: list[str]) -> Outcomes | None:
+    manifest = store_status.manifest
+    if manifest is None or store_status.project is None:
         return None
     found = attempt(problems, reader.uri, lambda: reader.outcomes(manifest))
     problems.extend(found.missing if found else ())
@@ -94,17 +98,17 @@ def _outcomes(reader: Reader, now: Current, problems: list[str]) -> Outcomes | N
 
 
 def _charts(
-    reader: Reader, now: Current, table: TableHealth, search: str, number: int, problems: list[str]
+    reader: Reader, store_status: StoreStatus, table: TableHealth, search: str, number: int, problems: list[str]
 ) -> SeriesPage:
-    first = frozenset((anomaly.column, anomaly.metric) for anomaly in _anomalies(now, table))
-    rule = now.verdicts.parameters if now.verdicts else None
+    first = frozenset((anomaly.column, anomaly.metric) for anomaly in _anomalies(store_status, table))
+    rule = store_status.verdicts.parameters if store_status.verdicts else None
 
     def read() -> SeriesPage:
         results = reader.results("metrics")
         if not results:
-            return SeriesPage((), 0, "No metrics are in the store yet. Run ElementaryTableMetricsOperator on it.")
+            return SeriesPage((), 0, "The store holds no metrics yet. Run ElementaryTableMetricsOperator on it.")
         return reader.derived.get(
-            ("series", results[0].key, results[0].created_at, now.verdicts, table.full_name, search, number),
+            ("series", results[0].key, results[0].created_at, store_status.verdicts, table.full_name, search, number),
             lambda: page_of_series(
                 reader.history(results[0], table.full_name), search=search, page=number, first=first, rule=rule
             ),
@@ -113,16 +117,16 @@ def _charts(
     return attempt(problems, reader.uri, read) or SeriesPage((), 0, "")
 
 
-def _anomalies(now: Current, table: TableHealth | None) -> tuple[Anomaly, ...]:
-    return now.verdicts.anomalies.get(table.full_name, ()) if now.verdicts and table else ()
+def _anomalies(store_status: StoreStatus, table: TableHealth | None) -> tuple[Anomaly, ...]:
+    return store_status.verdicts.anomalies.get(table.full_name, ()) if store_status.verdicts and table else ()
 
 
-def _neighbours(now: Current, beside: str, unique_ids: tuple[str, ...]) -> tuple[Neighbour, ...]:
-    project = now.project
+def _neighbours(store_status: StoreStatus, beside: str, unique_ids: tuple[str, ...]) -> tuple[Neighbour, ...]:
+    project = store_status.project
     if project is None:
         return ()
     nodes = [project.nodes[unique_id] for unique_id in dict.fromkeys(unique_ids) if unique_id in project.nodes]
-    return tuple(Neighbour(node, now.table(project.table_beside(node, beside))) for node in nodes)
+    return tuple(Neighbour(node, store_status.table(project.table_beside(node, beside))) for node in nodes)
 
 
 def _amount(metric: str, value: float | None) -> str:

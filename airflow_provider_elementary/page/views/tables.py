@@ -1,10 +1,10 @@
-"""Tables: every table, found by name, owner, tag or state, a page at a time."""
+"""Shows all tables, searched by name, owner, tag or state."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_elementary.page.store_status import Current, current
+from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 from airflow_provider_elementary.project.health import STATES, TableHealth
 
@@ -15,22 +15,22 @@ _PAGE = 50
 class Tables:
     """What the template ``tables.html`` shows."""
 
-    now: Current
+    store_status: StoreStatus
     search: str
     state: str
     tables: tuple[TableHealth, ...]
-    page: Page
+    pagination: Page
 
 
 def build(request: Request) -> Tables:
     """Return one page of the tables that match."""
-    now = current(request.reader)
+    store_status = load_store_status(request.reader)
     search, state = request.text("q"), request.text("state")
     state = state if state in STATES else ""
     words = search.lower().split()
-    found = [table for table in now.tables if (not state or table.state == state) and _matches(table, words)]
+    found = [table for table in store_status.tables if (not state or table.state == state) and _matches(table, words)]
     tables, page = page_of(found, request.number("page"), _PAGE)
-    return Tables(now, search, state, tuple(tables), page)
+    return Tables(store_status, search, state, tuple(tables), page)
 
 
 def _matches(table: TableHealth, words: list[str]) -> bool:

@@ -35,6 +35,7 @@ from airflow_provider_elementary.times import earliest as earliest_of
 from airflow_provider_elementary.times import iso
 from airflow_provider_elementary.times import latest as latest_of
 from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_clock, to_utc
+from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.values import Rejections
 from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest
@@ -44,8 +45,6 @@ SAMPLES = "test_result_rows"
 FUTURE = "time ahead of the warehouse's clock"
 
 _TIME = pa.timestamp("us")
-#: Warehouses where every statement of one session sees the tables as of one moment, and the clock tells which.
-_ONE_VIEW = frozenset({"postgres"})
 #: So many runs are named in a manifest; the others are counted.
 _NAMED = 1_000
 
@@ -348,7 +347,7 @@ def _clock(source: WarehouseSource) -> tuple[Clock, datetime | None]:
     """Return the warehouse's clock, and when its tables were seen where that is one moment for all of them."""
     held = source.tables()
     clock = read_clock(source, MARKERS if MARKERS in held else held[0])
-    has_one_view = source.warehouse.dialect in _ONE_VIEW and MARKERS in held
+    has_one_view = by_adapter(source.adapter).has_one_view and MARKERS in held
     return clock, clock.now if has_one_view else None
 
 

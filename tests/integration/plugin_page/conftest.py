@@ -49,7 +49,7 @@ def stores(
 ) -> Callable[..., list[str]]:
     """Configure the page's stores, with the keys that the store was written with if nothing else is said.
 
-    Returns the ids of their connections, which are new ones each time: the page remembers a connection for a minute.
+    Returns the ids of their connections, which are new each time: the page caches a connection for a minute.
     """
 
     def configure(*uris: str, keys: Mapping[str, str] = master_keys, **extra: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the Elementary page says where a store, a key or a file is missing or damaged; and a store on S3."""
+"""What the Elementary page text where a store, a key or a file is missing or damaged; and a store on S3."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ ON_S3 = {"aws_conn_id": "page_aws", "server_side_encryption": "AES256"}
 
 
 @pytest.mark.parametrize(
-    ("route", "says"),
+    ("route", "text"),
     [
-        ("/elementary/table?name=NO.SUCH.TABLE", "Expected a table that the newest snapshot or verdicts know"),
-        ("/elementary/table", "Expected a table that the newest snapshot or verdicts know"),
-        ("/elementary/snapshot?number=77", "Expected the number of a snapshot"),
-        ("/elementary/snapshot?number=-1", "Expected the number of a snapshot"),
-        ("/elementary/snapshot", "Expected the number of a snapshot"),
-        ("/elementary/tables?store=file:///etc", "Expected one of the stores of Airflow"),
-        ("/elementary/nowhere", "There is no such view"),
+        ("/elementary/table?name=NO.SUCH.TABLE", "is not in the newest snapshot or verdicts"),
+        ("/elementary/table", "is not in the newest snapshot or verdicts"),
+        ("/elementary/snapshot?number=77", "It may have been pruned"),
+        ("/elementary/snapshot?number=-1", "It may have been pruned"),
+        ("/elementary/snapshot", "It may have been pruned"),
+        ("/elementary/tables?store=file:///etc", "is not configured"),
+        ("/elementary/nowhere", "This view does not exist"),
     ],
 )
-def test_what_is_not_there_is_a_friendly_page(
-    route: str, says: str, admin: TestClient, store: str, stores: Callable[..., None]
+def test_an_unknown_address_is_explained(
+    route: str, text: str, admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
     stores(store)
 
     response = admin.get(route)
 
     assert response.status_code == 404
-    assert says in words(response.text)
+    assert text in words(response.text)
     assert '<a href="./">Overview</a>' in response.text
 
 
 @pytest.mark.parametrize("number", ["0", "-3", "abc", "99999999999", "²", "2"])
-def test_a_page_number_that_is_none_shows_a_page(
+def test_an_invalid_page_number_shows_a_page(
     number: str, admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
     stores(store)
@@ -56,7 +56,7 @@ def test_a_page_number_that_is_none_shows_a_page(
 
 
 @pytest.mark.parametrize("route", DATA_ROUTES)
-def test_without_keys_it_says_that_it_shows_manifests_only(
+def test_without_keys_a_notice_says_that_only_manifests_are_shown(
     route: str, admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
     stores(store, keys={})
@@ -119,7 +119,7 @@ def test_a_reader_with_some_of_the_keys_sees_what_they_open(
 
 
 @pytest.mark.parametrize(
-    ("uri", "says"),
+    ("uri", "text"),
     [
         ("ftp://elsewhere/store", "Expected a store like s3://bucket/prefix or file:///absolute/directory"),
         ("file://<img src=x onerror=alert(1)>/", "&lt;img src=x"),
@@ -127,18 +127,18 @@ def test_a_reader_with_some_of_the_keys_sees_what_they_open(
 )
 @pytest.mark.parametrize("view", ["", "tables", "incidents", "snapshots", "access"])
 def test_a_store_that_does_not_open_is_explained(
-    uri: str, says: str, view: str, admin: TestClient, stores: Callable[..., None]
+    uri: str, text: str, view: str, admin: TestClient, stores: Callable[..., None]
 ) -> None:
     stores(uri)
 
     response = admin.get(f"/elementary/{view}")
 
     assert response.status_code == 200
-    assert says in response.text
+    assert text in response.text
     assert "Traceback" not in response.text
 
 
-def test_a_manifest_that_is_none_is_explained_beside_the_others(
+def test_a_damaged_manifest_is_explained_and_the_others_are_shown(
     admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]
 ) -> None:
     copy = edit_manifest(store, tmp_path, lambda facts: None)
@@ -165,7 +165,7 @@ def test_a_changed_file_is_explained(
     response = admin.get("/elementary/")
 
     assert response.status_code == 200
-    assert "found that it does not" in response.text
+    assert "with its data key failed" in response.text
     assert "Last sync" in response.text
 
 

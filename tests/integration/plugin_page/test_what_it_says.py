@@ -18,11 +18,11 @@ from tests.support.page_answers import ORDERS, VIEWS, Elements, edit_manifest, w
 def test_it_says_how_to_name_stores(admin: TestClient, stores: Callable[..., None]) -> None:
     text = admin.get("/elementary/").text
 
-    assert "No store is shown yet" in text
+    assert "No store is configured" in text
     assert "AIRFLOW__ELEMENTARY__STORES" in text
 
 
-def test_the_overview_tells_health_incidents_sync_and_access(
+def test_the_overview_shows_health_incidents_sync_and_access(
     admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
     stores(store)
@@ -50,7 +50,7 @@ def test_tables_are_found_by_name_owner_and_state(admin: TestClient, store: str,
     assert "No table matches" in nothing
 
 
-def test_a_table_tells_metrics_tests_runs_lineage_and_owners(
+def test_a_table_shows_metrics_tests_runs_lineage_and_owners(
     admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
     stores(store)
@@ -91,7 +91,7 @@ def test_metrics_are_found_by_name(admin: TestClient, store: str, stores: Callab
     assert "<strong>row_count</strong>" not in html
 
 
-def test_incidents_are_told_from_their_root(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+def test_incidents_are_shown_with_their_root(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
     stores(store)
 
     text = words(admin.get("/elementary/incidents").text)
@@ -101,7 +101,7 @@ def test_incidents_are_told_from_their_root(admin: TestClient, store: str, store
     assert "open" in text
 
 
-def test_a_backtest_is_drawn_and_told(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+def test_a_backtest_is_drawn_with_its_numbers(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
     stores(store)
 
     html = admin.get("/elementary/backtests").text
@@ -136,7 +136,7 @@ def test_the_chain_of_a_store_is_shown(admin: TestClient, store: str, stores: Ca
     assert SECRET_VAR not in text
 
 
-def test_a_snapshot_tells_its_keys_and_what_left_the_warehouse(
+def test_a_snapshot_shows_keys_contents_and_exclusions(
     admin: TestClient, store: str, stores: Callable[..., None]
 ) -> None:
     stores(store)
@@ -147,10 +147,10 @@ def test_a_snapshot_tells_its_keys_and_what_left_the_warehouse(
     assert "yes" in text
     assert "values of dbt_invocations." in text
     assert "Query logs" in text
-    assert "are there, in the size that the manifest names" in text
+    assert "exist with the size in the manifest" in text
 
 
-def test_a_lost_file_is_told(
+def test_a_missing_file_is_shown(
     admin: TestClient, tmp_path: Path, master_keys: dict[str, str], stores: Callable[..., None]
 ) -> None:
     uri = fill_store(tmp_path, LocalKeys(master_keys), snapshots=1, with_results=False)
@@ -161,13 +161,13 @@ def test_a_lost_file_is_told(
     assert "missing or differ in size" in admin.get("/elementary/snapshot?number=1").text
 
 
-def test_access_tells_the_newest_report(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+def test_access_shows_the_newest_report(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
     stores(store)
 
     text = words(admin.get("/elementary/access").text)
 
     assert "elementary_reader" in text
-    assert "tls-version was looked at" in text
+    assert "tls-version was inspected" in text
     assert "the link uses TLS 1.2 or newer" in text
     assert "no earlier report to compare with" in text
 

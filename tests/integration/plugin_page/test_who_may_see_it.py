@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from airflow_provider_elementary.page import app as page
+from airflow_provider_elementary.plugins import elementary as plugin
 from airflow_provider_elementary.plugins.elementary import PAGE, ElementaryPlugin, LazyPage, warmed
 from tests.support.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ROUTES, VIEWS, signed_in, words
 
@@ -102,7 +102,7 @@ def test_it_is_closed_where_airflow_has_no_such_authorization(
 
     monkeypatch.delattr(security, "requires_access_asset")
 
-    closed = TestClient(page.create_app())
+    closed = TestClient(LazyPage())
 
     assert {closed.get(route.removeprefix("/elementary")).status_code for route in ROUTES} == {503}
 
@@ -119,7 +119,7 @@ def test_a_server_that_starts_is_left_as_it_is_and_the_page_warms_up_beside_it(m
 def test_a_page_that_warmed_up_has_read_what_its_first_view_shows(
     monkeypatch: pytest.MonkeyPatch, stores: Callable[..., None], store: str
 ) -> None:
-    monkeypatch.setattr(page, "_authorization", lambda: (lambda: None, lambda: None))
+    monkeypatch.setattr(plugin, "authorization", lambda: (lambda: None, lambda: None))
     stores(store)
     served = LazyPage()
 

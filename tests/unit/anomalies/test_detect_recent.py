@@ -1,4 +1,4 @@
-"""Judging the newest buckets of a stream, in shards: the verdicts are those of the whole."""
+"""Scoring the newest buckets of a stream, in shards: the verdicts are those of the whole."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ CONFIGURATIONS = [
 
 
 @pytest.mark.parametrize(("method", "parameters"), CONFIGURATIONS)
-def test_the_newest_buckets_are_judged_as_when_all_are(method: Any, parameters: dict[str, Any]) -> None:
-    judged = score_recent(METRICS.to_reader(200), method=method, days=5, parameters=parameters)
+def test_the_newest_buckets_are_scored_as_when_all_are(method: Any, parameters: dict[str, Any]) -> None:
+    scored = score_recent(METRICS.to_reader(200), method=method, days=5, parameters=parameters)
 
     every = recent(detect(scored_metrics(METRICS), method=method, **parameters), 5)
-    assert said(judged.verdicts) == said(every)
-    assert len(judged.verdicts) == 11 * 5 + 2
+    assert said(scored.verdicts) == said(every)
+    assert len(scored.verdicts) == 11 * 5 + 2
 
 
 @pytest.mark.parametrize(("method", "parameters"), CONFIGURATIONS)
@@ -86,7 +86,7 @@ def test_a_shard_does_not_depend_on_the_other_tables_or_on_case() -> None:
 
 @pytest.mark.parametrize("shard", [-1, 4])
 def test_a_shard_that_is_not_there_is_refused(shard: int) -> None:
-    with pytest.raises(ConfigurationError, match="Expected a shard of 0 to 3, found"):
+    with pytest.raises(ConfigurationError, match="There is no shard"):
         score_recent(METRICS.to_reader(), method="elementary", days=5, parameters={}, shard=shard, shards=4)
 
 

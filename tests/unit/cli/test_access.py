@@ -98,4 +98,4 @@ class TestCheckAccess:
 
     def test_a_connection_that_airflow_does_not_know_is_told(self, capsys: Output) -> None:
         assert main(["check-access", "--conn-id", "nowhere"]) == 3
-        assert "Expected an Airflow connection 'nowhere', found none" in capsys.readouterr().err
+        assert "Airflow has no connection 'nowhere'" in capsys.readouterr().err

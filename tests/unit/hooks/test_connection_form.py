@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
+from airflow_provider_elementary.hooks import warehouse_types
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
 
@@ -37,6 +38,13 @@ def widgets(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return ElementaryHook.get_connection_form_widgets()
 
 
+@pytest.mark.usefixtures("widgets")
+def test_the_form_of_one_warehouse_has_its_fields_alone() -> None:
+    fields: dict[str, Any] = warehouse_types.__dict__["ElementaryDuckdbHook"].get_connection_form_widgets()
+
+    assert list(fields) == ["elementary_schema", "allowed_addresses", "accept_unknown"]
+
+
 def test_the_form_of_airflow_3_1_has_the_fields_of_the_metadata(widgets: dict[str, Any]) -> None:
     assert {name: (field.label, field.description) for name, field in widgets.items()} == {
         name: (field["label"], field["description"]) for name, field in CONNECTION_FIELDS.items()
@@ -50,7 +58,10 @@ def test_the_form_of_airflow_3_1_offers_the_same_values(widgets: dict[str, Any])
 
 
 def test_the_form_of_airflow_3_1_hides_the_private_key(widgets: dict[str, Any]) -> None:
-    assert [name for name, field in widgets.items() if type(field).__name__ == "Password"] == ["private_key_content"]
+    assert [name for name, field in widgets.items() if type(field).__name__ == "Password"] == [
+        "private_key_content",
+        "keyfile_dict",
+    ]
 
 
 def test_the_form_of_airflow_3_1_has_a_tick_box_for_iam(widgets: dict[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from airflow_provider_elementary.incidents.store import incidents_of, incidents_table
-from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
+from airflow_provider_elementary.incidents.tracking import Incident, count_open, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
 from tests.support.shop import (
     CUSTOMERS,
@@ -147,3 +148,9 @@ class TestFromRunToRun:
 
     def test_no_verdicts_are_no_incidents(self) -> None:
         assert track_incidents(verdicts(), SHOP) == []
+
+
+def test_open_incidents_are_counted_for_root_and_affected_tables() -> None:
+    [opened] = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 0)), SHOP)
+
+    assert count_open([opened, replace(opened, status="resolved")]) == {RAW: 1, ORDERS: 1}

@@ -185,7 +185,7 @@ def test_a_shard_without_tables_has_no_verdicts(method: Any, shard: int) -> None
     assert found.tables == {ORDERS}
 
 
-def test_the_robust_method_judges_metrics_without_a_name() -> None:
+def test_the_robust_method_scores_metrics_without_a_name() -> None:
     with compute_metrics(project(data_monitoring_metrics=[monitor()])) as rows:
         metrics = rows.read_all()
     nameless = metrics.set_column(

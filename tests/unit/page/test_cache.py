@@ -1,4 +1,4 @@
-"""What the page remembers: made once, bounded, never an error."""
+"""The cache of the page: one computation for each key, bounded, without errors."""
 
 from __future__ import annotations
 

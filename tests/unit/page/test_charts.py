@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from airflow_provider_elementary.page.charts import HEIGHT, WIDTH, Chart, bars, draw
-from airflow_provider_elementary.project.facts import Point, Series
+from airflow_provider_elementary.page.series import Point, Series
 
 FIRST = datetime(2026, 11, 1)
 

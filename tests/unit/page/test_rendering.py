@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
         (timedelta(hours=-2), "in the future"),
     ],
 )
-def test_times_are_told_in_their_largest_unit(before: timedelta, text: str) -> None:
+def test_ages_are_written_in_their_largest_unit(before: timedelta, text: str) -> None:
     assert ago(NOW - before, NOW) == text
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from airflow_provider_elementary.incidents.tracking import Incident
-from airflow_provider_elementary.project.facts import Node, Project
+from airflow_provider_elementary.project.facts import Node
 from airflow_provider_elementary.project.health import schema_health, table_health
+from airflow_provider_elementary.project.project import Project
 
 TABLE = "SHOP.CORE.ORDERS"
 
 
 def project(tests: dict[str, int] | None = None, run: str | None = None, freshness: str | None = None) -> Project:
-    node = Node("model.orders", "model", TABLE, "SHOP.CORE", "orders")
+    node = Node("model.orders", TABLE, schema="SHOP.CORE", name="orders")
     return Project(
         nodes={node.unique_id: node},
         tables={TABLE: node.unique_id},
@@ -28,59 +26,47 @@ def project(tests: dict[str, int] | None = None, run: str | None = None, freshne
     )
 
 
-def incident(status: str, root: str = TABLE, *followers: str) -> Incident:
-    from datetime import datetime
-
-    at = datetime(2026, 11, 1)
-    facts: dict[str, Any] = {"incident_id": "1", "status": status, "transition": "opened", "root": root}
-    facts |= {"followers": followers, "started_at": at, "last_anomaly_at": at, "resolved_at": None, "anomalies": 1}
-    facts |= {"metrics": (), "kinds": (), "severity": "warn", "worst_score": 4.0, "sentence": ""}
-    return Incident(**facts)
-
-
 @pytest.mark.parametrize(
-    ("tests", "run", "incidents", "judged", "state"),
+    ("tests", "run", "incidents", "scored", "state"),
     [
-        ({"pass": 3, "fail": 1}, "success", [], [], "failing"),
-        ({"pass": 3, "error": 1}, "success", [], [], "failing"),
-        ({"pass": 3}, "error", [], [], "failing"),
-        ({"pass": 3, "warn": 1}, "success", ["open"], [TABLE], "anomalous"),
-        ({"pass": 3, "warn": 1}, "success", ["resolved"], [TABLE], "warning"),
-        ({"pass": 3}, "success", [], [], "healthy"),
-        (None, "success", [], [TABLE], "healthy"),
-        (None, "success", [], [], "unwatched"),
-        (None, None, [], [], "unwatched"),
+        ({"pass": 3, "fail": 1}, "success", 0, [], "failing"),
+        ({"pass": 3, "error": 1}, "success", 0, [], "failing"),
+        ({"pass": 3}, "error", 0, [], "failing"),
+        ({"pass": 3, "warn": 1}, "success", 1, [TABLE], "anomalous"),
+        ({"pass": 3, "warn": 1}, "success", 0, [TABLE], "warning"),
+        ({"pass": 3}, "success", 0, [], "healthy"),
+        (None, "success", 0, [TABLE], "healthy"),
+        (None, "success", 0, [], "unwatched"),
+        (None, None, 0, [], "unwatched"),
     ],
 )
 def test_a_table_has_the_worst_of_its_states(
-    tests: dict[str, int] | None, run: str | None, incidents: list[str], judged: list[str], state: str
+    tests: dict[str, int] | None, run: str | None, incidents: int, scored: list[str], state: str
 ) -> None:
-    [table] = table_health(project(tests, run), judged, [incident(status) for status in incidents])
+    [table] = table_health(project(tests, run), scored, {TABLE: incidents})
 
     assert table.state == state
 
 
 def test_a_follower_is_anomalous_with_its_root() -> None:
-    [table] = [
-        table for table in table_health(project(), [], [incident("open", "SHOP.RAW.ORDERS", TABLE)]) if table.node
-    ]
+    [table] = [table for table in table_health(project(), [], {"SHOP.RAW.ORDERS": 1, TABLE: 1}) if table.node]
 
     assert (table.state, table.why) == ("anomalous", "1 open incident")
 
 
 def test_a_table_that_dbt_does_not_know_is_there_too() -> None:
-    [table] = table_health(None, ["DB.S.T"], [])
+    [table] = table_health(None, ["DB.S.T"], {})
 
     assert (table.full_name, table.schema, table.name, table.node) == ("DB.S.T", "DB.S", "t", None)
 
 
 def test_the_tables_of_elementary_itself_are_left_out() -> None:
-    tables = table_health(project(), [TABLE, "SHOP.ELEMENTARY.DBT_MODELS"], [])
+    tables = table_health(project(), [TABLE, "SHOP.ELEMENTARY.DBT_MODELS"], {})
 
     assert [table.full_name for table in tables] == [TABLE]
 
 
 def test_a_schema_tells_the_share_of_its_watched_tables_that_are_healthy() -> None:
-    [schema] = schema_health(table_health(None, ["DB.S.A", "DB.S.B"], [incident("open", "DB.S.B")]))
+    [schema] = schema_health(table_health(None, ["DB.S.A", "DB.S.B"], {"DB.S.B": 1}))
 
     assert (schema.tables, schema.share) == (2, 50)

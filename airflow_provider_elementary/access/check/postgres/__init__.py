@@ -45,7 +45,6 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
             *count_wider_roles(findings, excess, {"PUBLIC", *(name for name, depth in roles if depth == 0)}),
             _readable(session, bind),
             *passed(["secondary-roles"], "PostgreSQL has none: rights come by membership only"),
-            *passed(["other-privileges"], "other checks cover every kind of privilege that PostgreSQL has"),
         ],
         link=Link(
             local=None if address else "Unix socket, no network",

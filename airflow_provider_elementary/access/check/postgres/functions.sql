@@ -3,27 +3,21 @@ SELECT finding, what || ' through ' || through, through,
        'REVOKE EXECUTE ON ROUTINE ' || name || ' FROM ' || quoted || ';'
 FROM (
   SELECT DISTINCT ON (p.oid)
-    CASE WHEN p.prosecdef THEN 'definer-functions'
-         WHEN l.lanname NOT IN ('internal', 'c') AND NOT l.lanpltrusted THEN 'untrusted-languages'
-         WHEN p.proname ~ '^dblink' THEN 'foreign-servers'
-         WHEN n.nspname = 'pg_catalog' THEN 'server-functions' ELSE 'untrusted-languages' END AS finding,
+    coalesce(lender.finding,
+             CASE WHEN p.proname ~ '^dblink' THEN 'foreign-servers' ELSE 'server-functions' END) AS finding,
     p.oid::regprocedure::text AS name,
-    p.oid::regprocedure || CASE WHEN p.prosecdef THEN ' runs as ' || pg_get_userbyid(p.proowner)
-                                ELSE ' in language ' || l.lanname END AS what,
+    coalesce(lender.what, p.oid::regprocedure || ' in language ' || l.lanname) AS what,
     r.name AS through, r.quoted
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  LEFT JOIN lender ON lender.oid = p.oid
   JOIN reach r ON has_function_privilege(r.oid, p.oid, 'EXECUTE')
   WHERE EXISTS (SELECT FROM reach u WHERE has_schema_privilege(u.oid, n.oid, 'USAGE'))
     AND (
-      p.prosecdef
-      OR (l.lanname NOT IN ('internal', 'c') AND NOT l.lanpltrusted)
+      lender.oid IS NOT NULL
       OR p.proname IN ('dblink', 'dblink_exec', 'dblink_connect', 'dblink_connect_u', 'dblink_open',
                        'dblink_send_query')
-      OR (l.lanname = 'c' AND n.nspname <> 'pg_catalog' AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_depend d
-        WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))
       OR (n.nspname = 'pg_catalog' AND EXISTS (
         SELECT FROM pg_catalog.pg_init_privs i WHERE i.classoid = 'pg_catalog.pg_proc'::regclass AND i.objoid = p.oid
           AND NOT EXISTS (SELECT FROM aclexplode(i.initprivs) a WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE')))

@@ -37,7 +37,7 @@ def with_roles(name: str, bind: str) -> str:
     :param name: the file of the query.
     :param bind: the placeholder of the one parameter, the name of the schema.
     """
-    return bind_names(f"{load('reachable_roles')}\n{load(name)}", bind)
+    return bind_names(f"{load('reachable')}\n{load(name)}", bind)
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class CheckQuery:
         """
         found = "\nUNION ALL\n".join(map(load, self.parts))
         return bind_names(
-            f"{load('reachable_roles')}, found(finding, privilege, through, remediation) AS (\n{found}\n)\n"
-            f"{load('listed')}",
+            f"{load('reachable')}, found(finding, privilege, through, remediation) AS (\n{found}\n)\n{load('listed')}",
             bind,
         )
 
@@ -101,12 +100,16 @@ def check_queries(version: int) -> list[CheckQuery]:
         ),
         CheckQuery(
             {
-                "definer-functions": f"{_NO_RIGHT} EXECUTE on a SECURITY DEFINER function",
+                "definer-functions": f"{_NO_RIGHT} EXECUTE on a SECURITY DEFINER function or on what calls one",
                 "server-functions": f"{_NO_RIGHT} EXECUTE on a function that PostgreSQL keeps from ordinary roles",
                 "untrusted-languages": f"{_NO_RIGHT} EXECUTE on a function in an untrusted language",
                 "foreign-servers": f"{_NO_RIGHT} USAGE on a foreign server, a user mapping or dblink",
             },
-            ("functions", "servers"),
+            ("functions", "borrowed_rights", "servers"),
+        ),
+        CheckQuery(
+            {"other-privileges": "no reachable role may grant to others what it has; other checks cover the rest"},
+            ("grant_options",),
         ),
         CheckQuery(
             {"other-databases": f"{_NO_RIGHT} CONNECT to another database than this and PostgreSQL's own templates"},

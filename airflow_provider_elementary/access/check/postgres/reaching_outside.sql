@@ -1,6 +1,7 @@
 -- Views and tables of the Elementary schema that show data from outside with the rights of their owner. A
 -- security_invoker view checks its reader's rights however it is reached; all others lend their owner's. That a view
--- depends on a system catalog is recorded only in its rule.
+-- depends on a system catalog is recorded only in its rule. A view over a function depends on the table whose row type
+-- the function returns, but has no range table entry (:relid) of that table and does not read it.
 SELECT 'objects-reaching-outside',
        CASE v.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || quote_ident(v.relname) || ' reads '
          || quote_ident(n.nspname) || '.' || quote_ident(t.relname) || ' as ' || pg_get_userbyid(v.relowner),
@@ -12,6 +13,7 @@ JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
 JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
   AND d.refclassid = 'pg_catalog.pg_class'::regclass
 JOIN pg_catalog.pg_class t ON t.oid = d.refobjid AND t.relnamespace <> target.oid
+  AND w.ev_action::text ~ (':relid ' || t.oid || ' ')
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 WHERE NOT EXISTS (
     SELECT FROM pg_options_to_table(v.reloptions) o
@@ -36,14 +38,23 @@ JOIN pg_catalog.pg_class t ON t.relnamespace = 'pg_catalog'::regnamespace
 WHERE t.relkind IN ('r', 'v')
 UNION ALL
 SELECT 'objects-reaching-outside',
-       'view ' || quote_ident(v.relname) || ' calls ' || p.oid::regprocedure || ', a SECURITY DEFINER function', NULL,
+       'view ' || quote_ident(v.relname) || ' calls ' || lender.what, NULL,
        'DROP VIEW ' || quote_ident(target.nspname) || '.' || quote_ident(v.relname) || ';'
 FROM target
 JOIN pg_catalog.pg_class v ON v.relnamespace = target.oid
 JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
-JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
-  AND d.refclassid = 'pg_catalog.pg_proc'::regclass
-JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid AND p.prosecdef
+JOIN borrower b ON b.classid = 'pg_catalog.pg_rewrite'::regclass AND b.objid = w.oid
+JOIN lender ON lender.oid = b.lender
+UNION ALL
+SELECT 'objects-reaching-outside',
+       'the row policy ' || quote_ident(y.polname) || ' on ' || quote_ident(c.relname) || ' calls ' || lender.what, NULL,
+       'DROP POLICY ' || quote_ident(y.polname) || ' ON ' || quote_ident(target.nspname) || '.' || quote_ident(c.relname)
+         || ';'
+FROM target
+JOIN pg_catalog.pg_class c ON c.relnamespace = target.oid
+JOIN pg_catalog.pg_policy y ON y.polrelid = c.oid
+JOIN borrower b ON b.classid = 'pg_catalog.pg_policy'::regclass AND b.objid = y.oid
+JOIN lender ON lender.oid = b.lender
 UNION ALL
 SELECT 'objects-reaching-outside',
        'table ' || quote_ident(p.relname) || ' includes the rows of ' || quote_ident(n.nspname) || '.'

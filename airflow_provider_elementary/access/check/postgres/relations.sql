@@ -1,5 +1,5 @@
--- Privileges on tables, views and sequences, except SELECT inside the Elementary schema and what PUBLIC has on system
--- catalogs by default. CASE, because AND has no fixed order and has_table_privilege fails on a privilege of sequences.
+-- Privileges on tables, views and sequences, except SELECT inside the Elementary schema and what the system and extensions
+-- gave PUBLIC on their own objects. CASE, because AND has no fixed order and has_table_privilege fails on a privilege of sequences.
 SELECT finding, name || ': ' || string_agg(privilege, ', ' ORDER BY privilege) || ' through ' || through, through,
        'REVOKE ' || string_agg(privilege, ', ' ORDER BY privilege) || ' ON ' || kind || name || ' FROM ' || quoted
          || ';'
@@ -21,10 +21,10 @@ FROM (
     WHEN p.name = 'MAINTAIN' AND current_setting('server_version_num')::int < 170000 THEN false
     ELSE has_table_privilege(r.oid, c.oid, p.name) END
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-    AND NOT (n.nspname = 'pg_catalog' AND EXISTS (
+    AND NOT EXISTS (
       SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) a
-      WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
-        AND a.grantee = 0 AND a.privilege_type = p.name))
+      WHERE (n.nspname = 'pg_catalog' OR i.privtype = 'e') AND i.classoid = 'pg_catalog.pg_class'::regclass
+        AND i.objoid = c.oid AND i.objsubid = 0 AND a.grantee = 0 AND a.privilege_type = p.name)
     AND NOT (n.nspname = 'information_schema' AND c.oid < 16384 AND c.relname !~ '^_pg_' AND p.name = 'SELECT')
   ORDER BY c.oid, p.name, r.depth DESC
 ) held

@@ -50,10 +50,14 @@ def administrators(roles: Iterable[str]) -> list[ExcessPrivilege]:
 def excess_of(grant: Grant, place: Place) -> ExcessPrivilege | None:
     """Return the excess privilege that a grant is; None if the sync needs it or it is harmless."""
     finding = _finding(grant, place)
-    if finding is None:
-        return None
     through = f" through {grant.holder}"
     target = "ACCOUNT" if grant.kind == "ACCOUNT" else f"{grant.kind} {grant.name}"
+    if finding is None:
+        if not grant.grantable:
+            return None
+        what = f"GRANT OPTION for {grant.privilege} on {target}{through}"
+        remediation = f"REVOKE GRANT OPTION FOR {grant.privilege} ON {target} FROM ROLE {grant.holder};"
+        return ExcessPrivilege("other-privileges", what, remediation, grant.holder)
     if grant.kind == "DATABASE ROLE" and grant.privilege == "USAGE":
         return ExcessPrivilege(finding, target + through, f"REVOKE {target} FROM ROLE {grant.holder};", grant.holder)
     remediation = f"REVOKE {grant.privilege} ON {target} FROM ROLE {grant.holder};"
@@ -66,9 +70,10 @@ def excess_of_future(grant: Grant, place: Place) -> ExcessPrivilege | None:
     """Return the excess privilege that a future grant is; None if it gives SELECT inside the schema."""
     parts = split_name(grant.name)
     inside = parts[:2] == [place.database, place.schema] and len(parts) == 3
-    if inside and grant.kind in _READABLE and grant.privilege == "SELECT":
+    if inside and grant.kind in _READABLE and grant.privilege == "SELECT" and not grant.grantable:
         return None
-    what = f"{grant.privilege} on future {grant.name} through {grant.holder}"
+    option = " WITH GRANT OPTION" if grant.grantable else ""
+    what = f"{grant.privilege}{option} on future {grant.name} through {grant.holder}"
     where = f"SCHEMA {'.'.join(parts[:2])}" if len(parts) == 3 else f"DATABASE {parts[0]}"
     remediation = f"REVOKE {grant.privilege} ON FUTURE {grant.kind}S IN {where} FROM ROLE {grant.holder};"
     return ExcessPrivilege("future-grants", what, remediation, grant.holder)

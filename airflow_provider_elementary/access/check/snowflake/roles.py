@@ -30,12 +30,14 @@ class Grant:
     :param holder: the role, or the user, that holds it.
     :param kind: of the object, in Snowflake's words with spaces: ``TABLE``, ``DATABASE ROLE``, …
     :param name: of the object, qualified and quoted as Snowflake prints it.
+    :param grantable: whether the holder may grant it to others.
     """
 
     holder: str
     privilege: str
     kind: str
     name: str
+    grantable: bool = False
 
 
 @dataclass
@@ -147,4 +149,5 @@ def _grant(row: Mapping[str, Any], holder: str, kind: str) -> Grant:
         str(row.get("privilege") or "").upper(),
         str(row.get(kind) or "").upper().replace("_", " "),
         str(row.get("name") or ""),
+        str(row.get("grant_option")).lower() == "true",
     )

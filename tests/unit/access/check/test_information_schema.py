@@ -42,6 +42,7 @@ class TestStandard:
             "tls-version",
             "certificate-verified",
             "client-address",
+            "secondary-roles",
         }
         assert report.failed == ()
         assert [finding.name for finding in report.findings] == list(CHECKS)
@@ -49,7 +50,10 @@ class TestStandard:
     def test_a_warehouse_that_answers_nothing_proves_nothing(self) -> None:
         report = check_access(DeclaredSession("trino", "elementary", None, {}, transport=None))
 
-        assert {finding.name for finding in report.findings if finding.status == "pass"} == {"client-address"}
+        assert {finding.name for finding in report.findings if finding.status == "pass"} == {
+            "client-address",
+            "secondary-roles",
+        }
         assert report.failed == ()
 
     @pytest.mark.parametrize(

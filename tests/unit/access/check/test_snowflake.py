@@ -165,6 +165,33 @@ def test_the_remediation_is_a_statement() -> None:
     )
 
 
+def grantable(statement: str, kind: str, privilege: str, on: str, name: str) -> dict[str, Answer]:
+    row = {"privilege": privilege, kind: on, "name": name, "grant_option": "true"}
+    # Without the closing quote, it is another key than that of the tight grants.
+    return {f"{statement} TO {grantee(ROLE)}".rstrip('"'): [row]}
+
+
+@pytest.mark.parametrize(
+    ("privilege", "kind", "name"),
+    [("SELECT", "TABLE", "DBT.ELEMENTARY.DBT_MODELS"), ("USAGE", "SCHEMA", "DBT.ELEMENTARY")],
+)
+def test_a_right_that_may_be_granted_on_fails(privilege: str, kind: str, name: str) -> None:
+    report = Account(TIGHT, extra=grantable("SHOW GRANTS", "granted_on", privilege, kind, name)).check()
+
+    finding = report.finding("other-privileges")
+    assert finding.evidence == f"GRANT OPTION for {privilege} on {kind} {name} through {ROLE}"
+    assert finding.remediation == f"REVOKE GRANT OPTION FOR {privilege} ON {kind} {name} FROM ROLE {ROLE};"
+
+
+def test_a_future_right_that_may_be_granted_on_fails() -> None:
+    extra = grantable("SHOW FUTURE GRANTS", "grant_on", "SELECT", "TABLE", "DBT.ELEMENTARY.<TABLE>")
+
+    report = Account(TIGHT, extra=extra).check()
+
+    assert [finding.name for finding in report.failed] == ["future-grants"]
+    assert "SELECT WITH GRANT OPTION" in report.failed[0].evidence
+
+
 def test_a_grant_to_public_is_everybodys() -> None:
     report = Account(tight_with(PUBLIC=[("SELECT", "TABLE", "DBT.RAW.USERS")])).check()
 

@@ -82,67 +82,67 @@ SELECT (SELECT AS STRUCT m.name, m.path) FROM dbt_models m
 -- > allowed: dbt_models
 SELECT name FROM dbt_models WHERE description = '-- not a comment' /* but this */
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM `raw.users`
 
--- > refused: found schema 'Elementary'
+-- > refused: not of the schema 'Elementary'
 SELECT * FROM Elementary.dbt_models
 
--- > refused: another spelling
+-- > refused: in this spelling
 SELECT * FROM elementary.DBT_MODELS
 
--- > refused: found database 'other'
+-- > refused: not of the database 'other'
 SELECT * FROM `other.elementary.dbt_models`
 
--- > refused: found database 'my-project' [database=none]
+-- > refused: not of the database 'my-project' [database=none]
 SELECT * FROM my-project.elementary.dbt_models
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM `elementary.dbt_*`
 
 -- > refused: _table_suffix is not allowed
 SELECT * FROM elementary.`dbt_models*` WHERE _TABLE_SUFFIX = 's'
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM `dbt_models$20260101`
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM elementary.INFORMATION_SCHEMA.TABLES
 
--- > refused: found schema 'region-us'
+-- > refused: not of the schema 'region-us'
 SELECT * FROM `region-us`.INFORMATION_SCHEMA.JOBS
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM INFORMATION_SCHEMA.SCHEMATA
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM elementary.__TABLES__
 
 -- > refused: a table function
 SELECT * FROM `elementary.dbt_models.extra`.x
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH dbt_models AS (SELECT * FROM raw.users) SELECT * FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT ARRAY(SELECT email FROM raw.users) FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM dbt_models WHERE name IN UNNEST(ARRAY(SELECT email FROM raw.users))
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * EXCEPT (meta) REPLACE ((SELECT MAX(email) FROM raw.users) AS name) FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT IF(EXISTS (SELECT 1 FROM raw.users), 1, 0)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT STRUCT((SELECT email FROM `raw`.`users`) AS a)
 
 -- > refused: table function
@@ -154,10 +154,10 @@ SELECT * FROM dbt_models d, d.tags
 -- > refused: 'external_query'
 SELECT * FROM EXTERNAL_QUERY('conn', 'select * from raw.users')
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT * FROM ML.PREDICT(MODEL raw.m, TABLE raw.users)
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT * FROM VECTOR_SEARCH(TABLE raw.t, 'c', TABLE raw.q)
 
 -- > refused: 'my_tvf'

@@ -59,28 +59,28 @@ SELECT name, row_number() OVER (PARTITION BY unique_id ORDER BY created_at) FROM
 -- > allowed: dbt_models, dbt_seeds
 SELECT name FROM dbt_models UNION ALL SELECT name FROM dbt_seeds
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.users
 
--- > refused: found schema 'system'
+-- > refused: not of the schema 'system'
 SELECT * FROM system.tables
 
--- > refused: found schema 'INFORMATION_SCHEMA'
+-- > refused: not of the schema 'INFORMATION_SCHEMA'
 SELECT * FROM INFORMATION_SCHEMA.TABLES
 
--- > refused: another spelling
+-- > refused: in this spelling
 SELECT * FROM DBT_MODELS
 
--- > refused: found schema 'Elementary'
+-- > refused: not of the schema 'Elementary'
 SELECT * FROM Elementary.dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH dbt_models AS (SELECT * FROM raw.users) SELECT * FROM dbt_models
 
--- > refused: 'x', which is not in the catalog
+-- > refused: 'x' is not a table of the Elementary schema
 WITH (SELECT 1) AS x SELECT * FROM x
 
 -- > refused: IN takes a list or a query
@@ -176,7 +176,7 @@ SELECT * FROM dbt_models SETTINGS max_memory_usage = 0
 -- > refused: FORMAT
 SELECT * FROM dbt_models FORMAT JSON
 
--- > refused: found INTO
+-- > refused: INTO is not allowed
 SELECT * FROM dbt_models INTO OUTFILE '/tmp/x'
 
 -- > refused: sampling
@@ -230,7 +230,7 @@ FROM raw.users SELECT email
 -- > refused: SELECT or WITH
 INSERT INTO FUNCTION url('x') SELECT * FROM dbt_models
 
--- > refused: found INSERT
+-- > refused: INSERT is not allowed
 WITH x AS (SELECT 1) INSERT INTO dbt_models SELECT * FROM x
 
 -- > refused: not valid clickhouse

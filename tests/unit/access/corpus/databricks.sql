@@ -61,43 +61,43 @@ SELECT name FROM dbt_models UNION ALL SELECT name FROM dbt_seeds
 SELECT full_table_name, avg(metric_value) FILTER (WHERE metric_name = 'row_count') FROM data_monitoring_metrics
 GROUP BY full_table_name WITH ROLLUP
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.users
 
--- > refused: found database 'main'
+-- > refused: not of the database 'main'
 SELECT * FROM main.elementary.dbt_models
 
--- > refused: found schema 'parquet'
+-- > refused: not of the schema 'parquet'
 SELECT * FROM parquet.`/mnt/raw/users`
 
--- > refused: found schema 'delta'
+-- > refused: not of the schema 'delta'
 SELECT * FROM delta.`s3://bucket/raw`
 
--- > refused: found schema 'csv'
+-- > refused: not of the schema 'csv'
 SELECT * FROM csv.`/etc/passwd`
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM `elementary.dbt_models`
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM `/mnt/x`
 
--- > refused: found schema 'information_schema'
+-- > refused: not of the schema 'information_schema'
 SELECT * FROM system.information_schema.tables
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH dbt_models AS (SELECT * FROM raw.users) SELECT * FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT transform(array(1), x -> (SELECT max(email) FROM raw.users)) FROM dbt_models
 
 -- > refused: SELECT or WITH
 FROM raw.users SELECT email
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT 1 UNION FROM raw.users SELECT email
 
 -- > refused: 'read_files'
@@ -205,7 +205,7 @@ ADD JAR '/x.jar'
 -- > refused: SELECT or WITH
 EXPLAIN SELECT 1
 
--- > refused: found INSERT
+-- > refused: INSERT is not allowed
 WITH x AS (SELECT 1) INSERT INTO dbt_models SELECT * FROM x
 
 -- > refused: more than one

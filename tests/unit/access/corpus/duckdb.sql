@@ -82,34 +82,34 @@ SELECT count(*) FROM dbt_models WHERE description = 'FROM raw.users; DROP'
 -- > allowed: metadata
 SELECT 1 FROM metadata /* x */ -- y
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.users
 
--- > refused: found schema 'main'
+-- > refused: not of the schema 'main'
 SELECT * FROM main.dbt_models
 
--- > refused: found database 'other'
+-- > refused: not of the database 'other'
 SELECT * FROM other.elementary.dbt_models
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM sqlite_master
 
--- > refused: found schema 'information_schema'
+-- > refused: not of the schema 'information_schema'
 SELECT * FROM information_schema.tables
 
 -- > refused: 'duckdb_tables'
 SELECT * FROM duckdb_tables()
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM duckdb_secrets
 
 -- > refused: stages and files
 SELECT * FROM 'file.csv'
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM "file.parquet"
 
 -- > refused: stages and files
@@ -118,7 +118,7 @@ SELECT * FROM '/etc/passwd'
 -- > refused: stages and files
 SELECT * FROM 's3://bucket/*.parquet'
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM "/etc/dbt_models"
 
 -- > refused: stages and files
@@ -202,7 +202,7 @@ FROM raw.users SELECT email
 -- > refused: disagree
 SELECT * FROM (FROM dbt_models)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM (FROM raw.users)
 
 -- > refused: SELECT or WITH
@@ -283,16 +283,16 @@ SELECT * FROM dbt_models WHERE name = @x
 -- > refused: braces
 SELECT {'a': (SELECT email FROM raw.users)} FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT list_transform([1], x -> (SELECT max(email) FROM raw.users)) FROM dbt_models
 
 -- > refused: Comprehension
 SELECT [x FOR x IN (SELECT email FROM raw.users)] FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * REPLACE ((SELECT max(email) FROM raw.users) AS name) FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT ARRAY(SELECT email FROM raw.users) FROM dbt_models
 
 -- > refused: not a plain one
@@ -307,7 +307,7 @@ SELECT 'a\' FROM raw.users --' FROM dbt_models
 -- > refused: prefix that touches a quote
 SELECT x'41' FROM dbt_models
 
--- > refused: found INTO
+-- > refused: INTO is not allowed
 SELECT * INTO x FROM dbt_models
 
 -- > refused: stages and files
@@ -316,10 +316,10 @@ SELECT * FROM 'dbt_models'
 -- > refused: stages and files
 SELECT * FROM elementary.'dbt_models'
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH RECURSIVE users AS (SELECT * FROM users) SELECT * FROM users
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH RECURSIVE users AS (SELECT email FROM users UNION ALL SELECT email FROM users) SELECT * FROM users
 
 -- > allowed: dbt_models
@@ -343,19 +343,19 @@ SELECT * FROM VALUES v
 -- > refused: not valid duckdb
 SELECT list_filter([1], => x) FROM dbt_models
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM "values" v
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT (TABLE users)
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT name FROM dbt_models WHERE name IN (TABLE users)
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT ARRAY(TABLE users) FROM dbt_models
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT 1 FROM dbt_models WHERE EXISTS (TABLE users)
 
 -- > refused: an alias inside

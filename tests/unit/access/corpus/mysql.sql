@@ -6,7 +6,7 @@ SELECT name, count(*) FROM elementary.dbt_models GROUP BY name
 -- > allowed: dbt_models
 SELECT coalesce(m.name, '') FROM dbt_models m WHERE m.alias IN ('a', 'b')
 
--- > refused: another spelling
+-- > refused: in this spelling
 SELECT * FROM DBT_MODELS
 
 -- > refused: backticks
@@ -27,7 +27,7 @@ SELECT 'a\' FROM raw.users -- '
 -- > refused: only -- and /* */
 SELECT 1 # FROM raw.users
 
--- > refused: found INTO
+-- > refused: INTO is not allowed
 SELECT * FROM dbt_models INTO OUTFILE '/tmp/x'
 
 -- > refused: stages, variables

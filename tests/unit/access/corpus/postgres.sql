@@ -186,121 +186,121 @@ SELECT name FROM "Elementary".dbt_models
 -- > allowed: dbt_models [schema=ELEMENTARY database=ANALYTICS]
 SELECT name FROM "ANALYTICS"."ELEMENTARY".dbt_models
 
--- > refused: found schema 'elementary' [schema=ELEMENTARY]
+-- > refused: not of the schema 'elementary' [schema=ELEMENTARY]
 SELECT name FROM elementary.dbt_models
 
--- > refused: found database 'analytics' [schema=ELEMENTARY database=ANALYTICS]
+-- > refused: not of the database 'analytics' [schema=ELEMENTARY database=ANALYTICS]
 SELECT name FROM analytics."ELEMENTARY".dbt_models
 
 -- > allowed: dbt_models
 SELECT E'tab\there', name FROM dbt_models
 
--- > refused: which is not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.dbt_models
 
--- > refused: found database 'other'
+-- > refused: not of the database 'other'
 SELECT * FROM other.elementary.dbt_models
 
--- > refused: found database 'analytics' [database=none]
+-- > refused: not of the database 'analytics' [database=none]
 SELECT * FROM analytics.elementary.dbt_models
 
--- > refused: another spelling
+-- > refused: in this spelling
 SELECT * FROM "Dbt_Models"
 
--- > refused: another spelling
+-- > refused: in this spelling
 SELECT * FROM elementary."DBT_MODELS"
 
--- > refused: found schema 'Elementary'
+-- > refused: not of the schema 'Elementary'
 SELECT * FROM "Elementary".dbt_models
 
--- > refused: found schema 'elementary' [schema=Elementary]
+-- > refused: not of the schema 'elementary' [schema=Elementary]
 SELECT * FROM elementary.dbt_models
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM "elementary.dbt_models"
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM "dbt_models "
 
--- > refused: found schema 'pg_catalog'
+-- > refused: not of the schema 'pg_catalog'
 SELECT rolname FROM pg_catalog.pg_authid
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT relname FROM pg_class
 
--- > refused: found schema 'information_schema'
+-- > refused: not of the schema 'information_schema'
 SELECT * FROM information_schema.tables
 
--- > refused: found schema 'pg_temp'
+-- > refused: not of the schema 'pg_temp'
 SELECT * FROM pg_temp.dbt_models
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM test_abc_1234_schema_changes
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH dbt_models AS (SELECT * FROM raw.users) SELECT * FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT m.name FROM dbt_models m JOIN raw.users u ON u.id = m.name
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name, (SELECT max(email) FROM raw.users) FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name FROM dbt_models WHERE name IN (SELECT email FROM raw.users)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name FROM dbt_models UNION ALL SELECT email FROM raw.users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name FROM dbt_models ORDER BY (SELECT count(*) FROM raw.users)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name FROM dbt_models LIMIT (SELECT count(*) FROM raw.users)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM raw.users)) FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT sum(1) OVER (ORDER BY (SELECT max(id) FROM raw.users)) FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name FROM dbt_models GROUP BY name HAVING count(*) > (SELECT 1 FROM raw.users)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT 1 FROM dbt_models m, LATERAL (SELECT * FROM raw.users) u
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM (dbt_models m JOIN raw.users u ON true)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM (VALUES ((SELECT email FROM raw.users LIMIT 1))) v (x)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH RECURSIVE t AS (SELECT name FROM dbt_models UNION ALL SELECT email FROM raw.users, t) SELECT * FROM t
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 SELECT * FROM (WITH users AS (SELECT 1 FROM dbt_models) SELECT * FROM users) a JOIN users b ON true
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH a AS (SELECT * FROM users), users AS (SELECT 1) SELECT * FROM a
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH users AS (SELECT * FROM users) SELECT * FROM users
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH "Users" AS (SELECT 1) SELECT * FROM users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH users AS (SELECT 1) SELECT * FROM raw.users
 
--- > refused: found schema 'users'
+-- > refused: not of the schema 'users'
 WITH users AS (SELECT 1) SELECT * FROM users.users
 
 -- > refused: more than one
@@ -313,10 +313,10 @@ SELECT * FROM dbt_models; DROP TABLE dbt_models
 SELECT 1; -- one
 COPY raw.users TO PROGRAM 'sh'
 
--- > refused: found nothing
+-- > refused: the statement is empty
 -- just a comment
 
--- > refused: found nothing
+-- > refused: the statement is empty
 ;
 
 -- > refused: SELECT or WITH
@@ -391,40 +391,40 @@ LOCK TABLE dbt_models
 -- > refused: SELECT or WITH
 GRANT SELECT ON dbt_models TO public
 
--- > refused: found DELETE
+-- > refused: DELETE is not allowed
 WITH gone AS (DELETE FROM dbt_models RETURNING *) SELECT * FROM gone
 
--- > refused: found INSERT
+-- > refused: INSERT is not allowed
 WITH x AS (INSERT INTO dbt_models (name) VALUES ('x') RETURNING name) SELECT * FROM x
 
--- > refused: found UPDATE
+-- > refused: UPDATE is not allowed
 WITH x AS (UPDATE dbt_models SET name = 'x' RETURNING name) SELECT * FROM x
 
--- > refused: found INSERT
+-- > refused: INSERT is not allowed
 WITH x AS (SELECT 1) INSERT INTO dbt_models SELECT * FROM x
 
--- > refused: found INTO
+-- > refused: INTO is not allowed
 SELECT * INTO copy FROM dbt_models
 
--- > refused: found INTO
+-- > refused: INTO is not allowed
 SELECT * INTO TEMP copy FROM dbt_models
 
--- > refused: found UPDATE
+-- > refused: UPDATE is not allowed
 SELECT * FROM dbt_models FOR UPDATE
 
 -- > refused: row locks
 SELECT * FROM dbt_models FOR SHARE SKIP LOCKED
 
--- > refused: found UPDATE
+-- > refused: UPDATE is not allowed
 SELECT * FROM dbt_models FOR NO KEY UPDATE NOWAIT
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT 1 UNION TABLE raw.users
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT (TABLE raw.users)
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT * FROM (TABLE raw.users) u
 
 -- > refused: ONLY in Table
@@ -688,7 +688,7 @@ SELECT * FROM dbt_mоdels
 -- > refused: outside ASCII
 SELECT * FROM dbt_metrıcs
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM "dbt_mоdels"
 
 -- > refused: empty part
@@ -724,13 +724,13 @@ SELECT ((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1))))))))
 -- > refused: SEARCH
 WITH RECURSIVE t AS (SELECT name FROM dbt_models UNION ALL SELECT name FROM t) SEARCH DEPTH FIRST BY name SET o SELECT * FROM t
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH RECURSIVE users AS (SELECT * FROM users) SELECT * FROM users
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH RECURSIVE users AS (SELECT email FROM users UNION ALL SELECT name FROM dbt_models) SELECT * FROM users
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH RECURSIVE a AS (SELECT 1 UNION ALL SELECT x FROM users), users AS (SELECT 1 AS x) SELECT * FROM a
 
 -- > refused: 'struct'
@@ -757,7 +757,7 @@ SELECT text(m) FROM dbt_models m
 -- > allowed: dbt_models
 SELECT row(name, alias) = row('a', 'b'), ARRAY(SELECT name FROM dbt_models) FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT ARRAY(SELECT email FROM raw.users) FROM dbt_models
 
 -- > allowed: dbt_run_results
@@ -778,16 +778,16 @@ SELECT name FROM dbt_models WHERE name LIKE '%' ESCAPE '\' AND alias = ' || (SEL
 -- > refused: not valid
 SELECT * FROM VALUES AS dbt_models
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT (TABLE users)
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT name FROM dbt_models WHERE name IN (TABLE users)
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT ARRAY(TABLE users) FROM dbt_models
 
--- > refused: found TABLE
+-- > refused: TABLE is not allowed
 SELECT 1 FROM dbt_models WHERE EXISTS (TABLE users)
 
 -- > refused: an alias inside

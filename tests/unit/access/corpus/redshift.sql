@@ -40,37 +40,37 @@ WITH m AS (SELECT name, path FROM dbt_models) SELECT m.name, "m"."path" FROM m
 -- > allowed: dbt_models, dbt_seeds
 SELECT name FROM dbt_models MINUS SELECT name FROM dbt_seeds
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM stl_query
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM svv_tables
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM pg_user
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.users
 
--- > refused: found schema 'spectrum'
+-- > refused: not of the schema 'spectrum'
 SELECT * FROM spectrum.dbt_models
 
--- > refused: found database 'dev'
+-- > refused: not of the database 'dev'
 SELECT * FROM dev.elementary.dbt_models
 
--- > refused: another spelling
+-- > refused: in this spelling
 SELECT * FROM "DBT_MODELS"
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH dbt_models AS (SELECT * FROM raw.users) SELECT * FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name FROM dbt_models WHERE EXISTS (SELECT 1 FROM raw.users)
 
 -- > refused: only -- and /* */
 SELECT * INTO #tmp FROM dbt_models
 
--- > refused: found INTO
+-- > refused: INTO is not allowed
 SELECT name INTO x FROM dbt_models
 
 -- > refused: SELECT or WITH
@@ -139,7 +139,7 @@ SELECT * FROM dbt_models FOR SHARE
 -- > refused: object name
 SELECT 'x'::regclass
 
--- > refused: found INSERT
+-- > refused: INSERT is not allowed
 WITH x AS (SELECT 1) INSERT INTO dbt_models SELECT * FROM x
 
 -- > allowed: dbt_models

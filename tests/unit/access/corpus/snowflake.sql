@@ -18,7 +18,7 @@ SELECT name FROM analytics.elementary.dbt_models
 -- > allowed: dbt_models [schema=elementary database=analytics]
 SELECT name FROM "analytics"."elementary".dbt_models
 
--- > refused: found schema 'elementary' [schema=elementary]
+-- > refused: not of the schema 'elementary' [schema=elementary]
 SELECT name FROM elementary.dbt_models
 
 -- > allowed: dbt_models [schema=My_Elementary]
@@ -112,58 +112,58 @@ SELECT dbt_pkg_version FROM metadata
 -- > refused: dollar quotes
 SELECT name, $$x$$ FROM dbt_models
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.users
 
--- > refused: found schema 'PUBLIC'
+-- > refused: not of the schema 'PUBLIC'
 SELECT * FROM "PUBLIC".dbt_models
 
--- > refused: found database 'prod'
+-- > refused: not of the database 'prod'
 SELECT * FROM prod.elementary.dbt_models
 
 -- > refused: empty part
 SELECT * FROM analytics..dbt_models
 
--- > refused: another spelling
+-- > refused: in this spelling
 SELECT * FROM "dbt_models"
 
--- > refused: found schema 'elementary'
+-- > refused: not of the schema 'elementary'
 SELECT * FROM "elementary".dbt_models
 
--- > refused: found schema 'my_elementary' [schema=My_Elementary]
+-- > refused: not of the schema 'my_elementary' [schema=My_Elementary]
 SELECT * FROM my_elementary.dbt_models
 
--- > refused: 'mine', which is not in the catalog
+-- > refused: 'mine' is not a table of the Elementary schema
 WITH mine AS (SELECT name FROM dbt_models) SELECT * FROM "mine"
 
--- > refused: found schema 'information_schema'
+-- > refused: not of the schema 'information_schema'
 SELECT * FROM information_schema.tables
 
--- > refused: found schema 'information_schema'
+-- > refused: not of the schema 'information_schema'
 SELECT * FROM analytics.information_schema.columns
 
--- > refused: found schema 'account_usage'
+-- > refused: not of the schema 'account_usage'
 SELECT * FROM snowflake.account_usage.query_history
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH dbt_models AS (SELECT * FROM raw.users) SELECT * FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name FROM dbt_models QUALIFY ROW_NUMBER() OVER (ORDER BY (SELECT COUNT(*) FROM raw.users)) = 1
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM dbt_run_results r ASOF JOIN raw.users u MATCH_CONDITION (r.created_at >= u.created_at)
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT PARSE_JSON((SELECT email FROM raw.users)):a FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * REPLACE ((SELECT MAX(email) FROM raw.users) AS name) FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT CASE WHEN EXISTS (SELECT 1 FROM raw.users) THEN 1 END
 
 -- > refused: function
@@ -347,7 +347,7 @@ BEGIN SELECT 1; END
 -- > refused: more than one
 SELECT 1; USE SECONDARY ROLES ALL
 
--- > refused: found INSERT
+-- > refused: INSERT is not allowed
 WITH x AS (SELECT 1) INSERT INTO dbt_models SELECT * FROM x
 
 -- > refused: SELECT or WITH
@@ -377,10 +377,10 @@ SELECT TO_QUERY('select 1')
 -- > refused: function
 SELECT * FROM SEMANTIC_VIEW(raw.v METRICS m)
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH RECURSIVE users AS (SELECT * FROM users UNION ALL SELECT * FROM users) SELECT * FROM users
 
--- > refused: 'users', which is not in the catalog
+-- > refused: 'users' is not a table of the Elementary schema
 WITH users AS (SELECT 1 AS n UNION ALL SELECT n FROM users) SELECT * FROM users
 
 -- > allowed: dbt_models

@@ -47,34 +47,34 @@ SELECT CAST(ROW(1, 'a') AS ROW(x bigint, y varchar)) FROM dbt_models
 -- > allowed: dbt_models, dbt_seeds
 SELECT name FROM dbt_models EXCEPT SELECT name FROM dbt_seeds
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM users
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT * FROM raw.users
 
--- > refused: found database 'hive'
+-- > refused: not of the database 'hive'
 SELECT * FROM hive.elementary.dbt_models
 
--- > refused: found schema 'runtime'
+-- > refused: not of the schema 'runtime'
 SELECT * FROM system.runtime.queries
 
--- > refused: found schema 'information_schema'
+-- > refused: not of the schema 'information_schema'
 SELECT * FROM information_schema.tables
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM "dbt_models$files"
 
--- > refused: not in the catalog
+-- > refused: is not a table of the Elementary schema
 SELECT * FROM analytics.elementary."dbt_models$history"
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 WITH dbt_models AS (SELECT * FROM raw.users) SELECT * FROM dbt_models
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT transform(ARRAY[1], x -> (SELECT max(email) FROM raw.users))
 
--- > refused: found schema 'raw'
+-- > refused: not of the schema 'raw'
 SELECT name FROM dbt_models WHERE name = ALL (SELECT email FROM raw.users)
 
 -- > refused: function
@@ -152,7 +152,7 @@ SELECT U&'\0061' FROM dbt_models
 -- > refused: backslash before a quote
 SELECT '\' FROM raw.users --' FROM dbt_models
 
--- > refused: found INSERT
+-- > refused: INSERT is not allowed
 WITH x AS (SELECT 1) INSERT INTO dbt_models SELECT * FROM x
 
 -- > allowed: data_monitoring_metrics

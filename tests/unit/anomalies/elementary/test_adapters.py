@@ -79,13 +79,13 @@ def test_the_warehouse_is_the_one_that_the_source_knows_of() -> None:
     case = Case({}, buckets([33.333] * 10, until=TODAY), adapter="postgres")
     source = stored(case, ("fail", 1))
 
-    told = compare_with_elementary(OnPostgres(source.held))
+    given = compare_with_elementary(OnPostgres(source.held))
     named = compare_with_elementary(OnPostgres(source.held), adapter="snowflake")
 
-    assert [table["recomputed"].to_pylist() for table in (told, named)] == [["fail"], ["pass"]]
+    assert [table["recomputed"].to_pylist() for table in (given, named)] == [["fail"], ["pass"]]
 
 
-def test_recent_buckets_are_judged_as_their_warehouse_does_unless_another_is_named() -> None:
+def test_recent_buckets_are_scored_by_their_warehouse_unless_another_is_named() -> None:
     rows = [{**row, "id": str(row["bucket_end"])} for row in daily([33.333] * 12).to_pylist()]
     metrics = pa.Table.from_pylist(rows, schema=METRICS_SCHEMA)
 

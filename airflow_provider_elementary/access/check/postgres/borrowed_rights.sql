@@ -1,0 +1,39 @@
+-- Functions that lend rights and can be called without USAGE on their schema: by an operator, by an aggregate or a
+-- function with an SQL body (which resolved its names when it was created), by a cast, a domain or a type.
+SELECT finding, what || ' through ' || through, through, remediation
+FROM (
+  SELECT DISTINCT ON (b.classid, b.objid, lender.oid)
+         lender.finding, lender.what || ', called by ' || route.name AS what, r.name AS through, route.remediation
+  FROM borrower b
+  JOIN lender ON lender.oid = b.lender
+  CROSS JOIN LATERAL (
+    -- "routine" is the function whose EXECUTE the caller needs, "namespace" the schema whose USAGE it needs.
+    SELECT 'operator ' || o.oid::regoperator AS name, o.oprcode::oid AS routine, o.oprnamespace AS namespace,
+           'DROP OPERATOR ' || o.oid::regoperator || ';' AS remediation
+    FROM pg_catalog.pg_operator o WHERE b.classid = 'pg_catalog.pg_operator'::regclass AND o.oid = b.objid
+    UNION ALL
+    SELECT CASE p.prokind WHEN 'a' THEN 'aggregate ' ELSE 'function ' END || p.oid::regprocedure, p.oid, p.pronamespace,
+           'DROP ROUTINE ' || p.oid::regprocedure || ';'
+    FROM pg_catalog.pg_proc p
+    WHERE b.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = b.objid AND p.oid NOT IN (SELECT oid FROM lender)
+    UNION ALL
+    SELECT 'the cast from ' || c.castsource::regtype || ' to ' || c.casttarget::regtype, c.castfunc, NULL,
+           'DROP CAST (' || c.castsource::regtype || ' AS ' || c.casttarget::regtype || ');'
+    FROM pg_catalog.pg_cast c WHERE b.classid = 'pg_catalog.pg_cast'::regclass AND c.oid = b.objid
+    UNION ALL
+    SELECT 'a constraint of domain ' || c.contypid::regtype, lender.oid, NULL,
+           'ALTER DOMAIN ' || c.contypid::regtype || ' DROP CONSTRAINT ' || quote_ident(c.conname) || ';'
+    FROM pg_catalog.pg_constraint c
+    WHERE b.classid = 'pg_catalog.pg_constraint'::regclass AND c.oid = b.objid AND c.contypid <> 0
+    UNION ALL
+    SELECT 'type ' || t.oid::regtype, NULL, NULL, 'DROP TYPE ' || t.oid::regtype || ';'
+    FROM pg_catalog.pg_type t WHERE b.classid = 'pg_catalog.pg_type'::regclass AND t.oid = b.objid
+    UNION ALL
+    SELECT pg_describe_object(b.classid, b.objid, 0), NULL, NULL, 'Drop the operator class.'
+    WHERE b.classid = 'pg_catalog.pg_amproc'::regclass
+  ) route
+  JOIN reach r ON route.routine IS NULL OR has_function_privilege(r.oid, route.routine, 'EXECUTE')
+  WHERE route.namespace IS NULL
+    OR EXISTS (SELECT FROM reach u WHERE has_schema_privilege(u.oid, route.namespace, 'USAGE'))
+  ORDER BY b.classid, b.objid, lender.oid, r.depth DESC
+) borrowed

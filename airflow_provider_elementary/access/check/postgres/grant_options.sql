@@ -1,0 +1,23 @@
+-- The right to grant to others what reading needs: USAGE and SELECT on the schema, CONNECT to the database.
+SELECT 'other-privileges', 'GRANT OPTION for ' || a.privilege_type || held.columns || ' on ' || held.name || ' through '
+         || r.name,
+       r.name,
+       'REVOKE GRANT OPTION FOR ' || a.privilege_type || held.columns || ' ON ' || held.name || ' FROM ' || r.quoted || ';'
+FROM (
+  SELECT 'SCHEMA ' || quote_ident(n.nspname) AS name, '' AS columns, n.nspacl AS acl
+  FROM pg_catalog.pg_namespace n WHERE n.oid IN (SELECT oid FROM target)
+  UNION ALL
+  SELECT quote_ident(target.nspname) || '.' || quote_ident(c.relname), '', c.relacl
+  FROM target JOIN pg_catalog.pg_class c ON c.relnamespace = target.oid
+  UNION ALL
+  SELECT quote_ident(target.nspname) || '.' || quote_ident(c.relname), ' (' || quote_ident(t.attname) || ')', t.attacl
+  FROM target
+  JOIN pg_catalog.pg_class c ON c.relnamespace = target.oid
+  JOIN pg_catalog.pg_attribute t ON t.attrelid = c.oid AND NOT t.attisdropped
+  UNION ALL
+  SELECT 'DATABASE ' || quote_ident(d.datname), '', d.datacl
+  FROM pg_catalog.pg_database d WHERE d.datname = current_database()
+) held
+CROSS JOIN LATERAL aclexplode(held.acl) a
+JOIN reach r ON r.oid = a.grantee
+WHERE a.is_grantable AND a.privilege_type IN ('USAGE', 'SELECT', 'CONNECT')

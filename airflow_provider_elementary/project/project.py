@@ -1,0 +1,102 @@
+"""Reads the dbt project of a snapshot, for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_elementary.elementary_schema.nodes import Claim, nearest_table, nodes_by_table, table_name
+from airflow_provider_elementary.project.facts import Invocation, Node
+from airflow_provider_elementary.project.outcomes import read_states
+from airflow_provider_elementary.project.reading import (
+    KINDS,
+    READ,
+    artifact_claims,
+    artifact_rows_by_table,
+    downstream_of,
+    nodes_of,
+    read_recent_rows,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots import SnapshotSource
+
+_OWN_PACKAGE = "elementary"
+
+
+# Compared by identity: each is made once and then shared.
+@dataclass(frozen=True, eq=False)
+class Project:
+    """The dbt project of a snapshot.
+
+    :param nodes: by id.
+    :param tables: the id of the node of a table, by its full name; a node has one for each target of dbt.
+    :param own: the tables of Elementary itself, which the page does not show.
+    :param downstream: the ids that depend on an id.
+    :param test_states: number of tests of a table by status, by the table's full name. A test without a table is
+        under ``test`` and its id.
+    :param run_states: status of the newest execution of a table's node, by the table's full name.
+    :param freshness_states: status of the newest freshness check of a source table, by the table's full name.
+    :param missing: what cannot be read, in sentences.
+    """
+
+    nodes: Mapping[str, Node]
+    tables: Mapping[str, str]
+    own: frozenset[str]
+    downstream: Mapping[str, tuple[str, ...]]
+    test_states: Mapping[str, Mapping[str, int]]
+    run_states: Mapping[str, str]
+    freshness_states: Mapping[str, str]
+    invocation: Invocation | None
+    missing: tuple[str, ...]
+
+    def node(self, full_name: str) -> Node | None:
+        """Return the node of a table, or None where dbt does not know it."""
+        return self.nodes.get(self.tables.get(full_name, ""))
+
+    def table_beside(self, node: Node, full_name: str) -> str:
+        """Return the table of a node on the same target as another table."""
+        mine = [table for table, unique_id in self.tables.items() if unique_id == node.unique_id]
+        return nearest_table([node.table, *mine], full_name)
+
+
+def read_project(snapshot: SnapshotSource) -> Project:
+    """Read the dbt project of a snapshot; ``missing`` names tables and categories that cannot be read."""
+    missing: list[str] = []
+    artifacts = {table: read_recent_rows(snapshot, table, READ[table].columns, missing) for table in KINDS}
+    states = read_states(snapshot, artifacts, missing)
+    rows = {artifact: artifact_rows_by_table(artifact, found) for artifact, found in artifacts.items()}
+    claims = [
+        *(Claim(unique_id, table_name(*place), is_artifact=False) for unique_id, *place in states.claimed),
+        *artifact_claims(rows),
+    ]
+    own = {row["unique_id"] for found in rows.values() for row in found if row.get("package_name") == _OWN_PACKAGE}
+    nodes = {
+        unique_id: node
+        for unique_id, node in nodes_of(rows, claims).items()
+        if unique_id not in own and node.materialization != "ephemeral"
+    }
+    invocations = read_recent_rows(snapshot, "dbt_invocations", READ["dbt_invocations"].columns, missing).to_pylist()
+    known = (claim for claim in claims if claim.unique_id in nodes and nodes[claim.unique_id].kind != "exposure")
+    return Project(
+        nodes=nodes,
+        tables=nodes_by_table(known),
+        own=frozenset(claim.table for claim in claims if claim.unique_id in own),
+        downstream=downstream_of(nodes),
+        test_states=states.tests,
+        run_states=states.runs,
+        freshness_states=states.checks,
+        invocation=_newest_invocation(invocations),
+        missing=tuple(dict.fromkeys(missing)),
+    )
+
+
+def _newest_invocation(invocations: Sequence[Mapping[str, Any]]) -> Invocation | None:
+    row = max(invocations, key=lambda row: row["created_at"] or datetime.min, default=None)
+    if row is None:
+        return None
+    return Invocation(
+        row["created_at"], row["command"] or "", row["project_name"], row["job_name"], row["orchestrator"]
+    )

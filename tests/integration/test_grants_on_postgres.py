@@ -1,0 +1,97 @@
+"""Runs the grants on a real PostgreSQL: the reader passes the access check and can do nothing else."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from airflow_provider_elementary.access import drift, grants
+from tests.support.postgres_reader import Warehouse
+
+pytestmark = pytest.mark.postgres
+
+
+def test_the_reader_passes_every_check(warehouse: Warehouse) -> None:
+    report = warehouse.check()
+
+    assert [(finding.name, finding.evidence) for finding in report.findings if finding.status != "pass"] == []
+    report.require()
+
+
+def test_running_them_twice_changes_nothing(warehouse: Warehouse) -> None:
+    before = warehouse.check()
+
+    warehouse.grant()
+
+    assert not drift(before, warehouse.check())
+
+
+def test_a_table_that_dbt_rebuilds_stays_readable(warehouse: Warehouse) -> None:
+    warehouse.run(
+        "SET ROLE {dbt}; DROP TABLE elementary.dbt_models CASCADE;"
+        "CREATE TABLE elementary.dbt_models AS SELECT 'model.two' AS unique_id"
+    )
+
+    assert warehouse.read("SELECT unique_id FROM elementary.dbt_models") == [("model.two",)]
+
+
+def test_a_table_that_dbt_rebuilds_stays_readable_where_no_dbt_role_was_named(warehouse: Warehouse) -> None:
+    warehouse.run("ALTER DEFAULT PRIVILEGES FOR ROLE {dbt} IN SCHEMA elementary REVOKE SELECT ON TABLES FROM {role}")
+
+    for statement in grants("postgres", role=warehouse.role, user=warehouse.user, schema="elementary"):
+        warehouse.server.execute(statement, database=warehouse.database)
+    warehouse.run("SET ROLE {dbt}; CREATE TABLE elementary.dbt_tests AS SELECT 'test.one' AS unique_id")
+
+    assert warehouse.read("SELECT unique_id FROM elementary.dbt_tests") == [("test.one",)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO elementary.dbt_models VALUES ('forged')",
+        "UPDATE elementary.dbt_models SET unique_id = 'forged'",
+        "DELETE FROM elementary.dbt_models",
+        "TRUNCATE elementary.dbt_models",
+        "DROP TABLE elementary.dbt_models",
+        "CREATE TABLE elementary.mine (id int)",
+        "CREATE TABLE public.mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "CREATE SCHEMA mine",
+        "SELECT * FROM raw.users",
+        "SELECT * FROM closed.secrets",
+        "SELECT * FROM pg_catalog.pg_authid",
+        "SELECT pg_read_file('/etc/passwd')",
+        "COPY elementary.dbt_models TO PROGRAM 'cat'",
+        "CREATE ROLE mine",
+    ],
+)
+def test_all_else_is_denied(warehouse: Warehouse, statement: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        warehouse.read(statement)
+
+
+def test_another_database_is_closed(warehouse: Warehouse) -> None:
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        warehouse.read("SELECT 1", database=warehouse.other_database)
+
+
+def test_who_had_a_right_through_public_keeps_it(warehouse: Warehouse) -> None:
+    rights = warehouse.server.execute(
+        "SELECT has_database_privilege(%s, %s, 'TEMPORARY'), has_database_privilege(%s, %s, 'CONNECT')",
+        [warehouse.dbt, warehouse.database, warehouse.dbt, warehouse.other_database],
+    )
+
+    assert rights == [(True, True)]
+
+
+def test_names_with_sql_inside_are_only_names(warehouse: Warehouse) -> None:
+    nasty = """x"; DROP SCHEMA raw CASCADE; --'$elementary$ %I {0}"""
+    statements = grants("postgres", role=f"r{nasty}", user=f"u{nasty}", schema="elementary", dbt_role=warehouse.dbt)
+
+    for statement in statements * 2:
+        warehouse.server.execute(statement, database=warehouse.database)
+
+    found = warehouse.server.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", ['_x";%'])
+    assert found == [(f"r{nasty}",), (f"u{nasty}",)]
+    for (name,) in found:
+        warehouse.server.drop_role(name, database=warehouse.database)
