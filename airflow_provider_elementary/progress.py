@@ -12,7 +12,7 @@ T = TypeVar("T")
 RowsRead = Callable[[str, int], None]
 
 
-class Each(Protocol):
+class Progress(Protocol):
     """Goes through the items of long work, each once and in their order."""
 
     def __call__(self, items: Collection[T], doing: str) -> Iterable[T]:
@@ -22,10 +22,10 @@ class Each(Protocol):
         """
 
 
-def plainly(items: Collection[T], doing: str) -> Iterable[T]:
+def no_progress(items: Collection[T], doing: str) -> Iterable[T]:
     """Go through the items and show nothing."""
     return items
 
 
-def unheard(table: str, rows: int) -> None:
+def no_row_progress(table: str, rows: int) -> None:
     """Show nothing of rows that are read."""

@@ -10,14 +10,13 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
-from airflow_provider_elementary.snapshots.chain import Anchor
-from airflow_provider_elementary.snapshots.losses import require_whole
+from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
 from airflow_provider_elementary.snapshots.prune_record import (
+    ExpiredFile,
     PruneRecord,
     StoredRecord,
     Tombstone,
-    WithdrawnFile,
     read_records,
     tombstones,
 )
@@ -26,7 +25,7 @@ from airflow_provider_elementary.snapshots.retention import Retention, reasons_t
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, result_of, writer_of
 from airflow_provider_elementary.storage.results import Result, all_results, pointed_at
-from airflow_provider_elementary.storage.signatures import Signer, forget_signature, sign_object
+from airflow_provider_elementary.storage.signatures import Signer, delete_signature, sign_object
 from airflow_provider_elementary.storage.store import Store, StoredObject
 from airflow_provider_elementary.times import in_utc, without_zone
 
@@ -57,10 +56,10 @@ class PruneReport:
     :param dry_run: nothing was removed.
     :param snapshots: every snapshot, newest first, and why it is kept.
     :param files: sealed files that no snapshot names any more, and their bytes.
-    :param withdrawn: files of categories whose days are over, by category.
+    :param expired: files of categories whose days are over, by category.
     :param results: metrics and verdicts whose snapshot is gone.
     :param uploads: unfinished uploads in parts of writers that died.
-    :param given_up: the numbers of manifests that were lost, and are recorded as such.
+    :param acknowledged_losses: the numbers of manifests that were lost, and are recorded as such.
     :param record: the prune record's name in the store, where one was written.
     :param record_sha256: its hash.
     """
@@ -70,10 +69,10 @@ class PruneReport:
     snapshots: tuple[Judged, ...]
     files: int
     size: int
-    withdrawn: Mapping[str, int]
+    expired: Mapping[str, int]
     results: int
     uploads: int
-    given_up: tuple[int, ...] = ()
+    acknowledged_losses: tuple[int, ...] = ()
     record: str | None = None
     record_sha256: str | None = None
 
@@ -91,7 +90,7 @@ class PruneReport:
         """Return the report as JSON values."""
         facts = asdict(self)
         facts["snapshots"] = [{**snapshot, "reasons": list(snapshot["reasons"])} for snapshot in facts["snapshots"]]
-        facts["given_up"] = list(facts["given_up"])
+        facts["acknowledged_losses"] = list(facts["acknowledged_losses"])
         facts["bytes"] = facts.pop("size")
         return facts | {"kept": len(self.kept), "removed": len(self.removed)}
 
@@ -105,8 +104,8 @@ class _Plan:
     judged: tuple[Judged, ...]
     tombstones: tuple[Tombstone, ...]
     unfinished: tuple[int, ...]
-    withdrawn: tuple[WithdrawnFile, ...]
-    newly_withdrawn: Mapping[str, FileEntry]
+    expired: tuple[ExpiredFile, ...]
+    newly_expired: Mapping[str, FileEntry]
     results: tuple[str, ...]
     oldest_orphan: datetime
 
@@ -117,14 +116,14 @@ def prune(
     *,
     signer: Signer | None = None,
     anchors: Iterable[Anchor] = (),
-    give_up: Collection[int] = (),
+    acknowledge_loss: Collection[int] = (),
     dry_run: bool = False,
     orphan_age: timedelta = ORPHAN_AGE,
     now: datetime | None = None,
 ) -> PruneReport:
     """Remove what the rules do not keep; the newest snapshot always stays, and no kept snapshot loses a file.
 
-    A category of ``category_days`` is the one exception: a file of it is withdrawn as soon as every kept snapshot that
+    A category of ``category_days`` is the one exception: a file of it is expired as soon as every kept snapshot that
     names it is older than so many days; the snapshots stay readable without it. An increment names files of earlier
     snapshots, so take a full snapshot at least that often.
 
@@ -134,7 +133,7 @@ def prune(
     :param retention: the rules.
     :param signer: who signs the record; an unsigned record proves nothing against somebody who may write to the store.
     :param anchors: hashes of manifests that were kept elsewhere; only they tell that the newest snapshots are lost.
-    :param give_up: numbers of manifests that are lost for good: their files go, and the record says so.
+    :param acknowledge_loss: numbers of manifests that are lost for good: their files go, and the record says so.
     :param dry_run: only say what would be removed.
     :param orphan_age: files that no snapshot names stay until they are so old.
     :param now: what time it is; for tests.
@@ -145,19 +144,19 @@ def prune(
     :raises SnapshotConflictError: another prune ran at the same time.
     """
     now = now or datetime.now(UTC)
-    given_up = require_whole(store, anchors, give_up)
+    acknowledged_losses = require_intact_chain(store, anchors, acknowledge_loss)
     records = list(read_records(store))
     plan = _plan(store, retention, records, now, orphan_age)
-    plan = replace(plan, tombstones=(*given_up, *plan.tombstones))
+    plan = replace(plan, tombstones=(*acknowledged_losses, *plan.tombstones))
     report = PruneReport(
         store=store.uri,
         dry_run=dry_run,
         snapshots=plan.judged,
         files=0,
         size=0,
-        withdrawn=_by_category(plan.newly_withdrawn.values()),
+        expired=_by_category(plan.newly_expired.values()),
         results=len(plan.results),
-        given_up=tuple(stone.sequence for stone in given_up),
+        acknowledged_losses=tuple(stone.sequence for stone in acknowledged_losses),
         # Nothing hangs on the parts of an upload that never became an object.
         uploads=len(store.discard_unfinished(plan.oldest_orphan, dry_run=dry_run)),
     )
@@ -165,7 +164,7 @@ def prune(
     if dry_run:
         doomed = _unnamed(store, gone, plan)
         return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
-    if plan.tombstones or plan.newly_withdrawn:
+    if plan.tombstones or plan.newly_expired:
         record = _write_record(store, retention, records, plan, now)
         digest = sha256(record.to_bytes())
         report = replace(report, record=record.key, record_sha256=digest)
@@ -173,14 +172,14 @@ def prune(
             sign_object(store, record.key, digest, signer)
     for sequence in sorted(gone):
         store.delete(manifest_key(sequence))
-        forget_signature(store, manifest_key(sequence))
+        delete_signature(store, manifest_key(sequence))
     for key in plan.results:
         store.delete(key)
     # Read anew: a snapshot may have been committed meanwhile.
     doomed = _unnamed(store, set(), plan)
     for found in doomed:
         store.delete(found.key)
-    for key in plan.newly_withdrawn:
+    for key in plan.newly_expired:
         store.delete(key)
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
     return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
@@ -204,7 +203,7 @@ def _plan(
     )
     kept = [manifests[snapshot.sequence] for snapshot in judged if snapshot.reasons]
     newest = judged[0].sequence
-    before = records[-1].record.withdrawn if records else ()
+    before = records[-1].record.expired if records else ()
     already = {file.key for file in before}
     newly = {key: file for key, file in _outdated(kept, retention, now).items() if key not in already}
     named = {file.key for manifest in kept for file in manifest.files}
@@ -224,14 +223,14 @@ def _plan(
             if not snapshot.reasons
         ),
         unfinished=unfinished,
-        withdrawn=(
+        expired=(
             *(file for file in before if file.key in named),
             *(
-                WithdrawnFile(key, file.sha256, file.category, now.isoformat(timespec="seconds"))
+                ExpiredFile(key, file.sha256, file.category, now.isoformat(timespec="seconds"))
                 for key, file in newly.items()
             ),
         ),
-        newly_withdrawn=newly,
+        newly_expired=newly,
         results=tuple(_outdated_results(store, {manifest.snapshot_id for manifest in kept}, now - orphan_age)),
         oldest_orphan=now - orphan_age,
     )
@@ -267,7 +266,7 @@ def _write_record(
         head=Parent(plan.head.sequence, plan.head_sha256),
         retention=retention.to_dict(),
         snapshots=plan.tombstones,
-        withdrawn=plan.withdrawn,
+        expired=plan.expired,
     )
     if not store.put_if_absent(record.key, record.to_bytes()):
         raise SnapshotConflictError(

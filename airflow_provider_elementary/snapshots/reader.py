@@ -17,7 +17,7 @@ from airflow_provider_elementary.exceptions import (
     UnknownTableError,
 )
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
-from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.source import (
     arrow_schema,
     catalog_table,
@@ -25,7 +25,7 @@ from airflow_provider_elementary.source import (
     require_watermark,
     select_columns,
 )
-from airflow_provider_elementary.storage.encrypted_parquet import Span, open_sealed, rows_within
+from airflow_provider_elementary.storage.encrypted_parquet import Span, open_encrypted, rows_within
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
 from airflow_provider_elementary.storage.store import Store, open_store
@@ -44,7 +44,7 @@ def open_snapshot(store: Store | str, snapshot: str | datetime = "latest", *, ke
     if isinstance(store, str):
         store = open_store(store)
     # What prune withdrew is still in older manifests, which never change.
-    manifest, _ = without_withdrawn(store, find_manifest(store, snapshot))
+    manifest, _ = without_expired(store, find_manifest(store, snapshot))
     return SnapshotSource(store, manifest, keys)
 
 
@@ -159,7 +159,7 @@ class SnapshotSource:
             raise key
         return key
 
-    def withheld(self, table: str) -> list[Category]:
+    def excluded_categories(self, table: str) -> list[Category]:
         """Return the categories of a table that the policy left out or the keys do not open."""
         readable = {file.category for file in self._files(table)}
         return [category for category in catalog_table(table).categories if category not in readable]
@@ -224,7 +224,7 @@ class SnapshotSource:
         columns = needed & set(file.columns) or set(file.columns[:1])
         data_key = self.data_key(file.category)
         with self._store.open(file.key) as source:
-            yield from open_sealed(source, data_key, file.key, columns=columns, span=span, rows=rows)
+            yield from open_encrypted(source, data_key, file.key, columns=columns, span=span, rows=rows)
 
     def _rows_within(self, file: FileEntry, span: Span) -> list[range]:
         with self._store.open(file.key) as source:

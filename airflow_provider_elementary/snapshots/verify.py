@@ -13,11 +13,11 @@ from typing import Any, BinaryIO, cast
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, SnapshotNotFoundError
-from airflow_provider_elementary.progress import Each, plainly
+from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, Finding, Link, check_chain, read_chain
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.reader import none_found
-from airflow_provider_elementary.storage.encrypted_parquet import open_sealed
+from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signatures import DATA_KEY, KeysSigner, Signature, Signer, read_signature
@@ -128,7 +128,7 @@ def verify(
     anchors: Iterable[Anchor] = (),
     signer: Signer | None = None,
     categories: Sequence[Category] = tuple(Category),
-    each: Each = plainly,
+    progress: Progress = no_progress,
 ) -> VerifyReport:
     """Check that a store is as it was written; the chain always whole, the files of one snapshot or of all.
 
@@ -142,7 +142,7 @@ def verify(
     :param signer: who has to have signed every manifest and prune record; without one, the signatures that there are
         are checked as far as the keys can.
     :param categories: the categories that the keys are expected to open.
-    :param each: goes through the files; shows the progress where somebody looks.
+    :param progress: goes through the files; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
     """
     chain = read_chain(store)
@@ -151,11 +151,11 @@ def verify(
     findings += _check_signatures(store, chain, signer, keys)
     selected = _select(store, chain, snapshot)
     named = _files_named(store, selected)
-    withdrawn = {file.key for stored in chain.records for file in stored.record.withdrawn}
-    examined = _examine(store, keys, frozenset(categories), named, withdrawn, each)
+    expired = {file.key for stored in chain.records for file in stored.record.expired}
+    examined = _examine(store, keys, frozenset(categories), named, expired, progress)
     findings += examined.findings
-    if gone := sum(key in withdrawn for key in named):
-        notes.append(f"{gone} files were withdrawn by prune, as the days of their category were over")
+    if gone := sum(key in expired for key in named):
+        notes.append(f"{gone} files were expired by prune, as the days of their category were over")
     head = Anchor(chain.head.sequence, chain.head.sha256) if chain.head else None
     if signer is None and head is not None and not any(anchor.sequence >= head.sequence for anchor in anchors):
         notes.append(f"nothing outside the store vouches for {manifest_key(head.sequence)}: give its anchor, or sign")
@@ -213,8 +213,8 @@ def _examine(
     keys: Keys | None,
     categories: frozenset[Category],
     named: Mapping[str, _Named],
-    withdrawn: set[str],
-    each: Each,
+    expired: set[str],
+    progress: Progress,
 ) -> _Examination:
     examined = _Examination()
     sizes = {
@@ -226,9 +226,9 @@ def _examine(
     sizes_named = {entry.file.size for entry in named.values()}
     owners = {entry.file.sha256: key for key, entry in named.items()}
     refused: set[Category] = set()
-    for key, entry in each(named.items(), "Verifying files"):
+    for key, entry in progress(named.items(), "Verifying files"):
         if key not in sizes:
-            if key not in withdrawn:
+            if key not in expired:
                 detail = (
                     f"Expected {entry.file.size:,} bytes of {entry.file.table}, found no such object; {_by(entry)}."
                 )
@@ -260,7 +260,7 @@ def _open(examined: _Examination, keys: Keys, entry: _Named, file: BinaryIO, ref
         examined.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
         return
     try:
-        rows = sum(batch.num_rows for batch in open_sealed(file, data_key, entry.file.key))
+        rows = sum(batch.num_rows for batch in open_encrypted(file, data_key, entry.file.key))
     except SnapshotCorruptError as error:
         examined.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
         return

@@ -41,7 +41,7 @@ _DISTINCT_SHARE = 0.5
 
 
 @dataclass
-class SealedFile:
+class EncryptedFile:
     """One sealed file while it is written, and what the manifest says of it afterwards.
 
     :param rows: rows written so far.
@@ -78,7 +78,7 @@ class SealedFile:
             self._writer = self._start(schema.empty_table())
         self._writer.close()
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Let go of the encoder: the caller throws the bytes away, and what closing says of them adds nothing."""
         if self._writer is not None:
             with suppress(Exception):
@@ -99,7 +99,9 @@ class SealedFile:
 
 
 @contextmanager
-def sealed(target: BinaryIO, schema: pa.Schema, key: bytes, identity: frozenset[str]) -> Iterator[SealedFile]:
+def encrypted_file(
+    target: BinaryIO, schema: pa.Schema, key: bytes, identity: frozenset[str]
+) -> Iterator[EncryptedFile]:
     """Write an encrypted Parquet file to a stream.
 
     :param target: where the bytes go; the caller opens and closes it.
@@ -125,13 +127,13 @@ def sealed(target: BinaryIO, schema: pa.Schema, key: bytes, identity: frozenset[
             **_WRITER_OPTIONS,
         )
 
-    file = SealedFile(start)
+    file = EncryptedFile(start)
     try:
         yield file
         file.finish(schema)
     except BaseException:
-        counted.give_up()
-        file.give_up()
+        counted.abandon()
+        file.abandon()
         raise
     file.size, file.sha256 = counted.size, counted.digest.hexdigest()
 
@@ -165,7 +167,7 @@ class Span:
         return (self.since is None or found.max >= self.since) and (self.until is None or found.min < self.until)
 
 
-def open_sealed(
+def open_encrypted(
     source: BinaryIO,
     key: bytes,
     name: str,
@@ -203,7 +205,7 @@ def open_sealed(
 def rows_within(source: BinaryIO, key: bytes, name: str, span: Span) -> list[range]:
     """Return the numbers of the rows among which a sealed file has those of a time, by its statistics.
 
-    :raises SnapshotCorruptError: as for :func:`open_sealed`.
+    :raises SnapshotCorruptError: as for :func:`open_encrypted`.
     """
     with _opened(source, key, name) as file:
         return _row_numbers(file.metadata, span)
@@ -257,7 +259,7 @@ class _Counted(io.RawIOBase):
             self.size += len(content)
         return len(content)
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Pass nothing on from now: an encoder that is closed writes a footer, whatever happened before."""
         self._target = None
 

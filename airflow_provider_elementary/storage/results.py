@@ -18,7 +18,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
-from airflow_provider_elementary.storage.encrypted_parquet import open_sealed, sealed
+from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
 from airflow_provider_elementary.storage.keys import Keys, WrappedKey
 from airflow_provider_elementary.storage.layout import (
     APPLICATION,
@@ -128,8 +128,10 @@ def write_result(
     with (
         store.create(names[Category.TABLE_METRICS]) as of_tables,
         store.create(names[Category.AGGREGATED_METRICS]) as of_columns,
-        sealed(of_tables, rows.schema, data_keys[Category.TABLE_METRICS].plaintext, frozenset()) as table_file,
-        sealed(of_columns, rows.schema, data_keys[Category.AGGREGATED_METRICS].plaintext, frozenset()) as column_file,
+        encrypted_file(of_tables, rows.schema, data_keys[Category.TABLE_METRICS].plaintext, frozenset()) as table_file,
+        encrypted_file(
+            of_columns, rows.schema, data_keys[Category.AGGREGATED_METRICS].plaintext, frozenset()
+        ) as column_file,
     ):
         for batch in rows:
             if "column_name" not in batch.schema.names:
@@ -232,7 +234,7 @@ def pointed_at(store: Store) -> set[str]:
     return found
 
 
-def forget_result(store: Store, key: str) -> None:
+def delete_result(store: Store, key: str) -> None:
     """Remove a result; its files go first, so that what a crash leaves is still found by its document."""
     if found := find_result(store, key):
         for file in found.files:
@@ -260,4 +262,4 @@ def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatc
     for file in result.files:
         data_key = keys.unwrap(file.category, result.keys[file.category.value])
         with store.open(file.key) as source:
-            yield from open_sealed(source, data_key, file.key)
+            yield from open_encrypted(source, data_key, file.key)

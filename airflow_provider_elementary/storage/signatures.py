@@ -227,6 +227,6 @@ def read_signature(store: Store, key: str) -> Signature | None:
     return _CODEC.read(content, signature_key(key))
 
 
-def forget_signature(store: Store, key: str) -> None:
+def delete_signature(store: Store, key: str) -> None:
     """Remove the signature of an object that was removed."""
     store.delete(signature_key(key))

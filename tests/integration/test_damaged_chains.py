@@ -197,16 +197,16 @@ class TestALostManifest:
         for number in lost:
             remove(rest.path(manifest_key(number)))
 
-        report = prune(rest.store, Retention(), signer=KeysSigner(rest.keys), give_up=lost, now=LATER)
+        report = prune(rest.store, Retention(), signer=KeysSigner(rest.keys), acknowledge_loss=lost, now=LATER)
         again = prune(rest.store, Retention(), now=LATER)
 
-        assert (report.given_up, report.removed, again.given_up) == (tuple(lost), (), ())
+        assert (report.acknowledged_losses, report.removed, again.acknowledged_losses) == (tuple(lost), (), ())
         assert verify(rest.store, rest.keys, snapshot="all").findings == ()
 
     def test_keeps_the_files_that_a_later_one_names(self, rest: Rest, manifests: list[Manifest]) -> None:
         remove(rest.path(manifest_key(3)))
 
-        prune(rest.store, Retention(), give_up=[3], now=LATER)
+        prune(rest.store, Retention(), acknowledge_loss=[3], now=LATER)
 
         held = {found.key for found in rest.store.list("data/")}
         assert held == {file.key for manifest in manifests for file in manifest.files}
@@ -214,6 +214,6 @@ class TestALostManifest:
     @pytest.mark.parametrize("number", [0, 2, 4, 5], ids=["none", "there", "the newest", "beyond"])
     def test_is_not_given_up_where_it_is_not_lost(self, rest: Rest, number: int) -> None:
         with pytest.raises(ConfigurationError, match=f"below the newest, 4, to give up; found {number}"):
-            prune(rest.store, Retention(keep_last=1), give_up=[number])
+            prune(rest.store, Retention(keep_last=1), acknowledge_loss=[number])
 
         assert rest.path(MIDDLE).exists()

@@ -294,8 +294,8 @@ class TestTheCommitMarker:
         sync.change(marker("new", after(hours=4)))
         taken = sync.snapshot()
 
-        assert waiting.cut is not None
-        assert (waiting.cut.waiting, waiting.tables["dbt_run_results"].waiting) == (("new",), 1)
+        assert waiting.consistency is not None
+        assert (waiting.consistency.waiting, waiting.tables["dbt_run_results"].waiting) == (("new",), 1)
         assert new_files(waiting) == {}
         assert new_files(taken)["dbt_run_results/run_results"] == 1
 
@@ -314,11 +314,11 @@ class TestTheCommitMarker:
         sync.change(marker("killed", after(hours=8)))
         completed = sync.snapshot()
 
-        assert taken.cut is not None
-        assert completed.cut is not None
-        assert (taken.cut.incomplete, taken.cut.incomplete_count) == (("killed",), 1)
+        assert taken.consistency is not None
+        assert completed.consistency is not None
+        assert (taken.consistency.incomplete, taken.consistency.incomplete_count) == (("killed",), 1)
         assert "killed.a" in sync.column("dbt_run_results", "model_execution_id", taken.snapshot_id)
-        assert completed.cut.incomplete == ()
+        assert completed.consistency.incomplete == ()
 
     def test_samples_wait_for_the_run_of_their_test_result(self, sync: Sync) -> None:
         created = after(minutes=30)
@@ -531,7 +531,7 @@ class TestPolicy:
             "table": "test_result_rows",
             "category": "failed_rows_sample",
             "rows": 5,
-        } in manifest.held_back
+        } in manifest.exclusions
 
     def test_samples_of_one_test_are_limited_over_increments(self, sync: Sync) -> None:
         result = "00000000-0000-4000-8000-000000000004.test.shop.unique_customers_email"
@@ -584,7 +584,7 @@ class TestPolicy:
             "column": "dbt_run_results.message",
             "category": "run_results",
             "values": 25,
-        } in manifest.held_back
+        } in manifest.exclusions
 
     def test_an_unknown_column_is_quarantined_and_counted(self, sync: Sync) -> None:
         sync.change("ALTER TABLE dbt_groups ADD COLUMN salary VARCHAR DEFAULT 'secret'")
@@ -597,7 +597,7 @@ class TestPolicy:
             "column": "dbt_groups.salary",
             "category": None,
             "values": 1,
-        } in manifest.held_back
+        } in manifest.exclusions
 
     def test_without_raw_values_no_canary_of_a_real_schema_leaves(self, shared: Path, tmp_path: Path) -> None:
         # World A: canaries in samples, SQL, errors, parameters; customers' addresses as dimension values. What dbt
@@ -610,7 +610,7 @@ class TestPolicy:
         snapshot = open_snapshot(store, keys=keys)
         left = "\n".join(
             json.dumps(read_all(snapshot, table).to_pylist(), default=str) for table in snapshot.tables()
-        ) + json.dumps(manifest.held_back)
+        ) + json.dumps(manifest.exclusions)
 
         assert re.findall(r"CANARY-|@mail\.example|@leak\.example|DE8937040044", left) == []
         assert not {"min", "max", "sum"} & {*read_all(snapshot, "data_monitoring_metrics")["metric_name"].to_pylist()}

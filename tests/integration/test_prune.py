@@ -271,7 +271,7 @@ class TestCategoryDays:
     ) -> None:
         samples = {f.key for m in manifests for f in m.files if f.category is Category.FAILED_ROWS_SAMPLE}
 
-        assert report.withdrawn == {"failed_rows_sample": len(samples)}
+        assert report.expired == {"failed_rows_sample": len(samples)}
         assert len(report.kept) == 4
         assert keys_below(rest.store, "data/") == named_by(manifests) - samples
 
@@ -301,7 +301,7 @@ class TestCategoryDays:
         again = prune(rest.store, self.RETENTION, signer=KeysSigner(rest.keys), now=LATER)
         prune(rest.store, Retention(keep_last=2), signer=KeysSigner(rest.keys), now=LATER)
 
-        assert (again.record, again.withdrawn) == (None, {})
+        assert (again.record, again.expired) == (None, {})
         assert verify(rest.store, rest.keys, snapshot="all").findings == ()
 
     def test_a_file_that_a_young_snapshot_names_stays(self, rest: Rest, manifests: list[Manifest]) -> None:

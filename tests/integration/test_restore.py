@@ -172,7 +172,7 @@ class TestToDuckDB:
 
         report = restore(rest.store, DuckDBTarget(tmp_path / "restored.duckdb"), rest.keys)
 
-        assert report.withdrawn == ("failed_rows_sample",)
+        assert report.expired == ("failed_rows_sample",)
         assert "failed_rows_sample" not in report.categories
 
     def test_a_file_that_exists_is_never_overwritten(

@@ -140,8 +140,8 @@ class TestWhatIsInASnapshot:
             "column": "dbt_invocations.vars",
             "category": "configuration",
             "values": 5,
-        } in manifest.held_back
-        assert manifest.tables["dbt_run_results"].withheld == (Category.QUERY_LOGS,)
+        } in manifest.exclusions
+        assert manifest.tables["dbt_run_results"].excluded_categories == (Category.QUERY_LOGS,)
 
     def test_query_logs_stay_in_the_warehouse_by_default(self, source: WarehouseSource, local: Rest) -> None:
         manifest = write_snapshot(source, local.store, local.keys)
@@ -215,7 +215,7 @@ class TestKeys:
         snapshot = open_snapshot(store, keys=LocalKeys({"table_metrics": master_keys["table_metrics"]}))
 
         assert snapshot.tables() == ["data_monitoring_metrics"]
-        assert snapshot.withheld("data_monitoring_metrics") == [Category.AGGREGATED_METRICS]
+        assert snapshot.excluded_categories("data_monitoring_metrics") == [Category.AGGREGATED_METRICS]
         assert read_all(snapshot, "data_monitoring_metrics").num_rows > 0
         with pytest.raises(KeyUnavailableError, match=r"Expected a master key for .*found keys for: table_metrics"):
             read_all(snapshot, "dbt_models")

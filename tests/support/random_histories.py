@@ -372,7 +372,11 @@ class History:
         manifest = self.write_snapshot(self.store, keys, run_key, full_every_days)
 
         self.statistics.count(manifest)
-        if manifest.cut and manifest.cut.marker_problem and "without waiting" in manifest.cut.marker_problem:
+        if (
+            manifest.consistency
+            and manifest.consistency.marker_problem
+            and "without waiting" in manifest.consistency.marker_problem
+        ):
             self.unawaited = expected
         elif manifest.kind == "full":
             self.unawaited = {}

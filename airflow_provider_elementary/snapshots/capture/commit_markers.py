@@ -117,11 +117,13 @@ def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
     )
 
 
-def find_unmarked(source: WarehouseSource, markers: Markers, watermark: datetime, expired_until: datetime) -> Unmarked:
+def find_unmarked(
+    source: WarehouseSource, markers: Markers, watermark: datetime, abandoned_until: datetime
+) -> Unmarked:
     """Return the runs that wrote rows after the newest marker, and have none.
 
     :param watermark: the greatest watermark of all tables.
-    :param expired_until: a run that has written nothing since then has ended.
+    :param abandoned_until: a run that has written nothing since then has ended.
     """
     since = markers.committed_until
     newest: dict[str, datetime] = {}
@@ -141,7 +143,7 @@ def find_unmarked(source: WarehouseSource, markers: Markers, watermark: datetime
     unmarked = [moment for moment in unmarked if since is None or moment > since]
     if since is None:
         dated = max((newest[run] for run, is_marked in zip(newest, marked, strict=True) if is_marked), default=None)
-    return Unmarked(len(unmarked), sum(moment <= expired_until for moment in unmarked), since, dated)
+    return Unmarked(len(unmarked), sum(moment <= abandoned_until for moment in unmarked), since, dated)
 
 
 def _newest_of_each(batch: pa.RecordBatch) -> list[tuple[str, datetime]]:

@@ -15,7 +15,7 @@ _DIGEST_BYTES = 16
 _TEXT = pa.string()
 
 
-class TakenRows:
+class SeenRows:
     """The rows of one table that are held already, each as often as it was taken."""
 
     def __init__(self) -> None:

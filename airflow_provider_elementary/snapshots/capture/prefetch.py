@@ -36,14 +36,14 @@ def read_ahead(
     :param cancel: ends a fetch that is under way, from another thread.
     :param waiting_bytes: the thread waits while fetched batches of this size are not taken yet.
     """
-    shelf = _Shelf(waiting_bytes)
-    thread = Thread(target=shelf.fill, args=(batches,), name="read-ahead", daemon=True)
+    queue = _BoundedQueue(waiting_bytes)
+    thread = Thread(target=queue.fill, args=(batches,), name="read-ahead", daemon=True)
     thread.start()
     try:
-        yield shelf.take_all()
+        yield queue.take_all()
     finally:
         # A fetch that is under way ends first: a driver's connection must not be closed beneath it.
-        shelf.close()
+        queue.close()
         thread.join(_END_SECONDS)
         if thread.is_alive() and cancel is not None:
             cancel()
@@ -52,7 +52,7 @@ def read_ahead(
             log.warning("abandoned a fetch that does not end")
 
 
-class _Shelf:
+class _BoundedQueue:
     """Batches between the thread that fetches them and the one that takes them."""
 
     def __init__(self, waiting_bytes: int) -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from airflow_provider_elementary.storage.encrypted_parquet import Span, open_sealed, rows_within, sealed
+from airflow_provider_elementary.storage.encrypted_parquet import Span, encrypted_file, open_encrypted, rows_within
 
 KEY = bytes(range(32))
 ROWS = 120_000
@@ -34,7 +34,7 @@ COLUMNS = {
 
 def seal(table: pa.Table, identity: frozenset[str] = frozenset()) -> bytes:
     target = io.BytesIO()
-    with sealed(target, table.schema, KEY, identity) as file:
+    with encrypted_file(target, table.schema, KEY, identity) as file:
         for batch in table.to_batches(max_chunksize=9_999):
             file.write(batch)
     return target.getvalue()
@@ -45,7 +45,7 @@ def opened(content: bytes) -> pq.ParquetFile:
 
 
 def write_and_fail(target: io.BytesIO) -> None:
-    with sealed(target, pa.schema([("n", pa.int64())]), KEY, frozenset()) as file:
+    with encrypted_file(target, pa.schema([("n", pa.int64())]), KEY, frozenset()) as file:
         file.write(pa.RecordBatch.from_pydict({"n": pa.array([1])}))
         raise RuntimeError("the warehouse went away")
 
@@ -56,7 +56,7 @@ def test_a_column_comes_back_for_us_and_for_plain_duckdb(name: str, tmp_path: Pa
     path = tmp_path / "sealed.parquet"
     path.write_bytes(seal(table))
 
-    ours = pa.Table.from_batches(open_sealed(io.BytesIO(path.read_bytes()), KEY, "sealed.parquet"))
+    ours = pa.Table.from_batches(open_encrypted(io.BytesIO(path.read_bytes()), KEY, "sealed.parquet"))
     with duckdb.connect() as plain:
         plain.execute(f"PRAGMA add_parquet_key('k', '{base64.b64encode(KEY).decode()}')")
         query = "FROM read_parquet(?, encryption_config = {footer_key: 'k'})"
@@ -69,7 +69,7 @@ def test_a_column_comes_back_for_us_and_for_plain_duckdb(name: str, tmp_path: Pa
 def test_a_file_without_rows_has_its_columns() -> None:
     content = seal(pa.table(COLUMNS).slice(0, 0))
 
-    [batch] = open_sealed(io.BytesIO(content), KEY, "empty.parquet")
+    [batch] = open_encrypted(io.BytesIO(content), KEY, "empty.parquet")
 
     assert (batch.num_rows, batch.schema.names) == (0, list(COLUMNS))
 
@@ -77,7 +77,7 @@ def test_a_file_without_rows_has_its_columns() -> None:
 def test_the_size_and_the_checksum_are_those_of_the_bytes() -> None:
     target = io.BytesIO()
 
-    with sealed(target, pa.schema([("n", pa.int64())]), KEY, frozenset()) as file:
+    with encrypted_file(target, pa.schema([("n", pa.int64())]), KEY, frozenset()) as file:
         file.write(pa.RecordBatch.from_pydict({"n": pa.array(range(10))}))
 
     assert (file.rows, file.size) == (10, len(target.getvalue()))
@@ -128,18 +128,18 @@ class TestOnlyAPart:
         days = [datetime(2026, 1, day) for day in range(1, 7)]
         table = pa.table({"day": pa.array(days, pa.timestamp("us")), "n": range(6), "text": list("abcdef")})
         target = io.BytesIO()
-        with sealed(target, table.schema, KEY, frozenset()) as file:
+        with encrypted_file(target, table.schema, KEY, frozenset()) as file:
             for batch in table.to_batches(max_chunksize=3):
                 file.write(batch)
                 file.flush()
         return target.getvalue()
 
     def numbers(self, content: bytes, span: Span) -> list[int]:
-        batches = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
+        batches = open_encrypted(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
         return [number for batch in batches for number in batch["n"].to_pylist()]
 
     def test_columns_are_those_asked_for(self, content: bytes) -> None:
-        batches = list(open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"text", "day", "unheard of"}))
+        batches = list(open_encrypted(io.BytesIO(content), KEY, "days.parquet", columns={"text", "day", "unheard of"}))
 
         assert [batch.schema.names for batch in batches] == [["day", "text"]] * 2
 
@@ -151,7 +151,7 @@ class TestOnlyAPart:
     def test_where_no_row_group_is_of_the_time_an_empty_batch_tells_the_columns(self, content: bytes) -> None:
         span = Span("day", datetime(2026, 2, 1), None)
 
-        [batch] = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
+        [batch] = open_encrypted(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
 
         assert (batch.num_rows, batch.schema.names) == (0, ["n"])
 
@@ -168,7 +168,7 @@ class TestOnlyAPart:
     def test_rows_are_yielded_by_number_whatever_the_row_groups(self, content: bytes) -> None:
         wanted = [range(1, 2), range(2, 4), range(5, 6)]
 
-        batches = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, rows=wanted)
+        batches = open_encrypted(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, rows=wanted)
 
         assert [number for batch in batches for number in batch["n"].to_pylist()] == [1, 2, 3, 5]
 

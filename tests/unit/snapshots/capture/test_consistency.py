@@ -8,16 +8,21 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.snapshots.capture.consistency import Cut, Tally, cut_entry, next_window
+from airflow_provider_elementary.snapshots.capture.consistency import (
+    ConsistencyPoint,
+    Tally,
+    consistency_entry,
+    next_window,
+)
 
 NOW = datetime(2026, 11, 22, 12)
 RESULTS, METRICS, SAMPLES = (
     TABLES[name] for name in ("dbt_run_results", "data_monitoring_metrics", "test_result_rows")
 )
-CUT = Cut(
+CUT = ConsistencyPoint(
     tables={},
     watermark=NOW,
-    expired_until=NOW - timedelta(hours=6),
+    abandoned_until=NOW - timedelta(hours=6),
     committed_until=NOW - timedelta(hours=2),
     read_at=None,
     markers=pa.array(["done"]),
@@ -104,7 +109,7 @@ def test_runs_without_a_marker_are_named() -> None:
         batch = result("open", age)
         tally.count(CUT, RESULTS, batch, CUT.takes(RESULTS, batch))
 
-    entry = cut_entry(
+    entry = consistency_entry(
         CUT, tally, window_from=NOW, overlap=timedelta(hours=1), commit_timeout=timedelta(hours=6), earlier=None
     )
 
