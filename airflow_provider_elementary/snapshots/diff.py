@@ -1,4 +1,4 @@
-"""Comparing two snapshots: what of the dbt project appeared, changed and vanished, and how tables grew."""
+"""Compares the dbt project and the row counts of two snapshots."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ def diff(store: Store, before: str | datetime, after: str | datetime = "latest",
     described = {file.table for manifest in (first, second) for file in manifest.files} & set(_KINDS)
     if described and not compared:
         raise KeyUnavailableError(
-            "Expected keys that open what describes the dbt project (Metadata, Configuration) in both snapshots, "
-            "found none. Give the master key of one of these categories."
+            "No key opens Metadata or Configuration, which describe the dbt project, in both snapshots. Give the "
+            "master key of one of these categories."
         )
     changes: list[Change] = []
     shared: dict[str, tuple[set[str], set[str]]] = {kind: (set(), set()) for kind in _SHARED}

@@ -1,4 +1,4 @@
-"""The manifest: one JSON document that says what a snapshot is; writing it is the commit."""
+"""Describes a snapshot in one JSON document, which commits it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One sealed file.
+    """One encrypted file.
 
     :param key: its name in the store.
     :param snapshot_id: the snapshot that wrote it; a later snapshot may list it too.
@@ -127,7 +127,7 @@ class Manifest:
     :param source: dialect, dbt adapter, database and schema that it was read from, and the package's version.
     :param parent: the snapshot before it in the store, or None for the first.
     :param tables: what the source held, by table.
-    :param files: every sealed file that the snapshot consists of, also those that earlier snapshots wrote.
+    :param files: every encrypted file that the snapshot consists of, also those that earlier snapshots wrote.
     :param keys: the wrapped data keys, by category.
     :param policy: the policy applied.
     :param exclusions: rows and values that it excluded or redacted, by rule.
@@ -144,7 +144,7 @@ class Manifest:
     :param rejected: values and rows that could not be used: table, column, kind of value, and how many ``values`` are
         null or ``rows`` left out in place of them.
     :param mac: an HMAC-SHA256 over the other fields under all of its data keys, hexadecimal: a retry of the run
-        recognises its own commit by it; see :mod:`.commit`.
+        finds its own commit by it; see :mod:`.commit`.
     """
 
     snapshot_id: str
@@ -181,7 +181,7 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of the sealed files."""
+        """Bytes of the encrypted files."""
         return sum(file.size for file in self.files)
 
     @property

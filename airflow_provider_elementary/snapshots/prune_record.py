@@ -1,4 +1,4 @@
-"""Prune records: what was removed on purpose, so that it can be told from what was lost or deleted by others."""
+"""Records what a prune removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applying a policy to rows on their way out: samples limited, values masked or hashed, and all of it counted."""
+"""Applies a policy to rows: limits samples, masks and hashes values."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def count_exported(exclusions: Sequence[Mapping[str, Any]], rows: Mapping[str, i
 
 
 class FailedRowsLimit:
-    """Lets so many sampled rows of each test execution pass, and none that are too old, over all batches of a table.
+    """Limits the number and age of the sampled rows of each test execution, over all batches of a table.
 
     :param table: the table of sampled rows.
     :param policy: how many, and how old.
@@ -121,7 +121,7 @@ class FailedRowsLimit:
 
 
 def is_excluded(results: pa.RecordBatch, policy: Policy) -> pa.Array:
-    """Tell which test results are about a table of which no sampled rows are taken.
+    """Return a mask of the test results about a table whose sampled rows are excluded.
 
     :param results: rows of elementary_test_results with :data:`TESTED_TABLE_COLUMNS`.
     """
@@ -152,7 +152,7 @@ def drop_rows(
         exclusions.count_rows("dropped metric", table, category, pc.sum(dropped).as_py() or 0)
         batch = batch.filter(pc.invert(dropped))
     if sampled_results is not None and table.category is Category.FAILED_ROWS_SAMPLE and category is table.category:
-        # A row whose result is not known cannot be told from one of an excluded table.
+        # A row whose result is not known may be of an excluded table.
         allowed = pc.is_in(batch["elementary_test_results_id"], sampled_results)
         left_out = batch.num_rows - (pc.sum(allowed).as_py() or 0)
         exclusions.count_rows("failed_rows_excluded_tables", table, category, left_out)

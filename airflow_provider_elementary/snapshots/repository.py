@@ -203,8 +203,8 @@ class Repository:
         if findings:
             named = "; ".join(f"{found.object} is {found.damage}" for found in findings[:_NAMED_IN_ERROR])
             raise SnapshotCorruptError(
-                f"Expected a chain that holds in {self.uri} before signing it, found {len(findings)} differences: "
-                f"{named}. Nothing was signed; see what `airflow-elementary snapshot verify` says."
+                f"The snapshot chain in {self.uri} has {len(findings)} problems; nothing was signed: {named}. Run "
+                "`airflow-elementary snapshot verify`."
             )
         signer = self.signer or KeysSigner(self.keys)
         digests = {manifest_key(link.sequence): link.sha256 for link in chain.links.values()}

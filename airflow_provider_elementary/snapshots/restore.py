@@ -1,4 +1,4 @@
-"""Restoring a snapshot: its tables and Elementary's views, in a place where nothing was before."""
+"""Restores the tables and views of a snapshot into an empty place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes one snapshot: the policy as resolved, the manifest signed, and what to log of it."""
+"""Takes one snapshot and summarizes it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ STRICT = ConfigDict(
 )
 
 _LARGEST = 2**63 - 1
-#: A field's name may be a stranger's too: only what could be one of ours is repeated.
+#: A field's name may come from anyone: only what could be one of ours is repeated.
 _FIELD = re.compile(r"\w{1,60}")
 
 

@@ -1,4 +1,4 @@
-"""Sealed results: metrics and verdicts rest in the store as snapshots do, encrypted and committed by one document."""
+"""Stores metrics and verdicts, encrypted and committed by one document."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 @dataclass(frozen=True)
 class ResultFile:
-    """One sealed file of a result; see :class:`~.manifest.FileEntry` for the fields."""
+    """One encrypted file of a result; see :class:`~.manifest.FileEntry` for the fields."""
 
     key: str
     category: Category
@@ -60,7 +60,7 @@ class Result:
     :param created_at: UTC, ISO 8601.
     :param origin: what it was computed from: a snapshot's id, or a warehouse's dialect and schema.
     :param parameters: how it was computed.
-    :param files: the sealed files, one per category.
+    :param files: the encrypted files, one per category.
     :param keys: the wrapped data keys, by category.
     """
 
@@ -106,9 +106,9 @@ def write_result(
     parameters: Mapping[str, Any],
     series: str | None = None,
 ) -> Result:
-    """Seal rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
+    """Encrypt rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
 
-    Rows that know no such column may be about either, and are sealed as Aggregated metrics, the narrower of the two.
+    Rows that know no such column may be about either, and are encrypted as Aggregated metrics, the narrower of the two.
 
     The document that names the files is written last and replaces that of an earlier try; readers see one or the
     other, never a mixture.
@@ -160,7 +160,7 @@ def write_result(
         store.delete(file.key)
     if series is not None:
         _point(store, kind, series, result.key)
-    log.info("sealed %s %s in %s", f"{result.rows:,}", kind, store.uri)
+    log.info("wrote %s %s to %s", f"{result.rows:,}", kind, store.uri)
     return result
 
 
@@ -172,7 +172,7 @@ def read_result(store: Store, keys: Keys, key: str) -> pa.RecordBatchReader:
     :raises KeyUnavailableError: the keys do not open it.
     """
     if (result := find_result(store, key)) is None:
-        raise SnapshotNotFoundError(f"Expected {key} in {store.uri}, found none. Run the task that computes it first.")
+        raise SnapshotNotFoundError(f"{store.uri} holds no {key}. Run the task that computes it first.")
     return reader_of_first(_batches(store, keys, result))
 
 

@@ -1,4 +1,4 @@
-"""A store in an S3 bucket: every put encrypted by the server, checksummed, conditional, over verified TLS."""
+"""Keeps a store in an S3 bucket."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class S3Store:
             with self.failures(key):
                 size = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)["ContentLength"]
         except _AbsentError:
-            raise StoreError(f"Expected {key} in {self.uri}, found no such object.") from None
+            raise StoreError(f"{self.uri} holds no object {key}.") from None
         return cast(BinaryIO, io.BufferedReader(_Ranges(self, key, size), buffer_size=1024 * 1024))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
@@ -198,7 +198,7 @@ class S3Store:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id)
 
     def _holds(self, key: str, parts: Sequence[dict[str, Any]]) -> bool:
-        """Tell whether an object is there that was made of these parts, by S3's checksum of their checksums."""
+        """Return whether an object is there that was made of these parts, by S3's checksum of their checksums."""
         digests = b"".join(base64.b64decode(part["ChecksumSHA256"]) for part in parts)
         try:
             with self.failures(key):
@@ -241,7 +241,7 @@ class S3Store:
         wanted = self._protection()["ServerSideEncryption"]
         if (found := answer.get("ServerSideEncryption")) != wanted:
             raise StoreRefusedError(
-                f"Expected {self.uri} to encrypt {key} with {wanted}, found {found or 'no encryption'}. "
+                f"{self.uri} encrypted {key} with {found or 'nothing'} instead of {wanted}. "
                 "Use a store that supports server-side encryption."
             )
 
@@ -419,11 +419,11 @@ def _require_tls(client: Any) -> None:
     endpoint = urlsplit(client.meta.endpoint_url)
     if endpoint.scheme != "https":
         raise StoreRefusedError(
-            f"Expected an S3 endpoint with TLS, found {endpoint.scheme}://{endpoint.hostname}. "
+            f"The S3 endpoint {endpoint.scheme}://{endpoint.hostname} has no TLS. "
             "Use an https endpoint in the AWS connection."
         )
     if client._endpoint.http_session._verify is False:
         raise StoreRefusedError(
-            f"Expected the certificate of {endpoint.hostname} to be verified, found verify=False. "
+            f"The certificate of {endpoint.hostname} is not verified (verify=False). "
             "Name the CA's file in the AWS connection's `verify` instead."
         )

@@ -1,4 +1,4 @@
-"""Signatures over manifests and prune records: proof that the holder of a key wrote them, kept beside them."""
+"""Signs manifests and prune records and checks their signatures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _CODEC = Codec(Signature, "signature", "Sign the object again, if it verifies.")
 
 
 class Signer(Protocol):
-    """Signs with one key, and tells whether that key made a signature."""
+    """Signs with one key, and checks signatures of that key."""
 
     def sign(self, digest: str) -> Signature:
         """Sign a SHA-256 in hexadecimal.
@@ -58,15 +58,15 @@ class Signer(Protocol):
         ...
 
     def proves(self, digest: str, signature: Signature) -> bool:
-        """Tell whether this signer's key made the signature, over this SHA-256.
+        """Return whether this signer's key made the signature, over this SHA-256.
 
-        :raises KeyUnavailableError: it cannot be told, as the key is missing, disabled or refused.
+        :raises KeyUnavailableError: it cannot be checked, as the key is missing, disabled or refused.
         """
         ...
 
 
 class KeysSigner:
-    """Signs with a master key that the store has anyway: whoever can seal snapshots can sign, nobody else.
+    """Signs with a master key that the store has anyway: only a writer of encrypted files can sign.
 
     :param keys: the master keys.
     :param category: whose master key signs; readers who hold a local key of it could sign too.
@@ -82,7 +82,7 @@ class KeysSigner:
         return Signature(DATA_KEY, wrapped.master_key_id, wrapped.ciphertext)
 
     def proves(self, digest: str, signature: Signature) -> bool:
-        """Tell whether the data key opens under this digest, by the very master key that signs here."""
+        """Return whether the data key opens under this digest, by the very master key that signs here."""
         # A signature that names another key is not asked of that key: it may be the forger's own.
         own = self._probe.wrapped
         if signature.algorithm != DATA_KEY or signature.key_id != own.master_key_id:
@@ -192,7 +192,7 @@ class AnyOf:
         return self._signers[0].sign(digest)
 
     def proves(self, digest: str, signature: Signature) -> bool:
-        """Tell whether one of the keys made the signature; a key that cannot be asked matters if no other did."""
+        """Return whether one of the keys made the signature; a key that cannot be asked matters if no other did."""
         refused: KeyUnavailableError | None = None
         for signer in self._signers:
             try:

@@ -162,7 +162,7 @@ class TestSnapshots:
         assert prune(rest.store, Retention(keep_last=10)).record is None
 
     def test_an_empty_store_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(SnapshotNotFoundError, match="Expected snapshots to prune"):
+        with pytest.raises(SnapshotNotFoundError, match="holds no snapshots"):
             prune(local_rest(tmp_path).store, KEEP_TWO)
 
     def test_a_second_prune_at_the_same_time_is_told(
@@ -279,7 +279,7 @@ class TestCategoryDays:
         verified = verify(rest.store, rest.keys, snapshot="all")
 
         assert verified.findings == ()
-        assert any("were withdrawn by prune" in note for note in verified.notes)
+        assert any("files expired" in note for note in verified.notes)
 
     def test_other_deletions_are_still_told(self, rest: Rest, manifests: list[Manifest], report: PruneReport) -> None:
         other = next(file for file in manifests[-1].files if file.category is Category.TABLE_METRICS)

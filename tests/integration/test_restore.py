@@ -188,7 +188,7 @@ class TestToDuckDB:
     def test_a_file_that_appears_meanwhile_is_not_overwritten_either(self, tmp_path: Path) -> None:
         target = DuckDBTarget(tmp_path / "mine.duckdb")
 
-        with pytest.raises(ConfigurationError, match="found that it exists"), target.open():
+        with pytest.raises(ConfigurationError, match="Nothing is overwritten"), target.open():
             (tmp_path / "mine.duckdb").write_text("precious")
 
         assert (tmp_path / "mine.duckdb").read_text() == "precious"

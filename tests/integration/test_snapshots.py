@@ -160,7 +160,7 @@ class TestWhatIsInASnapshot:
         assert read_all(snapshot, "data_monitoring_metrics")["column_name"].null_count == len(
             read_all(snapshot, "data_monitoring_metrics")
         )
-        with pytest.raises(UnknownTableError, match="Expected dbt_models in snapshot"):
+        with pytest.raises(UnknownTableError, match="does not hold dbt_models"):
             read_all(snapshot, "dbt_models")
 
     @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ class TestKeys:
         assert snapshot.tables() == ["data_monitoring_metrics"]
         assert snapshot.excluded_categories("data_monitoring_metrics") == [Category.AGGREGATED_METRICS]
         assert read_all(snapshot, "data_monitoring_metrics").num_rows > 0
-        with pytest.raises(KeyUnavailableError, match=r"Expected a master key for .*found keys for: table_metrics"):
+        with pytest.raises(KeyUnavailableError, match=r"No master key for .*there are keys for: table_metrics"):
             read_all(snapshot, "dbt_models")
 
     def test_another_key_is_told_from_the_right_one(self, source: WarehouseSource, local: Rest) -> None:
@@ -225,7 +225,7 @@ class TestKeys:
 
         stranger = open_snapshot(local.store, keys=LocalKeys(LocalKeys.generate()))
 
-        with pytest.raises(KeyUnavailableError, match="which does not open it"):
+        with pytest.raises(KeyUnavailableError, match="does not open what"):
             read_all(stranger, "dbt_models")
 
     def test_plain_pyarrow_opens_a_file_with_its_data_key(
@@ -302,7 +302,7 @@ class TestCommit:
         assert read_all(open_snapshot(rest.store, keys=rest.keys), "dbt_models").num_rows > 0
 
     def test_an_empty_store_is_told(self, rest: Rest) -> None:
-        with pytest.raises(SnapshotNotFoundError, match="found none"):
+        with pytest.raises(SnapshotNotFoundError, match="holds no snapshot"):
             open_snapshot(rest.store, keys=rest.keys)
 
     def test_an_unknown_snapshot_is_told_with_those_that_there_are(self, source: WarehouseSource, local: Rest) -> None:
@@ -360,7 +360,7 @@ class TestOnS3:
 
         client = boto3.client("s3", endpoint_url="http://localhost:9000", region_name="eu-central-1")
 
-        with pytest.raises(StoreRefusedError, match="Expected an S3 endpoint with TLS, found http://localhost"):
+        with pytest.raises(StoreRefusedError, match="The S3 endpoint http://localhost has no TLS"):
             open_store("s3://bucket/prefix", s3_client=client)
 
     def test_an_unverified_certificate_is_refused(self, aws_server: AwsServer) -> None:

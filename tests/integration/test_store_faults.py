@@ -373,7 +373,10 @@ class TestLocalDirectory:
         finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
         assert finished.stdout.startswith("StoreError Expected to use ")
-        assert "found File too large. Nothing was committed; mend the disk and retry." in finished.stdout
+        assert (
+            "File too large. Nothing was committed. Free disk space or fix the file system, then retry."
+            in finished.stdout
+        )
         assert list(store.glob("manifests/*")) == []
         assert [path for path in store.rglob("*") if path.name.startswith(".partial-")] == []
 
@@ -394,7 +397,7 @@ class TestLocalDirectory:
     def test_a_directory_without_permission_is_refused(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
 
-        with pytest.raises(StoreRefusedError, match="found that this user may not"):
+        with pytest.raises(StoreRefusedError, match="This user may not use"):
             open_store((tmp_path / "store").as_uri()).put("key", b"content")
 
 

@@ -79,7 +79,7 @@ class TestASoundStore:
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
         assert verify(rest.store).notes == (
-            "nothing outside the store vouches for manifests/0000000004.json: give its anchor, or sign",
+            "manifests/0000000004.json is not anchored: pass --anchor, or sign snapshots",
         )
 
     def test_a_reader_of_one_category_answers_for_that_one(self, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ class TestFiles:
         report = verify(rest.store)
 
         assert found(report) == {("changed", file.key)}
-        assert f"Expected {file.size:,} bytes, found {file.size - 7:,}" in report.findings[0].detail
+        assert f"Has {file.size - 7:,} bytes instead of {file.size:,}" in report.findings[0].detail
 
     def test_a_deleted_file_is_missing_from_every_snapshot_that_names_it(
         self, rest: Rest, manifests: list[Manifest]
@@ -217,7 +217,7 @@ class TestTheChain:
         report = verify(rest.store, anchors=[anchor])
 
         assert found(report) == {("rolled back", manifest_key(4))}
-        assert "which the anchor names; found that the chain ends at number 3" in report.findings[0].detail
+        assert "The chain ends at number 3, and the anchor names snapshot number" in report.findings[0].detail
 
     def test_a_chain_written_anew_passes_only_without_an_anchor(self, rest: Rest, manifests: list[Manifest]) -> None:
         anchor = anchor_of(rest, 3)
@@ -237,7 +237,7 @@ class TestTheChain:
         for sequence in range(1, 5):
             rest.store.delete(manifest_key(sequence))
 
-        with pytest.raises(SnapshotNotFoundError, match=r"Expected a snapshot in file.*, found none\. .*check the URI"):
+        with pytest.raises(SnapshotNotFoundError, match=r"holds no snapshot\. .*check the URI"):
             verify(rest.store, anchors=[anchor])
 
 
@@ -347,7 +347,7 @@ class TestTheReport:
     def test_an_error_names_what_is_wrong(self, rest: Rest, manifests: list[Manifest]) -> None:
         edit(rest.path(manifest_key(2)), lambda facts: facts.update(held_back=[]))
 
-        with pytest.raises(SnapshotCorruptError, match=r"found 1 differences: manifests/0000000002\.json is changed"):
+        with pytest.raises(SnapshotCorruptError, match=r"1 differences: manifests/0000000002\.json is changed"):
             verify(rest.store).require()
 
     def test_it_is_json(self, rest: Rest, manifests: list[Manifest]) -> None:

@@ -73,7 +73,7 @@ def write_snapshot(
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
-    It carries the files of the newest snapshot of the store and adds what is new since then, or reads everything anew:
+    It carries the files of the newest snapshot of the store and adds what is new since then, or reads everything again:
     the manifest's ``reason`` says why. Nothing counts before the manifest is written: a crash leaves the last snapshot
     as it was, and files that no manifest names, which prune removes; a retry starts again. Memory is bounded by a few
     row groups and the rows of the window that is read again, whatever the size of a table.
@@ -86,18 +86,18 @@ def write_snapshot(
         one is returned.
     :param access: the report of the access check, for the manifest.
     :param signer: who signs the manifest once it is committed.
-    :param full_every_days: after how many days everything is read anew; 0 does so each time.
+    :param full_every_days: after how many days everything is read again; 0 reads everything each time.
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
         they are.
-    :param rows_read: is told how many rows of which table were read; shows the progress where somebody looks.
+    :param rows_read: called with the table and the number of rows that were read, to show progress.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
-    :raises ElementaryError: see each of its kinds; no manifest is left behind.
+    :raises ElementaryError: see each of its kinds; no manifest is written.
     """
     if full_every_days < 0 or overlap < timedelta(0) or commit_timeout < timedelta(0):
         raise ConfigurationError(
-            "Expected full_every_days, overlap and commit_timeout of 0 or more, found "
+            "full_every_days, overlap and commit_timeout have to be 0 or more, not "
             f"{full_every_days}, {overlap} and {commit_timeout}."
         )
     policy = policy or Policy()

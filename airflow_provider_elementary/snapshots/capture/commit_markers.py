@@ -1,4 +1,4 @@
-"""Reads the commit markers of dbt runs, and recognises that they do not come."""
+"""Reads the commit markers of dbt runs and detects missing ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Markers:
 
     :param runs: the ids of the runs.
     :param committed_until: the greatest watermark of a marker; None where none has one.
-    :param ahead: by how much the session furthest ahead of UTC was so, of those lately; None where none tells.
+    :param ahead: the greatest offset from UTC of the recent sessions; None where none is known.
     :param spread: by how much the zones of the sessions lately differ.
     :param spread_ever: by how much the zones of all sessions differ.
     """

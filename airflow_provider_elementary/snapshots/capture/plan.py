@@ -1,4 +1,4 @@
-"""What a snapshot builds upon: the snapshot before it, or nothing; and why, where it is nothing."""
+"""Plans a snapshot: full, or incremental upon the one before."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Plan:
         return before + 1 if self.is_new_epoch else before
 
     def full(self, reason: str, *, is_new_epoch: bool = False) -> Plan:
-        """Return the plan to read everything anew instead."""
+        """Return the plan to read everything instead."""
         return replace(self, base=None, reason=reason, is_new_epoch=is_new_epoch)
 
 
@@ -121,7 +121,7 @@ def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
 
 
 def new_epoch(plan: Plan, point: ConsistencyPoint, evidence: str) -> Plan:
-    """Return the plan to read everything anew, as rows that the parent has are gone from the source.
+    """Return the plan to read everything, as rows that the parent has are gone from the source.
 
     :param evidence: what was expected and found.
     :raises SnapshotConflictError: they are not gone: this session sees the source as it was before the parent's.
@@ -129,8 +129,8 @@ def new_epoch(plan: Plan, point: ConsistencyPoint, evidence: str) -> Plan:
     seen_then = parse(plan.earlier.read_at) if plan.earlier else None
     if plan.parent is not None and seen_then is not None and point.read_at is not None and point.read_at <= seen_then:
         raise SnapshotConflictError(
-            f"Expected to see the source after snapshot {plan.parent.snapshot_id} did (at {seen_then}), found that "
-            f"this session sees it as of {point.read_at}: another writer came first. Retry with a new session, and let "
+            f"The warehouse's clock or data is older than snapshot {plan.parent.snapshot_id} (read at {seen_then}): "
+            f"{point.read_at}. Another writer came first. Retry with a new session, and let "
             "one DAG run at a time write to a store (max_active_runs=1)."
         )
     return plan.full(f"history went back: {evidence}", is_new_epoch=True)
@@ -140,7 +140,7 @@ def _reason_for_full(
     parent: Manifest, source: WarehouseSource, options: SnapshotOptions, taken_at: datetime
 ) -> str | None:
     if parent.consistency is None or parent.consistency.window_from is None or parent.full_at is None:
-        return "the snapshot before says nothing to go on from"
+        return "the snapshot before has no consistency point to continue from"
     if parent.policy != options.policy.to_dict():
         return "the policy changed"
     if not _is_same_place(parent, source):
@@ -150,7 +150,7 @@ def _reason_for_full(
     if taken_at - datetime.fromisoformat(parent.full_at) >= options.full_every:
         return f"the last full snapshot is of {parent.full_at}"
     if any(map(_exceeds_window, parent.tables.values())):
-        return f"more than {_WINDOW_ROWS:,} rows would have to be told from new ones"
+        return f"more than {_WINDOW_ROWS:,} rows would have to be compared with new ones"
     return None
 
 
@@ -166,12 +166,12 @@ def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
 
 
 def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
-    """Tell whether a manifest is of this source."""
+    """Return whether a manifest is of this source."""
     warehouse = source.warehouse
     place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
     return place == {name: manifest.source.get(name) for name in _PLACE}
 
 
 def _exceeds_window(entry: TableEntry) -> bool:
-    """Tell whether a table has more rows in the window that is read again than there is memory to recognise them."""
+    """Return whether a table has more rows in the window that is read again than fit in memory."""
     return entry.settled_rows is not None and entry.rows - entry.settled_rows > _WINDOW_ROWS

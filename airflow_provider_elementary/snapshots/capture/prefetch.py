@@ -1,4 +1,4 @@
-"""Reading ahead: a driver fetches the next rows in a thread of its own while the rows before are sealed."""
+"""Prefetches rows in a thread while earlier rows are encrypted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_ahead(
 
     A fetch that does not end within seconds after the block is cancelled, and abandoned if that does not help.
 
-    Drivers and Arrow let go of the interpreter while they work, so that fetching and sealing share the processors.
+    Drivers and Arrow release the GIL while they work, so fetching and encrypting run in parallel.
 
     :param batches: read by that thread only, from inside the block; what it raises is raised to the reader in turn.
     :param cancel: ends a fetch that is under way, from another thread.
@@ -85,7 +85,7 @@ class _BoundedQueue:
             raise self._failure
 
     def close(self) -> None:
-        """Tell the fetching thread that nothing more is wanted."""
+        """Make the fetching thread stop."""
         with self._changed:
             self._is_closed = True
             self._batches.clear()

@@ -1,4 +1,4 @@
-"""One table on its way into a snapshot: what is new of it is read once, redacted, and sealed part by part."""
+"""Captures one table: reads, redacts and encrypts its new rows."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Run:
     :param data_keys: the key of each category.
     :param hash_key: the key of hashed columns.
     :param sampled_results: the test results whose sampled rows may pass; None for all.
-    :param exclusions: what the policy held back.
-    :param rows_read: is told of the rows as they are read.
+    :param exclusions: what the policy excluded or redacted.
+    :param rows_read: called as rows are read.
     """
 
     source: WarehouseSource
@@ -89,7 +89,7 @@ class _OpenPart:
 class _Earlier:
     """What the snapshot before holds of a table in the window that is read again.
 
-    :param columns: the columns by whose contents rows are recognised.
+    :param columns: the columns by whose contents rows are compared.
     :param samples: how many sampled rows of each test execution were taken.
     """
 
@@ -99,7 +99,7 @@ class _Earlier:
 
 
 def capture_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
-    """Read what is new of a table and seal it; where nothing changed, nothing is read.
+    """Read and encrypt the new rows of a table; where nothing changed, nothing is read.
 
     :return: what the manifest says of the table, and every file that it consists of from now on.
     :raises SourceHistoryTruncated: rows of the window are gone.
@@ -163,7 +163,7 @@ def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     if before is None:
         return replace(entry, rows=rows, new_rows=rows, waiting=waiting)
     rows += before.settled_rows or 0
-    # Rows that a policy left out are not remembered one by one, so some of them may have vanished unnoticed.
+    # Rows that a policy left out are not recorded one by one, so some of them may be gone without notice.
     return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
 
 
@@ -214,9 +214,9 @@ def _new_rows(run: Run, table: Table, batch: pa.RecordBatch, earlier: _Earlier |
     if earlier is None:
         run.tally.count(run.point, table, batch, included)
         return batch if pc.all(included).as_py() else batch.filter(included)
-    # What was taken is remembered as it left, so the rows are compared as they would leave.
+    # Taken rows are stored redacted, so rows are compared after redaction.
     redacted = redaction.redact(batch, table, run.policy, Exclusions(), run.hash_key)
-    known = earlier.rows.recognise(redacted, earlier.columns)
+    known = earlier.rows.match(redacted, earlier.columns)
     run.tally.count(run.point, table, batch, pc.or_(known, included))
     return batch.filter(pc.and_not(included, known))
 
@@ -268,7 +268,7 @@ def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[
     wanted = list(dict.fromkeys(name for part in parts for name in part.columns))
     rows, samples = SeenRows(), Counter[str]()
     reaching = [file for file in base.manifest.files if file.table == table.name and _reaches(file, window_from)]
-    # Where prune withdrew a category, its columns are gone from what is read back.
+    # Where the files of a category expired, its columns are gone from what is read back.
     written: dict[str, set[str]] = {}
     for file in reaching:
         written.setdefault(file.snapshot_id, set()).update(file.columns)
@@ -306,19 +306,19 @@ def _still_wanted(run: Run, table: Table, carried: Sequence[FileEntry]) -> list[
 
 
 def _reaches(file: FileEntry, since: datetime | None) -> bool:
-    """Tell whether a file holds rows of that time or later."""
+    """Return whether a file holds rows of that time or later."""
     if file.max_watermark is None:
         return False
     return since is None or datetime.fromisoformat(file.max_watermark) >= since
 
 
 def _is_unchanged(before: TableEntry, entry: TableEntry) -> bool:
-    """Tell whether a table that is replaced in place holds what it did; without a fingerprint nobody knows."""
+    """Return whether a table that is replaced in place is unchanged; False without a fingerprint."""
     return entry.fingerprint is not None and entry.fingerprint == before.fingerprint
 
 
 def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
-    """Return what tells the state of a table that is replaced in place, or None where nothing cheap does."""
+    """Return a hash of the state of a table that is replaced in place, or None without the columns for it."""
     columns = [*table.key, "metadata_hash"] if table.kind is Kind.ARTIFACTS else list(table.key)
     if not set(columns) <= set(source.held(table.name).columns):
         return None
