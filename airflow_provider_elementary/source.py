@@ -94,8 +94,7 @@ def select_columns(table: Table, held: Sequence[str], wanted: Sequence[str] | No
     missing = [column for column in wanted if column not in held]
     if missing:
         raise UnknownColumnError(
-            f"Expected columns of {table.name}, found {', '.join(map(repr, missing))}. "
-            f"This source holds: {', '.join(held)}."
+            f"{table.name} has no column {', '.join(map(repr, missing))} in this source. It holds: {', '.join(held)}."
         )
     return list(wanted)
 
@@ -107,8 +106,7 @@ def require_watermark(table: Table) -> str:
     """
     if table.watermark is None:
         raise UnknownColumnError(
-            f"Expected a table with a watermark for since/until, found {table.name}, whose rows are replaced in "
-            "place. Read it whole."
+            f"{table.name} has no watermark for since/until: its rows are replaced in place. Read it without them."
         )
     return table.watermark
 

@@ -60,7 +60,7 @@ class Policy:
         object.__setattr__(self, "failed_rows_excluded_tables", tuple(excluded))
         if self.failed_rows_per_test < 0 or self.failed_rows_days < 0:
             raise ConfigurationError(
-                "Expected failed_rows_per_test and failed_rows_days of 0 or more, found "
+                "failed_rows_per_test and failed_rows_days have to be 0 or more, not "
                 f"{self.failed_rows_per_test} and {self.failed_rows_days}. 0 takes no sampled rows."
             )
         for name in self.masked_columns:
@@ -73,7 +73,7 @@ class Policy:
         for name in self.dropped_columns:
             table_facts, column_facts = _require_known("drop", name)
             if column_facts.name in table_facts.required_columns:
-                reason = "a column without which rows can be identified and cut"
+                reason = "a column without which rows can be identified and dated"
                 raise _unfit("drop", name, reason, "Hash it, or leave its category out instead.")
         self._require_one_rule_each()
 
@@ -134,9 +134,7 @@ class Policy:
         for rule in _COLUMN_RULES:
             for name in {_column_of(name) for name in getattr(self, rule)}:
                 if name in seen:
-                    raise ConfigurationError(
-                        f"Expected one rule for {name}, found it in {seen[name]} and {rule}. Keep the stricter one."
-                    )
+                    raise ConfigurationError(f"{name} is in both {seen[name]} and {rule}. Keep the stricter one.")
                 seen[name] = rule
 
 
@@ -150,7 +148,7 @@ def _require_known(verb: str, name: str) -> tuple[Table, Column]:
     table = TABLES.get(parts[0])
     column = table.column(parts[1]) if table and len(parts) == 2 else None
     if table is None or column is None:
-        raise ConfigurationError(f"Expected table.column of an Elementary table to {verb}, found {name!r}.")
+        raise ConfigurationError(f"{name!r} is not a column of an Elementary table. Name table.column to {verb}.")
     if table.row_split is not None and column.name == table.row_split.column:
         reason = "a column that does not decide a row's category"
         raise _unfit(verb, name, reason, "Leave one of its categories out instead.")
@@ -164,7 +162,7 @@ def _require_text(verb: str, name: str) -> None:
 
 
 def _unfit(verb: str, name: str, expected: str, advice: str) -> ConfigurationError:
-    return ConfigurationError(f"Expected {expected} to {verb}, found {name!r}. {advice}")
+    return ConfigurationError(f"{name!r} cannot be used to {verb}: it is not {expected}. {advice}")
 
 
 def _categories(names: Sequence[str]) -> tuple[Category, ...]:
@@ -172,8 +170,8 @@ def _categories(names: Sequence[str]) -> tuple[Category, ...]:
         wanted = {Category(name) for name in names}
     except ValueError:
         raise ConfigurationError(
-            f"Expected categories out of {', '.join(category.value for category in Category)}; "
-            f"found {', '.join(map(str, names))}."
+            f"Not all of these are categories: {', '.join(map(str, names))}. "
+            f"Categories: {', '.join(category.value for category in Category)}."
         ) from None
     if not wanted:
         raise ConfigurationError("No category is selected. Select at least one category.")

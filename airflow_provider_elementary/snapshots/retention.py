@@ -58,8 +58,8 @@ class Retention:
             days = {Category(name): int(number) for name, number in self.category_days.items()}
         except ValueError:
             raise ConfigurationError(
-                f"Expected days for categories out of {', '.join(category.value for category in Category)}; "
-                f"found {', '.join(f'{name}={number}' for name, number in self.category_days.items())}."
+                f"Not days of categories: {', '.join(f'{name}={days}' for name, days in self.category_days.items())}. "
+                f"Categories: {', '.join(category.value for category in Category)}."
             ) from None
         if wrong := [f"{category}={number}" for category, number in days.items() if number < 1]:
             raise ConfigurationError(

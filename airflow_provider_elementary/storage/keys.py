@@ -220,7 +220,7 @@ def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) 
             "committed. Check KMS's request quota, the network and how long credentials last, and retry."
         )
     return KeyUnavailableError(
-        f"Expected KMS key {key_id} to {doing} for {category.label}, found {code}. Check that the key exists in this "
+        f"KMS key {key_id} did not {doing} for {category.label}: {code}. Check that the key exists in this "
         "region, is enabled, and that the credentials may use it (kms:GenerateDataKey to write, kms:Decrypt to read, "
         "kms:Encrypt to continue with hashed columns under another key)."
     )

@@ -153,8 +153,8 @@ class KmsSigner:
         fitting = [name for name in facts.get("SigningAlgorithms", ()) if name.endswith("SHA_256")]
         if not fitting:
             raise ConfigurationError(
-                f"Expected KMS key {self._key_id} to make MACs, or signatures over a SHA-256; found a {spec} key for "
-                f"{usage}. Name a key of usage GENERATE_VERIFY_MAC, or SIGN_VERIFY with an algorithm of SHA-256."
+                f"KMS key {self._key_id} is a {spec} key for {usage}, which makes neither MACs nor signatures over a "
+                "SHA-256. Name a key of usage GENERATE_VERIFY_MAC, or SIGN_VERIFY with an algorithm of SHA-256."
             )
         return usage, fitting[0]
 
@@ -172,7 +172,7 @@ class KmsSigner:
                     "Retry: a snapshot that was committed without its signature is signed then."
                 ) from None
             raise KeyUnavailableError(
-                f"Expected KMS key {self._key_id} to answer {operation}, found {code}. Check that the key exists in "
+                f"KMS key {self._key_id} refused {operation}: {code}. Check that the key exists in "
                 "this region, is enabled, and that the credentials may use it (kms:DescribeKey, kms:Sign and "
                 "kms:Verify, or kms:GenerateMac and kms:VerifyMac)."
             ) from None

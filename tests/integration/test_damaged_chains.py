@@ -1,4 +1,4 @@
-"""A manifest that is missing, cut short, empty or in another place is told of, and costs nothing else."""
+"""A manifest that is missing, cut short, empty or in another place is reported, and costs nothing else."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-def cut_short(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
 
 
@@ -83,7 +83,7 @@ def list_snapshots(rest: Rest) -> int:
         return main(["snapshot", "list", "--store-conn-id", "damaged"])
 
 
-DAMAGES = [remove, cut_short, empty, fill_with_another_document, move_to_the_end, move_aside, swap_with_the_first]
+DAMAGES = [remove, truncate, empty, fill_with_another_document, move_to_the_end, move_aside, swap_with_the_first]
 
 #: What only reads or adds: it may pass over a damage that does not concern it.
 ACTIONS: Mapping[str, Callable[[Rest, list[Manifest], Path], object]] = {
@@ -135,12 +135,12 @@ class TestReading:
     def test_a_snapshot_is_found_by_its_id_past_newer_ones_that_cannot_be_read(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
-        cut_short(rest.path(NEWEST))
+        truncate(rest.path(NEWEST))
 
         assert find_manifest(rest.store, manifests[1].snapshot_id) == manifests[1]
 
     def test_one_that_is_not_found_may_be_among_those_that_cannot_be_read(self, rest: Rest) -> None:
-        cut_short(rest.path(NEWEST))
+        truncate(rest.path(NEWEST))
 
         with pytest.raises(SnapshotNotFoundError, match=r"found 3 others, .* and 1 manifests that cannot be read"):
             find_manifest(rest.store, "20260101T000000Z-00000000")
@@ -148,7 +148,7 @@ class TestReading:
     def test_as_of_a_time_none_is_chosen_where_another_may_be_meant(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
-        cut_short(rest.path(MIDDLE))
+        truncate(rest.path(MIDDLE))
         for number in (3, 4):
             edit(rest.path(manifest_key(number)), lambda facts: facts.update(created_at="2099-01-01T00:00:00"))
 
@@ -164,7 +164,7 @@ class TestReading:
 
     def test_the_list_names_what_it_lacks(self, rest: Rest, capsys: pytest.CaptureFixture[str]) -> None:
         move_to_the_end(rest.path(NEWEST))
-        cut_short(rest.path(MIDDLE))
+        truncate(rest.path(MIDDLE))
 
         assert list_snapshots(rest) == 0
 

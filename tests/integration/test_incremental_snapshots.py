@@ -165,7 +165,7 @@ def run_histories(new_database: Callable[[], Database]) -> Statistics:
 
 
 class TestRandomHistories:
-    def test_on_postgres_every_snapshot_is_the_consistent_state_at_its_cut(
+    def test_on_postgres_every_snapshot_is_the_consistent_state_at_its_point(
         self, postgres_server: PostgresServer, postgres_database: str
     ) -> None:
         statistics = run_histories(lambda: InPostgres(postgres_server, postgres_database))
@@ -174,7 +174,7 @@ class TestRandomHistories:
         assert statistics.histories >= HISTORIES
         assert statistics.incremental > 0
 
-    def test_on_duckdb_every_snapshot_is_the_consistent_state_at_its_cut(self, tmp_path: Path) -> None:
+    def test_on_duckdb_every_snapshot_is_the_consistent_state_at_its_point(self, tmp_path: Path) -> None:
         statistics = run_histories(lambda: InDuckDB(tmp_path))
 
         print(statistics)
@@ -227,7 +227,7 @@ class TestWhatIsNew:
         assert second.kind == "incremental"
         assert "late.a" in sync.column("dbt_run_results", "model_execution_id")
 
-    def test_a_commit_that_came_later_than_the_overlap_has_everything_read_anew(self, sync: Sync) -> None:
+    def test_a_commit_that_came_later_than_the_overlap_has_everything_read_again(self, sync: Sync) -> None:
         sync.snapshot()
         late = LAST_MARKER - timedelta(days=2)
         sync.change(run_results("late", late, "a"), marker("late", late))
@@ -276,7 +276,7 @@ class TestWhatIsNew:
             "UPDATE dbt_run_results SET group_name = 'finance' WHERE invocation_id = 'new'",
             marker("new", after(minutes=31)),
         )
-        # A change of columns has everything read anew; here the generations stay side by side.
+        # A change of columns has everything read again; here the generations stay side by side.
         monkeypatch.setattr("airflow_provider_elementary.snapshots.capture.plan._changed_columns", lambda *_: None)
 
         second = sync.snapshot()
@@ -357,7 +357,7 @@ class TestTheCommitMarker:
         assert "old" in sync.column("dbt_run_results", "model_execution_id")
 
 
-class TestReadingEverythingAnew:
+class TestReadingEverything:
     def test_erased_history_begins_a_new_epoch_that_says_why(self, sync: Sync) -> None:
         first = sync.snapshot()
         sync.change("DELETE FROM dbt_run_results", "DELETE FROM dbt_invocations")
@@ -392,7 +392,7 @@ class TestReadingEverythingAnew:
             ("DROP TABLE dbt_groups", {}, "dbt_groups has other columns"),
         ],
     )
-    def test_what_an_increment_cannot_say_has_everything_read_anew(
+    def test_what_an_increment_cannot_say_has_everything_read_again(
         self, sync: Sync, change: str, arguments: dict[str, Any], reason: str
     ) -> None:
         sync.snapshot()
@@ -423,7 +423,7 @@ class TestReadingEverythingAnew:
 
 
 class TestSeveralWriters:
-    def test_the_loser_plans_anew_upon_the_winner(self, sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_loser_plans_again_upon_the_winner(self, sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
         sync.snapshot()
         sync.change(run_results("new", after(minutes=30), "a"), marker("new", after(minutes=31)))
         put_if_absent, winners = sync.store.put_if_absent, []
@@ -466,7 +466,7 @@ class TestSeveralWriters:
             with pytest.raises(SnapshotConflictError, match=r"another writer came first. Retry with a new session"):
                 write_snapshot(slow, store, keys)
 
-    def test_a_second_try_of_the_same_run_returns_its_increment(self, sync: Sync) -> None:
+    def test_a_second_attempt_of_the_same_run_returns_its_increment(self, sync: Sync) -> None:
         sync.snapshot()
         first = sync.snapshot(run_key="dag/run 2")
         sync.change(run_results("new", after(minutes=30), "a"), marker("new", after(minutes=31)))

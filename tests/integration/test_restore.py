@@ -164,7 +164,7 @@ class TestToDuckDB:
         assert report.categories == ("metadata",)
         assert report.tables["dbt_run_results"] == 0
 
-    def test_withdrawn_categories_are_named_and_empty(
+    def test_expired_categories_are_named_and_empty(
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:
         days = Retention(category_days={Category.FAILED_ROWS_SAMPLE: 1})
@@ -285,7 +285,7 @@ class TestToPostgres:
         statement = "SELECT count(*) FROM pg_namespace WHERE nspname = 'elementary'"
         assert postgres_server.execute(statement, database=postgres_database) == [(0,)]
 
-    def test_a_role_that_may_not_create_the_schema_is_told_without_the_drivers_words(
+    def test_a_role_that_may_not_create_the_schema_gets_an_error_without_the_drivers_words(
         self, rest: Rest, manifests: list[Manifest], postgres_server: PostgresServer, postgres_database: str
     ) -> None:
         import adbc_driver_postgresql.dbapi as dbapi

@@ -122,7 +122,7 @@ class TestASignedSnapshot:
     ) -> None:
         faulty.plan(refuses(400, "AccessDeniedException"), "Sign")
 
-        with pytest.raises(KeyUnavailableError, match="to answer sign, found AccessDeniedException"):
+        with pytest.raises(KeyUnavailableError, match="refused sign: AccessDeniedException"):
             take_signed()
 
         assert list(empty.store.list("")) == []
@@ -206,7 +206,7 @@ class TestSigningWhatIsThere:
         report = verify(rest.store, rest.keys, signer=AnyOf([gone, there]))
 
         assert found(report) == {("unproved", manifest_key(1))}
-        assert "Expected KMS key alias/gone to answer" in report.findings[0].detail
+        assert "KMS key alias/gone refused" in report.findings[0].detail
 
     def test_another_master_key_signs_what_the_old_one_recorded(self, rest: Rest) -> None:
         prune(rest.store, Retention(keep_last=1), signer=KeysSigner(rest.keys))

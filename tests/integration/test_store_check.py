@@ -182,7 +182,7 @@ class TestTheTestButton:
             ),
         ],
     )
-    def test_a_reader_with_fewer_keys_is_told_so(
+    def test_a_reader_with_fewer_keys_sees_how_many_open(
         self, rest: Rest, airflow_connection: Connect, extra: dict[str, Any], message: str
     ) -> None:
         connection = local_store(rest.store.uri)

@@ -90,7 +90,7 @@ def test_the_newest_always_stays_and_no_rule_keeps_more_than_it_says(
     ("rules", "message"),
     [
         ({"keep_daily": -2}, r"found keep_daily=-2"),
-        ({"category_days": {"samples": 3}}, r"Expected days for categories out of metadata.*found samples=3"),
+        ({"category_days": {"samples": 3}}, r"Not days of categories: samples=3"),
         ({"category_days": {Category.RUN_RESULTS: 0}}, r"category_days has to be 1 or more: run_results=0"),
     ],
 )

@@ -27,10 +27,10 @@ from tests.unit.storage.test_report_log import MONDAY, TUESDAY
 
 #: No message repeats it, wherever it stands.
 SECRET = "4111-1111"
-CUT = ConsistencyEntry("2026-11-22T00:00:00", None, "2026-11-21T23:00:00", None, 3600.0, 21600.0, ("run-1",), 1)
+POINT = ConsistencyEntry("2026-11-22T00:00:00", None, "2026-11-21T23:00:00", None, 3600.0, 21600.0, ("run-1",), 1)
 WHOLE = replace(
     MANIFEST,
-    consistency=CUT,
+    consistency=POINT,
     full_at="2026-11-22T00:00:00",
     hash_key=WrappedKey("local:1", "AAAA", {}),
     mac="ab" * 32,

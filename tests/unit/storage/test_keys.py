@@ -61,7 +61,7 @@ def test_another_context_does_not_open_it() -> None:
     "value", ["", "c2hvcnQ=", "not base64!", "A" * 44 + "="], ids=["empty", "short", "text", "long"]
 )
 def test_a_key_that_is_not_32_bytes_in_base64_is_refused_without_being_shown(value: str) -> None:
-    with pytest.raises(ConfigurationError, match="Expected the master key of metadata as 32 bytes") as caught:
+    with pytest.raises(ConfigurationError, match="The master key of metadata is not 32 bytes") as caught:
         LocalKeys({"metadata": value})
 
     assert not value or value not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Rows are told apart by all of their contents, and recognised as often as they were taken."""
+"""Rows are compared by all of their contents, and match as often as they were taken."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_row_is_recognised_as_often_as_it_was_taken() -> None:
     taken = SeenRows()
     taken.add(rows(row, row, other), SCHEMA.names)
 
-    recognised = taken.recognise(rows(row, row, row), SCHEMA.names)
+    recognised = taken.match(rows(row, row, row), SCHEMA.names)
 
     assert recognised.to_pylist() == [True, True, False]
     assert len(taken) == 1
