@@ -43,9 +43,9 @@ def samples(*rows: tuple[str, datetime | None]) -> pa.RecordBatch:
     ("arguments", "message"),
     [
         ({"categories": ("metadata", "passwords")}, "categories: metadata, passwords"),
-        ({"categories": ()}, "Expected at least one category to take"),
-        ({"failed_rows_per_test": -1}, "of 0 or more, found -1 and 30"),
-        ({"failed_rows_days": -1}, "of 0 or more, found 5 and -1"),
+        ({"categories": ()}, "Select at least one category"),
+        ({"failed_rows_per_test": -1}, "have to be 0 or more, not -1 and 30"),
+        ({"failed_rows_days": -1}, "have to be 0 or more, not 5 and -1"),
         ({"masked_columns": ("dbt_models.salary",)}, "'dbt_models.salary' is not a column"),
         ({"masked_columns": ("customers.email",)}, "'customers.email' is not a column"),
         ({"masked_columns": ("dbt_models.unique_id",)}, "a text column that identifies no rows"),

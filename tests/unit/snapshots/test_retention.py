@@ -89,7 +89,7 @@ def test_the_newest_always_stays_and_no_rule_keeps_more_than_it_says(
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ({"keep_daily": -2}, r"found keep_daily=-2"),
+        ({"keep_daily": -2}, r"keep_daily=-2 is not a count"),
         ({"category_days": {"samples": 3}}, r"Not days of categories: samples=3"),
         ({"category_days": {Category.RUN_RESULTS: 0}}, r"category_days has to be 1 or more: run_results=0"),
     ],
