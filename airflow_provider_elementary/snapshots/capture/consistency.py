@@ -116,8 +116,8 @@ class ConsistencyPoint:
         if self.markers is None:
             return seen
         # Rows without a watermark were there before the package had the column.
-        expired = pc.fill_null(pc.less_equal(created, _moment(self.abandoned_until)), True)
-        return pc.and_(seen, pc.or_(expired, self._is_finished(table, batch, created)))
+        abandoned = pc.fill_null(pc.less_equal(created, _moment(self.abandoned_until)), True)
+        return pc.and_(seen, pc.or_(abandoned, self._is_finished(table, batch, created)))
 
     def _is_finished(self, table: Table, batch: pa.RecordBatch, created: pa.Array) -> pa.Array:
         in_time = pc.fill_null(pc.less_equal(created, _moment(self.committed_until)), False)
