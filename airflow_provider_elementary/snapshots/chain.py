@@ -38,7 +38,7 @@ class Damage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class ChainFinding:
     """One object that is not as it was written.
 
     :param damage: what is wrong.
@@ -54,7 +54,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Link:
+class ChainLink:
     """One manifest as it is in the store.
 
     :param sequence: its number, by its name.
@@ -97,13 +97,13 @@ class Chain:
     :param signed: the places of manifests of which there is a signature: each was committed.
     """
 
-    links: Mapping[int, Link]
+    links: Mapping[int, ChainLink]
     records: Sequence[StoredRecord]
-    findings: Sequence[Finding]
+    findings: Sequence[ChainFinding]
     signed: frozenset[int] = frozenset()
 
     @property
-    def head(self) -> Link | None:
+    def head(self) -> ChainLink | None:
         """The newest manifest."""
         return self.links[max(self.links)] if self.links else None
 
@@ -115,18 +115,18 @@ class Chain:
 
 def read_chain(store: Store) -> Chain:
     """Read every manifest and prune record of a store; an invalid one becomes a finding."""
-    findings: list[Finding] = []
-    links: dict[int, Link] = {}
+    findings: list[ChainFinding] = []
+    links: dict[int, ChainLink] = {}
     # Before the manifests, as one that is committed and signed meanwhile would seem to be missing.
     signed = frozenset(numbered(store, signature_key(MANIFESTS))[0])
     for sequence, content in _numbered(store, MANIFESTS, findings):
         try:
             manifest = Manifest.from_bytes(content, manifest_key(sequence))
         except SnapshotCorruptError as error:
-            findings.append(Finding(Damage.CHANGED, manifest_key(sequence), str(error)))
-            links[sequence] = Link(sequence, sha256(content))
+            findings.append(ChainFinding(Damage.CHANGED, manifest_key(sequence), str(error)))
+            links[sequence] = ChainLink(sequence, sha256(content))
         else:
-            links[sequence] = Link(
+            links[sequence] = ChainLink(
                 sequence,
                 sha256(content),
                 manifest.sequence,
@@ -139,13 +139,13 @@ def read_chain(store: Store) -> Chain:
         try:
             records.append(StoredRecord(PruneRecord.from_bytes(content, record_key(sequence)), sha256(content)))
         except SnapshotCorruptError as error:
-            findings.append(Finding(Damage.CHANGED, record_key(sequence), str(error)))
+            findings.append(ChainFinding(Damage.CHANGED, record_key(sequence), str(error)))
     return Chain(links, records, findings, signed)
 
 
 def check_chain(
     chain: Chain, anchors: Iterable[Anchor] = (), lost: Iterable[Tombstone] = ()
-) -> tuple[list[Finding], list[str]]:
+) -> tuple[list[ChainFinding], list[str]]:
     """Check the chain of manifests and that of prune records.
 
     :param anchors: hashes of manifests that were kept elsewhere; those in prune records are checked too.
@@ -213,18 +213,18 @@ def _tombstones_of_lost(chain: Chain, numbers: list[int]) -> list[Tombstone]:
     return list(stones.values())
 
 
-def _numbered(store: Store, prefix: str, findings: list[Finding]) -> Iterator[tuple[int, bytes]]:
+def _numbered(store: Store, prefix: str, findings: list[ChainFinding]) -> Iterator[tuple[int, bytes]]:
     numbers, unexpected = numbered(store, prefix)
     detail = f"Not a numbered .json object, and only those belong below {prefix}. Remove it."
-    findings += [Finding(Damage.UNEXPECTED, name, detail) for name in unexpected]
+    findings += [ChainFinding(Damage.UNEXPECTED, name, detail) for name in unexpected]
     for sequence, name in numbers.items():
         if (content := store.get(name)) is not None:
             yield sequence, content
 
 
-def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Finding], list[str]]:
+def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[ChainFinding], list[str]]:
     """Check from the newest manifest to the first: the parent that a manifest names counts only if it is intact."""
-    findings: list[Finding] = []
+    findings: list[ChainFinding] = []
     notes: list[str] = []
     doubtful: set[int] = set()
     newest = max((*chain.links, *stones, *chain.signed), default=0)
@@ -252,21 +252,21 @@ def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Fi
     return sorted(findings, key=lambda finding: finding.object), notes
 
 
-def _check_link(sequence: int, link: Link | None, stone: Tombstone | None) -> Finding | None:
+def _check_link(sequence: int, link: ChainLink | None, stone: Tombstone | None) -> ChainFinding | None:
     """Check one manifest by itself."""
     key = manifest_key(sequence)
     if link is None:
         return None
     if link.claimed != sequence:
         detail = f"Holds snapshot number {link.claimed} ({link.snapshot_id}) instead of number {sequence}."
-        return Finding(Damage.REORDERED, key, detail)
+        return ChainFinding(Damage.REORDERED, key, detail)
     if stone is not None and stone.sha256 != link.sha256:
         detail = f"SHA-256 {link.sha256} is not that of the manifest that was pruned, {stone.sha256}."
-        return Finding(Damage.CHANGED, key, detail)
+        return ChainFinding(Damage.CHANGED, key, detail)
     expected = sequence - 1 or None
     if (link.parent.sequence if link.parent else None) != expected:
         named = f"number {link.parent.sequence}" if link.parent else "none"
-        return Finding(
+        return ChainFinding(
             Damage.REORDERED, key, f"Names parent {named} instead of {f'number {expected}' if expected else 'none'}."
         )
     return None
@@ -279,22 +279,22 @@ def _recorded_parent(chain: Chain, stones: Mapping[int, Tombstone], sequence: in
     return stones[sequence].parent if sequence in stones else None
 
 
-def _does_not_fit(sequence: int, own: str, named: Parent) -> Finding:
+def _does_not_fit(sequence: int, own: str, named: Parent) -> ChainFinding:
     detail = (
         f"SHA-256 {own} is not {named.sha256}, which the snapshot after it names. "
         "Restore it from a replica or an older version of the object."
     )
-    return Finding(Damage.CHANGED, manifest_key(sequence), detail)
+    return ChainFinding(Damage.CHANGED, manifest_key(sequence), detail)
 
 
-def _missing(chain: Chain, stones: Mapping[int, Tombstone], newest: int) -> list[Finding]:
+def _missing(chain: Chain, stones: Mapping[int, Tombstone], newest: int) -> list[ChainFinding]:
     absent = [number for number in range(1, newest + 1) if number not in chain.links and number not in stones]
     findings = []
     for first, last in _runs(absent):
         which = f"snapshot number {first}" if first == last else f"snapshots number {first} to {last}"
         are = "is" if first == last else "are"
         detail = f"{which.capitalize()} {are} missing, and no prune record says that prune removed it."
-        findings.append(Finding(Damage.MISSING, manifest_key(first), detail))
+        findings.append(ChainFinding(Damage.MISSING, manifest_key(first), detail))
     return findings
 
 
@@ -310,7 +310,7 @@ def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _check_records(records: Sequence[StoredRecord]) -> list[Finding]:
+def _check_records(records: Sequence[StoredRecord]) -> list[ChainFinding]:
     findings = []
     before: StoredRecord | None = None
     for stored in records:
@@ -320,21 +320,21 @@ def _check_records(records: Sequence[StoredRecord]) -> list[Finding]:
             named = f"record {record.parent.sequence} with another hash" if record.parent else "none"
             found = f"record {before.record.sequence}" if before else "none"
             detail = f"Names {named} as the record before it, which is {found}: a record was removed or changed."
-            findings.append(Finding(Damage.CHANGED, record.key, detail))
+            findings.append(ChainFinding(Damage.CHANGED, record.key, detail))
         if over := [stone.sequence for stone in record.snapshots if stone.sequence >= record.head.sequence]:
             detail = f"Removes snapshot {max(over)}, which was the newest."
-            findings.append(Finding(Damage.CHANGED, record.key, detail))
+            findings.append(ChainFinding(Damage.CHANGED, record.key, detail))
         before = stored
     return findings
 
 
-def _check_anchor(chain: Chain, anchor: Anchor) -> Finding | None:
+def _check_anchor(chain: Chain, anchor: Anchor) -> ChainFinding | None:
     key = manifest_key(anchor.sequence)
     head = chain.head
     if head is None or head.sequence < anchor.sequence:
         ends = f"ends at number {head.sequence}" if head else "is empty"
         detail = f"The chain {ends}, and {anchor.origin} names snapshot number {anchor.sequence}."
-        return Finding(Damage.ROLLED_BACK, key, detail)
+        return ChainFinding(Damage.ROLLED_BACK, key, detail)
     link, stone = chain.links.get(anchor.sequence), chain.tombstones.get(anchor.sequence)
     own = link.sha256 if link else stone.sha256 if stone else None
     if own is None or own == anchor.sha256:
@@ -343,4 +343,4 @@ def _check_anchor(chain: Chain, anchor: Anchor) -> Finding | None:
     # Where the next link still names the true one, this one alone was changed; else the chain was rewritten.
     damage = Damage.CHANGED if named is not None and named.sha256 == anchor.sha256 else Damage.REWRITTEN
     detail = f"SHA-256 {own} is not {anchor.sha256}, which {anchor.origin} names."
-    return Finding(damage, key, detail)
+    return ChainFinding(damage, key, detail)

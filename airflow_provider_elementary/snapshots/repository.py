@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.diff import DiffReport
     from airflow_provider_elementary.snapshots.prune import PruneReport
     from airflow_provider_elementary.snapshots.restore import RestoreReport
-    from airflow_provider_elementary.snapshots.restore_targets import Target
+    from airflow_provider_elementary.snapshots.restore_targets import RestoreTarget
     from airflow_provider_elementary.snapshots.retention import Retention
     from airflow_provider_elementary.snapshots.verify import VerifyReport
 
@@ -169,7 +169,7 @@ class Repository:
 
     def restore(
         self,
-        target: Target,
+        target: RestoreTarget,
         snapshot: str | datetime = "latest",
         *,
         categories: Sequence[Category] | None = None,

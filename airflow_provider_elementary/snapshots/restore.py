@@ -19,7 +19,7 @@ from airflow_provider_elementary.snapshots.fitting import require_fit
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
-from airflow_provider_elementary.snapshots.restore_targets import Session, Target
+from airflow_provider_elementary.snapshots.restore_targets import RestoreSession, RestoreTarget
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.store import Store
 
@@ -60,7 +60,7 @@ class RestoreReport:
 
 def restore(
     store: Store,
-    target: Target,
+    target: RestoreTarget,
     keys: Keys,
     *,
     snapshot: str | datetime = "latest",
@@ -133,7 +133,7 @@ def _openable(manifest: Manifest, keys: Keys, wanted: Sequence[Category] | None)
     return opened
 
 
-def _load(session: Session, source: SnapshotSource, table: Table, dialect: Dialect, *, widest: bool) -> int:
+def _load(session: RestoreSession, source: SnapshotSource, table: Table, dialect: Dialect, *, widest: bool) -> int:
     """Copy one table in the types that the target declares, and return how many rows it has."""
     rows = 0
     failure: list[ElementaryError] = []

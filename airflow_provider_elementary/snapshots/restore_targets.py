@@ -21,7 +21,7 @@ from airflow_provider_elementary.timeouts import Calls
 DEFAULT_SCHEMA = "elementary"
 
 
-class Session(Protocol):
+class RestoreSession(Protocol):
     """A target that is open for one restore."""
 
     def execute(self, statement: str) -> None:
@@ -33,7 +33,7 @@ class Session(Protocol):
         ...
 
 
-class Target(Protocol):
+class RestoreTarget(Protocol):
     """A place for one Elementary schema; it holds all of it after :meth:`open`'s block ended well, else nothing.
 
     :param name: how to call it in a log or an error.
@@ -45,7 +45,7 @@ class Target(Protocol):
     dialect: Dialect
     schema: str
 
-    def open(self) -> AbstractContextManager[Session]:
+    def open(self) -> AbstractContextManager[RestoreSession]:
         """Make the schema, which has to be new or empty.
 
         :raises ConfigurationError: something is there already; nothing is ever overwritten.
@@ -76,7 +76,7 @@ class DuckDBTarget:
         self.name = str(path)
 
     @contextmanager
-    def open(self) -> Iterator[Session]:
+    def open(self) -> Iterator[RestoreSession]:
         """Write a draft beside the file; it becomes the file unless there is one by then."""
         if self.path.exists():
             raise self._taken()
@@ -127,7 +127,7 @@ class PostgresTarget:
         self.name = f"schema {schema} of {name}"
 
     @contextmanager
-    def open(self) -> Iterator[Session]:
+    def open(self) -> Iterator[RestoreSession]:
         """Begin a transaction, and commit it when the block ends well."""
         from adbc_driver_manager import Error as AdbcError
 

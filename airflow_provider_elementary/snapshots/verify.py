@@ -14,7 +14,15 @@ from typing import Any, BinaryIO, cast
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.progress import Progress, no_progress
-from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, Finding, Link, check_chain, read_chain
+from airflow_provider_elementary.snapshots.chain import (
+    Anchor,
+    Chain,
+    ChainFinding,
+    ChainLink,
+    Damage,
+    check_chain,
+    read_chain,
+)
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.reader import none_found
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
@@ -57,7 +65,7 @@ class VerifyReport:
     size: int
     opened: int
     rows: int
-    findings: tuple[Finding, ...]
+    findings: tuple[ChainFinding, ...]
     notes: tuple[str, ...]
 
     @property
@@ -104,7 +112,7 @@ class VerifyReport:
 class _Checked:
     """What is gathered while the files are read."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[ChainFinding] = field(default_factory=list)
     files: int = 0
     size: int = 0
     opened: int = 0
@@ -174,7 +182,7 @@ def verify(
     )
 
 
-def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
+def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[ChainLink]:
     """Return the readable manifests whose files are to be checked."""
     readable = [link for _, link in sorted(chain.links.items()) if link.claimed is not None]
     if snapshot == "all":
@@ -194,7 +202,7 @@ def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
     return found
 
 
-def _files_named(store: Store, selected: Sequence[Link]) -> dict[str, _Named]:
+def _files_named(store: Store, selected: Sequence[ChainLink]) -> dict[str, _Named]:
     """Return every file that the manifests name, once, however many name it."""
     named: dict[str, _Named] = {}
     for link in selected:
@@ -230,13 +238,13 @@ def _check_files(
         if key not in sizes:
             if key not in expired:
                 detail = f"The object is missing ({entry.file.size:,} bytes of {entry.file.table}); {_by(entry)}."
-                checked.findings.append(Finding(Damage.MISSING, key, detail))
+                checked.findings.append(ChainFinding(Damage.MISSING, key, detail))
             continue
         checked.files += 1
         checked.size += sizes[key]
         if sizes[key] != entry.file.size and sizes[key] not in sizes_named:
             detail = f"Has {sizes[key]:,} bytes instead of {entry.file.size:,}; {_by(entry)}."
-            checked.findings.append(Finding(Damage.CHANGED, key, detail))
+            checked.findings.append(ChainFinding(Damage.CHANGED, key, detail))
             continue
         with _downloaded(store, key, keep=keys is not None) as (file, digest):
             if digest != entry.file.sha256:
@@ -255,18 +263,18 @@ def _open(checked: _Checked, keys: Keys, entry: _Named, file: BinaryIO, refused:
         reason = f"No data key opens: {error}" if isinstance(error, KeyUnavailableError) else "Found no data key."
         refused.add(category)
         detail = f"{category.label}. {reason}"
-        checked.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
+        checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
         return
     try:
         rows = sum(batch.num_rows for batch in open_encrypted(file, data_key, entry.file.key))
     except SnapshotCorruptError as error:
-        checked.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
+        checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
         return
     checked.opened += 1
     checked.rows += rows
     if rows != entry.file.rows:
         detail = f"Has {rows:,} rows instead of {entry.file.rows:,}; {_by(entry)}."
-        checked.findings.append(Finding(Damage.CHANGED, entry.file.key, detail))
+        checked.findings.append(ChainFinding(Damage.CHANGED, entry.file.key, detail))
 
 
 @contextmanager
@@ -283,13 +291,13 @@ def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryI
         yield cast(BinaryIO, copy), digest.hexdigest()
 
 
-def _of_another(entry: _Named, digest: str, owners: Mapping[str, str]) -> Finding:
+def _of_another(entry: _Named, digest: str, owners: Mapping[str, str]) -> ChainFinding:
     """Say that a file holds other bytes than it did, and whose, if they are another file's."""
     if digest in owners:
         detail = f"Content belongs to another object: {owners[digest]}; {_by(entry)}."
-        return Finding(Damage.REORDERED, entry.file.key, detail)
+        return ChainFinding(Damage.REORDERED, entry.file.key, detail)
     detail = f"SHA-256 is {digest} instead of {entry.file.sha256}; {_by(entry)}."
-    return Finding(Damage.CHANGED, entry.file.key, detail)
+    return ChainFinding(Damage.CHANGED, entry.file.key, detail)
 
 
 def _by(entry: _Named) -> str:
@@ -297,7 +305,7 @@ def _by(entry: _Named) -> str:
     return f"named by snapshot {entry.by[0]}{more}"
 
 
-def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: Keys | None) -> Iterator[Finding]:
+def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: Keys | None) -> Iterator[ChainFinding]:
     """Check the signatures of prune records where the keys allow it, and those of manifests."""
     own = KeysSigner(keys) if keys is not None else None
     for key, digest, required in (
@@ -311,16 +319,16 @@ def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: K
             if signature is None:
                 if required:
                     detail = "Not signed. Anyone with write access to the store could have written it."
-                    yield Finding(Damage.UNPROVED, key, detail)
+                    yield ChainFinding(Damage.UNPROVED, key, detail)
             elif (verifier := _verifier_of(signature, signer, own)) is None:
                 if required:
                     detail = f"Signed by {signature.key_id}, which is none of the keys that were given."
-                    yield Finding(Damage.UNPROVED, key, detail)
+                    yield ChainFinding(Damage.UNPROVED, key, detail)
             elif not verifier.proves(digest, signature):
                 detail = f"Signature by {signature.key_id} is invalid."
-                yield Finding(Damage.UNPROVED, key, detail)
+                yield ChainFinding(Damage.UNPROVED, key, detail)
         except (SnapshotCorruptError, KeyUnavailableError) as error:
-            yield Finding(Damage.UNPROVED, key, str(error), needs_key=isinstance(error, KeyUnavailableError))
+            yield ChainFinding(Damage.UNPROVED, key, str(error), needs_key=isinstance(error, KeyUnavailableError))
 
 
 def _verifier_of(signature: Signature, signer: Signer | None, own: Signer | None) -> Signer | None:

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Link, check_chain
+from airflow_provider_elementary.snapshots.chain import Anchor, Chain, ChainLink, check_chain
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune_record import Tombstone
 
 
-def link(number: int, own: str | None = None, *, claimed: int | None = None, parent: str | None = None) -> Link:
+def link(number: int, own: str | None = None, *, claimed: int | None = None, parent: str | None = None) -> ChainLink:
     """Return a manifest whose hash is ``hash-<number>``, with the hash of the one before it as its parent."""
     before = Parent(number - 1, parent or f"hash-{number - 1}") if number > 1 else None
-    return Link(
+    return ChainLink(
         number,
         own or f"hash-{number}",
         claimed or number,
@@ -24,7 +24,7 @@ def link(number: int, own: str | None = None, *, claimed: int | None = None, par
     )
 
 
-def links(*changed: Link, without: int | None = None) -> Chain:
+def links(*changed: ChainLink, without: int | None = None) -> Chain:
     found = {**{number: link(number) for number in (1, 2, 3)}, **{one.sequence: one for one in changed}}
     return Chain({number: one for number, one in found.items() if number != without}, [], [])
 
