@@ -72,7 +72,7 @@ class TestASoundStore:
     def test_a_snapshot_that_is_not_there_is_an_error(
         self, rest: Rest, manifests: list[Manifest], snapshot: str | datetime
     ) -> None:
-        with pytest.raises(SnapshotNotFoundError, match="found 4 others"):
+        with pytest.raises(SnapshotNotFoundError, match="but 4 others"):
             verify(rest.store, snapshot=snapshot)
 
     def test_a_newest_manifest_without_an_anchor_gets_a_note(self, rest: Rest, manifests: list[Manifest]) -> None:
@@ -100,7 +100,7 @@ class TestFiles:
         report = verify(rest.store, rest.keys)
 
         assert found(report) == {("changed", file.key)}
-        assert f"Expected SHA-256 {file.sha256}" in report.findings[0].detail
+        assert f"instead of {file.sha256}" in report.findings[0].detail
 
     def test_a_truncated_file_is_found_by_its_size(self, rest: Rest, manifests: list[Manifest]) -> None:
         file = manifests[-1].files[0]
@@ -153,7 +153,7 @@ class TestFiles:
         report = verify(rest.store, rest.keys)
 
         assert found(report) == {("changed", manifests[-1].files[0].key)}
-        assert "Expected 1,000 rows" in report.findings[0].detail
+        assert "instead of 1,000" in report.findings[0].detail
 
 
 class TestTheChain:
