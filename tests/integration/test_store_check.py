@@ -71,7 +71,7 @@ class TestOfALocalStore:
 
         assert status == 1
         assert findings["key of query_logs"][0] == "fail"
-        assert "Expected a master key for Query logs" in findings["key of query_logs"][1]
+        assert "No master key for Query logs" in findings["key of query_logs"][1]
 
     def test_a_store_that_replaces_what_is_there_fails_and_the_probe_is_removed(self, tmp_path: Path) -> None:
         class Replacing(type(open_store((tmp_path / "store").as_uri()))):  # type: ignore[misc]
