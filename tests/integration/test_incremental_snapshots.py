@@ -1,4 +1,4 @@
-"""Whatever happens to the source, a snapshot is its consistent state at the consistency point, and stores nothing twice."""
+"""Every snapshot is the consistent state of the source at its consistency point, and stores nothing twice."""
 
 from __future__ import annotations
 
