@@ -75,7 +75,7 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
         "--orphan-hours", type=number(0), default=48, metavar="N", help="spare younger orphans (default: 48)"
     )
     prune.add_argument(
-        "--give-up",
+        "--acknowledge-loss",
         action="append",
         type=int,
         default=[],
@@ -150,7 +150,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         anchors=_anchors(arguments),
         decrypt=not arguments.hashes_only,
         categories=[Category(name) for name in arguments.category or Category],
-        each=with_progress,
+        progress=with_progress,
     )
     status = FINE if report.sound else NOT_DONE if all(found.needs_key for found in report.findings) else FINDING
     if arguments.json:
@@ -192,7 +192,7 @@ def _restore(arguments: argparse.Namespace) -> None:
             target,
             arguments.snapshot,
             categories=[Category(name) for name in arguments.category] if arguments.category else None,
-            each=with_progress,
+            progress=with_progress,
         )
     if arguments.json:
         print_json(report.to_dict())
@@ -211,7 +211,7 @@ def _prune(arguments: argparse.Namespace) -> None:
         report = repository.prune(
             Retention(**counts, category_days=_days(arguments.category_days)),
             anchors=anchors,
-            give_up=arguments.give_up,
+            acknowledge_loss=arguments.acknowledge_loss,
             dry_run=arguments.dry_run,
             orphan_age=timedelta(hours=arguments.orphan_hours),
         )
@@ -220,12 +220,12 @@ def _prune(arguments: argparse.Namespace) -> None:
         return
     rows = [[judged.sequence, judged.snapshot_id, ", ".join(judged.reasons) or "-"] for judged in report.snapshots]
     _print_table(("sequence", "snapshot_id", "kept as"), rows)
-    if report.given_up:
-        print(f"given up as lost for good: {', '.join(manifest_key(number) for number in report.given_up)}")
+    if report.acknowledged_losses:
+        print(f"given up as lost for good: {', '.join(manifest_key(number) for number in report.acknowledged_losses)}")
     print(
         f"{'would remove' if report.dry_run else 'removed'} {len(report.removed):,} snapshots, "
         f"{report.uploads:,} unfinished uploads, "
-        f"{report.files:,} files of {report.size:,} bytes, {sum(report.withdrawn.values()):,} files whose days are over"
+        f"{report.files:,} files of {report.size:,} bytes, {sum(report.expired.values()):,} files whose days are over"
     )
 
 

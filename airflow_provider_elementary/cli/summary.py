@@ -72,11 +72,13 @@ def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
     tables.add_section()
     tables.add_row("all", f"{manifest.rows:,}", f"{manifest.size:,}", "")
     console.print(tables)
-    withheld = {category for entry in manifest.tables.values() for category in entry.withheld} - set(manifest.keys)
+    withheld = {category for entry in manifest.tables.values() for category in entry.excluded_categories} - set(
+        manifest.keys
+    )
     if withheld:
         labels = ", ".join(category.label for category in Category if category in withheld)
         console.print(f"Left in the warehouse by the policy: {labels}")
-    for rule in manifest.held_back:
+    for rule in manifest.exclusions:
         what = f"{rule['values']:,} values of {rule['column']}" if "column" in rule else ""
         what = what or f"{rule['rows']:,} rows of {rule['table']}"
         console.print(f"Held back by {rule['rule']}: {what}")

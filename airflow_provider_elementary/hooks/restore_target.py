@@ -12,11 +12,11 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.hooks.timeouts import calls_for
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.restore_targets import Target
+    from airflow_provider_elementary.snapshots.restore_targets import RestoreTarget
 
 
 @contextmanager
-def open_target(*, conn_id: str | None, path: str | None, schema: str) -> Iterator[Target]:
+def open_target(*, conn_id: str | None, path: str | None, schema: str) -> Iterator[RestoreTarget]:
     """Open the target of a restore.
 
     :param conn_id: a connection to PostgreSQL, of any type that the hook accepts, with a role that may create the

@@ -71,7 +71,7 @@ class TestOfALocalStore:
 
         assert status == 1
         assert findings["key of query_logs"][0] == "fail"
-        assert "Expected a master key for Query logs" in findings["key of query_logs"][1]
+        assert "No master key for Query logs" in findings["key of query_logs"][1]
 
     def test_a_store_that_replaces_what_is_there_fails_and_the_probe_is_removed(self, tmp_path: Path) -> None:
         class Replacing(type(open_store((tmp_path / "store").as_uri()))):  # type: ignore[misc]
@@ -182,7 +182,7 @@ class TestTheTestButton:
             ),
         ],
     )
-    def test_a_reader_with_fewer_keys_is_told_so(
+    def test_a_reader_with_fewer_keys_sees_how_many_open(
         self, rest: Rest, airflow_connection: Connect, extra: dict[str, Any], message: str
     ) -> None:
         connection = local_store(rest.store.uri)
@@ -198,7 +198,7 @@ class TestTheTestButton:
         works, message = ElementaryStoreHook("store").test_connection()
 
         assert not works
-        assert "which does not open it" in message
+        assert "does not open what" in message
 
     def test_the_id_that_airflow_makes_up_is_not_shown(self, airflow_connection: Connect) -> None:
         airflow_connection("tmp4f0c", {"conn_type": "elementary_store", "extra": {}})

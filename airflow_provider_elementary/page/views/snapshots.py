@@ -179,7 +179,7 @@ def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping
         link=_link_to_parent(manifest, manifests, pruned),
         categories=dict(rows),
         access=access_state(manifest),
-        excluded=tuple(_sentence(rule) for rule in manifest.held_back),
+        excluded=tuple(_sentence(rule) for rule in manifest.exclusions),
     )
 
 
@@ -247,7 +247,7 @@ def _tables(manifest: Manifest) -> tuple[TableState, ...]:
             rows=entry.rows,
             size=sum(file.size for file in files[name]),
             files=len(files[name]),
-            excluded=tuple(category.label for category in entry.withheld),
+            excluded=tuple(category.label for category in entry.excluded_categories),
             unknown_columns=entry.unknown_columns,
         )
         for name, entry in manifest.tables.items()
@@ -256,9 +256,9 @@ def _tables(manifest: Manifest) -> tuple[TableState, ...]:
 
 def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
     """Compare the names and sizes of a snapshot's files with a listing of the store; no file is opened."""
-    from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+    from airflow_provider_elementary.snapshots.prune_record import without_expired
 
-    kept, expired = without_withdrawn(reader.opened.store, manifest)
+    kept, expired = without_expired(reader.opened.store, manifest)
     folders = sorted({"/".join(file.key.split("/")[:2]) + "/" for file in kept.files})
     if len(folders) > _LISTINGS:
         return f"not checked: {len(folders)} snapshots wrote its files. Run the verify task.", None
