@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.times import in_utc
-from airflow_provider_elementary.warehouses.time_values import try_time
+from airflow_provider_elementary.warehouses.time_values import time_or_none
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -50,7 +50,7 @@ class Invocation:
     @property
     def completed_at(self) -> datetime | None:
         """When it ended, in UTC: as dbt wrote it, else by the clock of dbt's session, else None."""
-        completed = try_time(self.run_completed_at) or self.created_at
+        completed = time_or_none(self.run_completed_at) or self.created_at
         return in_utc(completed) if completed else None
 
     def to_dict(self) -> dict[str, str | None]:

@@ -102,7 +102,7 @@ def open_postgres(connection: WarehouseConnection, database: str | None, calls: 
     def log_in() -> Any:
         return statement_timeout(connection, dbapi.connect(_postgres_uri(connection, database, options)))
 
-    return _admitted(connection, lambda: calls.log_in(log_in), database)
+    return _login(connection, lambda: calls.log_in(log_in), database)
 
 
 def _open_duckdb(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
@@ -149,7 +149,7 @@ def _open_snowflake(connection: WarehouseConnection, schema: str, database: str 
         },
         **({"database": database} if database else {}),
     )
-    opened = _admitted(connection, lambda: calls.log_in(hook.get_conn), database)
+    opened = _login(connection, lambda: calls.log_in(hook.get_conn), database)
     protocol = str(opened._protocol)
     transport = TransportFacts(
         encrypted=protocol == "https",
@@ -213,7 +213,7 @@ def _open_with_dbapi_hook(
     )
     calls = calls_for(connection)
     return DbApiWarehouse(
-        _admitted(connection, lambda: calls.log_in(hook.get_conn), database),
+        _login(connection, lambda: calls.log_in(hook.get_conn), database),
         calls=calls,
         dialect=dialect,
         schema=schema,
@@ -253,7 +253,7 @@ def _replaced(connection: Connection, **fields: Any) -> WarehouseConnection:
     return WarehouseConnection(**{**{name: getattr(connection, name) for name in names}, **fields})
 
 
-def _admitted(connection: WarehouseConnection, log_in: Callable[[], Any], database: str | None = None) -> Any:
+def _login(connection: WarehouseConnection, log_in: Callable[[], Any], database: str | None = None) -> Any:
     """Return the session that logging in gives.
 
     :param database: what was logged in to, where it is not the connection's own.

@@ -40,7 +40,7 @@ def read_clock(source: WarehouseSource, table: str) -> Clock:
     :param table: any table of the source, as only queries over Elementary's tables pass.
     """
     warehouse, here = source.warehouse, datetime.now(UTC).replace(tzinfo=None)
-    relation = exp.table_(source.held(table).name, db=warehouse.schema, catalog=warehouse.database, quoted=True)
+    relation = exp.table_(source.table(table).name, db=warehouse.schema, catalog=warehouse.database, quoted=True)
     query = exp.select(exp.CurrentTimestamp().as_("read_at"), exp.func("count", exp.Star()).as_("n")).from_(relation)
     try:
         answer = one_row(source, query.sql(warehouse.dialect))["read_at"]

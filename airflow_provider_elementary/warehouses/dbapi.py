@@ -13,14 +13,14 @@ from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
-from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, went_away
+from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, connection_lost_error
 
 _BATCH_ROWS = 10_000
 #: Where a transaction keeps its locks, and DDL waits for it, until it ends.
 _LOCKING = frozenset({"postgres", "redshift"})
 
 
-class DbApiWarehouse(CatalogueSession):
+class DbApiWarehouse(SystemCatalogSession):
     """A session over a DB-API 2.0 connection.
 
     :param connection: an open connection, as ``DbApiHook.get_conn()`` returns it.
@@ -66,7 +66,7 @@ class DbApiWarehouse(CatalogueSession):
         except Exception as error:
             # DB-API drivers share the names of their errors but no base class.
             if type(error).__name__ == "OperationalError":
-                raise went_away(self.dialect, "reading its catalogue", error) from None
+                raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
             self._connection.rollback()
             raise StatementDeniedError(type(error).__name__) from None
         finally:

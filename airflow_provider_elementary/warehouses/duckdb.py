@@ -16,7 +16,7 @@ from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
-from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
+from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -35,7 +35,7 @@ _MAGIC = slice(8, 12)
 _DENIED = (duckdb.CatalogException, duckdb.BinderException, duckdb.PermissionException)
 
 
-class DuckDBWarehouse(CatalogueSession):
+class DuckDBWarehouse(SystemCatalogSession):
     """A session on a DuckDB file.
 
     :param path: the file; it must exist, and no process may have it open for writing.
@@ -74,7 +74,7 @@ class DuckDBWarehouse(CatalogueSession):
         except _DENIED as error:
             raise StatementDeniedError(type(error).__name__) from None
         except duckdb.Error as error:
-            raise went_away(self.dialect, "reading its catalogue", error) from None
+            raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""

@@ -12,7 +12,7 @@ from airflow_provider_elementary.access.check.session import StatementDeniedErro
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
 from airflow_provider_elementary.warehouses.time_values import TIME
-from airflow_provider_elementary.warehouses.warehouse import Warehouse, went_away
+from airflow_provider_elementary.warehouses.warehouse import Warehouse, connection_lost_error
 
 # The information schema hides what a role may not read; the catalog of PostgreSQL does not.
 _DENIED = """
@@ -51,7 +51,7 @@ def read_error(dialect: str, query: GuardedQuery, error: BaseException) -> Wareh
     if is_of_table and len(query.tables) == 1:
         cause = f"SQLSTATE {state}" if state else type(error).__name__
         return TableUnreadableError(query.tables[0], f"the {dialect} warehouse refused to ({cause})")
-    return went_away(dialect, f"reading {', '.join(query.tables)}", error)
+    return connection_lost_error(dialect, f"reading {', '.join(query.tables)}", error)
 
 
 def within(

@@ -18,7 +18,7 @@ from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.postgres_locks import TableLocks
-from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
+from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -27,7 +27,7 @@ _BATCH_BYTES = "2097152"
 _DENIED = frozenset({"42501", "42P01", "42703", "42883", "3F000", "42704"})
 
 
-class PostgresWarehouse(CatalogueSession):
+class PostgresWarehouse(SystemCatalogSession):
     """A session on PostgreSQL.
 
     :param connection: an open ADBC connection with autocommit off.
@@ -70,7 +70,7 @@ class PostgresWarehouse(CatalogueSession):
             self._locks.begin(tables)
         except AdbcError as error:
             self._roll_back()
-            raise went_away(self.dialect, f"locking {', '.join(tables)}", error) from None
+            raise connection_lost_error(self.dialect, f"locking {', '.join(tables)}", error) from None
         except ElementaryError:
             self._roll_back()
             raise
@@ -87,7 +87,7 @@ class PostgresWarehouse(CatalogueSession):
             self._roll_back()
             if error.sqlstate in _DENIED:
                 raise StatementDeniedError(error.sqlstate) from None
-            raise went_away(self.dialect, "reading its catalogue", error) from None
+            raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query; all queries of one session see the database as of the first."""

@@ -84,7 +84,7 @@ class TableLocks:
         """
         give_up_at = time.monotonic() + LOCK_SECONDS
         tables = sorted(tables)
-        while (state := self._try_from_start(tables, _SHORT_WAIT)) is not None:
+        while (state := self._attempt_from_start(tables, _SHORT_WAIT)) is not None:
             if state not in _LOCKED:
                 tables = self._lockable(tables)
             elif time.monotonic() >= give_up_at:
@@ -104,7 +104,7 @@ class TableLocks:
         :raises TableReplacedError: a table is no longer the one that the snapshot has.
         """
         lockable = sorted(set(tables) - self._unlockable)
-        if (state := self._try(lockable)) is not None:
+        if (state := self._attempt(lockable)) is not None:
             raise TableReplacedError(self._schema, tables) if state in _GONE else self._locked(lockable)
         self._require_unchanged(tables)
         yield
@@ -112,12 +112,12 @@ class TableLocks:
             self._require_unchanged(tables)
         self._release()
 
-    def _try_from_start(self, tables: Sequence[str], lock_timeout: str) -> str | None:
+    def _attempt_from_start(self, tables: Sequence[str], lock_timeout: str) -> str | None:
         self._begin()
         self._ask(lock_timeout, ())
-        return self._try(tables)
+        return self._attempt(tables)
 
-    def _try(self, tables: Sequence[str]) -> str | None:
+    def _attempt(self, tables: Sequence[str]) -> str | None:
         """Take all locks; return the SQLSTATE of what prevented it, or None."""
         try:
             self._ask("SAVEPOINT locks", ())
@@ -135,14 +135,14 @@ class TableLocks:
 
     def _lockable(self, tables: Sequence[str]) -> list[str]:
         """Return the tables that can be locked, tried one by one; the server's own message is in its language."""
-        states = {name: self._try_from_start([name], _SHORT_WAIT) for name in tables}
+        states = {name: self._attempt_from_start([name], _SHORT_WAIT) for name in tables}
         if gone := [name for name, state in states.items() if state in _GONE]:
             raise TableReplacedError(self._schema, gone)
         self._unlockable |= {name for name, state in states.items() if state in _NOT_LOCKABLE}
         return [name for name in tables if name not in self._unlockable]
 
     def _locked(self, tables: Sequence[str]) -> TableLockedError:
-        locked = [name for name in tables if self._try_from_start([name], _SHORT_WAIT) in _LOCKED]
+        locked = [name for name in tables if self._attempt_from_start([name], _SHORT_WAIT) in _LOCKED]
         # Where no table is locked any more, all that is known is that one of them was.
         named = locked or list(tables)
         self._begin()

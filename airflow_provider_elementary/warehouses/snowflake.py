@@ -15,10 +15,10 @@ from airflow_provider_elementary.access.check.session import StatementDeniedErro
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
-from airflow_provider_elementary.warehouses.warehouse import CatalogueSession, batches_of, went_away
+from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 
-class SnowflakeWarehouse(CatalogueSession):
+class SnowflakeWarehouse(SystemCatalogSession):
     """A session on Snowflake.
 
     :param connection: an open connection of the official connector.
@@ -51,7 +51,7 @@ class SnowflakeWarehouse(CatalogueSession):
         try:
             self.calls.run("switching secondary roles off", self._narrow)
         except SnowflakeError as error:
-            raise went_away(self.dialect, "switching secondary roles off", error) from None
+            raise connection_lost_error(self.dialect, "switching secondary roles off", error) from None
         self.database = self._find_database(database)
         self._is_in_schema = False
 
@@ -82,7 +82,7 @@ class SnowflakeWarehouse(CatalogueSession):
             # Snowflake answers the same for what does not exist and what is not granted.
             raise StatementDeniedError(error.sqlstate or type(error).__name__) from None
         except SnowflakeError as error:
-            raise went_away(self.dialect, "reading its catalogue", error) from None
+            raise connection_lost_error(self.dialect, "reading its catalogue", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query, one result chunk at a time."""

@@ -56,7 +56,7 @@ _MATERIALIZED_VIEWS = """
 SELECT matviewname::text, 'materialized view' FROM pg_catalog.pg_matviews WHERE schemaname = {0}
 """
 _SCHEMAS = "SELECT DISTINCT schema_name FROM information_schema.schemata"
-_HOLD_ATTEMPTS = 3
+_LOCK_ATTEMPTS = 3
 _ELEMENTARY_SCHEMAS = """
 SELECT DISTINCT table_schema FROM information_schema.tables
 WHERE lower(table_name) IN ('dbt_invocations', 'elementary_test_results', 'data_monitoring_metrics')
@@ -64,7 +64,7 @@ WHERE lower(table_name) IN ('dbt_invocations', 'elementary_test_results', 'data_
 
 
 @dataclass(frozen=True)
-class HeldTable:
+class SourceTable:
     """A table of the catalog as one warehouse holds it.
 
     :param table: the catalog's entry.
@@ -104,7 +104,7 @@ class WarehouseSource:
         self.adapter = warehouse.adapter
         self._incomparable: set[str] = set()
         self._unreadable: dict[str, str] = {}
-        self._held, self._excluded = self._look()
+        self._tables, self._excluded = self._look()
         #: What the reads of this session could not use.
         self.rejections = Rejections()
 
@@ -127,28 +127,28 @@ class WarehouseSource:
         :raises TableLockedError: another session keeps one of them locked.
         :raises TableReplacedError: they change faster than they can be looked at, or one is replaced before its read.
         """
-        before = self._held
-        for attempt in range(1, _HOLD_ATTEMPTS + 1):
+        before = self._tables
+        for attempt in range(1, _LOCK_ATTEMPTS + 1):
             try:
-                if not self.warehouse.hold([held.name for held in self._held.values()]):
+                if not self.warehouse.hold([one.name for one in self._tables.values()]):
                     return False
             except TableReplacedError:
-                if attempt == _HOLD_ATTEMPTS:
+                if attempt == _LOCK_ATTEMPTS:
                     raise
-                self._held, self._excluded = self._look()
+                self._tables, self._excluded = self._look()
                 continue
-            locked = self._held.keys()
-            self._held, self._excluded = self._look()
-            if self._held.keys() <= locked:
+            locked = self._tables.keys()
+            self._tables, self._excluded = self._look()
+            if self._tables.keys() <= locked:
                 break
-        return self._held != before
+        return self._tables != before
 
-    def _look(self) -> tuple[dict[str, HeldTable], dict[str, str]]:
+    def _look(self) -> tuple[dict[str, SourceTable], dict[str, str]]:
         """Return the tables that can be used, and why others cannot: what earlier reads have shown included."""
-        held, excluded = _hold(self.warehouse, self.warehouse.schema)
+        found, excluded = _find_tables(self.warehouse, self.warehouse.schema)
         usable = {
             name: replace(one, watermark_type=WatermarkType.OTHER) if name in self._incomparable else one
-            for name, one in held.items()
+            for name, one in found.items()
             if name not in self._unreadable
         }
         excluded |= self._unreadable
@@ -161,7 +161,7 @@ class WarehouseSource:
 
     def tables(self) -> list[str]:
         """Return the names of the catalog's tables that the schema holds and that can be used."""
-        return list(self._held)
+        return list(self._tables)
 
     @property
     def excluded(self) -> Mapping[str, str]:
@@ -174,37 +174,37 @@ class WarehouseSource:
         :raises UnsupportedElementaryVersionError: it was the last one that could be used.
         """
         table = unreadable.table.lower()
-        held = self._held.get(table)
-        if held is None:
+        found = self._tables.get(table)
+        if found is None:
             raise unreadable
-        if held.table.watermark is not None and held.watermark_type is not WatermarkType.OTHER:
+        if found.table.watermark is not None and found.watermark_type is not WatermarkType.OTHER:
             # Perhaps it is the comparison with a time that this column's type does not bear.
             self._incomparable.add(table)
-            asked = f"reading {table} without comparing {held.table.watermark} in the warehouse"
+            asked = f"reading {table} without comparing {found.table.watermark} in the warehouse"
         else:
             self._unreadable[table] = unreadable.reason
             asked = f"excluding {table}"
-        self._held, self._excluded = self._look()
+        self._tables, self._excluded = self._look()
         return asked
 
-    def held(self, table: str) -> HeldTable:
-        """Return what the warehouse holds of a table, quarantined and missing columns included.
+    def table(self, name: str) -> SourceTable:
+        """Return how the warehouse holds a table: its spelling, its columns, and which are unknown or missing.
 
         :raises UnknownTableError: the schema does not hold that table.
         """
-        if (held := self._held.get(catalog_table(table).name)) is None:
-            if table in self._excluded:
-                raise UnknownTableError(f"Table {table} cannot be used: {self._excluded[table]}.")
+        if (found := self._tables.get(catalog_table(name).name)) is None:
+            if name in self._excluded:
+                raise UnknownTableError(f"Table {name} cannot be used: {self._excluded[name]}.")
             raise UnknownTableError(
-                f"Expected table {table} in schema {self.warehouse.schema!r}, found only: {', '.join(self._held)}. "
+                f"Schema {self.warehouse.schema!r} has no table {name}; it has: {', '.join(self._tables)}. "
                 "Check that the dbt models of the Elementary package ran to the end."
             )
-        return held
+        return found
 
     def schema(self, table: str) -> pa.Schema:
         """Return the classified columns of a table."""
-        held = self.held(table)
-        return arrow_schema(held.table, list(held.columns))
+        found = self.table(table)
+        return arrow_schema(found.table, list(found.columns))
 
     def read(
         self,
@@ -222,23 +222,23 @@ class WarehouseSource:
 
         :param undated: rows without a watermark, or with one that is no time, come too, with null in it.
         """
-        held = self.held(table)
-        wanted = select_columns(held.table, list(held.columns), columns)
-        watermark = require_watermark(held.table) if since is not None or until is not None else held.table.watermark
-        is_compared_here = (since is not None or until is not None) and held.watermark_type is WatermarkType.OTHER
+        found = self.table(table)
+        wanted = select_columns(found.table, list(found.columns), columns)
+        watermark = require_watermark(found.table) if since is not None or until is not None else found.table.watermark
+        is_compared_here = (since is not None or until is not None) and found.watermark_type is WatermarkType.OTHER
         fetched = [*wanted, *({watermark} - {*wanted})] if is_compared_here and watermark else wanted
         span = (None, None) if is_compared_here else (since, until)
-        query = self.guarded(self._select(held, fetched, *span, undated=undated).sql(self.warehouse.dialect))
-        schema = arrow_schema(held.table, fetched)
+        query = self.guarded(self._select(found, fetched, *span, undated=undated).sql(self.warehouse.dialect))
+        schema = arrow_schema(found.table, fetched)
         dated_by = None if undated else watermark
         batches = conform(self.warehouse.stream(query), schema, table, self.rejections, dated_by)
         if is_compared_here and watermark is not None:
             batches = within(batches, wanted, watermark, since, until, undated=undated)
-        return reader_of(arrow_schema(held.table, wanted), batches)
+        return reader_of(arrow_schema(found.table, wanted), batches)
 
     def _select(
         self,
-        held: HeldTable,
+        found: SourceTable,
         columns: Sequence[str],
         since: datetime | None,
         until: datetime | None,
@@ -246,24 +246,24 @@ class WarehouseSource:
         undated: bool = False,
     ) -> exp.Select:
         """Build the query for one table; the watermark stands bare, so that the warehouse can prune by it."""
-        table = exp.table_(held.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
-        query = exp.select(*(self._selected(held, name) for name in columns)).from_(table)
+        table = exp.table_(found.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
+        query = exp.select(*(self._selected(found, name) for name in columns)).from_(table)
         if since is not None or until is not None:
-            watermark = held.columns[require_watermark(held.table)]
+            watermark = found.columns[require_watermark(found.table)]
             dated: list[exp.Expr] = []
             if since is not None:
-                dated.append(column(watermark) >= bound(since, held.watermark_type))
+                dated.append(column(watermark) >= bound(since, found.watermark_type))
             if until is not None:
-                dated.append(column(watermark) < bound(until, held.watermark_type))
+                dated.append(column(watermark) < bound(until, found.watermark_type))
             condition: exp.Expr = exp.and_(*dated)
             if undated:
-                before_time = column(watermark) < bound(earliest(held.watermark_type), held.watermark_type)
+                before_time = column(watermark) < bound(earliest(found.watermark_type), found.watermark_type)
                 condition = exp.or_(condition, column(watermark).is_(exp.null()), before_time)
             query = query.where(condition)
         return query
 
-    def _selected(self, held: HeldTable, name: str) -> exp.Expr:
-        return selected(held.columns[name], held.types[name], self.warehouse.dialect)
+    def _selected(self, found: SourceTable, name: str) -> exp.Expr:
+        return selected(found.columns[name], found.types[name], self.warehouse.dialect)
 
     def query(self, sql: str) -> pa.RecordBatchReader:
         """Run an author's query over the Elementary tables; columns come as the warehouse types them.
@@ -303,7 +303,7 @@ def _find_schema(warehouse: Warehouse) -> str:
     )
 
 
-def _hold(warehouse: Warehouse, schema: str) -> tuple[dict[str, HeldTable], dict[str, str]]:
+def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTable], dict[str, str]]:
     """Return the catalog's tables that the schema holds, in the catalog's order, and why others cannot be used."""
     found: dict[str, dict[str, str]] = {}
     types: dict[str, dict[str, str]] = {}
@@ -319,7 +319,7 @@ def _hold(warehouse: Warehouse, schema: str) -> tuple[dict[str, HeldTable], dict
         found.setdefault(name, {})[column_name.lower()] = column_name
         types.setdefault(name, {})[column_name.lower()] = str(data_type).lower()
     there = {
-        table.name: HeldTable(
+        table.name: SourceTable(
             table=table,
             name=spelled[table.name],
             columns={
@@ -356,9 +356,9 @@ def _hold(warehouse: Warehouse, schema: str) -> tuple[dict[str, HeldTable], dict
     for name, one in there.items():
         if lacking := sorted(one.table.indispensable_columns & set(one.missing)):
             excluded[name] = f"it lacks {', '.join(lacking)}, by which its rows are identified and dated"
-    held = {name: one for name, one in there.items() if name not in excluded}
-    _require_any(schema, held, excluded)
-    return held, {name: excluded[name] for name in TABLES if name in excluded}
+    usable = {name: one for name, one in there.items() if name not in excluded}
+    _require_any(schema, usable, excluded)
+    return usable, {name: excluded[name] for name in TABLES if name in excluded}
 
 
 def _others(warehouse: Warehouse, schema: str, placeholder: str) -> dict[str, str]:
@@ -373,8 +373,8 @@ def _others(warehouse: Warehouse, schema: str, placeholder: str) -> dict[str, st
     return {name.lower(): str(kind) for name, kind in rows if name.lower() in TABLES}
 
 
-def _require_any(schema: str, held: Mapping[str, HeldTable], excluded: Mapping[str, str]) -> None:
-    if not held:
+def _require_any(schema: str, usable: Mapping[str, SourceTable], excluded: Mapping[str, str]) -> None:
+    if not usable:
         details = "; ".join(f"{table}: {reason}" for table, reason in excluded.items())
         raise UnsupportedElementaryVersionError(
             f"No table of schema {schema!r} can be used. {details}. Check the role's grants; if the Elementary dbt "

@@ -78,7 +78,7 @@ def read_time(text: str) -> datetime | None:
         raise BadTimeError(UNREADABLE) from None
 
 
-def try_time(text: str | None) -> datetime | None:
+def time_or_none(text: str | None) -> datetime | None:
     """Read a time; None for what is none."""
     try:
         return read_time(text) if text is not None else None

@@ -50,7 +50,7 @@ class Warehouse(Session, Protocol):
         ...
 
 
-class CatalogueSession(ABC):
+class SystemCatalogSession(ABC):
     """A session whose driver's calls all have a deadline; a warehouse supplies the calls themselves."""
 
     dialect: str
@@ -107,7 +107,7 @@ def batches_of(reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch, None, 
         yield pa.RecordBatch.from_pylist([], schema=reader.schema)
 
 
-def went_away(dialect: str, doing: str, error: BaseException) -> WarehouseError:
+def connection_lost_error(dialect: str, doing: str, error: BaseException) -> WarehouseError:
     """Return the error to raise where the warehouse failed; a driver's own text may quote SQL, values or passwords.
 
     :param doing: what was being done, as in ``reading dbt_models``.

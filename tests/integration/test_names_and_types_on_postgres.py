@@ -140,7 +140,7 @@ def test_a_table_that_differs_by_case_is_not_taken_for_elementarys(
     where.grant()
 
     with ElementaryHook(airflow_connection("reader", where.connection())).source() as source:
-        assert source.held("dbt_models").unknown == ()
+        assert source.table("dbt_models").unknown == ()
         assert read_all(source, "dbt_models", ["unique_id"]).num_rows == 2
 
 

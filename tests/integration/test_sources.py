@@ -208,7 +208,7 @@ class TestBadInput:
             connection.execute("ALTER TABLE elementary.dbt_models ADD COLUMN salary INTEGER")
 
         with ElementaryHook(airflow_connection("reader", duckdb_file(path))).source() as source:
-            held, columns = source.held("dbt_models"), source.schema("dbt_models").names
+            held, columns = source.table("dbt_models"), source.schema("dbt_models").names
 
         assert (held.missing, held.unknown) == (("access",), ("salary",))
         assert not {"access", "salary"} & set(columns)

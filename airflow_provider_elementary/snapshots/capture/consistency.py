@@ -290,7 +290,7 @@ def next_window(cut: Cut, tally: Tally, overlap: timedelta, earlier: datetime | 
 
 
 def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
-    held = source.held(table.name)
+    held = source.table(table.name)
     if held.watermark_type is WatermarkType.OTHER:
         return _facts_of_rows(source, table, window_from, latest)
     watermark = quoting.column(held.columns[require_watermark(table)])

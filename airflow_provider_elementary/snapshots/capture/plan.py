@@ -154,7 +154,7 @@ def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
     """Return which table has other columns than a manifest says, in words, or None."""
     for name in TABLES:
         then = parent.tables[name].columns if name in parent.tables else ()
-        now = tuple(source.held(name).columns) if name in source.tables() else ()
+        now = tuple(source.table(name).columns) if name in source.tables() else ()
         if then != now:
             new, gone = ", ".join(sorted({*now} - {*then})), ", ".join(sorted({*then} - {*now}))
             return f"{name} has other columns: new {new or 'none'}, gone {gone or 'none'}"

@@ -105,7 +105,7 @@ def seal_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
     :raises HistoryWentBack: rows of the window are gone.
     :raises ParentDamaged: the snapshot before cannot be read.
     """
-    held = run.source.held(table.name)
+    held = run.source.table(table.name)
     taken_columns = redaction.columns_taken(table, list(held.columns), run.policy)
     parts = parts_of(table, taken_columns, run.policy.categories)
     taken = {part.category for part in parts}
@@ -172,10 +172,10 @@ def _entry_before(run: Run, table: Table) -> TableEntry | None:
 
 
 def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
-    held = set(run.source.held(table.name).columns)
+    held = set(run.source.table(table.name).columns)
     needed = {name for part in parts for name in part.columns}
     needed |= (cuts.columns_needed(table) | redaction.columns_needed(table, run.policy)) & held
-    columns = [name for name in run.source.held(table.name).columns if name in needed]
+    columns = [name for name in run.source.table(table.name).columns if name in needed]
     since = run.plan.window_from if earlier is not None else None
     open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
@@ -318,7 +318,7 @@ def _is_unchanged(before: TableEntry, entry: TableEntry) -> bool:
 def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
     """Return what tells the state of a table that is replaced in place, or None where nothing cheap does."""
     columns = [*table.key, "metadata_hash"] if table.kind is Kind.ARTIFACTS else list(table.key)
-    if not set(columns) <= set(source.held(table.name).columns):
+    if not set(columns) <= set(source.table(table.name).columns):
         return None
     digests: list[bytes] = []
     with source.read(table.name, columns=columns) as reader:
