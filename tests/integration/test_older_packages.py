@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import UnknownTableError, UnsupportedElementaryVersionError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.operators.snapshot import summarise
+from airflow_provider_elementary.snapshots.take import summarise
 from airflow_provider_elementary.snapshots import (
     LocalKeys,
     Manifest,

@@ -16,9 +16,8 @@ from botocore.config import Config
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError
-from airflow_provider_elementary.hooks.signer import open_signer
-from airflow_provider_elementary.hooks.store import ElementaryStoreHook, aws_client
-from airflow_provider_elementary.snapshots import open_snapshot, write_snapshot
+from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+from airflow_provider_elementary.snapshots import Repository, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage import s3
 from airflow_provider_elementary.storage.s3 import S3Store
@@ -28,6 +27,7 @@ from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers.aws import AwsServer
 from tests.servers.stalling import StallingProxy, stalling_proxy
+from tests.support.connections import s3_store
 from tests.support.datasets import small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -72,9 +72,11 @@ def bucket(aws_server: AwsServer) -> str:
 
 
 @pytest.fixture
-def hook(aws_server: AwsServer, behind: AwsServer, bucket: str, airflow_connection: Connect) -> ElementaryStoreHook:
-    conn_id = airflow_connection("stalled", behind.airflow_connection(config_kwargs=LIMITS))
-    return ElementaryStoreHook(f"s3://{bucket}/e", aws_conn_id=conn_id, kms_key_id=aws_server.create_key())
+def repository(aws_server: AwsServer, behind: AwsServer, bucket: str, airflow_connection: Connect) -> Repository:
+    airflow_connection("stalled", behind.airflow_connection(config_kwargs=LIMITS))
+    key_id, signing_key_id = aws_server.create_key(), aws_server.create_key()
+    store = s3_store(f"s3://{bucket}/e", key_id, aws_conn_id="stalled", signing_kms_key_id=signing_key_id)
+    return ElementaryStoreHook(airflow_connection("stalled_store", store)).repository
 
 
 @pytest.fixture
@@ -91,66 +93,72 @@ def write(store: Any, content: bytes) -> None:
 
 
 OPERATIONS: dict[str, Callable[[Any], object]] = {
-    "put": lambda hook: hook.store.put("manifests/1.json", b"{}"),
-    "put if absent": lambda hook: hook.store.put_if_absent("manifests/1.json", b"{}"),
-    "get": lambda hook: hook.store.get("manifests/1.json"),
-    "head": lambda hook: hook.store.open("manifests/1.json"),
-    "list": lambda hook: list(hook.store.list("manifests/")),
-    "delete": lambda hook: hook.store.delete("manifests/1.json"),
-    "small file": lambda hook: write(hook.store, b"small"),
-    "large file": lambda hook: write(hook.store, LARGE),
-    "GenerateDataKey": lambda hook: hook.keys.new_data_key(Category.METADATA, CONTEXT),
-    "Encrypt": lambda hook: hook.keys.wrap(Category.METADATA, b"k" * 32, CONTEXT),
+    "put": lambda repository: repository.store.put("manifests/1.json", b"{}"),
+    "put if absent": lambda repository: repository.store.put_if_absent("manifests/1.json", b"{}"),
+    "get": lambda repository: repository.store.get("manifests/1.json"),
+    "head": lambda repository: repository.store.open("manifests/1.json"),
+    "list": lambda repository: list(repository.store.list("manifests/")),
+    "delete": lambda repository: repository.store.delete("manifests/1.json"),
+    "small file": lambda repository: write(repository.store, b"small"),
+    "large file": lambda repository: write(repository.store, LARGE),
+    "GenerateDataKey": lambda repository: repository.keys.new_data_key(Category.METADATA, CONTEXT),
+    "Encrypt": lambda repository: repository.keys.wrap(Category.METADATA, b"k" * 32, CONTEXT),
 }
 
 
 class TestASilentServer:
     @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
     def test_every_request_ends_with_an_error_that_a_retry_may_help(
-        self, hook: ElementaryStoreHook, proxy: StallingProxy, operation: Callable[[Any], object]
+        self, repository: Repository, proxy: StallingProxy, operation: Callable[[Any], object]
     ) -> None:
-        assert hook.store
-        assert hook.keys
+        assert repository.store
+        assert repository.keys
         proxy.stall()
 
         with within(MARGIN), pytest.raises(StoreError, match="did not") as raised:
-            operation(hook)
+            operation(repository)
 
         assert not raised.value.permanent
         assert no_upload_is_left()
 
     def test_a_data_key_and_a_signature_end_too(
-        self, hook: ElementaryStoreHook, proxy: StallingProxy, aws_server: AwsServer
+        self, repository: Repository, proxy: StallingProxy
     ) -> None:
-        wrapped = hook.keys.new_data_key(Category.METADATA, CONTEXT).wrapped
-        signer = open_signer(aws_server.create_key(), "stalled")
+        wrapped = repository.keys.new_data_key(Category.METADATA, CONTEXT).wrapped
+        signer = repository.signer
         proxy.stall()
 
         with within(MARGIN), pytest.raises(StoreError, match="did not open a data key"):
-            hook.keys.unwrap(Category.METADATA, wrapped)
+            repository.keys.unwrap(Category.METADATA, wrapped)
         assert signer is not None
         with within(MARGIN), pytest.raises(StoreError, match="did not answer"):
             signer.sign("00" * 32)
 
     def test_a_role_that_cannot_be_assumed_ends_too(
-        self, behind: AwsServer, proxy: StallingProxy, bucket: str, airflow_connection: Connect
+        self,
+        aws_server: AwsServer,
+        behind: AwsServer,
+        proxy: StallingProxy,
+        bucket: str,
+        airflow_connection: Connect,
     ) -> None:
         role = "arn:aws:iam::123456789012:role/writer"
-        conn_id = airflow_connection("role", behind.airflow_connection(config_kwargs=LIMITS, role_arn=role))
+        airflow_connection("role", behind.airflow_connection(config_kwargs=LIMITS, role_arn=role))
+        store = airflow_connection("store", s3_store(f"s3://{bucket}/e", aws_server.create_key(), aws_conn_id="role"))
         proxy.stall()
 
         with within(MARGIN), pytest.raises(Exception, match=r"[Tt]ime(d )?out|did not"):
-            aws_client("s3", conn_id).list_objects_v2(Bucket=bucket)
+            list(ElementaryStoreHook(store).repository.store.list("manifests/"))
 
     @pytest.mark.parametrize("sent", [2_000_000, 12_000_000, 19_000_000])
     def test_a_large_file_whose_parts_stall_ends_and_leaves_no_thread(
-        self, hook: ElementaryStoreHook, proxy: StallingProxy, aws_server: AwsServer, bucket: str, sent: int
+        self, repository: Repository, proxy: StallingProxy, aws_server: AwsServer, bucket: str, sent: int
     ) -> None:
-        assert hook.store
+        assert repository.store
         proxy.stall_after(sent=sent)
 
         with within(MARGIN), pytest.raises(StoreError, match="did not answer for data/large"):
-            write(hook.store, LARGE)
+            write(repository.store, LARGE)
 
         assert no_upload_is_left()
         proxy.resume()
@@ -158,26 +166,26 @@ class TestASilentServer:
 
     @pytest.mark.parametrize("sent", [0, 30_000, 80_000])
     def test_a_snapshot_ends_and_leaves_the_last_one_whole_and_the_next_run_takes_it(
-        self, hook: ElementaryStoreHook, proxy: StallingProxy, source: WarehouseSource, sent: int
+        self, repository: Repository, proxy: StallingProxy, source: WarehouseSource, sent: int
     ) -> None:
-        first = write_snapshot(source, hook.store, hook.keys)
+        first = write_snapshot(source, repository.store, repository.keys)
         proxy.stall_after(sent=sent)
 
         with within(MARGIN), pytest.raises(StoreError, match="did not"):
-            write_snapshot(source, hook.store, hook.keys, full_every_days=0, run_key="second")
+            write_snapshot(source, repository.store, repository.keys, full_every_days=0, run_key="second")
         proxy.resume()
-        held = open_snapshot(hook.store, keys=hook.keys).manifest.snapshot_id
-        second = write_snapshot(source, hook.store, hook.keys, full_every_days=0, run_key="second")
+        held = open_snapshot(repository.store, keys=repository.keys).manifest.snapshot_id
+        second = write_snapshot(source, repository.store, repository.keys, full_every_days=0, run_key="second")
 
         assert (held, second.sequence, second.rows) == (first.snapshot_id, 2, first.rows)
-        assert verify(hook.store, hook.keys).findings == ()
+        assert verify(repository.store, repository.keys).findings == ()
 
-    def test_an_answer_that_stops_half_way_ends_too(self, hook: ElementaryStoreHook, proxy: StallingProxy) -> None:
-        hook.store.put("data/1", b"x" * 3_000_000)
+    def test_an_answer_that_stops_half_way_ends_too(self, repository: Repository, proxy: StallingProxy) -> None:
+        repository.store.put("data/1", b"x" * 3_000_000)
         proxy.stall_after(received=1_000_000)
 
         with within(MARGIN), pytest.raises(StoreError, match="did not answer for data/1"):
-            hook.store.get("data/1")
+            repository.store.get("data/1")
 
     def test_killing_a_task_ends_its_upload(self, behind: AwsServer, proxy: StallingProxy, bucket: str) -> None:
         store = S3Store(behind.client("s3", config=Config(connect_timeout=60, read_timeout=60)), bucket, "e")
