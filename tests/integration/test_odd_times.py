@@ -11,10 +11,10 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.snapshots.take import summarise
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
 from airflow_provider_elementary.snapshots.summary import problems, story
+from airflow_provider_elementary.snapshots.take import summarise
 from tests.integration.test_incremental_snapshots import (
     EVERYTHING,
     LAST_MARKER,

@@ -14,7 +14,6 @@ import pytest
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import UnknownTableError, UnsupportedElementaryVersionError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.snapshots.take import summarise
 from airflow_provider_elementary.snapshots import (
     LocalKeys,
     Manifest,
@@ -27,6 +26,7 @@ from airflow_provider_elementary.snapshots import (
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
 from airflow_provider_elementary.snapshots.summary import problems
+from airflow_provider_elementary.snapshots.take import summarise
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource

@@ -121,9 +121,7 @@ class TestASilentServer:
         assert not raised.value.permanent
         assert no_upload_is_left()
 
-    def test_a_data_key_and_a_signature_end_too(
-        self, repository: Repository, proxy: StallingProxy
-    ) -> None:
+    def test_a_data_key_and_a_signature_end_too(self, repository: Repository, proxy: StallingProxy) -> None:
         wrapped = repository.keys.new_data_key(Category.METADATA, CONTEXT).wrapped
         signer = repository.signer
         proxy.stall()
