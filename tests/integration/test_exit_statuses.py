@@ -19,7 +19,7 @@ from airflow_provider_elementary.cli import exits, main
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.exceptions import AccessDeniedError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest
-from airflow_provider_elementary.snapshots.manifest import manifest_key
+from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.datasets import small_world, write_duckdb
 from tests.support.stores import Rest, grow, local_rest, take, world_after

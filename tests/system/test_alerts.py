@@ -108,7 +108,7 @@ def office(tmp_path: Path, airflow_connection: Connect) -> Iterator[Office]:
         yield Office(folder, store, mails, hook)
 
 
-def test_an_incident_is_told_once_over_each_route_and_not_in_each_run(office: Office) -> None:
+def test_an_incident_is_sent_once_over_each_route_and_not_in_every_run(office: Office) -> None:
     first, second = office.run(), office.run()
 
     assert (first.returned["alerts"]["sent"], second.returned["alerts"]["sent"]) == (
@@ -123,11 +123,11 @@ def test_an_incident_is_told_once_over_each_route_and_not_in_each_run(office: Of
     assert path == "/alerts/data"
     assert posted["subscribers"] == ["@board"]
     assert FAILED_ROW_VALUE not in f"{posted} {office.mails}"
-    # Who was told what rests in the store, sealed.
-    memory = latest_result(open_store(office.store), "alerts")
+    # The sent notifications are stored encrypted.
+    notifications = latest_result(open_store(office.store), "alerts")
     files = [path.read_bytes() for path in Path(office.store.removeprefix("file://")).rglob("*") if path.is_file()]
-    assert memory is not None
-    assert memory.rows == 2
+    assert notifications is not None
+    assert notifications.rows == 2
     assert not [content for content in files if b"SHOP.CORE.ORDERS" in content]
 
 
@@ -138,11 +138,11 @@ def test_where_one_notifier_fails_the_other_is_served_and_a_later_run_sends_only
     failed = office.run()
     after_failure = (len(office.mails), len(office.hook.posted))
     office.hook.status = 200
-    mended = office.run()
+    fixed = office.run()
 
-    assert (failed.states["alerts"], mended.states["alerts"]) == ("failed", "success")
+    assert (failed.states["alerts"], fixed.states["alerts"]) == ("failed", "success")
     assert after_failure == (1, 0)
-    assert mended.returned["alerts"]["sent"] == {"mail": 0, "hook": 1}
+    assert fixed.returned["alerts"]["sent"] == {"mail": 0, "hook": 1}
     assert (len(office.mails), len(office.hook.posted)) == (1, 1)
 
 
