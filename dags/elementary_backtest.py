@@ -96,10 +96,10 @@ with DAG(
         """Summarize both in a few lines; the page shows the complete results."""
         lines = []
         for result in (one, other):
-            of_all = f"{result['anomalous']:,} of {result['judged']:,} buckets of {result['days']} days"
+            of_all = f"{result['anomalous']:,} of {result['scored']:,} buckets of {result['days']} days"
             lines.append(f"{result['method']}: {of_all} would have been anomalous")
             lines += [
-                f"- {row['full_table_name']} {row['metric']}: {row['anomalous']} of {row['judged']}"
+                f"- {row['full_table_name']} {row['metric']}: {row['anomalous']} of {row['scored']}"
                 for row in result["by_metric"][:METRICS_LISTED]
             ]
         for line in lines:

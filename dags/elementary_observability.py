@@ -162,7 +162,7 @@ with DAG(
         lines = [
             f"Snapshot {taken['snapshot_id']}: {taken['rows']:,} rows of {len(taken['tables'])} tables, "
             f"{taken['bytes']:,} encrypted bytes in {taken['store']}",
-            f"Anomalies: {scored['anomalous']:,} of {scored['judged']:,} buckets, in {len(scored['tables'])} tables",
+            f"Anomalies: {scored['anomalous']:,} of {scored['scored']:,} buckets, in {len(scored['tables'])} tables",
             *(f"- {anomaly['reason']}" for anomaly in scored["anomalies"]),
         ]
         for line in lines:

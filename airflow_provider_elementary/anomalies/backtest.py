@@ -1,4 +1,4 @@
-"""Backtest: what a configuration would have said of the last days, from metrics alone."""
+"""Scores the last days of metrics with another configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.detect import Method
-from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.results import write_result
 
@@ -19,20 +19,20 @@ _KEYS = ["full_table_name", "column_name", "metric_name", "dimension"]
 
 @dataclass(frozen=True)
 class Backtest:
-    """What would have been said.
+    """The result of a backtest.
 
-    :param verdicts: every judged bucket of the days, each as the run that first saw it would have judged it.
-    :param by_metric: one row per table, column and metric: ``judged``, ``anomalous``, ``first``, ``last`` (starts of
-        anomalous buckets) and ``worst_score``; those with most anomalies first, values of dimensions not told apart.
+    :param verdicts: every scored bucket of the days, each as the run that first saw it would have scored it.
+    :param by_metric: one row per table, column and metric: ``scored``, ``anomalous``, ``first``, ``last`` (starts of
+        anomalous buckets) and ``worst_score``; those with most anomalies first, all values of a dimension together.
     """
 
     verdicts: pa.Table
     by_metric: pa.Table
 
     @property
-    def judged(self) -> int:
+    def scored(self) -> int:
         """Buckets that got a score."""
-        return int(pc.sum(self.by_metric["judged"]).as_py() or 0)
+        return int(pc.sum(self.by_metric["scored"]).as_py() or 0)
 
     @property
     def anomalous(self) -> int:
@@ -47,7 +47,7 @@ def backtest(
     days: int = 30,
     adapter: str | None = None,
 ) -> Backtest:
-    """Judge the buckets of the last days, each from what came before it.
+    """Score the buckets of the last days, each from what came before it.
 
     :param metrics: as :func:`~airflow_provider_elementary.metrics.compute_metrics` yields them.
     :param method: ``elementary`` or ``robust``.
@@ -57,7 +57,7 @@ def backtest(
     :raises ConfigurationError: a parameter does not fit.
     """
     rows = metrics.to_reader() if isinstance(metrics, pa.Table) else metrics
-    verdicts = judge_recent(rows, method=method, days=days, parameters=parameters or {}, adapter=adapter).verdicts
+    verdicts = score_recent(rows, method=method, days=days, parameters=parameters or {}, adapter=adapter).verdicts
     return Backtest(verdicts, by_metric(verdicts))
 
 
@@ -73,14 +73,14 @@ def by_metric(verdicts: pa.Table) -> pa.Table:
     flag = verdicts["is_anomalous"]
     when = pc.if_else(flag, start, pa.scalar(None, start.type))
     size = pc.if_else(flag, pc.abs(verdicts["score"]), pa.scalar(None, pa.float64()))
-    facts = verdicts.select(_KEYS).append_column("judged", pc.cast(pc.is_valid(verdicts["score"]), pa.int64()))
+    facts = verdicts.select(_KEYS).append_column("scored", pc.cast(pc.is_valid(verdicts["score"]), pa.int64()))
     facts = facts.append_column("anomalous", pc.cast(flag, pa.int64()))
     facts = facts.append_column("when", when).append_column("size", size)
     totals = facts.group_by(_KEYS).aggregate(
-        [("judged", "sum"), ("anomalous", "sum"), ("when", "min"), ("when", "max"), ("size", "max")]
+        [("scored", "sum"), ("anomalous", "sum"), ("when", "min"), ("when", "max"), ("size", "max")]
     )
-    named = totals.select([*_KEYS, "judged_sum", "anomalous_sum", "when_min", "when_max", "size_max"]).rename_columns(
-        [*_KEYS, "judged", "anomalous", "first", "last", "worst_score"]
+    named = totals.select([*_KEYS, "scored_sum", "anomalous_sum", "when_min", "when_max", "size_max"]).rename_columns(
+        [*_KEYS, "scored", "anomalous", "first", "last", "worst_score"]
     )
     return named.sort_by([("anomalous", "descending"), ("worst_score", "descending"), ("full_table_name", "ascending")])
 

@@ -1,4 +1,4 @@
-"""The circuit breaker: whether anomalies are such that a pipeline has to stop for them."""
+"""Decides whether anomalies stop a pipeline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_elementary.project.lineage import Lineage
 
 #: ``warn`` stops for every anomaly, as ``any`` does; ``error`` for those that a dbt test of that severity watches.
 WORDS = ("none", "any", "warn", "error")
-_TABLES_TOLD = 10
+_TABLES_LISTED = 10
 
 
 def stopping_tables(
@@ -24,7 +24,7 @@ def stopping_tables(
     :param verdicts: with the columns of :func:`~airflow_provider_elementary.incidents.enrich.enrich`.
     :param lineage: where models are looked up.
     :param tables: every table that has metrics.
-    :raises ConfigurationError: a name is that of no model and no table: a breaker that can never fire is none.
+    :raises ConfigurationError: a name is that of no model and no table, so the breaker could never stop anything.
     """
     anomalies = verdicts.filter(verdicts["is_anomalous"])
     if fail_on == "none":
@@ -40,15 +40,15 @@ def stopping_tables(
 def require_none(stopping: Sequence[str], verdicts_are: str) -> None:
     """Stop for these tables, if any.
 
-    :param verdicts_are: where the verdicts rest, for the message.
+    :param verdicts_are: where the verdicts are stored, for the message.
     :raises AnomaliesFoundError: there is a table.
     """
     if stopping:
-        more = f" and {len(stopping) - _TABLES_TOLD} more" if len(stopping) > _TABLES_TOLD else ""
+        more = f" and {len(stopping) - _TABLES_LISTED} more" if len(stopping) > _TABLES_LISTED else ""
         raise AnomaliesFoundError(
-            f"Expected no anomalies that fail_on names, found some in {', '.join(stopping[:_TABLES_TOLD])}{more}. "
+            f"Anomalies in {', '.join(stopping[:_TABLES_LISTED])}{more}, for which fail_on stops the pipeline. "
             f"The verdicts are in {verdicts_are}. Look at these tables on the Elementary page; clear this task when "
-            "the data is mended, or mark it as success to let what follows go on."
+            "the data is fixed, or mark it as success to let downstream tasks run."
         )
 
 
@@ -59,6 +59,6 @@ def _table(name: str, lineage: Lineage, tables: Collection[str]) -> str:
         if name.upper() in (table.upper(), table.upper().rpartition(".")[2]):
             return table
     raise ConfigurationError(
-        f"Expected fail_on as {', '.join(WORDS)} or the name of a model, found {name!r}, which is no model, no source "
-        "and no table with metrics."
+        f"{name!r} in fail_on is no model, no source and no table with metrics. "
+        f"Use {', '.join(WORDS)} or the name of a model."
     )

@@ -1,4 +1,4 @@
-"""The one door to detection: metrics in, a verdict for every bucket out, by either method."""
+"""Scores every bucket of metrics by either method."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Method = Literal["elementary", "robust"]
 
 
 def detect(metrics: pa.Table, method: Method = "elementary", **parameters: Any) -> pa.Table:
-    """Judge every bucket of every series; a verdict depends on no later bucket.
+    """Score every bucket of every series; a verdict depends on no later bucket.
 
     :param metrics: ``full_table_name``, ``column_name``, ``metric_name``, ``dimension``, ``dimension_value``,
         ``bucket_start``, ``bucket_end``, ``metric_value`` (null: an expected bucket without a value); with
@@ -32,4 +32,4 @@ def detect(metrics: pa.Table, method: Method = "elementary", **parameters: Any) 
         from airflow_provider_elementary.anomalies import robust
 
         return robust.score(metrics, **parameters)
-    raise ConfigurationError(f"Expected the method elementary or robust, found {method!r}.")
+    raise ConfigurationError(f"Unknown method {method!r}. Use elementary or robust.")

@@ -1,4 +1,4 @@
-"""Judging the newest buckets out of a stream of metrics: all tables or one shard of them, in memory what they need."""
+"""Scores the newest buckets of a stream of metrics, whole or sharded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies.detect import Method, detect
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
 from airflow_provider_elementary.anomalies.engine import scoring_connection
-from airflow_provider_elementary.anomalies.robust import Remembered, Replay
+from airflow_provider_elementary.anomalies.robust import ModelState, Replay
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, judged_metrics
+from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, scored_metrics
 
 #: A training window starts where its period does: with the month, at the most.
 _LONGEST_PERIOD = timedelta(days=31)
@@ -25,34 +25,34 @@ _A_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1)
 _BATCH_ROWS = 100_000
 _TRIM_ROWS = 500_000
-#: Where buckets wait as numbers; beside it are the memory of the run before and that for the next one.
-_WAITING_MEMORY = "128MB"
+#: Memory limit of the buffered buckets; the earlier model state and the new one need memory beside it.
+_SPOOL_LIMIT = "128MB"
 _SERIES = "series"
 _COLUMNS = [name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours")]
 
-#: Finds what an earlier run left.
-Recall = Callable[[], Remembered | None]
+#: Loads the model state of an earlier run.
+LoadState = Callable[[], ModelState | None]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What was judged.
+class Scored:
+    """The result of scoring.
 
     :param verdicts: on the newest buckets of the shard's tables.
     :param tables: every table of the metrics, those of other shards too.
-    :param remembered: what the robust method leaves for the next run; None with the other.
-    :param resumed: how many series went on from the memory that was given.
+    :param state: the model state that the robust method saves for the next run; None with the other method.
+    :param resumed: how many series resumed from the state that was loaded.
     :param replayed: how many were replayed from their first bucket.
     """
 
     verdicts: pa.Table
     tables: frozenset[str]
-    remembered: Remembered | None = None
+    state: ModelState | None = None
     resumed: int = 0
     replayed: int = 0
 
 
-def judge_recent(
+def score_recent(
     rows: pa.RecordBatchReader,
     *,
     method: Method,
@@ -60,31 +60,31 @@ def judge_recent(
     parameters: Mapping[str, Any],
     shard: int = 0,
     shards: int = 1,
-    recall: Recall | None = None,
+    load_state: LoadState | None = None,
     adapter: str | None = None,
-) -> Judged:
-    """Judge the buckets that end within the last days before the newest bucket of all tables.
+) -> Scored:
+    """Score the buckets that end within the last days before the newest bucket of all tables.
 
     The verdicts of all shards together are those of the whole; where the rows of a series are summed in another order,
     the last of a score's 16 digits may differ.
 
     :param rows: metrics, as :func:`~airflow_provider_elementary.metrics.compute_metrics` yields them.
     :param method: of :func:`~airflow_provider_elementary.anomalies.detect`.
-    :param days: how many days back; counted from the data, so that an old snapshot can be judged as well.
+    :param days: how many days back; counted from the data, so that an old snapshot can be scored as well.
     :param parameters: the method's parameters.
     :param shard: which shard of the tables, from 0.
     :param shards: how many there are.
-    :param recall: returns what an earlier run of the robust method left, with the same parameters and the same shard;
-        the verdicts are those that a replay of everything would give, in less time.
+    :param load_state: returns the model state of an earlier run of the robust method, with the same parameters and
+        shard; the verdicts are those of a replay of everything, in less time.
     :param adapter: dbt's name of the warehouse that the metrics were measured on, where the parameters of the method
         ``elementary`` name none.
     :raises ConfigurationError: there is no such shard, or a parameter does not fit.
     """
     if not 0 <= shard < shards:
-        raise ConfigurationError(f"Expected a shard of 0 to {shards - 1}, found {shard}: shards are counted from 0.")
+        raise ConfigurationError(f"There is no shard {shard}. Shards are numbered from 0 to {shards - 1}.")
     stream = _Stream(rows, shard, shards)
     if method == "robust":
-        return _judge_robustly(stream, days, parameters, recall)
+        return _score_robust(stream, days, parameters, load_state)
     if method == "elementary" and adapter:
         parameters = {"adapter": adapter, **parameters}
     # A run as of a given time picks its own buckets.
@@ -100,26 +100,26 @@ def judge_recent(
         verdicts = detect(metrics, method=method, since=stream.newest - timedelta(days=days), **parameters)
     else:
         verdicts = recent(detect(metrics, method=method, **parameters), days, stream.newest)
-    return Judged(verdicts, stream.tables)
+    return Scored(verdicts, stream.tables)
 
 
-def _judge_robustly(stream: _Stream, days: int, parameters: Mapping[str, Any], recall: Recall | None) -> Judged:
+def _score_robust(stream: _Stream, days: int, parameters: Mapping[str, Any], load_state: LoadState | None) -> Scored:
     window = _Window(stream, timedelta(days=days), pa.field(_SERIES, pa.int32()))
-    with scoring_connection(_WAITING_MEMORY) as connection:
-        # Nobody but the replay holds the memory, so that it can let go of it while that for the next run grows.
-        replay = Replay(connection, recall() if recall else None)
+    with scoring_connection(_SPOOL_LIMIT) as connection:
+        # Only the replay refers to the earlier state, so that it can release it while the new one grows.
+        replay = Replay(connection, load_state() if load_state else None)
         for batch in stream:
             window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
         stream.note(replay.tables)
         until = stream.newest - timedelta(days=days) if stream.newest else _EPOCH
         rows = window.rows()
-        found = replay.judge(
+        found = replay.score(
             rows.drop_columns([_SERIES]),
             rows[_SERIES].to_numpy(),
             (until - _EPOCH) // timedelta(seconds=1),
             dict(parameters),
         )
-    return Judged(found.verdicts, stream.tables, found.remembered, found.resumed, found.replayed)
+    return Scored(found.verdicts, stream.tables, found.state, found.resumed, found.replayed)
 
 
 def shard_of(table: str, shards: int) -> int:
@@ -135,10 +135,10 @@ def _history(parameters: Mapping[str, Any], days: int) -> timedelta:
 
 
 class _Stream:
-    """The judged metrics of one shard, a batch at a time; afterwards it knows the newest bucket.
+    """The metrics of one shard that are scored, a batch at a time; afterwards it knows the newest bucket.
 
     :ivar newest: end of the newest bucket. One that ends more than a day after it was measured is a week that has just
-        begun, and says nothing of how far the others are.
+        begun, and says nothing about how far the others are.
     """
 
     def __init__(self, rows: pa.RecordBatchReader, shard: int, shards: int) -> None:
@@ -160,7 +160,7 @@ class _Stream:
 
     def __iter__(self) -> Iterator[pa.Table]:
         for rows in _gathered(self._rows):
-            batch = has_names(judged_metrics(rows))
+            batch = has_names(scored_metrics(rows))
             is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], batch["updated_at"]), _A_DAY)
             ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
             self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)

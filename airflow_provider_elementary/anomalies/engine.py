@@ -1,4 +1,4 @@
-"""The DuckDB that scores metrics: in little memory, shut off from files and network."""
+"""Opens DuckDB for scoring, with little memory, no files, no network."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.quoting import literal
 
 #: Above this much memory DuckDB spills to disk.
-MEMORY_LIMIT = "256MB"
+DUCKDB_LIMIT = "256MB"
 
 
 @contextmanager
-def scoring_connection(memory_limit: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
+def scoring_connection(limit: str = DUCKDB_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection for one call; what it spilled is removed when it closes.
 
-    :param memory_limit: as in ``256MB``.
+    :param limit: as in ``256MB``.
     """
-    with bounded_connection(memory_limit) as connection:
+    with bounded_connection(limit) as connection:
         yield connection
 
 

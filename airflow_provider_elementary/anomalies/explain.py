@@ -1,4 +1,4 @@
-"""Why a verdict is as it is, in one plain sentence with units."""
+"""Explains verdicts in sentences with units."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
-from airflow_provider_elementary.anomalies.units import Unit, unit_of
+from airflow_provider_elementary.metrics.definitions import Family
+from airflow_provider_elementary.metrics.registry import family_of, names_of
 
-#: The reason of every bucket that is judged and not anomalous.
+#: The reason of every bucket that is scored and not anomalous.
 AS_EXPECTED = "as expected"
 NO_VALUE = "no value in this bucket"
 NO_END = "the bucket has no end"
@@ -22,15 +23,26 @@ TOO_OLD = "before the training window of the run"
 NOT_COMPLETE = "not complete when the run started"
 NOT_ENOUGH = "not enough history to compare with: fewer than two values in the training window"
 
+#: Reasons of the robust method's buckets that are not flagged, in the order of the numbers below.
+ROBUST_REASONS = (
+    AS_EXPECTED,
+    "not enough history: {warm_up} buckets are needed before the first verdict",
+    "a holiday is not scored",
+    "continues as flagged before",
+    "another row of this bucket is newer",
+    "earlier than the last bucket of this series that was scored",
+)
+EXPECTED, TOO_YOUNG, HOLIDAY, CONTINUES, SUPERSEDED, TOO_LATE = range(len(ROBUST_REASONS))
+
 #: Metrics whose value is that of a single row.
-RAW_VALUE_METRICS = frozenset({"min", "max"})
+RAW_VALUE_METRICS = frozenset(names_of(lambda metric: metric.is_raw))
 
 
 def with_sentences(verdicts: pa.Table, metrics: pa.Table, points: pa.Array[Any], parameters: Parameters) -> pa.Table:
     """Return verdicts whose ``reason`` is a sentence for each anomaly, and as before for all others.
 
-    :param points: the rows of ``metrics`` that the verdicts judge.
-    :param parameters: the configuration under which they were judged.
+    :param points: the rows of ``metrics`` that the verdicts are on.
+    :param parameters: the configuration under which they were scored.
     """
     is_anomalous = verdicts["is_anomalous"].combine_chunks()
     if not pc.any(is_anomalous).as_py():
@@ -39,17 +51,17 @@ def with_sentences(verdicts: pa.Table, metrics: pa.Table, points: pa.Array[Any],
     for name in ("expected_min", "expected_max", "training_size"):
         rows = rows.append_column(name, verdicts[name].filter(is_anomalous))
     sentences = pa.array([sentence(row, parameters) for row in rows.to_pylist()], pa.string())
-    told = pc.replace_with_mask(verdicts["reason"], is_anomalous, sentences)
-    return verdicts.set_column(verdicts.column_names.index("reason"), "reason", told)
+    explained = pc.replace_with_mask(verdicts["reason"], is_anomalous, sentences)
+    return verdicts.set_column(verdicts.column_names.index("reason"), "reason", explained)
 
 
 def sentence(row: Mapping[str, Any], parameters: Parameters) -> str:
-    """Return a judged bucket as a sentence.
+    """Return a scored bucket as a sentence.
 
     ``orders: row_count 12,031 on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets``
 
     :param row: the metric's columns, ``expected_min``, ``expected_max`` and ``training_size``.
-    :param parameters: the configuration under which it was judged; its seasonality names the buckets compared with.
+    :param parameters: the configuration under which it was scored; its seasonality names the buckets compared with.
     """
     metric = row["metric_name"]
     value = amount(metric, row["metric_value"])
@@ -60,10 +72,42 @@ def sentence(row: Mapping[str, Any], parameters: Parameters) -> str:
     )
 
 
+def robust_sentence(row: Mapping[str, Any]) -> str:
+    """Return a bucket that the robust method flagged as a sentence.
+
+    ``orders: row_count 12,031 on Tue 3 Nov 2026 is a spike; expected 9,800 to 10,900 from 58 buckets``
+
+    :param row: the metric's columns, ``kind``, ``expected_min``, ``expected_max``, ``training_size`` and ``run``.
+    """
+    metric, low, high = row["metric_name"], row["expected_min"], row["expected_max"]
+    value = "has no value" if row["metric_value"] is None else amount(metric, row["metric_value"])
+    what = _ROBUST_KINDS[row["kind"]].format(run=row["run"])
+    if high is None:
+        expected = "expected a value, learned"
+    elif low is None:
+        expected = f"expected at most {amount(metric, high)}"
+    else:
+        expected = f"expected {amounts(metric, low, high)}"
+    when = _moment(row["bucket_start"], row["bucket_end"])
+    return f"{_subject(row)}: {metric} {value} {when} {what}; {expected} from {row['training_size']} buckets"
+
+
+_ROBUST_KINDS = {
+    "spike": "is a spike",
+    "drop": "is a drop",
+    "late": "is late",
+    "level shift": "makes a new level",
+    "drift": "has drifted",
+    "missing bucket": "where one was due ({run} in a row)",
+    "run of zeros": "is zero {run} times in a row",
+    "frozen": "is the same {run} times in a row",
+}
+
+
 def public_sentence(verdict: Mapping[str, Any]) -> str:
     """Return an anomaly as a sentence without raw values, for logs, XCom and alerts.
 
-    A value of a dimension is one, and so is a minimum or a maximum: for these, only that there is an anomaly is told.
+    Values of dimensions, minima and maxima are raw values: their sentences say only that there is an anomaly.
 
     :param verdict: the columns of a verdict.
     """
@@ -78,7 +122,7 @@ def public_sentence(verdict: Mapping[str, Any]) -> str:
 
 def amount(metric: str, value: float | None) -> str:
     """Return a metric's value in its unit, as a person would write it: ``12,031``, ``31.7 %``, ``2 h 5 min``."""
-    return "nothing" if value is None else _WRITTEN.get(unit_of(metric), _number)(value)
+    return "nothing" if value is None else _WRITTEN.get(family_of(metric), _number)(value)
 
 
 def amounts(metric: str, low: float | None, high: float | None) -> str:
@@ -86,7 +130,7 @@ def amounts(metric: str, low: float | None, high: float | None) -> str:
 
     :param low: None, as ``high``, where nothing is expected.
     """
-    if unit_of(metric) == "count" and low is not None and high is not None:
+    if family_of(metric) == "count" and low is not None and high is not None:
         low, high = _whole_within(low, high)
     first, last = amount(metric, low), amount(metric, high)
     return first if first == last else f"{first} to {last}"
@@ -122,8 +166,8 @@ def _duration(seconds: float) -> str:
     return sign + " ".join(f"{count} {unit}" for count, unit in parts[:2] if count)
 
 
-#: How values are written; those of all other units are plain numbers.
-_WRITTEN: Mapping[Unit, Callable[[float], str]] = {"percent": _percent, "seconds": _duration}
+#: How values are written; those of all other families are plain numbers.
+_WRITTEN: Mapping[Family, Callable[[float], str]] = {"percent": _percent, "duration": _duration}
 
 
 def _table(row: Mapping[str, Any]) -> str:
@@ -145,6 +189,11 @@ def _when(start: datetime | None, end: datetime) -> str:
     if length == timedelta(days=1):
         return f"on {_day(start)}"
     return f"from {_day(start)} to {_day(end - timedelta(microseconds=1))}"
+
+
+def _moment(start: datetime | None, end: datetime) -> str:
+    clock = f"at {start or end:%H:%M} " if start is None or end - start < timedelta(hours=23) else ""
+    return f"{clock}on {_day(start or end)}"
 
 
 def _day(moment: datetime) -> str:

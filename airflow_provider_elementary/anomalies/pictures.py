@@ -1,4 +1,4 @@
-"""Pictures of verdicts, as SVG that stands for itself: days by table, and one series with its expected range."""
+"""Draws verdicts as standalone SVG."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def grid_of(anomalies: pa.Table, first: date | None, last: date | None) -> Grid:
     """Count anomalous buckets by table and day.
 
     :param anomalies: verdicts, of which only the anomalous ones count.
-    :param first: the first day that was judged, ``last`` the last one; None where nothing was.
+    :param first: the first day that was scored, ``last`` the last one; None where nothing was.
     """
     rows = anomalies.filter(anomalies["is_anomalous"]).select(_WHEN).to_pylist()
     counts = Counter((row["full_table_name"], _day(row)) for row in rows)
@@ -83,8 +83,8 @@ def days_by_table(verdicts: pa.Table, title: str) -> str:
     :param verdicts: of a backtest or of a run.
     :param title: what is written above.
     """
-    judged = [_day(row) for row in verdicts.select(_WHEN).to_pylist()]
-    grid = grid_of(verdicts, min(judged, default=None), max(judged, default=None))
+    days = [_day(row) for row in verdicts.select(_WHEN).to_pylist()]
+    grid = grid_of(verdicts, min(days, default=None), max(days, default=None))
     width = max(_LABEL + len(grid.days) * _CELL + 16, 560)
     bottom = _HEAD + len(grid.tables) * _CELL
     said = f"{grid.conclusion}. A square: a day with anomalous buckets; the stronger its colour, the more."

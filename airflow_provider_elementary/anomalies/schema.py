@@ -1,4 +1,4 @@
-"""What goes into a detection and what comes out: the columns of metrics and of verdicts."""
+"""Declares the columns of metrics and of verdicts."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def series_metrics(metrics: pa.Table) -> pa.Table:
     missing = [name for name in _REQUIRED if name not in metrics.column_names]
     if missing:
         raise ConfigurationError(
-            f"Expected metrics with Elementary's column names, found no {', '.join(missing)}. "
-            f"Given were: {', '.join(metrics.column_names)}."
+            f"The metrics lack {', '.join(missing)}; their columns are Elementary's. "
+            f"Given: {', '.join(metrics.column_names)}."
         )
     columns = []
     for field in _METRICS_SCHEMA:
@@ -97,32 +97,32 @@ def gather_verdicts(batches: Iterable[pa.RecordBatch], rows: int) -> tuple[pa.Ar
     """Put verdicts that come in any order into the order of the metrics.
 
     :param batches: the columns of :data:`VERDICT_SCHEMA` but ``is_anomalous``, ``kind`` and ``reason`` as places in
-        :data:`KINDS` and :data:`REASONS` from 1 (0: none), and ``point``, the row of the metrics that is judged.
+        :data:`KINDS` and :data:`REASONS` from 1 (0: none), and ``point``, the row of the metrics that is scored.
     :param rows: how many metrics there are; some may have no verdict.
-    :return: the rows of the metrics that are judged, and their verdicts.
+    :return: the rows of the metrics that are scored, and their verdicts.
     """
-    is_judged = np.zeros(rows, bool)
+    is_scored = np.zeros(rows, bool)
     gathered: dict[str, np.ndarray] = {name: np.empty(rows, kind) for name, kind in _GATHERED.items()}
     for batch in batches:
         points = batch["point"].to_numpy()
-        is_judged[points] = True
+        is_scored[points] = True
         for name, values in gathered.items():
             values[points] = batch[name].to_numpy(zero_copy_only=False)
-    judged = np.flatnonzero(is_judged)
-    if len(judged) < rows:
-        gathered = {name: values[judged] for name, values in gathered.items()}
+    scored = np.flatnonzero(is_scored)
+    if len(scored) < rows:
+        gathered = {name: values[scored] for name, values in gathered.items()}
     # A null came out of a batch as NaN, which no score ever is.
     columns: dict[str, pa.Array[Any]] = {name: pa.array(values, from_pandas=True) for name, values in gathered.items()}
     columns["is_anomalous"] = pa.array(gathered["kind"] > 0)
     columns["kind"] = _named(gathered["kind"], KINDS)
     columns["reason"] = _named(gathered["reason"], REASONS)
-    return pa.array(judged), pa.table([columns[name] for name in VERDICT_SCHEMA.names], schema=VERDICT_SCHEMA)
+    return pa.array(scored), pa.table([columns[name] for name in VERDICT_SCHEMA.names], schema=VERDICT_SCHEMA)
 
 
 def beside_keys(metrics: pa.Table, points: pa.Array[Any], verdicts: pa.Table) -> pa.Table:
-    """Return the keys of the judged metrics, as they were given, beside their verdicts.
+    """Return the keys of the scored metrics, as they were given, beside their verdicts.
 
-    :param points: the rows of ``metrics`` that are judged, ascending.
+    :param points: the rows of ``metrics`` that are scored, ascending.
     """
     keys = metrics.select([name for name in _KEYS if name in metrics.column_names])
     if len(points) < metrics.num_rows:
@@ -146,7 +146,7 @@ def _typed(column: pa.ChunkedArray[Any], wanted: pa.DataType) -> pa.ChunkedArray
 
 
 def _wrong_type(field: pa.Field[Any], found: pa.DataType) -> ConfigurationError:
-    return ConfigurationError(f"Expected {field.type} in the metrics' column {field.name}, found {found}.")
+    return ConfigurationError(f"The metrics' column {field.name} is {found}. Convert it to {field.type}.")
 
 
 def is_of_incident(verdicts: pa.Table) -> pa.ChunkedArray:

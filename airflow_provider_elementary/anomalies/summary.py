@@ -1,4 +1,4 @@
-"""What of many verdicts a person or a task needs: the recent ones, and the worst of them in sentences."""
+"""Selects recent verdicts and summarises the worst of them in sentences."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from airflow_provider_elementary.anomalies.schema import is_of_incident
 class Summary:
     """Verdicts in short; it holds no raw values, so that it may go to XCom, logs and alerts.
 
-    :param judged: buckets that got a score.
+    :param scored: buckets that got a score.
     :param anomalous: buckets that are anomalous.
     :param tables: tables with an anomalous bucket, the one with most first.
     :param anomalies: the anomalies with the highest scores: table, column, metric, bucket, score, kind, reason.
     :param by_dimension: anomalous buckets of single dimension values, which are raw values and so only counted here.
     """
 
-    judged: int
+    scored: int
     anomalous: int
     tables: tuple[str, ...]
     anomalies: tuple[dict[str, Any], ...]
@@ -34,7 +34,7 @@ class Summary:
 def recent(verdicts: pa.Table, days: int, newest: datetime | None = None) -> pa.Table:
     """Return the verdicts on buckets that end within the last days before the newest bucket's end.
 
-    :param days: how many days back; counted from the data, so that an old snapshot can be judged as well.
+    :param days: how many days back; counted from the data, so that an old snapshot can be scored as well.
     :param newest: the newest bucket's end, where it is not that of these verdicts.
     """
     newest = newest or pc.max(verdicts["bucket_end"]).as_py()
@@ -47,17 +47,17 @@ def recent(verdicts: pa.Table, days: int, newest: datetime | None = None) -> pa.
 def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
     """Return verdicts in short.
 
-    :param limit: how many anomalies are told one by one.
+    :param limit: how many anomalies are listed.
     """
     anomalies = verdicts.filter(is_of_incident(verdicts))
     tables = pc.value_counts(anomalies["full_table_name"]).to_pylist()
     of_dimensions = pc.is_valid(anomalies["dimension"])
-    told = anomalies.filter(pc.invert(of_dimensions))
-    worst = told.append_column("magnitude", pc.abs(told["score"])).sort_by(
+    listed = anomalies.filter(pc.invert(of_dimensions))
+    worst = listed.append_column("magnitude", pc.abs(listed["score"])).sort_by(
         [("magnitude", "descending"), ("bucket_end", "descending"), ("full_table_name", "ascending")]
     )
     return Summary(
-        judged=len(verdicts) - verdicts["score"].null_count,
+        scored=len(verdicts) - verdicts["score"].null_count,
         anomalous=len(anomalies),
         tables=tuple(
             count["values"] for count in sorted(tables, key=lambda count: (-count["counts"], count["values"]))

@@ -1,4 +1,4 @@
-"""What the newest verdicts say of each table's quality: sizes, nulls, and one check per monitored metric."""
+"""Summarises the newest verdicts of each table as quality checks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _COLUMNS = [
 
 @dataclass(frozen=True)
 class Check:
-    """Whether the newest judged bucket of a metric is as expected.
+    """Whether the newest scored bucket of a metric is as expected.
 
     :param metric: the metric's name.
     :param column: the column it measures, or None.
     :param success: whether it is as expected.
     :param expected: the expected range in words; None where it would quote a value of a row.
-    :param actual: the value in words; None likewise.
+    :param actual: the value in words; None as ``expected``.
     :param description: the anomaly in words, without raw values; None where there is none.
     :param severity: ``error`` or ``warn``; None where it is as expected.
     """
@@ -59,16 +59,16 @@ class TableQuality:
 
 
 def table_qualities(verdicts: pa.Table, limit: int) -> list[TableQuality]:
-    """Return the quality of the judged tables, those with anomalies first, then by name.
+    """Return the quality of the scored tables, those with anomalies first, then by name.
 
     :param verdicts: of one run, enriched or not.
     :param limit: how many tables at most.
     """
     names = [name for name in (*_COLUMNS, "severity") if name in verdicts.column_names]
-    judged = has_names(verdicts.filter(pc.is_valid(verdicts["score"])).select(names))
+    scored = has_names(verdicts.filter(pc.is_valid(verdicts["score"])).select(names))
     newest: dict[tuple[Any, ...], dict[str, Any]] = {}
     # Of the values of a dimension in one bucket, the anomalous one counts.
-    for row in judged.sort_by([("bucket_end", "ascending"), ("is_anomalous", "ascending")]).to_pylist():
+    for row in scored.sort_by([("bucket_end", "ascending"), ("is_anomalous", "ascending")]).to_pylist():
         newest[tuple(row[name] for name in _SERIES)] = row
     by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in newest.values():

@@ -119,13 +119,13 @@ def show_backtest(arguments: argparse.Namespace) -> None:
         arguments.svg.write_text(_picture(found.verdicts, arguments))
     rows = [row for row in found.by_metric.to_pylist() if row["anomalous"]]
     if arguments.json:
-        print_json({"judged": found.judged, "anomalous": found.anomalous, "by_metric": rows})
+        print_json({"scored": found.scored, "anomalous": found.anomalous, "by_metric": rows})
         return
-    title = f"{found.anomalous:,} of {found.judged:,} buckets of {arguments.days} days would have been anomalous"
+    title = f"{found.anomalous:,} of {found.scored:,} buckets of {arguments.days} days would have been anomalous"
     table = Table("Table", "Metric", "Anomalous", "First", "Last", title=title, title_justify="left")
     for row in rows[:_ROWS_SHOWN]:
         first, last = (f"{row[name]:%Y-%m-%d}" for name in ("first", "last"))
-        times = f"{row['anomalous']} of {row['judged']}"
+        times = f"{row['anomalous']} of {row['scored']}"
         table.add_row(_short(row["full_table_name"]), metric_in_words(row), times, first, last)
     console = Console(highlight=False)
     console.print(table)

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.circuit_breaker import stopping_tables
 from airflow_provider_elementary.anomalies.detect import Method
-from airflow_provider_elementary.anomalies.detect_recent import Judged, judge_recent
-from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
+from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
+from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 from airflow_provider_elementary.anomalies.summary import Summary, summarise
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
@@ -63,7 +63,7 @@ class Evaluation:
     verdicts: pa.Table
     lineage: Lineage
     stopping: list[str]
-    scored: Judged
+    scored: Scored
     key: str | None = None
 
     @property
@@ -78,7 +78,7 @@ def evaluate(
     options: EvaluationOptions,
     *,
     adapter: str | None = None,
-    state: Memories | None = None,
+    state: ModelStateStore | None = None,
 ) -> Evaluation:
     """Score metrics and add owners, lineage and severity to the verdicts.
 
@@ -87,14 +87,14 @@ def evaluate(
     :param state: where the robust method finds the model state of the previous run; without it, it replays all.
     :raises ConfigurationError: an option is invalid.
     """
-    scored = judge_recent(
+    scored = score_recent(
         rows,
         method=options.method,
         days=options.days,
         parameters=options.parameters,
         shard=options.shard,
         shards=options.shards,
-        recall=state.recall if state else None,
+        load_state=state.load if state else None,
         adapter=adapter,
     )
     verdicts = enrich(scored.verdicts, lineage)
@@ -128,14 +128,16 @@ def evaluate_and_store(
         origin=origin,
         parameters=options.to_dict(),
     )
-    if state and evaluation.scored.remembered:
-        state.keep(evaluation.scored.remembered, origin)
+    if state and evaluation.scored.state:
+        state.save(evaluation.scored.state, origin)
     return replace(evaluation, key=result.key)
 
 
-def _open_state(repository: Repository, options: EvaluationOptions, series: str, run_key: str) -> Memories:
-    fits = way_of_judging(options.parameters, days=options.days, shard=options.shard, shards=options.shards)
-    return Memories(repository.store, repository.keys, series=f"{series}/{options.shard}", run_key=run_key, fits=fits)
+def _open_state(repository: Repository, options: EvaluationOptions, series: str, run_key: str) -> ModelStateStore:
+    fits = scoring_settings(options.parameters, days=options.days, shard=options.shard, shards=options.shards)
+    return ModelStateStore(
+        repository.store, repository.keys, series=f"{series}/{options.shard}", run_key=run_key, fits=fits
+    )
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""One long table of numbers per table over time, computed from any ``Source``."""
+"""Computes metrics per table over time from any `Source`."""
 
-from airflow_provider_elementary.metrics.compute import METRICS_SCHEMA, compute_metrics, has_names, judged_metrics
+from airflow_provider_elementary.metrics.compute import METRICS_SCHEMA, compute_metrics, has_names, scored_metrics
 
-__all__ = ["METRICS_SCHEMA", "compute_metrics", "has_names", "judged_metrics"]
+__all__ = ["METRICS_SCHEMA", "compute_metrics", "has_names", "scored_metrics"]

@@ -1,4 +1,4 @@
-"""Computing table metrics: one long table of numbers per table over time, from any ``Source``."""
+"""Computes table metrics over time from any `Source` as one table."""
 
 from __future__ import annotations
 
@@ -16,21 +16,11 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, UnknownTableError
 from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import Definition
-from airflow_provider_elementary.metrics.health_score import HEALTH_DEFINITIONS, HEALTH_WEIGHTS
-from airflow_provider_elementary.metrics.run_metrics import RUN_DEFINITIONS
-from airflow_provider_elementary.metrics.source_metrics import SOURCE_DEFINITIONS
-from airflow_provider_elementary.metrics.test_result_metrics import TEST_DEFINITIONS
+from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
+from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
 from airflow_provider_elementary.source import Source, arrow_schema, reader_of
 
 log = logging.getLogger(__name__)
-
-#: Every computed metric; beside them are the monitors that the package collected, under their own names.
-DEFINITIONS: tuple[Definition, ...] = (
-    *RUN_DEFINITIONS,
-    *TEST_DEFINITIONS,
-    *HEALTH_DEFINITIONS,
-    *SOURCE_DEFINITIONS,
-)
 
 #: The long table of metrics, with Elementary's own column names.
 METRICS_SCHEMA = pa.schema(
@@ -54,7 +44,7 @@ _COLLECTED = "data_monitoring_metrics"
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
-_MEMORY_LIMIT = "512MB"
+_DUCKDB_LIMIT = "512MB"
 _BATCH_ROWS = 65_536
 
 #: Computed metrics are one value a day; this makes rows of the long table of them.
@@ -101,11 +91,10 @@ def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | Non
     return reader_of(METRICS_SCHEMA, chain.from_iterable(parts))
 
 
-def judged_metrics(metrics: pa.Table) -> pa.Table:
-    """Return the metrics in which anomalies are looked for: all but rates of verdicts, which are verdicts already."""
-    rates = {metric.name for definition in DEFINITIONS for metric in definition.metrics if not metric.judged}
-    is_rate = pc.is_in(metrics["metric_name"], pa.array(sorted(rates)))
-    return metrics.filter(pc.invert(is_rate)) if pc.any(is_rate).as_py() else metrics
+def scored_metrics(metrics: pa.Table) -> pa.Table:
+    """Return the metrics in which anomalies are looked for: not pass rates and the like, which are results already."""
+    is_result = pc.is_in(metrics["metric_name"], pa.array(names_of(lambda metric: not metric.is_scored)))
+    return metrics.filter(pc.invert(is_result)) if pc.any(is_result).as_py() else metrics
 
 
 def has_names(rows: Rows) -> Rows:
@@ -128,7 +117,8 @@ def _weights(given: Mapping[str, float]) -> pa.Table:
     wrong = sorted(name for name, weight in given.items() if name not in HEALTH_WEIGHTS or weight < 0)
     if wrong:
         raise ConfigurationError(
-            f"Expected health_weights of 0 or more for {', '.join(HEALTH_WEIGHTS)}, found {', '.join(wrong)}."
+            f"health_weights does not accept {', '.join(wrong)}. "
+            f"Give weights of 0 or more for {', '.join(HEALTH_WEIGHTS)}."
         )
     weights = {**HEALTH_WEIGHTS, **given}
     return pa.table({"dimension_value": pa.array(weights), "weight": pa.array(weights.values(), pa.float64())})
@@ -168,7 +158,7 @@ def _collected(source: Source) -> Iterator[pa.RecordBatch]:
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
     if not definitions:
         return
-    with bounded_connection(_MEMORY_LIMIT) as engine:
+    with bounded_connection(_DUCKDB_LIMIT) as engine:
         engine.register("health_weights", weights)
         for table, columns in _columns_of(definitions).items():
             _load(engine, source, table, columns)

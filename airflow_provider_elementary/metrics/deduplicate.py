@@ -1,4 +1,4 @@
-"""The monitors that Elementary collected, the newest row of each id: in little memory, with no plain text on disk."""
+"""Deduplicates collected metrics in little memory, without plain text on disk."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import pyarrow as pa
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.storage.encrypted_parquet import open_sealed, sealed
 
-#: Up to so many rows are compared in memory; more go to sealed files first, all rows of one id into the same file.
-ROWS_IN_MEMORY = 500_000
+#: Rows that are compared in memory; more are first written to encrypted files, all rows of an id into the same file.
+ROWS_AT_ONCE = 500_000
 _PARTS = 64
-#: So many rows of one part are written at a time.
+#: Number of rows of one part that are written at a time.
 _GROUP_ROWS = 8_000
 _BATCH_ROWS = 65_536
-_MEMORY_LIMIT = "256MB"
+_DUCKDB_LIMIT = "256MB"
 
 _PART_OF_ID = f"SELECT (hash(id) % {_PARTS})::UTINYINT AS part FROM ids"  # noqa: S608 - a constant
 _NEWEST = """
@@ -47,10 +47,10 @@ def newest_of_each_id(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     for batch in rows:
         first.append(batch)
         count += batch.num_rows
-        if count > ROWS_IN_MEMORY:
+        if count > ROWS_AT_ONCE:
             break
-    with bounded_connection(_MEMORY_LIMIT) as engine:
-        if count <= ROWS_IN_MEMORY:
+    with bounded_connection(_DUCKDB_LIMIT) as engine:
+        if count <= ROWS_AT_ONCE:
             yield from _newest(engine, pa.Table.from_batches(first, rows.schema))
             return
         with tempfile.TemporaryDirectory(prefix="elementary-metrics-") as folder:

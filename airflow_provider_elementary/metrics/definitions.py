@@ -1,37 +1,73 @@
-"""What a metric is: its facts and the DuckDB query that computes it; the metrics themselves are in a file a subject."""
+"""Declares what a metric is: unit, family, direction and query."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS, TARGET_COLUMNS, table_sql
+
+Family = Literal["count", "percent", "duration", "sum", "number"]
+
+#: The family of each unit: how values are modelled and written. A metric whose unit is not here cannot be declared.
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "rows": "count",
+        "runs": "count",
+        "tests": "count",
+        "columns": "count",
+        "dbt commands": "count",
+        "%": "percent",
+        "0-100": "percent",
+        "s": "duration",
+        "column's total": "sum",
+        "column's": "number",
+        "characters": "number",
+        "ratio": "number",
+    }
+)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One computed metric, as it stands in ``metric_name``.
+    """One metric, as it is named in ``metric_name``.
 
     :param name: its name.
-    :param unit: ``s``, ``%``, ``rows``, …
+    :param unit: one of :data:`FAMILIES`.
     :param formula: how it is computed, in words.
-    :param judged: whether anomalies are looked for; rates of verdicts are verdicts already.
+    :param is_scored: whether anomalies are looked for; pass rates and the like are results of checks already.
+    :param is_signed: whether values may be below zero, so that the expected range may be too.
+    :param is_spikes_only: whether only values that are too high are anomalies, whatever the configured direction.
+    :param is_raw: whether a value is that of a single row, so that it must not leave the store in plain text.
     """
 
     name: str
     unit: str
     formula: str
-    judged: bool = True
+    is_scored: bool = True
+    is_signed: bool = False
+    is_spikes_only: bool = False
+    is_raw: bool = False
+
+    def __post_init__(self) -> None:
+        if self.unit not in FAMILIES:
+            raise ValueError(f"Metric {self.name} has the unknown unit {self.unit!r}. Add the unit to FAMILIES.")
+
+    @property
+    def family(self) -> Family:
+        """How its values are modelled and written."""
+        return FAMILIES[self.unit]
 
 
 @dataclass(frozen=True)
 class Definition:
-    """How some metrics come about.
+    """How some metrics are computed.
 
     :param metrics: the metrics that the query yields.
     :param grain: what one value stands for, in words.
-    :param needs: the tables that the query reads, each with the columns that it reads; without them there is none.
+    :param needs: the tables and columns that the query reads; without them the metrics are left out.
     :param query: a DuckDB query over these tables that yields ``full_table_name``, ``metric_name``, ``dimension``,
         ``dimension_value``, ``day``, ``metric_value`` and ``updated_at``.
     :param useful: columns that the query reads too, and that are null where the source does not hold them.
@@ -51,6 +87,34 @@ class Definition:
         """The metrics' names."""
         return tuple(metric.name for metric in self.metrics)
 
+
+#: The metrics that Elementary's package collects (its monitors), under its own names.
+COLLECTED = (
+    Metric("row_count", "rows", "rows of the table in the bucket"),
+    Metric("dimension", "rows", "rows of one value of a dimension in the bucket"),
+    Metric("freshness", "s", "longest time without new rows", is_spikes_only=True),
+    Metric("event_freshness", "s", "longest time between an event and its loading", is_spikes_only=True),
+    Metric("null_count", "rows", "rows in which the column is null"),
+    Metric("null_percent", "%", "null_count relative to all rows"),
+    Metric("not_null_percent", "%", "100 - null_percent"),
+    Metric("missing_count", "rows", "rows in which the column is null, empty or 'null'"),
+    Metric("missing_percent", "%", "missing_count relative to all rows"),
+    Metric("not_missing_percent", "%", "100 - missing_percent"),
+    Metric("zero_count", "rows", "rows in which the column is 0"),
+    Metric("zero_percent", "%", "zero_count relative to all rows"),
+    Metric("not_zero_percent", "%", "100 - zero_percent"),
+    Metric("count_true", "rows", "rows in which the column is true"),
+    Metric("count_false", "rows", "rows in which the column is false"),
+    Metric("min_length", "characters", "shortest text of the column"),
+    Metric("max_length", "characters", "longest text of the column"),
+    Metric("average_length", "characters", "mean length of the column's texts"),
+    Metric("min", "column's", "smallest value of the column", is_signed=True, is_raw=True),
+    Metric("max", "column's", "largest value of the column", is_signed=True, is_raw=True),
+    Metric("average", "column's", "mean of the column", is_signed=True),
+    Metric("standard_deviation", "column's", "standard deviation of the column", is_signed=True),
+    Metric("variance", "column's", "variance of the column", is_signed=True),
+    Metric("sum", "column's total", "sum of the column", is_signed=True),
+)
 
 #: What names a dbt model's table.
 MODEL_COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "alias")

@@ -1,4 +1,4 @@
-"""Health scores: how well a table's tests go, by dimension of data quality and in total."""
+"""Declares the health score, by quality dimension and in total."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEALTH_WEIGHTS: Mapping[str, float] = MappingProxyType(
     dict.fromkeys(("accuracy", "completeness", "consistency", "freshness", "uniqueness", "validity", "other"), 1.0)
 )
 
-# dbt_tests names no dimension for tests of many monitors: there, what was monitored tells it.
+# dbt_tests names no dimension for tests of many monitors: there, it follows from what was monitored.
 _OF_SUB_TYPE = """
 CASE
     WHEN test_type = 'schema_change' THEN 'validity'
@@ -82,7 +82,7 @@ HEALTH_DEFINITIONS = (
                 "0-100",
                 "a test that passed in its last execution of the day is worth 100, one that warned 50, any other 0; "
                 "the mean per quality dimension, and without a dimension the weighted mean of these",
-                judged=False,
+                is_scored=False,
             ),
         ),
         grain="one table and quality dimension (in dimension_value), one day (UTC) on which a test of it ran",

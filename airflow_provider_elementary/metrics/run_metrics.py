@@ -1,4 +1,4 @@
-"""Metrics of dbt's runs: how long models take, how much they write, how often they fail, how often dbt runs at all."""
+"""Declares the metrics of dbt runs: duration, rows, failures, recovery, invocations."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ RUN_DEFINITIONS = (
                 "execution_time_ratio",
                 "ratio",
                 "execution_time divided by its median over the 28 days with a run before, from 5 such days on",
-                judged=False,
+                is_scored=False,
             ),
         ),
         grain=_MODEL_DAY,
@@ -189,7 +189,7 @@ RUN_DEFINITIONS = (
     Definition(
         metrics=(
             Metric(
-                "success_rate", "%", "runs of the day that ended well; skipped ones are not among them", judged=False
+                "success_rate", "%", "runs of the day that ended well; skipped ones are not among them", is_scored=False
             ),
             Metric("failed_runs", "runs", "runs of the day that failed, in part or with an unknown status too"),
         ),
@@ -204,7 +204,7 @@ RUN_DEFINITIONS = (
                 "run_time_to_recover",
                 "s",
                 "mean time from the first failed run to the next successful one, of the failures that ended that day",
-                judged=False,
+                is_scored=False,
             ),
         ),
         grain="one model, one day (UTC) on which a failure ended",

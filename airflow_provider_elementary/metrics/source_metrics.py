@@ -1,4 +1,4 @@
-"""Metrics of dbt's sources and of the tables' shape: how old the data is, how many columns there are, what changed."""
+"""Declares the metrics of source freshness and of table schemas."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ SOURCE_DEFINITIONS = (
         query=_AGE,
     ),
     Definition(
-        metrics=(Metric("freshness_pass_rate", "%", "freshness checks of the day that passed", judged=False),),
+        metrics=(Metric("freshness_pass_rate", "%", "freshness checks of the day that passed", is_scored=False),),
         grain="one source table, one day (UTC) with a freshness check",
         needs={"dbt_sources": _SOURCE_COLUMNS, "dbt_source_freshness_results": (*_CHECK_COLUMNS, "status")},
         places=_PLACES,
@@ -180,8 +180,8 @@ SOURCE_DEFINITIONS = (
     ),
     Definition(
         metrics=(
-            Metric("source_age_of_warning", "%", "source_age relative to warn_after as it was then", judged=False),
-            Metric("source_age_of_error", "%", "source_age relative to error_after as it was then", judged=False),
+            Metric("source_age_of_warning", "%", "source_age relative to warn_after as it was then", is_scored=False),
+            Metric("source_age_of_error", "%", "source_age relative to error_after as it was then", is_scored=False),
         ),
         grain="one source table with such a threshold, one day (UTC) with a freshness check",
         needs={
@@ -192,7 +192,7 @@ SOURCE_DEFINITIONS = (
         query=_AGE_OF_THRESHOLD,
     ),
     Definition(
-        metrics=(Metric("column_count", "columns", "columns when last seen that day", judged=False),),
+        metrics=(Metric("column_count", "columns", "columns when last seen that day", is_scored=False),),
         grain="one table with a schema test, one day (UTC) on which it ran",
         needs={"schema_columns_snapshot": _SHAPE_COLUMNS},
         query=_COLUMN_COUNT,

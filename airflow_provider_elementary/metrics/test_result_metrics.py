@@ -1,4 +1,4 @@
-"""Metrics of dbt's and Elementary's tests: how they go, how steadily, how fast they recover, what is untested."""
+"""Declares the metrics of test results: rates, flakiness, recovery, coverage."""
 
 from __future__ import annotations
 
@@ -257,13 +257,13 @@ _TABLE_DAY = "one table, one day (UTC) on which a test of it ran"
 TEST_DEFINITIONS = (
     Definition(
         metrics=(
-            Metric("test_pass_rate", "%", "test executions of the day that passed", judged=False),
-            Metric("test_warn_rate", "%", "test executions of the day that warned", judged=False),
+            Metric("test_pass_rate", "%", "test executions of the day that passed", is_scored=False),
+            Metric("test_warn_rate", "%", "test executions of the day that warned", is_scored=False),
             Metric(
                 "test_fail_rate",
                 "%",
                 "test executions of the day that failed, broke off, or have an unknown status",
-                judged=False,
+                is_scored=False,
             ),
         ),
         grain=_TABLE_DAY,
@@ -291,7 +291,7 @@ TEST_DEFINITIONS = (
                 "%",
                 "of a test's executions over 14 days, those whose outcome (pass or not) differs from the one before; "
                 "over all tests of the table",
-                judged=False,
+                is_scored=False,
             ),
         ),
         grain=_TABLE_DAY,
@@ -306,7 +306,7 @@ TEST_DEFINITIONS = (
                 "test_time_to_recover",
                 "s",
                 "mean time from a test's first failure or warning to its next pass, of tests that passed again",
-                judged=False,
+                is_scored=False,
             ),
         ),
         grain="one table, one day (UTC) on which a test of it passed again",
@@ -317,8 +317,8 @@ TEST_DEFINITIONS = (
     ),
     Definition(
         metrics=(
-            Metric("test_count", "tests", "tests whose parent is the model, 0 where there are none", judged=False),
-            Metric("test_coverage", "%", "known columns of the model with a test of their own", judged=False),
+            Metric("test_count", "tests", "tests whose parent is the model, 0 where there are none", is_scored=False),
+            Metric("test_coverage", "%", "known columns of the model with a test of their own", is_scored=False),
         ),
         grain="one model, the day (UTC) of the newest dbt invocation",
         needs={

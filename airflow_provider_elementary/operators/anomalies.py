@@ -187,7 +187,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     def _log(self, evaluation: Evaluation, seconds: float) -> None:
         """Log the worst anomalies as warnings, fold the others, and log the counts."""
         scored, summary = evaluation.scored, evaluation.summary
-        if scored.remembered:
+        if scored.state:
             self.log.info("resumed %s series from saved state, replayed %s", scored.resumed, scored.replayed)
         for anomaly in summary.anomalies[:_UNFOLDED]:
             self.log.warning("found %s", anomaly["reason"])
@@ -198,13 +198,13 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self.log.log(
             logging.WARNING if summary.anomalous else logging.INFO,
             "scored %s buckets with %s in %.1f s: %s are anomalous, in %s tables",
-            f"{summary.judged:,}",
+            f"{summary.scored:,}",
             self.method,
             seconds,
             f"{summary.anomalous:,}",
             f"{len(summary.tables):,}",
         )
-        if not summary.judged:
+        if not summary.scored:
             self.log.warning(
                 "not enough history: 0 buckets of the last %s days were scored, so no anomaly could be found; "
                 "where dbt ran today, the newest bucket is today's: increase days to include yesterday's",

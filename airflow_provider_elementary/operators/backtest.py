@@ -65,11 +65,11 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
 
         rows = [row for row in found.by_metric.slice(0, _METRICS_RETURNED).to_pylist() if row["anomalous"]]
         for row in rows:
-            counts = (row["full_table_name"], metric_in_words(row), row["anomalous"], row["judged"])
+            counts = (row["full_table_name"], metric_in_words(row), row["anomalous"], row["scored"])
             self.log.info("%s %s: %s of %s buckets", *counts)
         self.log.info(
             "scored %s buckets of %s days with %s: %s would have been anomalous; see Backtests on the Elementary page",
-            f"{found.judged:,}",
+            f"{found.scored:,}",
             days,
             self.method,
             f"{found.anomalous:,}",
@@ -78,4 +78,4 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
             {**row, "metric": metric_in_words(row), **{name: row[name].isoformat() for name in ("first", "last")}}
             for row in rows
         ]
-        return {"judged": found.judged, "anomalous": found.anomalous, "by_metric": by_metric}
+        return {"scored": found.scored, "anomalous": found.anomalous, "by_metric": by_metric}

@@ -105,14 +105,14 @@ def _judge(
     import pyarrow as pa
 
     from airflow_provider_elementary.anomalies import detect
-    from airflow_provider_elementary.metrics import METRICS_SCHEMA, judged_metrics
+    from airflow_provider_elementary.metrics import METRICS_SCHEMA, scored_metrics
 
     if rule is None:
         return {}, "No verdicts are in the store yet, so no range is expected. Run ElementaryAnomalyOperator on it."
     parameters = {name: value for name, value in rule.items() if name not in _NOT_OF_THE_RULE}
     every = [row for series in rows.values() for row in series]
     wanted = pa.schema([field for field in METRICS_SCHEMA if every and field.name in every[0]])
-    metrics = judged_metrics(pa.Table.from_pylist(every, schema=wanted)) if every else None
+    metrics = scored_metrics(pa.Table.from_pylist(every, schema=wanted)) if every else None
     if metrics is None or not len(metrics):
         return {}, ""
     try:

@@ -19,7 +19,7 @@ from pathlib import Path
 from airflow_provider_elementary.source import Source
 
 _SHARED = Path(__file__).parents[2] / ".." / "shared"
-_AGREEMENTS = ("agree", "disagree", "cannot tell")
+_AGREEMENTS = ("agree", "disagree", "unknown")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

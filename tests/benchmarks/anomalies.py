@@ -3,8 +3,8 @@
 ``python -m tests.benchmarks anomalies [--series 100000] [--statsforecast-python PATH]`` prints the table. Both methods
 stand beside a window function that computes z-scores of the same rows in DuckDB, and beside statsforecast's AutoETS on
 a sample, scaled up. The operator's stream is what ``ElementaryAnomalyOperator(method="robust")`` does with the metrics:
-all of them come by, its sealed memory is read and written. Each measurement is a process of its own; the rows are made
-before the clock starts, and those of the stream while it stands still.
+all of them are streamed, and the model state is read and written. Each measurement is a process of its own; the rows
+are made before the clock starts, and those of the stream while it stands still.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _print_row(title: str, tool: str, found: Measurement) -> None:
     wall, cpu = found.wall - found.facts.get("making_wall", 0), found.cpu - found.facts.get("making_cpu", 0)
     print(
-        f"| {title} | {tool} | {wall:.1f} | {cpu:.1f} | {found.facts['judged'] / wall:,.0f} | {found.peak_mb:.0f} "
+        f"| {title} | {tool} | {wall:.1f} | {cpu:.1f} | {found.facts['scored'] / wall:,.0f} | {found.peak_mb:.0f} "
         f"| {found.base_mb:.0f} |",
         flush=True,
     )
@@ -100,23 +100,23 @@ def _new_bucket_elementary(series: int, folder: Path) -> Callable[[], Mapping[st
     # What is kept of the past is the training window itself; the new bucket is its last day.
     metrics = _metrics(0, series, _TRAINING)
     last = metrics["bucket_start"][-1].as_py()
-    return lambda: {"judged": len(detect(metrics, method="elementary", since=last))}
+    return lambda: {"scored": len(detect(metrics, method="elementary", since=last))}
 
 
 def _new_bucket_sql(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
     metrics = _metrics(0, series, _TRAINING)
-    return lambda: {"judged": _sql(metrics, "QUALIFY bucket_end = max(bucket_end) OVER ()")}
+    return lambda: {"scored": _sql(metrics, "QUALIFY bucket_end = max(bucket_end) OVER ()")}
 
 
-def _replay(judge: Callable[[Any], int]) -> Callable[[int, Path], Callable[[], Mapping[str, Any]]]:
+def _replay(score: Callable[[Any], int]) -> Callable[[int, Path], Callable[[], Mapping[str, Any]]]:
     def prepare(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
         first = _metrics(0, min(series, _SHARD), _BUCKETS)
 
         def work() -> Mapping[str, Any]:
-            judged = judge(first)
+            scored = score(first)
             for start in range(_SHARD, series, _SHARD):
-                judged += judge(_metrics(start, min(_SHARD, series - start), _BUCKETS))
-            return {"judged": judged}
+                scored += score(_metrics(start, min(_SHARD, series - start), _BUCKETS))
+            return {"scored": scored}
 
         return work
 
@@ -124,12 +124,12 @@ def _replay(judge: Callable[[Any], int]) -> Callable[[int, Path], Callable[[], M
 
 
 def _detect(method: Any) -> Callable[[Any], int]:
-    def judge(metrics: Any) -> int:
+    def score(metrics: Any) -> int:
         from airflow_provider_elementary.anomalies import detect
 
         return len(detect(metrics, method=method))
 
-    return judge
+    return score
 
 
 @dataclass
@@ -198,27 +198,27 @@ class _Made:
 
 
 def _operator(buckets: int) -> Callable[[int, Path], Callable[[], Mapping[str, Any]]]:
-    """Judge the last two days of a stream as the operator does, from what the run before left in the folder."""
+    """Score the last two days of a stream as the operator does, from what the run before left in the folder."""
 
     def prepare(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
-        from airflow_provider_elementary.anomalies.detect_recent import judge_recent
-        from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
+        from airflow_provider_elementary.anomalies.detect_recent import score_recent
+        from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
         from airflow_provider_elementary.snapshots import LocalKeys, open_store
 
         secret = folder / "key"
         if not secret.exists():
             secret.write_text(json.dumps(LocalKeys.generate()))
         keys, store = LocalKeys(json.loads(secret.read_text())), open_store((folder / "store").as_uri())
-        fits = way_of_judging({}, days=2, shard=0, shards=1)
-        memories = Memories(store, keys, "benchmark", f"{buckets} buckets", fits)
+        fits = scoring_settings({}, days=2, shard=0, shards=1)
+        states = ModelStateStore(store, keys, "benchmark", f"{buckets} buckets", fits)
         stream = _Made(series, buckets)
 
         def work() -> Mapping[str, Any]:
-            judged = judge_recent(stream.reader(), method="robust", days=2, parameters={}, recall=memories.recall)
-            assert judged.remembered
-            memories.keep(judged.remembered, {})
-            rows = series * (1 if judged.resumed == series else buckets)
-            return {"judged": rows, "making_wall": stream.wall, "making_cpu": stream.cpu}
+            scored = score_recent(stream.reader(), method="robust", days=2, parameters={}, load_state=states.load)
+            assert scored.state
+            states.save(scored.state, {})
+            rows = series * (1 if scored.resumed == series else buckets)
+            return {"scored": rows, "making_wall": stream.wall, "making_cpu": stream.cpu}
 
         return work
 

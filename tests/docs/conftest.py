@@ -52,7 +52,7 @@ def judge(store: Store, keys: Keys) -> None:
     """Seal metrics and verdicts of the latest snapshot beside it."""
     from airflow_provider_elementary.anomalies import detect
     from airflow_provider_elementary.anomalies.summary import recent
-    from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
+    from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
     from airflow_provider_elementary.snapshots import open_snapshot
     from airflow_provider_elementary.storage.results import write_result
 
@@ -61,7 +61,7 @@ def judge(store: Store, keys: Keys) -> None:
     with compute_metrics(source) as reader:
         metrics = reader.read_all()
     write_result(store, keys, "metrics", metrics.to_reader(), run_key="docs/m", origin=origin, parameters={})
-    verdicts = recent(detect(judged_metrics(metrics)), 60)
+    verdicts = recent(detect(scored_metrics(metrics)), 60)
     write_result(store, keys, "verdicts", verdicts.to_reader(), run_key="docs/v", origin=origin, parameters={})
 
 

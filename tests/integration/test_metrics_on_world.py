@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.anomalies.elementary.lint import lint
 from airflow_provider_elementary.incidents import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics
@@ -31,7 +31,7 @@ def metrics(source: TableSource) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def incidents(source: TableSource, metrics: pa.Table) -> list[Any]:
-    verdicts = judge_recent(metrics.to_reader(), method="elementary", days=90, parameters={}).verdicts
+    verdicts = score_recent(metrics.to_reader(), method="elementary", days=90, parameters={}).verdicts
     return track_incidents(verdicts, read_lineage(source))
 
 

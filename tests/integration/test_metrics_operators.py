@@ -33,7 +33,7 @@ from airflow_provider_elementary.operators.metrics import ElementaryTableMetrics
 STORE = {"store_conn_id": "store", "retries": 0}
 METRICS = "{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}"
 
-with DAG("judged", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+with DAG("scored", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
     metrics = ElementaryTableMetricsOperator(task_id="metrics", **STORE)
     whole = ElementaryAnomalyOperator(
         task_id="whole", metrics=METRICS, outlets=[AssetAlias("anomalous_tables")], **STORE
@@ -64,13 +64,13 @@ def dag(tmp_path: Path, airflow_connection: Connect, monkeypatch: pytest.MonkeyP
         write_snapshot(source, open_store(store), LocalKeys(masters))
     folder = tmp_path / "dags"
     folder.mkdir()
-    (folder / "judged.py").write_text(DAG_FILE)
+    (folder / "scored.py").write_text(DAG_FILE)
     bag = DagBag(str(folder))
     assert not bag.import_errors
     with create_session() as session:
         session.merge(DagBundleModel(name="dags-folder"))
     sync_bag_to_db(bag, "dags-folder", None)
-    return bag.dags["judged"], LocalKeys(masters), store
+    return bag.dags["scored"], LocalKeys(masters), store
 
 
 def returned(run: Any, task_id: str, map_index: int = -1) -> Any:
@@ -95,9 +95,9 @@ def said(store: str, keys: LocalKeys, key: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_day_in_the_life_of_the_operators(dag: tuple[DAG, LocalKeys, str]) -> None:
-    judged, keys, store = dag
+    scored, keys, store = dag
 
-    run = judged.test()
+    run = scored.test()
     states = {(ti.task_id, ti.map_index): str(ti.state) for ti in run.get_task_instances()}
 
     whole, breaker, incidents = (returned(run, task) for task in ("whole", "breaker", "incidents"))
@@ -120,9 +120,9 @@ def test_each_anomalous_table_gets_an_event(dag: tuple[DAG, LocalKeys, str]) -> 
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    judged, _, store = dag
+    scored, _, store = dag
 
-    run = judged.test()
+    run = scored.test()
 
     with create_session() as session:
         events = [
@@ -136,9 +136,9 @@ def test_each_anomalous_table_gets_an_event(dag: tuple[DAG, LocalKeys, str]) -> 
 
 
 def test_an_incident_of_the_run_before_continues(dag: tuple[DAG, LocalKeys, str]) -> None:
-    judged, keys, store = dag
+    scored, keys, store = dag
 
-    first, second = (returned(judged.test(), "whole") for _ in range(2))
+    first, second = (returned(scored.test(), "whole") for _ in range(2))
 
     opened, continued = (
         {change["incident_id"]: change["transition"] for change in run["changes"]} for run in (first, second)
@@ -151,14 +151,14 @@ def test_an_incident_of_the_run_before_continues(dag: tuple[DAG, LocalKeys, str]
         assert len(incidents_of(reader.read_all())) == len(opened)
 
 
-def test_the_robust_method_leaves_its_memory_for_the_next_run(dag: tuple[DAG, LocalKeys, str]) -> None:
-    judged, _, store = dag
+def test_the_robust_method_saves_its_state_for_the_next_run(dag: tuple[DAG, LocalKeys, str]) -> None:
+    scored, _, store = dag
 
-    first, second = (returned(judged.test(), "robust") for _ in range(2))
+    first, second = (returned(scored.test(), "robust") for _ in range(2))
 
-    memories = [entry.key for entry in open_store(store).list("results/memories/") if entry.key.endswith(".json")]
-    assert len(memories) == 2
-    before = {key: find_result(open_store(store), key).parameters["before"] for key in memories}
+    states = [entry.key for entry in open_store(store).list("results/memories/") if entry.key.endswith(".json")]
+    assert len(states) == 2
+    before = {key: find_result(open_store(store), key).parameters["before"] for key in states}
     [oldest] = [key for key, earlier in before.items() if earlier is None]
     assert set(before.values()) == {None, oldest}
-    assert [first[name] for name in ("judged", "anomalous")] == [second[name] for name in ("judged", "anomalous")]
+    assert [first[name] for name in ("scored", "anomalous")] == [second[name] for name in ("scored", "anomalous")]

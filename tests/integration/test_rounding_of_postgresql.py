@@ -1,4 +1,4 @@
-"""What PostgreSQL itself makes of equal values, beside what the rule is told of it."""
+"""PostgreSQL's own standard deviation of equal values beside that of the rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builders of what dbt's runs and tests leave behind, a row at a time, for a project of two models."""
+"""Builds rows as dbt's runs and tests write them, for a project of two models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODELS = [
 
 
 def run(day: int, *, model: str = "orders", status: str = "success", hour: int = 0, **facts: Any) -> dict[str, Any]:
-    """Return a run result of a model, so many days after Monday."""
+    """Return a run result of a model, this number of days after Monday."""
     moment = MONDAY + timedelta(days=day, hours=hour)
     return {
         "model_execution_id": f"{model}-{day}-{hour}",

@@ -15,7 +15,7 @@ from airflow_provider_elementary.anomalies import backtest, detect
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.incidents.store import incidents_table
 from airflow_provider_elementary.incidents.tracking import track_incidents
-from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
+from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
 from airflow_provider_elementary.plugins.elementary import LazyPage, warmed
 from airflow_provider_elementary.project.lineage import read_lineage
 from airflow_provider_elementary.sample import build_sample
@@ -102,7 +102,7 @@ def add_results(uri: str, keys: LocalKeys) -> None:
     with compute_metrics(open_snapshot(store, keys=keys)) as rows:
         metrics = rows.read_all()
     write_result(store, keys, "metrics", metrics.to_reader(), run_key="metrics", origin={}, parameters={})
-    verdicts = detect(judged_metrics(metrics), method="elementary")
+    verdicts = detect(scored_metrics(metrics), method="elementary")
     how = {"method": "elementary", "days": DAYS}
     write_result(store, keys, "verdicts", verdicts.to_reader(), run_key="verdicts", origin={}, parameters=how)
 

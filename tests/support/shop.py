@@ -38,7 +38,7 @@ def lineage() -> Lineage:
 
 
 def verdict(table: str, day: int, *, anomalous: bool = True, **facts: Any) -> dict[str, Any]:
-    """Return the verdict on a daily bucket, so many days after Sunday."""
+    """Return the verdict on a daily bucket, this number of days after Sunday."""
     start = SUNDAY + timedelta(days=day)
     return {
         "id": f"{table}-{day}",

@@ -13,7 +13,7 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.source import arrow_schema
 from tests.support.table_source import TableSource
 
-#: When the judged run started; its own results are written five minutes later.
+#: When the scored run started; its own results are written five minutes later.
 RUN = datetime(2026, 11, 15, 6)
 DETECTED = RUN + timedelta(minutes=1)
 WRITTEN = RUN + timedelta(minutes=5)
@@ -54,7 +54,7 @@ INCIDENT = (100.0,) * 13 + (10.0,)
 
 
 def metric(days_ago: int, value: float, **changes: Any) -> dict[str, Any]:
-    """Return the row of the bucket that ended so many days before the run, as the run of that day wrote it."""
+    """Return the row of the bucket that ended ``days_ago`` days before the run, as the run of that day wrote it."""
     end = TODAY - timedelta(days=days_ago)
     updated_at = end + timedelta(hours=6, seconds=30)
     return {

@@ -1,4 +1,4 @@
-"""Lint: what of the configured anomaly tests does not do what it seems to."""
+"""Finds misconfigured Elementary anomaly tests."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from airflow_provider_elementary.source import Source, read_all
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about a test that is not as it seems.
+    """One misconfiguration of a test.
 
     :param rule: ``never fires``, ``too few buckets``, ``ignored parameter``, ``one-sided``, ``history reset`` or
         ``unreadable``.
     :param full_table_name: the table that is monitored.
     :param column_name: the column, or None.
     :param metric_name: the metric, or None where it is all of the test.
-    :param test: dbt's ``unique_id`` of the test, or None where it cannot be told.
+    :param test: dbt's ``unique_id`` of the test, or None where it is unknown.
     :param reason: what is so, with the numbers it follows from.
     :param advice: what to do.
     """
@@ -80,7 +80,7 @@ def lint(source: Source) -> list[Finding]:
 
 
 def largest_score(size: int) -> float:
-    """Return the score that no point can exceed which is itself among so many that it is compared with."""
+    """Return the largest possible score of a point that is one of its own training set of this size."""
     return (size - 1) / math.sqrt(size) if size > 1 else 0.0
 
 
@@ -218,7 +218,7 @@ def _ignored_values(monitor: _Monitor) -> Iterator[Finding]:
     if parameters.detection_delay and not params.get("timestamp_column"):
         yield _ignored(
             monitor,
-            "detection_delay has no effect without a timestamp_column: the table is judged as it is when the test runs",
+            "detection_delay has no effect without a timestamp_column: the table is scored as it is when the test runs",
             "Name a timestamp_column, or leave detection_delay out.",
         )
 
@@ -382,5 +382,5 @@ def _json(text: str | None) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, Mapping):
-        raise ConfigurationError("Expected a JSON object of arguments, found none.")
+        raise ConfigurationError("The arguments are not a JSON object.")
     return parsed

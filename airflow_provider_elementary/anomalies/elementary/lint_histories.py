@@ -1,4 +1,4 @@
-"""The histories that Elementary keeps of each monitor: how long they are, and where one ended and another began."""
+"""Reads the stored history of each monitor, and where it was restarted."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def read_histories(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def resets(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Return the monitors whose history began anew: keys, both configurations, when, and how many buckets each has."""
+    """Return the monitors whose history was restarted: keys, both configurations, when, and numbers of buckets."""
     rows: list[dict[str, Any]] = connection.sql(_RESETS).to_arrow_table().to_pylist()
     return rows
 

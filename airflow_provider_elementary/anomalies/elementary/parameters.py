@@ -1,4 +1,4 @@
-"""The parameters of Elementary's anomaly tests: their names, defaults and limits, and how they resolve to days."""
+"""Declares and validates the parameters of Elementary's anomaly tests."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class Parameters:
     :param drop_percent: a drop must also be this many percent below the average; None for no such condition.
     :param fail_on_zero: a scored value of 0 is anomalous whatever its score.
     :param min_value: values below it are never anomalous, zeros under ``fail_on_zero`` excepted.
-    :param detection_delay: how long before the run the last judged bucket ends.
-    :param anomaly_exclude_metrics: an SQL predicate; buckets for which it holds are neither judged nor trained on.
+    :param detection_delay: how long before the run the last scored bucket ends.
+    :param anomaly_exclude_metrics: an SQL predicate; buckets for which it holds are neither scored nor trained on.
     :param exclude_detection_period_from_training: train only on buckets that end before the detection period.
     """
 
@@ -116,8 +116,8 @@ class Parameters:
         unknown = sorted(set(given) - ARGUMENTS - IGNORED)
         if unknown:
             raise ConfigurationError(
-                f"Expected parameters of Elementary's anomaly tests, found {', '.join(map(repr, unknown))}. "
-                f"Known are: {', '.join(sorted(ARGUMENTS | IGNORED))}."
+                f"Elementary's anomaly tests have no parameter {', '.join(map(repr, unknown))}. "
+                f"Their parameters are: {', '.join(sorted(ARGUMENTS | IGNORED))}."
             )
         time_bucket = _period("time_bucket", given.get("time_bucket")) or Period("day", 1)
         seasonality = _seasonality(given.get("seasonality"), time_bucket)
@@ -140,8 +140,8 @@ class Parameters:
         ]
         if missing:
             raise ConfigurationError(
-                f"Expected a resolved configuration in test_params, found no {', '.join(missing)}. "
-                "Elementary stores it only with verdicts that it wrote itself."
+                f"The configuration in test_params is not resolved: it lacks {', '.join(missing)}. "
+                "Elementary stores a resolved one only with verdicts that it wrote itself."
             )
         given = {name: value for name, value in params.items() if value is not None}
         time_bucket = _period("time_bucket", given.get("time_bucket")) or Period("day", 1)
@@ -151,12 +151,12 @@ class Parameters:
 def _resolve(given: Mapping[str, Any], time_bucket: Period, seasonality: str | None) -> Parameters:
     direction = str(given.get("anomaly_direction", "both")).lower()
     if direction not in DIRECTIONS:
-        raise ConfigurationError(f"Expected anomaly_direction {', '.join(DIRECTIONS)}, found {direction!r}.")
+        raise ConfigurationError(f"anomaly_direction {direction!r} is unknown. Use one of {', '.join(DIRECTIONS)}.")
     sensitivity = _number("anomaly_sensitivity", given.get("sensitivity") or given.get("anomaly_sensitivity", 3))
     small_changes = given.get("ignore_small_changes") or {}
     if not isinstance(small_changes, Mapping):
         raise ConfigurationError(
-            'Expected ignore_small_changes as {"spike_failure_percent_threshold": 10}, found something else.'
+            'ignore_small_changes is not a mapping. Write it as {"spike_failure_percent_threshold": 10}.'
         )
     delay = _period("detection_delay", given.get("detection_delay")) or Period("hour", 0)
     return Parameters(
@@ -182,12 +182,12 @@ def _seasonality(value: Any, time_bucket: Period) -> str | None:
         return None
     seasonality = str(value).lower()
     if seasonality not in SEASONALITIES:
-        raise ConfigurationError(f"Expected seasonality {', '.join(SEASONALITIES)}, found {seasonality!r}.")
+        raise ConfigurationError(f"seasonality {seasonality!r} is unknown. Use one of {', '.join(SEASONALITIES)}.")
     needed = SEASONALITIES[seasonality][0]
     if time_bucket != Period(needed, 1):
         raise ConfigurationError(
-            f"Expected a time_bucket of 1 {needed} with seasonality {seasonality}, found {time_bucket.count} "
-            f"{time_bucket.period}."
+            f"seasonality {seasonality} does not fit a time_bucket of {time_bucket.count} {time_bucket.period}. "
+            f"Use a time_bucket of 1 {needed}."
         )
     # The package accepts it in any case, and then knows it in lower case only.
     return seasonality if value == seasonality else None
@@ -197,21 +197,21 @@ def _period(name: str, value: Any) -> Period | None:
     if not value:
         return None
     if not isinstance(value, Mapping) or not set(value) <= {"period", "count"}:
-        raise ConfigurationError(f'Expected {name} as {{"period": "day", "count": 1}}, found something else.')
+        raise ConfigurationError(f'{name} is not a period. Write it as {{"period": "day", "count": 1}}.')
     period = value.get("period") or "day"
     if period not in PERIODS:
-        raise ConfigurationError(f"Expected {name} in {', '.join(PERIODS)}, found {period!r}.")
+        raise ConfigurationError(f"{name} has the unknown period {period!r}. Use one of {', '.join(PERIODS)}.")
     count = value.get("count")
     whole = 1 if count is None else _whole(name, count)
     if name == "time_bucket" and not whole:
-        raise ConfigurationError("Expected a time_bucket of at least 1 hour, found a count of 0.")
+        raise ConfigurationError("time_bucket has a count of 0. Use at least 1 hour.")
     return Period(period, whole)
 
 
 def _whole(name: str, value: Any) -> int:
     number = int(_number(name, value))
     if number > _MOST:
-        raise ConfigurationError(f"Expected at most {_MOST:,} for {name}, found {number:,}.")
+        raise ConfigurationError(f"{name} is {number:,}. Use at most {_MOST:,}.")
     return number
 
 
@@ -219,9 +219,9 @@ def _number(name: str, value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise ConfigurationError(f"Expected a number for {name}, found {type(value).__name__} {value!r}.") from None
+        raise ConfigurationError(f"{name} is {type(value).__name__} {value!r}. Use a number.") from None
     if not math.isfinite(number) or number < 0:
-        raise ConfigurationError(f"Expected a number of at least 0 for {name}, found {number}.")
+        raise ConfigurationError(f"{name} is {number}. Use a number of at least 0.")
     return number
 
 
@@ -230,5 +230,5 @@ def _number_or_none(name: str, value: Any) -> float | None:
 
 
 def _truth(value: Any) -> bool:
-    """Tell what Elementary's templates take for true: any text but an empty one, "false" among them."""
+    """Return whether Elementary's templates treat a value as true: any text but an empty one, even "false"."""
     return bool(value)

@@ -1,24 +1,30 @@
-"""Elementary's stored verdicts beside what its rule says on the metrics that its runs saw."""
+"""Compares Elementary's stored verdicts with those recomputed by its rule."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.resources import files
 
 import duckdb
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.elementary.parity_configurations import Configurations, read_configurations
-from airflow_provider_elementary.anomalies.elementary.parity_runs import CONFIGURED, JUDGED, JUDGED_TABLES, POINTS, SEEN
-from airflow_provider_elementary.anomalies.elementary.parity_statuses import STATUSES, failures_meet
+from airflow_provider_elementary.anomalies.elementary.predicates import duckdb_predicate
 from airflow_provider_elementary.anomalies.elementary.rounding import rounded
 from airflow_provider_elementary.anomalies.elementary.rule import (
     RUN_DETECTION,
+    SEASON,
+    SIGNED_METRICS,
+    SPIKES_ONLY_METRICS,
     create_verdicts,
     parameters_table,
     run_statistics,
 )
 from airflow_provider_elementary.anomalies.engine import scoring_connection, sql_text
+from airflow_provider_elementary.elementary_schema.statuses import status_sql
+from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.source import Source, adapter_of, arrow_schema, catalog_table
 
 #: What is read of each table; the first names are those without which no verdict can be recomputed.
@@ -46,23 +52,36 @@ _READ: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 #: Only these rows are kept of a table while it is read.
 _KEPT = {
     "elementary_test_results": "test_type = 'anomaly_detection'",
-    "data_monitoring_metrics": "upper(full_table_name) IN (SELECT full_table_name FROM judged_tables)",
+    "data_monitoring_metrics": "upper(full_table_name) IN (SELECT full_table_name FROM tested_tables)",
 }
+
+
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+def _statements() -> dict[str, str]:
+    """Return the statements of parity.sql by name."""
+    _, *parts = _NAME.split(files(__package__).joinpath("parity.sql").read_text(encoding="utf-8"))
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+#: The statements of parity.sql by name.
+_SQL = _statements()
 
 
 def compare_with_elementary(source: Source, *, adapter: str | None = None) -> pa.Table:
     """Recompute every stored verdict of an anomaly test from the metrics as its run saw them.
 
-    :param source: holds ``elementary_test_results``; what else it lacks makes verdicts that cannot be told.
+    :param source: holds ``elementary_test_results``; what else it lacks leaves verdicts unknown.
     :param adapter: dbt's name of the warehouse that computed them (its standard deviation and rounding, its weeks, its
         SQL); by default the one that the source knows of.
     :return: ``elementary_test_results_id``, ``stored`` and ``recomputed`` (status: pass, fail, warn), ``agreement``
-        (``agree``, ``disagree``, ``cannot tell``) and ``reason``, in the order in which the tests ran.
+        (``agree``, ``disagree``, ``unknown``) and ``reason``, in the order in which the tests ran.
     :raises UnknownTableError: the source holds no ``elementary_test_results``.
     """
     with _replayed_runs(source, adapter) as connection:
-        connection.execute(_statuses(connection))
-        return _fetch(connection, _COMPARISON)
+        connection.execute(_answers(connection))
+        return _fetch(connection, _SQL["comparison"])
 
 
 def recompute_scores(source: Source, *, adapter: str | None = None) -> pa.Table:
@@ -74,31 +93,39 @@ def recompute_scores(source: Source, *, adapter: str | None = None) -> pa.Table:
         ``is_anomalous``: the names that ``test_result_rows.result_row`` uses.
     """
     with _replayed_runs(source, adapter) as connection:
-        return _fetch(connection, _SCORED_BUCKETS)
+        return _fetch(connection, _SQL["scored_buckets"])
 
 
 @contextmanager
 def _replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a connection on which ``judged`` holds the stored verdicts and ``kept`` the scored buckets of their runs."""
+    """Open a connection with the stored verdicts in ``test_results`` and the buckets of their runs in ``scored``."""
     adapter = adapter or adapter_of(source)
     with scoring_connection() as connection:
         lacking = _load(connection, source, "elementary_test_results")
-        connection.execute(JUDGED_TABLES)
+        connection.execute(_SQL["tested_tables"])
         for table in ("data_monitoring_metrics", "dbt_invocations", "dbt_run_results", "dbt_models", "dbt_tests"):
             lacking += _load(connection, source, table)
-        configurations = read_configurations(_fetch(connection, CONFIGURED), adapter)
+        configurations = read_configurations(_fetch(connection, _SQL["configured"]), adapter)
         _register(connection, configurations, adapter)
-        connection.execute(JUDGED.replace("{lacking}", sql_text(_lack(lacking))))
-        connection.execute(SEEN)
-        connection.execute(POINTS.replace("{is_excluded}", configurations.exclusions))
+        connection.execute(_statement("test_results", status=status_sql("status"), lacking=sql_text(_lack(lacking))))
+        connection.execute(_SQL["seen"])
+        connection.execute(
+            _statement(
+                "points",
+                signed_metrics=str(SIGNED_METRICS),
+                spikes_only_metrics=str(SPIKES_ONLY_METRICS),
+                season=SEASON,
+                is_excluded=configurations.exclusions,
+            )
+        )
         statistics = rounded(connection, run_statistics(adapter), adapter, value="trained")
         create_verdicts(connection, statistics=statistics, detection=RUN_DETECTION)
-        connection.execute(_SCORED.replace("{is_kept}", configurations.results))
+        connection.execute(_statement("scored", is_kept=configurations.results))
         yield connection
 
 
 def _load(connection: duckdb.DuckDBPyConnection, source: Source, table: str) -> list[str]:
-    """Copy what is needed of a table; return the columns (or the table) without which nothing can be told."""
+    """Copy what is needed of a table; return the columns (or the table) without which every verdict is unknown."""
     required, useful = _READ[table]
     held = source.schema(table).names if table in source.tables() or table == "elementary_test_results" else []
     wanted = arrow_schema(catalog_table(table), [*required, *useful])
@@ -121,16 +148,24 @@ def _fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     return table
 
 
+def _statement(name: str, **texts: str) -> str:
+    """Return a statement of parity.sql with texts of this package put in for the names in braces."""
+    statement = _SQL[name]
+    for placeholder, text in texts.items():
+        statement = statement.replace(f"{{{placeholder}}}", text)
+    return statement
+
+
 def _register(connection: duckdb.DuckDBPyConnection, configurations: Configurations, adapter: str | None) -> None:
     connection.register("configurations", configurations.table)
     connection.register("parameters", parameters_table(configurations.parameters, adapter))
 
 
-def _statuses(connection: duckdb.DuckDBPyConnection) -> str:
+def _answers(connection: duckdb.DuckDBPyConnection) -> str:
     """Return the view of what dbt makes of the anomalies, with the conditions that the tests declare."""
     declared = _fetch(connection, "SELECT DISTINCT warn_if, error_if FROM dbt_tests").to_pydict()
-    is_error, is_warning = (failures_meet(column, declared[column]) for column in ("error_if", "warn_if"))
-    return STATUSES.replace("{is_error}", is_error).replace("{is_warning}", is_warning)
+    is_error, is_warning = (_failures_meet(column, declared[column]) for column in ("error_if", "warn_if"))
+    return _statement("answers", is_error=is_error, is_warning=is_warning)
 
 
 def _lack(lacking: Sequence[str]) -> str | None:
@@ -139,72 +174,17 @@ def _lack(lacking: Sequence[str]) -> str | None:
     return f"the source does not hold {', '.join(lacking)}, without which a run cannot be repeated"
 
 
-_SCORED = """
-CREATE TEMP VIEW scored AS
-SELECT *, coalesce({is_kept}, FALSE) AS is_kept
-FROM (
-    SELECT
-        *,
-        average AS training_avg,
-        deviation AS training_stddev,
-        training_size AS training_set_size,
-        score AS anomaly_score
-    FROM verdicts
-    WHERE value IS NOT NULL AND average IS NOT NULL
-)
-"""
+def _failures_meet(column: str, conditions: Iterable[str | None]) -> str:
+    """Return SQL over ``total``: whether it meets the condition in a column, null where that is unknown.
 
-_SCORED_BUCKETS = """
-SELECT
-    elementary_test_results_id,
-    metric_id,
-    bucket_end,
-    metric_value,
-    score,
-    training_avg,
-    training_stddev,
-    training_set_size,
-    expected_min AS min_metric_value,
-    expected_max AS max_metric_value,
-    is_anomalous
-FROM scored
-WHERE is_kept
-ORDER BY elementary_test_results_id, bucket_end, metric_id
-"""
-
-_COMPARISON = """
-WITH told AS (
-    SELECT
-        *,
-        coalesce(failures, CASE WHEN status = answer THEN anomalies WHEN status = 'pass' THEN 0 ELSE anomalies END)
-            AS stored_anomalies,
-        anomalies = stored_anomalies AND answer = status AS is_same,
-        CASE
-            WHEN problem IS NOT NULL THEN problem
-            WHEN buckets IS NULL THEN 'no metrics of this test are left as its run saw them'
-            WHEN ended = 0 THEN 'no bucket that its run scored has an end, so their order is not known'
-            WHEN NOT is_same AND assumption IS NOT NULL THEN assumption || ', under which it would not pass'
-            WHEN NOT is_same AND replaced > 0 THEN format(
-                'the values of {} of its {} buckets are those that a later test of its run measured',
-                replaced, buckets
-            )
-            WHEN NOT is_same AND anomalies = stored_anomalies AND NOT coalesce(is_declared, FALSE)
-                THEN 'its anomalies are as stored, but what warn_if and error_if its run went by is not known'
-        END AS doubt,
-        format('{} of {} buckets anomalous', anomalies, buckets)
-            || coalesce(format(', largest score {:.3f}', largest), ', none with enough history') AS found
-    FROM answers
-)
-SELECT
-    id AS elementary_test_results_id,
-    status AS stored,
-    CASE WHEN doubt IS NULL THEN answer END AS recomputed,
-    CASE WHEN doubt IS NOT NULL THEN 'cannot tell' WHEN is_same THEN 'agree' ELSE 'disagree' END AS agreement,
-    CASE
-        WHEN doubt IS NOT NULL THEN doubt
-        WHEN is_same THEN found || coalesce('; ' || assumption, '')
-        ELSE format('{}; Elementary stored {}', found, stored_anomalies)
-    END AS reason
-FROM told
-ORDER BY detected_at, id
-"""
+    :param column: the column that holds the condition, as in ``> 10``.
+    :param conditions: every condition that the column holds.
+    """
+    known = []
+    for condition in sorted({text for text in conditions if text}):
+        try:
+            predicate = duckdb_predicate(f"total {condition}", {"total": "BIGINT"})
+        except ConfigurationError:
+            continue
+        known.append(f"WHEN {sql_text(condition)} THEN {predicate}")
+    return f"CASE {column} {' '.join(known)} END" if known else "CAST(NULL AS BOOLEAN)"

@@ -1,4 +1,4 @@
-"""The configurations under which stored verdicts were given, read from ``elementary_test_results.test_params``."""
+"""Reads the configurations of stored verdicts from their test_params."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def metric_properties(params: Mapping[str, Any]) -> str:
 
 
 def _with_variables(params: Mapping[str, Any], variables: str | None) -> tuple[Mapping[str, Any], str]:
-    """Resolve a test's arguments as far as the schema tells: those given, then the run's variables, then defaults."""
+    """Resolve a test's arguments as far as the schema holds them: given, then the run's variables, then defaults."""
     assumption = "assuming that its model configures nothing"
     if variables is None:
         return params, f"{assumption} and its run's variables change no default"
@@ -121,7 +121,7 @@ def _with_variables(params: Mapping[str, Any], variables: str | None) -> tuple[M
 
 def _predicate(text: Any, columns: Mapping[str, str], dialect: str | None) -> str | None:
     if text and not isinstance(text, str):
-        raise ConfigurationError(f"Expected an SQL predicate as text, found {type(text).__name__}.")
+        raise ConfigurationError(f"An SQL predicate is {type(text).__name__}, not text.")
     return duckdb_predicate(text, columns, dialect) if text and text.strip() != _NO_FILTER else None
 
 
@@ -131,5 +131,5 @@ def _mapping(text: str | None) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, Mapping):
-        raise ConfigurationError("Expected a JSON object, found none.")
+        raise ConfigurationError("The configuration is not a JSON object.")
     return parsed

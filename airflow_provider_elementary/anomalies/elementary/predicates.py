@@ -1,4 +1,4 @@
-"""SQL predicates out of a test's configuration, made safe to evaluate: an allow-list of syntax, rendered for DuckDB."""
+"""Validates SQL predicates by an allow-list and renders them for DuckDB."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def duckdb_predicate(text: str, columns: Mapping[str, str], dialect: str | None 
     try:
         predicate = sqlglot.parse_one(text, read=dialect)
     except sqlglot.errors.SqlglotError:
-        raise ConfigurationError("Expected an SQL predicate, found text that cannot be parsed as one.") from None
+        raise ConfigurationError("The SQL predicate cannot be parsed.") from None
     for node in predicate.walk():
         refused = _refusal(node, columns)
         if refused:
-            raise ConfigurationError(f"Expected a predicate of comparisons over metric columns, found {refused}.")
+            raise ConfigurationError(f"The predicate contains {refused}. Use comparisons over metric columns only.")
     for column in list(predicate.find_all(exp.Column)):
         column.set("this", exp.to_identifier(column.name.lower(), quoted=True))
     rendered = f"TRY({predicate.sql(dialect='duckdb', comments=False)})"
@@ -75,9 +75,7 @@ def duckdb_predicate(text: str, columns: Mapping[str, str], dialect: str | None 
         try:
             connection.sql(f"SELECT coalesce({rendered}, FALSE) FROM (SELECT {typed})")  # noqa: S608 - both are checked
         except duckdb.Error:
-            raise ConfigurationError(
-                "Expected a predicate of comparisons over metric columns, found one that does not fit their types."
-            ) from None
+            raise ConfigurationError("The predicate does not fit the types of the metric columns.") from None
     return rendered
 
 

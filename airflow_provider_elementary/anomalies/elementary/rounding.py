@@ -1,4 +1,4 @@
-"""What a warehouse's own rounding makes of equal values, whose standard deviation is not 0 everywhere."""
+"""Reproduces the warehouse's rounding of standard deviations of equal values."""
 
 from __future__ import annotations
 

@@ -17,11 +17,12 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.adapters import NULLS_FIRST, STANDARD_DEVIATIONS, SUNDAY_WEEKS
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.metrics.registry import names_of
 
 #: Metrics whose expected range may go below zero.
-SIGNED_METRICS = ("min", "max", "average", "standard_deviation", "variance", "sum")
+SIGNED_METRICS = names_of(lambda metric: metric.is_signed)
 #: Metrics that are only ever too high, whatever the direction.
-SPIKES_ONLY_METRICS = ("freshness", "event_freshness")
+SPIKES_ONLY_METRICS = names_of(lambda metric: metric.is_spikes_only)
 
 #: Buckets of the same season are compared with each other.
 SEASON = """CASE seasonality
@@ -73,13 +74,13 @@ def run_statistics(adapter: str | None) -> str:
     return _RUN_STATISTICS.replace("NULLS LAST", "NULLS FIRST") if adapter in NULLS_FIRST else _RUN_STATISTICS
 
 
-#: The training sets of the points in ``judged`` alone, from a window over all.
-JUDGED_WINDOWED_STATISTICS = WINDOWED_STATISTICS + "QUALIFY point IN (SELECT point FROM judged)"  # noqa: S608 - constants
+#: The training sets of the points in ``scored_points`` alone, from a window over all.
+SCORED_WINDOWED_STATISTICS = WINDOWED_STATISTICS + "QUALIFY point IN (SELECT point FROM scored_points)"  # noqa: S608 - constants
 
-#: The same from one aggregation for each bucket end that is judged: cheaper where there are only a few of them.
+#: The same from one aggregation for each bucket end that is scored: cheaper where there are only a few of them.
 GROUPED_STATISTICS = """
 CREATE TEMP VIEW training AS
-WITH ranges AS (SELECT DISTINCT ends, opens, closes FROM judged),
+WITH ranges AS (SELECT DISTINCT ends, opens, closes FROM scored_points),
 trained AS (
     SELECT
         series_a,
@@ -94,9 +95,9 @@ trained AS (
     GROUP BY series_a, series_b, ranges.ends
 )
 SELECT
-    judged.* EXCLUDE (series_a, series_b, opens, closes),
+    scored_points.* EXCLUDE (series_a, series_b, opens, closes),
     trained.* EXCLUDE (series_a, series_b, ends) REPLACE (coalesce(training_size, 0) AS training_size)
-FROM judged LEFT JOIN trained USING (series_a, series_b, ends)
+FROM scored_points LEFT JOIN trained USING (series_a, series_b, ends)
 """
 
 _SCORES = (
@@ -125,7 +126,7 @@ SELECT
 FROM statistics AS s JOIN parameters USING (configuration)
 """,
     """
-CREATE TEMP VIEW judgements AS
+CREATE TEMP VIEW compared AS
 SELECT
     s.* EXCLUDE (low, high),
     CASE WHEN deviation IS NULL THEN NULL WHEN low > 0 OR signed THEN low ELSE 0 END AS expected_min,
@@ -147,8 +148,8 @@ FROM scores AS s JOIN parameters USING (configuration)
 """,
 )
 
-#: A replay judges each bucket in a run of its own, where it is the newest.
-REPLAYED_DETECTION = "CREATE TEMP VIEW detection AS SELECT *, TRUE AS is_detected FROM judgements"
+#: A replay scores each bucket in a run of its own, where it is the newest.
+REPLAYED_DETECTION = "CREATE TEMP VIEW detection AS SELECT *, TRUE AS is_detected FROM compared"
 
 #: One run flags only what ends in its detection period, counted back from the last bucket that it looked at.
 RUN_DETECTION = """
@@ -157,7 +158,7 @@ SELECT
     j.*,
     ends > max(CASE WHEN value IS NOT NULL AND average IS NOT NULL THEN ends END) OVER (PARTITION BY test)
         - backfill_microseconds AS is_detected
-FROM judgements AS j JOIN parameters USING (configuration)
+FROM compared AS j JOIN parameters USING (configuration)
 """
 
 _VERDICTS = """
@@ -192,10 +193,10 @@ _PARAMETERS = pa.schema(_PARAMETER_TYPES)
 
 
 def create_verdicts(connection: duckdb.DuckDBPyConnection, *, statistics: Sequence[str], detection: str) -> None:
-    """Create the view ``verdicts`` over ``points`` and ``parameters``: every column of a point, judged.
+    """Create the view ``verdicts`` over ``points`` and ``parameters``: every column of a point and its verdict.
 
     :param statistics: what creates ``training``: :data:`WINDOWED_STATISTICS`, :func:`run_statistics` or one of those of
-        ``judged``, as the warehouse rounds, see
+        ``scored_points``, as the warehouse rounds, see
         :func:`~airflow_provider_elementary.anomalies.elementary.rounding.rounded`.
     :param detection: :data:`REPLAYED_DETECTION` or :data:`RUN_DETECTION`.
     """

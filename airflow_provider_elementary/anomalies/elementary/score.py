@@ -1,4 +1,4 @@
-"""``method="elementary"``: the dbt package's own rule on any metrics, replayed bucket by bucket or as one run."""
+"""Scores metrics by the dbt package's own rule."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_provider_elementary.anomalies.elementary.predicates import (
 from airflow_provider_elementary.anomalies.elementary.rounding import rounded
 from airflow_provider_elementary.anomalies.elementary.rule import (
     GROUPED_STATISTICS,
-    JUDGED_WINDOWED_STATISTICS,
     REPLAYED_DETECTION,
     RUN_DETECTION,
+    SCORED_WINDOWED_STATISTICS,
     SEASON,
     SIGNED_METRICS,
     SPIKES_ONLY_METRICS,
@@ -40,9 +40,9 @@ from airflow_provider_elementary.anomalies.explain import (
 )
 from airflow_provider_elementary.anomalies.schema import KINDS, REASONS, beside_keys, gather_verdicts, series_metrics
 
-#: Verdicts leave DuckDB in batches of so many rows.
+#: Number of rows per batch of verdicts read from DuckDB.
 BATCH_ROWS = 100_000
-#: Up to this many different bucket ends are judged by one aggregation each; more of them, by a window.
+#: Up to this many different bucket ends are scored by one aggregation each; more of them, by a window.
 FEW_BUCKET_ENDS = 8
 
 
@@ -54,12 +54,12 @@ def score(
     adapter: str | None = None,
     **arguments: Any,
 ) -> pa.Table:
-    """Judge metrics by Elementary's rule.
+    """Score metrics by Elementary's rule.
 
-    :param metrics: Elementary's columns; with ``updated_at``, only the newest row of each bucket is judged.
-    :param as_of: judge as the one run that started then: its window, its detection period. By default every bucket is
-        judged as if a run had started at its end.
-    :param since: judge only buckets that end after this time; the others are history and have no row in the result.
+    :param metrics: Elementary's columns; with ``updated_at``, only the newest row of each bucket is scored.
+    :param as_of: score as the one run that started then: its window, its detection period. By default every bucket is
+        scored as if a run had started at its end.
+    :param since: score only buckets that end after this time; the others are history and have no row in the result.
     :param adapter: dbt's name of the warehouse: its standard deviation is computed and rounded, its weeks are counted,
         its SQL is expected in predicates.
     :param arguments: the test's arguments by Elementary's names; see :meth:`Parameters.from_arguments`.
@@ -79,7 +79,7 @@ def score(
         if since:
             # Threads that aggregate one series together add in another order each time, which moves the last digit.
             connection.execute("SET threads = 1")
-            connection.execute(_JUDGED, {"since": _utc(since)})
+            connection.execute(_SCORED_POINTS, {"since": _utc(since)})
             connection.execute(_OMITTED_SINCE, {"since": _utc(since)})
             statistics = _cheaper_statistics(connection)
         else:
@@ -98,7 +98,7 @@ def score(
 def _create_buckets(
     connection: duckdb.DuckDBPyConnection, series: pa.Table, parameters: Parameters, adapter: str | None
 ) -> None:
-    """Create ``buckets``: one row per bucket, numbered by the row of the metrics, with what keeps it from judgement."""
+    """Create ``buckets``: one row per bucket, numbered by the row of the metrics, with the reason if not scored."""
     rewritten = series["updated_at"].null_count < series.num_rows
     connection.execute(_LATEST if rewritten else _UNIQUE)
     predicate = parameters.anomaly_exclude_metrics
@@ -107,8 +107,8 @@ def _create_buckets(
 
 
 def _cheaper_statistics(connection: duckdb.DuckDBPyConnection) -> str:
-    [(bucket_ends,)] = connection.sql("SELECT count(DISTINCT ends) FROM judged").fetchall()
-    return GROUPED_STATISTICS if bucket_ends <= FEW_BUCKET_ENDS else JUDGED_WINDOWED_STATISTICS
+    [(bucket_ends,)] = connection.sql("SELECT count(DISTINCT ends) FROM scored_points").fetchall()
+    return GROUPED_STATISTICS if bucket_ends <= FEW_BUCKET_ENDS else SCORED_WINDOWED_STATISTICS
 
 
 def _utc(moment: datetime) -> datetime:
@@ -210,7 +210,7 @@ FROM (
 WHERE omission IS NULL
 """  # noqa: S608 - only constants of this package are put in
 
-_JUDGED = "CREATE TEMP TABLE judged AS SELECT * FROM points WHERE ends > epoch_us($since::TIMESTAMP)"
+_SCORED_POINTS = "CREATE TEMP TABLE scored_points AS SELECT * FROM points WHERE ends > epoch_us($since::TIMESTAMP)"
 
 _OMITTED_SINCE = """
 CREATE TEMP TABLE omitted AS

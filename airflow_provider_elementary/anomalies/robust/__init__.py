@@ -1,7 +1,7 @@
-"""method="robust": verdicts that know the week, survive past incidents and learn how wild each series is."""
+"""Scores metrics by a seasonal forecast with robust noise estimation per series."""
 
 from airflow_provider_elementary.anomalies.robust.parameters import Parameters
-from airflow_provider_elementary.anomalies.robust.replay import Remembered, Replay
+from airflow_provider_elementary.anomalies.robust.replay import ModelState, Replay
 from airflow_provider_elementary.anomalies.robust.scoring import score
 
-__all__ = ["Parameters", "Remembered", "Replay", "score"]
+__all__ = ["ModelState", "Parameters", "Replay", "score"]

@@ -1,4 +1,4 @@
-"""The forecast's rivals: one expert is right, a surprise comes again, the old level is back, a day is quiet."""
+"""Computes the alternative hypotheses that are tested before an alarm."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.bucket import Bucket
 from airflow_provider_elementary.anomalies.robust.forecast import Combined
-from airflow_provider_elementary.anomalies.robust.parameters import DAILY, Parameters, Rhythm
+from airflow_provider_elementary.anomalies.robust.parameters import DAILY, Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History
 from airflow_provider_elementary.anomalies.robust.tails import two_sided, upper
 from airflow_provider_elementary.anomalies.robust.transform import DURATION
@@ -19,15 +19,15 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 
-#: An error of so many scales is remembered: the same time of a later day, week or month may bring it again.
-_REMEMBERED_FROM = 3.0
+#: Errors from this number of scales on are stored: they may repeat at the same time of a later day, week or month.
+_STORED_FROM = 3.0
 _MONTHS = (1, 2, 3)
 _LONGEST_QUARTER = 95
 
 
 @dataclass
-class Hypotheses:
-    """The forecast's rivals: each takes a small part of the probability, so that a value it explains is no alarm.
+class Alternatives:
+    """Alternatives to the forecast: each takes a small part of the probability, so a value it explains is no alarm.
 
     :ivar surprises: large errors of the last quarter (hourly: of the last week), NaN for the others.
     :ivar shift: size of the last accepted shift of level.
@@ -39,47 +39,54 @@ class Hypotheses:
     shift_age: Floats
 
     @classmethod
-    def empty(cls, series: int, rhythm: Rhythm) -> Hypotheses:
+    def empty(cls, series: int, frequency: Frequency) -> Alternatives:
         """Return the state of series without a past."""
-        length = _LONGEST_QUARTER if rhythm.name == DAILY.name else max([*rhythm.seasons, 1])
+        length = _LONGEST_QUARTER if frequency.name == DAILY.name else max([*frequency.seasons, 1])
         return cls(History.empty(series, length, np.float32, np.nan), np.zeros(series), np.full(series, np.inf))
 
     def probability(
-        self, bucket: Bucket, y: Floats, forecast: Combined, rhythm: Rhythm, p: Parameters
+        self, bucket: Bucket, y: Floats, forecast: Combined, frequency: Frequency, parameters: Parameters
     ) -> tuple[Floats, Floats]:
         """Return the probability of an error like this one, and that of a value as low as zero.
 
         :param y: the bucket's values on the model's scale.
         """
         rows = bucket.rows
-        again = forecast.value + self._same_time_before(bucket, rhythm)
-        back = np.where(self.shift_age[rows] < rhythm.return_within, forecast.value - self.shift[rows], np.nan)
+        again = forecast.value + self._same_time_before(bucket, frequency)
+        back = np.where(self.shift_age[rows] < frequency.return_within, forecast.value - self.shift[rows], np.nan)
         alone = np.where(forecast.heard, forecast.experts, np.nan)
-        rivals = np.concatenate([alone, np.stack([again, back, forecast.quietest], axis=1)], axis=1)
+        alternatives = np.concatenate([alone, np.stack([again, back, forecast.quietest], axis=1)], axis=1)
         experts = alone.shape[1]
-        doubts = np.r_[np.full(experts, p.doubt / experts), p.doubt_again, p.doubt_return, p.doubt_quiet]
-        weight = doubts * np.isfinite(rivals)
-        centre = np.concatenate([forecast.value[:, None], rivals], axis=1)
+        doubts = np.r_[
+            np.full(experts, parameters.doubt / experts),
+            parameters.doubt_again,
+            parameters.doubt_return,
+            parameters.doubt_quiet,
+        ]
+        weight = doubts * np.isfinite(alternatives)
+        centre = np.concatenate([forecast.value[:, None], alternatives], axis=1)
         weight = np.concatenate([1 - weight.sum(axis=1, keepdims=True), weight], axis=1)
         centre = np.where(np.isfinite(centre), centre, 0)
         z = (y[:, None] - centre) / forecast.scale[:, None]
-        tail = np.where((bucket.kind == DURATION)[:, None], upper(z, p.degrees), two_sided(z, p.degrees))
-        zero = upper(centre / forecast.scale[:, None], p.degrees)
+        tail = np.where(
+            (bucket.kind == DURATION)[:, None], upper(z, parameters.degrees), two_sided(z, parameters.degrees)
+        )
+        zero = upper(centre / forecast.scale[:, None], parameters.degrees)
         return (weight * tail).sum(axis=1), (weight * zero).sum(axis=1)
 
     def learn(self, rows: Rows, number: int, error: Floats, scale: Floats) -> None:
-        """Remember the large errors of a bucket, flagged or not."""
-        self.surprises.put(rows, number, np.where(np.abs(error) > _REMEMBERED_FROM * scale, error, np.nan))
+        """Store the large errors of a bucket, flagged or not."""
+        self.surprises.put(rows, number, np.where(np.abs(error) > _STORED_FROM * scale, error, np.nan))
         self.shift_age[rows] += 1
 
     def move(self, rows: Rows, shift: Floats) -> None:
-        """Remember the level that was left."""
+        """Store the difference from the previous level."""
         self.shift[rows], self.shift_age[rows] = shift, 0
 
-    def _same_time_before(self, bucket: Bucket, rhythm: Rhythm) -> Floats:
-        """Return the newest remembered error of the same time of an earlier day, week or month."""
+    def _same_time_before(self, bucket: Bucket, frequency: Frequency) -> Floats:
+        """Return the newest stored error of the same time of an earlier day, week or month."""
         newest = np.full(len(bucket.rows), np.nan)
-        for lag in [*rhythm.seasons, *(month_lags(bucket.day) if bucket.day else ())]:
+        for lag in [*frequency.seasons, *(month_lags(bucket.day) if bucket.day else ())]:
             found = self.surprises.lags(bucket.rows, bucket.number, [lag])[:, 0]
             newest = np.where(np.isnan(newest), found, newest)
         return newest

@@ -1,4 +1,4 @@
-"""One bucket of many series: what goes into a step of the detector, and what comes out."""
+"""Declares the input and output of one detector step."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Bucket:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class BucketVerdicts:
     """The verdicts on one bucket, an array per column.
 
     :ivar score: surprise relative to the one at which it is flagged, NaN without a verdict.

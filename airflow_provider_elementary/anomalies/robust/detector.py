@@ -1,4 +1,4 @@
-"""The detector: the state of many series, and the step that judges one bucket of them and learns from it."""
+"""Scores one bucket of many series and learns from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust import events as occurrence
 from airflow_provider_elementary.anomalies.robust import transform as scales
-from airflow_provider_elementary.anomalies.robust.alternatives import Hypotheses
+from airflow_provider_elementary.anomalies.robust.alternatives import Alternatives
 from airflow_provider_elementary.anomalies.robust.bucket import (
     DRIFT,
     DROP,
@@ -22,14 +22,14 @@ from airflow_provider_elementary.anomalies.robust.bucket import (
     SPIKE,
     ZEROS,
     Bucket,
-    Judgement,
+    BucketVerdicts,
     Kinds,
 )
-from airflow_provider_elementary.anomalies.robust.cooldown import Alerts
+from airflow_provider_elementary.anomalies.robust.cooldown import Cooldown
 from airflow_provider_elementary.anomalies.robust.drift import Drift
 from airflow_provider_elementary.anomalies.robust.events import Occurrence, Surprise
 from airflow_provider_elementary.anomalies.robust.forecast import Combined, Forecasts
-from airflow_provider_elementary.anomalies.robust.parameters import Parameters, Rhythm
+from airflow_provider_elementary.anomalies.robust.parameters import Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.repeats import Repeat, Repeats
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History
 from airflow_provider_elementary.anomalies.robust.tails import Tails, scales_of, surprise
@@ -49,7 +49,7 @@ class _Reading:
     """A bucket's values on the model's scale, and which questions make sense for them.
 
     :ivar may_be_zero: there is a value, and zero would be an event and not a size.
-    :ivar is_sized: there is a value, and its size can be judged.
+    :ivar is_sized: there is a value, and its size can be scored.
     """
 
     y: Floats
@@ -95,7 +95,7 @@ class _Flagged:
 
 @dataclass
 class Detector:
-    """Everything that is remembered of a set of series of one rhythm; every array has one row per series.
+    """The state of a set of series of one frequency; every array has one row per series.
 
     :ivar streak: flagged values in a row on one side, negative below.
     :ivar pending: the last values, should flagged ones turn out to be a new level.
@@ -105,33 +105,33 @@ class Detector:
 
     units: scales.Units
     forecasts: Forecasts
-    hypotheses: Hypotheses
+    alternatives: Alternatives
     tails: Tails
     missing: Occurrence
     zero: Occurrence
     repeats: Repeats
     drift: Drift
-    alerts: Alerts
+    cooldown: Cooldown
     streak: Floats
     pending: History
     buckets: Floats
     last_number: npt.NDArray[np.int64]
 
     @classmethod
-    def empty(cls, series: int, rhythm: Rhythm) -> Detector:
+    def empty(cls, series: int, frequency: Frequency) -> Detector:
         """Return the state of series without a past."""
         return cls(
-            units=scales.Units.empty(series, rhythm.unit_from),
-            forecasts=Forecasts.empty(series, rhythm),
-            hypotheses=Hypotheses.empty(series, rhythm),
+            units=scales.Units.empty(series, frequency.unit_from),
+            forecasts=Forecasts.empty(series, frequency),
+            alternatives=Alternatives.empty(series, frequency),
             tails=Tails.empty(series),
-            missing=Occurrence.empty(series, rhythm),
-            zero=Occurrence.empty(series, rhythm),
+            missing=Occurrence.empty(series, frequency),
+            zero=Occurrence.empty(series, frequency),
             repeats=Repeats.empty(series),
             drift=Drift.empty(series),
-            alerts=Alerts.empty(series),
+            cooldown=Cooldown.empty(series),
             streak=np.zeros(series),
-            pending=History.empty(series, rhythm.new_level_after, np.float64, np.nan),
+            pending=History.empty(series, frequency.new_level_after, np.float64, np.nan),
             buckets=np.zeros(series),
             last_number=np.full(series, -1, np.int64),
         )
@@ -140,34 +140,34 @@ class Detector:
         """Return every array of the state by its dotted name; changing one changes the state."""
         return dict(_arrays(self, ""))
 
-    def step(self, bucket: Bucket, rhythm: Rhythm, p: Parameters) -> Judgement:
-        """Judge one bucket of some series, then learn from it."""
+    def step(self, bucket: Bucket, frequency: Frequency, parameters: Parameters) -> BucketVerdicts:
+        """Score one bucket of some series, then learn from it."""
         rows = bucket.rows
         self._skip(bucket)
         reading = self._read(bucket)
-        evidence = self._weigh(bucket, reading, rhythm, p)
-        is_holiday = bucket.day is not None and bucket.day in p.holidays
-        ready = (self.buckets[rows] >= rhythm.warm_up) & (not is_holiday)
-        scores = np.where(ready, self._scores(bucket, reading, evidence, rhythm, p), 0)
+        evidence = self._weigh(bucket, reading, frequency, parameters)
+        is_holiday = bucket.day is not None and bucket.day in parameters.holidays
+        ready = (self.buckets[rows] >= frequency.warm_up) & (not is_holiday)
+        scores = np.where(ready, self._scores(bucket, reading, evidence, frequency, parameters), 0)
         value, gap, zero, load, run, repeat, drift = scores > 1
         flagged = _Flagged(value, gap, zero, load, run | repeat, drift)
-        shifted = self._new_level(rows, reading, evidence, flagged, rhythm)
-        judgement = Judgement(
+        shifted = self._new_level(rows, reading, evidence, flagged, frequency)
+        verdicts = BucketVerdicts(
             score=np.where(ready & (reading.is_sized | ~reading.known | reading.is_zero), scores.max(axis=0), np.nan),
-            **self._range(bucket, reading, evidence.forecast, rhythm, p),
-            kind=self._kind(bucket, evidence, flagged, shifted, rhythm),
+            **self._range(bucket, reading, evidence.forecast, frequency, parameters),
+            kind=self._kind(bucket, evidence, flagged, shifted, frequency),
             run=np.select(
                 [gap, zero, flagged.frozen], [evidence.gap.length, evidence.none.length, evidence.repeat.length + 1], 1
             ).astype(np.int64),
             seen=self.forecasts.combined_errors[rows].astype(np.int64),
         )
-        self.alerts.learn(rows, judgement.kind > 0, rhythm)
+        self.cooldown.learn(rows, verdicts.kind > 0, frequency)
         if not is_holiday:
-            self._learn(bucket, reading, evidence, flagged, rhythm, p)
-            self._move(bucket, reading, evidence, shifted, rhythm)
+            self._learn(bucket, reading, evidence, flagged, frequency, parameters)
+            self._move(bucket, reading, evidence, shifted, frequency)
         self.buckets[rows] += 1
         self.last_number[rows] = bucket.number
-        return judgement
+        return verdicts
 
     def _skip(self, bucket: Bucket) -> None:
         """Clear what the rings still hold of a turn ago where a series had no row for some buckets."""
@@ -176,7 +176,7 @@ class Detector:
         if late.any():
             for ring in (
                 self.forecasts.values,
-                self.hypotheses.surprises,
+                self.alternatives.surprises,
                 self.missing.seen,
                 self.zero.seen,
                 self.pending,
@@ -192,16 +192,16 @@ class Detector:
         y = scales.to_scale(value, bucket.kind, unit)
         return _Reading(y, unit, known, may_be_zero, is_zero, known & ~is_zero)
 
-    def _weigh(self, bucket: Bucket, reading: _Reading, rhythm: Rhythm, p: Parameters) -> _Evidence:
+    def _weigh(self, bucket: Bucket, reading: _Reading, frequency: Frequency, parameters: Parameters) -> _Evidence:
         rows, number = bucket.rows, bucket.number
-        forecast = self.forecasts.predict(rows, number, bucket.kind, rhythm, p)
+        forecast = self.forecasts.predict(rows, number, bucket.kind, frequency, parameters)
         has_forecast = np.isfinite(forecast.value) & np.isfinite(forecast.scale)
-        chance, zero_chance = self.hypotheses.probability(bucket, reading.y, forecast, rhythm, p)
+        chance, zero_chance = self.alternatives.probability(bucket, reading.y, forecast, frequency, parameters)
         is_sized = reading.is_sized & has_forecast
-        size = np.where(is_sized, scales_of(surprise(np.where(is_sized, chance, 1)), p.degrees), 0)
-        missing = self.missing.predict(rows, number, rhythm, np.full(len(rows), _FIRST_MISSING), _FIRST_MISSING)
+        size = np.where(is_sized, scales_of(surprise(np.where(is_sized, chance, 1)), parameters.degrees), 0)
+        missing = self.missing.predict(rows, number, frequency, np.full(len(rows), _FIRST_MISSING), _FIRST_MISSING)
         first_zero = np.where(has_forecast, np.clip(zero_chance, 1e-8, 0.3), 0.01)
-        zero = self.zero.predict(rows, number, rhythm, first_zero, _FIRST_LOAD)
+        zero = self.zero.predict(rows, number, frequency, first_zero, _FIRST_LOAD)
         return _Evidence(
             forecast=forecast,
             is_sized=is_sized,
@@ -216,48 +216,56 @@ class Detector:
                 rows,
                 np.where(is_sized, (reading.y - forecast.value) / forecast.scale, 0),
                 bucket.kind == scales.DURATION,
-                p,
+                parameters,
             ),
         )
 
-    def _scores(self, bucket: Bucket, reading: _Reading, evidence: _Evidence, rhythm: Rhythm, p: Parameters) -> Floats:
+    def _scores(
+        self, bucket: Bucket, reading: _Reading, evidence: _Evidence, frequency: Frequency, parameters: Parameters
+    ) -> Floats:
         """Return each question's surprise relative to the one at which it is flagged."""
-        caution = self.alerts.caution(bucket.rows, bucket.kind, rhythm, p)
+        caution = self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
         # An alarm says that sizes are ill understood. Whether anything arrives is another question, for a known metric.
         of_arrival = np.where(bucket.kind == scales.REAL, caution, 0)
         gap, none, repeat = evidence.gap, evidence.none, evidence.repeat
-        value = self.tails.calibrate(bucket.rows, evidence.size, p) / (p.alarm + caution)
+        value = self.tails.calibrate(bucket.rows, evidence.size, parameters) / (parameters.alarm + caution)
         again = repeat.repeated & (repeat.length > 1)
-        # One repeat alone is telling only where the chance of it is known.
+        # A single repeat counts only where its probability is known.
         once = repeat.repeated & (repeat.length == 1) & (bucket.kind == scales.COUNT)
         load = reading.may_be_zero & ~reading.is_zero
         drifts = evidence.is_sized & (value <= 1)
         return np.stack(
             [
                 np.where(evidence.is_sized, value, 0),
-                np.maximum(gap.one / (p.alarm_missing + of_arrival), gap.run / (p.alarm_run + of_arrival)),
-                np.maximum(none.one / (p.alarm_zero + of_arrival), none.run / (p.alarm_run + of_arrival)),
-                np.where(load, none.absence / (p.alarm_load + caution), 0),
-                np.where(again, repeat.run / (p.alarm_run + caution), 0),
-                np.where(once, repeat.one / (p.alarm_repeat + caution), 0),
-                np.where(drifts, evidence.drift.max(axis=1) / p.alarm_drift, 0),
+                np.maximum(
+                    gap.one / (parameters.alarm_missing + of_arrival), gap.run / (parameters.alarm_run + of_arrival)
+                ),
+                np.maximum(
+                    none.one / (parameters.alarm_zero + of_arrival), none.run / (parameters.alarm_run + of_arrival)
+                ),
+                np.where(load, none.absence / (parameters.alarm_load + caution), 0),
+                np.where(again, repeat.run / (parameters.alarm_run + caution), 0),
+                np.where(once, repeat.one / (parameters.alarm_repeat + caution), 0),
+                np.where(drifts, evidence.drift.max(axis=1) / parameters.alarm_drift, 0),
             ]
         )
 
     def _new_level(
-        self, rows: Rows, reading: _Reading, evidence: _Evidence, flagged: _Flagged, rhythm: Rhythm
+        self, rows: Rows, reading: _Reading, evidence: _Evidence, flagged: _Flagged, frequency: Frequency
     ) -> Flags:
         """Return the series whose last values, all flagged on one side, are a new level; carry the streaks on."""
         side = np.where(evidence.above, 1, -1)
         streak = np.where(np.sign(self.streak[rows]) == side, self.streak[rows], 0) + side
         streak = np.where(flagged.value, streak, np.where(evidence.is_sized, 0, self.streak[rows]))
-        shifted: Flags = flagged.value & (np.abs(streak) >= rhythm.new_level_after) & ~flagged.frozen & ~flagged.load
+        shifted: Flags = flagged.value & (np.abs(streak) >= frequency.new_level_after) & ~flagged.frozen & ~flagged.load
         self.streak[rows] = np.where(shifted, 0, streak)
         return shifted
 
-    def _kind(self, bucket: Bucket, evidence: _Evidence, flagged: _Flagged, shifted: Flags, rhythm: Rhythm) -> Kinds:
+    def _kind(
+        self, bucket: Bucket, evidence: _Evidence, flagged: _Flagged, shifted: Flags, frequency: Frequency
+    ) -> Kinds:
         runs = np.stack([flagged.gap, flagged.zero, flagged.frozen])
-        gap, zero, frozen = self.alerts.news(bucket.rows, runs, rhythm)
+        gap, zero, frozen = self.cooldown.run_starts(bucket.rows, runs, frequency)
         late = flagged.value & (bucket.kind == scales.DURATION)
         kinds = (
             (shifted, SHIFT),
@@ -274,11 +282,11 @@ class Detector:
         return np.select([flags for flags, _ in kinds], [kind for _, kind in kinds], 0).astype(np.int8)
 
     def _range(
-        self, bucket: Bucket, reading: _Reading, forecast: Combined, rhythm: Rhythm, p: Parameters
+        self, bucket: Bucket, reading: _Reading, forecast: Combined, frequency: Frequency, parameters: Parameters
     ) -> dict[str, Floats]:
         """Return the expected value and the range outside of which a value is flagged, in the metric's own unit."""
-        alarm = p.alarm + self.alerts.caution(bucket.rows, bucket.kind, rhythm, p)
-        reach = self.tails.reach(bucket.rows, alarm, p) * forecast.scale
+        alarm = parameters.alarm + self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
+        reach = self.tails.reach(bucket.rows, alarm, parameters) * forecast.scale
         expected, lowest, highest = (
             scales.from_scale(y, bucket.kind, reading.unit)
             for y in (forecast.value, forecast.value - reach, forecast.value + reach)
@@ -288,42 +296,50 @@ class Detector:
         return {"expected": expected, "lowest": lowest, "highest": highest}
 
     def _learn(
-        self, bucket: Bucket, reading: _Reading, evidence: _Evidence, flagged: _Flagged, rhythm: Rhythm, p: Parameters
+        self,
+        bucket: Bucket,
+        reading: _Reading,
+        evidence: _Evidence,
+        flagged: _Flagged,
+        frequency: Frequency,
+        parameters: Parameters,
     ) -> None:
         """Take the bucket into account; what was flagged teaches no more than that it happened."""
         rows, number, forecast = bucket.rows, bucket.number, evidence.forecast
-        gap, none, repeat, settled = evidence.gap, evidence.none, evidence.repeat, rhythm.accept_run_after
+        gap, none, repeat, settled = evidence.gap, evidence.none, evidence.repeat, frequency.accept_run_after
         self.missing.learn(
             rows, number, evidence.missing, ~reading.known,
-            np.where(~flagged.gap | (gap.length <= 1) | (gap.length > settled), 1.0, 0.0), rhythm,
+            np.where(~flagged.gap | (gap.length <= 1) | (gap.length > settled), 1.0, 0.0), frequency,
         )  # fmt: skip
         weight = np.select(
             [~flagged.zero | (none.length > settled), none.length <= 1], [1.0, _FLAGGED_ZERO_WEIGHT], 0.0
         )
         self.zero.learn(
-            rows, number, evidence.zero, reading.is_zero, weight * (reading.may_be_zero & ~flagged.load), rhythm
+            rows, number, evidence.zero, reading.is_zero, weight * (reading.may_be_zero & ~flagged.load), frequency
         )
         ordinary = ~flagged.frozen | (repeat.length > settled)
         self.repeats.learn(rows, bucket.value, reading.known & ~reading.is_zero, repeat.repeated, ordinary)
-        self.tails.learn(rows, evidence.size, evidence.is_sized, p)
-        self.hypotheses.learn(
+        self.tails.learn(rows, evidence.size, evidence.is_sized, parameters)
+        self.alternatives.learn(
             rows, number, np.where(evidence.is_sized, reading.y - forecast.value, np.nan), forecast.scale
         )
         learns = reading.is_sized & ~flagged.value & ~flagged.frozen & ~flagged.load
-        self.drift.learn(rows, evidence.drift, learns & evidence.is_sized, p)
-        self.forecasts.learn(rows, number, reading.y, learns, forecast, rhythm, p)
+        self.drift.learn(rows, evidence.drift, learns & evidence.is_sized, parameters)
+        self.forecasts.learn(rows, number, reading.y, learns, forecast, frequency, parameters)
         self.pending.put(rows, number, reading.y)
 
-    def _move(self, bucket: Bucket, reading: _Reading, evidence: _Evidence, shifted: Flags, rhythm: Rhythm) -> None:
+    def _move(
+        self, bucket: Bucket, reading: _Reading, evidence: _Evidence, shifted: Flags, frequency: Frequency
+    ) -> None:
         """Take the last values of the shifted series for their new level."""
         if not shifted.any():
             return
         rows = bucket.rows[shifted]
         forecast = Combined(*(getattr(evidence.forecast, field.name)[shifted] for field in fields(evidence.forecast)))
-        recent = self.pending.lags(rows, bucket.number, range(rhythm.new_level_after - 1, -1, -1))
-        self.forecasts.move(rows, bucket.number, recent, forecast, rhythm)
+        recent = self.pending.lags(rows, bucket.number, range(frequency.new_level_after - 1, -1, -1))
+        self.forecasts.move(rows, bucket.number, recent, forecast, frequency)
         self.drift.restart(rows)
-        self.hypotheses.move(rows, reading.y[shifted] - forecast.value)
+        self.alternatives.move(rows, reading.y[shifted] - forecast.value)
 
 
 def _arrays(state: Any, prefix: str) -> Iterator[tuple[str, npt.NDArray[Any]]]:

@@ -1,4 +1,4 @@
-"""Drift: values each ordinary by itself that keep to one side of their forecast."""
+"""Detects values that stay on one side of their forecast."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class Drift:
         """Return the state of series without a past."""
         return cls(np.zeros((series, 2)))
 
-    def observe(self, rows: Rows, error: Floats, only_above: Flags, p: Parameters) -> Floats:
+    def observe(self, rows: Rows, error: Floats, only_above: Flags, parameters: Parameters) -> Floats:
         """Return the sums after one more error; :meth:`learn` keeps them.
 
         :param error: in scales.
         :param only_above: the series of which a fall is no incident.
         """
-        clipped = np.clip(error, -p.clip, p.clip)
-        sums = np.maximum(self.sums[rows] + np.stack([clipped, -clipped], axis=1) - p.drift_allowance, 0)
+        clipped = np.clip(error, -parameters.clip, parameters.clip)
+        sums = np.maximum(self.sums[rows] + np.stack([clipped, -clipped], axis=1) - parameters.drift_allowance, 0)
         sums[:, 1] = np.where(only_above, 0, sums[:, 1])
         return sums
 
-    def learn(self, rows: Rows, sums: Floats, learns: Flags, p: Parameters) -> None:
-        """Keep the sums of the rows that learn; a drift that was told starts anew."""
-        told = (sums > p.alarm_drift).any(axis=1, keepdims=True)
-        self.sums[rows] = np.where(learns[:, None], np.where(told, 0, sums), self.sums[rows])
+    def learn(self, rows: Rows, sums: Floats, learns: Flags, parameters: Parameters) -> None:
+        """Keep the sums of the rows that learn; a drift that was reported starts again at 0."""
+        reported = (sums > parameters.alarm_drift).any(axis=1, keepdims=True)
+        self.sums[rows] = np.where(learns[:, None], np.where(reported, 0, sums), self.sums[rows])
 
     def restart(self, rows: Rows) -> None:
-        """Forget the sums of series that have a new level."""
+        """Reset the sums of series that have a new level."""
         self.sums[rows] = 0

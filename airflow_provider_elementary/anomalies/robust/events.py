@@ -1,4 +1,4 @@
-"""How surprising it is that something happens at all: a missing bucket, a zero, a value equal to the one before."""
+"""Estimates the probability of yes/no events such as missing or zero buckets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.robust.parameters import Rhythm
+from airflow_provider_elementary.anomalies.robust.parameters import Frequency
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History
 from airflow_provider_elementary.anomalies.robust.tails import surprise
 
@@ -17,7 +17,7 @@ Rows = npt.NDArray[np.intp]
 
 #: Worth, in buckets, of what is believed about an event before it was ever seen.
 _PRIOR_WEIGHT = 2.0
-#: Belief that an event goes on the bucket after, before that was ever seen.
+#: Prior probability that an event continues in the next bucket.
 _LASTING = 0.3
 #: How far (natural logarithm) one of the two models can get ahead of the other.
 _LEAD = 20.0
@@ -43,8 +43,8 @@ class Surprise:
 class Occurrence:
     """A yes/no event per bucket, which may follow the season or come at a rate.
 
-    Two models are mixed by how well they did. By rate: the frequency after a yes and after a no, slowly forgotten. By
-    season: the frequency given whether the same weekday (hour of the week) had the event never, sometimes or always in
+    Two models are mixed by how well they did. By rate: how often it follows a yes and a no, discounted over time. By
+    season: how often given whether the same weekday (hour of the week) had the event never, sometimes or always in
     its last cycles, and given the buckets one and one short season ago.
 
     :ivar seen: 1 yes, 0 no, -1 no bucket.
@@ -61,27 +61,29 @@ class Occurrence:
     length: Floats
 
     @classmethod
-    def empty(cls, series: int, rhythm: Rhythm) -> Occurrence:
+    def empty(cls, series: int, frequency: Frequency) -> Occurrence:
         """Return the state of series without a past."""
         return cls(
-            History.empty(series, rhythm.history, np.int8, -1),
+            History.empty(series, frequency.history, np.int8, -1),
             np.zeros((series, 16, 2), np.float32),
             np.zeros((series, 2, 2), np.float32),
             *np.zeros((3, series)),
         )
 
-    def predict(self, rows: Rows, number: int, rhythm: Rhythm, first: Floats | float, lapse: float) -> Forecast:
+    def predict(self, rows: Rows, number: int, frequency: Frequency, first: Floats | float, lapse: float) -> Forecast:
         """Return the probability of the event.
 
         :param first: belief that it happens where it never did.
         :param lapse: belief that it fails where it always happened.
         """
         before = self.seen.lags(rows, number, [1])[:, 0] == 1
-        cycle, cycles = (rhythm.seasons[-1], rhythm.season_lags[-1]) if rhythm.seasons else (1, 1)
+        cycle, cycles = (frequency.seasons[-1], frequency.season_lags[-1]) if frequency.seasons else (1, 1)
         same = self.seen.lags(rows, number, [cycle * k for k in range(1, cycles + 1)])
         known, yes = (same >= 0).sum(axis=1), (same == 1).sum(axis=1)
         never, always = (known > 0) & (yes == 0), (known > 0) & (yes == known)
-        day_before = self.seen.lags(rows, number, [rhythm.seasons[0]])[:, 0] == 1 if len(rhythm.seasons) > 1 else before
+        day_before = (
+            self.seen.lags(rows, number, [frequency.seasons[0]])[:, 0] == 1 if len(frequency.seasons) > 1 else before
+        )
         habit = np.where(known == 0, 0, np.where(never, 1, np.where(always, 3, 2)))
         context = habit * 4 + before * 2 + day_before
         counts = self.rate_counts[rows, before.astype(int)]
@@ -107,7 +109,9 @@ class Occurrence:
         absence = np.where(known & ~yes, surprise(1 - forecast.probability), 0)
         return Surprise(np.where(yes, one, 0), np.where(yes, run, 0), absence, length)
 
-    def learn(self, rows: Rows, number: int, forecast: Forecast, yes: Flags, weight: Floats, rhythm: Rhythm) -> None:
+    def learn(
+        self, rows: Rows, number: int, forecast: Forecast, yes: Flags, weight: Floats, frequency: Frequency
+    ) -> None:
         """Take a bucket into account.
 
         :param weight: how much of it, per row; 0 for not at all.
@@ -118,7 +122,7 @@ class Occurrence:
         self.lead[rows] = np.where(learns, np.clip(self.lead[rows] + gain, -_LEAD, _LEAD), self.lead[rows])
         outcome = yes.astype(int)
         self.season_counts[rows, forecast.context, outcome] += weight
-        self.rate_counts[rows, forecast.before] *= np.where(learns, rhythm.rate_discount, 1)[:, None]
+        self.rate_counts[rows, forecast.before] *= np.where(learns, frequency.rate_discount, 1)[:, None]
         self.rate_counts[rows, forecast.before, outcome] += weight
 
 

@@ -1,4 +1,4 @@
-"""By what it is seen that the buckets of a series are still those that an earlier run has seen."""
+"""Hashes past buckets to detect rewritten history."""
 
 from __future__ import annotations
 

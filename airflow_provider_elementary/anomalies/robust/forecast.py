@@ -1,4 +1,4 @@
-"""The forecast of a value: a few simple experts, combined by how well each has done lately, and one scale of error."""
+"""Forecasts values by combining simple experts, weighted by recent skill."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.robust.parameters import DAILY, Parameters, Rhythm
+from airflow_provider_elementary.anomalies.robust.parameters import DAILY, Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History, median
 from airflow_provider_elementary.anomalies.robust.tails import log_density
 from airflow_provider_elementary.anomalies.robust.transform import smallest_noise
@@ -20,7 +20,7 @@ Kinds = npt.NDArray[np.int8]
 
 #: Mean absolute error to standard deviation, a little less than Gauss's 1.25: the largest errors are clipped.
 _ERROR_TO_SCALE = 1.2
-#: An expert is heard, and a scale believed, from so many errors on; errors are clipped from so many on.
+#: Number of errors from which an expert and a scale are used, and from which errors are clipped.
 _HEARD_FROM, _CLIPPED_FROM = 3, 6
 
 
@@ -74,12 +74,12 @@ class Forecasts:
     profile: Profile
 
     @classmethod
-    def empty(cls, series: int, rhythm: Rhythm) -> Forecasts:
+    def empty(cls, series: int, frequency: Frequency) -> Forecasts:
         """Return the state of series without a past."""
-        bases = 1 + len(rhythm.seasons)
-        experts = 1 + 3 * bases + (rhythm.profile > 0)
+        bases = 1 + len(frequency.seasons)
+        experts = 1 + 3 * bases + (frequency.profile > 0)
         return cls(
-            values=History.empty(series, rhythm.history, np.float32, np.nan),
+            values=History.empty(series, frequency.history, np.float32, np.nan),
             last=np.full(series, np.nan),
             level=np.full(series, np.nan),
             levels=np.zeros(series),
@@ -90,15 +90,15 @@ class Forecasts:
             errors=np.zeros((series, experts)),
             combined_error=np.zeros(series),
             combined_errors=np.zeros(series),
-            profile=Profile.empty(series, rhythm),
+            profile=Profile.empty(series, frequency),
         )
 
-    def predict(self, rows: Rows, number: int, kind: Kinds, rhythm: Rhythm, p: Parameters) -> Combined:
+    def predict(self, rows: Rows, number: int, kind: Kinds, frequency: Frequency, parameters: Parameters) -> Combined:
         """Return the forecast of bucket ``number``."""
-        bases = np.stack([self.level[rows], *self._seasons(rows, number, rhythm)], axis=1)
+        bases = np.stack([self.level[rows], *self._seasons(rows, number, frequency)], axis=1)
         bias = np.where(self.biases[rows, :, None] >= _HEARD_FROM, self.bias[rows], np.nan)
         corrected = [bases + bias[:, :, 0], bases + bias[:, :, 1]]
-        profile = self.profile.predict(rows, number, rhythm)
+        profile = self.profile.predict(rows, number, frequency)
         experts = np.concatenate([self.last[rows, None], bases, *corrected, profile], axis=1)
         scales = np.maximum(self.error[rows], smallest_noise(experts, kind[:, None]))
         heard = np.isfinite(experts) & (self.errors[rows] >= _HEARD_FROM)
@@ -110,25 +110,32 @@ class Forecasts:
         scale = np.where(self.combined_errors[rows] >= _HEARD_FROM, self.combined_error[rows], np.nan)
         scale = np.maximum(scale, smallest_noise(value, kind))
         quietest = np.full(len(rows), np.nan)
-        if rhythm.name == DAILY.name:
+        if frequency.name == DAILY.name:
             quietest = np.fmin.reduce(self.values.lags(rows, number, range(1, 8)), axis=1).astype(np.float64)
         return Combined(value, scale, experts, heard, bases, scales, quietest)
 
     def learn(
-        self, rows: Rows, number: int, y: Floats, learns: Flags, forecast: Combined, rhythm: Rhythm, p: Parameters
+        self,
+        rows: Rows,
+        number: int,
+        y: Floats,
+        learns: Flags,
+        forecast: Combined,
+        frequency: Frequency,
+        parameters: Parameters,
     ) -> None:
         """Take the values of one bucket into account.
 
         :param learns: the rows whose value is no incident.
         """
         self.values.put(rows, number, np.where(learns, y, np.nan).astype(np.float32))
-        self._learn_errors(rows, y, learns, forecast, rhythm, p)
-        self._learn_bias(rows, y, learns, forecast.bases, p)
-        self._learn_level(rows, y, learns, forecast.scale, p)
-        self.profile.learn(rows, number, y, learns, forecast.scale, rhythm, p)
+        self._learn_errors(rows, y, learns, forecast, frequency, parameters)
+        self._learn_bias(rows, y, learns, forecast.bases, parameters)
+        self._learn_level(rows, y, learns, forecast.scale, parameters)
+        self.profile.learn(rows, number, y, learns, forecast.scale, frequency, parameters)
         self.last[rows] = np.where(learns, y, self.last[rows])
 
-    def move(self, rows: Rows, number: int, recent: Floats, forecast: Combined, rhythm: Rhythm) -> None:
+    def move(self, rows: Rows, number: int, recent: Floats, forecast: Combined, frequency: Frequency) -> None:
         """Start from a new level.
 
         :param recent: the values that make the new level, the newest last; shape (rows, values).
@@ -138,26 +145,26 @@ class Forecasts:
         y = recent[:, -1]
         self.last[rows] = y
         self.level[rows], self.levels[rows] = y, _HEARD_FROM
-        self.profile.move(rows, number, y, rhythm)
+        self.profile.move(rows, number, y, frequency)
         off = y[:, None] - forecast.bases
         off[:, 0] = 0
         self.bias[rows] = np.where(np.isfinite(off), off, 0)[:, :, None]
 
-    def _seasons(self, rows: Rows, number: int, rhythm: Rhythm) -> list[Floats]:
+    def _seasons(self, rows: Rows, number: int, frequency: Frequency) -> list[Floats]:
         return [
             median(self.values.lags(rows, number, [season * k for k in range(1, cycles + 1)]).astype(np.float64))
-            for season, cycles in zip(rhythm.seasons, rhythm.season_lags, strict=True)
+            for season, cycles in zip(frequency.seasons, frequency.season_lags, strict=True)
         ]
 
     def _learn_errors(
-        self, rows: Rows, y: Floats, learns: Flags, forecast: Combined, rhythm: Rhythm, p: Parameters
+        self, rows: Rows, y: Floats, learns: Flags, forecast: Combined, frequency: Frequency, parameters: Parameters
     ) -> None:
         off = y[:, None] - forecast.experts
-        fit = log_density(off / forecast.expert_scales, p.expert_degrees) - np.log(forecast.expert_scales)
-        skill = rhythm.skill_discount * self.skill[rows] + np.where(forecast.heard, fit, 0)
+        fit = log_density(off / forecast.expert_scales, parameters.expert_degrees) - np.log(forecast.expert_scales)
+        skill = frequency.skill_discount * self.skill[rows] + np.where(forecast.heard, fit, 0)
         self.skill[rows] = np.where(learns[:, None], skill, self.skill[rows])
         self.error[rows], self.errors[rows] = _running_error(
-            self.error[rows], self.errors[rows], off, learns[:, None], forecast.expert_scales, rhythm, p
+            self.error[rows], self.errors[rows], off, learns[:, None], forecast.expert_scales, frequency, parameters
         )
         self.combined_error[rows], self.combined_errors[rows] = _running_error(
             self.combined_error[rows],
@@ -165,34 +172,40 @@ class Forecasts:
             y - forecast.value,
             learns,
             forecast.scale,
-            rhythm,
-            p,
+            frequency,
+            parameters,
         )
 
-    def _learn_bias(self, rows: Rows, y: Floats, learns: Flags, bases: Floats, p: Parameters) -> None:
+    def _learn_bias(self, rows: Rows, y: Floats, learns: Flags, bases: Floats, parameters: Parameters) -> None:
         off = y[:, None] - bases
         known = learns[:, None] & np.isfinite(off)
-        rate = np.maximum(np.array([p.slow, p.fast]), 1 / (self.biases[rows, :, None] + 1))
+        rate = np.maximum(np.array([parameters.slow, parameters.fast]), 1 / (self.biases[rows, :, None] + 1))
         bias = self.bias[rows] + rate * (off[:, :, None] - self.bias[rows])
         self.bias[rows] = np.where(known[:, :, None], bias, self.bias[rows])
         self.biases[rows] += known
 
-    def _learn_level(self, rows: Rows, y: Floats, learns: Flags, scale: Floats, p: Parameters) -> None:
+    def _learn_level(self, rows: Rows, y: Floats, learns: Flags, scale: Floats, parameters: Parameters) -> None:
         level = np.where(np.isfinite(self.level[rows]), self.level[rows], y)
-        most = np.where((self.levels[rows] >= _CLIPPED_FROM) & np.isfinite(scale), p.clip * scale, np.inf)
+        most = np.where((self.levels[rows] >= _CLIPPED_FROM) & np.isfinite(scale), parameters.clip * scale, np.inf)
         levels = self.levels[rows] + learns
-        step = np.maximum(p.level_rate, 1 / np.maximum(levels, 1)) * np.clip(y - level, -most, most)
+        step = np.maximum(parameters.level_rate, 1 / np.maximum(levels, 1)) * np.clip(y - level, -most, most)
         self.level[rows] = np.where(learns, level + step, self.level[rows])
         self.levels[rows] = levels
 
 
 def _running_error(
-    error: Floats, errors: Floats, off: Floats, learns: Flags, scale: Floats, rhythm: Rhythm, p: Parameters
+    error: Floats,
+    errors: Floats,
+    off: Floats,
+    learns: Flags,
+    scale: Floats,
+    frequency: Frequency,
+    parameters: Parameters,
 ) -> tuple[Floats, Floats]:
     """Return a scale of error, and the number of errors that made it, after one more error each."""
     known = learns & np.isfinite(off)
-    most = np.where((errors >= _CLIPPED_FROM) & np.isfinite(scale), p.clip * scale, np.inf)
+    most = np.where((errors >= _CLIPPED_FROM) & np.isfinite(scale), parameters.clip * scale, np.inf)
     errors = errors + known
-    step = np.maximum(1 / rhythm.memory, 1 / np.maximum(errors, 1))
+    step = np.maximum(1 / frequency.error_window, 1 / np.maximum(errors, 1))
     moved = error + step * (_ERROR_TO_SCALE * np.minimum(np.abs(off), most) - error)
     return np.where(known, moved, error), errors

@@ -1,4 +1,4 @@
-"""The model's parameters: one set of defaults for every series, and what differs between hourly and daily buckets."""
+"""Declares the model's parameters, and what differs between bucket frequencies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class Frequency:
     """What depends on how often a series has a bucket. All lengths are in buckets.
 
     :param name: hour, day or other.
@@ -20,16 +20,16 @@ class Rhythm:
     :param season_lags: how many earlier cycles of each season make its forecast.
     :param profile: places of a cycle each of which has an offset of its own from a level; 0 for no such forecast.
     :param warm_up: buckets of history before the first verdict.
-    :param memory: buckets over which the size of the errors is forgotten.
-    :param skill_discount: per bucket, how fast an expert's past skill is forgotten.
-    :param rate_discount: per bucket, how fast the rate of missing and zero buckets is forgotten.
+    :param error_window: buckets over which the size of the errors is averaged.
+    :param skill_discount: per bucket, discount of an expert's past skill.
+    :param rate_discount: per bucket, discount of the rate of missing and zero buckets.
     :param new_level_after: flagged buckets in a row on one side that make a new level.
     :param return_within: buckets during which a return to the level before the last shift is no surprise.
     :param accept_run_after: length of a run (missing, zero, frozen) that has become normal.
     :param unit_from: first values that fix the unit of a metric without a natural one.
     :param caution_per_alarm: added to the surprise at which a series is flagged for each alarm that it had lately.
-    :param alarm_discount: per bucket, how fast an alarm is forgotten.
-    :param told_for: buckets for which a run is flagged; it then has been told, as a new level has.
+    :param alarm_discount: per bucket, discount of an alarm.
+    :param flagged_for: first buckets of a run that are flagged; those after them are not.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Rhythm:
     season_lags: tuple[int, ...]
     profile: int
     warm_up: int
-    memory: int
+    error_window: int
     skill_discount: float
     rate_discount: float
     new_level_after: int
@@ -47,7 +47,7 @@ class Rhythm:
     unit_from: int
     caution_per_alarm: float
     alarm_discount: float
-    told_for: int
+    flagged_for: int
 
     @property
     def history(self) -> int:
@@ -55,14 +55,14 @@ class Rhythm:
         return max([lag * cycles for lag, cycles in zip(self.seasons, self.season_lags, strict=True)], default=1)
 
 
-DAILY = Rhythm(
+DAILY = Frequency(
     name="day",
     seconds=86_400,
     seasons=(7,),
     season_lags=(4,),
     profile=7,
     warm_up=21,
-    memory=60,
+    error_window=60,
     skill_discount=0.97,
     rate_discount=0.985,
     new_level_after=3,
@@ -71,16 +71,16 @@ DAILY = Rhythm(
     unit_from=8,
     caution_per_alarm=0.8,
     alarm_discount=0.9,
-    told_for=3,
+    flagged_for=3,
 )
-HOURLY = Rhythm(
+HOURLY = Frequency(
     name="hour",
     seconds=3_600,
     seasons=(24, 168),
     season_lags=(14, 4),
     profile=0,
     warm_up=192,
-    memory=168,
+    error_window=168,
     skill_discount=0.99,
     rate_discount=0.998,
     new_level_after=2,
@@ -89,7 +89,7 @@ HOURLY = Rhythm(
     unit_from=24,
     caution_per_alarm=1.0,
     alarm_discount=0.99,
-    told_for=3,
+    flagged_for=3,
 )
 #: Buckets of another length, or points taken whenever a test ran: daily, but for the week.
 OTHER = replace(DAILY, name="other", seconds=None, seasons=(), season_lags=(), profile=0)
@@ -112,7 +112,7 @@ class Parameters:
     :param expert_degrees: degrees of freedom by which the experts' skill is compared.
     :param doubt: total weight of the hypothesis that one single expert is right and the combination is not.
     :param doubt_again: weight of the hypothesis that the surprise of the same time of a day, week or month ago repeats.
-        Without it a new weekly habit, flagged and so not learnt, would be flagged for ever.
+        Without it a new weekly habit, flagged and so not learned, would be flagged forever.
     :param doubt_return: weight of the hypothesis that the level before the last shift is back.
     :param doubt_quiet: weight of the hypothesis that a working day is as quiet as the quietest day of the last week.
     :param slow: rate at which an expert's own recent error is followed, slowly.
@@ -120,7 +120,7 @@ class Parameters:
     :param level_rate: rate of the level.
     :param profile_level_rate: rate of the level that weekdays are held against.
     :param profile_rate: rate of a weekday's offset from it.
-    :param clip: errors beyond so many scales teach no more than that many.
+    :param clip: errors are clipped to this number of scales before the model learns from them.
     :param tail_from: size of an error, in scales, from which it belongs to the tail of its series.
     :param tail_shape: shape of the tail believed in before any is seen: Gauss's between two and four scales.
     :param tail_weight: worth, in buckets of the tail, of that belief.
@@ -167,10 +167,10 @@ class Parameters:
         unknown = [name for name in given if name not in known]
         if unknown:
             raise ConfigurationError(
-                f"Expected parameters of method='robust', found {', '.join(map(repr, unknown))}. "
-                f"It takes: {', '.join(known)}."
+                f"method='robust' has no parameter {', '.join(map(repr, unknown))}. "
+                f"Its parameters are: {', '.join(known)}."
             )
         parameters = cls(**given)
         if parameters.degrees % 2 or parameters.degrees < 2:
-            raise ConfigurationError(f"Expected an even number of degrees of freedom, found {parameters.degrees}.")
+            raise ConfigurationError(f"degrees is {parameters.degrees}. Use an even number of at least 2.")
         return parameters

@@ -1,4 +1,4 @@
-"""How surprising it is that a value is exactly the one before: a table that no longer moves."""
+"""Estimates the probability that a value equals the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ring of the last buckets of each series; a slot is a bucket's number modulo the ring's length."""
+"""Stores the last buckets of each series in ring buffers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class History:
         return cls(np.full((series, max(length, 1)), nothing, dtype), nothing)
 
     def lags(self, rows: Rows, number: int, lags: Sequence[int]) -> npt.NDArray[Any]:
-        """Return the values of so many buckets before bucket ``number``; shape (rows, lags)."""
+        """Return the values at these distances before bucket ``number``; shape (rows, lags)."""
         length = self.values.shape[1]
         return np.stack([self.values[rows, (number - lag) % length] for lag in lags], axis=1)
 
@@ -38,7 +38,7 @@ class History:
         self.values[rows, number % self.values.shape[1]] = values
 
     def skip(self, rows: Rows, last: npt.NDArray[np.int64], number: int) -> None:
-        """Forget what the slots between a series' last bucket and this one held a ring ago.
+        """Clear what the slots between a series' last bucket and this one held a ring ago.
 
         :param last: per row, the number of the last bucket seen.
         """

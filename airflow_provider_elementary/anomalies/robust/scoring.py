@@ -10,48 +10,49 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.robust import reasons
-from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket, Judgement
-from airflow_provider_elementary.anomalies.robust.parameters import Parameters, Rhythm
-from airflow_provider_elementary.anomalies.robust.series import RHYTHMS, Buckets, Step, buckets_of, day_of, steps
-from airflow_provider_elementary.anomalies.robust.state import Memory
+from airflow_provider_elementary.anomalies import explain
+from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket, BucketVerdicts
+from airflow_provider_elementary.anomalies.robust.parameters import Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, Buckets, Step, buckets_of, day_of, steps
+from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA, series_metrics
 
 
 def score(metrics: pa.Table, **parameters: Any) -> pa.Table:
-    """Judge every bucket of every series from its past alone.
+    """Score every bucket of every series from its past alone.
 
     :param metrics: columns as in :func:`airflow_provider_elementary.anomalies.detect`.
     :param parameters: see :class:`Parameters`.
     :return: the metrics' rows in their order, with the columns of a verdict. ``score`` is the surprise relative to the
         bar at which a bucket is flagged, null is no verdict. Above 1 is anomalous, but for a run of missing, zero or
-        equal values, which is flagged when it begins and then goes on.
+        equal values, which is flagged in its first buckets only.
     :raises ConfigurationError: a parameter is unknown, or the metrics lack a column.
     """
-    p = Parameters.of(parameters)
     buckets = buckets_of(metrics)
-    return judge(metrics, buckets, Memory.going_on(buckets.keys, buckets.rhythm), p)
+    return score_buckets(
+        metrics, buckets, SeriesStates.resumed(buckets.keys, buckets.frequency), Parameters.of(parameters)
+    )
 
 
-def judge(metrics: pa.Table, buckets: Buckets, remembered: Memory, p: Parameters) -> pa.Table:
+def score_buckets(metrics: pa.Table, buckets: Buckets, states: SeriesStates, parameters: Parameters) -> pa.Table:
     """Return the verdicts on some buckets, and learn from them.
 
     :param metrics: the rows that ``buckets`` numbers.
-    :param remembered: what is known of the series of ``buckets``; changed.
+    :param states: what is known of the series of ``buckets``; changed.
     """
     columns = _Columns.empty(metrics.num_rows)
-    columns.reason[:] = reasons.SUPERSEDED
-    for place, rhythm in enumerate(RHYTHMS):
-        for step in _fresh(buckets, place, remembered, columns):
-            _note(columns, step, _judge(step, buckets, place, remembered, p), rhythm, p)
+    columns.reason[:] = explain.SUPERSEDED
+    for place, frequency in enumerate(FREQUENCIES):
+        for step in _fresh(buckets, place, states, columns):
+            _note(columns, step, _score_step(step, buckets, place, states, parameters), frequency, parameters)
     return _verdicts(metrics, buckets, columns)
 
 
-def learn(buckets: Buckets, remembered: Memory, p: Parameters) -> None:
-    """Learn from some buckets as :func:`judge` does, and say nothing of them."""
-    for place in range(len(RHYTHMS)):
-        for step in _fresh(buckets, place, remembered):
-            _judge(step, buckets, place, remembered, p)
+def learn(buckets: Buckets, states: SeriesStates, parameters: Parameters) -> None:
+    """Learn from some buckets as :func:`score_buckets` does, and say nothing of them."""
+    for place in range(len(FREQUENCIES)):
+        for step in _fresh(buckets, place, states):
+            _score_step(step, buckets, place, states, parameters)
 
 
 @dataclass
@@ -73,47 +74,49 @@ class _Columns:
         return cls(*numbers, *(np.zeros(rows, kind) for kind in (np.int8, np.int64, np.int64, np.int8)))
 
 
-def _fresh(buckets: Buckets, place: int, remembered: Memory, columns: _Columns | None = None) -> Iterator[Step]:
-    """Yield the buckets of one rhythm in the order of time, without the series that are further already."""
-    detector, row_of = remembered.detectors[place], remembered.row_of
+def _fresh(buckets: Buckets, place: int, states: SeriesStates, columns: _Columns | None = None) -> Iterator[Step]:
+    """Yield the buckets of one frequency in the order of time, without the series that are further already."""
+    detector, row_of = states.detectors[place], states.row_of
     last = np.full(len(row_of), -1)
-    mine = buckets.rhythm == place
+    mine = buckets.frequency == place
     last[mine] = detector.last_number[row_of[mine]]
     for step in steps(buckets, place, last):
         is_new = step.number > detector.last_number[row_of[buckets.series[step.rows]]]
         if columns is not None:
-            columns.reason[step.rows[~is_new]] = reasons.TOO_LATE
+            columns.reason[step.rows[~is_new]] = explain.TOO_LATE
         if is_new.any():
             yield Step(step.number, step.rows[is_new])
 
 
-def _judge(step: Step, buckets: Buckets, place: int, remembered: Memory, p: Parameters) -> Judgement:
-    series, rhythm = buckets.series[step.rows], RHYTHMS[place]
+def _score_step(
+    step: Step, buckets: Buckets, place: int, states: SeriesStates, parameters: Parameters
+) -> BucketVerdicts:
+    series, frequency = buckets.series[step.rows], FREQUENCIES[place]
     bucket = Bucket(
-        rows=remembered.row_of[series],
+        rows=states.row_of[series],
         number=step.number,
         value=buckets.value[step.rows],
         kind=buckets.kind[series],
-        day=day_of(step.number, rhythm),
+        day=day_of(step.number, frequency),
     )
-    return remembered.detectors[place].step(bucket, rhythm, p)
+    return states.detectors[place].step(bucket, frequency, parameters)
 
 
-def _note(columns: _Columns, step: Step, judged: Judgement, rhythm: Rhythm, p: Parameters) -> None:
+def _note(columns: _Columns, step: Step, scored: BucketVerdicts, frequency: Frequency, parameters: Parameters) -> None:
     for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
-        getattr(columns, name)[step.rows] = getattr(judged, name)
-    day = day_of(step.number, rhythm)
-    unjudged = reasons.HOLIDAY if day is not None and day in p.holidays else reasons.TOO_YOUNG
-    goes_on = (judged.score > 1) & (judged.kind == 0)
+        getattr(columns, name)[step.rows] = getattr(scored, name)
+    day = day_of(step.number, frequency)
+    unscored = explain.HOLIDAY if day is not None and day in parameters.holidays else explain.TOO_YOUNG
+    is_resumed = (scored.score > 1) & (scored.kind == 0)
     columns.reason[step.rows] = np.select(
-        [np.isnan(judged.score), goes_on], [unjudged, reasons.GOES_ON], reasons.AS_EXPECTED
+        [np.isnan(scored.score), is_resumed], [unscored, explain.CONTINUES], explain.EXPECTED
     )
 
 
 def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns) -> pa.Table:
     flagged = columns.kind > 0
-    plain = [text.format(warm_up=rhythm.warm_up) for rhythm in RHYTHMS for text in reasons.PLAIN]
-    place = buckets.rhythm[buckets.series].astype(np.int64) * len(reasons.PLAIN) + columns.reason
+    plain = [text.format(warm_up=frequency.warm_up) for frequency in FREQUENCIES for text in explain.ROBUST_REASONS]
+    place = buckets.frequency[buckets.series].astype(np.int64) * len(explain.ROBUST_REASONS) + columns.reason
     found: dict[str, pa.Array[Any]] = {
         name: pa.array(values, from_pandas=True)
         for name, values in (
@@ -145,6 +148,6 @@ def _with_sentences(verdicts: pa.Table, metrics: pa.Table, flagged: np.ndarray, 
     rows = series_metrics(metrics).filter(mask).append_column("run", pa.array(run[flagged]))
     for name in ("kind", "expected_min", "expected_max", "training_size"):
         rows = rows.append_column(name, verdicts[name].filter(mask))
-    sentences = pa.array([reasons.sentence(row) for row in rows.to_pylist()], pa.string())
-    told = pc.replace_with_mask(verdicts["reason"].combine_chunks(), mask, sentences)
-    return verdicts.set_column(verdicts.column_names.index("reason"), "reason", told)
+    sentences = pa.array([explain.robust_sentence(row) for row in rows.to_pylist()], pa.string())
+    explained = pc.replace_with_mask(verdicts["reason"].combine_chunks(), mask, sentences)
+    return verdicts.set_column(verdicts.column_names.index("reason"), "reason", explained)

@@ -1,4 +1,4 @@
-"""From a table of metrics to series, rhythms and numbered buckets."""
+"""Turns a table of metrics into series, frequencies and numbered buckets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.robust.parameters import DAILY, HOURLY, OTHER, Rhythm
+from airflow_provider_elementary.anomalies.robust.parameters import DAILY, HOURLY, OTHER, Frequency
 from airflow_provider_elementary.anomalies.robust.transform import kind_of
 from airflow_provider_elementary.anomalies.schema import SERIES_COLUMNS, series_metrics
 
 #: Columns that identify a series; each configuration of a test is a series of its own.
 KEYS = (*SERIES_COLUMNS, "metric_properties")
 KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
-RHYTHMS = (HOURLY, DAILY, OTHER)
+FREQUENCIES = (HOURLY, DAILY, OTHER)
 #: A day is from 23 to 25 hours long.
 _HOURLY, _DAILY = range(3_590, 3_611), range(82_800, 90_001)
 _MICROSECONDS = 1_000_000
@@ -31,7 +31,7 @@ class Buckets:
 
     :ivar keys: one row per series: :data:`KEYS`.
     :ivar series: per row, its series.
-    :ivar rhythm: per series, its place in :data:`RHYTHMS`.
+    :ivar frequency: per series, its place in :data:`FREQUENCIES`.
     :ivar kind: per series, the scale of its metric.
     :ivar start: per row, seconds since 1970 of the bucket's start, or of its end where it has no start.
     :ivar order: the rows that count, in the order of their buckets; a second row for a bucket replaces the first.
@@ -39,7 +39,7 @@ class Buckets:
 
     keys: pa.Table
     series: npt.NDArray[np.int64]
-    rhythm: npt.NDArray[np.int8]
+    frequency: npt.NDArray[np.int8]
     kind: npt.NDArray[np.int8]
     start: npt.NDArray[np.int64]
     order: npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ def buckets_of(metrics: pa.Table) -> Buckets:
     start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
     return buckets_of_series(
         keys=typed.select(KEYS).take(first).cast(KEYS_SCHEMA),
-        rhythm=rhythm_of(np.where(start >= 0, end - start, -1)[first]),
+        frequency=frequency_of(np.where(start >= 0, end - start, -1)[first]),
         series=series,
         start=np.where(start >= 0, start, end),
         value=values_of(typed["metric_value"]),
@@ -75,47 +75,47 @@ def buckets_of(metrics: pa.Table) -> Buckets:
 def buckets_of_series(
     *,
     keys: pa.Table,
-    rhythm: npt.NDArray[np.int8],
+    frequency: npt.NDArray[np.int8],
     series: npt.NDArray[np.int64],
     start: npt.NDArray[np.int64],
     value: npt.NDArray[np.float64],
     updated: npt.NDArray[np.int64],
 ) -> Buckets:
     """Return the buckets of series that are numbered already; ``updated`` says which of two rows is the newer."""
-    by_rhythm = np.array([rhythm_.seconds or 1 for rhythm_ in RHYTHMS])[rhythm][series]
+    by_frequency = np.array([frequency_.seconds or 1 for frequency_ in FREQUENCIES])[frequency][series]
     names = pc.dictionary_encode(pc.fill_null(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
     kinds = np.array([kind_of(name) for name in names.dictionary.to_pylist()], np.int8)
     return Buckets(
         keys=keys,
         series=series,
-        rhythm=rhythm,
+        frequency=frequency,
         kind=kinds[names.indices.to_numpy()] if len(kinds) else np.zeros(0, np.int8),
         start=start,
-        order=_newest_of_each(series, start // by_rhythm, updated),
+        order=_newest_of_each(series, start // by_frequency, updated),
         value=value,
     )
 
 
-def rhythm_of(length: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
-    """Return the place in :data:`RHYTHMS` of buckets of so many seconds, -1 for those without a start."""
+def frequency_of(length: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+    """Return the place in :data:`FREQUENCIES` of buckets by their length in seconds, -1 for those without a start."""
     return np.select([np.isin(length, _HOURLY), np.isin(length, _DAILY)], [0, 1], 2).astype(np.int8)
 
 
 def steps(buckets: Buckets, place: int, last: npt.NDArray[np.int64]) -> Iterator[Step]:
-    """Yield the buckets of one rhythm in the order of time.
+    """Yield the buckets of one frequency in the order of time.
 
-    :param place: of the rhythm in :data:`RHYTHMS`.
-    :param last: per series, the number of its last bucket before; where a rhythm has no length, buckets are counted.
+    :param place: of the frequency in :data:`FREQUENCIES`.
+    :param last: per series, the number of its last bucket before; where a frequency has no length, buckets are counted.
     """
-    rows = buckets.order[buckets.rhythm[buckets.series[buckets.order]] == place]
+    rows = buckets.order[buckets.frequency[buckets.series[buckets.order]] == place]
     if not len(rows):
         return
-    seconds = RHYTHMS[place].seconds
+    seconds = FREQUENCIES[place].seconds
     number = buckets.start[rows] // seconds if seconds else _counted(buckets.series[rows], last)
     by_number = np.argsort(number, kind="stable")
     rows, number = rows[by_number], number[by_number]
-    cuts = np.flatnonzero(np.diff(number)) + 1
-    for part in np.split(np.arange(len(rows)), cuts):
+    breaks = np.flatnonzero(np.diff(number)) + 1
+    for part in np.split(np.arange(len(rows)), breaks):
         yield Step(int(number[part[0]]), rows[part])
 
 
@@ -133,9 +133,9 @@ def numbered(table: pa.Table, columns: Sequence[str]) -> tuple[npt.NDArray[np.in
     return rank[code], np.sort(first)
 
 
-def day_of(number: int, rhythm: Rhythm) -> date | None:
+def day_of(number: int, frequency: Frequency) -> date | None:
     """Return the date of a daily bucket."""
-    return date(1970, 1, 1) + timedelta(days=number) if rhythm.name == DAILY.name else None
+    return date(1970, 1, 1) + timedelta(days=number) if frequency.name == DAILY.name else None
 
 
 def seconds_of(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Numbers for things that are known by 128 bits of a hash, in the order in which they first come."""
+"""Numbers 128-bit hashes in the order in which they first occur."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 Codes = npt.NDArray[np.uint64]
 
 _FREE = -1
-#: So many slots there are for one thing, at the least: then nearly every one is found in the first that is looked at.
+#: Minimum number of slots per code: then nearly every code is found in the first slot.
 _SLOTS_EACH = 4
 
 
@@ -49,7 +49,7 @@ class Numbering:
         return numbers, slot
 
     def _is_other(self, numbers: npt.NDArray[np.int32], codes: Codes) -> npt.NDArray[np.bool_]:
-        """Tell where a slot is taken, and by something else."""
+        """Return where a slot is taken by another code."""
         if not len(self.known):
             return np.zeros(len(numbers), bool)
         found = self.known[numbers]

@@ -1,4 +1,4 @@
-"""Metrics as they stream in, kept as numbers that may wait on disk: which series, which bucket, which value."""
+"""Buffers streamed metrics as numbers in DuckDB, which may spill to disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_elementary.anomalies.schema import series_metrics
 SLICE_ROWS = 500_000
 #: Odd numbers by which the hashes of the keys' columns are put together, in two ways.
 _WAYS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1342543DE82EF95))
-#: Lengths of buckets fit into so many bits, a hundred days; longer ones are all the same here.
+#: Bits that hold the length of a bucket: up to a hundred days; longer ones are clipped.
 _LENGTH_BITS = 23
 _NEVER = np.iinfo(np.int64).max
 
@@ -30,7 +30,7 @@ class Spool:
 
     :param connection: where the numbers wait; it belongs to the spool.
     :param keys: series that are known already: they are numbered first, in their order.
-    :param before: seconds since 1970: buckets that end by then are what the known series were learnt from.
+    :param before: seconds since 1970: buckets that end by then are what the known series were learned from.
     :ivar seen: of each known series, what these buckets are now.
     """
 
@@ -86,7 +86,7 @@ class Spool:
         return series
 
     def _note(self, rows: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Note the first bucket of each series, and what the buckets are that the known ones were learnt from."""
+        """Note the first bucket of each series, and what the buckets are that the known ones were learned from."""
         length = np.clip(rows["ends"] - rows["starts"], 0, (1 << _LENGTH_BITS) - 1)
         np.minimum.at(self._firsts, rows["series"], (rows["ends"] << _LENGTH_BITS) | length)
         is_old = (rows["ends"] <= self._before) & (rows["series"] < len(self.seen.buckets))

@@ -1,4 +1,4 @@
-"""The memory between runs: every detector's arrays as one Arrow table, one row per series."""
+"""Converts the detectors' arrays to one Arrow table and back."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.robust.detector import Detector
-from airflow_provider_elementary.anomalies.robust.series import RHYTHMS
+from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 
-#: Changes whenever the arrays or their meaning do: an older memory is refused, not misread.
-FORMAT = b"3"
+#: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
+FORMAT = b"4"
 _NOWHERE = np.zeros(0, np.int64)
 
 
 @dataclass
-class Memory:
-    """The detectors of all series of a run, one per rhythm.
+class SeriesStates:
+    """The detectors of all series of a run, one per frequency.
 
-    :ivar keys: one row per series: its keys and ``rhythm``.
-    :ivar detectors: in the order of :data:`RHYTHMS`.
-    :ivar row_of: per series of the run's metrics, its row in the detector of its rhythm.
+    :ivar keys: one row per series: its keys and ``frequency``.
+    :ivar detectors: in the order of :data:`FREQUENCIES`.
+    :ivar row_of: per series of the run's metrics, its row in the detector of its frequency.
     """
 
     keys: pa.Table
@@ -30,37 +30,37 @@ class Memory:
     row_of: npt.NDArray[np.int64]
 
     @classmethod
-    def going_on(
+    def resumed(
         cls,
         keys: pa.Table,
-        rhythm: npt.NDArray[np.int8],
+        frequency: npt.NDArray[np.int8],
         stored: pa.Table | None = None,
         places: npt.NDArray[np.int64] = _NOWHERE,
-    ) -> Memory:
-        """Return the memory of these series; some go on from what is stored, the others start without a past.
+    ) -> SeriesStates:
+        """Return the state of these series; some resume from what is stored, the others start without a past.
 
         :param stored: one row for each of ``places``.
-        :param places: the series that go on, each of the rhythm that it had.
+        :param places: the series that resume, each with its earlier frequency.
         """
-        rank = np.zeros(len(rhythm), np.int64)
+        rank = np.zeros(len(frequency), np.int64)
         detectors = []
-        for number, rhythm_ in enumerate(RHYTHMS):
-            mine = np.flatnonzero(rhythm == number)
+        for number, frequency_ in enumerate(FREQUENCIES):
+            mine = np.flatnonzero(frequency == number)
             rank[mine] = np.arange(len(mine))
-            detector = Detector.empty(len(mine), rhythm_)
+            detector = Detector.empty(len(mine), frequency_)
             if stored is not None:
-                rows = np.flatnonzero(rhythm[places] == number)
+                rows = np.flatnonzero(frequency[places] == number)
                 _fill(detector, rank[places[rows]], stored, rows)
             detectors.append(detector)
-        return cls(keys.append_column("rhythm", pa.array(rhythm)), detectors, rank)
+        return cls(keys.append_column("frequency", pa.array(frequency)), detectors, rank)
 
     def table(self) -> pa.Table:
-        """Return the memory as a table that can be stored: one row per series, arrays as bytes per rhythm."""
-        rhythms = self.keys["rhythm"].to_numpy()
-        of_rhythms = pa.concat_arrays([_binary(_pack(detector)) for detector in self.detectors])
-        place = np.empty(len(rhythms), np.int64)
-        place[np.argsort(rhythms, kind="stable")] = np.arange(len(rhythms))
-        arrays = of_rhythms if (place[1:] > place[:-1]).all() else of_rhythms.take(pa.array(place))
+        """Return the state as a table that can be stored: one row per series, arrays as bytes per frequency."""
+        frequencies = self.keys["frequency"].to_numpy()
+        of_frequencies = pa.concat_arrays([_binary(_pack(detector)) for detector in self.detectors])
+        place = np.empty(len(frequencies), np.int64)
+        place[np.argsort(frequencies, kind="stable")] = np.arange(len(frequencies))
+        arrays = of_frequencies if (place[1:] > place[:-1]).all() else of_frequencies.take(pa.array(place))
         return self.keys.append_column("arrays", arrays)
 
 

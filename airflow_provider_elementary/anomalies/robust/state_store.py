@@ -1,4 +1,4 @@
-"""What the robust method remembers, sealed in the store between runs: found again where it fits, and let go of."""
+"""Loads and saves the detector's state."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_provider_elementary import __version__
-from airflow_provider_elementary.anomalies.robust import Parameters, Remembered
-from airflow_provider_elementary.anomalies.robust.series import RHYTHMS
+from airflow_provider_elementary.anomalies.robust import ModelState, Parameters
+from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 from airflow_provider_elementary.anomalies.robust.state import FORMAT
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.snapshots import Keys, Store
@@ -30,14 +30,14 @@ _BATCH_ROWS = 5_000
 
 
 @dataclass(frozen=True)
-class Memories:
-    """The memories of one task, or of one of its shards; the two newest are kept.
+class ModelStateStore:
+    """The model states of one task, or of one of its shards; the two newest are kept.
 
-    :param store: where they rest.
-    :param keys: what they are sealed with.
-    :param series: whose they are, from run to run.
-    :param run_key: the run that looks for one; it goes on from those of other runs, however often it is tried.
-    :param fits: how the run judges: a memory of any other way does not fit; see :func:`way_of_judging`.
+    :param store: where they are stored.
+    :param keys: what they are encrypted with.
+    :param series: the task and shard whose states they are.
+    :param run_key: the run that loads one; every attempt of it loads a state of another run.
+    :param fits: the settings of the run: a state saved with other settings is ignored; see :func:`scoring_settings`.
     """
 
     store: Store
@@ -46,24 +46,24 @@ class Memories:
     run_key: str
     fits: Mapping[str, Any]
 
-    def recall(self) -> Remembered | None:
-        """Return the newest memory that fits, or None, with a line in the log that says why."""
+    def load(self) -> ModelState | None:
+        """Return the newest state that fits, or None, with a line in the log that says why."""
         for result in self._earlier():
             if result.parameters.get("fits") != self.fits:
-                log.info("%s was learnt in another way: it does not fit", result.key)
+                log.info("ignoring saved state %s: parameters changed", result.key)
                 continue
             try:
                 with read_result(self.store, self.keys, result.key) as rows:
-                    return Remembered(rows.read_all(), int(result.parameters["until"]))
+                    return ModelState(rows.read_all(), int(result.parameters["until"]))
             except (ElementaryError, KeyError, ValueError) as error:
-                log.warning("%s cannot be read and is passed over: %s", result.key, error)
-        log.info("there is no memory to go on from: every series is replayed from its first bucket")
+                log.warning("ignoring saved state %s: it cannot be read: %s", result.key, error)
+        log.info("no saved state; replaying all series from the beginning")
         return None
 
-    def keep(self, remembered: Remembered, origin: Mapping[str, Any]) -> str:
-        """Seal what the run remembers for the next one, and remove the memory before the last.
+    def save(self, state: ModelState, origin: Mapping[str, Any]) -> str:
+        """Encrypt and store the state for the next run, and remove all but the two newest.
 
-        :param origin: what it was learnt from.
+        :param origin: the source that it was learned from.
         :return: its key in the store.
         """
         earlier = list(self._earlier())
@@ -71,12 +71,12 @@ class Memories:
             self.store,
             self.keys,
             "memories",
-            remembered.series.to_reader(_BATCH_ROWS),
+            state.series.to_reader(_BATCH_ROWS),
             run_key=self.run_key,
             origin=origin,
             parameters={
                 "fits": self.fits,
-                "until": remembered.until,
+                "until": state.until,
                 "before": earlier[0].key if earlier else None,
             },
             series=self.series,
@@ -86,7 +86,7 @@ class Memories:
         return result.key
 
     def _earlier(self) -> Iterator[Result]:
-        """Yield the memory of the run before, and the one that it went on from."""
+        """Yield the state of the run before, and the one that it resumed from."""
         try:
             if newest := previous_result(self.store, "memories", self.series, self.run_key):
                 yield newest
@@ -94,21 +94,21 @@ class Memories:
                 if before and (older := find_result(self.store, before)):
                     yield older
         except ElementaryError as error:
-            log.warning("an earlier memory is passed over: %s", error)
+            log.warning("ignoring an earlier state: %s", error)
 
 
-def way_of_judging(parameters: Mapping[str, Any], *, days: int, shard: int, shards: int) -> dict[str, Any]:
-    """Return what two runs must have in common for one to go on from the memory of the other.
+def scoring_settings(parameters: Mapping[str, Any], *, days: int, shard: int, shards: int) -> dict[str, Any]:
+    """Return what two runs must have in common for one to resume from the state of the other.
 
     :param parameters: of the robust method.
-    :param days: how many days back are judged.
+    :param days: how many days back are scored.
     :raises ConfigurationError: a parameter is unknown or does not fit.
     """
     model = {
         "format": FORMAT.decode(),
         "version": __version__,
         "parameters": asdict(Parameters.of(dict(parameters))),
-        "rhythms": [asdict(rhythm) for rhythm in RHYTHMS],
+        "frequencies": [asdict(frequency) for frequency in FREQUENCIES],
     }
     text = json.dumps(model, sort_keys=True, default=str)
     return {"model": hashlib.sha256(text.encode()).hexdigest(), "days": days, "shard": shard, "shards": shards}

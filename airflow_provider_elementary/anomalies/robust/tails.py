@@ -1,4 +1,4 @@
-"""How surprising an error is: Student's t, then what the series' own past says about its tail."""
+"""Converts errors to probabilities with tails fitted per series."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _two_sided_table(degrees: int) -> Floats:
     for k in range(1, degrees // 2):
         term = term * (2 * k - 1) / (2 * k) * cosine2
         total = total + term
-    # Beyond double precision the tail goes on as a power law, so that more stays more surprising.
+    # Beyond double precision the tail continues as a power law, so that larger errors remain more surprising.
     probability = 1 - sine * total
     tiny = np.flatnonzero(probability < 1e-13)
     if len(tiny):
@@ -65,9 +65,9 @@ def _two_sided_table(degrees: int) -> Floats:
 class Tails:
     """Per series, how often and how far its errors went beyond ``tail_from`` scales.
 
-    Beyond it an error's probability falls as a power of its size (Pareto; the power is Hill's estimate). A prior, worth
-    so many buckets, says that the tail is Gauss's as far as it matters; a heavy-tailed series unlearns it and so raises
-    its own bar.
+    Beyond it an error's probability falls as a power of its size (Pareto; the power is Hill's estimate). A prior,
+    weighted as a number of buckets, says that the tail is Gaussian; a heavy-tailed series overrides it and so raises
+    its own threshold.
 
     :ivar buckets: buckets seen.
     :ivar beyond: buckets beyond the start of the tail.
@@ -83,31 +83,35 @@ class Tails:
         """Return the state of series without a past."""
         return cls(np.zeros(series), np.zeros(series), np.zeros(series))
 
-    def calibrate(self, rows: Rows, size: Floats, p: Parameters) -> Floats:
-        """Return how surprising an error of so many scales is in view of the series' own past."""
-        shape, rate = self._tail(rows, p)
-        beyond = rate + np.log10(np.maximum(size / p.tail_from, 1)) / shape
-        return np.where(size > p.tail_from, beyond, surprise(two_sided(size, p.degrees)))
+    def calibrate(self, rows: Rows, size: Floats, parameters: Parameters) -> Floats:
+        """Return how surprising an error of a given size in scales is in view of the series' own past."""
+        shape, rate = self._tail(rows, parameters)
+        beyond = rate + np.log10(np.maximum(size / parameters.tail_from, 1)) / shape
+        return np.where(size > parameters.tail_from, beyond, surprise(two_sided(size, parameters.degrees)))
 
-    def reach(self, rows: Rows, alarm: Floats, p: Parameters) -> Floats:
+    def reach(self, rows: Rows, alarm: Floats, parameters: Parameters) -> Floats:
         """Return how many scales an error must have to be as surprising as ``alarm``."""
-        shape, rate = self._tail(rows, p)
-        return p.tail_from * 10 ** np.maximum((alarm - rate) * shape, 0)
+        shape, rate = self._tail(rows, parameters)
+        return parameters.tail_from * 10 ** np.maximum((alarm - rate) * shape, 0)
 
-    def learn(self, rows: Rows, size: Floats, known: npt.NDArray[np.bool_], p: Parameters) -> None:
+    def learn(self, rows: Rows, size: Floats, known: npt.NDArray[np.bool_], parameters: Parameters) -> None:
         """Take the errors of one bucket into account, flagged or not: a frequent alarm is no alarm.
 
         :param known: the series that had a value and a forecast.
         """
-        beyond = known & (size > p.tail_from)
-        excess = np.minimum(np.log(np.maximum(size / p.tail_from, 1)), p.tail_cap)
+        beyond = known & (size > parameters.tail_from)
+        excess = np.minimum(np.log(np.maximum(size / parameters.tail_from, 1)), parameters.tail_cap)
         self.buckets[rows] += known
         self.beyond[rows] += beyond
         self.excess[rows] += np.where(beyond, excess, 0)
 
-    def _tail(self, rows: Rows, p: Parameters) -> tuple[Floats, Floats]:
+    def _tail(self, rows: Rows, parameters: Parameters) -> tuple[Floats, Floats]:
         """Return the shape of the tail (the inverse of its power) and the surprise of being in it."""
-        shape = (p.tail_weight * p.tail_shape + self.excess[rows]) / (p.tail_weight + self.beyond[rows])
-        start = two_sided(np.array(p.tail_from), p.degrees)
-        rate = (p.tail_weight_rate * start + self.beyond[rows]) / (p.tail_weight_rate + self.buckets[rows])
+        shape = (parameters.tail_weight * parameters.tail_shape + self.excess[rows]) / (
+            parameters.tail_weight + self.beyond[rows]
+        )
+        start = two_sided(np.array(parameters.tail_from), parameters.degrees)
+        rate = (parameters.tail_weight_rate * start + self.beyond[rows]) / (
+            parameters.tail_weight_rate + self.buckets[rows]
+        )
         return shape, -np.log10(rate)

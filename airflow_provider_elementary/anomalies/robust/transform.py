@@ -1,4 +1,4 @@
-"""The scale on which each metric is modelled: one on which its noise has about the same size at every level."""
+"""Transforms values to a scale with constant noise at every level."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.ring_buffer import median
-from airflow_provider_elementary.anomalies.units import unit_of
+from airflow_provider_elementary.metrics.registry import family_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,17 +18,17 @@ ZERO_IS_NO_SIZE = (COUNT, SUM, REAL)
 
 #: Relative noise above which a count's noise is proportional to it; below, it is Poisson's.
 COUNT_NOISE = 0.3
-#: Smallest relative noise that the model believes in: a series that never moved may move by so much unnoticed.
+#: Smallest relative noise that the model assumes: changes up to it in a constant series are not flagged.
 SMALLEST_NOISE = 0.01
 #: Where the scale turns from linear to logarithmic, in typical values of the series.
 BEND = {DURATION: 0.05, SUM: 0.02, REAL: 20.0}
 
-_KIND_OF_UNIT = {"count": COUNT, "percent": PERCENT, "seconds": DURATION, "sum": SUM, "number": REAL}
+_KIND_OF_FAMILY = {"count": COUNT, "percent": PERCENT, "duration": DURATION, "sum": SUM, "number": REAL}
 
 
 def kind_of(metric_name: str) -> int:
-    """Return the scale of a metric by its name; REAL where the name says nothing."""
-    return _KIND_OF_UNIT[unit_of(metric_name)]
+    """Return the scale of a metric as its definition declares its unit; REAL for one that is not declared."""
+    return _KIND_OF_FAMILY[family_of(metric_name)]
 
 
 def to_scale(value: Floats, kind: npt.NDArray[np.int8], unit: Floats) -> Floats:

@@ -35,10 +35,10 @@ def verdicts(metrics: pa.Table, method: str) -> pa.Table:
         pc.subtract(metrics["bucket_end"], metrics["bucket_start"]), pa.scalar(3_600_000_000, pa.duration("us"))
     )
     parts = ((metrics.filter(hours), "hour"), (metrics.filter(pc.invert(hours)), "day"))
-    judged = [
+    scored = [
         detect(part, method="elementary", time_bucket={"period": period, "count": 1}) for part, period in parts if part
     ]
-    return pa.concat_tables(judged)
+    return pa.concat_tables(scored)
 
 
 def _aligned(corpus: LabelledCorpus, found: pa.Table) -> tuple[Any, Any]:

@@ -1,6 +1,6 @@
 """The incidents of world A's truth file, found and missed by each method, and the false alarms beside them.
 
-``python -m tests.benchmarks incidents`` prints both tables. Each method judges every bucket with its defaults, as if a
+``python -m tests.benchmarks incidents`` prints both tables. Each method scores every bucket with its defaults, as if a
 run had started at the bucket's end, on the values as they stood in the end: a bucket that was filled in late looks
 well. :mod:`tests.benchmarks.incidents.matching` defines *found*.
 """
@@ -22,7 +22,7 @@ _BARS = {"elementary": 3.0, "robust": 1.0}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Judge and print."""
+    """Score and print."""
     argparse.ArgumentParser(prog="tests.benchmarks incidents", description=__doc__).parse_args(arguments)
     file = _SHARED / "world" / "incidents.csv"
     if not file.exists():
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cells = [f"{truth.incident_id} {truth.kind}", row["table"], f"{truth.start:%m-%d %H:%M}", _until(row, truth)]
         for name in _BARS:
             share = chance(truth, verdicts[name], incidents)
-            cells += [_told(found[name][place]), "" if share is None else f"{share:.0%}"]
+            cells += [_reported(found[name][place]), "" if share is None else f"{share:.0%}"]
         print("| " + " | ".join(cells) + " |")
     print("\n| | found | coincidence | missed | quiet table-days | of these with a false alarm | flagged buckets |")
     print("|---" * 7 + "|")
@@ -57,14 +57,14 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[Truth], Mapping[str, l
     from pyarrow import csv
 
     from airflow_provider_elementary.anomalies import detect
-    from airflow_provider_elementary.metrics import compute_metrics, judged_metrics
+    from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
     from airflow_provider_elementary.project.lineage import read_lineage
     from tests.support.datasets import world_a
     from tests.support.table_source import TableSource
 
     source = TableSource(world_a(_SHARED.resolve()))
     lineage = read_lineage(source)
-    metrics = judged_metrics(compute_metrics(source).read_all())
+    metrics = scored_metrics(compute_metrics(source).read_all())
     rows = csv.read_csv(file).to_pylist()
     verdicts = {name: detect(metrics, method=name).to_pylist() for name in ("elementary", "robust")}  # type: ignore[arg-type]
     return rows, [_truth(row, lineage) for row in rows], verdicts
@@ -85,10 +85,10 @@ def _until(row: Mapping[str, Any], truth: Truth) -> str:
     return f"{truth.end:%m-%d %H:%M}" if row["end_ts"] else "at once"
 
 
-def _told(found: Outcome) -> str:
+def _reported(found: Outcome) -> str:
     from tests.benchmarks.incidents.matching import named, span
 
     if found.verdict is None or found.delay is None:
         return f"**missed**: {found.reason}"
-    told = f"{named(found.verdict)}, bucket {span(found.verdict)[0]:%m-%d}, {found.delay.total_seconds() / 3600:.0f} h"
-    return f"found: {told}" if found.status == "found" else f"**coincidence**: {told}; {found.reason}"
+    shown = f"{named(found.verdict)}, bucket {span(found.verdict)[0]:%m-%d}, {found.delay.total_seconds() / 3600:.0f} h"
+    return f"found: {shown}" if found.status == "found" else f"**coincidence**: {shown}; {found.reason}"

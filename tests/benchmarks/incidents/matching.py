@@ -1,6 +1,6 @@
 """When an incident counts as found: a definition to argue with, as functions of verdicts.
 
-A flagged bucket tells of an incident if all of these hold:
+A flagged bucket says of an incident if all of these hold:
 
 - **Place.** Its table is the table to which the incident was done, or is made from it by dbt's own lineage. An incident
   of ``*`` was done to everything.
@@ -10,7 +10,7 @@ A flagged bucket tells of an incident if all of these hold:
   then is a *coincidence*: it may well be an effect, but it may as well be noise.
 
 The delay runs from the incident's start to the end of the first such bucket, which is the first moment at which it can
-be told; with daily buckets it is a day at the least where the incident began at midnight.
+be reported; with daily buckets it is a day at the least where the incident began at midnight.
 
 A table's day is quiet where none of its buckets is of the place and time of any incident; what is flagged on it is a
 false alarm. Lasting effects of an incident (rows that stay wrong) are not of its time, so they count as false alarms.
@@ -69,19 +69,19 @@ class Truth:
     end: datetime
 
     def concerns(self, verdict: Verdict) -> bool:
-        """Tell whether a bucket is of the incident's place and time."""
+        """Return whether a bucket is of the incident's place and time."""
         return self.is_at(verdict["full_table_name"]) and self.is_during(*span(verdict))
 
     def is_at(self, table: str) -> bool:
-        """Tell whether the incident reaches a table."""
+        """Return whether the incident reaches a table."""
         return self.tables is None or table in self.tables
 
     def is_during(self, start: datetime, end: datetime) -> bool:
-        """Tell whether the incident, with its grace, overlaps a time."""
+        """Return whether the incident, with its grace, overlaps a time."""
         return start < self.end + GRACE and end > self.start
 
     def moves(self, verdict: Verdict) -> bool:
-        """Tell whether a bucket is of a metric that this kind of incident moves."""
+        """Return whether a bucket is of a metric that this kind of incident moves."""
         return verdict["metric_name"] in MOVED_BY[self.kind]
 
 
@@ -104,7 +104,7 @@ class Outcome:
 class Quiet:
     """What a method said where nothing was done.
 
-    :param table_days: days on which it judged a bucket of a table that no incident touched then.
+    :param table_days: days on which it scored a bucket of a table that no incident touched then.
     :param alarmed: of these, the ones with a flagged bucket.
     :param buckets: flagged buckets on them.
     """
@@ -121,7 +121,7 @@ def span(verdict: Verdict) -> tuple[datetime, datetime]:
 
 
 def outcome(truth: Truth, verdicts: Sequence[Verdict], bar: float) -> Outcome:
-    """Tell whether an incident was found, and if not, why.
+    """Return whether an incident was found, and if not, why.
 
     :param verdicts: of one method, on every bucket.
     :param bar: the score from which the method flags.
@@ -139,25 +139,25 @@ def outcome(truth: Truth, verdicts: Sequence[Verdict], bar: float) -> Outcome:
 def chance(truth: Truth, verdicts: Sequence[Verdict], incidents: Collection[Truth]) -> float | None:
     """Return how often the incident would have been "found" at times when nothing was done to its tables.
 
-    Its time is moved by whole days to wherever the method judged a moved metric and no incident touched the tables.
+    Its time is moved by whole days to wherever the method scored a moved metric and no incident touched the tables.
 
     :return: the share of these times with a flagged bucket of a moved metric; None where there are none.
     """
     rows = [row for row in verdicts if truth.is_at(row["full_table_name"]) and truth.moves(row)]
-    judged = [row for row in rows if row["score"] is not None]
+    scored = [row for row in rows if row["score"] is not None]
     others = [other for other in incidents if _shares_tables(truth, other)]
     tried = found = 0
-    for moved in _moved(truth, judged):
+    for moved in _moved(truth, scored):
         if any(other.start < moved.end + GRACE and other.end + GRACE > moved.start for other in others):
             continue
-        here = [row for row in judged if moved.is_during(*span(row))]
+        here = [row for row in scored if moved.is_during(*span(row))]
         tried += bool(here)
         found += any(row["is_anomalous"] for row in here)
     return found / tried if tried else None
 
 
 def quiet(verdicts: Iterable[Verdict], incidents: Collection[Truth]) -> Quiet:
-    """Count what a method judged, and what it flagged, outside the place and time of every incident."""
+    """Count what a method scored, and what it flagged, outside the place and time of every incident."""
     days: dict[tuple[str, Any], int] = {}
     touched = set()
     for verdict in verdicts:
@@ -184,11 +184,11 @@ def _why_missed(truth: Truth, there: Sequence[Verdict], verdicts: Sequence[Verdi
     if not rows:
         is_collected = any(truth.is_at(row["full_table_name"]) and truth.moves(row) for row in verdicts)
         return f"no bucket of {metrics} at that time" if is_collected else f"nothing collects {metrics} there"
-    judged = [row for row in rows if row["score"] is not None]
-    if not judged:
+    scored = [row for row in rows if row["score"] is not None]
+    if not scored:
         [(reason, _)] = Counter(row["reason"] for row in rows).most_common(1)
         return f"no verdict: {reason}"
-    closest = max(judged, key=lambda row: (abs(row["score"]), row["full_table_name"], row["metric_name"]))
+    closest = max(scored, key=lambda row: (abs(row["score"]), row["full_table_name"], row["metric_name"]))
     if abs(closest["score"]) > bar:
         return f"not flagged: {named(closest)}: {closest['reason']}"
     return f"below the bar: {named(closest)} scored {closest['score']:.2f} of {bar:g}"
@@ -198,11 +198,11 @@ def _shares_tables(truth: Truth, other: Truth) -> bool:
     return truth.tables is None or other.tables is None or not truth.tables.isdisjoint(other.tables)
 
 
-def _moved(truth: Truth, judged: Sequence[Verdict]) -> Iterator[Truth]:
-    """Yield the incident moved by whole days, while all of it is within the judged time."""
-    if not judged:
+def _moved(truth: Truth, scored: Sequence[Verdict]) -> Iterator[Truth]:
+    """Yield the incident moved by whole days, while all of it is within the scored time."""
+    if not scored:
         return
-    first, last = min(span(row)[0] for row in judged), max(row["bucket_end"] for row in judged)
+    first, last = min(span(row)[0] for row in scored), max(row["bucket_end"] for row in scored)
     moved_by = -((truth.start - first) // _A_DAY) * _A_DAY
     while truth.end + moved_by <= last:
         yield replace(truth, start=truth.start + moved_by, end=truth.end + moved_by)

@@ -1,4 +1,4 @@
-"""Judging the newest buckets of a stream, in shards: the verdicts are those of the whole."""
+"""Scoring the newest buckets of a stream, in shards: the verdicts are those of the whole."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import backtest, detect
-from airflow_provider_elementary.anomalies.detect_recent import judge_recent, shard_of
+from airflow_provider_elementary.anomalies.detect_recent import score_recent, shard_of
 from airflow_provider_elementary.anomalies.pictures import days_by_table, series_with_range
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.metrics import METRICS_SCHEMA, judged_metrics
+from airflow_provider_elementary.metrics import METRICS_SCHEMA, scored_metrics
 
 TABLES = [f"SHOP.CORE.T{number}" for number in range(12)]
 FIRST = datetime(2026, 8, 1)
@@ -58,22 +58,22 @@ CONFIGURATIONS = [
 
 
 @pytest.mark.parametrize(("method", "parameters"), CONFIGURATIONS)
-def test_the_newest_buckets_are_judged_as_when_all_are(method: Any, parameters: dict[str, Any]) -> None:
-    judged = judge_recent(METRICS.to_reader(200), method=method, days=5, parameters=parameters)
+def test_the_newest_buckets_are_scored_as_when_all_are(method: Any, parameters: dict[str, Any]) -> None:
+    scored = score_recent(METRICS.to_reader(200), method=method, days=5, parameters=parameters)
 
-    every = recent(detect(judged_metrics(METRICS), method=method, **parameters), 5)
-    assert said(judged.verdicts) == said(every)
-    assert len(judged.verdicts) == 11 * 5 + 2
+    every = recent(detect(scored_metrics(METRICS), method=method, **parameters), 5)
+    assert said(scored.verdicts) == said(every)
+    assert len(scored.verdicts) == 11 * 5 + 2
 
 
 @pytest.mark.parametrize(("method", "parameters"), CONFIGURATIONS)
 def test_the_verdicts_of_all_shards_are_those_of_the_whole(method: Any, parameters: dict[str, Any]) -> None:
     shards = [
-        judge_recent(METRICS.to_reader(), method=method, days=5, parameters=parameters, shard=shard, shards=4)
+        score_recent(METRICS.to_reader(), method=method, days=5, parameters=parameters, shard=shard, shards=4)
         for shard in range(4)
     ]
 
-    whole = judge_recent(METRICS.to_reader(), method=method, days=5, parameters=parameters)
+    whole = score_recent(METRICS.to_reader(), method=method, days=5, parameters=parameters)
     together = [row for shard in shards for row in said(shard.verdicts).items()]
     assert len(together) == len(dict(together))
     assert dict(together) == said(whole.verdicts)
@@ -86,21 +86,21 @@ def test_a_shard_does_not_depend_on_the_other_tables_or_on_case() -> None:
 
 @pytest.mark.parametrize("shard", [-1, 4])
 def test_a_shard_that_is_not_there_is_refused(shard: int) -> None:
-    with pytest.raises(ConfigurationError, match="Expected a shard of 0 to 3, found"):
-        judge_recent(METRICS.to_reader(), method="elementary", days=5, parameters={}, shard=shard, shards=4)
+    with pytest.raises(ConfigurationError, match="There is no shard"):
+        score_recent(METRICS.to_reader(), method="elementary", days=5, parameters={}, shard=shard, shards=4)
 
 
 def test_no_metrics_are_no_verdicts() -> None:
     empty = METRICS_SCHEMA.empty_table().to_reader()
 
-    assert len(judge_recent(empty, method="elementary", days=5, parameters={}).verdicts) == 0
+    assert len(score_recent(empty, method="elementary", days=5, parameters={}).verdicts) == 0
 
 
 class TestBacktest:
     FOUND = backtest(METRICS, days=60)
 
     def test_it_says_what_each_day_would_have_said(self) -> None:
-        every = recent(detect(judged_metrics(METRICS), method="elementary"), 60)
+        every = recent(detect(scored_metrics(METRICS), method="elementary"), 60)
 
         assert said(self.FOUND.verdicts) == said(every)
 

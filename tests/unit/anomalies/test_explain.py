@@ -78,7 +78,7 @@ def hour(number: int) -> dict[str, Any]:
         ),
     ],
 )  # fmt: skip
-def test_an_anomaly_is_told_in_one_sentence(changes: dict[str, Any], seasonality: str | None, expected: str) -> None:
+def test_an_anomaly_is_one_sentence(changes: dict[str, Any], seasonality: str | None, expected: str) -> None:
     assert sentence({**ROW, **changes}, Parameters(seasonality=seasonality)) == expected
 
 

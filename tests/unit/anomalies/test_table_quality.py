@@ -21,13 +21,13 @@ def test_an_anomaly_is_a_check_that_failed_with_its_reason() -> None:
     assert (check.success, check.description, check.severity) == (False, f"{ORDERS}: too few", "warn")
 
 
-def test_nulls_are_told_by_column() -> None:
+def test_nulls_are_counted_by_column() -> None:
     rows = verdicts(fine(ORDERS, 0, metric_name="null_count", column_name="email", metric_value=3.0))
 
     assert table_qualities(rows, 10)[0].null_counts == {"email": 3}
 
 
-def test_values_of_single_rows_are_not_told() -> None:
+def test_values_of_single_rows_are_left_out() -> None:
     largest = {"metric_name": "max", "column_name": "amount", "metric_value": 98765.0, "reason": "amount 98765"}
     of_value = {"metric_name": "dimension", "dimension": "email", "dimension_value": "a@b.example"}
 
@@ -52,5 +52,5 @@ def test_anomalous_tables_come_first_where_not_all_fit() -> None:
     assert [quality.table for quality in table_qualities(rows, 2)] == [REVENUE, CUSTOMERS]
 
 
-def test_what_was_not_judged_is_not_told() -> None:
+def test_what_was_not_scored_is_left_out() -> None:
     assert table_qualities(verdicts(fine(ORDERS, 0, score=None)), 10) == []

@@ -106,7 +106,7 @@ class TestTheCircuitBreaker:
         assert stopping_tables(fail_on, self.FOUND, lineage(), self.TABLES) == stopping
 
     def test_a_name_that_nothing_has_is_refused(self) -> None:
-        with pytest.raises(ConfigurationError, match="found 'revenu', which is no model, no source and no table"):
+        with pytest.raises(ConfigurationError, match="'revenu' in fail_on is no model, no source and no table"):
             stopping_tables("revenu", self.FOUND, lineage(), self.TABLES)
 
     def test_the_error_names_the_tables_and_where_the_verdicts_are(self) -> None:

@@ -66,11 +66,11 @@ def test_columns_that_a_policy_left_out_are_null() -> None:
     assert (row["dimension_value"], row["metric_value"]) == (None, 0.0)
 
 
-class TestMoreRowsThanFitIntoMemory:
+class TestMoreRowsThanAreComparedAtOnce:
     @pytest.fixture
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-        monkeypatch.setattr(collected, "ROWS_IN_MEMORY", 100)
+        monkeypatch.setattr(collected, "ROWS_AT_ONCE", 100)
         return tmp_path
 
     @pytest.fixture

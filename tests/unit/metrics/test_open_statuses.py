@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.anomalies import detect
-from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.metrics import compute_metrics
 from tests.support.dbt_project import MONDAY, ORDERS, invocation, project, result, run, values
 from tests.support.table_source import TableSource
@@ -167,9 +167,9 @@ def test_a_number_that_is_none_or_infinite_is_no_value() -> None:
 def test_both_methods_give_the_verdicts_of_nothing_as_a_table(method: Any, monitors: list[dict[str, Any]]) -> None:
     full = project(data_monitoring_metrics=[monitor()])
     with compute_metrics(full) as rows:
-        wanted = judge_recent(rows, method=method, days=2, parameters={}).verdicts.schema
+        wanted = score_recent(rows, method=method, days=2, parameters={}).verdicts.schema
     with compute_metrics(project(data_monitoring_metrics=monitors)) as rows:
-        found = judge_recent(rows, method=method, days=2, parameters={}).verdicts
+        found = score_recent(rows, method=method, days=2, parameters={}).verdicts
 
     assert found.schema == wanted
     assert not any(found["is_anomalous"].to_pylist())
@@ -179,13 +179,13 @@ def test_both_methods_give_the_verdicts_of_nothing_as_a_table(method: Any, monit
 @pytest.mark.parametrize("method", ["elementary", "robust"])
 def test_a_shard_without_tables_has_no_verdicts(method: Any, shard: int) -> None:
     with compute_metrics(project(data_monitoring_metrics=[monitor()])) as rows:
-        found = judge_recent(rows, method=method, days=2, parameters={}, shard=shard, shards=4)
+        found = score_recent(rows, method=method, days=2, parameters={}, shard=shard, shards=4)
 
     assert found.verdicts.num_rows in (0, 1)
     assert found.tables == {ORDERS}
 
 
-def test_the_robust_method_judges_metrics_without_a_name() -> None:
+def test_the_robust_method_scores_metrics_without_a_name() -> None:
     with compute_metrics(project(data_monitoring_metrics=[monitor()])) as rows:
         metrics = rows.read_all()
     nameless = metrics.set_column(

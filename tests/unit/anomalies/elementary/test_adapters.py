@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import compare_with_elementary, detect
-from airflow_provider_elementary.anomalies.detect_recent import judge_recent
+from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.anomalies.elementary.parity import recompute_scores
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from tests.support.metric_series import daily
@@ -79,19 +79,19 @@ def test_the_warehouse_is_the_one_that_the_source_knows_of() -> None:
     case = Case({}, buckets([33.333] * 10, until=TODAY), adapter="postgres")
     source = stored(case, ("fail", 1))
 
-    told = compare_with_elementary(OnPostgres(source.held))
+    given = compare_with_elementary(OnPostgres(source.held))
     named = compare_with_elementary(OnPostgres(source.held), adapter="snowflake")
 
-    assert [table["recomputed"].to_pylist() for table in (told, named)] == [["fail"], ["pass"]]
+    assert [table["recomputed"].to_pylist() for table in (given, named)] == [["fail"], ["pass"]]
 
 
-def test_recent_buckets_are_judged_as_their_warehouse_does_unless_another_is_named() -> None:
+def test_recent_buckets_are_scored_by_their_warehouse_unless_another_is_named() -> None:
     rows = [{**row, "id": str(row["bucket_end"])} for row in daily([33.333] * 12).to_pylist()]
     metrics = pa.Table.from_pylist(rows, schema=METRICS_SCHEMA)
 
     def scores(**parameters: str) -> list[float]:
         reader = metrics.to_reader()
-        found = judge_recent(reader, method="elementary", days=1, parameters=parameters, adapter="postgres")
+        found = score_recent(reader, method="elementary", days=1, parameters=parameters, adapter="postgres")
         scored: list[float] = found.verdicts["score"].to_pylist()
         return scored
 

@@ -161,7 +161,7 @@ class TestIgnoredParameters:
             ),
         ],
     )
-    def test_a_value_that_does_nothing_or_not_what_it_says_is_told(self, params: dict[str, Any], reason: str) -> None:
+    def test_a_value_without_the_expected_effect_is_reported(self, params: dict[str, Any], reason: str) -> None:
         [finding] = findings("ignored parameter", with_params(**params))
 
         assert finding.reason.startswith(reason)
@@ -206,7 +206,7 @@ class TestHistories:
 
         assert findings("history reset", stored_verdict(metrics=[*rows, *history()])) == []
 
-    def test_a_window_that_is_not_full_yet_is_told(self) -> None:
+    def test_a_window_that_is_not_full_yet_is_reported(self) -> None:
         [finding] = findings("too few buckets", stored_verdict(metrics=history([100.0] * 8)))
 
         assert "its training window holds 8 buckets to compare with, so no score exceeds 2.47" in finding.reason
@@ -228,7 +228,7 @@ def test_only_the_latest_configuration_counts() -> None:
     assert findings("never fires", source) == []
 
 
-def test_a_configuration_that_cannot_be_read_is_told() -> None:
+def test_a_configuration_that_cannot_be_read_is_reported() -> None:
     [finding] = findings("unreadable", stored_verdict(test_params="no json"))
 
     assert finding.test == "test"

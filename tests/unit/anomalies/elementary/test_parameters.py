@@ -82,7 +82,7 @@ def test_a_stored_delay_is_a_length_of_time() -> None:
 
 
 def test_a_configuration_that_was_never_resolved_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="found no anomaly_sensitivity, anomaly_direction, days_back"):
+    with pytest.raises(ConfigurationError, match="lacks anomaly_sensitivity, anomaly_direction, days_back"):
         Parameters.from_test_params({"timestamp_column": "opened_at", "dimensions": ["device"]})
 
 

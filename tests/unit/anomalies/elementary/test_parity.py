@@ -152,12 +152,12 @@ def test_a_bucket_that_a_later_test_of_the_run_measured_again_is_the_same_bucket
     assert (verdict["agreement"], verdict["reason"]) == ("agree", "1 of 14 buckets anomalous, largest score 3.474")
 
 
-def test_values_that_a_later_test_of_the_run_replaced_by_others_cannot_be_told() -> None:
+def test_values_that_a_later_test_of_the_run_replaced_by_others_are_unknown() -> None:
     measured = [{**row, **OF_A_LATER_TEST} for row in history(CALM)]
 
     verdict = compared(stored_verdict(metrics=measured, invocation=COMPLETED))
 
-    assert (verdict["agreement"], verdict["recomputed"]) == ("cannot tell", None)
+    assert (verdict["agreement"], verdict["recomputed"]) == ("unknown", None)
     assert verdict["reason"] == ("the values of 14 of its 14 buckets are those that a later test of its run measured")
 
 
@@ -257,12 +257,12 @@ def test_the_variables_of_a_run_configure_a_dimension_test() -> None:
     metrics = [dimension_metric(day, 100.0 if day else 10.0) for day in range(14)]
     variables = json.dumps({"anomaly_sensitivity": 2, "elementary": {"anomaly_sensitivity": 3.5}})
 
-    told = compared(stored_verdict(metrics=metrics, invocation={"vars": variables}, **DIMENSION_TEST))
-    not_told = compared(stored_verdict(metrics=metrics, **DIMENSION_TEST))
+    known = compared(stored_verdict(metrics=metrics, invocation={"vars": variables}, **DIMENSION_TEST))
+    unknown = compared(stored_verdict(metrics=metrics, **DIMENSION_TEST))
 
-    assert told["agreement"] == "agree"
-    assert (not_told["agreement"], not_told["recomputed"]) == ("cannot tell", None)
-    assert not_told["reason"] == "assuming that its model configures nothing, under which it would not pass"
+    assert known["agreement"] == "agree"
+    assert (unknown["agreement"], unknown["recomputed"]) == ("unknown", None)
+    assert unknown["reason"] == "assuming that its model configures nothing, under which it would not pass"
 
 
 @pytest.mark.parametrize(
@@ -271,10 +271,13 @@ def test_the_variables_of_a_run_configure_a_dimension_test() -> None:
         (stored_verdict(status="skipped", failures=None), "the test was not completed: its status is skipped"),
         (stored_verdict(metrics=[]), "no metrics of this test are left as its run saw them"),
         (stored_verdict(test_sub_type="generic", **PASS), "no bucket was scored: the verdict is that of dbt alone"),
-        (stored_verdict(params={}), "its configuration cannot be read: Expected a resolved configuration"),
+        (
+            stored_verdict(params={}),
+            "its configuration cannot be read: The configuration in test_params is not resolved",
+        ),
         (
             stored_verdict(params={**PARAMS, "anomaly_exclude_metrics": "metric_date > current_date"}),
-            "its configuration cannot be read: Expected a predicate of comparisons over metric columns, found Current",
+            "its configuration cannot be read: The predicate contains Current",
         ),
         (
             stored_verdict(invocation={"invocation_id": "other"}),
@@ -291,10 +294,10 @@ def test_the_variables_of_a_run_configure_a_dimension_test() -> None:
         (stored_verdict().without("dbt_run_results"), "the source does not hold dbt_run_results, without which"),
     ],
 )
-def test_what_cannot_be_told_says_why(source: TableSource, reason: str) -> None:
+def test_an_unknown_verdict_has_a_reason(source: TableSource, reason: str) -> None:
     verdict = compared(source)
 
-    assert (verdict["agreement"], verdict["recomputed"]) == ("cannot tell", None)
+    assert (verdict["agreement"], verdict["recomputed"]) == ("unknown", None)
     assert verdict["reason"].startswith(reason)
 
 

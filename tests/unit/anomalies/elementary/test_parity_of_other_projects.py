@@ -49,7 +49,7 @@ def hourly(values: list[float], params: dict[str, Any], until: datetime = LAST_H
 
 
 def wave(count: int, period: int, last: float) -> list[float]:
-    """A rhythm with noise on it, whose last value breaks it."""
+    """A periodic series with noise, whose last value is an outlier."""
     return [500 + 40 * (number % period) + step for number, step in enumerate(noise(count - 1, level=0))] + [last]
 
 
@@ -269,19 +269,19 @@ def test_a_table_of_an_adapter_without_databases_is_found() -> None:
         {"min_value": "few"},
     ],
 )
-def test_a_configuration_that_makes_no_sense_cannot_be_told(changes: dict[str, Any]) -> None:
+def test_a_configuration_that_makes_no_sense_is_unknown(changes: dict[str, Any]) -> None:
     [found] = compare_with_elementary(stored_verdict(params={**PARAMS, **changes})).to_pylist()
 
-    assert (found["agreement"], found["recomputed"]) == ("cannot tell", None)
+    assert (found["agreement"], found["recomputed"]) == ("unknown", None)
     assert found["reason"].startswith("its configuration cannot be read: Expected")
 
 
 @pytest.mark.parametrize("text", ["", "not JSON", "[]", "3", "null", "NaN", "{", "[" * 100_000, None])
-def test_a_configuration_that_is_no_json_object_cannot_be_told(text: str | None) -> None:
+def test_a_configuration_that_is_no_json_object_is_unknown(text: str | None) -> None:
     [found] = compare_with_elementary(stored_verdict(test_params=text)).to_pylist()
 
-    assert found["agreement"] == "cannot tell"
-    assert found["reason"].startswith("its configuration cannot be read: Expected a JSON object")
+    assert found["agreement"] == "unknown"
+    assert found["reason"].startswith("its configuration cannot be read: The configuration is not a JSON object")
 
 
 @pytest.mark.parametrize(
@@ -300,10 +300,10 @@ def test_a_configuration_that_is_no_json_object_cannot_be_told(text: str | None)
         (stored_verdict(detected_at=None), "no metrics of this test are left as its run saw them"),
     ],
 )
-def test_a_run_of_which_too_little_is_known_cannot_be_told(source: TableSource, reason: str) -> None:
+def test_a_run_of_which_too_little_is_known_is_unknown(source: TableSource, reason: str) -> None:
     [found] = compare_with_elementary(source).to_pylist()
 
-    assert (found["agreement"], found["recomputed"]) == ("cannot tell", None)
+    assert (found["agreement"], found["recomputed"]) == ("unknown", None)
     assert found["reason"].startswith(reason)
 
 

@@ -1,4 +1,4 @@
-"""What dbt makes of anomalies: severity, ``error_if`` and ``warn_if``, as far as the schema tells them."""
+"""What dbt makes of anomalies: severity, ``error_if`` and ``warn_if``, as far as the schema holds them."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_another_status_than_the_declared_conditions_give_disagrees() -> None:
     assert (verdict["recomputed"], verdict["agreement"]) == ("warn", "disagree")
 
 
-def test_a_warning_that_dbt_was_told_to_take_for_an_error_agrees() -> None:
+def test_a_warning_under_warn_error_agrees() -> None:
     verdict = compared(stored_verdict(**TWO, severity="warn", declared={}, status="fail"))
 
     assert (verdict["recomputed"], verdict["agreement"]) == ("fail", "agree")
 
 
-def test_a_status_without_anomalies_is_pass_whatever_dbt_is_told() -> None:
+def test_a_status_without_anomalies_is_always_pass() -> None:
     calm = stored_verdict(metrics=history((5.0,) * 14), declared={"warn_if": "= 0"}, status="pass", failures=0)
 
     assert compared(calm)["agreement"] == "agree"
@@ -72,10 +72,10 @@ def test_a_status_without_anomalies_is_pass_whatever_dbt_is_told() -> None:
         {"error_if": None},
     ],
 )
-def test_a_status_by_conditions_that_are_not_known_cannot_be_told(declared: dict[str, Any] | None) -> None:
+def test_a_status_by_conditions_that_are_not_known_is_unknown(declared: dict[str, Any] | None) -> None:
     verdict = compared(stored_verdict(**TWO, declared=declared, status="warn"))
 
-    assert (verdict["agreement"], verdict["recomputed"]) == ("cannot tell", None)
+    assert (verdict["agreement"], verdict["recomputed"]) == ("unknown", None)
     assert verdict["reason"] == (
         "its anomalies are as stored, but what warn_if and error_if its run went by is not known"
     )

@@ -242,7 +242,7 @@ def test_a_weekday_is_compared_with_its_own_kind() -> None:
     assert (verdicts[-1]["training_size"], verdicts[-1]["kind"]) == (10, "drop")
 
 
-def test_buckets_left_out_by_a_predicate_are_neither_judged_nor_trained_on() -> None:
+def test_buckets_left_out_by_a_predicate_are_neither_scored_nor_trained_on() -> None:
     metrics = daily([*CALM[:-1], 900.0, 110.0])
 
     verdicts = detect(metrics, anomaly_exclude_metrics="metric_date = '2026-10-13' and metric_value > 500").to_pylist()
@@ -254,14 +254,23 @@ def test_buckets_left_out_by_a_predicate_are_neither_judged_nor_trained_on() -> 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"anomaly_direction": "up"}, "Expected anomaly_direction both, spike, drop, found 'up'."),
-        ({"days_bak": 14}, "Expected parameters of Elementary's anomaly tests, found 'days_bak'."),
-        ({"seasonality": "month"}, "Expected seasonality day_of_week, hour_of_day, hour_of_week, found 'month'."),
-        ({"seasonality": "hour_of_day"}, "Expected a time_bucket of 1 hour with seasonality hour_of_day, found 1 day."),
-        ({"anomaly_sensitivity": "high"}, "Expected a number for anomaly_sensitivity, found str 'high'."),
-        ({"days_back": -1}, "Expected a number of at least 0 for days_back, found -1.0."),
-        ({"time_bucket": {"period": "year"}}, "Expected time_bucket in hour, day, week, month, found 'year'."),
-        ({"anomaly_exclude_metrics": "metric_value >"}, "Expected an SQL predicate, found text that cannot be parsed"),
+        ({"anomaly_direction": "up"}, "anomaly_direction 'up' is unknown. Use one of both, spike, drop."),
+        ({"days_bak": 14}, "Elementary's anomaly tests have no parameter 'days_bak'."),
+        (
+            {"seasonality": "month"},
+            "seasonality 'month' is unknown. Use one of day_of_week, hour_of_day, hour_of_week.",
+        ),
+        (
+            {"seasonality": "hour_of_day"},
+            "seasonality hour_of_day does not fit a time_bucket of 1 day. Use a time_bucket of 1 hour.",
+        ),
+        ({"anomaly_sensitivity": "high"}, "anomaly_sensitivity is str 'high'. Use a number."),
+        ({"days_back": -1}, "days_back is -1.0. Use a number of at least 0."),
+        (
+            {"time_bucket": {"period": "year"}},
+            "time_bucket has the unknown period 'year'. Use one of hour, day, week, month.",
+        ),
+        ({"anomaly_exclude_metrics": "metric_value >"}, "The SQL predicate cannot be parsed"),
     ],
 )
 def test_a_parameter_that_elementary_would_refuse_is_refused(parameters: dict[str, Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""A history judged bucket by bucket: causal, in the order given, one verdict a bucket, resumable."""
+"""A history scored bucket by bucket: causal, in the order given, one verdict a bucket, resumable."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_a_verdict_has_the_keys_of_its_metric_and_the_eight_columns_of_the_inter
     assert verdicts.select(KEYS).equals(metrics)
 
 
-def test_no_verdict_changes_when_later_buckets_are_cut_off() -> None:
+def test_no_verdict_changes_when_later_buckets_are_removed() -> None:
     whole = detect(daily(random_series(90, seed=1)), anomaly_sensitivity=2)
 
-    cut = [detect(daily(random_series(90, seed=1)[:day]), anomaly_sensitivity=2) for day in (20, 45, 89)]
+    shortened = [detect(daily(random_series(90, seed=1)[:day]), anomaly_sensitivity=2) for day in (20, 45, 89)]
 
-    assert cut == [whole.slice(0, 20), whole.slice(0, 45), whole.slice(0, 89)]
+    assert shortened == [whole.slice(0, 20), whole.slice(0, 45), whole.slice(0, 89)]
 
 
 def test_a_run_at_the_end_of_each_bucket_gives_the_verdicts_of_the_replay() -> None:
@@ -117,7 +117,7 @@ def test_of_a_bucket_that_was_written_again_the_newest_row_counts() -> None:
     assert verdicts["expected_value"].to_pylist() == [11.0, 16.0, 21.0]
 
 
-def test_a_run_flags_only_its_detection_period_and_says_what_it_did_not_judge() -> None:
+def test_a_run_flags_only_its_detection_period_and_says_what_it_did_not_score() -> None:
     values = [10.0] * 12 + [500.0, 10.0, 10.0, 10.0, 10.0]
 
     verdicts = detect(daily(values), as_of=FIRST_DAY + timedelta(days=16, hours=6)).to_pylist()
@@ -153,7 +153,7 @@ def test_no_metrics_give_no_verdicts() -> None:
     assert detect(daily([])).num_rows == 0
 
 
-def test_times_with_a_zone_are_judged_in_utc() -> None:
+def test_times_with_a_zone_are_scored_in_utc() -> None:
     metrics = daily([1.0, 2.0, 3.0])
     zoned = metrics.set_column(
         metrics.column_names.index("bucket_end"),
@@ -167,12 +167,12 @@ def test_times_with_a_zone_are_judged_in_utc() -> None:
 
 
 def test_metrics_without_a_bucket_end_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="found no bucket_end"):
+    with pytest.raises(ConfigurationError, match="The metrics lack bucket_end"):
         detect(daily([1.0]).drop_columns("bucket_end"))
 
 
 def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="Expected the method elementary or robust, found 'magic'"):
+    with pytest.raises(ConfigurationError, match="Unknown method 'magic'"):
         detect(daily([1.0]), method="magic")  # type: ignore[arg-type]
 
 

@@ -107,7 +107,7 @@ def test_a_past_incident_hides_nothing() -> None:
     assert [kinds(verdicts)[60], kinds(verdicts)[80]] == ["spike", "spike"]
 
 
-def test_a_new_level_is_told_and_then_believed() -> None:
+def test_a_new_level_is_flagged_and_then_accepted() -> None:
     verdicts = robust.score(daily(noisy(60) + noisy(30, level=3000, noise=60)))
 
     assert kinds(verdicts)[60:63] == ["spike", "spike", "level shift"]
@@ -139,7 +139,7 @@ def test_a_table_that_comes_ever_earlier_has_not_drifted() -> None:
     assert not any(verdicts["is_anomalous"].to_pylist()[90:])
 
 
-def test_a_long_run_of_zeros_in_a_sparse_series_is_told() -> None:
+def test_a_long_run_of_zeros_in_a_sparse_series_is_flagged() -> None:
     sparse = list(np.where(np.random.default_rng(4).random(150) < 0.5, 0.0, 500.0 + np.arange(150) % 7))
 
     verdicts = robust.score(daily([*sparse, *[0.0] * 20]))
@@ -163,7 +163,7 @@ def test_without_enough_history_it_abstains_and_says_so() -> None:
     assert verdicts["reason"].to_pylist()[-1] == ("not enough history: 21 buckets are needed before the first verdict")
 
 
-def test_a_reason_tells_value_expectation_and_history() -> None:
+def test_a_reason_gives_value_expectation_and_history() -> None:
     verdicts = robust.score(daily([*[1000.0, 1010.0, 990.0] * 20, 2000.0]))
 
     assert (
@@ -181,13 +181,13 @@ def test_an_expected_bucket_lies_in_its_range() -> None:
     assert ((low <= value) & (value <= high)).all()
 
 
-def test_a_holiday_is_not_judged() -> None:
+def test_a_holiday_is_not_scored() -> None:
     metrics = daily([*noisy(60), 100.0])
 
     verdicts = robust.score(metrics, holidays=[date(2026, 11, 30)])
 
     assert verdicts["score"].to_pylist()[-1] is None
-    assert verdicts["reason"].to_pylist()[-1] == "a holiday is not judged"
+    assert verdicts["reason"].to_pylist()[-1] == "a holiday is not scored"
     assert not verdicts["is_anomalous"].to_pylist()[-1]
 
 
@@ -214,10 +214,10 @@ def test_a_run_that_continues_from_saved_state_agrees_with_one_replay(make) -> N
             numbers = replay.add(metrics.slice(0, last).combine_chunks())
             before = metrics["bucket_end"][first - 1].as_py() if first else datetime(1970, 1, 1)
             until = int(before.replace(tzinfo=UTC).timestamp())
-            run = replay.judge(metrics.slice(first, last - first).combine_chunks(), numbers[first:], until, {})
+            run = replay.score(metrics.slice(first, last - first).combine_chunks(), numbers[first:], until, {})
         assert run.resumed == (7 if first else 0)
         verdicts.append(run.verdicts)
-        state = run.remembered
+        state = run.stored
 
     assert pa.concat_tables(verdicts).combine_chunks().equals(whole.combine_chunks())
 
@@ -251,7 +251,7 @@ def test_of_two_rows_for_a_bucket_the_newer_counts() -> None:
     assert not any(verdicts["is_anomalous"].to_pylist())
 
 
-def test_points_without_a_bucket_start_are_judged_in_their_order() -> None:
+def test_points_without_a_bucket_start_are_scored_in_their_order() -> None:
     metrics = daily([*noisy(60), 5000.0])
     metrics = metrics.set_column(
         metrics.column_names.index("bucket_start"), "bucket_start", pa.nulls(61, pa.timestamp("us"))
@@ -278,7 +278,7 @@ def test_a_new_weekly_habit_is_flagged_for_one_week_only() -> None:
 
 
 def test_odd_degrees_of_freedom_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="Expected an even number of degrees of freedom, found 7"):
+    with pytest.raises(ConfigurationError, match="degrees is 7"):
         robust.score(daily([1.0]), degrees=7)
 
 
@@ -289,5 +289,5 @@ def test_no_metrics_make_no_verdicts() -> None:
 
 
 def test_an_unknown_parameter_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="Expected parameters of method='robust', found 'anomaly_sensitivity'"):
+    with pytest.raises(ConfigurationError, match="method='robust' has no parameter 'anomaly_sensitivity'"):
         detect(daily([1.0]), method="robust", anomaly_sensitivity=3)

@@ -57,7 +57,7 @@ def test_a_tail_full_of_large_errors_makes_the_next_less_surprising() -> None:
     assert wild < calm - 1
 
 
-def test_errors_on_one_side_add_up_until_they_are_told() -> None:
+def test_errors_on_one_side_add_up_until_they_are_flagged() -> None:
     p, drift, row, learns = Parameters(), Drift.empty(1), np.array([0]), np.array([True])
     for _ in range(8):
         drift.learn(row, drift.observe(row, np.array([2.0]), ~learns, p), learns, p)
@@ -95,7 +95,7 @@ def test_a_value_comes_back_from_its_scale(value: float, unit: float) -> None:
         ("my_own_metric", scales.REAL),
     ],
 )
-def test_a_metric_s_name_tells_its_scale(metric: str, kind: int) -> None:
+def test_a_metric_s_definition_decides_its_scale(metric: str, kind: int) -> None:
     assert scales.kind_of(metric) == kind
 
 
@@ -105,7 +105,7 @@ def test_a_median_leaves_out_what_is_not_there() -> None:
     assert median(values) == pytest.approx([2, np.nan, 2], nan_ok=True)
 
 
-def test_a_ring_forgets_the_buckets_that_were_skipped() -> None:
+def test_a_ring_clears_the_buckets_that_were_skipped() -> None:
     ring, rows = History.empty(1, 3, np.float64, np.nan), np.array([0])
     for number in range(3):
         ring.put(rows, number, np.array([float(number)]))

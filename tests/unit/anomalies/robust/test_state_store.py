@@ -1,4 +1,4 @@
-"""The robust method's memory between runs: whatever happened to the metrics, the verdicts are those of one replay."""
+"""The robust method's model state between runs: the verdicts are always those of one full replay."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pytest
 
 from airflow_provider_elementary.anomalies import detect
-from airflow_provider_elementary.anomalies.detect_recent import Judged, judge_recent
-from airflow_provider_elementary.anomalies.robust import Remembered, replay
+from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
+from airflow_provider_elementary.anomalies.robust import ModelState, replay
 from airflow_provider_elementary.anomalies.robust import series_spool as spool
-from airflow_provider_elementary.anomalies.robust.state_store import Memories, way_of_judging
+from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
@@ -68,18 +68,18 @@ SHOP = pa.concat_tables(
 CLICKS = series("CLICKS", 24 * 10, length=timedelta(hours=1))
 
 
-def judged(metrics: pa.Table, memory: Remembered | None = None, **arguments: Any) -> Judged:
+def scored(metrics: pa.Table, state: ModelState | None = None, **arguments: Any) -> Scored:
     shuffled = metrics.take(np.random.default_rng(len(metrics)).permutation(len(metrics)))
-    given = {"method": "robust", "days": 2, "parameters": {}, "recall": lambda: memory, **arguments}
-    return judge_recent(shuffled.to_reader(500), **given)
+    given = {"method": "robust", "days": 2, "parameters": {}, "load_state": lambda: state, **arguments}
+    return score_recent(shuffled.to_reader(500), **given)
 
 
 def said(verdicts: pa.Table) -> list[dict[str, Any]]:
     return verdicts.sort_by([("full_table_name", "ascending"), ("bucket_end", "ascending")]).to_pylist()
 
 
-def known(remembered: Remembered) -> list[dict[str, Any]]:
-    return remembered.series.sort_by("full_table_name").to_pylist()
+def known(state: ModelState) -> list[dict[str, Any]]:
+    return state.series.sort_by("full_table_name").to_pylist()
 
 
 def of_one_replay(metrics: pa.Table) -> list[dict[str, Any]]:
@@ -99,12 +99,12 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_each_run_says_what_one_replay_of_everything_says() -> None:
     shop = pa.concat_tables([SHOP, CLICKS])
-    memory = None
+    state = None
     runs = []
     for until in (9, 10, 10, 40):
-        run = judged(days(shop, until), memory)
+        run = scored(days(shop, until), state)
         runs.append((said(run.verdicts) == of_one_replay(days(shop, until)), run.resumed, run.replayed))
-        memory = run.remembered
+        state = run.state
 
     assert runs == [(True, 0, 5), *[(True, 5, 0)] * 3]
 
@@ -119,9 +119,9 @@ def test_each_run_says_what_one_replay_of_everything_says() -> None:
     ],
 )
 def test_only_the_series_whose_past_changed_is_replayed(what: str, metrics: pa.Table) -> None:
-    memory = judged(days(SHOP, 50)).remembered
+    state = scored(days(SHOP, 50)).state
 
-    run = judged(metrics, memory)
+    run = scored(metrics, state)
 
     assert (run.resumed, run.replayed) == (3, 1), what
     assert said(run.verdicts) == of_one_replay(metrics), what
@@ -129,38 +129,38 @@ def test_only_the_series_whose_past_changed_is_replayed(what: str, metrics: pa.T
 
 def test_a_bucket_that_comes_late_is_taken_into_account() -> None:
     late = pc.equal(SHOP["id"], "ORDERS-row_count-30")
-    memory = judged(days(SHOP.filter(pc.invert(late)), 50)).remembered
+    state = scored(days(SHOP.filter(pc.invert(late)), 50)).state
 
-    run = judged(days(SHOP, 51), memory)
+    run = scored(days(SHOP, 51), state)
 
     assert (run.resumed, run.replayed) == (3, 1)
     assert said(run.verdicts) == of_one_replay(days(SHOP, 51))
 
 
-def test_a_judged_bucket_may_change_without_a_replay() -> None:
-    memory = judged(changed(days(SHOP, 50), "ORDERS", 49, metric_value=7.0)).remembered
+def test_a_scored_bucket_may_change_without_a_replay() -> None:
+    state = scored(changed(days(SHOP, 50), "ORDERS", 49, metric_value=7.0)).state
 
-    run = judged(days(SHOP, 50), memory)
+    run = scored(days(SHOP, 50), state)
 
     assert (run.resumed, run.replayed) == (4, 0)
     assert said(run.verdicts) == of_one_replay(days(SHOP, 50))
 
 
 def test_series_come_and_go() -> None:
-    memory = judged(days(series("GONE", 50), 50)).remembered
+    state = scored(days(series("GONE", 50), 50)).state
     both = pa.concat_tables([days(SHOP, 51), series("NEW", 51)])
 
-    run = judged(both, memory)
+    run = scored(both, state)
 
     assert (run.resumed, run.replayed) == (0, 5)
-    assert "SHOP.CORE.GONE" not in run.remembered.series["full_table_name"].to_pylist()
+    assert "SHOP.CORE.GONE" not in run.state.series["full_table_name"].to_pylist()
     assert said(run.verdicts) == of_one_replay(both)
 
 
-def test_a_memory_of_later_buckets_is_not_used_for_an_older_snapshot() -> None:
-    memory = judged(days(SHOP, 60)).remembered
+def test_a_state_of_later_buckets_is_not_used_for_an_older_snapshot() -> None:
+    state = scored(days(SHOP, 60)).state
 
-    run = judged(days(SHOP, 50), memory)
+    run = scored(days(SHOP, 50), state)
 
     assert (run.resumed, run.replayed) == (0, 4)
     assert said(run.verdicts) == of_one_replay(days(SHOP, 50))
@@ -169,34 +169,34 @@ def test_a_memory_of_later_buckets_is_not_used_for_an_older_snapshot() -> None:
 def test_a_week_that_has_just_begun_does_not_hide_the_days() -> None:
     week = series("WEEKS", 1, length=7 * DAY, updated_at=FIRST)
 
-    assert len(judged(pa.concat_tables([week, days(SHOP, 5)])).verdicts) == 2 * 4 + 1
+    assert len(scored(pa.concat_tables([week, days(SHOP, 5)])).verdicts) == 2 * 4 + 1
 
 
-class TestMemories:
-    """Memories at rest: sealed, two of each task, and passed over where they do not fit."""
+class TestModelStateStore:
+    """Stored model states: encrypted, two per task, and ignored where they do not fit."""
 
     @pytest.fixture
     def rest(self, tmp_path: Path) -> Rest:
         return local_rest(tmp_path)
 
     @staticmethod
-    def memories(rest: Rest, run: str, **way: Any) -> Memories:
-        fits = way_of_judging(way.pop("parameters", {}), **{"days": 2, "shard": 0, "shards": 1, **way})
-        return Memories(rest.store, rest.keys, "dag/task/0", run, fits)
+    def states(rest: Rest, run: str, **way: Any) -> ModelStateStore:
+        fits = scoring_settings(way.pop("parameters", {}), **{"days": 2, "shard": 0, "shards": 1, **way})
+        return ModelStateStore(rest.store, rest.keys, "dag/task/0", run, fits)
 
-    def run(self, rest: Rest, number: int, **way: Any) -> Judged:
-        memories = self.memories(rest, f"run {number}", **way)
-        found = judged(days(SHOP, 40 + number), memories.recall())
-        memories.keep(found.remembered, {})
+    def run(self, rest: Rest, number: int, **way: Any) -> Scored:
+        states = self.states(rest, f"run {number}", **way)
+        found = scored(days(SHOP, 40 + number), states.load())
+        states.save(found.state, {})
         return found
 
-    def test_a_run_goes_on_from_what_the_run_before_sealed(self, rest: Rest) -> None:
+    def test_a_run_resumes_from_the_state_of_the_run_before(self, rest: Rest) -> None:
         runs = [self.run(rest, number) for number in range(3)]
 
         assert [(run.resumed, run.replayed) for run in runs] == [(0, 4), (4, 0), (4, 0)]
         assert said(runs[-1].verdicts) == of_one_replay(days(SHOP, 42))
 
-    def test_two_memories_are_kept(self, rest: Rest) -> None:
+    def test_two_states_are_kept(self, rest: Rest) -> None:
         for number in range(4):
             self.run(rest, number)
 
@@ -204,37 +204,37 @@ class TestMemories:
         assert len([key for key in kept if key.endswith(".json")]) == 2
         assert len([key for key in kept if key.endswith(".parquet")]) == 4
 
-    def test_a_second_try_goes_on_from_where_the_first_did(self, rest: Rest) -> None:
+    def test_a_second_attempt_resumes_from_where_the_first_did(self, rest: Rest) -> None:
         first = self.run(rest, 0)
         self.run(rest, 1)
 
-        found = self.memories(rest, "run 1").recall()
+        found = self.states(rest, "run 1").load()
 
-        assert (found.until, known(found)) == (first.remembered.until, known(first.remembered))
+        assert (found.until, known(found)) == (first.state.until, known(first.state))
 
     @pytest.mark.parametrize(
         "way",
         [{"parameters": {"alarm": 3.5}}, {"days": 3}, {"shard": 1, "shards": 2}],
         ids=["parameters", "days", "shard"],
     )
-    def test_a_memory_of_another_way_of_judging_does_not_fit(
+    def test_a_state_of_other_settings_does_not_fit(
         self, rest: Rest, way: dict[str, Any], caplog: pytest.LogCaptureFixture
     ) -> None:
         self.run(rest, 0)
 
         with caplog.at_level(logging.INFO):
-            found = self.memories(rest, "run 1", **way).recall()
+            found = self.states(rest, "run 1", **way).load()
 
         assert found is None
-        assert "was learnt in another way: it does not fit" in caplog.text
+        assert "parameters changed" in caplog.text
 
-    def test_a_memory_of_another_format_does_not_fit(self, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_state_of_another_format_does_not_fit(self, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
         self.run(rest, 0)
         monkeypatch.setattr("airflow_provider_elementary.anomalies.robust.state_store.FORMAT", b"0")
 
-        assert self.memories(rest, "run 1").recall() is None
+        assert self.states(rest, "run 1").load() is None
 
-    def test_a_memory_that_cannot_be_read_is_passed_over_for_the_one_before(
+    def test_a_state_that_cannot_be_read_is_ignored_for_the_one_before(
         self, rest: Rest, caplog: pytest.LogCaptureFixture
     ) -> None:
         first = self.run(rest, 0)
@@ -244,20 +244,20 @@ class TestMemories:
             if entry.key.endswith(".parquet") and entry.key not in before:
                 rest.path(entry.key).write_bytes(b"something else")
 
-        found = self.memories(rest, "run 2").recall()
+        found = self.states(rest, "run 2").load()
 
-        assert (found.until, known(found)) == (first.remembered.until, known(first.remembered))
-        assert "cannot be read and is passed over" in caplog.text
+        assert (found.until, known(found)) == (first.state.until, known(first.state))
+        assert "it cannot be read" in caplog.text
 
-    def test_without_any_memory_everything_is_replayed_and_the_log_says_so(
+    def test_without_a_state_everything_is_replayed_and_the_log_says_so(
         self, rest: Rest, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.INFO):
-            found = self.memories(rest, "run 0").recall()
+            found = self.states(rest, "run 0").load()
 
         assert found is None
-        assert "every series is replayed from its first bucket" in caplog.text
+        assert "no saved state; replaying all series from the beginning" in caplog.text
 
     def test_a_parameter_that_is_unknown_is_refused_before_anything_is_read(self) -> None:
         with pytest.raises(ConfigurationError, match="anomaly_sensitivity"):
-            way_of_judging({"anomaly_sensitivity": 3}, days=2, shard=0, shards=1)
+            scoring_settings({"anomaly_sensitivity": 3}, days=2, shard=0, shards=1)
