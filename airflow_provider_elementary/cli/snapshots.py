@@ -217,6 +217,9 @@ def _prune(arguments: argparse.Namespace) -> None:
 
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
     repository, anchors = open_repository(arguments), _anchors(arguments)
+    if repository.signer is None:
+        # Without them nothing can be signed: no argument is invalid.
+        _ = repository.keys
     with usage():
         report = repository.prune(
             Retention(**counts, category_days=_days(arguments.category_days)),
