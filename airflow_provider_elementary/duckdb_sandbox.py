@@ -1,4 +1,4 @@
-"""The DuckDB that does the set work: in memory, shut off from files and network, spilling to a folder of its own."""
+"""Opens a DuckDB in memory without access to files or the network."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import duckdb
 
 
 @contextmanager
-def bounded_connection(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def bounded_connection(limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection for one piece of work; what it spilled is removed when it closes.
 
     The folder is the user's own (mode 0700), but what is spilled there is plain: DuckDB encrypts temporary files only
     with an extension that has to be downloaded, or with keys that it calls unsafe. So a query that may spill is given
     keys, times and numbers, and rows with raw values go by :mod:`~airflow_provider_elementary.metrics.deduplicate`.
 
-    :param memory_limit: above this much memory DuckDB spills to disk, as in ``256MB``.
+    :param limit: above this much memory DuckDB spills to disk, as in ``256MB``.
     """
     with tempfile.TemporaryDirectory(prefix="elementary-") as spill:
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -25,7 +25,7 @@ def bounded_connection(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "temp_directory": spill,
-            "memory_limit": memory_limit,
+            "memory_limit": limit,
         }
         connection = duckdb.connect(":memory:", config=config)
         try:

@@ -1,4 +1,4 @@
-"""How the items of long work are gone through: plainly, or by whoever shows the progress to a person."""
+"""Declares the callbacks that show progress."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-#: Is told of rows as they are read: the table, and how many came since it was told last.
+#: Called while rows are read, with the table and the number of rows since the last call.
 RowsRead = Callable[[str, int], None]
 
 
-class Each(Protocol):
-    """Goes through the items of long work, each once and in their order."""
+class Progress(Protocol):
+    """Iterates over items, each once and in order, and shows the progress."""
 
     def __call__(self, items: Collection[T], doing: str) -> Iterable[T]:
         """Return the items, as many as there are.
 
-        :param doing: what is done with them, for people.
+        :param doing: a label for the work.
         """
 
 
-def plainly(items: Collection[T], doing: str) -> Iterable[T]:
-    """Go through the items and show nothing."""
+def no_progress(items: Collection[T], doing: str) -> Iterable[T]:
+    """Return the items; show nothing."""
     return items
 
 
-def unheard(table: str, rows: int) -> None:
-    """Show nothing of rows that are read."""
+def no_row_progress(table: str, rows: int) -> None:
+    """Show nothing."""

@@ -1,4 +1,4 @@
-"""The hinge: a warehouse connection and a stored snapshot both are a ``Source`` of Elementary tables as Arrow."""
+"""Defines ``Source``, the interface of everything that yields Elementary tables."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ def catalog_table(name: str) -> Table:
     try:
         return TABLES[name]
     except KeyError:
-        raise UnknownTableError(
-            f"Expected one of Elementary's tables, found {name!r}. The catalog knows: {', '.join(TABLES)}."
-        ) from None
+        raise UnknownTableError(f"{name!r} is not a table of Elementary. Its tables: {', '.join(TABLES)}.") from None
 
 
 def select_columns(table: Table, held: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
@@ -96,8 +94,7 @@ def select_columns(table: Table, held: Sequence[str], wanted: Sequence[str] | No
     missing = [column for column in wanted if column not in held]
     if missing:
         raise UnknownColumnError(
-            f"Expected columns of {table.name}, found {', '.join(map(repr, missing))}. "
-            f"This source holds: {', '.join(held)}."
+            f"{table.name} has no column {', '.join(map(repr, missing))} in this source. It holds: {', '.join(held)}."
         )
     return list(wanted)
 
@@ -109,8 +106,7 @@ def require_watermark(table: Table) -> str:
     """
     if table.watermark is None:
         raise UnknownColumnError(
-            f"Expected a table with a watermark for since/until, found {table.name}, whose rows are replaced in "
-            "place. Read it whole."
+            f"{table.name} has no watermark for since/until: its rows are replaced in place. Read it without them."
         )
     return table.watermark
 
@@ -133,6 +129,6 @@ def reader_of(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.Record
 
 
 def reader_of_first(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
-    """Return a reader over batches whose schema only the first of them tells; there must be one, even if empty."""
+    """Return a reader over batches, with the schema of the first one; there must be one, even if empty."""
     first = next(batches)
     return pa.RecordBatchReader.from_batches(first.schema, chain([first], batches))

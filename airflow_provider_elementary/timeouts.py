@@ -50,7 +50,7 @@ _SLICE_SECONDS = 1.0
 def in_background(name: str, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> Future[T]:
     """Call a function in a daemon thread: unlike an executor's, it keeps no process from ending."""
     future: Future[T] = Future()
-    # A call that runs cannot be cancelled, whoever waits for it.
+    # A call that runs cannot be cancelled.
     future.set_running_or_notify_cancel()
     context = contextvars.copy_context()
 
@@ -61,7 +61,7 @@ def in_background(name: str, function: Callable[P, T], *arguments: P.args, **opt
             with suppress(Exception):
                 future.set_exception(error)
         else:
-            # Whoever waited may have given it up meanwhile.
+            # The caller may have stopped waiting meanwhile.
             with suppress(Exception):
                 future.set_result(result)
 

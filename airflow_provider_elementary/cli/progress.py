@@ -32,11 +32,11 @@ def counting_rows() -> Iterator[RowsRead]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-    from airflow_provider_elementary.progress import unheard
+    from airflow_provider_elementary.progress import no_row_progress
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield unheard
+        yield no_row_progress
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} rows"))
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:

@@ -83,7 +83,7 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
         help="minimum age of unreferenced files before deletion (default: 48)",
     )
     prune.add_argument(
-        "--give-up",
+        "--acknowledge-loss",
         action="append",
         type=int,
         default=[],
@@ -160,7 +160,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         anchors=_anchors(arguments),
         decrypt=not arguments.hashes_only,
         categories=[Category(name) for name in arguments.category or Category],
-        each=with_progress,
+        progress=with_progress,
     )
     status = FINE if report.sound else NOT_DONE if all(found.needs_key for found in report.findings) else FINDING
     if arguments.json:
@@ -202,7 +202,7 @@ def _restore(arguments: argparse.Namespace) -> None:
             target,
             arguments.snapshot,
             categories=[Category(name) for name in arguments.category] if arguments.category else None,
-            each=with_progress,
+            progress=with_progress,
         )
     if arguments.json:
         print_json(report.to_dict())
@@ -224,7 +224,7 @@ def _prune(arguments: argparse.Namespace) -> None:
         report = repository.prune(
             Retention(**counts, category_days=_days(arguments.category_days)),
             anchors=anchors,
-            give_up=arguments.give_up,
+            acknowledge_loss=arguments.acknowledge_loss,
             dry_run=arguments.dry_run,
             orphan_age=timedelta(hours=arguments.orphan_hours),
         )
@@ -233,12 +233,13 @@ def _prune(arguments: argparse.Namespace) -> None:
         return
     rows = [[kept.sequence, kept.snapshot_id, ", ".join(kept.reasons) or "-"] for kept in report.snapshots]
     _print_table(("sequence", "snapshot_id", "kept as"), rows)
-    if report.given_up:
-        print(f"acknowledged as permanently lost: {', '.join(manifest_key(number) for number in report.given_up)}")
+    if report.acknowledged_losses:
+        lost = ", ".join(manifest_key(number) for number in report.acknowledged_losses)
+        print(f"acknowledged as permanently lost: {lost}")
     print(
         f"{'would remove' if report.dry_run else 'removed'} {len(report.removed):,} snapshots, "
         f"{report.uploads:,} unfinished uploads, "
-        f"{report.files:,} files of {report.size:,} bytes, {sum(report.withdrawn.values()):,} expired files"
+        f"{report.files:,} files of {report.size:,} bytes, {sum(report.expired.values()):,} expired files"
     )
 
 

@@ -72,11 +72,13 @@ def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
     tables.add_section()
     tables.add_row("all", f"{manifest.rows:,}", f"{manifest.size:,}", "")
     console.print(tables)
-    excluded = {category for entry in manifest.tables.values() for category in entry.withheld} - set(manifest.keys)
+    excluded = {category for entry in manifest.tables.values() for category in entry.excluded_categories} - set(
+        manifest.keys
+    )
     if excluded:
         labels = ", ".join(category.label for category in Category if category in excluded)
         console.print(f"Excluded by policy: {labels}")
-    for rule in manifest.held_back:
+    for rule in manifest.exclusions:
         what = f"{rule['values']:,} values of {rule['column']}" if "column" in rule else ""
         what = what or f"{rule['rows']:,} rows of {rule['table']}"
         console.print(f"Excluded by policy ({rule['rule']}): {what}")

@@ -1,4 +1,4 @@
-"""What the Elementary schema is: tables, keys, watermarks, categories, sensitive columns. No I/O lives here."""
+"""Describes the Elementary schema: tables, keys, watermarks, categories, sensitive columns."""
 
 from airflow_provider_elementary.elementary_schema.categories import Category, Sensitivity
 from airflow_provider_elementary.elementary_schema.tables import TABLES, Column, Kind, RowSplit, Table

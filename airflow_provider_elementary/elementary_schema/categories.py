@@ -1,4 +1,4 @@
-"""The seven categories of information that the Elementary schema holds, and what makes a column sensitive."""
+"""Names the seven categories of the Elementary schema."""
 
 from __future__ import annotations
 

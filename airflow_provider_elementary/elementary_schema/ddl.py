@@ -1,4 +1,4 @@
-"""How the Elementary dbt package (0.25) declares its tables on each adapter: columns in order, and their types."""
+"""Declares the tables of the Elementary dbt package (0.25) for each adapter."""
 
 from __future__ import annotations
 

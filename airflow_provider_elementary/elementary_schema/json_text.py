@@ -1,4 +1,4 @@
-"""Reads JSON in Elementary's text columns, whatever stands there."""
+"""Reads JSON in Elementary's text columns, valid or not."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def meaning_of(text: str | None) -> Status:
 
 
 def is_unknown(text: str | None) -> bool:
-    """Tell whether a status is none of :data:`STATUSES`."""
+    """Return whether a status is none of :data:`STATUSES`."""
     return status_name(text) not in STATUSES
 
 
@@ -87,7 +87,7 @@ def rank_sql(name: str) -> str:
 
 
 def ran_sql(name: str) -> str:
-    """Return DuckDB SQL that tells whether a status that :func:`status_sql` yields is of something that ran."""
+    """Return DuckDB SQL that says whether a status that :func:`status_sql` yields is of something that ran."""
     return f"({name} NOT IN ({', '.join(repr(known) for known, meaning in STATUSES.items() if not meaning.ran)}))"
 
 

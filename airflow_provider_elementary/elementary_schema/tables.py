@@ -1,4 +1,4 @@
-"""What the Elementary schema is (dbt packages 0.4 to 0.26): its 17 tables as one declarative list of facts.
+"""Lists the 17 tables of the Elementary schema (dbt packages 0.4 to 0.26).
 
 Views and transient ``test_*`` tables are not in it: what is not in the catalog is never read.
 """

@@ -1,4 +1,4 @@
-"""The 13 views of the Elementary dbt package (0.25): what its models of the same name select, by default variables."""
+"""Declares the 13 views of the Elementary dbt package (0.25)."""
 
 from __future__ import annotations
 

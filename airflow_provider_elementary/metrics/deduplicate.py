@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
-from airflow_provider_elementary.storage.encrypted_parquet import open_sealed, sealed
+from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
 
 #: Rows that are compared in memory; more are first written to encrypted files, all rows of an id into the same file.
 ROWS_AT_ONCE = 500_000
@@ -81,7 +81,7 @@ def _part(
     """Write each row into the file that the hash of its id names."""
     with ExitStack() as stack:
         files = [
-            stack.enter_context(sealed(stack.enter_context(path.open("wb")), schema, key, frozenset({"id"})))
+            stack.enter_context(encrypted_file(stack.enter_context(path.open("wb")), schema, key, frozenset({"id"})))
             for path in paths
         ]
         waiting = [0] * len(files)
@@ -106,7 +106,7 @@ def _split(engine: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> list[pa.
 
 def _read(path: Path, key: bytes, schema: pa.Schema) -> pa.Table:
     with path.open("rb") as file:
-        rows = pa.Table.from_batches(open_sealed(file, key, path.name), schema)
+        rows = pa.Table.from_batches(open_encrypted(file, key, path.name), schema)
     path.unlink()
     return rows
 

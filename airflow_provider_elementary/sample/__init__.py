@@ -1,4 +1,4 @@
-"""A small Elementary schema with known incidents, for demos, notebooks and tests; README.md says what is inside."""
+"""Provides a small Elementary schema with known incidents."""
 
 from airflow_provider_elementary.sample.build import build_sample
 

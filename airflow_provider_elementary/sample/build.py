@@ -1,4 +1,4 @@
-"""Building a DuckDB file from the sample's Parquet files: 17 typed tables in a schema ``elementary``."""
+"""Builds a DuckDB file from the sample's Parquet files."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def build_sample(path: Path) -> Path:
     # DuckDB names the database after the file, up to its first inner dot.
     if path.name.lstrip(".").split(".")[0].lower() == SCHEMA:
         raise ConfigurationError(
-            f"Expected a DuckDB file that is not named like its schema, found {path.name}: every {SCHEMA}.table "
-            "would be ambiguous. Choose another file name."
+            f"The DuckDB file {path.name} is named like its schema, so every {SCHEMA}.table would be ambiguous. Choose "
+            "another file name."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid4().hex}.draft")

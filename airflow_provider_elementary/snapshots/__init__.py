@@ -1,4 +1,4 @@
-"""What leaves the warehouse and how it rests: policy, keys, sealed files, the manifest that commits them, reading."""
+"""Takes, stores, reads and maintains snapshots."""
 
 from airflow_provider_elementary.snapshots.capture import write_snapshot
 from airflow_provider_elementary.snapshots.manifest import Manifest

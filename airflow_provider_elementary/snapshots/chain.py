@@ -1,13 +1,13 @@
-"""The chain of manifests: every link checked against the next one, against prune records and against anchors."""
+"""Checks the chain of manifests against itself, prune records and anchors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, StoredRecord, Tombstone, tombstones
 from airflow_provider_elementary.storage.documents import sha256
@@ -20,6 +20,8 @@ from airflow_provider_elementary.storage.layout import (
     signature_key,
 )
 from airflow_provider_elementary.storage.store import Store
+
+_NAMED_IN_ERROR = 10
 
 
 class Damage(StrEnum):
@@ -37,12 +39,12 @@ class Damage(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it was written.
+    """One object that is not as it was written.
 
     :param damage: what is wrong.
     :param object: the name of the object in the store; of a range, the first one.
-    :param detail: what was expected and what was found, in a sentence.
-    :param needs_key: a key that is missing here would answer it: nothing is known to be wrong.
+    :param detail: what is wrong, in a sentence.
+    :param needs_key: only a key that is not available here can answer it; nothing is known to be wrong.
     """
 
     damage: Damage
@@ -53,11 +55,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Link:
-    """One manifest as it lies in the store.
+    """One manifest as it is in the store.
 
-    :param sequence: its place, as its name says.
+    :param sequence: its number, by its name.
     :param sha256: of its bytes.
-    :param claimed: its place as it says itself, or None where it cannot be read.
+    :param claimed: its number by its content, or None where it cannot be read.
     :param snapshot_id: its snapshot, or None where it cannot be read.
     :param taken_at: when it was taken, or None where it cannot be read.
     :param parent: what it says of the snapshot before it.
@@ -73,11 +75,11 @@ class Link:
 
 @dataclass(frozen=True)
 class Anchor:
-    """What somebody outside the manifests remembers of the chain.
+    """A recorded hash of a manifest, kept outside the manifests.
 
     :param sequence: a snapshot's place in the chain.
     :param sha256: the hash of its manifest.
-    :param origin: who remembers, in words.
+    :param origin: where it was recorded, in words.
     """
 
     sequence: int
@@ -112,7 +114,7 @@ class Chain:
 
 
 def read_chain(store: Store) -> Chain:
-    """Read every manifest and prune record of a store; what is wrong with one of them stops nothing."""
+    """Read every manifest and prune record of a store; an invalid one becomes a finding."""
     findings: list[Finding] = []
     links: dict[int, Link] = {}
     # Before the manifests, as one that is committed and signed meanwhile would seem to be missing.
@@ -142,19 +144,19 @@ def read_chain(store: Store) -> Chain:
 
 
 def check_chain(
-    chain: Chain, anchors: Iterable[Anchor] = (), given_up: Iterable[Tombstone] = ()
+    chain: Chain, anchors: Iterable[Anchor] = (), lost: Iterable[Tombstone] = ()
 ) -> tuple[list[Finding], list[str]]:
     """Check the chain of manifests and that of prune records.
 
-    :param anchors: what is remembered elsewhere; what prune records say of the chain is checked too.
-    :param given_up: what is about to be recorded as lost for good.
+    :param anchors: hashes of manifests that were kept elsewhere; those in prune records are checked too.
+    :param lost: what is about to be recorded as permanently lost.
     :return: what is wrong, and what is worth a note.
     """
     heads = [
         Anchor(stored.record.head.sequence, stored.record.head.sha256, f"prune record {stored.record.sequence}")
         for stored in chain.records
     ]
-    stones = {**chain.tombstones, **{stone.sequence: stone for stone in given_up}}
+    stones = {**chain.tombstones, **{stone.sequence: stone for stone in lost}}
     findings, notes = _check_links(chain, stones)
     findings += _check_records(chain.records)
     named = {(finding.damage, finding.object) for finding in findings}
@@ -166,9 +168,54 @@ def check_chain(
     return findings, notes
 
 
+def require_intact_chain(
+    store: Store, anchors: Iterable[Anchor] = (), acknowledge_loss: Collection[int] = ()
+) -> tuple[Tombstone, ...]:
+    """Raise unless the chain is intact; return the tombstones to record for acknowledged losses.
+
+    :param anchors: hashes of manifests that were kept elsewhere.
+    :param acknowledge_loss: numbers of manifests that are permanently lost.
+    :raises SnapshotCorruptError: the chain is not intact: pruning would remove files that only a lost manifest names.
+    :raises ConfigurationError: a number is not that of a missing manifest.
+    """
+    chain = read_chain(store)
+    lost = tuple(_tombstones_of_lost(chain, sorted(acknowledge_loss)))
+    # As the chain will be once the record is written.
+    findings = [*chain.findings, *check_chain(chain, anchors, lost)[0]]
+    if findings:
+        named = "; ".join(f"{found.object} is {found.damage}" for found in findings[:_NAMED_IN_ERROR])
+        raise SnapshotCorruptError(
+            f"The snapshot chain in {store.uri} has {len(findings)} problems; nothing was pruned: {named}. Pruning "
+            "could remove files that only a missing manifest names. Run `airflow-elementary snapshot verify`. "
+            "Put moved manifests back, and restore missing or changed ones from a replica or an older version of the "
+            "object. Acknowledge a permanent loss by its number, with `airflow-elementary snapshot prune "
+            "--acknowledge-loss`."
+        )
+    return lost
+
+
+def _tombstones_of_lost(chain: Chain, numbers: list[int]) -> list[Tombstone]:
+    head = chain.head.sequence if chain.head else 0
+    known = chain.tombstones
+    if wrong := [number for number in numbers if number in chain.links or number in known or not 0 < number < head]:
+        raise ConfigurationError(
+            f"{', '.join(map(str, wrong))}: not a missing manifest below the newest, {head}. Only the loss of a "
+            "missing manifest can be acknowledged. Remove an unreadable manifest before you acknowledge its loss."
+        )
+    stones: dict[int, Tombstone] = {}
+    for number in numbers:
+        before = chain.links.get(number - 1) or known.get(number - 1) or stones.get(number - 1)
+        child = chain.links.get(number + 1) or known.get(number + 1)
+        # Of several in a row, only the hash of the last one is known: the manifest after it names it.
+        own = child.parent.sha256 if child is not None and child.parent is not None else ""
+        parent = Parent(number - 1, before.sha256 if before else "") if number > 1 else None
+        stones[number] = Tombstone(number, "", "", own, parent)
+    return list(stones.values())
+
+
 def _numbered(store: Store, prefix: str, findings: list[Finding]) -> Iterator[tuple[int, bytes]]:
     numbers, unexpected = numbered(store, prefix)
-    detail = f"Expected only numbered .json objects below {prefix}, found another. Remove it."
+    detail = f"Not a numbered .json object, and only those belong below {prefix}. Remove it."
     findings += [Finding(Damage.UNEXPECTED, name, detail) for name in unexpected]
     for sequence, name in numbers.items():
         if (content := store.get(name)) is not None:
@@ -176,7 +223,7 @@ def _numbered(store: Store, prefix: str, findings: list[Finding]) -> Iterator[tu
 
 
 def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Finding], list[str]]:
-    """Walk from the newest place to the first, so that what a link says of its parent is believed only if it holds."""
+    """Check from the newest manifest to the first: the parent that a manifest names counts only if it is intact."""
     findings: list[Finding] = []
     notes: list[str] = []
     doubtful: set[int] = set()
@@ -184,16 +231,16 @@ def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Fi
     for sequence in range(newest, 0, -1):
         link, stone = chain.links.get(sequence), stones.get(sequence)
         if link is not None and link.claimed is None:
-            # Reported when it was read; nothing that it might say is believed.
+            # Reported when it was read; its content is not used.
             doubtful.add(sequence)
         if (link is None and stone is None) or sequence in doubtful:
             continue
         found = _check_link(sequence, link, stone)
-        child = _parent_told(chain, stones, sequence + 1)
+        child = _recorded_parent(chain, stones, sequence + 1)
         own = link.sha256 if link else stone.sha256 if stone else ""
         if not found and child is not None and child != Parent(sequence, own):
             if sequence + 1 in doubtful:
-                notes.append(f"{manifest_key(sequence)}: not checked, as the manifest after it is not to be trusted")
+                notes.append(f"{manifest_key(sequence)}: not checked, as the manifest after it is not intact")
             else:
                 found = _does_not_fit(sequence, own, child)
         if found is not None:
@@ -206,33 +253,35 @@ def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Fi
 
 
 def _check_link(sequence: int, link: Link | None, stone: Tombstone | None) -> Finding | None:
-    """Check what one manifest says of itself."""
+    """Check one manifest by itself."""
     key = manifest_key(sequence)
     if link is None:
         return None
     if link.claimed != sequence:
-        detail = f"Expected snapshot number {sequence}, found number {link.claimed} ({link.snapshot_id}) in its place."
+        detail = f"Holds snapshot number {link.claimed} ({link.snapshot_id}) instead of number {sequence}."
         return Finding(Damage.REORDERED, key, detail)
     if stone is not None and stone.sha256 != link.sha256:
-        detail = f"Expected the manifest that was pruned (SHA-256 {stone.sha256}), found {link.sha256}."
+        detail = f"SHA-256 {link.sha256} is not that of the manifest that was pruned, {stone.sha256}."
         return Finding(Damage.CHANGED, key, detail)
     expected = sequence - 1 or None
     if (link.parent.sequence if link.parent else None) != expected:
-        told = f"number {link.parent.sequence}" if link.parent else "none"
-        return Finding(Damage.REORDERED, key, f"Expected number {expected or 'none'} as its parent, found {told}.")
+        named = f"number {link.parent.sequence}" if link.parent else "none"
+        return Finding(
+            Damage.REORDERED, key, f"Names parent {named} instead of {f'number {expected}' if expected else 'none'}."
+        )
     return None
 
 
-def _parent_told(chain: Chain, stones: Mapping[int, Tombstone], sequence: int) -> Parent | None:
-    """Return what the snapshot of a place says of the one before it, or None where there is nobody to say it."""
+def _recorded_parent(chain: Chain, stones: Mapping[int, Tombstone], sequence: int) -> Parent | None:
+    """Return the parent that a snapshot or its tombstone names, or None where there is neither."""
     if (link := chain.links.get(sequence)) is not None:
         return link.parent
     return stones[sequence].parent if sequence in stones else None
 
 
-def _does_not_fit(sequence: int, own: str, told: Parent) -> Finding:
+def _does_not_fit(sequence: int, own: str, named: Parent) -> Finding:
     detail = (
-        f"Expected SHA-256 {told.sha256}, which the snapshot after it names; found {own}. "
+        f"SHA-256 {own} is not {named.sha256}, which the snapshot after it names. "
         "Restore it from a replica or an older version of the object."
     )
     return Finding(Damage.CHANGED, manifest_key(sequence), detail)
@@ -243,7 +292,8 @@ def _missing(chain: Chain, stones: Mapping[int, Tombstone], newest: int) -> list
     findings = []
     for first, last in _runs(absent):
         which = f"snapshot number {first}" if first == last else f"snapshots number {first} to {last}"
-        detail = f"Expected {which}, or a prune record that says who removed them; found neither."
+        are = "is" if first == last else "are"
+        detail = f"{which.capitalize()} {are} missing, and no prune record says that prune removed it."
         findings.append(Finding(Damage.MISSING, manifest_key(first), detail))
     return findings
 
@@ -267,12 +317,12 @@ def _check_records(records: Sequence[StoredRecord]) -> list[Finding]:
         record = stored.record
         expected = Parent(before.record.sequence, before.sha256) if before else None
         if record.parent != expected:
-            told = f"record {record.parent.sequence} with another hash" if record.parent else "none"
+            named = f"record {record.parent.sequence} with another hash" if record.parent else "none"
             found = f"record {before.record.sequence}" if before else "none"
-            detail = f"Expected {told} before it, as it says, found {found}: one of them was removed or changed."
+            detail = f"Names {named} as the record before it, which is {found}: a record was removed or changed."
             findings.append(Finding(Damage.CHANGED, record.key, detail))
         if over := [stone.sequence for stone in record.snapshots if stone.sequence >= record.head.sequence]:
-            detail = f"Expected prune to keep the newest snapshot, found that it removed number {max(over)}."
+            detail = f"Removes snapshot {max(over)}, which was the newest."
             findings.append(Finding(Damage.CHANGED, record.key, detail))
         before = stored
     return findings
@@ -283,16 +333,14 @@ def _check_anchor(chain: Chain, anchor: Anchor) -> Finding | None:
     head = chain.head
     if head is None or head.sequence < anchor.sequence:
         ends = f"ends at number {head.sequence}" if head else "is empty"
-        detail = (
-            f"Expected snapshot number {anchor.sequence}, which {anchor.origin} names; found that the chain {ends}."
-        )
+        detail = f"The chain {ends}, and {anchor.origin} names snapshot number {anchor.sequence}."
         return Finding(Damage.ROLLED_BACK, key, detail)
     link, stone = chain.links.get(anchor.sequence), chain.tombstones.get(anchor.sequence)
     own = link.sha256 if link else stone.sha256 if stone else None
     if own is None or own == anchor.sha256:
         return None
-    told = _parent_told(chain, chain.tombstones, anchor.sequence + 1)
-    # Where the next link still names the true one, this one alone was changed; else the chain was made anew.
-    damage = Damage.CHANGED if told is not None and told.sha256 == anchor.sha256 else Damage.REWRITTEN
-    detail = f"Expected SHA-256 {anchor.sha256}, which {anchor.origin} names; found {own}."
+    named = _recorded_parent(chain, chain.tombstones, anchor.sequence + 1)
+    # Where the next link still names the true one, this one alone was changed; else the chain was rewritten.
+    damage = Damage.CHANGED if named is not None and named.sha256 == anchor.sha256 else Damage.REWRITTEN
+    detail = f"SHA-256 {own} is not {anchor.sha256}, which {anchor.origin} names."
     return Finding(damage, key, detail)

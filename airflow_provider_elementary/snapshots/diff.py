@@ -1,4 +1,4 @@
-"""Comparing two snapshots: what of the dbt project appeared, changed and vanished, and how tables grew."""
+"""Compares the dbt project and the row counts of two snapshots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.elementary_schema.json_text import json_list
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots.manifest import Manifest
-from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.store import Store
@@ -142,15 +142,15 @@ def diff(store: Store, before: str | datetime, after: str | datetime = "latest",
     :raises SnapshotNotFoundError: there is no such snapshot.
     :raises KeyUnavailableError: the keys open no table that describes the project.
     """
-    first, second = (without_withdrawn(store, find_manifest(store, named))[0] for named in (before, after))
+    first, second = (without_expired(store, find_manifest(store, named))[0] for named in (before, after))
     sources = SnapshotSource(store, first, keys), SnapshotSource(store, second, keys)
     held = set(sources[0].tables()) & set(sources[1].tables())
     compared = [TABLES[name] for name in _KINDS if name in held]
     described = {file.table for manifest in (first, second) for file in manifest.files} & set(_KINDS)
     if described and not compared:
         raise KeyUnavailableError(
-            "Expected keys that open what describes the dbt project (Metadata, Configuration) in both snapshots, "
-            "found none. Give the master key of one of these categories."
+            "No key opens Metadata or Configuration, which describe the dbt project, in both snapshots. Give the "
+            "master key of one of these categories."
         )
     changes: list[Change] = []
     shared: dict[str, tuple[set[str], set[str]]] = {kind: (set(), set()) for kind in _SHARED}

@@ -1,4 +1,4 @@
-"""The manifest: one JSON document that says what a snapshot is; writing it is the commit."""
+"""Describes a snapshot in one JSON document, which commits it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One sealed file.
+    """One encrypted file.
 
     :param key: its name in the store.
     :param snapshot_id: the snapshot that wrote it; a later snapshot may list it too.
@@ -53,13 +53,13 @@ class FileEntry:
 class TableEntry:
     """What the source held of one table.
 
-    :param rows: rows of the source that the cut takes, those that the policy held back included.
+    :param rows: rows of the source that are taken, those that the policy excluded included.
     :param unknown_columns: columns that the catalog does not classify: quarantined, not read.
     :param missing_columns: columns of the catalog that the source does not have.
-    :param withheld: categories of the table that the policy left out.
+    :param excluded_categories: categories of the table that the policy left out.
     :param columns: the classified columns that the source has.
     :param new_rows: those of ``rows`` that the snapshot before did not have; all of them in a full snapshot.
-    :param waiting: rows that the cut left for a later snapshot, as their run was not finished.
+    :param waiting: rows left for a later snapshot, as their run was not finished.
     :param settled_rows: those of ``rows`` that are older than the next snapshot's window, and must be there still.
     :param settled_from: the oldest watermark among them, ISO 8601, or None.
     :param fingerprint: of the contents of a table that is replaced in place, or None for others.
@@ -68,7 +68,7 @@ class TableEntry:
     rows: int
     unknown_columns: tuple[str, ...]
     missing_columns: tuple[str, ...]
-    withheld: tuple[Category, ...]
+    excluded_categories: tuple[Category, ...]
     columns: tuple[str, ...] = ()
     new_rows: int = 0
     waiting: int = 0
@@ -78,8 +78,8 @@ class TableEntry:
 
 
 @dataclass(frozen=True)
-class CutEntry:
-    """Where a snapshot cuts the source's history; every time is the warehouse's own, ISO 8601 without a zone.
+class ConsistencyEntry:
+    """The consistency point of a snapshot; every time is the warehouse's own, ISO 8601 without a zone.
 
     :param watermark: the greatest watermark that the source held, or None where it held no rows.
     :param committed_until: the greatest watermark of a commit marker: rows that name no run are taken up to it.
@@ -127,24 +127,24 @@ class Manifest:
     :param source: dialect, dbt adapter, database and schema that it was read from, and the package's version.
     :param parent: the snapshot before it in the store, or None for the first.
     :param tables: what the source held, by table.
-    :param files: every sealed file that the snapshot consists of, also those that earlier snapshots wrote.
+    :param files: every encrypted file that the snapshot consists of, also those that earlier snapshots wrote.
     :param keys: the wrapped data keys, by category.
     :param policy: the policy applied.
-    :param held_back: what it held back, by rule.
+    :param exclusions: rows and values that it excluded or redacted, by rule.
     :param access: the report of the access check that came before the first read, or None if there was none.
     :param protection: how the store protects objects at rest and on the way.
     :param versions: versions of what wrote it.
     :param epoch: counts the histories of the source: a new one began wherever rows that had been taken vanished.
     :param reason: why it is full, or None for an incremental one.
     :param full_at: when the full snapshot was taken that it builds on, or it itself, UTC, ISO 8601.
-    :param cut: where it cuts the source's history.
+    :param consistency: the consistency point of the source.
     :param hash_key: the wrapped key of hashed columns, or None if there are none; the master key of Failed rows
         sample opens it, whatever the column's category.
     :param excluded: tables that are there and cannot be used, with the reason.
     :param rejected: values and rows that could not be used: table, column, kind of value, and how many ``values`` are
         null or ``rows`` left out in place of them.
     :param mac: an HMAC-SHA256 over the other fields under all of its data keys, hexadecimal: a retry of the run
-        recognises its own commit by it; see :mod:`.commit`.
+        finds its own commit by it; see :mod:`.commit`.
     """
 
     snapshot_id: str
@@ -158,14 +158,14 @@ class Manifest:
     files: tuple[FileEntry, ...]
     keys: Mapping[str, WrappedKey]
     policy: Mapping[str, Any]
-    held_back: tuple[Mapping[str, Any], ...]
+    exclusions: tuple[Mapping[str, Any], ...]
     access: Mapping[str, Any] | None
     protection: Mapping[str, str]
     versions: Mapping[str, str]
     epoch: int = 1
     reason: str | None = None
     full_at: NaiveTime | None = None
-    cut: CutEntry | None = None
+    consistency: ConsistencyEntry | None = None
     hash_key: WrappedKey | None = None
     excluded: Mapping[str, str] = field(default_factory=dict)
     rejected: tuple[Mapping[str, Any], ...] = ()
@@ -181,7 +181,7 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of the sealed files."""
+        """Bytes of the encrypted files."""
         return sum(file.size for file in self.files)
 
     @property

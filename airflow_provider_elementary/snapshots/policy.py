@@ -1,4 +1,4 @@
-"""What may leave the warehouse, as a choice: categories, samples, columns. How it is applied is in ``redaction``."""
+"""Defines which categories, samples and columns a snapshot takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLUMN_RULES = ("masked_columns", "hashed_columns", "dropped_columns")
 # Metrics whose value is, or may be, that of a single row of the monitored table.
 _METRICS_OF_SINGLE_ROWS = ("min", "max", "sum")
 # Series and verdicts stay apart and joinable by a keyed hash. The ids are among them because they are plain MD5 of
-# what they identify, dimension values included: whoever guesses a value could confirm it.
+# what they identify, dimension values included: anyone who guesses a value could confirm it.
 _HASHED_WITHOUT_RAW_VALUES = (
     "data_monitoring_metrics.id",
     "data_monitoring_metrics.dimension_value",
@@ -32,14 +32,14 @@ class Policy:
 
     :param categories: the categories that are taken; all but Query logs by default.
     :param failed_rows_per_test: how many sampled rows of one test execution are taken at most.
-    :param failed_rows_days: sampled rows older than this many days, by the warehouse's time, are left behind.
+    :param failed_rows_days: sampled rows older than this many days, by the warehouse's time, are excluded.
     :param failed_rows_excluded_tables: full table names or unique ids of dbt models, in any case, of which no sampled
         rows are taken.
     :param masked_columns: further ``table.column`` whose values are replaced by ``***``; dbt vars always are.
     :param hashed_columns: ``table.column`` whose values are replaced by a keyed hash, which differ where the values
         do; ``table.column.key`` hashes the values of one key of a JSON object.
     :param dropped_columns: ``table.column`` that are not read at all.
-    :param dropped_metrics: names of metrics whose rows are left behind, as in ``max``.
+    :param dropped_metrics: names of metrics whose rows are excluded, as in ``max``.
     :raises ConfigurationError: a category or a column is not known or not fit for its rule, or a limit is negative.
     """
 
@@ -60,7 +60,7 @@ class Policy:
         object.__setattr__(self, "failed_rows_excluded_tables", tuple(excluded))
         if self.failed_rows_per_test < 0 or self.failed_rows_days < 0:
             raise ConfigurationError(
-                "Expected failed_rows_per_test and failed_rows_days of 0 or more, found "
+                "failed_rows_per_test and failed_rows_days have to be 0 or more, not "
                 f"{self.failed_rows_per_test} and {self.failed_rows_days}. 0 takes no sampled rows."
             )
         for name in self.masked_columns:
@@ -73,7 +73,7 @@ class Policy:
         for name in self.dropped_columns:
             table_facts, column_facts = _require_known("drop", name)
             if column_facts.name in table_facts.required_columns:
-                reason = "a column without which rows can be identified and cut"
+                reason = "a column without which rows can be identified and dated"
                 raise _unfit("drop", name, reason, "Hash it, or leave its category out instead.")
         self._require_one_rule_each()
 
@@ -107,11 +107,11 @@ class Policy:
         return cls(**{**choices, **narrowed})
 
     def masks(self, table: Table, column: Column) -> bool:
-        """Tell whether the column's values are replaced."""
+        """Return whether the column's values are replaced."""
         return column.sensitivity is Sensitivity.SECRETS or f"{table.name}.{column.name}" in self.masked_columns
 
     def hashes(self, table: Table, column: Column) -> bool:
-        """Tell whether the column's values are replaced by a keyed hash."""
+        """Return whether the column's values are replaced by a keyed hash."""
         return f"{table.name}.{column.name}" in self.hashed_columns
 
     def hashed_keys(self, table: Table, column: Column) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class Policy:
         return tuple(name.removeprefix(prefix) for name in self.hashed_columns if name.startswith(prefix))
 
     def drops(self, table: Table, column: Column) -> bool:
-        """Tell whether the column is not read."""
+        """Return whether the column is not read."""
         return f"{table.name}.{column.name}" in self.dropped_columns
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,14 +134,12 @@ class Policy:
         for rule in _COLUMN_RULES:
             for name in {_column_of(name) for name in getattr(self, rule)}:
                 if name in seen:
-                    raise ConfigurationError(
-                        f"Expected one rule for {name}, found it in {seen[name]} and {rule}. Keep the stricter one."
-                    )
+                    raise ConfigurationError(f"{name} is in both {seen[name]} and {rule}. Keep the stricter one.")
                 seen[name] = rule
 
 
 def _column_of(name: str) -> str:
-    """Return ``table.column`` of a name that may go on with a key."""
+    """Return ``table.column`` of a name to which a keyed rule applies."""
     return ".".join(name.split(".")[:2])
 
 
@@ -150,9 +148,9 @@ def _require_known(verb: str, name: str) -> tuple[Table, Column]:
     table = TABLES.get(parts[0])
     column = table.column(parts[1]) if table and len(parts) == 2 else None
     if table is None or column is None:
-        raise ConfigurationError(f"Expected table.column of an Elementary table to {verb}, found {name!r}.")
+        raise ConfigurationError(f"{name!r} is not a column of an Elementary table. Name table.column to {verb}.")
     if table.row_split is not None and column.name == table.row_split.column:
-        reason = "a column that does not tell a row's category"
+        reason = "a column that does not decide a row's category"
         raise _unfit(verb, name, reason, "Leave one of its categories out instead.")
     return table, column
 
@@ -164,7 +162,7 @@ def _require_text(verb: str, name: str) -> None:
 
 
 def _unfit(verb: str, name: str, expected: str, advice: str) -> ConfigurationError:
-    return ConfigurationError(f"Expected {expected} to {verb}, found {name!r}. {advice}")
+    return ConfigurationError(f"{name!r} cannot be used to {verb}: it is not {expected}. {advice}")
 
 
 def _categories(names: Sequence[str]) -> tuple[Category, ...]:
@@ -172,9 +170,9 @@ def _categories(names: Sequence[str]) -> tuple[Category, ...]:
         wanted = {Category(name) for name in names}
     except ValueError:
         raise ConfigurationError(
-            f"Expected categories out of {', '.join(category.value for category in Category)}; "
-            f"found {', '.join(map(str, names))}."
+            f"Not all of these are categories: {', '.join(map(str, names))}. "
+            f"Categories: {', '.join(category.value for category in Category)}."
         ) from None
     if not wanted:
-        raise ConfigurationError("Expected at least one category to take, found none.")
+        raise ConfigurationError("No category is selected. Select at least one category.")
     return tuple(category for category in Category if category in wanted)

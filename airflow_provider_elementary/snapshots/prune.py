@@ -1,4 +1,4 @@
-"""Pruning a store: the snapshots that no rule keeps, data whose days are over, and what crashes and reruns left."""
+"""Removes snapshots by retention rule, expired category data, and orphaned files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
-from airflow_provider_elementary.snapshots.chain import Anchor
-from airflow_provider_elementary.snapshots.losses import require_whole
+from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
 from airflow_provider_elementary.snapshots.prune_record import (
+    ExpiredFile,
     PruneRecord,
     StoredRecord,
     Tombstone,
-    WithdrawnFile,
     read_records,
     tombstones,
 )
@@ -26,7 +25,7 @@ from airflow_provider_elementary.snapshots.retention import Retention, reasons_t
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, result_of, writer_of
 from airflow_provider_elementary.storage.results import Result, all_results, pointed_at
-from airflow_provider_elementary.storage.signatures import Signer, forget_signature, sign_object
+from airflow_provider_elementary.storage.signatures import Signer, delete_signature, sign_object
 from airflow_provider_elementary.storage.store import Store, StoredObject
 from airflow_provider_elementary.times import in_utc, without_zone
 
@@ -37,7 +36,7 @@ ORPHAN_AGE = timedelta(days=2)
 
 
 @dataclass(frozen=True)
-class Judged:
+class PruneDecision:
     """One snapshot and what the rules say of it.
 
     :param reasons: the rules that keep it; empty where it goes.
@@ -56,42 +55,42 @@ class PruneReport:
     :param store: the store's URI.
     :param dry_run: nothing was removed.
     :param snapshots: every snapshot, newest first, and why it is kept.
-    :param files: sealed files that no snapshot names any more, and their bytes.
-    :param withdrawn: files of categories whose days are over, by category.
+    :param files: encrypted files that no snapshot names any more, and their bytes.
+    :param expired: files of categories whose days are over, by category.
     :param results: metrics and verdicts whose snapshot is gone.
     :param uploads: unfinished uploads in parts of writers that died.
-    :param given_up: the numbers of manifests that were lost, and are recorded as such.
+    :param acknowledged_losses: the numbers of manifests that were lost, and are recorded as such.
     :param record: the prune record's name in the store, where one was written.
     :param record_sha256: its hash.
     """
 
     store: str
     dry_run: bool
-    snapshots: tuple[Judged, ...]
+    snapshots: tuple[PruneDecision, ...]
     files: int
     size: int
-    withdrawn: Mapping[str, int]
+    expired: Mapping[str, int]
     results: int
     uploads: int
-    given_up: tuple[int, ...] = ()
+    acknowledged_losses: tuple[int, ...] = ()
     record: str | None = None
     record_sha256: str | None = None
 
     @property
-    def kept(self) -> tuple[Judged, ...]:
+    def kept(self) -> tuple[PruneDecision, ...]:
         """The snapshots that stay."""
-        return tuple(judged for judged in self.snapshots if judged.reasons)
+        return tuple(decision for decision in self.snapshots if decision.reasons)
 
     @property
-    def removed(self) -> tuple[Judged, ...]:
+    def removed(self) -> tuple[PruneDecision, ...]:
         """The snapshots that go."""
-        return tuple(judged for judged in self.snapshots if not judged.reasons)
+        return tuple(decision for decision in self.snapshots if not decision.reasons)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         facts = asdict(self)
         facts["snapshots"] = [{**snapshot, "reasons": list(snapshot["reasons"])} for snapshot in facts["snapshots"]]
-        facts["given_up"] = list(facts["given_up"])
+        facts["acknowledged_losses"] = list(facts["acknowledged_losses"])
         facts["bytes"] = facts.pop("size")
         return facts | {"kept": len(self.kept), "removed": len(self.removed)}
 
@@ -102,11 +101,11 @@ class _Plan:
 
     head: Manifest
     head_sha256: str
-    judged: tuple[Judged, ...]
+    decisions: tuple[PruneDecision, ...]
     tombstones: tuple[Tombstone, ...]
     unfinished: tuple[int, ...]
-    withdrawn: tuple[WithdrawnFile, ...]
-    newly_withdrawn: Mapping[str, FileEntry]
+    expired: tuple[ExpiredFile, ...]
+    newly_expired: Mapping[str, FileEntry]
     results: tuple[str, ...]
     oldest_orphan: datetime
 
@@ -117,24 +116,24 @@ def prune(
     *,
     signer: Signer | None = None,
     anchors: Iterable[Anchor] = (),
-    give_up: Collection[int] = (),
+    acknowledge_loss: Collection[int] = (),
     dry_run: bool = False,
     orphan_age: timedelta = ORPHAN_AGE,
     now: datetime | None = None,
 ) -> PruneReport:
     """Remove what the rules do not keep; the newest snapshot always stays, and no kept snapshot loses a file.
 
-    A category of ``category_days`` is the one exception: a file of it is withdrawn as soon as every kept snapshot that
-    names it is older than so many days; the snapshots stay readable without it. An increment names files of earlier
+    A category of ``category_days`` is the one exception: a file of it expires as soon as every kept snapshot that
+    names it is older than this; the snapshots stay readable without it. An increment names files of earlier
     snapshots, so take a full snapshot at least that often.
 
     A crash at any point leaves a sound store: the record of what is to go is written first, then the manifests go,
-    then the files that no manifest names any more. The next prune goes on where this one stopped.
+    then the files that no manifest names any more. The next prune continues where this one stopped.
 
     :param retention: the rules.
     :param signer: who signs the record; an unsigned record proves nothing against somebody who may write to the store.
-    :param anchors: hashes of manifests that were kept elsewhere; only they tell that the newest snapshots are lost.
-    :param give_up: numbers of manifests that are lost for good: their files go, and the record says so.
+    :param anchors: hashes of manifests that were kept elsewhere; only they show that the newest snapshots are lost.
+    :param acknowledge_loss: numbers of manifests that are lost for good: their files go, and the record says so.
     :param dry_run: only say what would be removed.
     :param orphan_age: files that no snapshot names stay until they are so old.
     :param now: what time it is; for tests.
@@ -145,27 +144,27 @@ def prune(
     :raises SnapshotConflictError: another prune ran at the same time.
     """
     now = now or datetime.now(UTC)
-    given_up = require_whole(store, anchors, give_up)
+    acknowledged_losses = require_intact_chain(store, anchors, acknowledge_loss)
     records = list(read_records(store))
     plan = _plan(store, retention, records, now, orphan_age)
-    plan = replace(plan, tombstones=(*given_up, *plan.tombstones))
+    plan = replace(plan, tombstones=(*acknowledged_losses, *plan.tombstones))
     report = PruneReport(
         store=store.uri,
         dry_run=dry_run,
-        snapshots=plan.judged,
+        snapshots=plan.decisions,
         files=0,
         size=0,
-        withdrawn=_by_category(plan.newly_withdrawn.values()),
+        expired=_by_category(plan.newly_expired.values()),
         results=len(plan.results),
-        given_up=tuple(stone.sequence for stone in given_up),
-        # Nothing hangs on the parts of an upload that never became an object.
+        acknowledged_losses=tuple(stone.sequence for stone in acknowledged_losses),
+        # Nothing depends on the parts of an upload that never became an object.
         uploads=len(store.discard_unfinished(plan.oldest_orphan, dry_run=dry_run)),
     )
     gone = {*(stone.sequence for stone in plan.tombstones), *plan.unfinished}
     if dry_run:
         doomed = _unnamed(store, gone, plan)
         return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
-    if plan.tombstones or plan.newly_withdrawn:
+    if plan.tombstones or plan.newly_expired:
         record = _write_record(store, retention, records, plan, now)
         digest = sha256(record.to_bytes())
         report = replace(report, record=record.key, record_sha256=digest)
@@ -173,14 +172,14 @@ def prune(
             sign_object(store, record.key, digest, signer)
     for sequence in sorted(gone):
         store.delete(manifest_key(sequence))
-        forget_signature(store, manifest_key(sequence))
+        delete_signature(store, manifest_key(sequence))
     for key in plan.results:
         store.delete(key)
-    # Read anew: a snapshot may have been committed meanwhile.
+    # Read again: a snapshot may have been committed meanwhile.
     doomed = _unnamed(store, set(), plan)
     for found in doomed:
         store.delete(found.key)
-    for key in plan.newly_withdrawn:
+    for key in plan.newly_expired:
         store.delete(key)
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
     return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
@@ -191,27 +190,27 @@ def _plan(
 ) -> _Plan:
     sequences = committed_sequences(store)
     if not sequences:
-        raise SnapshotNotFoundError(f"Expected snapshots to prune in {store.uri}, found none. Check the URI.")
+        raise SnapshotNotFoundError(f"{store.uri} holds no snapshots. Check the URI.")
     stones = tombstones(records)
     # Recorded as pruned and still there: the prune that wrote the record broke off.
     unfinished = tuple(sequence for sequence in sequences if sequence in stones)
     contents = {sequence: _manifest(store, sequence) for sequence in reversed(sequences) if sequence not in stones}
     manifests = {sequence: manifest for sequence, (manifest, _) in contents.items()}
     reasons = reasons_to_keep([manifest.taken_at for manifest in manifests.values()], retention)
-    judged = tuple(
-        Judged(sequence, manifest.snapshot_id, manifest.created_at, why)
+    decisions = tuple(
+        PruneDecision(sequence, manifest.snapshot_id, manifest.created_at, why)
         for (sequence, manifest), why in zip(manifests.items(), reasons, strict=True)
     )
-    kept = [manifests[snapshot.sequence] for snapshot in judged if snapshot.reasons]
-    newest = judged[0].sequence
-    before = records[-1].record.withdrawn if records else ()
+    kept = [manifests[snapshot.sequence] for snapshot in decisions if snapshot.reasons]
+    newest = decisions[0].sequence
+    before = records[-1].record.expired if records else ()
     already = {file.key for file in before}
     newly = {key: file for key, file in _outdated(kept, retention, now).items() if key not in already}
     named = {file.key for manifest in kept for file in manifest.files}
     return _Plan(
         head=manifests[newest],
         head_sha256=contents[newest][1],
-        judged=judged,
+        decisions=decisions,
         tombstones=tuple(
             Tombstone(
                 snapshot.sequence,
@@ -220,18 +219,18 @@ def _plan(
                 contents[snapshot.sequence][1],
                 manifests[snapshot.sequence].parent,
             )
-            for snapshot in reversed(judged)
+            for snapshot in reversed(decisions)
             if not snapshot.reasons
         ),
         unfinished=unfinished,
-        withdrawn=(
+        expired=(
             *(file for file in before if file.key in named),
             *(
-                WithdrawnFile(key, file.sha256, file.category, now.isoformat(timespec="seconds"))
+                ExpiredFile(key, file.sha256, file.category, now.isoformat(timespec="seconds"))
                 for key, file in newly.items()
             ),
         ),
-        newly_withdrawn=newly,
+        newly_expired=newly,
         results=tuple(_outdated_results(store, {manifest.snapshot_id for manifest in kept}, now - orphan_age)),
         oldest_orphan=now - orphan_age,
     )
@@ -267,11 +266,11 @@ def _write_record(
         head=Parent(plan.head.sequence, plan.head_sha256),
         retention=retention.to_dict(),
         snapshots=plan.tombstones,
-        withdrawn=plan.withdrawn,
+        expired=plan.expired,
     )
     if not store.put_if_absent(record.key, record.to_bytes()):
         raise SnapshotConflictError(
-            f"Expected to write {record.key} to {store.uri}, found that another prune did at the same time. "
+            f"Another prune wrote {record.key} to {store.uri} at the same time. "
             "Let one prune run at a time (max_active_runs=1), and retry."
         )
     return record
@@ -299,7 +298,7 @@ def _unnamed(store: Store, without: set[int], plan: _Plan) -> list[StoredObject]
 
 
 def _is_before(snapshot_id: str, moment: datetime) -> bool:
-    """Tell whether a snapshot was begun before a time; who has no id that says it is left alone."""
+    """Return whether a snapshot was begun before a time; False where its id does not say."""
     begun = begun_at(snapshot_id)
     return begun is not None and begun < moment
 
@@ -320,7 +319,7 @@ def _outdated_results(store: Store, alive: set[str], moment: datetime) -> list[s
 
 
 def _is_outdated(result: Result, results: Mapping[str, Result], alive: set[str]) -> bool:
-    """Tell whether what a result was computed from is gone; one that was read off a warehouse never is."""
+    """Return whether the input of a result is gone; a result read from a warehouse is never outdated."""
     seen = {result.key}
     while (key := _computed_from(result)) is not None:
         if key not in results or key in seen:

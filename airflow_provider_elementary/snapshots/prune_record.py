@@ -1,4 +1,4 @@
-"""Prune records: what was removed on purpose, so that it can be told from what was lost or deleted by others."""
+"""Records what a prune removed."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Tombstone:
 
 
 @dataclass(frozen=True)
-class WithdrawnFile:
+class ExpiredFile:
     """A file that was removed although snapshots that are kept name it: the days of its category were over.
 
     :param key: its name in the store.
     :param sha256: of the bytes that it had.
     :param category: what it held.
-    :param withdrawn_at: when, UTC, ISO 8601.
+    :param expired_at: when, UTC, ISO 8601.
     """
 
     key: str
     sha256: str
     category: Category
-    withdrawn_at: Time
+    expired_at: Time
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class PruneRecord:
     :param head: the newest snapshot at that time, which a prune never removes.
     :param retention: the rules applied.
     :param snapshots: the snapshots that this prune removed.
-    :param withdrawn: every file withdrawn until then that a kept snapshot names, also by earlier prunes.
+    :param expired: every file expired until then that a kept snapshot names, also by earlier prunes.
     """
 
     sequence: int
@@ -68,7 +68,7 @@ class PruneRecord:
     head: Parent
     retention: Mapping[str, Any]
     snapshots: tuple[Tombstone, ...]
-    withdrawn: tuple[WithdrawnFile, ...]
+    expired: tuple[ExpiredFile, ...]
     format_version: int = FORMAT_VERSION
 
     __pydantic_config__ = STRICT
@@ -122,13 +122,13 @@ def newest_record(store: Store) -> StoredRecord | None:
     return StoredRecord(PruneRecord.from_bytes(content, names[-1]), sha256(content))
 
 
-def without_withdrawn(store: Store, manifest: Manifest) -> tuple[Manifest, list[Category]]:
+def without_expired(store: Store, manifest: Manifest) -> tuple[Manifest, list[Category]]:
     """Return a snapshot as it can still be read, and the categories of which prune withdrew files."""
     newest = newest_record(store)
-    gone = {file.key: file.category for file in newest.record.withdrawn} if newest else {}
+    gone = {file.key: file.category for file in newest.record.expired} if newest else {}
     left = tuple(file for file in manifest.files if file.key not in gone)
-    withdrawn = {file.category for file in manifest.files if file.key in gone}
-    return replace(manifest, files=left), [category for category in Category if category in withdrawn]
+    expired = {file.category for file in manifest.files if file.key in gone}
+    return replace(manifest, files=left), [category for category in Category if category in expired]
 
 
 def tombstones(records: Sequence[StoredRecord]) -> dict[int, Tombstone]:

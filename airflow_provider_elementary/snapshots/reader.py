@@ -1,4 +1,4 @@
-"""Opening a snapshot: a ``Source`` over sealed files, with no warehouse behind it."""
+"""Opens a snapshot as a ``Source`` over encrypted files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_elementary.exceptions import (
     UnknownTableError,
 )
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
-from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.source import (
     arrow_schema,
     catalog_table,
@@ -25,7 +25,7 @@ from airflow_provider_elementary.source import (
     require_watermark,
     select_columns,
 )
-from airflow_provider_elementary.storage.encrypted_parquet import Span, open_sealed, rows_within
+from airflow_provider_elementary.storage.encrypted_parquet import Span, open_encrypted, rows_within
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
 from airflow_provider_elementary.storage.store import Store, open_store
@@ -43,8 +43,8 @@ def open_snapshot(store: Store | str, snapshot: str | datetime = "latest", *, ke
     """
     if isinstance(store, str):
         store = open_store(store)
-    # What prune withdrew is still in older manifests, which never change.
-    manifest, _ = without_withdrawn(store, find_manifest(store, snapshot))
+    # Expired files are still in older manifests, which never change.
+    manifest, _ = without_expired(store, find_manifest(store, snapshot))
     return SnapshotSource(store, manifest, keys)
 
 
@@ -63,12 +63,12 @@ def read_manifest(store: Store, sequence: int) -> Manifest:
     :raises SnapshotCorruptError: it is none, or that of another number.
     """
     if (content := store.get(manifest_key(sequence))) is None:
-        raise SnapshotNotFoundError(f"Expected snapshot number {sequence} in {store.uri}, found none.")
+        raise SnapshotNotFoundError(f"{store.uri} holds no snapshot number {sequence}.")
     manifest = Manifest.from_bytes(content, manifest_key(sequence))
     if manifest.sequence != sequence:
         raise SnapshotCorruptError(
-            f"Expected snapshot number {sequence} as {manifest_key(sequence)} of {store.uri}, found number "
-            f"{manifest.sequence}. Put it back under its own name; `airflow-elementary snapshot verify` says what else "
+            f"{manifest_key(sequence)} of {store.uri} holds snapshot number {manifest.sequence}. "
+            "Put it back under its own name; `airflow-elementary snapshot verify` says what else "
             "is not in its place."
         )
     return manifest
@@ -76,15 +76,13 @@ def read_manifest(store: Store, sequence: int) -> Manifest:
 
 def none_found(store: Store) -> SnapshotNotFoundError:
     """Return the error of a store without snapshots."""
-    return SnapshotNotFoundError(
-        f"Expected a snapshot in {store.uri}, found none. Run the snapshot task first, and check the URI."
-    )
+    return SnapshotNotFoundError(f"{store.uri} holds no snapshot. Run the snapshot task first, and check the URI.")
 
 
 def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest:
     """Return the manifest of a snapshot; see :func:`open_snapshot` for how to name it.
 
-    A manifest that cannot be read stands in nobody's way but where it may be the one that is meant.
+    A manifest that cannot be read is an error only where it may be the one that is meant.
     """
     sequences = committed_sequences(store)
     if not sequences:
@@ -112,7 +110,7 @@ def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest
     broken = len(sequences) - len(readable)
     more = f", and {broken} manifests that cannot be read" if broken else ""
     raise SnapshotNotFoundError(
-        f"Expected snapshot {snapshot} in {store.uri}, found {others}{more}. Name one of those that "
+        f"{store.uri} holds no snapshot {snapshot}, but {others}{more}. Name one of those that "
         "`airflow-elementary snapshot list` or the Elementary page shows, latest, or a time after the oldest was taken."
     )
 
@@ -159,7 +157,7 @@ class SnapshotSource:
             raise key
         return key
 
-    def withheld(self, table: str) -> list[Category]:
+    def excluded_categories(self, table: str) -> list[Category]:
         """Return the categories of a table that the policy left out or the keys do not open."""
         readable = {file.category for file in self._files(table)}
         return [category for category in catalog_table(table).categories if category not in readable]
@@ -200,8 +198,8 @@ class SnapshotSource:
         files = [file for file in self.manifest.files if file.table == name]
         if not files:
             raise UnknownTableError(
-                f"Expected {table} in snapshot {self.manifest.snapshot_id}, found that it holds: "
-                f"{', '.join(self.tables())}. The source did not have the table, or the policy left it out."
+                f"Snapshot {self.manifest.snapshot_id} does not hold {table}. It holds: {', '.join(self.tables())}. "
+                "The source did not have the table, or the policy left it out."
             )
         readable = [file for file in files if self._opens(file.category)]
         if not readable:
@@ -224,7 +222,7 @@ class SnapshotSource:
         columns = needed & set(file.columns) or set(file.columns[:1])
         data_key = self.data_key(file.category)
         with self._store.open(file.key) as source:
-            yield from open_sealed(source, data_key, file.key, columns=columns, span=span, rows=rows)
+            yield from open_encrypted(source, data_key, file.key, columns=columns, span=span, rows=rows)
 
     def _rows_within(self, file: FileEntry, span: Span) -> list[range]:
         with self._store.open(file.key) as source:
@@ -232,7 +230,7 @@ class SnapshotSource:
 
 
 def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) -> bool:
-    """Tell whether a file may hold rows of that time; rows without a watermark are of no time."""
+    """Return whether a file may hold rows of that time; rows without a watermark are of no time."""
     if since is None and until is None:
         return True
     if file.min_watermark is None or file.max_watermark is None:

@@ -1,4 +1,4 @@
-"""Applying a policy to rows on their way out: samples limited, values masked or hashed, and all of it counted."""
+"""Applies a policy to rows: limits samples, masks and hashes values."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _NULL = pa.scalar(None, pa.string())
 
 
 @dataclass
-class HeldBack:
-    """Counts what a policy left behind while tables stream by.
+class Exclusions:
+    """Counts what a policy excludes or redacts while tables are read.
 
     :param rows: rows left out, by ``(rule, table, category)``.
     :param values: values left out or replaced, by ``(rule, table.column, category)``; the category is empty for a
@@ -62,39 +62,44 @@ class HeldBack:
         ]
 
 
-def what_left(held_back: Sequence[Mapping[str, Any]], rows: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-    """Return, for each of the seven categories, how many rows left the warehouse and what each rule held back.
+def count_exported(exclusions: Sequence[Mapping[str, Any]], rows: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """Return, for each of the seven categories, the exported rows and what each rule excluded or redacted.
 
-    :param held_back: the counts, as a manifest keeps them.
+    :param exclusions: the counts, as a manifest keeps them.
     :param rows: rows that left, by category.
     """
     record: dict[str, dict[str, Any]] = {
-        category.value: {"rows": rows.get(category.value, 0), "held_back": Counter()} for category in Category
+        category.value: {"rows": rows.get(category.value, 0), "excluded": Counter()} for category in Category
     }
-    for entry in held_back:
+    for entry in exclusions:
         if entry.get("category") in record:
             unit = "rows" if "rows" in entry else "values"
-            record[entry["category"]]["held_back"][f"{entry['rule']} ({unit})"] += entry[unit]
-    return {name: {**facts, "held_back": dict(facts["held_back"])} for name, facts in record.items()}
+            record[entry["category"]]["excluded"][f"{entry['rule']} ({unit})"] += entry[unit]
+    return {name: {**facts, "excluded": dict(facts["excluded"])} for name, facts in record.items()}
 
 
 class FailedRowsLimit:
-    """Lets so many sampled rows of each test execution pass, and none that are too old, over all batches of a table.
+    """Limits the number and age of the sampled rows of each test execution, over all batches of a table.
 
     :param table: the table of sampled rows.
     :param policy: how many, and how old.
     :param now: the warehouse's time up to which the snapshot goes.
-    :param held_back: where to count the others.
+    :param exclusions: where to count the others.
     :param passed: how many rows of each test execution earlier snapshots took.
     """
 
     def __init__(
-        self, table: Table, policy: Policy, now: datetime, held_back: HeldBack, passed: Mapping[str, int] | None = None
+        self,
+        table: Table,
+        policy: Policy,
+        now: datetime,
+        exclusions: Exclusions,
+        passed: Mapping[str, int] | None = None,
     ) -> None:
         self._table = table
         self._policy = policy
         self._oldest = pa.scalar(now - timedelta(days=policy.failed_rows_days), pa.timestamp("us"))
-        self._held_back = held_back
+        self._exclusions = exclusions
         # Counted here and not read off row_index, which older rows lack.
         self._passed: Counter[str] = Counter(passed)
 
@@ -111,12 +116,12 @@ class FailedRowsLimit:
 
     def _keep(self, batch: pa.RecordBatch, mask: pa.Array, rule: str) -> pa.RecordBatch:
         kept = batch.filter(mask)
-        self._held_back.count_rows(rule, self._table, Category.FAILED_ROWS_SAMPLE, batch.num_rows - kept.num_rows)
+        self._exclusions.count_rows(rule, self._table, Category.FAILED_ROWS_SAMPLE, batch.num_rows - kept.num_rows)
         return kept
 
 
 def is_excluded(results: pa.RecordBatch, policy: Policy) -> pa.Array:
-    """Tell which test results are about a table of which no sampled rows are taken.
+    """Return a mask of the test results about a table whose sampled rows are excluded.
 
     :param results: rows of elementary_test_results with :data:`TESTED_TABLE_COLUMNS`.
     """
@@ -135,7 +140,7 @@ def drop_rows(
     table: Table,
     category: Category,
     policy: Policy,
-    held_back: HeldBack,
+    exclusions: Exclusions,
     sampled_results: pa.Array | None = None,
 ) -> pa.RecordBatch:
     """Leave out the rows of one category that a rule names, before anything in them is replaced.
@@ -144,37 +149,39 @@ def drop_rows(
     """
     if policy.dropped_metrics and table.name == "data_monitoring_metrics":
         dropped = pc.is_in(batch["metric_name"], pa.array(policy.dropped_metrics, pa.string()))
-        held_back.count_rows("dropped metric", table, category, pc.sum(dropped).as_py() or 0)
+        exclusions.count_rows("dropped metric", table, category, pc.sum(dropped).as_py() or 0)
         batch = batch.filter(pc.invert(dropped))
     if sampled_results is not None and table.category is Category.FAILED_ROWS_SAMPLE and category is table.category:
-        # A row whose result is not known cannot be told from one of an excluded table.
+        # A row whose result is not known may be of an excluded table.
         allowed = pc.is_in(batch["elementary_test_results_id"], sampled_results)
         left_out = batch.num_rows - (pc.sum(allowed).as_py() or 0)
-        held_back.count_rows("failed_rows_excluded_tables", table, category, left_out)
+        exclusions.count_rows("failed_rows_excluded_tables", table, category, left_out)
         batch = batch.filter(allowed)
     return batch
 
 
 def redact(
-    batch: pa.RecordBatch, table: Table, policy: Policy, held_back: HeldBack, hash_key: bytes | None = None
+    batch: pa.RecordBatch, table: Table, policy: Policy, exclusions: Exclusions, hash_key: bytes | None = None
 ) -> pa.RecordBatch:
     """Replace what a policy does not let out; what was null stays null.
 
     :param batch: rows of a table, with :data:`TESTED_TABLE_COLUMNS` where tables are excluded.
-    :param held_back: where to count what was replaced.
+    :param exclusions: where to count what was replaced.
     :param hash_key: the key of hashed columns.
     """
-    batch = limit_failed_row_lists(batch, table, policy, held_back)
+    batch = limit_failed_row_lists(batch, table, policy, exclusions)
     for position, name in enumerate(batch.schema.names):
         column = table.column(name)
         if column is None:
             continue
         for rule, key_name, replace in _replacements(table, column, policy, hash_key):
-            batch = _replace(batch, position, table, rule, key_name, replace, held_back)
+            batch = _replace(batch, position, table, rule, key_name, replace, exclusions)
     return batch
 
 
-def limit_failed_row_lists(batch: pa.RecordBatch, table: Table, policy: Policy, held_back: HeldBack) -> pa.RecordBatch:
+def limit_failed_row_lists(
+    batch: pa.RecordBatch, table: Table, policy: Policy, exclusions: Exclusions
+) -> pa.RecordBatch:
     """Shorten samples kept as one JSON list per test, the layout of projects without a table of result rows."""
     if table.category is Category.FAILED_ROWS_SAMPLE:
         return batch
@@ -184,7 +191,7 @@ def limit_failed_row_lists(batch: pa.RecordBatch, table: Table, policy: Policy, 
             continue
         if policy.failed_rows_excluded_tables:
             excluded = pc.and_(is_excluded(batch, policy), pc.is_valid(batch.column(position)))
-            held_back.count_values("failed_rows_excluded_tables", table, name, pc.sum(excluded).as_py() or 0)
+            exclusions.count_values("failed_rows_excluded_tables", table, name, pc.sum(excluded).as_py() or 0)
             batch = batch.set_column(
                 position, batch.schema.field(position), pc.if_else(excluded, _NULL, batch.column(position))
             )
@@ -192,7 +199,7 @@ def limit_failed_row_lists(batch: pa.RecordBatch, table: Table, policy: Policy, 
         for value in batch.column(position).to_pylist():
             rows = json_list(value)
             rule = f"failed_rows_per_test={policy.failed_rows_per_test}"
-            held_back.count_rows(
+            exclusions.count_rows(
                 rule, table, Category.FAILED_ROWS_SAMPLE, max(0, len(rows) - policy.failed_rows_per_test)
             )
             kept = rows[: policy.failed_rows_per_test]
@@ -261,7 +268,7 @@ def _replace(
     rule: str,
     key_name: str,
     replace: _Replace,
-    held_back: HeldBack,
+    exclusions: Exclusions,
 ) -> pa.RecordBatch:
     values = batch.column(position)
     # Values repeat: each is replaced once.
@@ -269,7 +276,7 @@ def _replace(
     replaced = pa.array([replace(value) for value in coded.dictionary.to_pylist()], pa.string())
     taken = replaced.take(coded.indices)
     changed = pc.sum(pc.fill_null(pc.not_equal(values, taken), False)).as_py() or 0
-    held_back.count_values(rule, table, key_name, changed)
+    exclusions.count_values(rule, table, key_name, changed)
     return batch.set_column(position, batch.schema.field(position), taken)
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
-from airflow_provider_elementary.progress import Each, plainly
+from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, check_chain, read_chain
 from airflow_provider_elementary.snapshots.manifest import Manifest
-from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, read_manifest
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import manifest_key
@@ -118,7 +118,7 @@ class Repository:
         :param snapshot: its manifest, or a name as for :meth:`find`.
         """
         manifest = snapshot if isinstance(snapshot, Manifest) else self.find(snapshot)
-        return SnapshotSource(self.store, without_withdrawn(self.store, manifest)[0], self.keys)
+        return SnapshotSource(self.store, without_expired(self.store, manifest)[0], self.keys)
 
     def verify(
         self,
@@ -127,7 +127,7 @@ class Repository:
         anchors: Iterable[Anchor] = (),
         decrypt: bool = True,
         categories: Sequence[Category] = tuple(Category),
-        each: Each = plainly,
+        progress: Progress = no_progress,
     ) -> VerifyReport:
         """Check the store; see :func:`airflow_provider_elementary.snapshots.verify.verify`.
 
@@ -142,7 +142,7 @@ class Repository:
             anchors=anchors,
             signer=self.signer,
             categories=categories,
-            each=each,
+            progress=progress,
         )
 
     def prune(
@@ -150,7 +150,7 @@ class Repository:
         retention: Retention,
         *,
         anchors: Iterable[Anchor] = (),
-        give_up: Collection[int] = (),
+        acknowledge_loss: Collection[int] = (),
         dry_run: bool = False,
         orphan_age: timedelta,
     ) -> PruneReport:
@@ -162,7 +162,7 @@ class Repository:
             retention,
             signer=self.signer or KeysSigner(self.keys),
             anchors=anchors,
-            give_up=give_up,
+            acknowledge_loss=acknowledge_loss,
             dry_run=dry_run,
             orphan_age=orphan_age,
         )
@@ -173,13 +173,13 @@ class Repository:
         snapshot: str | datetime = "latest",
         *,
         categories: Sequence[Category] | None = None,
-        each: Each = plainly,
+        progress: Progress = no_progress,
     ) -> RestoreReport:
         """Restore a snapshot; see :func:`airflow_provider_elementary.snapshots.restore.restore`."""
         from airflow_provider_elementary.snapshots.restore import restore
 
         return restore(
-            self.store, target, self.keys, snapshot=_moment_or_id(snapshot), categories=categories, each=each
+            self.store, target, self.keys, snapshot=_moment_or_id(snapshot), categories=categories, progress=progress
         )
 
     def diff(self, before: str | datetime, after: str | datetime = "latest") -> DiffReport:
@@ -203,8 +203,8 @@ class Repository:
         if findings:
             named = "; ".join(f"{found.object} is {found.damage}" for found in findings[:_NAMED_IN_ERROR])
             raise SnapshotCorruptError(
-                f"Expected a chain that holds in {self.uri} before signing it, found {len(findings)} differences: "
-                f"{named}. Nothing was signed; see what `airflow-elementary snapshot verify` says."
+                f"The snapshot chain in {self.uri} has {len(findings)} problems; nothing was signed: {named}. Run "
+                "`airflow-elementary snapshot verify`."
             )
         signer = self.signer or KeysSigner(self.keys)
         digests = {manifest_key(link.sequence): link.sha256 for link in chain.links.values()}

@@ -1,4 +1,4 @@
-"""Restoring a snapshot: its tables and Elementary's views, in a place where nothing was before."""
+"""Restores the tables and views of a snapshot into an empty place."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category, Tabl
 from airflow_provider_elementary.elementary_schema.ddl import Dialect, arrow_type, create_tables
 from airflow_provider_elementary.elementary_schema.views import create_views
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
-from airflow_provider_elementary.progress import Each, plainly
+from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.fitting import require_fit
 from airflow_provider_elementary.snapshots.manifest import Manifest
-from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
 from airflow_provider_elementary.snapshots.restore_targets import Session, Target
 from airflow_provider_elementary.storage.keys import Keys
@@ -36,7 +36,7 @@ class RestoreReport:
     :param target: where it was restored to.
     :param tables: the rows of each table; those of which the snapshot holds nothing are there and empty.
     :param categories: the categories that were restored.
-    :param withdrawn: categories of which prune withdrew data from this snapshot.
+    :param expired: categories of which prune withdrew data from this snapshot.
     """
 
     snapshot_id: str
@@ -45,7 +45,7 @@ class RestoreReport:
     target: str
     tables: dict[str, int]
     categories: tuple[str, ...]
-    withdrawn: tuple[str, ...]
+    expired: tuple[str, ...]
 
     @property
     def rows(self) -> int:
@@ -65,7 +65,7 @@ def restore(
     *,
     snapshot: str | datetime = "latest",
     categories: Sequence[Category] | None = None,
-    each: Each = plainly,
+    progress: Progress = no_progress,
 ) -> RestoreReport:
     """Restore a snapshot as an Elementary schema that the dbt package and ``edr`` work on.
 
@@ -75,14 +75,14 @@ def restore(
     :param target: where to; nothing in it is ever overwritten.
     :param snapshot: which; see :func:`~airflow_provider_elementary.snapshots.open_snapshot`.
     :param categories: what to restore; by default all that the keys open.
-    :param each: goes through the tables; shows the progress where somebody looks.
+    :param progress: goes through the tables; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
     :raises KeyUnavailableError: the keys do not open a category that was asked for, or none at all.
     :raises SnapshotCorruptError: a file is not what was written.
     :raises ConfigurationError: the target is neither new nor empty.
     :raises ValueDoesNotFitError: a value is longer or larger than its type there.
     """
-    manifest, withdrawn = without_withdrawn(store, find_manifest(store, snapshot))
+    manifest, expired = without_expired(store, find_manifest(store, snapshot))
     opened = _openable(manifest, keys, categories)
     manifest = replace(manifest, files=tuple(file for file in manifest.files if file.category in opened))
     source = SnapshotSource(store, manifest, keys)
@@ -94,7 +94,7 @@ def restore(
     with target.open() as session:
         columns = {name: source.schema(name).names for name in held}
         statements = create_tables(target.dialect, target.schema, widest=widest, held=columns)
-        for name, statement in each(statements.items(), "Restoring tables"):
+        for name, statement in progress(statements.items(), "Restoring tables"):
             session.execute(statement)
             if name in held:
                 rows[name] = _load(session, source, TABLES[name], target.dialect, widest=widest)
@@ -108,7 +108,7 @@ def restore(
         target=target.name,
         tables=rows,
         categories=tuple(category.value for category in Category if category in left),
-        withdrawn=tuple(category.value for category in withdrawn if category in opened),
+        expired=tuple(category.value for category in expired if category in opened),
     )
 
 

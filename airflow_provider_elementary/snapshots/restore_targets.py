@@ -1,4 +1,4 @@
-"""Where a snapshot is restored to: a new DuckDB file, or a new or empty schema of a PostgreSQL database."""
+"""Opens a new DuckDB file or an empty PostgreSQL schema to restore into."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class DuckDBTarget:
         # DuckDB names the database after the file, up to its first inner dot.
         if path.name.lstrip(".").split(".")[0].lower() == schema.lower():
             raise ConfigurationError(
-                f"Expected a DuckDB file that is not named like its schema, found {path.name}: every {schema}.table "
-                "would be ambiguous. Choose another file name."
+                f"The DuckDB file {path.name} is named like its schema, so every {schema}.table would be ambiguous. "
+                "Choose another file name."
             )
         self.path = path
         self.schema = schema
@@ -83,7 +83,7 @@ class DuckDBTarget:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{self.path.stem}-", dir=self.path.parent) as folder:
-                # Views remember the name of the database, which is the file's.
+                # Views contain the name of the database, which is the file's.
                 draft = Path(folder) / self.path.name
                 with duckdb.connect(str(draft)) as connection:
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema, 'duckdb')}")
@@ -97,8 +97,7 @@ class DuckDBTarget:
 
     def _taken(self) -> ConfigurationError:
         return ConfigurationError(
-            f"Expected {self.path} to be a new file, found that it exists. Nothing is overwritten: name another file, "
-            "or remove that one first."
+            f"{self.path} exists. Nothing is overwritten: name another file, or remove that one first."
         )
 
 
@@ -144,7 +143,7 @@ class PostgresTarget:
             raise
 
     def _make_schema(self, session: _PostgresSession) -> None:
-        # One restore at a time: whoever comes second waits here and then finds the schema taken.
+        # One restore at a time: a second one waits here and then finds that the schema is not empty.
         session.ask("SELECT pg_advisory_xact_lock(hashtext($1))", self.schema)
         # An existing schema may be used by a role that may not create one.
         if not session.ask("SELECT 1 FROM pg_namespace WHERE nspname = $1", self.schema):
@@ -157,8 +156,8 @@ class PostgresTarget:
         )
         if held:
             raise ConfigurationError(
-                f"Expected {self.name} to be new or empty, found {len(held)} tables and views in it, {held[0][0]} "
-                "among them. Nothing is overwritten: name another schema, or drop that one first."
+                f"{self.name} is not empty: {len(held)} tables and views are in it, "
+                f"{held[0][0]} among them. Nothing is overwritten: name another schema, or drop that one first."
             )
 
     def _roll_back(self) -> None:
@@ -226,6 +225,6 @@ def _failed(name: str, error: BaseException) -> WarehouseError:
     state = getattr(error, "sqlstate", None)
     found = type(error).__name__ + (f", SQLSTATE {state}" if isinstance(state, str) else "")
     return WarehouseError(
-        f"Expected to restore to {name}, found a failure ({found}). Nothing of the restore is there. Check that the "
+        f"Restoring to {name} failed ({found}). Nothing was restored. Check that the "
         "role may create the schema, that there is room, and retry."
     )

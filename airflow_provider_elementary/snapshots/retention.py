@@ -1,4 +1,4 @@
-"""Which snapshots are kept, and why: the rules of restic's ``forget``, over times alone."""
+"""Decides which snapshots are kept, by the rules of restic."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Retention:
     """How many snapshots to keep; a snapshot stays if any rule keeps it. Without a rule all of them stay.
 
     :param keep_last: this many of the newest.
-    :param keep_hourly: the newest of each of the last so many hours in which there was one; -1 for all hours.
-    :param keep_daily: likewise of days.
-    :param keep_weekly: likewise of ISO weeks.
-    :param keep_monthly: likewise of months.
-    :param keep_yearly: likewise of years.
+    :param keep_hourly: the newest of each of the last N hours that have one; -1 for all hours.
+    :param keep_daily: the same for days.
+    :param keep_weekly: the same for ISO weeks.
+    :param keep_monthly: the same for months.
+    :param keep_yearly: the same for years.
     :param category_days: for a category, after how many days its data leaves the snapshots that are kept.
     :raises ConfigurationError: a count is below -1, days are below 1, or a category is not known.
     """
@@ -52,18 +52,18 @@ class Retention:
     def __post_init__(self) -> None:
         if wrong := [f"keep_{rule}={count}" for rule, count in self.counts.items() if count < ALL]:
             raise ConfigurationError(
-                f"Expected counts of snapshots to keep of 0 or more, or -1 for all; found {', '.join(wrong)}."
+                f"{', '.join(wrong)} is not a count of snapshots to keep. Use 0 or more, or -1 for all."
             )
         try:
             days = {Category(name): int(number) for name, number in self.category_days.items()}
         except ValueError:
             raise ConfigurationError(
-                f"Expected days for categories out of {', '.join(category.value for category in Category)}; "
-                f"found {', '.join(f'{name}={number}' for name, number in self.category_days.items())}."
+                f"Not days of categories: {', '.join(f'{name}={days}' for name, days in self.category_days.items())}. "
+                f"Categories: {', '.join(category.value for category in Category)}."
             ) from None
         if wrong := [f"{category}={number}" for category, number in days.items() if number < 1]:
             raise ConfigurationError(
-                f"Expected category_days of 1 or more, found {', '.join(wrong)}. "
+                f"category_days has to be 1 or more: {', '.join(wrong)}. "
                 "To take none of a category, leave it out of the snapshots."
             )
         object.__setattr__(self, "category_days", days)

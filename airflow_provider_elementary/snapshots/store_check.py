@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
 from airflow_provider_elementary.elementary_schema import Category
@@ -127,19 +128,19 @@ def check_store(repository: Repository) -> StoreReport:
     findings.append(_finding("encryption", encryption) if written else _skipped("encryption"))
     findings.append(_finding("delete", remove) if written else _skipped("delete"))
     for category in Category:
-        findings.append(_finding(f"key of {category.value}", lambda category=category: _try_key(repository, category)))  # type: ignore[misc]
-    findings.append(_finding("signature", lambda: _try_signer(repository)) if repository.signer else _unsigned())
+        findings.append(_finding(f"key of {category.value}", partial(_check_key, repository, category)))
+    findings.append(_finding("signature", lambda: _check_signer(repository)) if repository.signer else _unsigned())
     return StoreReport(store.uri, tuple(findings))
 
 
-def _try_key(repository: Repository, category: Category) -> str:
+def _check_key(repository: Repository, category: Category) -> str:
     made = repository.keys.new_data_key(category, _CONTEXT)
     if repository.keys.unwrap(category, made.wrapped) != made.plaintext:
         raise StoreError("The data key that was opened is another than the one that was made.")
     return f"a data key made and opened by {made.wrapped.master_key_id}"
 
 
-def _try_signer(repository: Repository) -> str:
+def _check_signer(repository: Repository) -> str:
     if repository.signer is None:
         return "no signing key"
     digest = hashlib.sha256(uuid.uuid4().bytes).hexdigest()

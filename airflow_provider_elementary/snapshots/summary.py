@@ -1,4 +1,4 @@
-"""A snapshot told in a few lines, for the log of a task: cut, read, held back, sealed."""
+"""Summarizes a snapshot in a few lines for the task log."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import datetime
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots.manifest import Manifest
 
-_NAMES_TOLD = 10
+_MOST_NAMED = 10
 
 
-def story(manifest: Manifest, started: datetime, finished: datetime) -> list[str]:
-    """Return what happened, a line each; rates are of this attempt.
+def summary_lines(manifest: Manifest, started: datetime, finished: datetime) -> list[str]:
+    """Return the lines; rates are of this attempt.
 
     :param manifest: as committed.
     :param started: when the session began, UTC without a zone.
@@ -24,58 +24,58 @@ def story(manifest: Manifest, started: datetime, finished: datetime) -> list[str
     seconds = max((finished - started).total_seconds(), 0.001)
     size = sum(file.size for file in manifest.new_files)
     lines = [
-        _cut(manifest),
+        _consistency(manifest),
         _read(manifest, seconds),
-        _held_back(manifest),
-        f"sealed {_size(size)} in {len(manifest.new_files)} files, {_size(round(size / seconds))} a second, one key "
-        f"for each category: {_by_category(manifest)}",
-        f"{named}: {manifest.rows:,} rows of {_size(manifest.size)} in all",
+        _exclusions(manifest),
+        f"wrote {_size(size)} in {len(manifest.new_files)} new files, {_size(round(size / seconds))} per second; "
+        f"snapshot totals by category: {_by_category(manifest)}",
+        f"{named}: {manifest.rows:,} rows, {_size(manifest.size)} in total",
     ]
     unknown = [f"{name}.{column}" for name, table in manifest.tables.items() for column in table.unknown_columns]
     if unknown:
-        more = f" and {len(unknown) - _NAMES_TOLD} more" if len(unknown) > _NAMES_TOLD else ""
-        lines.append(f"left out, as nobody has classified them yet: {', '.join(unknown[:_NAMES_TOLD])}{more}")
+        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+        lines.append(f"excluded unknown columns: {', '.join(unknown[:_MOST_NAMED])}{more}")
     return lines + problems(manifest)
 
 
 def problems(manifest: Manifest) -> list[str]:
-    """Return what of the source could not be used and what to do, a sentence each."""
+    """Return what could not be read from the source and the remedy, one sentence each."""
     sentences = [f"excluded table {table}: {reason}" for table, reason in manifest.excluded.items()]
-    if manifest.cut is not None and manifest.cut.marker_problem:
-        sentences.append(manifest.cut.marker_problem)
-    for entry in manifest.rejected[:_NAMES_TOLD]:
+    if manifest.consistency is not None and manifest.consistency.marker_problem:
+        sentences.append(manifest.consistency.marker_problem)
+    for entry in manifest.rejected[:_MOST_NAMED]:
         what = f"{entry['rows']:,} rows" if "rows" in entry else f"{entry['values']:,} values"
         done = "excluded" if "rows" in entry else "replaced by null"
         sentences.append(f"{done} {what} of {entry['table']}.{entry['column']}: {entry['kind']}")
-    if len(manifest.rejected) > _NAMES_TOLD:
-        sentences.append(f"and {len(manifest.rejected) - _NAMES_TOLD} more kinds of values that could not be used")
+    if len(manifest.rejected) > _MOST_NAMED:
+        sentences.append(f"and {len(manifest.rejected) - _MOST_NAMED} more kinds of unusable values")
     return sentences
 
 
-def _cut(manifest: Manifest) -> str:
-    what = f"{manifest.kind}: {manifest.reason}" if manifest.reason else f"{manifest.kind}: what is new"
-    if manifest.cut is None or manifest.cut.watermark is None:
-        return f"cut {what}"
-    waiting, incomplete = manifest.cut.waiting_count, manifest.cut.incomplete_count
+def _consistency(manifest: Manifest) -> str:
+    what = f"{manifest.kind} snapshot ({manifest.reason or 'new rows only'})"
+    point = manifest.consistency
+    if point is None or point.watermark is None:
+        return what
     return (
-        f"cut {what}, up to {manifest.cut.watermark} of the warehouse's time; {waiting} unfinished dbt runs wait, "
-        f"{incomplete} that never ended are taken as they are"
+        f"{what}, consistent as of {point.watermark} (warehouse clock); {point.waiting_count} unfinished dbt runs "
+        f"deferred, {point.incomplete_count} abandoned runs included"
     )
 
 
 def _read(manifest: Manifest, seconds: float) -> str:
     new_rows = sum(table.new_rows for table in manifest.tables.values())
-    told = f"{new_rows:,} rows of {len(manifest.tables)} tables in {seconds:.1f} s"
-    return f"read {told}, {new_rows / seconds:,.0f} a second"
+    what = f"{new_rows:,} rows of {len(manifest.tables)} tables in {seconds:.1f} s"
+    return f"read {what}, {new_rows / seconds:,.0f} a second"
 
 
-def _held_back(manifest: Manifest) -> str:
+def _exclusions(manifest: Manifest) -> str:
     counts: Counter[tuple[str, str]] = Counter()
-    for entry in manifest.held_back:
+    for entry in manifest.exclusions:
         unit = "rows" if "rows" in entry else "values"
         counts[str(entry["rule"]), unit] += entry[unit]
-    told = [f"{count:,} {unit} by {rule}" for (rule, unit), count in sorted(counts.items())]
-    return f"held back {'; '.join(told) or 'nothing'}"
+    by_rule = [f"{count:,} {unit} ({rule})" for (rule, unit), count in sorted(counts.items())]
+    return f"excluded or redacted by policy: {'; '.join(by_rule) or 'nothing'}"
 
 
 def _by_category(manifest: Manifest) -> str:

@@ -1,4 +1,4 @@
-"""Takes one snapshot: the policy as resolved, the manifest signed, and what to log of it."""
+"""Takes one snapshot and summarizes it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from airflow_provider_elementary.progress import RowsRead, unheard
+from airflow_provider_elementary.progress import RowsRead, no_row_progress
 from airflow_provider_elementary.snapshots.capture import write_snapshot
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
-from airflow_provider_elementary.snapshots.redaction import what_left
+from airflow_provider_elementary.snapshots.redaction import count_exported
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.snapshots.summary import problems, story
+from airflow_provider_elementary.snapshots.summary import problems, summary_lines
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -43,7 +43,7 @@ def take_snapshot(
     run_key: str | None = None,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
-    rows_read: RowsRead = unheard,
+    rows_read: RowsRead = no_row_progress,
 ) -> TakenSnapshot:
     """Take a snapshot; see :func:`airflow_provider_elementary.snapshots.write_snapshot`.
 
@@ -66,7 +66,7 @@ def take_snapshot(
         commit_timeout=commit_timeout,
         rows_read=rows_read,
     )
-    return TakenSnapshot(manifest, summarise(manifest, repository.uri), story(manifest, started, utc_now()))
+    return TakenSnapshot(manifest, summarise(manifest, repository.uri), summary_lines(manifest, started, utc_now()))
 
 
 def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
@@ -83,10 +83,10 @@ def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
         "kind": manifest.kind,
         "reason": manifest.reason,
         "epoch": manifest.epoch,
-        "watermark": manifest.cut.watermark if manifest.cut else None,
+        "watermark": manifest.consistency.watermark if manifest.consistency else None,
         "new_rows": sum(table.new_rows for table in manifest.tables.values()),
-        "waiting_runs": manifest.cut.waiting_count if manifest.cut else 0,
-        "incomplete_runs": manifest.cut.incomplete_count if manifest.cut else 0,
+        "waiting_runs": manifest.consistency.waiting_count if manifest.consistency else 0,
+        "incomplete_runs": manifest.consistency.incomplete_count if manifest.consistency else 0,
         "problems": problems(manifest),
         "tables": {name: table.rows for name, table in manifest.tables.items()},
         "categories": {
@@ -98,5 +98,5 @@ def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
         },
         "rows": manifest.rows,
         "bytes": manifest.size,
-        "what_left": what_left(manifest.held_back, rows),
+        "exported": count_exported(manifest.exclusions, rows),
     }

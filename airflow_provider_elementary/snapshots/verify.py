@@ -1,4 +1,4 @@
-"""Verifying a store: the chain, the signatures, and every byte and row of the files that its snapshots name."""
+"""Verifies the chain, signatures and files of a store."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, BinaryIO, cast
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, SnapshotNotFoundError
-from airflow_provider_elementary.progress import Each, plainly
+from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, Damage, Finding, Link, check_chain, read_chain
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.reader import none_found
-from airflow_provider_elementary.storage.encrypted_parquet import open_sealed
+from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signatures import DATA_KEY, KeysSigner, Signature, Signer, read_signature
@@ -27,7 +27,7 @@ from airflow_provider_elementary.times import in_utc
 log = logging.getLogger(__name__)
 
 _CHUNK = 4 * 1024 * 1024
-_IN_MEMORY = 32 * 1024 * 1024
+_SPOOL_BYTES = 32 * 1024 * 1024
 _NAMED_IN_ERROR = 10
 
 
@@ -94,14 +94,14 @@ class VerifyReport:
             named = "; ".join(f"{found.object} is {found.damage}" for found in self.findings[:_NAMED_IN_ERROR])
             more = len(self.findings) - _NAMED_IN_ERROR
             raise SnapshotCorruptError(
-                f"Expected {self.store} as it was written, found {len(self.findings)} differences: {named}"
+                f"{self.store} is not as it was written; {len(self.findings)} differences: {named}"
                 f"{f'; and {more} more' if more > 0 else ''}. Restore what is named from a replica or from older "
                 "versions of the objects, and find out who wrote to the store."
             )
 
 
 @dataclass
-class _Examination:
+class _Checked:
     """What is gathered while the files are read."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -128,7 +128,7 @@ def verify(
     anchors: Iterable[Anchor] = (),
     signer: Signer | None = None,
     categories: Sequence[Category] = tuple(Category),
-    each: Each = plainly,
+    progress: Progress = no_progress,
 ) -> VerifyReport:
     """Check that a store is as it was written; the chain always whole, the files of one snapshot or of all.
 
@@ -137,12 +137,12 @@ def verify(
     records were made by somebody with the keys.
 
     :param snapshot: whose files are read: ``latest``, ``all``, an id or a time as :func:`open_snapshot` takes it.
-    :param anchors: hashes of manifests that were kept elsewhere; only they tell a chain that was cut short or written
-        anew as a whole from the true one.
+    :param anchors: hashes of manifests that were kept elsewhere; only they reveal a chain that was cut short or
+        rewritten as a whole.
     :param signer: who has to have signed every manifest and prune record; without one, the signatures that there are
         are checked as far as the keys can.
     :param categories: the categories that the keys are expected to open.
-    :param each: goes through the files; shows the progress where somebody looks.
+    :param progress: goes through the files; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
     """
     chain = read_chain(store)
@@ -151,24 +151,24 @@ def verify(
     findings += _check_signatures(store, chain, signer, keys)
     selected = _select(store, chain, snapshot)
     named = _files_named(store, selected)
-    withdrawn = {file.key for stored in chain.records for file in stored.record.withdrawn}
-    examined = _examine(store, keys, frozenset(categories), named, withdrawn, each)
-    findings += examined.findings
-    if gone := sum(key in withdrawn for key in named):
-        notes.append(f"{gone} files were withdrawn by prune, as the days of their category were over")
+    expired = {file.key for stored in chain.records for file in stored.record.expired}
+    checked = _check_files(store, keys, frozenset(categories), named, expired, progress)
+    findings += checked.findings
+    if gone := sum(key in expired for key in named):
+        notes.append(f"{gone} files expired: prune removed them by the retention of their category")
     head = Anchor(chain.head.sequence, chain.head.sha256) if chain.head else None
     if signer is None and head is not None and not any(anchor.sequence >= head.sequence for anchor in anchors):
-        notes.append(f"nothing outside the store vouches for {manifest_key(head.sequence)}: give its anchor, or sign")
+        notes.append(f"{manifest_key(head.sequence)} is not anchored: pass --anchor, or sign snapshots")
     return VerifyReport(
         store=store.uri,
         snapshots=tuple(link.snapshot_id or "" for link in selected),
         manifests=len(chain.links),
         pruned=len(chain.tombstones),
         head=head,
-        files=examined.files,
-        size=examined.size,
-        opened=examined.opened,
-        rows=examined.rows,
+        files=checked.files,
+        size=checked.size,
+        opened=checked.opened,
+        rows=checked.rows,
         findings=tuple(findings),
         notes=tuple(notes),
     )
@@ -188,7 +188,7 @@ def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[Link]:
         raise none_found(store)
     if not found and not (snapshot == "latest" and chain.findings):
         raise SnapshotNotFoundError(
-            f"Expected snapshot {snapshot} in {store.uri}, found {len(readable)} others. "
+            f"{store.uri} holds no snapshot {snapshot}, but {len(readable)} others. "
             "Name one of those that `airflow-elementary snapshot list` or the Elementary page shows, or latest."
         )
     return found
@@ -208,15 +208,15 @@ def _files_named(store: Store, selected: Sequence[Link]) -> dict[str, _Named]:
     return named
 
 
-def _examine(
+def _check_files(
     store: Store,
     keys: Keys | None,
     categories: frozenset[Category],
     named: Mapping[str, _Named],
-    withdrawn: set[str],
-    each: Each,
-) -> _Examination:
-    examined = _Examination()
+    expired: set[str],
+    progress: Progress,
+) -> _Checked:
+    checked = _Checked()
     sizes = {
         found.key: found.size
         for prefix in sorted({f"{key.partition('/')[0]}/" for key in named})
@@ -226,29 +226,27 @@ def _examine(
     sizes_named = {entry.file.size for entry in named.values()}
     owners = {entry.file.sha256: key for key, entry in named.items()}
     refused: set[Category] = set()
-    for key, entry in each(named.items(), "Verifying files"):
+    for key, entry in progress(named.items(), "Verifying files"):
         if key not in sizes:
-            if key not in withdrawn:
-                detail = (
-                    f"Expected {entry.file.size:,} bytes of {entry.file.table}, found no such object; {_by(entry)}."
-                )
-                examined.findings.append(Finding(Damage.MISSING, key, detail))
+            if key not in expired:
+                detail = f"The object is missing ({entry.file.size:,} bytes of {entry.file.table}); {_by(entry)}."
+                checked.findings.append(Finding(Damage.MISSING, key, detail))
             continue
-        examined.files += 1
-        examined.size += sizes[key]
+        checked.files += 1
+        checked.size += sizes[key]
         if sizes[key] != entry.file.size and sizes[key] not in sizes_named:
-            detail = f"Expected {entry.file.size:,} bytes, found {sizes[key]:,}; {_by(entry)}."
-            examined.findings.append(Finding(Damage.CHANGED, key, detail))
+            detail = f"Has {sizes[key]:,} bytes instead of {entry.file.size:,}; {_by(entry)}."
+            checked.findings.append(Finding(Damage.CHANGED, key, detail))
             continue
         with _downloaded(store, key, keep=keys is not None) as (file, digest):
             if digest != entry.file.sha256:
-                examined.findings.append(_of_another(entry, digest, owners))
+                checked.findings.append(_of_another(entry, digest, owners))
             elif keys is not None and entry.file.category in categories - refused:
-                _open(examined, keys, entry, file, refused)
-    return examined
+                _open(checked, keys, entry, file, refused)
+    return checked
 
 
-def _open(examined: _Examination, keys: Keys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
+def _open(checked: _Checked, keys: Keys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
     """Decrypt a file and count its rows."""
     category = entry.file.category
     try:
@@ -257,25 +255,25 @@ def _open(examined: _Examination, keys: Keys, entry: _Named, file: BinaryIO, ref
         reason = f"No data key opens: {error}" if isinstance(error, KeyUnavailableError) else "Found no data key."
         refused.add(category)
         detail = f"{category.label}. {reason}"
-        examined.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
+        checked.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
         return
     try:
-        rows = sum(batch.num_rows for batch in open_sealed(file, data_key, entry.file.key))
+        rows = sum(batch.num_rows for batch in open_encrypted(file, data_key, entry.file.key))
     except SnapshotCorruptError as error:
-        examined.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
+        checked.findings.append(Finding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
         return
-    examined.opened += 1
-    examined.rows += rows
+    checked.opened += 1
+    checked.rows += rows
     if rows != entry.file.rows:
-        detail = f"Expected {entry.file.rows:,} rows, found {rows:,}; {_by(entry)}."
-        examined.findings.append(Finding(Damage.CHANGED, entry.file.key, detail))
+        detail = f"Has {rows:,} rows instead of {entry.file.rows:,}; {_by(entry)}."
+        checked.findings.append(Finding(Damage.CHANGED, entry.file.key, detail))
 
 
 @contextmanager
 def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryIO, str]]:
-    """Hash an object while it is copied to where it can be opened; only encrypted bytes rest in the copy."""
+    """Hash an object while it is copied to where it can be opened; the copy holds only encrypted bytes."""
     digest = hashlib.sha256()
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as copy:
         with store.open(key) as source:
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)
@@ -288,9 +286,9 @@ def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryI
 def _of_another(entry: _Named, digest: str, owners: Mapping[str, str]) -> Finding:
     """Say that a file holds other bytes than it did, and whose, if they are another file's."""
     if digest in owners:
-        detail = f"Expected its own bytes, found those of {owners[digest]}; {_by(entry)}."
+        detail = f"Content belongs to another object: {owners[digest]}; {_by(entry)}."
         return Finding(Damage.REORDERED, entry.file.key, detail)
-    detail = f"Expected SHA-256 {entry.file.sha256}, found {digest}; {_by(entry)}."
+    detail = f"SHA-256 is {digest} instead of {entry.file.sha256}; {_by(entry)}."
     return Finding(Damage.CHANGED, entry.file.key, detail)
 
 
@@ -300,7 +298,7 @@ def _by(entry: _Named) -> str:
 
 
 def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: Keys | None) -> Iterator[Finding]:
-    """Check signatures: of prune records wherever somebody can tell, of manifests where there is one or has to be."""
+    """Check the signatures of prune records where the keys allow it, and those of manifests."""
     own = KeysSigner(keys) if keys is not None else None
     for key, digest, required in (
         *((manifest_key(link.sequence), link.sha256, signer is not None) for link in chain.links.values()),
@@ -312,21 +310,21 @@ def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: K
             signature = read_signature(store, key)
             if signature is None:
                 if required:
-                    detail = "Expected a signature, found none: anybody who may write to the store can have made it."
+                    detail = "Not signed. Anyone with write access to the store could have written it."
                     yield Finding(Damage.UNPROVED, key, detail)
-            elif (judge := _judge(signature, signer, own)) is None:
+            elif (verifier := _verifier_of(signature, signer, own)) is None:
                 if required:
-                    detail = f"Expected to check a signature by {signature.key_id}, found that nobody named that key."
+                    detail = f"Signed by {signature.key_id}, which is none of the keys that were given."
                     yield Finding(Damage.UNPROVED, key, detail)
-            elif not judge.proves(digest, signature):
-                detail = f"Expected a signature that fits, found one by {signature.key_id} that does not."
+            elif not verifier.proves(digest, signature):
+                detail = f"Signature by {signature.key_id} is invalid."
                 yield Finding(Damage.UNPROVED, key, detail)
         except (SnapshotCorruptError, KeyUnavailableError) as error:
             yield Finding(Damage.UNPROVED, key, str(error), needs_key=isinstance(error, KeyUnavailableError))
 
 
-def _judge(signature: Signature, signer: Signer | None, own: Signer | None) -> Signer | None:
-    """Return who can tell whether a signature is true; one by a key for signing needs the signer."""
+def _verifier_of(signature: Signature, signer: Signer | None, own: Signer | None) -> Signer | None:
+    """Return the signer that can check a signature; one by a signing key needs the given signer."""
     if signer is not None:
         return signer
     return own if signature.algorithm == DATA_KEY else None

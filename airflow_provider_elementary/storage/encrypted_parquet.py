@@ -1,4 +1,4 @@
-"""Sealing: record batches become encrypted Parquet files that plain DuckDB, pyarrow and Spark can open with the key."""
+"""Writes and reads encrypted Parquet files."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _DISTINCT_SHARE = 0.5
 
 
 @dataclass
-class SealedFile:
-    """One sealed file while it is written, and what the manifest says of it afterwards.
+class EncryptedFile:
+    """One encrypted file while it is written, and what the manifest says of it afterwards.
 
     :param rows: rows written so far.
     :param size: bytes written, once closed.
@@ -78,7 +78,7 @@ class SealedFile:
             self._writer = self._start(schema.empty_table())
         self._writer.close()
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Let go of the encoder: the caller throws the bytes away, and what closing says of them adds nothing."""
         if self._writer is not None:
             with suppress(Exception):
@@ -99,7 +99,9 @@ class SealedFile:
 
 
 @contextmanager
-def sealed(target: BinaryIO, schema: pa.Schema, key: bytes, identity: frozenset[str]) -> Iterator[SealedFile]:
+def encrypted_file(
+    target: BinaryIO, schema: pa.Schema, key: bytes, identity: frozenset[str]
+) -> Iterator[EncryptedFile]:
     """Write an encrypted Parquet file to a stream.
 
     :param target: where the bytes go; the caller opens and closes it.
@@ -125,39 +127,39 @@ def sealed(target: BinaryIO, schema: pa.Schema, key: bytes, identity: frozenset[
             **_WRITER_OPTIONS,
         )
 
-    file = SealedFile(start)
+    file = EncryptedFile(start)
     try:
         yield file
         file.finish(schema)
     except BaseException:
-        counted.give_up()
-        file.give_up()
+        counted.abandon()
+        file.abandon()
         raise
     file.size, file.sha256 = counted.size, counted.digest.hexdigest()
 
 
 def _repeats(values: pa.ChunkedArray) -> bool:
-    """Tell whether a dictionary pays: it costs memory and time for each distinct value, and long text has many."""
+    """Return whether a dictionary pays off: it costs memory and time for each distinct value."""
     sample = values.slice(0, _SAMPLE_ROWS)
     distinct: int = pc.count_distinct(sample, mode="all").as_py()
     return distinct <= len(sample) * _DISTINCT_SHARE
 
 
 def _is_counted_up(kind: pa.DataType) -> bool:
-    """Tell whether neighbours differ by little, as times and row numbers do: then the differences are stored."""
+    """Return whether neighbours differ by little, as times and row numbers do: then the differences are stored."""
     return bool(pa.types.is_timestamp(kind) or pa.types.is_integer(kind))
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time, by the column that tells it; without ``since`` or ``until`` it is open on that side."""
+    """A stretch of time, by one column; without ``since`` or ``until`` it is open on that side."""
 
     column: str
     since: datetime | None
     until: datetime | None
 
     def may_hold(self, group: pq.RowGroupMetaData) -> bool:
-        """Tell whether a row group may have a row of that time; where it has no statistics, it may."""
+        """Return whether a row group may have a row of that time; where it has no statistics, it may."""
         columns = (group.column(place) for place in range(group.num_columns))
         found = next((column.statistics for column in columns if column.path_in_schema == self.column), None)
         if found is None or not found.has_min_max:
@@ -165,7 +167,7 @@ class Span:
         return (self.since is None or found.max >= self.since) and (self.until is None or found.min < self.until)
 
 
-def open_sealed(
+def open_encrypted(
     source: BinaryIO,
     key: bytes,
     name: str,
@@ -174,14 +176,14 @@ def open_sealed(
     span: Span | None = None,
     rows: Sequence[range] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a sealed file, a row group at a time; at least one batch, which may be empty.
+    """Yield the rows of an encrypted file, a row group at a time; at least one batch, which may be empty.
 
     :param source: the encrypted bytes, readable at any position.
     :param key: the data key.
     :param name: what to call the file in an error.
     :param columns: the columns to decode, of those that the file has; None for all.
     :param span: row groups without a row of that time are passed over; rows of other times may still come.
-    :param rows: in place of a span, the numbers of the rows to yield, as :func:`rows_within` another part tells them.
+    :param rows: in place of a span, the numbers of the rows to yield, as :func:`rows_within` another part returns them.
     :raises SnapshotCorruptError: the bytes are not what was written, or the key is not the one it was written with.
     """
     with _opened(source, key, name) as file:
@@ -201,9 +203,9 @@ def open_sealed(
 
 
 def rows_within(source: BinaryIO, key: bytes, name: str, span: Span) -> list[range]:
-    """Return the numbers of the rows among which a sealed file has those of a time, by its statistics.
+    """Return the numbers of the rows among which an encrypted file has those of a time, by its statistics.
 
-    :raises SnapshotCorruptError: as for :func:`open_sealed`.
+    :raises SnapshotCorruptError: as for :func:`open_encrypted`.
     """
     with _opened(source, key, name) as file:
         return _row_numbers(file.metadata, span)
@@ -234,7 +236,7 @@ def _opened(source: BinaryIO, key: bytes, name: str) -> Iterator[pq.ParquetFile]
             yield file
     except (OSError, pa.ArrowException) as error:
         raise SnapshotCorruptError(
-            f"Expected {name} to open with its data key, found that it does not ({type(error).__name__}). "
+            f"{name} does not open with its data key ({type(error).__name__}). "
             "The file was changed or cut short; restore it from a replica, or use another snapshot."
         ) from None
 
@@ -257,7 +259,7 @@ class _Counted(io.RawIOBase):
             self.size += len(content)
         return len(content)
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Pass nothing on from now: an encoder that is closed writes a footer, whatever happened before."""
         self._target = None
 

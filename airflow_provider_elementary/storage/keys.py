@@ -1,4 +1,4 @@
-"""Envelope keys: one data key per snapshot and category, wrapped by that category's master key."""
+"""Makes and opens data keys, wrapped by master keys."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ class LocalKeys:
             )
         except InvalidTag:
             raise KeyUnavailableError(
-                f"Expected the master key {wrapped.master_key_id} for {category.label}, found {_fingerprint(master)}, "
-                "which does not open it. Give the key that the snapshot was written with."
+                f"Master key {_fingerprint(master)} for {category.label} does not open what {wrapped.master_key_id} "
+                "wrapped. Give the key that the snapshot was written with."
             ) from None
 
     def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
@@ -137,7 +137,7 @@ class LocalKeys:
         except KeyError:
             held = ", ".join(held.value for held in self._master_keys) or "none"
             raise KeyUnavailableError(
-                f"Expected a master key for {category.label} ({category.value}), found keys for: {held}. "
+                f"No master key for {category.label} ({category.value}); there are keys for: {held}. "
                 "Add it to the store's connection, or leave the category out."
             ) from None
 
@@ -199,14 +199,14 @@ class KmsKeys:
         if ":key/" in key_id:
             return key_id
         if key_id not in self._arns:
-            # Not kms:DescribeKey: whoever writes may make data keys, and needs no further permission so.
+            # Not kms:DescribeKey: a writer may make data keys, and so needs no further permission.
             self.new_data_key(category, context)
         return self._arns[key_id]
 
     def _key_id(self, category: Category) -> str:
         if (key_id := self._key_ids.get(category)) is None:
             raise KeyUnavailableError(
-                f"Expected a KMS key for {category.label} ({category.value}), found none. "
+                f"No KMS key for {category.label} ({category.value}). "
                 "Name one in kms_key_id, or leave the category out."
             )
         return key_id
@@ -220,9 +220,9 @@ def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) 
             "committed. Check KMS's request quota, the network and how long credentials last, and retry."
         )
     return KeyUnavailableError(
-        f"Expected KMS key {key_id} to {doing} for {category.label}, found {code}. Check that the key exists in this "
+        f"KMS key {key_id} did not {doing} for {category.label}: {code}. Check that the key exists in this "
         "region, is enabled, and that the credentials may use it (kms:GenerateDataKey to write, kms:Decrypt to read, "
-        "kms:Encrypt to go on with hashed columns under another key)."
+        "kms:Encrypt to continue with hashed columns under another key)."
     )
 
 
@@ -232,7 +232,7 @@ def kms_code(error: Exception) -> str:
 
 
 def kms_is_busy(error: Exception) -> bool:
-    """Tell whether the same request may do later."""
+    """Return whether the same request may do later."""
     return kms_code(error) in _KMS_BUSY or isinstance(error, (ConnectionError, HTTPClientError))
 
 
@@ -241,7 +241,7 @@ def _category(name: str) -> Category:
         return Category(name)
     except ValueError:
         raise ConfigurationError(
-            f"Expected the name of a category for a key, found {name!r}. "
+            f"{name!r} is not a category that a key could be for. "
             f"Categories: {', '.join(category.value for category in Category)}."
         ) from None
 
@@ -253,7 +253,7 @@ def _decode(name: str, value: str) -> bytes:
         key = b""
     if len(key) != KEY_BYTES:
         raise ConfigurationError(
-            f"Expected the master key of {name} as {KEY_BYTES} bytes in base64, found something else. "
+            f"The master key of {name} is not {KEY_BYTES} bytes in base64. "
             "Make keys with `airflow-elementary keys generate`."
         )
     return key

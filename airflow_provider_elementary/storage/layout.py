@@ -93,7 +93,7 @@ def result_file(kind: str, run_key: str, attempt: str, category: Category) -> st
 
 
 def is_result(key: str) -> bool:
-    """Tell whether a name is that of a result's document."""
+    """Return whether a name is that of a result's document."""
     return key.startswith(RESULTS) and key.endswith(".json") and not key.startswith(NEWEST_RESULTS)
 
 

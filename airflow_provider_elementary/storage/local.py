@@ -1,4 +1,4 @@
-"""A store in a local directory: files appear by rename, owner-only, and are synced to disk before they count."""
+"""Keeps a store in a local directory."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class LocalStore:
     def _path(self, key: str) -> Path:
         path = self.root / key
         if ".." in path.parts or Path(key).is_absolute():
-            raise ConfigurationError(f"Expected a key inside the store, found {key!r}.")
+            raise ConfigurationError(f"{key!r} is not inside the store.")
         return path
 
     @contextmanager
@@ -129,17 +129,15 @@ class LocalStore:
             yield
         except PermissionError:
             raise StoreRefusedError(
-                f"Expected to use {key} in {self.uri}, found that this user may not. "
+                f"This user may not use {key} in {self.uri}. "
                 "Give the user that runs Airflow's tasks read and write permission on the directory."
             ) from None
         except (NotADirectoryError, FileExistsError):
-            raise StoreRefusedError(
-                f"Expected a directory at {self.uri}, found a file in its place. Choose another directory."
-            ) from None
+            raise StoreRefusedError(f"{self.uri} is a file and not a directory. Choose another directory.") from None
         except OSError as error:
             raise StoreError(
-                f"Expected to use {key} in {self.uri}, found {error.strerror or type(error).__name__}. "
-                "Nothing was committed; mend the disk and retry."
+                f"Using {key} in {self.uri} failed: {error.strerror or type(error).__name__}. "
+                "Nothing was committed. Free disk space or fix the file system, then retry."
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""The history of access reports in a store: one document per run, and what changed since the one before."""
+"""Keeps the access reports of a store, one document per run."""
 
 from __future__ import annotations
 

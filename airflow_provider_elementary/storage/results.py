@@ -1,4 +1,4 @@
-"""Sealed results: metrics and verdicts rest in the store as snapshots do, encrypted and committed by one document."""
+"""Stores metrics and verdicts, encrypted and committed by one document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
-from airflow_provider_elementary.storage.encrypted_parquet import open_sealed, sealed
+from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
 from airflow_provider_elementary.storage.keys import Keys, WrappedKey
 from airflow_provider_elementary.storage.layout import (
     APPLICATION,
@@ -41,7 +41,7 @@ _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 @dataclass(frozen=True)
 class ResultFile:
-    """One sealed file of a result; see :class:`~.manifest.FileEntry` for the fields."""
+    """One encrypted file of a result; see :class:`~.manifest.FileEntry` for the fields."""
 
     key: str
     category: Category
@@ -60,7 +60,7 @@ class Result:
     :param created_at: UTC, ISO 8601.
     :param origin: what it was computed from: a snapshot's id, or a warehouse's dialect and schema.
     :param parameters: how it was computed.
-    :param files: the sealed files, one per category.
+    :param files: the encrypted files, one per category.
     :param keys: the wrapped data keys, by category.
     """
 
@@ -106,9 +106,9 @@ def write_result(
     parameters: Mapping[str, Any],
     series: str | None = None,
 ) -> Result:
-    """Seal rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
+    """Encrypt rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
 
-    Rows that know no such column may be about either, and are sealed as Aggregated metrics, the narrower of the two.
+    Rows that know no such column may be about either, and are encrypted as Aggregated metrics, the narrower of the two.
 
     The document that names the files is written last and replaces that of an earlier try; readers see one or the
     other, never a mixture.
@@ -128,8 +128,10 @@ def write_result(
     with (
         store.create(names[Category.TABLE_METRICS]) as of_tables,
         store.create(names[Category.AGGREGATED_METRICS]) as of_columns,
-        sealed(of_tables, rows.schema, data_keys[Category.TABLE_METRICS].plaintext, frozenset()) as table_file,
-        sealed(of_columns, rows.schema, data_keys[Category.AGGREGATED_METRICS].plaintext, frozenset()) as column_file,
+        encrypted_file(of_tables, rows.schema, data_keys[Category.TABLE_METRICS].plaintext, frozenset()) as table_file,
+        encrypted_file(
+            of_columns, rows.schema, data_keys[Category.AGGREGATED_METRICS].plaintext, frozenset()
+        ) as column_file,
     ):
         for batch in rows:
             if "column_name" not in batch.schema.names:
@@ -158,7 +160,7 @@ def write_result(
         store.delete(file.key)
     if series is not None:
         _point(store, kind, series, result.key)
-    log.info("sealed %s %s in %s", f"{result.rows:,}", kind, store.uri)
+    log.info("wrote %s %s to %s", f"{result.rows:,}", kind, store.uri)
     return result
 
 
@@ -170,7 +172,7 @@ def read_result(store: Store, keys: Keys, key: str) -> pa.RecordBatchReader:
     :raises KeyUnavailableError: the keys do not open it.
     """
     if (result := find_result(store, key)) is None:
-        raise SnapshotNotFoundError(f"Expected {key} in {store.uri}, found none. Run the task that computes it first.")
+        raise SnapshotNotFoundError(f"{store.uri} holds no {key}. Run the task that computes it first.")
     return reader_of_first(_batches(store, keys, result))
 
 
@@ -232,7 +234,7 @@ def pointed_at(store: Store) -> set[str]:
     return found
 
 
-def forget_result(store: Store, key: str) -> None:
+def delete_result(store: Store, key: str) -> None:
     """Remove a result; its files go first, so that what a crash leaves is still found by its document."""
     if found := find_result(store, key):
         for file in found.files:
@@ -260,4 +262,4 @@ def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatc
     for file in result.files:
         data_key = keys.unwrap(file.category, result.keys[file.category.value])
         with store.open(file.key) as source:
-            yield from open_sealed(source, data_key, file.key)
+            yield from open_encrypted(source, data_key, file.key)

@@ -1,4 +1,4 @@
-"""A store in an S3 bucket: every put encrypted by the server, checksummed, conditional, over verified TLS."""
+"""Keeps a store in an S3 bucket."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import hashlib
 import io
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, InvalidStateError, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -21,20 +20,13 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError, StoreError, StoreRefusedError
+from airflow_provider_elementary.exceptions import KeyUnavailableError, StoreError, StoreRefusedError
+from airflow_provider_elementary.storage.s3_transfer import Ranges, Upload
 from airflow_provider_elementary.storage.store import StoredObject
 from airflow_provider_elementary.timeouts import (
     AWS_REQUEST_SECONDS,
-    CLOSE_SECONDS,
-    UPLOAD_SECONDS,
-    ends_within,
-    in_background,
-    register,
 )
 
-# Parts grow by this much every thousand parts: S3 takes 10,000 of them, which so hold 440 GB.
-_PART_BYTES = 8 * 1024 * 1024
-_PARTS_IN_FLIGHT = 2
 # botocore retries a request, but not the reading of an answer that breaks off.
 _READ_PAUSES = (0.5, 1.0, 2.0)
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -73,7 +65,7 @@ class S3Store:
     @contextmanager
     def create(self, key: str) -> Iterator[BinaryIO]:
         """Open a new object; small ones are put whole, larger ones in parts, aborted when the block raises."""
-        upload = _Upload(self, key)
+        upload = Upload(self, key)
         try:
             yield cast(BinaryIO, upload)
             upload.complete()
@@ -109,8 +101,8 @@ class S3Store:
             with self.failures(key):
                 size = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)["ContentLength"]
         except _AbsentError:
-            raise StoreError(f"Expected {key} in {self.uri}, found no such object.") from None
-        return cast(BinaryIO, io.BufferedReader(_Ranges(self, key, size), buffer_size=1024 * 1024))
+            raise StoreError(f"{self.uri} holds no object {key}.") from None
+        return cast(BinaryIO, io.BufferedReader(Ranges(self, key, size), buffer_size=1024 * 1024))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects whose key starts with ``prefix``."""
@@ -198,7 +190,7 @@ class S3Store:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id)
 
     def _holds(self, key: str, parts: Sequence[dict[str, Any]]) -> bool:
-        """Tell whether an object is there that was made of these parts, by S3's checksum of their checksums."""
+        """Return whether an object is there that was made of these parts, by S3's checksum of their checksums."""
         digests = b"".join(base64.b64decode(part["ChecksumSHA256"]) for part in parts)
         try:
             with self.failures(key):
@@ -241,7 +233,7 @@ class S3Store:
         wanted = self._protection()["ServerSideEncryption"]
         if (found := answer.get("ServerSideEncryption")) != wanted:
             raise StoreRefusedError(
-                f"Expected {self.uri} to encrypt {key} with {wanted}, found {found or 'no encryption'}. "
+                f"{self.uri} encrypted {key} with {found or 'nothing'} instead of {wanted}. "
                 "Use a store that supports server-side encryption."
             )
 
@@ -265,25 +257,25 @@ class S3Store:
             return _AlreadyThereError(key)
         if code == "NoSuchUpload":
             return _NoUploadError(
-                f"Expected to complete the upload of {key} to {self.uri}, found that it was aborted meanwhile. Let "
-                "nothing, a bucket's lifecycle rule included, abort uploads that are younger than a day; then retry."
+                f"The upload of {key} to {self.uri} was aborted before it was complete. Do not let anything, such as a "
+                "lifecycle rule of the bucket, abort uploads that are younger than a day; then retry."
             )
         if code in _EXPIRED:
             return StoreError(
-                f"Expected credentials that last as long as writing to {self.uri} does, found {code} at {key}. Nothing "
-                "was committed; let the AWS connection assume a role, whose sessions are renewed, and retry."
+                f"The credentials for {self.uri} expired before {key} was written ({code}). Nothing was committed. Let "
+                "the AWS connection assume a role, whose sessions are renewed, and retry."
             )
         if code.startswith("KMS.") and code not in _KMS_BUSY:
             return KeyUnavailableError(
-                f"Expected {self.uri} to encrypt with {self._kms_key_id}, found {code}. "
-                "Check that the key exists in the bucket's region and is enabled."
+                f"{self.uri} cannot encrypt with {self._kms_key_id} ({code}). Check that the key exists in "
+                "the bucket's region and is enabled."
             )
         if code in _REFUSED:
             return StoreRefusedError(
-                f"Expected to use {key} in {self.uri}, found {code}. Check that the bucket exists and that the "
+                f"Access to {key} in {self.uri} failed: {code}. Check that the bucket exists and that the "
                 "credentials may list, read and write below the prefix, and use the KMS key."
             )
-        return StoreError(f"Expected {self.uri} to answer for {key}, found {code}. Nothing was committed; retry.")
+        return StoreError(f"{self.uri} answered {code} for {key}. Nothing was committed; retry.")
 
 
 class _AbsentError(StoreError):
@@ -298,119 +290,6 @@ class _NoUploadError(StoreError):
     """There is no such upload in parts, or no longer."""
 
 
-class _Upload(io.RawIOBase):
-    """A file to write to: parts go up in the background, a bounded number of them at a time."""
-
-    def __init__(self, store: S3Store, key: str) -> None:
-        self._store = store
-        self._key = key
-        self._buffer = bytearray()
-        self._upload_id: str | None = None
-        self._started: list[Future[dict[str, Any]]] = []
-        register(self)
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any) -> int:
-        self._buffer += content
-        while len(self._buffer) >= (size := _PART_BYTES * (1 + len(self._started) // 1000)):
-            with memoryview(self._buffer) as view:
-                part = bytes(view[:size])
-            del self._buffer[:size]
-            self._send(part)
-        return len(content)
-
-    def complete(self) -> None:
-        if self._upload_id is None:
-            self._store.put(self._key, bytes(self._buffer))
-        else:
-            if self._buffer:
-                self._send(bytes(self._buffer))
-            parts = [self._sent(part) for part in self._started]
-            self._store.complete_multipart(self._key, self._upload_id, parts)
-
-    def abort(self) -> None:
-        if self._upload_id is None:
-            return
-        # Prune discards what a store that does not answer keeps.
-        cleaning = in_background("s3-upload", self._clean_up, self._upload_id)
-        if not self._store.is_silent and not ends_within(cleaning, 2 * CLOSE_SECONDS):
-            self._store.is_silent = True
-
-    def break_off(self) -> None:
-        """Wait for no part any more."""
-        for part in self._started:
-            if not part.done():
-                # Where it ended meanwhile, its own result stands.
-                with suppress(InvalidStateError):
-                    part.set_exception(StoreError(f"The upload of {self._key} was ended by a signal. Retry."))
-
-    def _clean_up(self, upload_id: str) -> None:
-        # A part that arrives after its upload was aborted stays.
-        wait(self._started, CLOSE_SECONDS)
-        # The reason for aborting matters more than that this failed.
-        with suppress(ElementaryError):
-            self._store.abort_multipart(self._key, upload_id)
-
-    def _send(self, content: bytes) -> None:
-        if self._upload_id is None:
-            self._upload_id = self._store.start_multipart(self._key)
-        if len(self._started) >= _PARTS_IN_FLIGHT:
-            # Waiting for the part before the last bounds memory, and raises its failure here.
-            self._sent(self._started[-_PARTS_IN_FLIGHT])
-        number = len(self._started) + 1
-        put = self._store.put_part
-        self._started.append(in_background("s3-upload", put, self._key, self._upload_id, number, content))
-
-    def _sent(self, part: Future[dict[str, Any]]) -> dict[str, Any]:
-        if not ends_within(part, UPLOAD_SECONDS):
-            raise StoreError(
-                f"{self._store.uri} did not take a part of {self._key} within {UPLOAD_SECONDS:g} s. Nothing was "
-                "committed. Check the network, and retry."
-            )
-        return part.result()
-
-
-class _Ranges(io.RawIOBase):
-    """An object to read from at any position."""
-
-    def __init__(self, store: S3Store, key: str, size: int) -> None:
-        self._store = store
-        self._key = key
-        self._size = size
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readall(self) -> bytes:
-        # The inherited way asks for 8 KiB at a time.
-        content = self._store.read_range(self._key, self._position, self._size) if self._position < self._size else b""
-        self._position += len(content)
-        return content
-
-    def readinto(self, buffer: Any) -> int:
-        end = min(self._position + len(buffer), self._size)
-        if end <= self._position:
-            return 0
-        content = self._store.read_range(self._key, self._position, end)
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)
-
-
 def _checksum(content: bytes) -> str:
     return base64.b64encode(hashlib.sha256(content).digest()).decode()
 
@@ -419,11 +298,11 @@ def _require_tls(client: Any) -> None:
     endpoint = urlsplit(client.meta.endpoint_url)
     if endpoint.scheme != "https":
         raise StoreRefusedError(
-            f"Expected an S3 endpoint with TLS, found {endpoint.scheme}://{endpoint.hostname}. "
+            f"The S3 endpoint {endpoint.scheme}://{endpoint.hostname} has no TLS. "
             "Use an https endpoint in the AWS connection."
         )
     if client._endpoint.http_session._verify is False:
         raise StoreRefusedError(
-            f"Expected the certificate of {endpoint.hostname} to be verified, found verify=False. "
+            f"The certificate of {endpoint.hostname} is not verified (verify=False). "
             "Name the CA's file in the AWS connection's `verify` instead."
         )

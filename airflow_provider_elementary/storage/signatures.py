@@ -1,4 +1,4 @@
-"""Signatures over manifests and prune records: proof that the holder of a key wrote them, kept beside them."""
+"""Signs manifests and prune records and checks their signatures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _CODEC = Codec(Signature, "signature", "Sign the object again, if it verifies.")
 
 
 class Signer(Protocol):
-    """Signs with one key, and tells whether that key made a signature."""
+    """Signs with one key, and checks signatures of that key."""
 
     def sign(self, digest: str) -> Signature:
         """Sign a SHA-256 in hexadecimal.
@@ -58,15 +58,15 @@ class Signer(Protocol):
         ...
 
     def proves(self, digest: str, signature: Signature) -> bool:
-        """Tell whether this signer's key made the signature, over this SHA-256.
+        """Return whether this signer's key made the signature, over this SHA-256.
 
-        :raises KeyUnavailableError: it cannot be told, as the key is missing, disabled or refused.
+        :raises KeyUnavailableError: it cannot be checked, as the key is missing, disabled or refused.
         """
         ...
 
 
 class KeysSigner:
-    """Signs with a master key that the store has anyway: whoever can seal snapshots can sign, nobody else.
+    """Signs with a master key that the store has anyway: only a writer of encrypted files can sign.
 
     :param keys: the master keys.
     :param category: whose master key signs; readers who hold a local key of it could sign too.
@@ -82,7 +82,7 @@ class KeysSigner:
         return Signature(DATA_KEY, wrapped.master_key_id, wrapped.ciphertext)
 
     def proves(self, digest: str, signature: Signature) -> bool:
-        """Tell whether the data key opens under this digest, by the very master key that signs here."""
+        """Return whether the data key opens under this digest, by the very master key that signs here."""
         # A signature that names another key is not asked of that key: it may be the forger's own.
         own = self._probe.wrapped
         if signature.algorithm != DATA_KEY or signature.key_id != own.master_key_id:
@@ -153,8 +153,8 @@ class KmsSigner:
         fitting = [name for name in facts.get("SigningAlgorithms", ()) if name.endswith("SHA_256")]
         if not fitting:
             raise ConfigurationError(
-                f"Expected KMS key {self._key_id} to make MACs, or signatures over a SHA-256; found a {spec} key for "
-                f"{usage}. Name a key of usage GENERATE_VERIFY_MAC, or SIGN_VERIFY with an algorithm of SHA-256."
+                f"KMS key {self._key_id} is a {spec} key for {usage}, which makes neither MACs nor signatures over a "
+                "SHA-256. Name a key of usage GENERATE_VERIFY_MAC, or SIGN_VERIFY with an algorithm of SHA-256."
             )
         return usage, fitting[0]
 
@@ -172,7 +172,7 @@ class KmsSigner:
                     "Retry: a snapshot that was committed without its signature is signed then."
                 ) from None
             raise KeyUnavailableError(
-                f"Expected KMS key {self._key_id} to answer {operation}, found {code}. Check that the key exists in "
+                f"KMS key {self._key_id} refused {operation}: {code}. Check that the key exists in "
                 "this region, is enabled, and that the credentials may use it (kms:DescribeKey, kms:Sign and "
                 "kms:Verify, or kms:GenerateMac and kms:VerifyMac)."
             ) from None
@@ -192,7 +192,7 @@ class AnyOf:
         return self._signers[0].sign(digest)
 
     def proves(self, digest: str, signature: Signature) -> bool:
-        """Tell whether one of the keys made the signature; a key that cannot be asked matters if no other did."""
+        """Return whether one of the keys made the signature; a key that cannot be asked matters if no other did."""
         refused: KeyUnavailableError | None = None
         for signer in self._signers:
             try:
@@ -227,6 +227,6 @@ def read_signature(store: Store, key: str) -> Signature | None:
     return _CODEC.read(content, signature_key(key))
 
 
-def forget_signature(store: Store, key: str) -> None:
+def delete_signature(store: Store, key: str) -> None:
     """Remove the signature of an object that was removed."""
     store.delete(signature_key(key))

@@ -1,4 +1,4 @@
-"""Where snapshots rest: a small interface of a few verbs that every kind of store satisfies."""
+"""Defines ``Store``, the interface of every kind of store."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Store(Protocol):
         """Remove what writers that were killed left half-written; readers never saw it, but it takes room.
 
         :param before: only what was begun before this time, which has a zone: what is younger may still be written.
-        :param dry_run: only tell.
+        :param dry_run: only return them.
         :return: the keys that they were writing, or the names that the unfinished files have.
         """
         ...
@@ -135,9 +135,7 @@ def require_store_uri(uri: str) -> None:
     parts = urlsplit(uri)
     is_local = parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path
     if not is_local and not (parts.scheme == "s3" and parts.netloc):
-        raise ConfigurationError(
-            f"Expected a store like s3://bucket/prefix or file:///absolute/directory, found {uri!r}."
-        )
+        raise ConfigurationError(f"{uri!r} is not a store. Use s3://bucket/prefix or file:///absolute/directory.")
 
 
 def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None) -> Store:

@@ -1,4 +1,4 @@
-"""A manifest that is missing, cut short, empty or in another place is told of, and costs nothing else."""
+"""A manifest that is missing, cut short, empty or in another place is reported, and costs nothing else."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-def cut_short(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
 
 
@@ -83,7 +83,7 @@ def list_snapshots(rest: Rest) -> int:
         return main(["snapshot", "list", "--store-conn-id", "damaged"])
 
 
-DAMAGES = [remove, cut_short, empty, fill_with_another_document, move_to_the_end, move_aside, swap_with_the_first]
+DAMAGES = [remove, truncate, empty, fill_with_another_document, move_to_the_end, move_aside, swap_with_the_first]
 
 #: What only reads or adds: it may pass over a damage that does not concern it.
 ACTIONS: Mapping[str, Callable[[Rest, list[Manifest], Path], object]] = {
@@ -135,12 +135,12 @@ class TestReading:
     def test_a_snapshot_is_found_by_its_id_past_newer_ones_that_cannot_be_read(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
-        cut_short(rest.path(NEWEST))
+        truncate(rest.path(NEWEST))
 
         assert find_manifest(rest.store, manifests[1].snapshot_id) == manifests[1]
 
     def test_one_that_is_not_found_may_be_among_those_that_cannot_be_read(self, rest: Rest) -> None:
-        cut_short(rest.path(NEWEST))
+        truncate(rest.path(NEWEST))
 
         with pytest.raises(SnapshotNotFoundError, match=r"found 3 others, .* and 1 manifests that cannot be read"):
             find_manifest(rest.store, "20260101T000000Z-00000000")
@@ -148,7 +148,7 @@ class TestReading:
     def test_as_of_a_time_none_is_chosen_where_another_may_be_meant(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
-        cut_short(rest.path(MIDDLE))
+        truncate(rest.path(MIDDLE))
         for number in (3, 4):
             edit(rest.path(manifest_key(number)), lambda facts: facts.update(created_at="2099-01-01T00:00:00"))
 
@@ -159,12 +159,12 @@ class TestReading:
     def test_a_snapshot_is_not_built_upon_one_that_is_not_in_its_place(self, rest: Rest, tmp_path: Path) -> None:
         move_to_the_end(rest.path(NEWEST))
 
-        with pytest.raises(SnapshotCorruptError, match=r"Expected snapshot number 9 .* found number 4\. Put it back"):
+        with pytest.raises(SnapshotCorruptError, match=r"0000000009\.json of .* holds snapshot number 4\. Put it back"):
             take(rest, tmp_path / "warehouse.duckdb", world_after(7))
 
     def test_the_list_names_what_it_lacks(self, rest: Rest, capsys: pytest.CaptureFixture[str]) -> None:
         move_to_the_end(rest.path(NEWEST))
-        cut_short(rest.path(MIDDLE))
+        truncate(rest.path(MIDDLE))
 
         assert list_snapshots(rest) == 0
 
@@ -197,23 +197,23 @@ class TestALostManifest:
         for number in lost:
             remove(rest.path(manifest_key(number)))
 
-        report = prune(rest.store, Retention(), signer=KeysSigner(rest.keys), give_up=lost, now=LATER)
+        report = prune(rest.store, Retention(), signer=KeysSigner(rest.keys), acknowledge_loss=lost, now=LATER)
         again = prune(rest.store, Retention(), now=LATER)
 
-        assert (report.given_up, report.removed, again.given_up) == (tuple(lost), (), ())
+        assert (report.acknowledged_losses, report.removed, again.acknowledged_losses) == (tuple(lost), (), ())
         assert verify(rest.store, rest.keys, snapshot="all").findings == ()
 
     def test_keeps_the_files_that_a_later_one_names(self, rest: Rest, manifests: list[Manifest]) -> None:
         remove(rest.path(manifest_key(3)))
 
-        prune(rest.store, Retention(), give_up=[3], now=LATER)
+        prune(rest.store, Retention(), acknowledge_loss=[3], now=LATER)
 
         held = {found.key for found in rest.store.list("data/")}
         assert held == {file.key for manifest in manifests for file in manifest.files}
 
     @pytest.mark.parametrize("number", [0, 2, 4, 5], ids=["none", "there", "the newest", "beyond"])
     def test_is_not_given_up_where_it_is_not_lost(self, rest: Rest, number: int) -> None:
-        with pytest.raises(ConfigurationError, match=f"below the newest, 4, to give up; found {number}"):
-            prune(rest.store, Retention(keep_last=1), give_up=[number])
+        with pytest.raises(ConfigurationError, match=f"{number}: not a missing manifest below the newest, 4"):
+            prune(rest.store, Retention(keep_last=1), acknowledge_loss=[number])
 
         assert rest.path(MIDDLE).exists()

@@ -1,4 +1,4 @@
-"""Two snapshots compared tell what of the dbt project appeared, changed and vanished, and how tables grew."""
+"""The comparison of two snapshots reports changes of the dbt project and of row counts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_is_gone_vanished(report: DiffReport) -> None:
     assert names(report, "vanished") == {("model", OLD_MODEL)}
 
 
-def test_what_changed_is_told_field_by_field(report: DiffReport) -> None:
+def test_what_changed_is_reported_field_by_field(report: DiffReport) -> None:
     changes = {change.name: (change.before, change.after) for change in report.changes if change.direction == "changed"}
 
     assert changes == {
@@ -138,10 +138,10 @@ def test_it_is_arrow_and_json(report: DiffReport) -> None:
     assert json.loads(json.dumps(report.to_dict()))["counts"] == report.counts
 
 
-def test_keys_that_open_nothing_of_the_project_are_told(compared: tuple[Rest, LocalKeys, str, str]) -> None:
+def test_keys_that_open_nothing_of_the_project_are_an_error(compared: tuple[Rest, LocalKeys, str, str]) -> None:
     rest, reader, before, after = compared
 
-    with pytest.raises(KeyUnavailableError, match="Expected keys that open what describes the dbt project"):
+    with pytest.raises(KeyUnavailableError, match="No key opens Metadata or Configuration"):
         diff(rest.store, before, after, keys=reader)
 
 

@@ -114,7 +114,7 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (FINDING, f"{BROKEN} --keep-last 1"),
         (USAGE, f"{STORE} --keep-last many"),
         (USAGE, f"{STORE} --keep-last -7"),
-        (USAGE, f"{STORE} --give-up 2"),
+        (USAGE, f"{STORE} --acknowledge-loss 2"),
         (USAGE, f"{STORE} --category-days samples=3"),
         (USAGE, f"{STORE} --orphan-hours -1"),
         (NOT_DONE, NO_KEYS),

@@ -36,7 +36,7 @@ def sync(tmp_path: Path) -> Sync:
 
 
 def is_whole(sync: Sync) -> bool:
-    """Tell whether the newest snapshot holds the rows that the warehouse does, by their identities."""
+    """Return whether the newest snapshot holds the rows that the warehouse does, by their identities."""
     with duckdb.connect(str(sync.path), read_only=True) as connection:
         return all(
             sorted(map(str, sync.column(table, column)))
@@ -198,7 +198,7 @@ class TestATrueCommit:
 
 
 class TestOthersBetweenTheAttempts:
-    def test_two_runs_that_are_both_cut_short_both_commit_the_state_that_they_see(self, sync: Sync) -> None:
+    def test_two_runs_that_both_fail_both_commit_the_state_that_they_see(self, sync: Sync) -> None:
         sync.attempt_until(files=ARTIFACTS)
         sync.change(*new_run(1))
         sync.attempt_until(files=ARTIFACTS, run_key="another run")

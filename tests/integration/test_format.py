@@ -91,7 +91,7 @@ def test_a_changed_manifest_does_not_pass(tmp_path: Path) -> None:
         run_blocks(*OPENING, "format-chain", STORE=rest.folder)
 
 
-def test_withdrawn_files_are_left_out(tmp_path: Path, master_keys: dict[str, str]) -> None:
+def test_expired_files_are_left_out(tmp_path: Path, master_keys: dict[str, str]) -> None:
     rest = Rest(local_rest(tmp_path).store, LocalKeys(master_keys), tmp_path / "store")
     grow(rest, tmp_path, [3])
     prune(rest.store, Retention(category_days={"failed_rows_sample": 1}), now=datetime(2100, 1, 1, tzinfo=UTC))

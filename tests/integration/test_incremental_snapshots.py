@@ -165,7 +165,7 @@ def run_histories(new_database: Callable[[], Database]) -> Statistics:
 
 
 class TestRandomHistories:
-    def test_on_postgres_every_snapshot_is_the_consistent_state_at_its_cut(
+    def test_on_postgres_every_snapshot_is_the_consistent_state_at_its_point(
         self, postgres_server: PostgresServer, postgres_database: str
     ) -> None:
         statistics = run_histories(lambda: InPostgres(postgres_server, postgres_database))
@@ -174,7 +174,7 @@ class TestRandomHistories:
         assert statistics.histories >= HISTORIES
         assert statistics.incremental > 0
 
-    def test_on_duckdb_every_snapshot_is_the_consistent_state_at_its_cut(self, tmp_path: Path) -> None:
+    def test_on_duckdb_every_snapshot_is_the_consistent_state_at_its_point(self, tmp_path: Path) -> None:
         statistics = run_histories(lambda: InDuckDB(tmp_path))
 
         print(statistics)
@@ -227,7 +227,7 @@ class TestWhatIsNew:
         assert second.kind == "incremental"
         assert "late.a" in sync.column("dbt_run_results", "model_execution_id")
 
-    def test_a_commit_that_came_later_than_the_overlap_has_everything_read_anew(self, sync: Sync) -> None:
+    def test_a_commit_that_came_later_than_the_overlap_has_everything_read_again(self, sync: Sync) -> None:
         sync.snapshot()
         late = LAST_MARKER - timedelta(days=2)
         sync.change(run_results("late", late, "a"), marker("late", late))
@@ -276,7 +276,7 @@ class TestWhatIsNew:
             "UPDATE dbt_run_results SET group_name = 'finance' WHERE invocation_id = 'new'",
             marker("new", after(minutes=31)),
         )
-        # A change of columns has everything read anew; here the generations stay side by side.
+        # A change of columns has everything read again; here the generations stay side by side.
         monkeypatch.setattr("airflow_provider_elementary.snapshots.capture.plan._changed_columns", lambda *_: None)
 
         second = sync.snapshot()
@@ -294,8 +294,8 @@ class TestTheCommitMarker:
         sync.change(marker("new", after(hours=4)))
         taken = sync.snapshot()
 
-        assert waiting.cut is not None
-        assert (waiting.cut.waiting, waiting.tables["dbt_run_results"].waiting) == (("new",), 1)
+        assert waiting.consistency is not None
+        assert (waiting.consistency.waiting, waiting.tables["dbt_run_results"].waiting) == (("new",), 1)
         assert new_files(waiting) == {}
         assert new_files(taken)["dbt_run_results/run_results"] == 1
 
@@ -314,11 +314,11 @@ class TestTheCommitMarker:
         sync.change(marker("killed", after(hours=8)))
         completed = sync.snapshot()
 
-        assert taken.cut is not None
-        assert completed.cut is not None
-        assert (taken.cut.incomplete, taken.cut.incomplete_count) == (("killed",), 1)
+        assert taken.consistency is not None
+        assert completed.consistency is not None
+        assert (taken.consistency.incomplete, taken.consistency.incomplete_count) == (("killed",), 1)
         assert "killed.a" in sync.column("dbt_run_results", "model_execution_id", taken.snapshot_id)
-        assert completed.cut.incomplete == ()
+        assert completed.consistency.incomplete == ()
 
     def test_samples_wait_for_the_run_of_their_test_result(self, sync: Sync) -> None:
         created = after(minutes=30)
@@ -357,7 +357,7 @@ class TestTheCommitMarker:
         assert "old" in sync.column("dbt_run_results", "model_execution_id")
 
 
-class TestReadingEverythingAnew:
+class TestReadingEverything:
     def test_erased_history_begins_a_new_epoch_that_says_why(self, sync: Sync) -> None:
         first = sync.snapshot()
         sync.change("DELETE FROM dbt_run_results", "DELETE FROM dbt_invocations")
@@ -392,7 +392,7 @@ class TestReadingEverythingAnew:
             ("DROP TABLE dbt_groups", {}, "dbt_groups has other columns"),
         ],
     )
-    def test_what_an_increment_cannot_say_has_everything_read_anew(
+    def test_what_an_increment_cannot_say_has_everything_read_again(
         self, sync: Sync, change: str, arguments: dict[str, Any], reason: str
     ) -> None:
         sync.snapshot()
@@ -423,7 +423,7 @@ class TestReadingEverythingAnew:
 
 
 class TestSeveralWriters:
-    def test_the_loser_plans_anew_upon_the_winner(self, sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_loser_plans_again_upon_the_winner(self, sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
         sync.snapshot()
         sync.change(run_results("new", after(minutes=30), "a"), marker("new", after(minutes=31)))
         put_if_absent, winners = sync.store.put_if_absent, []
@@ -466,7 +466,7 @@ class TestSeveralWriters:
             with pytest.raises(SnapshotConflictError, match=r"another writer came first. Retry with a new session"):
                 write_snapshot(slow, store, keys)
 
-    def test_a_second_try_of_the_same_run_returns_its_increment(self, sync: Sync) -> None:
+    def test_a_second_attempt_of_the_same_run_returns_its_increment(self, sync: Sync) -> None:
         sync.snapshot()
         first = sync.snapshot(run_key="dag/run 2")
         sync.change(run_results("new", after(minutes=30), "a"), marker("new", after(minutes=31)))
@@ -531,7 +531,7 @@ class TestPolicy:
             "table": "test_result_rows",
             "category": "failed_rows_sample",
             "rows": 5,
-        } in manifest.held_back
+        } in manifest.exclusions
 
     def test_samples_of_one_test_are_limited_over_increments(self, sync: Sync) -> None:
         result = "00000000-0000-4000-8000-000000000004.test.shop.unique_customers_email"
@@ -584,7 +584,7 @@ class TestPolicy:
             "column": "dbt_run_results.message",
             "category": "run_results",
             "values": 25,
-        } in manifest.held_back
+        } in manifest.exclusions
 
     def test_an_unknown_column_is_quarantined_and_counted(self, sync: Sync) -> None:
         sync.change("ALTER TABLE dbt_groups ADD COLUMN salary VARCHAR DEFAULT 'secret'")
@@ -597,7 +597,7 @@ class TestPolicy:
             "column": "dbt_groups.salary",
             "category": None,
             "values": 1,
-        } in manifest.held_back
+        } in manifest.exclusions
 
     def test_without_raw_values_no_canary_of_a_real_schema_leaves(self, shared: Path, tmp_path: Path) -> None:
         # World A: canaries in samples, SQL, errors, parameters; customers' addresses as dimension values. What dbt
@@ -610,7 +610,7 @@ class TestPolicy:
         snapshot = open_snapshot(store, keys=keys)
         left = "\n".join(
             json.dumps(read_all(snapshot, table).to_pylist(), default=str) for table in snapshot.tables()
-        ) + json.dumps(manifest.held_back)
+        ) + json.dumps(manifest.exclusions)
 
         assert re.findall(r"CANARY-|@mail\.example|@leak\.example|DE8937040044", left) == []
         assert not {"min", "max", "sum"} & {*read_all(snapshot, "data_monitoring_metrics")["metric_name"].to_pylist()}

@@ -1,4 +1,4 @@
-"""A master key that was replaced seals nothing any more from the next snapshot on; what it sealed stays readable."""
+"""A master key that was replaced encrypts nothing from the next snapshot on; what it encrypted stays readable."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TestLocalKeys:
 
         assert (second.kind, second.keys) == ("incremental", first.keys)
 
-    def test_fresh_keys_have_everything_sealed_anew(self, rest: Rest, take_with: Take) -> None:
+    def test_fresh_keys_have_everything_encrypted_again(self, rest: Rest, take_with: Take) -> None:
         first = take_with(rest.keys)
         fresh = LocalKeys(LocalKeys.generate())
 
@@ -89,9 +89,7 @@ class TestLocalKeys:
 
         assert second.kind == "incremental"
 
-    def test_hashed_values_start_anew_with_a_key_that_does_not_open_the_old_one(
-        self, rest: Rest, take_with: Take
-    ) -> None:
+    def test_hashed_values_change_with_a_key_that_does_not_open_the_old_one(self, rest: Rest, take_with: Take) -> None:
         before = LocalKeys.generate()
         first = take_with(LocalKeys(before), policy=HASHING)
         fresh = LocalKeys({**before, "failed_rows_sample": LocalKeys.generate()["failed_rows_sample"]})
@@ -112,7 +110,7 @@ class TestKms:
 
         assert [manifest.reason for manifest in by_others] == [None, None, None]
 
-    def test_an_alias_that_leads_to_another_key_has_everything_sealed_anew(
+    def test_an_alias_that_leads_to_another_key_has_everything_encrypted_again(
         self, aws_server: AwsServer, rest: Rest, take_with: Take
     ) -> None:
         client = aws_server.client("kms")
@@ -154,9 +152,9 @@ class TestKms:
         assert second.hash_key.master_key_id == new
         assert names(rest, KmsKeys(client, new)) == names(rest, KmsKeys(client, old), first.snapshot_id)
 
-    def test_a_category_without_a_key_is_told(self, aws_server: AwsServer, take_with: Take) -> None:
+    def test_a_category_without_a_key_is_an_error(self, aws_server: AwsServer, take_with: Take) -> None:
         client, key = aws_server.client("kms"), aws_server.create_key()
         take_with(KmsKeys(client, key))
 
-        with pytest.raises(KeyUnavailableError, match="Expected a KMS key for Metadata"):
+        with pytest.raises(KeyUnavailableError, match="No KMS key for Metadata"):
             take_with(KmsKeys(client, {"table_metrics": key}))

@@ -13,7 +13,7 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
-from airflow_provider_elementary.snapshots.summary import problems, story
+from airflow_provider_elementary.snapshots.summary import problems, summary_lines
 from airflow_provider_elementary.snapshots.take import summarise
 from tests.integration.test_incremental_snapshots import (
     EVERYTHING,
@@ -66,8 +66,8 @@ class TestOneRow:
         third = sync.snapshot()
 
         assert rejected(first) == [("dbt_run_results.created_at", FUTURE, 1)]
-        assert first.cut is not None
-        assert first.cut.watermark == LAST_MARKER.isoformat()
+        assert first.consistency is not None
+        assert first.consistency.watermark == LAST_MARKER.isoformat()
         assert (second.kind, third.kind) == ("incremental", "incremental")
         assert (second.tables["dbt_run_results"].new_rows, second.tables["dbt_run_results"].waiting) == (0, 1)
         assert third.tables["dbt_run_results"].new_rows == 1
@@ -125,7 +125,7 @@ class TestOneRow:
         )
 
         manifest = sync.snapshot()
-        lines = story(manifest, datetime(2026, 1, 1), datetime(2026, 1, 2))
+        lines = summary_lines(manifest, datetime(2026, 1, 1), datetime(2026, 1, 2))
 
         sentence = "excluded 1 rows of dbt_run_results.created_at: text that is no time"
         assert sentence in lines
@@ -193,8 +193,8 @@ class TestZones:
 
         second = sync.snapshot()
 
-        assert second.cut is not None
-        assert second.cut.waiting == ("half",)
+        assert second.consistency is not None
+        assert second.consistency.waiting == ("half",)
 
 
 class TestMissingMarkers:
@@ -203,8 +203,8 @@ class TestMissingMarkers:
 
         manifest = sync.snapshot()
 
-        assert manifest.cut is not None
-        assert manifest.cut.waiting_count == 0
+        assert manifest.consistency is not None
+        assert manifest.consistency.waiting_count == 0
         assert manifest.tables["dbt_run_results"].rows == 25
         assert problems(manifest) == [
             "no dbt_invocations row came for 5 runs since the beginning: dbt_invocations autoupload is probably off; "
@@ -231,16 +231,16 @@ class TestMissingMarkers:
 
         second = sync.snapshot()
 
-        assert second.cut is not None
-        assert (second.cut.waiting, problems(second)) == (("half",), [])
+        assert second.consistency is not None
+        assert (second.consistency.waiting, problems(second)) == (("half",), [])
 
     def test_one_killed_run_is_not_taken_for_markers_that_never_come(self, sync: Sync) -> None:
         sync.change(run_results("killed", after(minutes=30), "a"), run_results("half", after(hours=8), "a"))
 
         manifest = sync.snapshot()
 
-        assert manifest.cut is not None
-        assert manifest.cut.waiting == ("half",)
+        assert manifest.consistency is not None
+        assert manifest.consistency.waiting == ("half",)
         [sentence] = problems(manifest)
         assert sentence.startswith("no dbt_invocations row came for 2 runs since")
         assert "taken 6 hours later" in sentence
@@ -320,8 +320,8 @@ class TestOnPostgres:
 
         first, second = self.snapshots(airflow_connection("reader", connection), tmp_path)
 
-        assert first.cut is not None
-        assert first.cut.watermark == LAST_MARKER.isoformat()
+        assert first.consistency is not None
+        assert first.consistency.watermark == LAST_MARKER.isoformat()
         assert (second.kind, second.files, second.rejected) == ("incremental", first.files, ())
 
     def test_text_times_on_postgres_are_synced_in_increments(

@@ -269,4 +269,4 @@ class TestEveryRelease:
             }
             assert set(first.tables) == usable, release
             assert (first.rows, second.rows) == (report.rows, report.rows), release
-            assert second.new_files == () or first.cut is None or first.cut.watermark is None, release
+            assert second.new_files == () or first.consistency is None or first.consistency.watermark is None, release

@@ -54,8 +54,8 @@ def named_by(manifests: list[Manifest]) -> set[str]:
     return {file.key for manifest in manifests for file in manifest.files}
 
 
-def seal_metrics(rest: Rest, snapshot_id: str, day: int) -> str:
-    """Seal metrics of a snapshot as if they had been computed on that day."""
+def write_metrics(rest: Rest, snapshot_id: str, day: int) -> str:
+    """Write metrics of a snapshot as if they had been computed on that day."""
     schema = pa.schema([("full_table_name", pa.string()), ("column_name", pa.string())])
     rows = pa.table({"full_table_name": ["A"], "column_name": [None]}, schema)
     origin = {"store": rest.store.uri, "snapshot_id": snapshot_id}
@@ -68,7 +68,7 @@ def seal_metrics(rest: Rest, snapshot_id: str, day: int) -> str:
 
 
 class BreakingStore:
-    """A store whose power goes out after so many deletions."""
+    """A store whose power goes out after a number of deletions."""
 
     def __init__(self, store: Store, deletions: int) -> None:
         self._store = store
@@ -112,7 +112,7 @@ class TestSnapshots:
     ) -> None:
         report = prune(rest.store, KEEP_TWO, signer=KeysSigner(rest.keys))
 
-        assert [judged.sequence for judged in report.removed] == [2, 1]
+        assert [decision.sequence for decision in report.removed] == [2, 1]
         assert keys_below(rest.store, "manifests/") == {"manifests/0000000003.json", "manifests/0000000004.json"}
         assert keys_below(rest.store, "data/") == named_by(manifests[2:])
         assert report.files == len(named_by(manifests[:2]) - named_by(manifests[2:]))
@@ -128,10 +128,10 @@ class TestSnapshots:
         assert read_all(open_snapshot(rest.store, keys=rest.keys), "data_monitoring_metrics").equals(before)
         assert verify(rest.store, rest.keys, snapshot="all").sound
 
-    def test_each_snapshot_is_told_with_its_reasons(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_each_snapshot_is_listed_with_its_reasons(self, rest: Rest, manifests: list[Manifest]) -> None:
         report = prune(rest.store, Retention(keep_last=2, keep_yearly=1), dry_run=True)
 
-        assert [(judged.sequence, judged.reasons) for judged in report.snapshots] == [
+        assert [(decision.sequence, decision.reasons) for decision in report.snapshots] == [
             (4, ("last", "yearly")),
             (3, ("last",)),
             (2, ()),
@@ -149,7 +149,7 @@ class TestSnapshots:
         assert (planned.files, planned.size) == (done.files, done.size)
         assert planned.snapshots == done.snapshots
 
-    def test_the_record_tells_what_went(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_the_record_names_what_was_removed(self, rest: Rest, manifests: list[Manifest]) -> None:
         report = prune(rest.store, KEEP_TWO, signer=KeysSigner(rest.keys))
 
         stored = newest_record(rest.store)
@@ -161,21 +161,21 @@ class TestSnapshots:
     def test_where_nothing_goes_there_is_no_record(self, rest: Rest, manifests: list[Manifest]) -> None:
         assert prune(rest.store, Retention(keep_last=10)).record is None
 
-    def test_an_empty_store_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(SnapshotNotFoundError, match="Expected snapshots to prune"):
+    def test_an_empty_store_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(SnapshotNotFoundError, match="holds no snapshots"):
             prune(local_rest(tmp_path).store, KEEP_TWO)
 
-    def test_a_second_prune_at_the_same_time_is_told(
+    def test_a_second_prune_at_the_same_time_is_an_error(
         self, rest: Rest, manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         rest.path(record_key(1)).parent.mkdir()
         put_if_absent = rest.store.put_if_absent
 
-        def overtaken(key: str, content: bytes) -> bool:
+        def conflicting(key: str, content: bytes) -> bool:
             put_if_absent(key, content)
             return put_if_absent(key, content)
 
-        monkeypatch.setattr(rest.store, "put_if_absent", overtaken)
+        monkeypatch.setattr(rest.store, "put_if_absent", conflicting)
 
         with pytest.raises(SnapshotConflictError, match="another prune did at the same time"):
             prune(rest.store, KEEP_TWO)
@@ -230,9 +230,9 @@ class TestWhatCrashesLeft:
         assert keys_below(rest.store, "data/") == named_by(manifests)
 
     def test_results_go_with_the_snapshot_that_they_are_of(self, rest: Rest, manifests: list[Manifest]) -> None:
-        gone = seal_metrics(rest, manifests[0].snapshot_id, 1)
-        kept = seal_metrics(rest, manifests[2].snapshot_id, 3)
-        newest = seal_metrics(rest, manifests[3].snapshot_id, 4)
+        gone = write_metrics(rest, manifests[0].snapshot_id, 1)
+        kept = write_metrics(rest, manifests[2].snapshot_id, 3)
+        newest = write_metrics(rest, manifests[3].snapshot_id, 4)
 
         report = prune(rest.store, KEEP_TWO, now=LATER)
 
@@ -271,7 +271,7 @@ class TestCategoryDays:
     ) -> None:
         samples = {f.key for m in manifests for f in m.files if f.category is Category.FAILED_ROWS_SAMPLE}
 
-        assert report.withdrawn == {"failed_rows_sample": len(samples)}
+        assert report.expired == {"failed_rows_sample": len(samples)}
         assert len(report.kept) == 4
         assert keys_below(rest.store, "data/") == named_by(manifests) - samples
 
@@ -279,9 +279,11 @@ class TestCategoryDays:
         verified = verify(rest.store, rest.keys, snapshot="all")
 
         assert verified.findings == ()
-        assert any("were withdrawn by prune" in note for note in verified.notes)
+        assert any("files expired" in note for note in verified.notes)
 
-    def test_other_deletions_are_still_told(self, rest: Rest, manifests: list[Manifest], report: PruneReport) -> None:
+    def test_other_deletions_are_still_reported(
+        self, rest: Rest, manifests: list[Manifest], report: PruneReport
+    ) -> None:
         other = next(file for file in manifests[-1].files if file.category is Category.TABLE_METRICS)
         rest.store.delete(other.key)
 
@@ -295,13 +297,13 @@ class TestCategoryDays:
         assert set(read_all(snapshot, "test_result_rows")["test_type"].to_pylist()) == {"anomaly_detection"}
         assert "result_rows" not in snapshot.schema("elementary_test_results").names
 
-    def test_a_later_prune_remembers_what_was_withdrawn(
+    def test_a_later_prune_keeps_the_list_of_expired_files(
         self, rest: Rest, manifests: list[Manifest], report: PruneReport
     ) -> None:
         again = prune(rest.store, self.RETENTION, signer=KeysSigner(rest.keys), now=LATER)
         prune(rest.store, Retention(keep_last=2), signer=KeysSigner(rest.keys), now=LATER)
 
-        assert (again.record, again.withdrawn) == (None, {})
+        assert (again.record, again.expired) == (None, {})
         assert verify(rest.store, rest.keys, snapshot="all").findings == ()
 
     def test_a_file_that_a_young_snapshot_names_stays(self, rest: Rest, manifests: list[Manifest]) -> None:

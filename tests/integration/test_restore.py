@@ -164,7 +164,7 @@ class TestToDuckDB:
         assert report.categories == ("metadata",)
         assert report.tables["dbt_run_results"] == 0
 
-    def test_withdrawn_categories_are_named_and_empty(
+    def test_expired_categories_are_named_and_empty(
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:
         days = Retention(category_days={Category.FAILED_ROWS_SAMPLE: 1})
@@ -172,7 +172,7 @@ class TestToDuckDB:
 
         report = restore(rest.store, DuckDBTarget(tmp_path / "restored.duckdb"), rest.keys)
 
-        assert report.withdrawn == ("failed_rows_sample",)
+        assert report.expired == ("failed_rows_sample",)
         assert "failed_rows_sample" not in report.categories
 
     def test_a_file_that_exists_is_never_overwritten(
@@ -188,7 +188,7 @@ class TestToDuckDB:
     def test_a_file_that_appears_meanwhile_is_not_overwritten_either(self, tmp_path: Path) -> None:
         target = DuckDBTarget(tmp_path / "mine.duckdb")
 
-        with pytest.raises(ConfigurationError, match="found that it exists"), target.open():
+        with pytest.raises(ConfigurationError, match="Nothing is overwritten"), target.open():
             (tmp_path / "mine.duckdb").write_text("precious")
 
         assert (tmp_path / "mine.duckdb").read_text() == "precious"
@@ -285,7 +285,7 @@ class TestToPostgres:
         statement = "SELECT count(*) FROM pg_namespace WHERE nspname = 'elementary'"
         assert postgres_server.execute(statement, database=postgres_database) == [(0,)]
 
-    def test_a_role_that_may_not_create_the_schema_is_told_without_the_drivers_words(
+    def test_a_role_that_may_not_create_the_schema_gets_an_error_without_the_drivers_words(
         self, rest: Rest, manifests: list[Manifest], postgres_server: PostgresServer, postgres_database: str
     ) -> None:
         import adbc_driver_postgresql.dbapi as dbapi

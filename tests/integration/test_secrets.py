@@ -61,7 +61,7 @@ RUNS: dict[str, tuple[str, str] | None] = {
     "wrong passphrase": ("check_access", "the private key of the connection cannot be opened"),
     "broken private key": ("check_access", "the private key of the connection cannot be opened"),
     "wrong schema": ("check_access", "Expected schema 'no_such_schema', found no such schema"),
-    "missing KMS key": ("snapshot", "Expected KMS key alias/no-such-key to make a data key"),
+    "missing KMS key": ("snapshot", "KMS key alias/no-such-key did not make a data key"),
     "store denied": ("snapshot", "Expected to use "),
     "broken master key": ("snapshot", "Expected the master key of "),
 }

@@ -135,7 +135,7 @@ def test_diff_counts_rows(run: Run, manifests: list[Manifest]) -> None:
     [
         (("verify", "--anchor", "latest"), 2, "--anchor takes a number and a hash, as in 12:"),
         (("prune", "--category-days", "samples=3"), 2, "Write CATEGORY=DAYS with a category of"),
-        (("diff", "no such snapshot"), 3, "Expected snapshot no such snapshot"),
+        (("diff", "no such snapshot"), 3, "holds no snapshot no such snapshot"),
         (("restore",), 2, "Name one place to restore to"),
     ],
 )
@@ -205,4 +205,4 @@ def test_an_empty_store_is_an_error(run: Run, tmp_path: Path, airflow_connection
 
     status, printed = run("verify", "--hashes-only", "--store-conn-id", "nowhere")
 
-    assert (status, "found none. Run the snapshot task first, and check the URI" in printed) == (3, True)
+    assert (status, "holds no snapshot. Run the snapshot task first, and check the URI" in printed) == (3, True)

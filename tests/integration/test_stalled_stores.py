@@ -19,7 +19,7 @@ from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.snapshots import Repository, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.storage import s3
+from airflow_provider_elementary.storage import s3_transfer
 from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.storage.store import limit_retries
 from airflow_provider_elementary.timeouts import break_off_all, in_background
@@ -210,10 +210,10 @@ class TestASilentServer:
             client.list_buckets()
 
 
-def test_a_part_that_no_client_ends_is_given_up(
+def test_a_part_that_no_client_ends_is_abandoned(
     behind: AwsServer, proxy: StallingProxy, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "UPLOAD_SECONDS", 2)
+    monkeypatch.setattr(s3_transfer, "UPLOAD_SECONDS", 2)
     store = S3Store(behind.client("s3", config=Config(connect_timeout=None, read_timeout=None)), bucket, "e")
     proxy.stall_after(sent=12_000_000)
 

@@ -211,12 +211,12 @@ class TestWhatStays:
     @pytest.mark.parametrize(
         ("fault", "found"),
         [
-            (refuses(500, "InternalError"), "found InternalError"),
-            (refuses(503, "SlowDown"), "found SlowDown"),
+            (refuses(500, "InternalError"), "answered InternalError"),
+            (refuses(503, "SlowDown"), "answered SlowDown"),
             (resets, "did not answer for"),
             (stalls(3), "did not answer for"),
-            (changes_a_byte, "found BadDigest"),
-            (refuses(400, "ExpiredToken"), "Expected credentials that last .* found ExpiredToken"),
+            (changes_a_byte, "answered BadDigest"),
+            (refuses(400, "ExpiredToken"), "credentials for .* expired .*ExpiredToken"),
         ],
         ids=["500", "503 SlowDown", "connection reset", "no answer in time", "a changed byte", "expired credentials"],
     )
@@ -255,7 +255,7 @@ class TestWhatStays:
         before = bucket.objects()
         faulty.plan(fault, "GetObject")
 
-        with pytest.raises(StoreError, match=rf"Expected s3://{bucket.name}/e to answer for .*, found "):
+        with pytest.raises(StoreError, match=rf"s3://{bucket.name}/e answered .* for "):
             write_snapshot(source, bucket.store, bucket.keys)
 
         assert bucket.objects() == before
@@ -282,7 +282,7 @@ class TestWhatStays:
         bucket = Bucket(faulty)
         faulty.plan(refuses(404, "NoSuchUpload"), "CompleteMultipartUpload")
 
-        with pytest.raises(StoreError, match="found that it was aborted meanwhile"):
+        with pytest.raises(StoreError, match="was aborted before it was complete"):
             write(bucket.store, LARGE)
 
         assert bucket.objects() == []
@@ -313,18 +313,18 @@ class TestKeys:
         bucket = Bucket(faulty, HASTY)
         faulty.plan(refuses(400, code), "GenerateDataKey")
 
-        with pytest.raises(expected, match=f"Expected KMS key .* to make a data key .* found {code}") as raised:
+        with pytest.raises(expected, match=f"KMS key .* did not make a data key .*: {code}") as raised:
             write_snapshot(source, bucket.store, bucket.keys)
 
         assert raised.value.permanent is permanent
         assert [key for key in bucket.objects() if "/data/" in key] == []
 
-    def test_a_key_disabled_since_is_told_to_the_reader(self, faulty: FaultyAws, source: WarehouseSource) -> None:
+    def test_a_key_disabled_since_is_an_error_for_the_reader(self, faulty: FaultyAws, source: WarehouseSource) -> None:
         bucket = Bucket(faulty, HASTY)
         write_snapshot(source, bucket.store, bucket.keys)
         faulty.plan(refuses(400, "DisabledException"), "Decrypt")
 
-        with pytest.raises(KeyUnavailableError, match=r"to open a data key for .* found DisabledException"):
+        with pytest.raises(KeyUnavailableError, match=r"did not open a data key for .*: DisabledException"):
             open_snapshot(bucket.store, keys=bucket.keys).read("dbt_models")
 
     def test_a_throttled_key_is_not_taken_for_one_that_the_reader_does_not_have(
@@ -337,11 +337,11 @@ class TestKeys:
         with pytest.raises(StoreError, match=r"did not open a data key for .* \(ThrottlingException\), after"):
             open_snapshot(bucket.store, keys=bucket.keys).tables()
 
-    def test_a_bucket_whose_key_is_disabled_is_told(self, faulty: FaultyAws) -> None:
+    def test_a_bucket_whose_key_is_disabled_is_an_error(self, faulty: FaultyAws) -> None:
         bucket = Bucket(faulty, HASTY)
         faulty.plan(refuses(400, "KMS.DisabledException"), "PutObject")
 
-        with pytest.raises(KeyUnavailableError, match=r"to encrypt with .* found KMS\.DisabledException"):
+        with pytest.raises(KeyUnavailableError, match=r"cannot encrypt with .* \(KMS\.DisabledException"):
             bucket.store.put("manifests/1.json", b"content")
 
 
@@ -373,7 +373,10 @@ class TestLocalDirectory:
         finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
         assert finished.stdout.startswith("StoreError Expected to use ")
-        assert "found File too large. Nothing was committed; mend the disk and retry." in finished.stdout
+        assert (
+            "File too large. Nothing was committed. Free disk space or fix the file system, then retry."
+            in finished.stdout
+        )
         assert list(store.glob("manifests/*")) == []
         assert [path for path in store.rglob("*") if path.name.startswith(".partial-")] == []
 
@@ -394,11 +397,11 @@ class TestLocalDirectory:
     def test_a_directory_without_permission_is_refused(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
 
-        with pytest.raises(StoreRefusedError, match="found that this user may not"):
+        with pytest.raises(StoreRefusedError, match="This user may not use"):
             open_store((tmp_path / "store").as_uri()).put("key", b"content")
 
 
-class TestWhoeverLosesInterest:
+class TestReadersThatStop:
     def test_an_upload_given_up_leaves_no_thread(self, faulty: FaultyAws) -> None:
         bucket = Bucket(faulty)
 

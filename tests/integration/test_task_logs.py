@@ -64,13 +64,13 @@ def test_a_snapshot_logs_access_the_consistency_point_rows_and_redactions(
 
     lines = unfolded(log)
     words = [line.split()[0] for line in lines]
-    assert words == ["policy", "access", "::group::Table", "cut", "read", "held", "sealed", "snapshot"]
+    assert words == ["policy", "access", "::group::Table", "full", "read", "excluded", "wrote", "snapshot"]
     assert lines[0].startswith("policy from built in: categories=metadata,configuration,run_results,table_metrics,")
     assert lines[0].endswith("without_raw_values=False full_every_days=7")
     assert lines[1].endswith("23 of 23 checks pass, 0 fail, 0 unknown")
-    assert lines[3].startswith("cut full: the first snapshot of this store, up to 2026-10-31T06:02:01")
+    assert lines[3].startswith("full snapshot (the first snapshot of this store), consistent as of 2026-10-31T06:02:01")
     assert "rows of 17 tables in " in lines[4]
-    assert "56 values by masked" in lines[5]
+    assert "56 values (masked)" in lines[5]
     assert "one key for each category: Metadata " in lines[6]
     assert SQL_LITERAL not in log.text
 

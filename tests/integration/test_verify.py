@@ -69,17 +69,15 @@ class TestASoundStore:
         assert by_time.snapshots == (manifests[-1].snapshot_id,)
 
     @pytest.mark.parametrize("snapshot", ["20200101T000000Z-00000000", datetime(2020, 1, 1)], ids=["id", "time"])
-    def test_a_snapshot_that_is_not_there_is_told(
+    def test_a_snapshot_that_is_not_there_is_an_error(
         self, rest: Rest, manifests: list[Manifest], snapshot: str | datetime
     ) -> None:
         with pytest.raises(SnapshotNotFoundError, match="found 4 others"):
             verify(rest.store, snapshot=snapshot)
 
-    def test_who_trusts_the_newest_manifest_without_an_anchor_is_told_so(
-        self, rest: Rest, manifests: list[Manifest]
-    ) -> None:
+    def test_a_newest_manifest_without_an_anchor_gets_a_note(self, rest: Rest, manifests: list[Manifest]) -> None:
         assert verify(rest.store).notes == (
-            "nothing outside the store vouches for manifests/0000000004.json: give its anchor, or sign",
+            "manifests/0000000004.json is not anchored: pass --anchor, or sign snapshots",
         )
 
     def test_a_reader_of_one_category_answers_for_that_one(self, tmp_path: Path) -> None:
@@ -104,14 +102,14 @@ class TestFiles:
         assert found(report) == {("changed", file.key)}
         assert f"Expected SHA-256 {file.sha256}" in report.findings[0].detail
 
-    def test_a_file_cut_short_is_told_by_its_size(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_a_truncated_file_is_found_by_its_size(self, rest: Rest, manifests: list[Manifest]) -> None:
         file = manifests[-1].files[0]
         rest.path(file.key).write_bytes(rest.path(file.key).read_bytes()[:-7])
 
         report = verify(rest.store)
 
         assert found(report) == {("changed", file.key)}
-        assert f"Expected {file.size:,} bytes, found {file.size - 7:,}" in report.findings[0].detail
+        assert f"Has {file.size - 7:,} bytes instead of {file.size:,}" in report.findings[0].detail
 
     def test_a_deleted_file_is_missing_from_every_snapshot_that_names_it(
         self, rest: Rest, manifests: list[Manifest]
@@ -125,7 +123,7 @@ class TestFiles:
         assert f"named by snapshot {manifests[0].snapshot_id} and 3 more" in report.findings[0].detail
 
     def test_files_that_changed_places_are_reordered(self, rest: Rest, manifests: list[Manifest]) -> None:
-        # Two files of one size: only the hash tells them apart.
+        # Two files of one size: only the hash differs.
         parts = [file for file in manifests[-1].files if file.table == "data_monitoring_metrics"]
         files = next([one, other] for one in parts for other in parts if one.size == other.size and one is not other)
         swap(*(rest.path(file.key) for file in files))
@@ -217,9 +215,9 @@ class TestTheChain:
         report = verify(rest.store, anchors=[anchor])
 
         assert found(report) == {("rolled back", manifest_key(4))}
-        assert "which the anchor names; found that the chain ends at number 3" in report.findings[0].detail
+        assert "The chain ends at number 3, and the anchor names snapshot number" in report.findings[0].detail
 
-    def test_a_chain_written_anew_passes_only_without_an_anchor(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_a_rewritten_chain_passes_only_without_an_anchor(self, rest: Rest, manifests: list[Manifest]) -> None:
         anchor = anchor_of(rest, 3)
         rewrite_chain(rest, 2, 4)
 
@@ -237,7 +235,7 @@ class TestTheChain:
         for sequence in range(1, 5):
             rest.store.delete(manifest_key(sequence))
 
-        with pytest.raises(SnapshotNotFoundError, match=r"Expected a snapshot in file.*, found none\. .*check the URI"):
+        with pytest.raises(SnapshotNotFoundError, match=r"holds no snapshot\. .*check the URI"):
             verify(rest.store, anchors=[anchor])
 
 
@@ -280,7 +278,7 @@ class TestPrunedStores:
 
         assert found(report) == {("missing", manifest_key(1)), ("changed", "prunes/0000000002.json")}
 
-    def test_a_rollback_to_before_a_prune_is_told_by_its_record(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_a_rollback_to_before_a_prune_is_found_by_its_record(self, rest: Rest, manifests: list[Manifest]) -> None:
         prune(rest.store, Retention(keep_last=3), signer=KeysSigner(rest.keys))
         rest.store.delete(manifest_key(4))
 
@@ -309,7 +307,7 @@ class TestSignatures:
 
         assert found(verify(rest.store, signer=signer)) == {("unproved", manifest_key(3))}
 
-    def test_a_chain_written_anew_is_unproved_from_there_on(
+    def test_a_rewritten_chain_is_unproved_from_there_on(
         self, rest: Rest, manifests: list[Manifest], signer: Signer
     ) -> None:
         for manifest in manifests:
@@ -347,7 +345,7 @@ class TestTheReport:
     def test_an_error_names_what_is_wrong(self, rest: Rest, manifests: list[Manifest]) -> None:
         edit(rest.path(manifest_key(2)), lambda facts: facts.update(held_back=[]))
 
-        with pytest.raises(SnapshotCorruptError, match=r"found 1 differences: manifests/0000000002\.json is changed"):
+        with pytest.raises(SnapshotCorruptError, match=r"1 differences: manifests/0000000002\.json is changed"):
             verify(rest.store).require()
 
     def test_it_is_json(self, rest: Rest, manifests: list[Manifest]) -> None:

@@ -17,7 +17,7 @@ from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import SMALL_WORLD_END, small_world, write_duckdb
 from tests.support.dying_writer import POLICY
-from tests.support.random_histories import BreakingStore, CutShort
+from tests.support.random_histories import BreakingStore, Interrupted
 from tests.support.stores import local_rest
 
 RUN = "dag/run/task/-1"
@@ -43,7 +43,7 @@ class Sync:
 
     def attempt_until(self, files: int, **options: Any) -> None:
         """Take a snapshot that is cut short when this number of encrypted files is there."""
-        with pytest.raises(CutShort):
+        with pytest.raises(Interrupted):
             self.snapshot(store=BreakingStore(self.rest.folder, files), **options)
 
     def snapshot(self, **options: Any) -> Manifest:

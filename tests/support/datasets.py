@@ -154,7 +154,7 @@ def copy_postgres(reader: pa.RecordBatchReader, server: PostgresServer, database
     """Append Arrow batches to an existing PostgreSQL table by COPY, one batch in memory at a time."""
     columns = sql.SQL(", ").join(map(sql.Identifier, reader.schema.names))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(schema, table), columns)
-    # Every string is quoted and a null is not, which is how PostgreSQL tells an empty string from a null.
+    # Every string is quoted and a null is not, which is how PostgreSQL distinguishes an empty string from a null.
     options = csv.WriteOptions(include_header=False)
     with server.connect(database=database) as connection, connection.cursor().copy(statement) as copy:
         for batch in reader:

@@ -212,7 +212,7 @@ def bag(rows: Sequence[Row], columns: Sequence[str]) -> Counter[tuple[Any, ...]]
 #: Why a snapshot may be full, and the words that say so.
 REASONS = {
     "first": "the first snapshot",
-    "empty": "says nothing to go on from",
+    "empty": "no consistency point to continue from",
     "history went back": "history went back",
     "late": "committed later than the overlap",
     "columns": "other columns",
@@ -235,12 +235,12 @@ class Statistics:
             self.full[next(name for name, words in REASONS.items() if words in manifest.reason)] += 1
 
 
-class CutShort(Exception):
+class Interrupted(Exception):
     """The end of a writer in the middle of its work."""
 
 
 class BreakingStore(LocalStore):
-    """A local store that fails for good when so many sealed files are in it."""
+    """A local store that fails for good when a number of encrypted files is in it."""
 
     def __init__(self, root: Path, files: int) -> None:
         super().__init__(root)
@@ -251,7 +251,7 @@ class BreakingStore(LocalStore):
         if key.startswith("data/"):
             self._files -= 1
         if self._files < 0:
-            raise CutShort
+            raise Interrupted
         with super().create(key) as file:
             yield file
 
@@ -275,7 +275,7 @@ class History:
         self.taken: list[tuple[str, LocalKeys, dict[str, list[Row]]]] = []
         #: Rows that were taken while no markers came, and that no later snapshot has to wait for.
         self.unawaited: dict[str, list[Row]] = {}
-        self.cut_short: list[tuple[str, float]] = []
+        self.interrupted: list[tuple[str, float]] = []
         self.columns = {table: [one.split()[0] for one in columns.split(", ")] for table, columns in COLUMNS.items()}
         database.execute(*((f"CREATE TABLE elementary.{name} ({columns})", []) for name, columns in COLUMNS.items()))
         database.execute(("INSERT INTO elementary.metadata VALUES ('0.25.1')", []))
@@ -341,7 +341,7 @@ class History:
         )
 
     def the_package_gains_or_loses_a_column(self) -> None:
-        # Whoever still writes would block the change, here as in life.
+        # A session that still writes would block the change.
         if not self.late:
             table = self.draw(st.sampled_from([name for name in COLUMNS if name != "metadata"]))
             name, kind = COLUMNS[table].split(", ")[-1].split(" ", 1)
@@ -366,13 +366,17 @@ class History:
         expected = consistent_state(self.database)
         held = {table: self.database.rows(table) for table in COLUMNS}
         keys = LocalKeys(self.master_keys)
-        again = self.cut_short and self.draw(st.sampled_from([True, True, True, False]))
-        run_key, full_every_days = self.cut_short.pop() if again else self.new_run()
+        again = self.interrupted and self.draw(st.sampled_from([True, True, True, False]))
+        run_key, full_every_days = self.interrupted.pop() if again else self.new_run()
 
         manifest = self.write_snapshot(self.store, keys, run_key, full_every_days)
 
         self.statistics.count(manifest)
-        if manifest.cut and manifest.cut.marker_problem and "without waiting" in manifest.cut.marker_problem:
+        if (
+            manifest.consistency
+            and manifest.consistency.marker_problem
+            and "without waiting" in manifest.consistency.marker_problem
+        ):
             self.unawaited = expected
         elif manifest.kind == "full":
             self.unawaited = {}
@@ -383,14 +387,14 @@ class History:
         self.taken.append((manifest.snapshot_id, keys, expected))
         self.check(manifest.snapshot_id, keys, expected)
 
-    def a_snapshot_is_cut_short(self) -> None:
-        run_key, full_every_days = self.cut_short.pop() if self.cut_short else self.new_run()
+    def a_snapshot_is_interrupted(self) -> None:
+        run_key, full_every_days = self.interrupted.pop() if self.interrupted else self.new_run()
         breaking = BreakingStore(self.directory / "store", self.draw(st.integers(0, 13)))
-        with suppress(CutShort):
+        with suppress(Interrupted):
             self.write_snapshot(breaking, LocalKeys(self.master_keys), run_key, full_every_days)
             # Where nothing is new, there is nothing to break at.
             return
-        self.cut_short.append((run_key, full_every_days))
+        self.interrupted.append((run_key, full_every_days))
 
     def new_run(self) -> tuple[str, float]:
         return uuid.uuid4().hex, self.draw(st.sampled_from([7, 7, 7, 7, 7, 7, 0]))
@@ -516,5 +520,5 @@ EVENTS_OF_A_HISTORY = (
     History.the_package_gains_or_loses_a_column.__name__,
     History.the_package_gains_a_column_that_nobody_knows.__name__,
     History.a_master_key_is_replaced.__name__,
-    *(History.a_snapshot_is_cut_short.__name__,) * 3,
+    *(History.a_snapshot_is_interrupted.__name__,) * 3,
 )

@@ -51,7 +51,7 @@ def local_rest(directory: Path) -> Rest:
 
 
 def world_after(days: int) -> World:
-    """Return the little project's schema after so many of its :data:`DAYS` days."""
+    """Return the little project's schema after a number of its :data:`DAYS` days."""
     until = pa.scalar(SMALL_WORLD_END - timedelta(days=DAYS - days), pa.timestamp("us"))
     return {
         name: table.filter(pc.less(table["created_at"], until)) if "created_at" in table.column_names else table

@@ -17,8 +17,8 @@ from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.snapshots import Keys, Store
 from airflow_provider_elementary.storage.results import (
     Result,
+    delete_result,
     find_result,
-    forget_result,
     previous_result,
     read_result,
     write_result,
@@ -82,7 +82,7 @@ class ModelStateStore:
             series=self.series,
         )
         for old in earlier[1:]:
-            forget_result(self.store, old.key)
+            delete_result(self.store, old.key)
         return result.key
 
     def _earlier(self) -> Iterator[Result]:

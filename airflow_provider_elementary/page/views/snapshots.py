@@ -178,7 +178,7 @@ def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping
         link=_hangs(manifest, manifests, pruned),
         categories=dict(rows),
         access=access_state(manifest),
-        held_back=tuple(_sentence(rule) for rule in manifest.held_back),
+        held_back=tuple(_sentence(rule) for rule in manifest.exclusions),
     )
 
 
@@ -246,7 +246,7 @@ def _tables(manifest: Manifest) -> tuple[TableState, ...]:
             rows=entry.rows,
             size=sum(file.size for file in files[name]),
             files=len(files[name]),
-            withheld=tuple(category.label for category in entry.withheld),
+            withheld=tuple(category.label for category in entry.excluded_categories),
             unknown_columns=entry.unknown_columns,
         )
         for name, entry in manifest.tables.items()
@@ -255,9 +255,9 @@ def _tables(manifest: Manifest) -> tuple[TableState, ...]:
 
 def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
     """Compare the names and sizes of a snapshot's files with what the store lists; nothing is opened."""
-    from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+    from airflow_provider_elementary.snapshots.prune_record import without_expired
 
-    left, withdrawn = without_withdrawn(reader.opened.store, manifest)
+    left, withdrawn = without_expired(reader.opened.store, manifest)
     folders = sorted({"/".join(file.key.split("/")[:2]) + "/" for file in left.files})
     if len(folders) > _LISTINGS:
         return f"not looked at: {len(folders)} snapshots wrote its files. Run the verify task.", None

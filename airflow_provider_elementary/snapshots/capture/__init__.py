@@ -1,4 +1,4 @@
-"""Taking a snapshot: plan, cut, read each table once, redact and seal it part by part, commit with the manifest."""
+"""Takes a snapshot: plans, captures each table, commits the manifest."""
 
 from __future__ import annotations
 
@@ -16,15 +16,33 @@ from airflow_provider_elementary.exceptions import (
     TableReplacedError,
     TableUnreadableError,
 )
-from airflow_provider_elementary.progress import RowsRead, unheard
+from airflow_provider_elementary.progress import RowsRead, no_row_progress
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for
-from airflow_provider_elementary.snapshots.capture.consistency import Cut, Tally, cut_entry, find_cut, next_window
+from airflow_provider_elementary.snapshots.capture.consistency import (
+    ConsistencyPoint,
+    Tally,
+    consistency_entry,
+    find_consistency_point,
+    next_window,
+)
 from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys, categories_of, open_keys
-from airflow_provider_elementary.snapshots.capture.plan import Plan, Terms, check_history, new_epoch, plan_snapshot
-from airflow_provider_elementary.snapshots.capture.table import HistoryWentBack, ParentDamaged, Run, seal_table, settle
+from airflow_provider_elementary.snapshots.capture.plan import (
+    Plan,
+    SnapshotOptions,
+    check_history,
+    new_epoch,
+    plan_snapshot,
+)
+from airflow_provider_elementary.snapshots.capture.table import (
+    ParentCorrupt,
+    Run,
+    SourceHistoryTruncated,
+    capture_table,
+    settle,
+)
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.redaction import HeldBack, results_with_samples
+from airflow_provider_elementary.snapshots.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.keys import Keys
@@ -51,11 +69,11 @@ def write_snapshot(
     full_every_days: float = 7,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
-    rows_read: RowsRead = unheard,
+    rows_read: RowsRead = no_row_progress,
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
-    It carries the files of the newest snapshot of the store and adds what is new since then, or reads everything anew:
+    It carries the files of the newest snapshot of the store and adds what is new since then, or reads everything again:
     the manifest's ``reason`` says why. Nothing counts before the manifest is written: a crash leaves the last snapshot
     as it was, and files that no manifest names, which prune removes; a retry starts again. Memory is bounded by a few
     row groups and the rows of the window that is read again, whatever the size of a table.
@@ -68,18 +86,18 @@ def write_snapshot(
         one is returned.
     :param access: the report of the access check, for the manifest.
     :param signer: who signs the manifest once it is committed.
-    :param full_every_days: after how many days everything is read anew; 0 does so each time.
+    :param full_every_days: after how many days everything is read again; 0 reads everything each time.
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
         they are.
-    :param rows_read: is told how many rows of which table were read; shows the progress where somebody looks.
+    :param rows_read: called with the table and the number of rows that were read, to show progress.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
-    :raises ElementaryError: see each of its kinds; no manifest is left behind.
+    :raises ElementaryError: see each of its kinds; no manifest is written.
     """
     if full_every_days < 0 or overlap < timedelta(0) or commit_timeout < timedelta(0):
         raise ConfigurationError(
-            "Expected full_every_days, overlap and commit_timeout of 0 or more, found "
+            "full_every_days, overlap and commit_timeout have to be 0 or more, not "
             f"{full_every_days}, {overlap} and {commit_timeout}."
         )
     policy = policy or Policy()
@@ -93,11 +111,11 @@ def write_snapshot(
     if signer is not None:
         # A key that is refused is refused now, not when there is a snapshot without a signature.
         signer.sign(sha256(run_key.encode()))
-    terms = Terms(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
+    options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            captured = _capture(source, store, keys, terms, taken_at, run_key)
+            captured = _capture(source, store, keys, options, taken_at, run_key)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
             continue
@@ -130,75 +148,87 @@ class _Captured:
 
 
 def _capture(
-    source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime, run_key: str
+    source: WarehouseSource, store: Store, keys: Keys, options: SnapshotOptions, taken_at: datetime, run_key: str
 ) -> _Captured:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     source.hold()
-    plan = plan_snapshot(source, store, keys, terms, taken_at)
-    captured = _capture_as_planned(source, store, keys, terms, taken_at, run_key, plan)
+    plan = plan_snapshot(source, store, keys, options, taken_at)
+    captured = _capture_as_planned(source, store, keys, options, taken_at, run_key, plan)
     if isinstance(captured, Plan):
         # What was written under the first plan is left for prune to remove.
-        captured = _capture_as_planned(source, store, keys, terms, taken_at, run_key, captured)
+        captured = _capture_as_planned(source, store, keys, options, taken_at, run_key, captured)
     assert isinstance(captured, _Captured)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return captured
 
 
 def _capture_as_planned(
-    source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime, run_key: str, plan: Plan
+    source: WarehouseSource,
+    store: Store,
+    keys: Keys,
+    options: SnapshotOptions,
+    taken_at: datetime,
+    run_key: str,
+    plan: Plan,
 ) -> _Captured | Plan:
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
     snapshot_id = _new_id(taken_at)
     # The first use of each key comes before the first read: what is refused is refused early.
-    plan, opened = open_keys(source, keys, plan, terms.policy, snapshot_id)
-    cut = find_cut(source, terms.commit_timeout, plan.window_from)
-    if (checked := check_history(plan, cut)) is not plan:
+    plan, opened = open_keys(source, keys, plan, options.policy, snapshot_id)
+    point = find_consistency_point(source, options.commit_timeout, plan.window_from)
+    if (checked := check_history(plan, point)) is not plan:
         return checked
     log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
-    run = _start(source, store, terms, snapshot_id, plan, cut, opened)
+    run = _start(source, store, options, snapshot_id, plan, point, opened)
     entries: dict[str, TableEntry] = {}
     files: list[FileEntry] = []
     try:
         # dbt replaces tables without a watermark at every run: they are read first, while nobody has replaced them yet.
         for name in sorted(source.tables(), key=lambda name: TABLES[name].watermark is not None):
-            entries[name], sealed_files = seal_table(run, TABLES[name])
-            files += sealed_files
-    except HistoryWentBack as evidence:
-        return new_epoch(plan, cut, str(evidence))
-    except ParentDamaged as damage:
+            entries[name], written = capture_table(run, TABLES[name])
+            files += written
+    except SourceHistoryTruncated as evidence:
+        return new_epoch(plan, point, str(evidence))
+    except ParentCorrupt as damage:
         return plan.full(f"the snapshot before cannot be read: {damage}")
-    return _Captured(_manifest(run, terms, opened, taken_at, run_key, entries, files), plan, opened)
+    return _Captured(_manifest(run, options, opened, taken_at, run_key, entries, files), plan, opened)
 
 
 def _start(
-    source: WarehouseSource, store: Store, terms: Terms, snapshot_id: str, plan: Plan, cut: Cut, opened: OpenKeys
+    source: WarehouseSource,
+    store: Store,
+    options: SnapshotOptions,
+    snapshot_id: str,
+    plan: Plan,
+    point: ConsistencyPoint,
+    opened: OpenKeys,
 ) -> Run:
-    since = cut.watermark - timedelta(days=terms.policy.failed_rows_days) if cut.watermark else None
+    since = point.watermark - timedelta(days=options.policy.failed_rows_days) if point.watermark else None
     if plan.window_from is not None:
         since = plan.window_from
     # The earliest time at which the next snapshot's window can begin, whatever this one meets.
-    longest = max(terms.overlap + cut.spread_ever, terms.commit_timeout + cut.spread)
-    young_from = cut.watermark - longest if cut.watermark else None
-    sampled = results_with_samples(source, terms.policy, since - terms.commit_timeout) if since else None
+    longest = max(options.overlap + point.spread_ever, options.commit_timeout + point.spread)
+    young_from = point.watermark - longest if point.watermark else None
+    sampled = results_with_samples(source, options.policy, since - options.commit_timeout) if since else None
     return Run(
         source=source,
         store=store,
-        policy=terms.policy,
+        policy=options.policy,
         snapshot_id=snapshot_id,
         plan=plan,
-        cut=cut,
-        commit_timeout=terms.commit_timeout,
+        point=point,
+        commit_timeout=options.commit_timeout,
         data_keys=opened.of_categories,
         hash_key=opened.of_hashes.plaintext if opened.of_hashes else None,
         sampled_results=sampled,
-        held_back=HeldBack(),
+        exclusions=Exclusions(),
         tally=Tally(young_from),
-        rows_read=terms.rows_read,
+        rows_read=options.rows_read,
     )
 
 
 def _manifest(
     run: Run,
-    terms: Terms,
+    options: SnapshotOptions,
     opened: OpenKeys,
     taken_at: datetime,
     run_key: str,
@@ -207,7 +237,7 @@ def _manifest(
 ) -> Manifest:
     """Return the manifest of what was written; it has no place in the chain yet."""
     plan = run.plan
-    window_from = next_window(run.cut, run.tally, terms.overlap, plan.window_from)
+    window_from = next_window(run.point, run.tally, options.overlap, plan.window_from)
     return Manifest(
         snapshot_id=run.snapshot_id,
         sequence=0,
@@ -220,7 +250,7 @@ def _manifest(
         files=tuple(files),
         keys={category.value: key.wrapped for category, key in opened.of_categories.items()},
         policy=run.policy.to_dict(),
-        held_back=tuple(run.held_back.to_list()),
+        exclusions=tuple(run.exclusions.to_list()),
         excluded=dict(run.source.excluded),
         rejected=tuple(run.source.rejections.to_list()),
         access=None,
@@ -229,12 +259,12 @@ def _manifest(
         epoch=plan.epoch,
         reason=plan.reason,
         full_at=plan.base.manifest.full_at if plan.base else taken_at.isoformat(),
-        cut=cut_entry(
-            run.cut,
+        consistency=consistency_entry(
+            run.point,
             run.tally,
             window_from=window_from,
-            overlap=terms.overlap,
-            commit_timeout=terms.commit_timeout,
+            overlap=options.overlap,
+            commit_timeout=options.commit_timeout,
             earlier=plan.earlier,
         ),
         hash_key=opened.of_hashes.wrapped if opened.of_hashes else None,

@@ -83,7 +83,7 @@ def committed_for(store: Store, run_key: str, keys: Keys, categories: Collection
 
 
 def _is_ours(manifest: Manifest, keys: Keys, categories: Collection[Category], store: Store) -> bool:
-    """Tell whether a writer with these master keys made the MAC of a manifest.
+    """Return whether a writer with these master keys made the MAC of a manifest.
 
     :param categories: those of this attempt. A MAC under the keys of fewer could be a reader's; under none, anybody's.
     """

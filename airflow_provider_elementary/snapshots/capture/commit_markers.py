@@ -1,4 +1,4 @@
-"""Reads the commit markers of dbt runs, and recognises that they do not come."""
+"""Reads the commit markers of dbt runs and detects missing ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Markers:
 
     :param runs: the ids of the runs.
     :param committed_until: the greatest watermark of a marker; None where none has one.
-    :param ahead: by how much the session furthest ahead of UTC was so, of those lately; None where none tells.
+    :param ahead: the greatest offset from UTC of the recent sessions; None where none is known.
     :param spread: by how much the zones of the sessions lately differ.
     :param spread_ever: by how much the zones of all sessions differ.
     """
@@ -117,11 +117,13 @@ def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
     )
 
 
-def find_unmarked(source: WarehouseSource, markers: Markers, watermark: datetime, expired_until: datetime) -> Unmarked:
+def find_unmarked(
+    source: WarehouseSource, markers: Markers, watermark: datetime, abandoned_until: datetime
+) -> Unmarked:
     """Return the runs that wrote rows after the newest marker, and have none.
 
     :param watermark: the greatest watermark of all tables.
-    :param expired_until: a run that has written nothing since then has ended.
+    :param abandoned_until: a run that has written nothing since then has ended.
     """
     since = markers.committed_until
     newest: dict[str, datetime] = {}
@@ -141,7 +143,7 @@ def find_unmarked(source: WarehouseSource, markers: Markers, watermark: datetime
     unmarked = [moment for moment in unmarked if since is None or moment > since]
     if since is None:
         dated = max((newest[run] for run, is_marked in zip(newest, marked, strict=True) if is_marked), default=None)
-    return Unmarked(len(unmarked), sum(moment <= expired_until for moment in unmarked), since, dated)
+    return Unmarked(len(unmarked), sum(moment <= abandoned_until for moment in unmarked), since, dated)
 
 
 def _newest_of_each(batch: pa.RecordBatch) -> list[tuple[str, datetime]]:

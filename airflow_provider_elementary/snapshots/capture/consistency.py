@@ -1,4 +1,4 @@
-"""What a consistent cut is: which rows of the source belong to finished runs, as of the warehouse's own time.
+"""Finds the consistency point: which rows of the source belong to finished runs.
 
 A run's hook writes ``dbt_invocations`` last, so that row is the run's commit marker. Rows that name a run are taken
 once its marker is there; samples follow the test result that they belong to; rows that name no run are taken up to the
@@ -29,7 +29,7 @@ from airflow_provider_elementary.snapshots.capture.commit_markers import (
     find_unmarked,
     read_markers,
 )
-from airflow_provider_elementary.snapshots.manifest import CutEntry
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
 from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.times import earliest as earliest_of
 from airflow_provider_elementary.times import iso
@@ -44,15 +44,15 @@ SAMPLES = "test_result_rows"
 FUTURE = "time ahead of the warehouse's clock"
 
 _TIME = pa.timestamp("us")
-#: Warehouses where every statement of one session sees the tables as of one moment, and the clock tells which.
+#: Warehouses where every statement of one session sees the tables as of one moment, and the clock says which.
 _ONE_VIEW = frozenset({"postgres"})
-#: So many runs are named in a manifest; the others are counted.
+#: At most this many runs are named in a manifest; the others are counted.
 _NAMED = 1_000
 
 
 @dataclass(frozen=True)
 class TableFacts:
-    """What one query tells of a table with a watermark.
+    """What one query returns for a table with a watermark.
 
     :param newest: its greatest watermark, or None where it holds no rows.
     :param settled_rows: rows older than the window that is read again.
@@ -65,17 +65,17 @@ class TableFacts:
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Where the history of a source is cut.
+class ConsistencyPoint:
+    """Up to which rows a snapshot takes the history of a source.
 
     :param tables: the facts of every table with a watermark.
     :param watermark: the greatest watermark of all that the warehouse's clock and its sessions' zones allow.
-    :param expired_until: rows up to this time are taken whatever became of their run.
+    :param abandoned_until: rows up to this time are taken even if their run has no commit marker.
     :param committed_until: the greatest watermark of a commit marker.
     :param read_at: when the source's tables were seen, by the warehouse's clock; None where each statement sees
         another moment.
     :param markers: the runs that are finished; None where the source keeps no markers.
-    :param results: the young test results that the cut takes; None where the source holds no test results.
+    :param results: the young test results that are taken; None where the source holds no test results.
     :param latest: no session of any zone can have written a later time by now; rows that have one are left out.
     :param spread: by how much the time zones of the sessions differ that ran lately.
     :param spread_ever: by how much those of all sessions differ.
@@ -84,7 +84,7 @@ class Cut:
 
     tables: Mapping[str, TableFacts]
     watermark: datetime | None
-    expired_until: datetime | None
+    abandoned_until: datetime | None
     committed_until: datetime | None
     read_at: datetime | None
     markers: pa.Array | None
@@ -105,7 +105,7 @@ class Cut:
         return batch.filter(pc.invert(future))
 
     def takes(self, table: Table, batch: pa.RecordBatch) -> pa.Array:
-        """Tell which rows of a batch the cut takes.
+        """Return a mask of the rows of a batch that are taken.
 
         :param batch: rows of a table, with the columns of :func:`columns_needed`.
         """
@@ -116,8 +116,8 @@ class Cut:
         if self.markers is None:
             return seen
         # Rows without a watermark were there before the package had the column.
-        expired = pc.fill_null(pc.less_equal(created, _moment(self.expired_until)), True)
-        return pc.and_(seen, pc.or_(expired, self._is_finished(table, batch, created)))
+        abandoned = pc.fill_null(pc.less_equal(created, _moment(self.abandoned_until)), True)
+        return pc.and_(seen, pc.or_(abandoned, self._is_finished(table, batch, created)))
 
     def _is_finished(self, table: Table, batch: pa.RecordBatch, created: pa.Array) -> pa.Array:
         in_time = pc.fill_null(pc.less_equal(created, _moment(self.committed_until)), False)
@@ -138,7 +138,7 @@ class Cut:
 
 @dataclass
 class Tally:
-    """What a cut took and left, counted while tables stream by.
+    """Counts the rows that are taken and those that wait, while tables are read.
 
     :param young_from: rows at or after this time may wait or be read again; how many there are is bounded.
     """
@@ -147,13 +147,13 @@ class Tally:
     taken: Counter[str] = field(default_factory=Counter)
     waiting: Counter[str] = field(default_factory=Counter)
     waiting_runs: set[str] = field(default_factory=set)
-    expired_runs: set[str] = field(default_factory=set)
+    abandoned_runs: set[str] = field(default_factory=set)
     waiting_from: datetime | None = None
     _old: Counter[str] = field(default_factory=Counter)
     _oldest: dict[str, datetime] = field(default_factory=dict)
     _young: dict[str, list[npt.NDArray[np.datetime64]]] = field(default_factory=lambda: defaultdict(list))
 
-    def count(self, cut: Cut, table: Table, batch: pa.RecordBatch, taken: pa.Array) -> None:
+    def count(self, point: ConsistencyPoint, table: Table, batch: pa.RecordBatch, taken: pa.Array) -> None:
         """Count the rows of a batch that the snapshot holds from now on, and those that wait."""
         self.taken[table.name] += pc.sum(taken).as_py() or 0
         if table.watermark is None:
@@ -162,11 +162,11 @@ class Tally:
         self.waiting[table.name] += waiting.num_rows
         self.waiting_from = earliest_of(self.waiting_from, pc.min(waiting[table.watermark]).as_py())
         self._count_age(table, batch[table.watermark].filter(taken))
-        if RUN in batch.schema.names and cut.markers is not None:
+        if RUN in batch.schema.names and point.markers is not None:
             self.waiting_runs.update(pc.unique(waiting[RUN]).drop_null().to_pylist())
             runs = batch[RUN].filter(taken)
-            unmarked = runs.filter(pc.invert(pc.is_in(runs, cut.markers)))
-            self.expired_runs.update(pc.unique(unmarked).drop_null().to_pylist())
+            unmarked = runs.filter(pc.invert(pc.is_in(runs, point.markers)))
+            self.abandoned_runs.update(pc.unique(unmarked).drop_null().to_pylist())
 
     def settled(self, table: Table, window_from: datetime | None) -> tuple[int, datetime | None]:
         """Return how many rows of a table are older than a time, and the oldest time among them."""
@@ -185,8 +185,10 @@ class Tally:
             self._young[table.name].append(recent.to_numpy(zero_copy_only=False))
 
 
-def find_cut(source: WarehouseSource, commit_timeout: timedelta, window_from: datetime | None) -> Cut:
-    """Read from the source where it can be cut.
+def find_consistency_point(
+    source: WarehouseSource, commit_timeout: timedelta, window_from: datetime | None
+) -> ConsistencyPoint:
+    """Read the consistency point of the source.
 
     The markers are read before any row that they stand for, so that even where statements see different moments
     nothing of a finished run is missing.
@@ -203,10 +205,10 @@ def find_cut(source: WarehouseSource, commit_timeout: timedelta, window_from: da
         if TABLES[name].watermark is not None
     }
     watermark = max((facts.newest for facts in tables.values() if facts.newest), default=None)
-    cut = Cut(
+    point = ConsistencyPoint(
         tables=tables,
         watermark=watermark,
-        expired_until=None,
+        abandoned_until=None,
         committed_until=markers.committed_until if markers else None,
         read_at=read_at,
         markers=markers.runs if markers else None,
@@ -216,76 +218,76 @@ def find_cut(source: WarehouseSource, commit_timeout: timedelta, window_from: da
         marker_problem=None if markers else NO_MARKERS,
     )
     if watermark is None:
-        return cut
-    cut = replace(cut, expired_until=watermark - commit_timeout - cut.spread)
+        return point
+    point = replace(point, abandoned_until=watermark - commit_timeout - point.spread)
     if markers is None:
-        return cut
-    cut = _without_waiting(
-        cut, find_unmarked(source, markers, watermark, cut.expired_until or watermark), commit_timeout
+        return point
+    point = _without_waiting(
+        point, find_unmarked(source, markers, watermark, point.abandoned_until or watermark), commit_timeout
     )
     if not {RESULTS, SAMPLES} <= set(source.tables()):
-        return cut
-    return replace(cut, results=_young_results(source, cut, watermark - 2 * commit_timeout - cut.spread))
+        return point
+    return replace(point, results=_young_results(source, point, watermark - 2 * commit_timeout - point.spread))
 
 
-def _without_waiting(cut: Cut, unmarked: Unmarked, commit_timeout: timedelta) -> Cut:
-    """Return the cut that does not wait for markers, where they do not come."""
-    cut = replace(
-        cut,
+def _without_waiting(point: ConsistencyPoint, unmarked: Unmarked, commit_timeout: timedelta) -> ConsistencyPoint:
+    """Return the point without waiting for markers, where they do not come."""
+    point = replace(
+        point,
         marker_problem=unmarked.describe(commit_timeout),
-        committed_until=cut.committed_until or unmarked.dated,
+        committed_until=point.committed_until or unmarked.dated,
     )
-    return replace(cut, expired_until=cut.watermark) if unmarked.is_systemic else cut
+    return replace(point, abandoned_until=point.watermark) if unmarked.is_systemic else point
 
 
 def columns_needed(table: Table) -> frozenset[str]:
-    """Return the columns by which a table is cut."""
+    """Return the columns that decide which rows of a table are taken."""
     if table.watermark is None:
         return frozenset()
     link = {"elementary_test_results_id"} if table.name == SAMPLES else {RUN} & {c.name for c in table.known_columns}
     return frozenset({table.watermark, *link})
 
 
-def cut_entry(
-    cut: Cut,
+def consistency_entry(
+    point: ConsistencyPoint,
     tally: Tally,
     *,
     window_from: datetime | None,
     overlap: timedelta,
     commit_timeout: timedelta,
-    earlier: CutEntry | None,
-) -> CutEntry:
-    """Return what the manifest says of a cut.
+    earlier: ConsistencyEntry | None,
+) -> ConsistencyEntry:
+    """Return the entry of a consistency point in the manifest.
 
     :param window_from: where the next snapshot reads from.
-    :param earlier: the cut of the snapshot that this one builds upon.
+    :param earlier: the consistency point of the snapshot that this one builds upon.
     """
-    incomplete = cut.unfinished([*tally.expired_runs, *(earlier.incomplete if earlier else ())])
+    incomplete = point.unfinished([*tally.abandoned_runs, *(earlier.incomplete if earlier else ())])
     waiting = sorted(tally.waiting_runs)
-    return CutEntry(
-        watermark=iso(cut.watermark),
-        committed_until=iso(cut.committed_until),
+    return ConsistencyEntry(
+        watermark=iso(point.watermark),
+        committed_until=iso(point.committed_until),
         window_from=iso(window_from),
-        read_at=iso(cut.read_at),
+        read_at=iso(point.read_at),
         overlap=overlap.total_seconds(),
         commit_timeout=commit_timeout.total_seconds(),
         waiting=tuple(waiting[:_NAMED]),
         waiting_count=len(waiting),
         incomplete=tuple(incomplete[:_NAMED]),
         incomplete_count=len(incomplete),
-        marker_problem=cut.marker_problem,
+        marker_problem=point.marker_problem,
     )
 
 
-def next_window(cut: Cut, tally: Tally, overlap: timedelta, earlier: datetime | None) -> datetime | None:
+def next_window(point: ConsistencyPoint, tally: Tally, overlap: timedelta, earlier: datetime | None) -> datetime | None:
     """Return where the next snapshot has to read from: before the overlap, and before everything that waits.
 
     :param earlier: where this snapshot read from; the window never goes back behind it.
     """
-    if cut.watermark is None:
+    if point.watermark is None:
         return earlier
     # Sessions of another zone write times that lie behind what others wrote before.
-    window_from = earliest_of(cut.watermark - overlap - cut.spread_ever, tally.waiting_from)
+    window_from = earliest_of(point.watermark - overlap - point.spread_ever, tally.waiting_from)
     return latest_of(window_from, earlier)
 
 
@@ -336,11 +338,11 @@ def _facts_of_rows(source: WarehouseSource, table: Table, window_from: datetime 
     return TableFacts(newest, rows, oldest)
 
 
-def _young_results(source: WarehouseSource, cut: Cut, since: datetime) -> pa.Array:
-    """Return the ids of the test results that the cut takes, of those young enough to have samples that could wait."""
+def _young_results(source: WarehouseSource, point: ConsistencyPoint, since: datetime) -> pa.Array:
+    """Return the ids of the test results that are taken, of those young enough to have samples that could wait."""
     table = TABLES[RESULTS]
     with source.read(RESULTS, columns=["id", *sorted(columns_needed(table))], since=since) as reader:
-        taken = [batch["id"].filter(cut.takes(table, batch)) for batch in reader]
+        taken = [batch["id"].filter(point.takes(table, batch)) for batch in reader]
     return pa.chunked_array(taken, pa.string()).combine_chunks()
 
 

@@ -1,4 +1,4 @@
-"""Which keys a snapshot is sealed with: those of what it goes on from, or new ones under the master keys of today."""
+"""Opens the data keys of a snapshot, or makes new ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 log = logging.getLogger(__name__)
 
-# Who may open the samples may see raw values anyway, so whoever may not cannot test guesses of hashed ones either.
+# A reader of the samples sees raw values anyway; without that key, nobody can test guesses of hashed values.
 _HASH_CATEGORY = Category.FAILED_ROWS_SAMPLE
 _HASH_CONTEXT = {"application": APPLICATION, "purpose": "keyed hash", "category": _HASH_CATEGORY.value}
 
@@ -33,9 +33,9 @@ class OpenKeys:
 def open_keys(
     source: WarehouseSource, keys: Keys, plan: Plan, policy: Policy, snapshot_id: str
 ) -> tuple[Plan, OpenKeys]:
-    """Open the data keys that a snapshot carries on, or make new ones where it starts anew.
+    """Open the data keys of the snapshot before, or make new ones for a full snapshot.
 
-    :return: the plan, which starts anew where the keys of before do not open or their master keys were replaced.
+    :return: the plan; that of a full snapshot where the earlier keys do not open or their master keys were replaced.
     """
     categories = categories_of(source, policy)
     context = {"application": APPLICATION, "snapshot": snapshot_id}
@@ -86,14 +86,14 @@ def _new_keys(keys: Keys, categories: Sequence[Category], context: Mapping[str, 
 
 
 def _hash_key(keys: Keys, plan: Plan, policy: Policy) -> DataKey | None:
-    """Return the key of hashed columns; it outlives full snapshots and its master key, so that series go on."""
+    """Return the key of hashed columns; it outlives full snapshots and its master key, so that series continue."""
     if not policy.hashed_columns:
         return None
     carried = None
     try:
         carried = _carried_hash_key(keys, policy, plan.parent) if plan.parent is not None else None
     except KeyUnavailableError as error:
-        log.warning("hashed values start anew, as the key that they were hashed with does not open: %s", error)
+        log.warning("hash key cannot be unwrapped; hashed values change from this snapshot on: %s", error)
     if carried is None:
         return keys.new_data_key(_HASH_CATEGORY, _HASH_CONTEXT)
     if carried.wrapped.master_key_id == keys.master_key_id(_HASH_CATEGORY, _HASH_CONTEXT):

@@ -1,4 +1,4 @@
-"""Recognising the rows that an earlier snapshot took, by their content: keys are not enforced and rows do repeat."""
+"""Deduplicates rows that an earlier snapshot took, by their content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DIGEST_BYTES = 16
 _TEXT = pa.string()
 
 
-class TakenRows:
+class SeenRows:
     """The rows of one table that are held already, each as often as it was taken."""
 
     def __init__(self) -> None:
@@ -26,11 +26,11 @@ class TakenRows:
         return self._left.total()
 
     def add(self, batch: pa.RecordBatch, columns: Sequence[str]) -> None:
-        """Remember rows that were taken."""
+        """Add rows that were taken."""
         self._left.update(row_digests(batch, columns))
 
-    def recognise(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
-        """Tell which rows of a batch were taken before; each of those taken is recognised once."""
+    def match(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
+        """Return a mask of the rows of a batch that were taken before; each taken row matches once."""
         return pa.array(map(self._meet, row_digests(batch, columns)), pa.bool_())
 
     def _meet(self, digest: bytes) -> bool:

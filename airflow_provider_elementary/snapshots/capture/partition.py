@@ -1,4 +1,4 @@
-"""How a table is cut into parts: each part holds one category, so that each file needs one key."""
+"""Splits a table into parts of one category each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Part:
     :param table: the table's name.
     :param category: what every value in the part belongs to.
     :param columns: the columns in the part.
-    :param split: None for a part by columns; else the rule that tells the part's rows from the others.
+    :param split: None for a part by columns; else the rule that selects the rows of the part.
     """
 
     table: str

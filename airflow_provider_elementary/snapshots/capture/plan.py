@@ -1,4 +1,4 @@
-"""What a snapshot builds upon: the snapshot before it, or nothing; and why, where it is nothing."""
+"""Plans a snapshot: full, or incremental upon the one before."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.progress import RowsRead
-from airflow_provider_elementary.snapshots.capture.consistency import Cut
-from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, TableEntry
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.prune_record import without_withdrawn
+from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, committed_sequences, read_manifest
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.store import Store
@@ -25,7 +25,7 @@ _WINDOW_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Terms:
+class SnapshotOptions:
     """What the caller of a snapshot asked for; see :func:`~airflow_provider_elementary.snapshots.write_snapshot`."""
 
     policy: Policy
@@ -56,9 +56,9 @@ class Plan:
         return "full" if self.base is None else "incremental"
 
     @property
-    def earlier(self) -> CutEntry | None:
-        """The cut of the snapshot that an incremental one builds upon."""
-        return self.base.manifest.cut if self.base else None
+    def earlier(self) -> ConsistencyEntry | None:
+        """The consistency point of the snapshot that an incremental one builds upon."""
+        return self.base.manifest.consistency if self.base else None
 
     @property
     def window_from(self) -> datetime | None:
@@ -72,11 +72,13 @@ class Plan:
         return before + 1 if self.is_new_epoch else before
 
     def full(self, reason: str, *, is_new_epoch: bool = False) -> Plan:
-        """Return the plan to read everything anew instead."""
+        """Return the plan to read everything instead."""
         return replace(self, base=None, reason=reason, is_new_epoch=is_new_epoch)
 
 
-def plan_snapshot(source: WarehouseSource, store: Store, keys: Keys, terms: Terms, taken_at: datetime) -> Plan:
+def plan_snapshot(
+    source: WarehouseSource, store: Store, keys: Keys, options: SnapshotOptions, taken_at: datetime
+) -> Plan:
     """Plan from what the newest manifest says, before any row is read.
 
     :param taken_at: the client's time, UTC without a zone.
@@ -86,13 +88,13 @@ def plan_snapshot(source: WarehouseSource, store: Store, keys: Keys, terms: Term
         return Plan(None, None, "the first snapshot of this store")
     parent = read_manifest(store, sequences[-1])
     plan = Plan(parent, None, None)
-    if (reason := _reason_to_start_anew(parent, source, terms, taken_at)) is not None:
+    if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)
-    left, _ = without_withdrawn(store, parent)
+    left, _ = without_expired(store, parent)
     return replace(plan, base=SnapshotSource(store, left, keys))
 
 
-def check_history(plan: Plan, cut: Cut) -> Plan:
+def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
     """Return the plan, or the plan to read everything where the source is not what the parent saw, grown.
 
     :raises SnapshotConflictError: the parent saw the source later than this session does.
@@ -100,9 +102,9 @@ def check_history(plan: Plan, cut: Cut) -> Plan:
     if plan.base is None or (before := plan.earlier) is None:
         return plan
     watermark = parse(before.watermark)
-    if watermark is not None and watermark > cut.latest:
+    if watermark is not None and watermark > point.latest:
         return plan.full(f"the snapshot before ends at {watermark}, ahead of the warehouse's clock")
-    for name, facts in cut.tables.items():
+    for name, facts in point.tables.items():
         entry = plan.base.manifest.tables[name]
         if entry.settled_rows is None:
             continue
@@ -112,41 +114,43 @@ def check_history(plan: Plan, cut: Cut) -> Plan:
             late = facts.settled_rows - entry.settled_rows
             return plan.full(f"{name}: {late} rows were committed later than the overlap of {before.overlap:.0f} s")
         found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
-        return new_epoch(plan, cut, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
-    if watermark is not None and (cut.watermark is None or cut.watermark < watermark):
-        return new_epoch(plan, cut, f"the newest row is of {cut.watermark} where it was of {watermark}")
+        return new_epoch(plan, point, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
+    if watermark is not None and (point.watermark is None or point.watermark < watermark):
+        return new_epoch(plan, point, f"the newest row is of {point.watermark} where it was of {watermark}")
     return plan
 
 
-def new_epoch(plan: Plan, cut: Cut, evidence: str) -> Plan:
-    """Return the plan to read everything anew, as rows that the parent has are gone from the source.
+def new_epoch(plan: Plan, point: ConsistencyPoint, evidence: str) -> Plan:
+    """Return the plan to read everything, as rows that the parent has are gone from the source.
 
     :param evidence: what was expected and found.
     :raises SnapshotConflictError: they are not gone: this session sees the source as it was before the parent's.
     """
     seen_then = parse(plan.earlier.read_at) if plan.earlier else None
-    if plan.parent is not None and seen_then is not None and cut.read_at is not None and cut.read_at <= seen_then:
+    if plan.parent is not None and seen_then is not None and point.read_at is not None and point.read_at <= seen_then:
         raise SnapshotConflictError(
-            f"Expected to see the source after snapshot {plan.parent.snapshot_id} did (at {seen_then}), found that "
-            f"this session sees it as of {cut.read_at}: another writer came first. Retry with a new session, and let "
+            f"The warehouse's clock or data is older than snapshot {plan.parent.snapshot_id} (read at {seen_then}): "
+            f"{point.read_at}. Another writer came first. Retry with a new session, and let "
             "one DAG run at a time write to a store (max_active_runs=1)."
         )
     return plan.full(f"history went back: {evidence}", is_new_epoch=True)
 
 
-def _reason_to_start_anew(parent: Manifest, source: WarehouseSource, terms: Terms, taken_at: datetime) -> str | None:
-    if parent.cut is None or parent.cut.window_from is None or parent.full_at is None:
-        return "the snapshot before says nothing to go on from"
-    if parent.policy != terms.policy.to_dict():
+def _reason_for_full(
+    parent: Manifest, source: WarehouseSource, options: SnapshotOptions, taken_at: datetime
+) -> str | None:
+    if parent.consistency is None or parent.consistency.window_from is None or parent.full_at is None:
+        return "the snapshot before has no consistency point to continue from"
+    if parent.policy != options.policy.to_dict():
         return "the policy changed"
     if not _is_same_place(parent, source):
         return "the source is another one"
     if (changed := _changed_columns(parent, source)) is not None:
         return changed
-    if taken_at - datetime.fromisoformat(parent.full_at) >= terms.full_every:
+    if taken_at - datetime.fromisoformat(parent.full_at) >= options.full_every:
         return f"the last full snapshot is of {parent.full_at}"
     if any(map(_exceeds_window, parent.tables.values())):
-        return f"more than {_WINDOW_ROWS:,} rows would have to be told from new ones"
+        return f"more than {_WINDOW_ROWS:,} rows would have to be compared with new ones"
     return None
 
 
@@ -162,12 +166,12 @@ def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
 
 
 def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
-    """Tell whether a manifest is of this source."""
+    """Return whether a manifest is of this source."""
     warehouse = source.warehouse
     place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
     return place == {name: manifest.source.get(name) for name in _PLACE}
 
 
 def _exceeds_window(entry: TableEntry) -> bool:
-    """Tell whether a table has more rows in the window that is read again than there is memory to recognise them."""
+    """Return whether a table has more rows in the window that is read again than fit in memory."""
     return entry.settled_rows is not None and entry.rows - entry.settled_rows > _WINDOW_ROWS

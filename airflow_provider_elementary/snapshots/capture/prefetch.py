@@ -1,4 +1,4 @@
-"""Reading ahead: a driver fetches the next rows in a thread of its own while the rows before are sealed."""
+"""Prefetches rows in a thread while earlier rows are encrypted."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def read_ahead(
 
     A fetch that does not end within seconds after the block is cancelled, and abandoned if that does not help.
 
-    Drivers and Arrow let go of the interpreter while they work, so that fetching and sealing share the processors.
+    Drivers and Arrow release the GIL while they work, so fetching and encrypting run in parallel.
 
     :param batches: read by that thread only, from inside the block; what it raises is raised to the reader in turn.
     :param cancel: ends a fetch that is under way, from another thread.
     :param waiting_bytes: the thread waits while fetched batches of this size are not taken yet.
     """
-    shelf = _Shelf(waiting_bytes)
-    thread = Thread(target=shelf.fill, args=(batches,), name="read-ahead", daemon=True)
+    queue = _BoundedQueue(waiting_bytes)
+    thread = Thread(target=queue.fill, args=(batches,), name="read-ahead", daemon=True)
     thread.start()
     try:
-        yield shelf.take_all()
+        yield queue.take_all()
     finally:
         # A fetch that is under way ends first: a driver's connection must not be closed beneath it.
-        shelf.close()
+        queue.close()
         thread.join(_END_SECONDS)
         if thread.is_alive() and cancel is not None:
             cancel()
@@ -52,7 +52,7 @@ def read_ahead(
             log.warning("abandoned a fetch that does not end")
 
 
-class _Shelf:
+class _BoundedQueue:
     """Batches between the thread that fetches them and the one that takes them."""
 
     def __init__(self, waiting_bytes: int) -> None:
@@ -85,7 +85,7 @@ class _Shelf:
             raise self._failure
 
     def close(self) -> None:
-        """Tell the fetching thread that nothing more is wanted."""
+        """Make the fetching thread stop."""
         with self._changed:
             self._is_closed = True
             self._batches.clear()

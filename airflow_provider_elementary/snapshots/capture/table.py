@@ -1,4 +1,4 @@
-"""One table on its way into a snapshot: what is new of it is read once, redacted, and sealed part by part."""
+"""Captures one table: reads, redacts and encrypts its new rows."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category, Kind
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots import redaction
-from airflow_provider_elementary.snapshots.capture import consistency as cuts
-from airflow_provider_elementary.snapshots.capture.consistency import Cut, Tally
-from airflow_provider_elementary.snapshots.capture.dedup import TakenRows, row_digests
+from airflow_provider_elementary.snapshots.capture import consistency
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
+from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_digests
 from airflow_provider_elementary.snapshots.capture.partition import Part, parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
-from airflow_provider_elementary.snapshots.redaction import FailedRowsLimit, HeldBack
-from airflow_provider_elementary.storage.encrypted_parquet import SealedFile, sealed
+from airflow_provider_elementary.snapshots.redaction import Exclusions, FailedRowsLimit
+from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file
 from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.storage.store import Store
@@ -38,11 +38,11 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 log = logging.getLogger(__name__)
 
 
-class HistoryWentBack(Exception):
+class SourceHistoryTruncated(Exception):
     """Rows that the snapshot before has are gone from the source."""
 
 
-class ParentDamaged(Exception):
+class ParentCorrupt(Exception):
     """A file of the snapshot before does not open."""
 
 
@@ -51,13 +51,13 @@ class Run:
     """What stays the same while one snapshot is taken, and what is counted.
 
     :param plan: what it builds upon.
-    :param cut: which rows it takes.
+    :param point: which rows it takes.
     :param commit_timeout: by how much a sample may be younger than its test result.
     :param data_keys: the key of each category.
     :param hash_key: the key of hashed columns.
     :param sampled_results: the test results whose sampled rows may pass; None for all.
-    :param held_back: what the policy held back.
-    :param rows_read: is told of the rows as they are read.
+    :param exclusions: what the policy excluded or redacted.
+    :param rows_read: called as rows are read.
     """
 
     source: WarehouseSource
@@ -65,12 +65,12 @@ class Run:
     policy: Policy
     snapshot_id: str
     plan: Plan
-    cut: Cut
+    point: ConsistencyPoint
     commit_timeout: timedelta
     data_keys: Mapping[Category, DataKey]
     hash_key: bytes | None
     sampled_results: pa.Array | None
-    held_back: HeldBack
+    exclusions: Exclusions
     tally: Tally
     rows_read: RowsRead
 
@@ -80,7 +80,7 @@ class _OpenPart:
     """One part of a table while its rows stream by; its file is made when it is needed."""
 
     part: Part
-    file: SealedFile | None = None
+    file: EncryptedFile | None = None
     min_watermark: datetime | None = None
     max_watermark: datetime | None = None
 
@@ -89,21 +89,21 @@ class _OpenPart:
 class _Earlier:
     """What the snapshot before holds of a table in the window that is read again.
 
-    :param columns: the columns by whose contents rows are recognised.
+    :param columns: the columns by whose contents rows are compared.
     :param samples: how many sampled rows of each test execution were taken.
     """
 
-    rows: TakenRows
+    rows: SeenRows
     columns: Sequence[str]
     samples: Counter[str]
 
 
-def seal_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
-    """Read what is new of a table and seal it; where nothing changed, nothing is read.
+def capture_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
+    """Read and encrypt the new rows of a table; where nothing changed, nothing is read.
 
     :return: what the manifest says of the table, and every file that it consists of from now on.
-    :raises HistoryWentBack: rows of the window are gone.
-    :raises ParentDamaged: the snapshot before cannot be read.
+    :raises SourceHistoryTruncated: rows of the window are gone.
+    :raises ParentCorrupt: the snapshot before cannot be read.
     """
     held = run.source.table(table.name)
     taken_columns = redaction.columns_taken(table, list(held.columns), run.policy)
@@ -113,11 +113,13 @@ def seal_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
         rows=0,
         unknown_columns=held.unknown,
         missing_columns=held.missing,
-        withheld=tuple(category for category in table.categories if category not in taken),
+        excluded_categories=tuple(category for category in table.categories if category not in taken),
         columns=tuple(held.columns),
     )
     if not parts:
-        log.info("%s: left out, as %s is", table.name, ", ".join(category.label for category in entry.withheld))
+        log.info(
+            "%s: left out, as %s is", table.name, ", ".join(category.label for category in entry.excluded_categories)
+        )
         return entry, []
     base = run.plan.base
     carried = [file for file in base.manifest.files if file.table == table.name] if base else []
@@ -128,10 +130,10 @@ def seal_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
             return replace(entry, rows=before.rows), carried
         carried = []
     started = time.monotonic()
-    earlier = _recall(run, base, table, parts) if base and table.watermark else None
-    files = _seal_rows(run, table, parts, earlier)
+    earlier = _load_earlier(run, base, table, parts) if base and table.watermark else None
+    files = _capture_rows(run, table, parts, earlier)
     entry = _with_rows(run, table, entry)
-    _count_columns_left(run, table, parts, entry)
+    _count_excluded_columns(run, table, parts, entry)
     seconds = time.monotonic() - started
     size = sum(file.size for file in files)
     rows = f"{entry.new_rows:,}"
@@ -144,7 +146,7 @@ def settle(run: Run, table: Table, entry: TableEntry, window_from: datetime | No
 
     :param window_from: where the next snapshot reads from.
     """
-    if table.watermark is None or set(entry.withheld) == set(table.categories):
+    if table.watermark is None or set(entry.excluded_categories) == set(table.categories):
         return entry
     rows, oldest = run.tally.settled(table, window_from)
     before = _entry_before(run, table)
@@ -155,13 +157,13 @@ def settle(run: Run, table: Table, entry: TableEntry, window_from: datetime | No
 
 
 def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
-    """Return the entry with the rows that the cut takes: those before the window, and those met in it."""
+    """Return the entry with the rows that are taken: those before the window, and those met in it."""
     rows, waiting = run.tally.taken[table.name], run.tally.waiting[table.name]
     before = _entry_before(run, table)
     if before is None:
         return replace(entry, rows=rows, new_rows=rows, waiting=waiting)
     rows += before.settled_rows or 0
-    # Rows that a policy left out are not remembered one by one, so some of them may have vanished unnoticed.
+    # Rows that a policy left out are not recorded one by one, so some of them may be gone without notice.
     return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
 
 
@@ -171,10 +173,10 @@ def _entry_before(run: Run, table: Table) -> TableEntry | None:
     return base.manifest.tables[table.name] if base is not None and table.watermark is not None else None
 
 
-def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
+def _capture_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
     held = set(run.source.table(table.name).columns)
     needed = {name for part in parts for name in part.columns}
-    needed |= (cuts.columns_needed(table) | redaction.columns_needed(table, run.policy)) & held
+    needed |= (consistency.columns_needed(table) | redaction.columns_needed(table, run.policy)) & held
     columns = [name for name in run.source.table(table.name).columns if name in needed]
     since = run.plan.window_from if earlier is not None else None
     open_parts = [_OpenPart(part) for part in parts]
@@ -195,28 +197,28 @@ def _seal_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier 
         ):
             run.rows_read(table.name, 0)
             for read in batches:
-                batch = run.cut.without_future(table, read, rejections)
+                batch = run.point.without_future(table, read, rejections)
                 new = _new_rows(run, table, batch, earlier)
                 for group in groups:
                     _add(run, stack, table, group, new, limit)
-                _count_withheld_rows(run, table, parts, new)
+                _count_excluded_rows(run, table, parts, new)
                 run.rows_read(table.name, read.num_rows)
         if earlier is not None and len(earlier.rows):
-            raise HistoryWentBack(f"{table.name}: {len(earlier.rows)} of the rows from {since} on are gone")
+            raise SourceHistoryTruncated(f"{table.name}: {len(earlier.rows)} of the rows from {since} on are gone")
     return [_file_entry(run, open_part) for open_part in open_parts if open_part.file is not None]
 
 
 def _new_rows(run: Run, table: Table, batch: pa.RecordBatch, earlier: _Earlier | None) -> pa.RecordBatch:
-    """Return the rows that the cut takes and no earlier snapshot took, as the source has them."""
-    in_cut = run.cut.takes(table, batch)
+    """Return the rows that are taken now and that no earlier snapshot took, as the source has them."""
+    included = run.point.takes(table, batch)
     if earlier is None:
-        run.tally.count(run.cut, table, batch, in_cut)
-        return batch if pc.all(in_cut).as_py() else batch.filter(in_cut)
-    # What was taken is remembered as it left, so the rows are compared as they would leave.
-    redacted = redaction.redact(batch, table, run.policy, HeldBack(), run.hash_key)
-    known = earlier.rows.recognise(redacted, earlier.columns)
-    run.tally.count(run.cut, table, batch, pc.or_(known, in_cut))
-    return batch.filter(pc.and_not(in_cut, known))
+        run.tally.count(run.point, table, batch, included)
+        return batch if pc.all(included).as_py() else batch.filter(included)
+    # Taken rows are stored redacted, so rows are compared after redaction.
+    redacted = redaction.redact(batch, table, run.policy, Exclusions(), run.hash_key)
+    known = earlier.rows.match(redacted, earlier.columns)
+    run.tally.count(run.point, table, batch, pc.or_(known, included))
+    return batch.filter(pc.and_not(included, known))
 
 
 def _add(
@@ -229,8 +231,8 @@ def _add(
 ) -> None:
     first = group[0].part
     rows = first.rows(batch)
-    rows = redaction.drop_rows(rows, table, first.category, run.policy, run.held_back, run.sampled_results)
-    rows = redaction.redact(rows, table, run.policy, run.held_back, run.hash_key)
+    rows = redaction.drop_rows(rows, table, first.category, run.policy, run.exclusions, run.sampled_results)
+    rows = redaction.redact(rows, table, run.policy, run.exclusions, run.hash_key)
     if limit is not None and first.category is table.category:
         rows = limit.apply(rows)
     if not rows.num_rows:
@@ -244,13 +246,13 @@ def _add(
             open_part.max_watermark = latest(open_part.max_watermark, bounds["max"])
 
 
-def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> SealedFile:
+def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
     part = open_part.part
     schema = run.source.schema(part.table)
     target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category)))
     data_key = run.data_keys[part.category].plaintext
     open_part.file = stack.enter_context(
-        sealed(
+        encrypted_file(
             target,
             pa.schema([schema.field(name) for name in part.columns]),
             data_key,
@@ -260,13 +262,13 @@ def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> SealedFile:
     return open_part.file
 
 
-def _recall(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
+def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
     """Read back what the snapshot before took of the window."""
     window_from = run.plan.window_from
     wanted = list(dict.fromkeys(name for part in parts for name in part.columns))
-    rows, samples = TakenRows(), Counter[str]()
+    rows, samples = SeenRows(), Counter[str]()
     reaching = [file for file in base.manifest.files if file.table == table.name and _reaches(file, window_from)]
-    # Where prune withdrew a category, its columns are gone from what is read back.
+    # Where the files of a category expired, its columns are gone from what is read back.
     written: dict[str, set[str]] = {}
     for file in reaching:
         written.setdefault(file.snapshot_id, set()).update(file.columns)
@@ -286,37 +288,37 @@ def _recall(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part])
                     batch = batch.filter(pc.greater_equal(batch["created_at"], start))
                 rows.add(batch, columns)
     except SnapshotCorruptError as error:
-        raise ParentDamaged(str(error)) from None
+        raise ParentCorrupt(str(error)) from None
     return _Earlier(rows, columns, samples)
 
 
 def _limit(run: Run, table: Table, earlier: _Earlier | None) -> FailedRowsLimit:
-    now = run.cut.watermark or datetime.min + timedelta(days=run.policy.failed_rows_days)
-    return FailedRowsLimit(table, run.policy, now, run.held_back, earlier.samples if earlier else None)
+    now = run.point.watermark or datetime.min + timedelta(days=run.policy.failed_rows_days)
+    return FailedRowsLimit(table, run.policy, now, run.exclusions, earlier.samples if earlier else None)
 
 
 def _still_wanted(run: Run, table: Table, carried: Sequence[FileEntry]) -> list[FileEntry]:
     """Return the files of earlier snapshots without those of samples that are all too old by now."""
-    if table.category is not Category.FAILED_ROWS_SAMPLE or run.cut.watermark is None:
+    if table.category is not Category.FAILED_ROWS_SAMPLE or run.point.watermark is None:
         return list(carried)
-    oldest = run.cut.watermark - timedelta(days=run.policy.failed_rows_days)
+    oldest = run.point.watermark - timedelta(days=run.policy.failed_rows_days)
     return [file for file in carried if file.category is not table.category or _reaches(file, oldest)]
 
 
 def _reaches(file: FileEntry, since: datetime | None) -> bool:
-    """Tell whether a file holds rows of that time or later."""
+    """Return whether a file holds rows of that time or later."""
     if file.max_watermark is None:
         return False
     return since is None or datetime.fromisoformat(file.max_watermark) >= since
 
 
 def _is_unchanged(before: TableEntry, entry: TableEntry) -> bool:
-    """Tell whether a table that is replaced in place holds what it did; without a fingerprint nobody knows."""
+    """Return whether a table that is replaced in place is unchanged; False without a fingerprint."""
     return entry.fingerprint is not None and entry.fingerprint == before.fingerprint
 
 
 def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
-    """Return what tells the state of a table that is replaced in place, or None where nothing cheap does."""
+    """Return a hash of the state of a table that is replaced in place, or None without the columns for it."""
     columns = [*table.key, "metadata_hash"] if table.kind is Kind.ARTIFACTS else list(table.key)
     if not set(columns) <= set(source.table(table.name).columns):
         return None
@@ -327,7 +329,7 @@ def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 
-def _count_withheld_rows(run: Run, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:
+def _count_excluded_rows(run: Run, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:
     """Count the rows of categories that are left out, where a table's rows belong to several."""
     if table.row_split is None:
         return
@@ -335,19 +337,19 @@ def _count_withheld_rows(run: Run, table: Table, parts: Sequence[Part], batch: p
     for part in parts_of(table, batch.schema.names, table.categories):
         if part.category not in taken:
             rule = f"category {part.category.value} out"
-            run.held_back.count_rows(rule, table, part.category, part.rows(batch).num_rows)
+            run.exclusions.count_rows(rule, table, part.category, part.rows(batch).num_rows)
 
 
-def _count_columns_left(run: Run, table: Table, parts: Sequence[Part], entry: TableEntry) -> None:
+def _count_excluded_columns(run: Run, table: Table, parts: Sequence[Part], entry: TableEntry) -> None:
     """Count the values of columns that no part has: quarantined, dropped, or of a category that is left out."""
     taken = {name for part in parts for name in part.columns}
     for name in entry.unknown_columns:
-        run.held_back.count_values("quarantined", table, name, entry.new_rows)
+        run.exclusions.count_values("quarantined", table, name, entry.new_rows)
     for name in entry.columns:
         column = table.column(name)
         if column is not None and name not in taken:
             rule = "dropped" if run.policy.drops(table, column) else f"category {column.category.value} out"
-            run.held_back.count_values(rule, table, name, entry.new_rows)
+            run.exclusions.count_values(rule, table, name, entry.new_rows)
 
 
 def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:

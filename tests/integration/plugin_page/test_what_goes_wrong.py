@@ -99,7 +99,7 @@ def test_keys_that_do_not_open_are_explained(
     response = admin.get("/elementary/")
 
     assert response.status_code == 200
-    assert "which does not open it" in response.text
+    assert "does not open what" in response.text
     assert "Last sync" in response.text
 
 
@@ -165,7 +165,7 @@ def test_a_changed_file_is_explained(
     response = admin.get("/elementary/")
 
     assert response.status_code == 200
-    assert "found that it does not" in response.text
+    assert "does not open with its data key" in response.text
     assert "Last sync" in response.text
 
 

@@ -28,7 +28,7 @@ CATALOG_TYPES = {
     "TIMESTAMP": "timestamp",
 }
 
-# Elementary's rule with its defaults: 14 daily buckets with the judged one among them, sensitivity 3.
+# Elementary's rule with its defaults: 14 daily buckets with the scored one among them, sensitivity 3.
 REPLAY = """
 WITH newest AS (
     FROM elementary.data_monitoring_metrics

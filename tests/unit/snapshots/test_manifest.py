@@ -39,7 +39,7 @@ MANIFEST = Manifest(
     ),
     keys={"configuration": WrappedKey("local:1", "AAAA", {"snapshot": "x"})},
     policy={"categories": ["configuration"]},
-    held_back=({"rule": "masked", "column": "dbt_invocations.vars", "values": 3},),
+    exclusions=({"rule": "masked", "column": "dbt_invocations.vars", "values": 3},),
     access=None,
     protection={"at_rest": "x"},
     versions={"pyarrow": "26"},

@@ -1,4 +1,4 @@
-"""A policy refuses what it does not know, and counts what it holds back."""
+"""A policy refuses what it does not know, and counts what it excludes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.redaction import (
+    Exclusions,
     FailedRowsLimit,
-    HeldBack,
+    count_exported,
     drop_rows,
     is_excluded,
     keyed_hash,
     limit_failed_row_lists,
     redact,
-    what_left,
 )
 
 TAKEN_AT = datetime(2026, 11, 22)
@@ -42,20 +42,26 @@ def samples(*rows: tuple[str, datetime | None]) -> pa.RecordBatch:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"categories": ("metadata", "passwords")}, "found metadata, passwords"),
-        ({"categories": ()}, "Expected at least one category to take"),
-        ({"failed_rows_per_test": -1}, "of 0 or more, found -1 and 30"),
-        ({"failed_rows_days": -1}, "of 0 or more, found 5 and -1"),
-        ({"masked_columns": ("dbt_models.salary",)}, "found 'dbt_models.salary'"),
-        ({"masked_columns": ("customers.email",)}, "found 'customers.email'"),
+        ({"categories": ("metadata", "passwords")}, "categories: metadata, passwords"),
+        ({"categories": ()}, "Select at least one category"),
+        ({"failed_rows_per_test": -1}, "have to be 0 or more, not -1 and 30"),
+        ({"failed_rows_days": -1}, "have to be 0 or more, not 5 and -1"),
+        ({"masked_columns": ("dbt_models.salary",)}, "'dbt_models.salary' is not a column"),
+        ({"masked_columns": ("customers.email",)}, "'customers.email' is not a column"),
         ({"masked_columns": ("dbt_models.unique_id",)}, "a text column that identifies no rows"),
         ({"masked_columns": ("dbt_run_results.execution_time",)}, "a text column that identifies no rows"),
-        ({"masked_columns": ("data_monitoring_metrics.column_name",)}, "a column that does not tell a row's category"),
-        ({"hashed_columns": ("dbt_run_results.execution_time",)}, "to hash, found 'dbt_run_results.execution_time'"),
-        ({"dropped_columns": ("dbt_run_results.created_at",)}, "without which rows can be identified and cut"),
+        (
+            {"masked_columns": ("data_monitoring_metrics.column_name",)},
+            "a column that does not decide a row's category",
+        ),
+        (
+            {"hashed_columns": ("dbt_run_results.execution_time",)},
+            "execution_time' cannot be used to hash",
+        ),
+        ({"dropped_columns": ("dbt_run_results.created_at",)}, "without which rows can be identified and dated"),
         (
             {"dropped_columns": ("dbt_models.owner",), "masked_columns": ("dbt_models.owner",)},
-            "Expected one rule for dbt_models.owner",
+            "dbt_models.owner is in both",
         ),
     ],
 )
@@ -69,8 +75,8 @@ def test_the_default_takes_six_categories_and_leaves_query_logs_out() -> None:
 
 
 def test_so_many_rows_of_each_execution_pass_over_all_batches() -> None:
-    held_back = HeldBack()
-    limit = FailedRowsLimit(SAMPLES, Policy(failed_rows_per_test=2), TAKEN_AT, held_back)
+    exclusions = Exclusions()
+    limit = FailedRowsLimit(SAMPLES, Policy(failed_rows_per_test=2), TAKEN_AT, exclusions)
 
     passed = [
         limit.apply(samples(("a", TAKEN_AT), ("a", TAKEN_AT), ("b", TAKEN_AT))),
@@ -78,23 +84,23 @@ def test_so_many_rows_of_each_execution_pass_over_all_batches() -> None:
     ]
 
     assert [batch["elementary_test_results_id"].to_pylist() for batch in passed] == [["a", "a", "b"], ["b"]]
-    assert held_back.to_list() == [{"rule": "failed_rows_per_test=2", **OF_SAMPLES, "rows": 1}]
+    assert exclusions.to_list() == [{"rule": "failed_rows_per_test=2", **OF_SAMPLES, "rows": 1}]
 
 
 def test_rows_that_are_too_old_or_of_unknown_age_do_not_pass() -> None:
-    held_back = HeldBack()
-    limit = FailedRowsLimit(SAMPLES, Policy(failed_rows_days=30), TAKEN_AT, held_back)
+    exclusions = Exclusions()
+    limit = FailedRowsLimit(SAMPLES, Policy(failed_rows_days=30), TAKEN_AT, exclusions)
 
     passed = limit.apply(
         samples(("new", TAKEN_AT - timedelta(days=30)), ("old", TAKEN_AT - timedelta(days=31)), ("undated", None))
     )
 
     assert passed["elementary_test_results_id"].to_pylist() == ["new"]
-    assert held_back.to_list() == [{"rule": "failed_rows_days=30", **OF_SAMPLES, "rows": 2}]
+    assert exclusions.to_list() == [{"rule": "failed_rows_days=30", **OF_SAMPLES, "rows": 2}]
 
 
 @pytest.mark.parametrize(
-    ("stored", "expected", "rows_held_back"),
+    ("stored", "expected", "excluded_rows"),
     [
         (json.dumps([{"n": 1}, {"n": 2}, {"n": 3}]), '[{"n": 1}, {"n": 2}]', 1),
         ('{"n": 1}', '[{"n": 1}]', 0),
@@ -102,43 +108,43 @@ def test_rows_that_are_too_old_or_of_unknown_age_do_not_pass() -> None:
         (None, None, 0),
     ],
 )
-def test_samples_in_one_list_are_shortened(stored: str | None, expected: str | None, rows_held_back: int) -> None:
-    held_back = HeldBack()
+def test_samples_in_one_list_are_shortened(stored: str | None, expected: str | None, excluded_rows: int) -> None:
+    exclusions = Exclusions()
     batch = pa.RecordBatch.from_pydict({"id": ["a"], "result_rows": pa.array([stored], pa.string())})
 
     shortened = limit_failed_row_lists(
-        batch, TABLES["elementary_test_results"], Policy(failed_rows_per_test=2), held_back
+        batch, TABLES["elementary_test_results"], Policy(failed_rows_per_test=2), exclusions
     )
 
     assert shortened["result_rows"].to_pylist() == [expected]
-    assert sum(held_back.rows.values()) == rows_held_back
+    assert sum(exclusions.rows.values()) == excluded_rows
 
 
 def test_masked_values_are_replaced_and_counted_and_nulls_stay() -> None:
-    held_back = HeldBack()
+    exclusions = Exclusions()
     batch = pa.RecordBatch.from_pydict({"invocation_id": ["1", "2"], "vars": ['{"password": "x"}', None]})
 
-    masked = redact(batch, TABLES["dbt_invocations"], Policy(), held_back)
+    masked = redact(batch, TABLES["dbt_invocations"], Policy(), exclusions)
 
     assert masked.to_pylist() == [{"invocation_id": "1", "vars": "***"}, {"invocation_id": "2", "vars": None}]
-    assert held_back.to_list() == [
+    assert exclusions.to_list() == [
         {"rule": "masked", "column": "dbt_invocations.vars", "category": "configuration", "values": 1}
     ]
 
 
 def test_rows_that_earlier_snapshots_took_count_towards_the_limit() -> None:
-    limit = FailedRowsLimit(SAMPLES, Policy(failed_rows_per_test=2), TAKEN_AT, HeldBack(), {"a": 1})
+    limit = FailedRowsLimit(SAMPLES, Policy(failed_rows_per_test=2), TAKEN_AT, Exclusions(), {"a": 1})
 
     passed = limit.apply(samples(("a", TAKEN_AT), ("a", TAKEN_AT), ("b", TAKEN_AT)))
 
     assert passed["elementary_test_results_id"].to_pylist() == ["a", "b"]
 
 
-def test_hashed_values_stay_apart_and_tell_nothing_and_nulls_stay() -> None:
+def test_hashed_values_stay_apart_and_reveal_nothing_and_nulls_stay() -> None:
     batch = pa.RecordBatch.from_pydict({"id": ["1", "2", "3"], "dimension_value": ["a@x.example", "b@x.example", None]})
     policy = Policy(hashed_columns=("data_monitoring_metrics.dimension_value",))
 
-    hashed = redact(batch, METRICS, policy, HeldBack(), KEY)["dimension_value"].to_pylist()
+    hashed = redact(batch, METRICS, policy, Exclusions(), KEY)["dimension_value"].to_pylist()
 
     assert hashed == [keyed_hash(KEY, "a@x.example"), keyed_hash(KEY, "b@x.example"), None]
     assert len(set(hashed)) == 3
@@ -160,7 +166,7 @@ def test_one_key_of_a_json_column_is_hashed(stored: str | None, expected: str | 
     batch = pa.RecordBatch.from_pydict({"id": ["1"], "metric_properties": pa.array([stored], pa.string())})
     policy = Policy(hashed_columns=("data_monitoring_metrics.metric_properties.where_expression",))
 
-    hashed = redact(batch, METRICS, policy, HeldBack(), KEY)
+    hashed = redact(batch, METRICS, policy, Exclusions(), KEY)
 
     assert hashed["metric_properties"].to_pylist() == [expected]
 
@@ -182,7 +188,7 @@ def test_a_table_is_excluded_by_its_full_name_or_its_model_in_any_case(name: str
 
 
 def test_samples_of_a_result_that_is_not_known_do_not_pass_where_tables_are_excluded() -> None:
-    held_back = HeldBack()
+    exclusions = Exclusions()
     policy = Policy(failed_rows_excluded_tables=("db.core.customers",))
 
     passed = drop_rows(
@@ -190,22 +196,22 @@ def test_samples_of_a_result_that_is_not_known_do_not_pass_where_tables_are_excl
         SAMPLES,
         Category.FAILED_ROWS_SAMPLE,
         policy,
-        held_back,
+        exclusions,
         pa.array(["known"]),
     )
 
     assert passed["elementary_test_results_id"].to_pylist() == ["known"]
-    assert held_back.to_list() == [{"rule": "failed_rows_excluded_tables", **OF_SAMPLES, "rows": 1}]
+    assert exclusions.to_list() == [{"rule": "failed_rows_excluded_tables", **OF_SAMPLES, "rows": 1}]
 
 
 def test_metrics_of_single_rows_are_left_behind_by_name() -> None:
-    held_back = HeldBack()
+    exclusions = Exclusions()
     batch = pa.RecordBatch.from_pydict({"id": ["1", "2"], "metric_name": ["max", "row_count"]})
 
-    passed = drop_rows(batch, METRICS, Category.AGGREGATED_METRICS, Policy(dropped_metrics=("max",)), held_back)
+    passed = drop_rows(batch, METRICS, Category.AGGREGATED_METRICS, Policy(dropped_metrics=("max",)), exclusions)
 
     assert passed["id"].to_pylist() == ["2"]
-    assert held_back.to_list() == [
+    assert exclusions.to_list() == [
         {"rule": "dropped metric", "table": "data_monitoring_metrics", "category": "aggregated_metrics", "rows": 1}
     ]
 
@@ -218,14 +224,14 @@ def test_a_policy_without_raw_values_is_narrowed_and_never_widened_by_choices() 
     assert policy.masked_columns == ("dbt_models.owner",)
 
 
-def test_what_left_is_told_by_the_seven_categories() -> None:
-    held_back = HeldBack()
-    held_back.count_rows("failed_rows_per_test=5", SAMPLES, Category.FAILED_ROWS_SAMPLE, 7)
-    held_back.count_values("masked", TABLES["dbt_invocations"], "vars", 3)
+def test_exported_and_excluded_rows_are_counted_by_category() -> None:
+    exclusions = Exclusions()
+    exclusions.count_rows("failed_rows_per_test=5", SAMPLES, Category.FAILED_ROWS_SAMPLE, 7)
+    exclusions.count_values("masked", TABLES["dbt_invocations"], "vars", 3)
 
-    record = what_left(held_back.to_list(), {"metadata": 10})
+    record = count_exported(exclusions.to_list(), {"metadata": 10})
 
     assert set(record) == set(Category)
-    assert record["metadata"] == {"rows": 10, "held_back": {}}
-    assert record["failed_rows_sample"] == {"rows": 0, "held_back": {"failed_rows_per_test=5 (rows)": 7}}
-    assert record["configuration"]["held_back"] == {"masked (values)": 3}
+    assert record["metadata"] == {"rows": 10, "excluded": {}}
+    assert record["failed_rows_sample"] == {"rows": 0, "excluded": {"failed_rows_per_test=5 (rows)": 7}}
+    assert record["configuration"]["excluded"] == {"masked (values)": 3}

@@ -112,12 +112,12 @@ def test_hashing_one_key_of_a_hashed_column_changes_nothing() -> None:
 
 
 def test_a_run_that_names_a_column_under_two_rules_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"Expected one rule for dbt_models\.tags"):
+    with pytest.raises(ConfigurationError, match=r"dbt_models\.tags is in both"):
         resolved({"dropped_columns": ("dbt_models.tags",), "masked_columns": ("dbt_models.tags",)})
 
 
 def test_a_store_whose_own_policy_does_not_fit_is_refused_whatever_a_run_drops() -> None:
-    with pytest.raises(ConfigurationError, match=r"Expected table\.column of an Elementary table to mask"):
+    with pytest.raises(ConfigurationError, match=r"Name table\.column to mask"):
         resolved({"dropped_columns": ("dbt_models.tags",)}, {"masked_columns": ("dbt_models.no_such",)})
 
 

@@ -89,9 +89,9 @@ def test_the_newest_always_stays_and_no_rule_keeps_more_than_it_says(
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ({"keep_daily": -2}, r"found keep_daily=-2"),
-        ({"category_days": {"samples": 3}}, r"Expected days for categories out of metadata.*found samples=3"),
-        ({"category_days": {Category.RUN_RESULTS: 0}}, r"Expected category_days of 1 or more, found run_results=0"),
+        ({"keep_daily": -2}, r"keep_daily=-2 is not a count"),
+        ({"category_days": {"samples": 3}}, r"Not days of categories: samples=3"),
+        ({"category_days": {Category.RUN_RESULTS: 0}}, r"category_days has to be 1 or more: run_results=0"),
     ],
 )
 def test_rules_that_mean_nothing_are_refused(rules: dict[str, Any], message: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
-from airflow_provider_elementary.snapshots.manifest import CutEntry, Manifest, Parent
-from airflow_provider_elementary.snapshots.prune_record import PruneRecord, Tombstone, WithdrawnFile
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, Parent
+from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone
 from airflow_provider_elementary.storage import documents
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import newest_result_key
@@ -27,10 +27,10 @@ from tests.unit.storage.test_report_log import MONDAY, TUESDAY
 
 #: No message repeats it, wherever it stands.
 SECRET = "4111-1111"
-CUT = CutEntry("2026-11-22T00:00:00", None, "2026-11-21T23:00:00", None, 3600.0, 21600.0, ("run-1",), 1)
+POINT = ConsistencyEntry("2026-11-22T00:00:00", None, "2026-11-21T23:00:00", None, 3600.0, 21600.0, ("run-1",), 1)
 WHOLE = replace(
     MANIFEST,
-    cut=CUT,
+    consistency=POINT,
     full_at="2026-11-22T00:00:00",
     hash_key=WrappedKey("local:1", "AAAA", {}),
     mac="ab" * 32,
@@ -43,7 +43,7 @@ RECORD = PruneRecord(
     head=Parent(3, "ab" * 32),
     retention={"keep_last": 1},
     snapshots=(Tombstone(1, "20261122T000000Z-00000000", "2026-11-22T00:00:00", "cd" * 32, None),),
-    withdrawn=(WithdrawnFile("data/x", "ef" * 32, Category.METADATA, "2026-11-22T00:00:00+00:00"),),
+    expired=(ExpiredFile("data/x", "ef" * 32, Category.METADATA, "2026-11-22T00:00:00+00:00"),),
 )
 RESULT = {
     "key": "results/metrics/r.json",

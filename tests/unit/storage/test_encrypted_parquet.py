@@ -1,4 +1,4 @@
-"""Sealed files: what goes in comes out, for pyarrow and for plain DuckDB, whatever the columns are like."""
+"""Encrypted files return what was written, for pyarrow and for plain DuckDB, with any columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from airflow_provider_elementary.storage.encrypted_parquet import Span, open_sealed, rows_within, sealed
+from airflow_provider_elementary.storage.encrypted_parquet import Span, encrypted_file, open_encrypted, rows_within
 
 KEY = bytes(range(32))
 ROWS = 120_000
@@ -32,9 +32,9 @@ COLUMNS = {
 }
 
 
-def seal(table: pa.Table, identity: frozenset[str] = frozenset()) -> bytes:
+def encrypt(table: pa.Table, identity: frozenset[str] = frozenset()) -> bytes:
     target = io.BytesIO()
-    with sealed(target, table.schema, KEY, identity) as file:
+    with encrypted_file(target, table.schema, KEY, identity) as file:
         for batch in table.to_batches(max_chunksize=9_999):
             file.write(batch)
     return target.getvalue()
@@ -45,7 +45,7 @@ def opened(content: bytes) -> pq.ParquetFile:
 
 
 def write_and_fail(target: io.BytesIO) -> None:
-    with sealed(target, pa.schema([("n", pa.int64())]), KEY, frozenset()) as file:
+    with encrypted_file(target, pa.schema([("n", pa.int64())]), KEY, frozenset()) as file:
         file.write(pa.RecordBatch.from_pydict({"n": pa.array([1])}))
         raise RuntimeError("the warehouse went away")
 
@@ -53,10 +53,10 @@ def write_and_fail(target: io.BytesIO) -> None:
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_comes_back_for_us_and_for_plain_duckdb(name: str, tmp_path: Path) -> None:
     table = pa.table({"value": COLUMNS[name]})
-    path = tmp_path / "sealed.parquet"
-    path.write_bytes(seal(table))
+    path = tmp_path / "encrypted.parquet"
+    path.write_bytes(encrypt(table))
 
-    ours = pa.Table.from_batches(open_sealed(io.BytesIO(path.read_bytes()), KEY, "sealed.parquet"))
+    ours = pa.Table.from_batches(open_encrypted(io.BytesIO(path.read_bytes()), KEY, "encrypted.parquet"))
     with duckdb.connect() as plain:
         plain.execute(f"PRAGMA add_parquet_key('k', '{base64.b64encode(KEY).decode()}')")
         query = "FROM read_parquet(?, encryption_config = {footer_key: 'k'})"
@@ -67,9 +67,9 @@ def test_a_column_comes_back_for_us_and_for_plain_duckdb(name: str, tmp_path: Pa
 
 
 def test_a_file_without_rows_has_its_columns() -> None:
-    content = seal(pa.table(COLUMNS).slice(0, 0))
+    content = encrypt(pa.table(COLUMNS).slice(0, 0))
 
-    [batch] = open_sealed(io.BytesIO(content), KEY, "empty.parquet")
+    [batch] = open_encrypted(io.BytesIO(content), KEY, "empty.parquet")
 
     assert (batch.num_rows, batch.schema.names) == (0, list(COLUMNS))
 
@@ -77,7 +77,7 @@ def test_a_file_without_rows_has_its_columns() -> None:
 def test_the_size_and_the_checksum_are_those_of_the_bytes() -> None:
     target = io.BytesIO()
 
-    with sealed(target, pa.schema([("n", pa.int64())]), KEY, frozenset()) as file:
+    with encrypted_file(target, pa.schema([("n", pa.int64())]), KEY, frozenset()) as file:
         file.write(pa.RecordBatch.from_pydict({"n": pa.array(range(10))}))
 
     assert (file.rows, file.size) == (10, len(target.getvalue()))
@@ -87,7 +87,7 @@ def test_the_size_and_the_checksum_are_those_of_the_bytes() -> None:
 def test_long_values_make_small_row_groups() -> None:
     long = pa.table({"value": pa.array([os.urandom(50_000).hex() for _ in range(400)])})
 
-    file = opened(seal(long))
+    file = opened(encrypt(long))
 
     sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
     assert len(sizes) >= 4
@@ -103,7 +103,7 @@ def test_long_values_make_small_row_groups() -> None:
     ],
 )
 def test_a_dictionary_is_for_values_that_repeat(name: str, encoding: str) -> None:
-    file = opened(seal(pa.table({"value": COLUMNS[name]})))
+    file = opened(encrypt(pa.table({"value": COLUMNS[name]})))
 
     encodings = file.metadata.row_group(0).column(0).encodings
 
@@ -128,18 +128,18 @@ class TestOnlyAPart:
         days = [datetime(2026, 1, day) for day in range(1, 7)]
         table = pa.table({"day": pa.array(days, pa.timestamp("us")), "n": range(6), "text": list("abcdef")})
         target = io.BytesIO()
-        with sealed(target, table.schema, KEY, frozenset()) as file:
+        with encrypted_file(target, table.schema, KEY, frozenset()) as file:
             for batch in table.to_batches(max_chunksize=3):
                 file.write(batch)
                 file.flush()
         return target.getvalue()
 
     def numbers(self, content: bytes, span: Span) -> list[int]:
-        batches = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
+        batches = open_encrypted(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
         return [number for batch in batches for number in batch["n"].to_pylist()]
 
     def test_columns_are_those_asked_for(self, content: bytes) -> None:
-        batches = list(open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"text", "day", "unheard of"}))
+        batches = list(open_encrypted(io.BytesIO(content), KEY, "days.parquet", columns={"text", "day", "unknown"}))
 
         assert [batch.schema.names for batch in batches] == [["day", "text"]] * 2
 
@@ -148,17 +148,17 @@ class TestOnlyAPart:
         assert self.numbers(content, Span("day", None, datetime(2026, 1, 4))) == [0, 1, 2]
         assert self.numbers(content, Span("day", datetime(2026, 1, 3), datetime(2026, 1, 5))) == [0, 1, 2, 3, 4, 5]
 
-    def test_where_no_row_group_is_of_the_time_an_empty_batch_tells_the_columns(self, content: bytes) -> None:
+    def test_where_no_row_group_is_of_the_time_an_empty_batch_has_the_columns(self, content: bytes) -> None:
         span = Span("day", datetime(2026, 2, 1), None)
 
-        [batch] = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
+        [batch] = open_encrypted(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, span=span)
 
         assert (batch.num_rows, batch.schema.names) == (0, ["n"])
 
     def test_a_column_of_which_nothing_is_known_leaves_nothing_out(self, content: bytes) -> None:
         assert self.numbers(content, Span("hour", datetime(2026, 1, 5), None)) == [0, 1, 2, 3, 4, 5]
 
-    def test_the_rows_of_a_time_are_told_by_their_numbers_for_files_beside_it(self, content: bytes) -> None:
+    def test_the_rows_of_a_time_are_found_by_their_numbers_for_files_beside_it(self, content: bytes) -> None:
         span = Span("day", datetime(2026, 1, 5), None)
 
         rows = rows_within(io.BytesIO(content), KEY, "days.parquet", span)
@@ -168,12 +168,12 @@ class TestOnlyAPart:
     def test_rows_are_yielded_by_number_whatever_the_row_groups(self, content: bytes) -> None:
         wanted = [range(1, 2), range(2, 4), range(5, 6)]
 
-        batches = open_sealed(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, rows=wanted)
+        batches = open_encrypted(io.BytesIO(content), KEY, "days.parquet", columns={"n"}, rows=wanted)
 
         assert [number for batch in batches for number in batch["n"].to_pylist()] == [1, 2, 3, 5]
 
     def test_times_that_are_all_missing_leave_nothing_out(self) -> None:
-        content = seal(pa.table({"day": pa.nulls(3, pa.timestamp("us"))}))
+        content = encrypt(pa.table({"day": pa.nulls(3, pa.timestamp("us"))}))
 
         rows = rows_within(io.BytesIO(content), KEY, "days.parquet", Span("day", datetime(2026, 1, 5), None))
 

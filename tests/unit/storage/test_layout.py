@@ -56,7 +56,7 @@ def test_a_file_leads_to_what_it_belongs_to() -> None:
     assert not layout.is_result(layout.newest_result_key("metrics", "series"))
 
 
-def test_what_is_numbered_is_told_from_what_is_not(tmp_path: Path) -> None:
+def test_numbered_and_other_names_are_separated(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     for name in (layout.manifest_key(2), layout.manifest_key(10), "manifests/2.json", "manifests/x/0000000003.json"):
         store.put(name, b"")

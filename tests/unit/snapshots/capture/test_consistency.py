@@ -1,4 +1,4 @@
-"""A cut takes finished runs, what is older than the time-out, and nothing else."""
+"""A snapshot takes finished runs, what is older than the time-out, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.snapshots.capture.consistency import Cut, Tally, cut_entry, next_window
+from airflow_provider_elementary.snapshots.capture.consistency import (
+    ConsistencyPoint,
+    Tally,
+    consistency_entry,
+    next_window,
+)
 
 NOW = datetime(2026, 11, 22, 12)
 RESULTS, METRICS, SAMPLES = (
     TABLES[name] for name in ("dbt_run_results", "data_monitoring_metrics", "test_result_rows")
 )
-CUT = Cut(
+POINT = ConsistencyPoint(
     tables={},
     watermark=NOW,
-    expired_until=NOW - timedelta(hours=6),
+    abandoned_until=NOW - timedelta(hours=6),
     committed_until=NOW - timedelta(hours=2),
     read_at=None,
     markers=pa.array(["done"]),
@@ -54,12 +59,12 @@ def metric(age: timedelta) -> pa.RecordBatch:
 def test_a_row_of_a_run_is_taken_once_the_run_is_finished_or_timed_out(
     run: str | None, age: timedelta | None, taken: bool
 ) -> None:
-    assert CUT.takes(RESULTS, result(run, age)).to_pylist() == [taken]
+    assert POINT.takes(RESULTS, result(run, age)).to_pylist() == [taken]
 
 
 @pytest.mark.parametrize(("hours", "taken"), [(1, False), (2, True), (7, True)])
 def test_a_row_that_names_no_run_is_taken_up_to_the_newest_marker(hours: int, taken: bool) -> None:
-    assert CUT.takes(METRICS, metric(timedelta(hours=hours))).to_pylist() == [taken]
+    assert POINT.takes(METRICS, metric(timedelta(hours=hours))).to_pylist() == [taken]
 
 
 @pytest.mark.parametrize(
@@ -70,30 +75,30 @@ def test_a_sample_follows_its_test_result(test_result: str, hours: int, taken: b
         pa.field("elementary_test_results_id", pa.string()), pa.array([test_result])
     )
 
-    assert CUT.takes(SAMPLES, batch).to_pylist() == [taken]
+    assert POINT.takes(SAMPLES, batch).to_pylist() == [taken]
 
 
 def test_the_next_window_reaches_back_to_what_waits() -> None:
     tally = Tally(NOW - timedelta(hours=6))
     batch = result("open", timedelta(hours=3))
-    tally.count(CUT, RESULTS, batch, CUT.takes(RESULTS, batch))
+    tally.count(POINT, RESULTS, batch, POINT.takes(RESULTS, batch))
 
-    assert next_window(CUT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=3)
+    assert next_window(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=3)
     assert tally.waiting["dbt_run_results"] == 1
 
 
 def test_the_next_window_reaches_over_the_overlap_and_never_behind_the_last_one() -> None:
     tally = Tally(NOW - timedelta(hours=6))
 
-    assert next_window(CUT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=1)
-    assert next_window(CUT, tally, timedelta(hours=5), NOW - timedelta(hours=2)) == NOW - timedelta(hours=2)
+    assert next_window(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=1)
+    assert next_window(POINT, tally, timedelta(hours=5), NOW - timedelta(hours=2)) == NOW - timedelta(hours=2)
 
 
 def test_settled_rows_are_those_before_the_window() -> None:
     tally = Tally(NOW - timedelta(hours=6))
     for age in (timedelta(hours=30), timedelta(hours=4), timedelta(minutes=30), None):
         batch = result("done", age)
-        tally.count(CUT, RESULTS, batch, CUT.takes(RESULTS, batch))
+        tally.count(POINT, RESULTS, batch, POINT.takes(RESULTS, batch))
 
     assert tally.settled(RESULTS, NOW - timedelta(hours=1)) == (3, NOW - timedelta(hours=30))
 
@@ -102,10 +107,10 @@ def test_runs_without_a_marker_are_named() -> None:
     tally = Tally(NOW - timedelta(hours=6))
     for age in (timedelta(hours=7), timedelta(hours=1)):
         batch = result("open", age)
-        tally.count(CUT, RESULTS, batch, CUT.takes(RESULTS, batch))
+        tally.count(POINT, RESULTS, batch, POINT.takes(RESULTS, batch))
 
-    entry = cut_entry(
-        CUT, tally, window_from=NOW, overlap=timedelta(hours=1), commit_timeout=timedelta(hours=6), earlier=None
+    entry = consistency_entry(
+        POINT, tally, window_from=NOW, overlap=timedelta(hours=1), commit_timeout=timedelta(hours=6), earlier=None
     )
 
     assert (entry.waiting, entry.incomplete) == (("open",), ("open",))

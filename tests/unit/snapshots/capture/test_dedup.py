@@ -1,4 +1,4 @@
-"""Rows are told apart by all of their contents, and recognised as often as they were taken."""
+"""Rows are compared by all of their contents, and match as often as they were taken."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.snapshots.capture.dedup import TakenRows, row_digests
+from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_digests
 
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("at", pa.timestamp("us")), ("n", pa.float64())])
 AT = datetime(2026, 11, 22)
@@ -51,10 +51,10 @@ def test_a_column_that_is_not_there_counts_as_null() -> None:
 
 def test_a_row_is_recognised_as_often_as_it_was_taken() -> None:
     row, other = ("x", "y", AT, 1.0), ("z", "y", AT, 1.0)
-    taken = TakenRows()
+    taken = SeenRows()
     taken.add(rows(row, row, other), SCHEMA.names)
 
-    recognised = taken.recognise(rows(row, row, row), SCHEMA.names)
+    recognised = taken.match(rows(row, row, row), SCHEMA.names)
 
     assert recognised.to_pylist() == [True, True, False]
     assert len(taken) == 1
