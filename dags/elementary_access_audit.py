@@ -1,7 +1,7 @@
-"""Proves every day that the connection still reads the Elementary schema and nothing else, and tells what changed.
+"""Checks every day that the connection can read the Elementary schema and nothing else, and reports changes.
 
-Each report is kept in the store. A run fails where a check does not pass; where all pass, the changes since the last
-report (a role that came into reach, a check that the warehouse answers again) are returned and go to the Asset event.
+Each report is stored in the store. A run fails if a check fails; else the changes since the last report (such as a role
+that became reachable) are returned and sent with the Asset event.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PARAMS = {
         type="string",
         minLength=1,
         title="Connection",
-        description="The Airflow connection of the warehouse, with the dedicated read-only role.",
+        description="Airflow connection of the warehouse, with the dedicated read-only role.",
     ),
     "store_conn_id": Param(
         STORES[0],
@@ -33,42 +33,42 @@ PARAMS = {
         minLength=1,
         examples=STORES,
         title="Store",
-        description="The Airflow connection of the store where the reports are kept, of type elementary_store.",
+        description="Airflow connection of type elementary_store, where the reports are stored.",
     ),
     "probes": Param(
         None,
         type=["null", "array"],
         items={"type": "string", "minLength": 3},
-        title="Tables that must be closed",
-        description="One schema.table a line. Reading each is tried and must be denied; no row is read.",
+        title="Canary tables (must be unreadable)",
+        description="One schema.table per line. The check tries to read each and must be denied; no row is read.",
     ),
     "accept_unknown": Param(
         None,
         type=["null", "array"],
         items={"type": "string"},
-        title="Checks that may stay unknown",
-        description="Names of access checks that this warehouse cannot answer. A failed check always stops the run.",
+        title="Accepted unknown checks",
+        description="After you have verified an unknown check yourself, list it here. Failed checks stop the run.",
         section="Warehouse",
     ),
     "elementary_schema": Param(
         None,
         type=["null", "string"],
         title="Elementary schema",
-        description="Where it is not named in the connection.",
+        description="Default: that of the connection.",
         section="Warehouse",
     ),
     "elementary_database": Param(
         None,
         type=["null", "string"],
         title="Elementary database",
-        description="Where it is not named in the connection.",
+        description="Default: that of the connection.",
         section="Warehouse",
     ),
 }
 
 with DAG(
     dag_id="elementary_access_audit",
-    description="Prove that the connection reads the Elementary schema only, and tell what changed",
+    description="Check that the connection can read only the Elementary schema, and report changes",
     doc_md=__doc__,
     schedule="@daily",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -93,7 +93,7 @@ with DAG(
     # The lines are logged one by one; Airflow would log them all again.
     @task(show_return_value_in_logs=False)
     def summary(report: dict[str, Any]) -> str:
-        """Tell the run in a few lines."""
+        """Summarize the run in a few lines."""
         drift = report["drift"]
         since = f"since {drift['since']}" if drift["since"] else "this is the first report"
         lines = [

@@ -1,7 +1,7 @@
-"""What another configuration would have said of the last weeks: both methods side by side, from the latest snapshot.
+"""Runs the detector on past data with other settings: both methods side by side. Backtests do not raise alerts.
 
-Nothing touches the warehouse: metrics are computed from an encrypted snapshot in the store. Days and tables are drawn
-under *Backtests* on the Elementary page (Browse > Elementary), where the link of each task leads.
+The warehouse is not used: metrics are computed from the latest encrypted snapshot in the store. The results are under
+*Backtests* on the Elementary page (Browse > Elementary); each task has a link to them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PARAMS = {
         minLength=1,
         examples=STORES,
         title="Store",
-        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
+        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
     ),
     "days": Param(
         60,
@@ -36,14 +36,14 @@ PARAMS = {
         minimum=1,
         maximum=3650,
         title="Days",
-        description="How many days back from the newest value of a metric.",
+        description="Number of days before the newest value of a metric.",
     ),
     "anomaly_sensitivity": Param(
         3,
         type="number",
         exclusiveMinimum=0,
         title="Sensitivity",
-        description="Elementary's own rule: how many standard deviations from the mean are an anomaly.",
+        description="Elementary's own rule: an anomaly is this many standard deviations from the mean.",
     ),
     "seasonality": Param(
         "none",
@@ -51,7 +51,7 @@ PARAMS = {
         enum=["none", "day_of_week"],
         values_display={"none": "None", "day_of_week": "Day of the week"},
         title="Seasonality",
-        description="Elementary's own rule: compare each day with the same day of the weeks before.",
+        description="Elementary's own rule: compare each day with the same weekday of earlier weeks.",
     ),
     "training_days": Param(
         14,
@@ -59,7 +59,7 @@ PARAMS = {
         minimum=2,
         maximum=365,
         title="Training period",
-        description="Elementary's own rule: days of history that a bucket is compared with; weeks with a seasonality.",
+        description="Elementary's own rule: days of history to compare with; with a seasonality, weeks.",
     ),
 }
 
@@ -67,7 +67,7 @@ STORE: dict[str, Any] = {"store_conn_id": "{{ params.store_conn_id }}"}
 
 with DAG(
     dag_id="elementary_backtest",
-    description="What another configuration would have said of the last weeks",
+    description="Run the detector on past data with other settings; raises no alerts",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -93,14 +93,14 @@ with DAG(
     # The lines are logged one by one; Airflow would log them all again.
     @task(show_return_value_in_logs=False)
     def compare(one: dict[str, Any], other: dict[str, Any]) -> str:
-        """Tell both in a few lines; the page draws all of it."""
+        """Summarize both in a few lines; the page shows the complete results."""
         lines = []
-        for said in (one, other):
-            of_all = f"{said['anomalous']:,} of {said['scored']:,} buckets of {said['days']} days"
-            lines.append(f"{said['method']}: {of_all} would have been anomalous")
+        for result in (one, other):
+            of_all = f"{result['anomalous']:,} of {result['scored']:,} buckets of {result['days']} days"
+            lines.append(f"{result['method']}: {of_all} would have been anomalous")
             lines += [
                 f"- {row['full_table_name']} {row['metric']}: {row['anomalous']} of {row['scored']}"
-                for row in said["by_metric"][:METRICS_LISTED]
+                for row in result["by_metric"][:METRICS_LISTED]
             ]
         for line in lines:
             log.info(line)

@@ -1,9 +1,9 @@
-"""The sync that Elementary Cloud runs, in your own Airflow: prove access, snapshot, metrics, anomalies, alerts.
+"""The sync of Elementary Cloud, in your own Airflow: access check, snapshot, metrics, anomalies, alerts.
 
-Only the first two tasks touch the warehouse; metrics and anomalies read the encrypted snapshot. Where the warehouse is,
-and which access checks may stay unknown, is said by its connection; where snapshots go, what encrypts them and what may
-leave the warehouse, by the store's. A scheduled run uses just that. Sensitivity, severity and how often somebody is
-alerted are said by the dbt tests and their meta.
+Only the first two tasks use the warehouse; metrics and anomalies are computed from the encrypted snapshot. The
+warehouse's connection defines its address and the accepted unknown checks. The store's connection defines where
+snapshots are stored, how they are encrypted and what may leave the warehouse. A scheduled run uses exactly that. dbt
+tests and their meta define sensitivity, severity and the minimum time between alerts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PARAMS = {
         type="string",
         minLength=1,
         title="Connection",
-        description="The Airflow connection of the warehouse, with the dedicated read-only role.",
+        description="Airflow connection of the warehouse, with the dedicated read-only role.",
     ),
     "store_conn_id": Param(
         STORES[0],
@@ -53,7 +53,7 @@ PARAMS = {
         minLength=1,
         examples=STORES,
         title="Store",
-        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
+        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
     ),
     "categories": Param(
         None,
@@ -62,15 +62,15 @@ PARAMS = {
         examples=[category.value for category in Category],
         values_display={category.value: category.label for category in Category},
         title="Categories of information",
-        description="What this run may take, out of what the store's connection allows; empty: all of that.",
+        description="Categories to include in this run, out of those that the store's connection allows. Empty: all.",
     ),
     "method": Param(
         "elementary",
         type="string",
         enum=["elementary", "robust"],
         values_display={"elementary": "Elementary's own rule", "robust": "Robust"},
-        title="Method",
-        description="How buckets are scored.",
+        title="Detection method",
+        description="How a value is compared with its history.",
     ),
     "days": Param(
         2,
@@ -78,7 +78,7 @@ PARAMS = {
         minimum=1,
         maximum=3650,
         title="Days to report",
-        description="Anomalies in buckets that end within this many days before the newest are reported.",
+        description="Report anomalies of the newest N days of data.",
     ),
     "alert_emails": Param(
         None,
@@ -87,7 +87,7 @@ PARAMS = {
         # A run that names recipients is refused rather than left without mail.
         maxItems=1000 if SmtpNotifier else 0,
         title="Mail to",
-        description="Who gets a mail when an incident opens or is over; with nobody here, no mail is sent."
+        description="Recipients of a mail when an incident opens or is resolved. Empty: no mail is sent."
         if SmtpNotifier
         else MAIL_IS_OFF,
     ),
@@ -100,7 +100,7 @@ SMTP_CONNECTION = "smtp_default"
 
 with DAG(
     dag_id="elementary_observability",
-    description="Prove access, snapshot the Elementary schema, compute table metrics, find anomalies",
+    description="Check access, take a snapshot, compute table metrics, find anomalies, send alerts",
     doc_md=__doc__,
     schedule="@hourly",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -158,7 +158,7 @@ with DAG(
     # The lines are logged one by one; Airflow would log them all again.
     @task(show_return_value_in_logs=False)
     def summary(taken: dict[str, Any], scored: dict[str, Any]) -> str:
-        """Tell the run in a few lines."""
+        """Summarize the run in a few lines."""
         lines = [
             f"Snapshot {taken['snapshot_id']}: {taken['rows']:,} rows of {len(taken['tables'])} tables, "
             f"{taken['bytes']:,} encrypted bytes in {taken['store']}",

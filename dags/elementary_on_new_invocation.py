@@ -1,7 +1,7 @@
-"""Sync as soon as dbt has run, wherever it ran: the watcher looks for the marker that ends every dbt invocation.
+"""Sync as soon as dbt has run: a watcher polls for the row that ends every dbt invocation.
 
-The watcher runs in the triggerer and looks every five minutes. Where the connection or the store has another name, copy
-this file and change the constants: a DAG that an event starts has no form to fill in.
+The watcher runs in the triggerer and polls every five minutes. If the connection or the store has another name, copy
+this file and change the constants: a DAG that is started by an event has no form.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONNECTION = "elementary_default"
 STORE = "elementary_store_default"
 
 invocations = Asset(
-    # A name and no URI: for a URI Airflow imports what every provider knows of assets, drivers included.
+    # A name without a URI: for a URI Airflow imports the asset handlers of every provider, drivers included.
     name="elementary_invocations",
     watchers=[
         AssetWatcher(
@@ -35,7 +35,7 @@ invocations = Asset(
 
 with DAG(
     dag_id="elementary_on_new_invocation",
-    description="Snapshot, metrics and anomalies whenever a dbt invocation has ended",
+    description="Take a snapshot and find anomalies after each dbt invocation",
     doc_md=__doc__,
     schedule=[invocations],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -46,11 +46,11 @@ with DAG(
 ):
 
     @task(show_return_value_in_logs=False)
-    def tell(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
-        """Log and return what the watcher saw; nothing where a person started the run."""
+    def log_events(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
+        """Log and return the events of the watcher; none if a person started the run."""
         seen = [event.extra for events in (triggering_asset_events or {}).values() for event in events]
         if not seen:
-            log.info("started by a person, or by a run that no event preceded")
+            log.info("started without an event")
         for event in seen:
             log.info("started by %s", event)
         return seen
@@ -63,4 +63,4 @@ with DAG(
         task_id="anomalies", metrics="{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}", store_conn_id=STORE
     )
 
-    tell() >> snapshot >> metrics >> anomalies
+    log_events() >> snapshot >> metrics >> anomalies

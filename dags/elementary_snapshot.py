@@ -1,10 +1,11 @@
-"""Take an encrypted snapshot of the Elementary schema, and nothing else.
+"""Take an encrypted snapshot of the Elementary schema.
 
-First the access check proves that the connection reads the Elementary schema only; any doubt stops the run before the
-first row. Then what is new of the finished dbt runs is read, redacted and encrypted. Nothing else is computed from it.
+First the access check verifies that the connection can read only the Elementary schema; a failed or unknown check stops
+the run before the first row. Then the new rows of finished dbt runs are read, redacted and encrypted. Nothing else is
+computed from them.
 
-What may leave the warehouse is said by the store's connection. An empty field of the form means just that, as in a
-scheduled run; a field that is filled in takes less in this run, and never more.
+The store's connection defines what may leave the warehouse. An empty field of the form means "as the connection
+defines"; a value excludes more in this run, and never includes more.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PARAMS = {
         type="string",
         minLength=1,
         title="Connection",
-        description="The Airflow connection of the warehouse, with the dedicated read-only role.",
+        description="Airflow connection of the warehouse, with the dedicated read-only role.",
     ),
     "store_conn_id": Param(
         STORES[0],
@@ -33,7 +34,7 @@ PARAMS = {
         minLength=1,
         examples=STORES,
         title="Store",
-        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
+        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
     ),
     "categories": Param(
         None,
@@ -42,7 +43,7 @@ PARAMS = {
         examples=[category.value for category in Category],
         values_display={category.value: category.label for category in Category},
         title="Categories of information",
-        description="What this run may take, out of what the store's connection allows; empty: all of that.",
+        description="Categories to include in this run, out of those that the store's connection allows. Empty: all.",
     ),
     "failed_rows_per_test": Param(
         None,
@@ -50,8 +51,8 @@ PARAMS = {
         minimum=0,
         maximum=1000,
         title="Failed rows per test",
-        description="Sampled rows of one failed test that are taken at most; 0 takes none.",
-        section="Take less than the store's connection allows",
+        description="Maximum sample rows per failed test (0 = none).",
+        section="Data minimisation",
     ),
     "failed_rows_days": Param(
         None,
@@ -59,50 +60,50 @@ PARAMS = {
         minimum=0,
         maximum=3650,
         title="Days of failed rows",
-        description="Sampled rows older than this are excluded.",
-        section="Take less than the store's connection allows",
+        description="Sample rows older than this many days are excluded.",
+        section="Data minimisation",
     ),
     "failed_rows_excluded_tables": Param(
         None,
         type=["null", "array"],
         items={"type": "string", "minLength": 1},
         title="Tables without failed rows",
-        description="One a line: no sampled rows of these either. A full name as in ANALYTICS.CORE.CUSTOMERS, or a dbt "
-        "id as in model.shop.customers; upper or lower case is the same.",
-        section="Take less than the store's connection allows",
+        description="Tables whose sample rows are excluded too, one per line: a full name as in "
+        "ANALYTICS.CORE.CUSTOMERS, or a dbt id as in model.shop.customers; upper and lower case are equal.",
+        section="Data minimisation",
     ),
     "without_raw_values": Param(
         None,
         type=["null", "boolean"],
-        title="Nothing that quotes your data",
-        description="Takes no failed rows, no SQL, no database errors and no minimum or maximum of a column, and "
-        "hashes dimension values.",
-        section="Take less than the store's connection allows",
+        title="Exclude raw values",
+        description="Exclude failed rows, SQL, database errors, and minimum and maximum of columns; hash dimension "
+        "values.",
+        section="Data minimisation",
     ),
     "dropped_columns": Param(
         None,
         type=["null", "array"],
         items={"type": "string", "pattern": r"^\w+\.\w+$"},
-        title="Columns that are not read",
-        description="One a line, as in dbt_models.description: a table of the Elementary schema, a dot, a column.",
-        section="Take less than the store's connection allows",
+        title="Dropped columns",
+        description="Columns that are not read, one table.column per line, as in dbt_models.description.",
+        section="Data minimisation",
     ),
     "masked_columns": Param(
         None,
         type=["null", "array"],
         items={"type": "string", "pattern": r"^\w+\.\w+$"},
         title="Masked columns",
-        description="One a line, as in dbt_models.owner: every value becomes ***. Variables given to dbt always do.",
-        section="Take less than the store's connection allows",
+        description="Columns whose values become ***, one per line, as in dbt_models.owner; dbt vars always are.",
+        section="Data minimisation",
     ),
     "hashed_columns": Param(
         None,
         type=["null", "array"],
         items={"type": "string", "pattern": r"^\w+\.\w+(\.\w+)?$"},
         title="Hashed columns",
-        description="One a line, as in data_monitoring_metrics.dimension_value: equal values stay equal, and none "
-        "can be read.",
-        section="Take less than the store's connection allows",
+        description="Columns whose values are replaced by a keyed hash, one per line, as in "
+        "data_monitoring_metrics.dimension_value. Equal values have equal hashes.",
+        section="Data minimisation",
     ),
     "full_every_days": Param(
         None,
@@ -110,37 +111,37 @@ PARAMS = {
         minimum=0,
         maximum=365,
         title="Days between full snapshots",
-        description="Others add what is new since the one before; readers see no difference. 0: this one is full.",
-        section="Take less than the store's connection allows",
+        description="Maximum days between full snapshots; the others read only new rows. 0: this one is full.",
+        section="Data minimisation",
     ),
     "elementary_schema": Param(
         None,
         type=["null", "string"],
         title="Elementary schema",
-        description="Where it is not named in the connection.",
+        description="Default: that of the connection.",
         section="Warehouse",
     ),
     "elementary_database": Param(
         None,
         type=["null", "string"],
         title="Elementary database",
-        description="Where it is not named in the connection.",
+        description="Default: that of the connection.",
         section="Warehouse",
     ),
     "probes": Param(
         None,
         type=["null", "array"],
         items={"type": "string", "minLength": 3},
-        title="Tables that must be closed",
-        description="One schema.table a line. Reading each is tried and must be denied; no row is read.",
+        title="Canary tables (must be unreadable)",
+        description="One schema.table per line. The check tries to read each and must be denied; no row is read.",
         section="Warehouse",
     ),
     "accept_unknown": Param(
         None,
         type=["null", "array"],
         items={"type": "string"},
-        title="Checks that may stay unknown",
-        description="Names of access checks that this warehouse cannot answer. A failed check always stops the run.",
+        title="Accepted unknown checks",
+        description="After you have verified an unknown check yourself, list it here. Failed checks stop the run.",
         section="Warehouse",
     ),
 }

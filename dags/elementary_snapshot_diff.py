@@ -1,6 +1,6 @@
-"""Compare two snapshots: which models, tests, sources, columns, owners and tags appeared, changed or vanished.
+"""Compare two snapshots: which models, tests, sources, columns, owners and tags appeared, changed or are gone.
 
-Needs the store and its keys, no warehouse.
+Needs the store and its keys, but no warehouse.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ PARAMS = {
         minLength=1,
         examples=STORES,
         title="Store",
-        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
+        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
     ),
     "before": Param(
         type="string",
         minLength=1,
         title="First snapshot",
-        description="latest, a snapshot's id, or a time such as 2026-11-22T06:00 (UTC): the newest snapshot taken by "
-        "then.",
+        description="The older snapshot: latest, an id, or a time such as 2026-11-22T06:00 (UTC), for the newest at "
+        "that time.",
     ),
     "after": Param(
         "latest",
@@ -36,13 +36,13 @@ PARAMS = {
         minLength=1,
         examples=["latest"],
         title="Second snapshot",
-        description="Named in the same ways.",
+        description="Snapshot to compare with: latest, an id or a time.",
     ),
 }
 
 with DAG(
     dag_id="elementary_snapshot_diff",
-    description="Tell what of the dbt project changed between two snapshots",
+    description="Compare the dbt project in two snapshots",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),

@@ -1,7 +1,7 @@
-"""Prune a store of snapshots: keep the newest of so many hours, days, weeks, months and years, as restic does.
+"""Prune a store: keep the newest snapshots of the last N hours, days, weeks, months and years, as restic does.
 
-A snapshot stays if any rule keeps it; the newest always stays, and no snapshot that stays loses a file to another one
-that goes. A dry run, the default, only says what would be removed, and why every other snapshot stays.
+A snapshot stays if any rule keeps it; the newest always stays, and every snapshot that stays keeps all its files. A dry
+run, the default, only reports what would be removed, and why the other snapshots stay.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ PARAMS = {
         minLength=1,
         examples=STORES,
         title="Store",
-        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
+        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
     ),
     "preview": Param(
         True,
         type="boolean",
         title="Dry run",
-        description="Only say what would be removed; switch it off to remove it.",
+        description="Only report what would be removed. Switch off to remove it.",
     ),
     "keep_last": Param(
         24,
         type="integer",
         minimum=-1,
         title="Keep the last",
-        description="So many of the newest snapshots stay, whenever they were taken; -1 for all.",
+        description="Keep the N newest snapshots. -1: all.",
     ),
     "keep_daily": Param(
         14,
         type="integer",
         minimum=-1,
         title="Keep daily",
-        description="The newest snapshot of each of the last so many days in which there was one; -1 for all.",
+        description="Keep the newest snapshot of each of the last N days that have one. -1: all.",
     ),
     "keep_weekly": Param(
         8,
         type="integer",
         minimum=-1,
         title="Keep weekly",
-        description="The newest snapshot of each of the last so many weeks in which there was one; -1 for all.",
+        description="Keep the newest snapshot of each of the last N weeks that have one. -1: all.",
     ),
     "keep_monthly": Param(
         12,
         type="integer",
         minimum=-1,
         title="Keep monthly",
-        description="The newest snapshot of each of the last so many months in which there was one; -1 for all.",
+        description="Keep the newest snapshot of each of the last N months that have one. -1: all.",
     ),
     "keep_hourly": Param(
         48,
         type="integer",
         minimum=-1,
         title="Keep hourly",
-        description="The newest snapshot of each of the last so many hours in which there was one; -1 for all.",
+        description="Keep the newest snapshot of each of the last N hours that have one. -1: all.",
         section="More rules",
     ),
     "keep_yearly": Param(
@@ -72,7 +72,7 @@ PARAMS = {
         type="integer",
         minimum=-1,
         title="Keep yearly",
-        description="The newest snapshot of each of the last so many years in which there was one; -1 for all.",
+        description="Keep the newest snapshot of each of the last N years that have one. -1: all.",
         section="More rules",
     ),
     "category_days": Param(
@@ -81,23 +81,23 @@ PARAMS = {
         propertyNames={"enum": [category.value for category in Category]},
         additionalProperties={"type": "integer", "minimum": 1},
         title="Days of a category",
-        description="After how many days the data of a category leaves the snapshots that stay, as in "
-        f'{{"failed_rows_sample": 30}}; {{}} for never. Categories: {", ".join(Category)}.',
+        description="By category, days after which its data is removed from the snapshots that stay, as in "
+        f'{{"failed_rows_sample": 30}}; {{}}: never. Categories: {", ".join(Category)}.',
         section="More rules",
     ),
     "orphan_hours": Param(
         48,
         type="number",
         minimum=0,
-        title="Hours to spare orphans",
-        description="Files that no snapshot names stay until they are so old: a snapshot may be in the making.",
+        title="Minimum age of unreferenced files (hours)",
+        description="Minimum age of unreferenced files before deletion; protects snapshots in progress.",
         section="More rules",
     ),
 }
 
 with DAG(
     dag_id="elementary_snapshot_prune",
-    description="Remove the snapshots that no rule keeps, and what crashes left",
+    description="Remove the snapshots that no rule keeps, and unreferenced files",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),

@@ -1,7 +1,7 @@
 """Restore a snapshot as an Elementary schema: to a new DuckDB file, or to a new or empty schema of PostgreSQL.
 
-The dbt package and `edr report` work on what is restored. Nothing is ever overwritten. Needs the store and its keys, no
-warehouse; the target connection is not the reader's: its role may create the schema.
+The dbt package and `edr report` work on the restored schema. Nothing is overwritten. Needs the store and its keys, but
+no warehouse. The role of the target connection must be allowed to create the schema; it is not the read-only role.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PARAMS = {
         minLength=1,
         examples=STORES,
         title="Store",
-        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
+        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
     ),
     "target_path": Param(
         None,
@@ -31,14 +31,14 @@ PARAMS = {
         pattern="^/.+",
         examples=["/srv/elementary/restored.duckdb"],
         title="To a DuckDB file",
-        description="The path on the worker of a file to make, as in /srv/elementary/restored.duckdb. Fill in this or "
-        "the next field.",
+        description="Path of a new file on the worker, as in /srv/elementary/restored.duckdb. Fill in this or the next "
+        "field.",
     ),
     "target_conn_id": Param(
         None,
         type=["null", "string"],
         title="Or to PostgreSQL",
-        description="The id of a connection, of type postgres, whose role may create the schema.",
+        description="Airflow connection of type postgres, whose role may create the schema.",
     ),
     "target_schema": Param(
         "elementary",
@@ -46,7 +46,7 @@ PARAMS = {
         minLength=1,
         maxLength=63,
         title="Schema",
-        description="The schema to make; in PostgreSQL it may exist if it is empty.",
+        description="The schema to create; in PostgreSQL an empty schema may exist.",
     ),
     "snapshot": Param(
         "latest",
@@ -54,8 +54,8 @@ PARAMS = {
         minLength=1,
         examples=["latest"],
         title="Snapshot",
-        description="Which: latest, a snapshot's id, or a time such as 2026-11-22T06:00 (UTC): the newest snapshot "
-        "taken by then.",
+        description="Snapshot to restore: latest, an id, or a time such as 2026-11-22T06:00 (UTC), for the newest "
+        "snapshot at that time.",
         section="What to restore",
     ),
     "categories": Param(
@@ -65,7 +65,7 @@ PARAMS = {
         examples=[category.value for category in Category],
         values_display={category.value: category.label for category in Category},
         title="Categories of information",
-        description="What to restore; all that the keys open where nothing is chosen.",
+        description="Categories to restore. Empty: all that the keys can decrypt.",
         section="What to restore",
     ),
 }

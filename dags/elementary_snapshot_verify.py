@@ -1,7 +1,7 @@
-"""Verify a store of snapshots: that every manifest is in its place in the chain, and every file as it was written.
+"""Verify a store: every manifest is in its place in the chain, and every file is unchanged.
 
-Needs the store and its keys, no warehouse. The newest event of the Asset `elementary_snapshots` serves as the anchor: a
-chain that was cut short or written anew does not pass.
+Needs the store and its keys, but no warehouse. The newest event of the Asset `elementary_snapshots` is the anchor: a
+truncated or rewritten chain fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PARAMS = {
         minLength=1,
         examples=STORES,
         title="Store",
-        description="The Airflow connection of type elementary_store: where the snapshots are, and their keys.",
+        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
     ),
     "snapshot": Param(
         "latest",
@@ -30,36 +30,36 @@ PARAMS = {
         minLength=1,
         examples=["latest", "all"],
         title="Snapshot",
-        description="Whose files are read: latest, all, a snapshot's id, or a time such as 2026-11-22T06:00 (UTC). The "
-        "chain of manifests is always checked whole.",
+        description="Snapshot whose files are read: latest, all, an id, or a time such as 2026-11-22T06:00 (UTC). The "
+        "complete chain of manifests is always verified.",
     ),
     "decrypt": Param(
         True,
         type="boolean",
-        title="Open every file",
-        description="Decrypt the files and count their rows, which needs the keys; without, compare hashes only.",
+        title="Decrypt files",
+        description="Decrypt the files and count their rows, which needs the keys. If off, compare hashes only.",
     ),
     "anchor_sequence": Param(
         None,
         type=["null", "integer"],
         minimum=1,
-        title="Number of a snapshot",
-        description="Whose manifest's hash somebody kept outside the store.",
+        title="Anchor: snapshot number",
+        description="Number of a snapshot whose manifest hash you recorded.",
         section="Anchor",
     ),
     "anchor_sha256": Param(
         None,
         type=["null", "string"],
         pattern="^[0-9a-f]{64}$",
-        title="Hash of its manifest",
-        description="SHA-256, as the snapshot task returned it: manifest_sha256.",
+        title="Anchor: manifest hash",
+        description="SHA-256 of that manifest: manifest_sha256 of the snapshot task's return value.",
         section="Anchor",
     ),
 }
 
 with DAG(
     dag_id="elementary_snapshot_verify",
-    description="Check that the snapshots of a store are as they were written",
+    description="Verify the snapshot chain and the files of a store",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
+from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.storage.results import write_result
 
 _KEYS = ["full_table_name", "column_name", "metric_name", "dimension"]
 
@@ -81,3 +83,24 @@ def by_metric(verdicts: pa.Table) -> pa.Table:
         [*_KEYS, "scored", "anomalous", "first", "last", "worst_score"]
     )
     return named.sort_by([("anomalous", "descending"), ("worst_score", "descending"), ("full_table_name", "ascending")])
+
+
+def store_backtest(
+    repository: Repository, found: Backtest, options: Mapping[str, Any], *, run_key: str, origin: Mapping[str, Any]
+) -> str:
+    """Store the verdicts of a backtest encrypted, and return their key in the store.
+
+    :param options: the method, its parameters and the days, as recorded with the verdicts.
+    :param run_key: identifies the run; a retry replaces its own result.
+    :param origin: what the metrics were computed from.
+    """
+    result = write_result(
+        repository.store,
+        repository.keys,
+        "backtests",
+        found.verdicts.to_reader(),
+        run_key=run_key,
+        origin=origin,
+        parameters=options,
+    )
+    return result.key

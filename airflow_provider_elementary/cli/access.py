@@ -1,4 +1,4 @@
-"""The commands on access: the grants that make a dedicated role, and the check of what a connection may do."""
+"""The commands ``grants`` and ``check-access``."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def add_grants(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``grants``."""
     parser.add_argument("dialect", metavar="DIALECT", help="snowflake, postgres, redshift, bigquery, …")
     parser.add_argument("--role", default="elementary_reader", help="the role to create (default: elementary_reader)")
-    parser.add_argument("--user", default="elementary_airflow", help="who reads (default: elementary_airflow)")
+    parser.add_argument("--user", default="elementary_airflow", help="the user to create (default: elementary_airflow)")
     parser.add_argument("--schema", default="elementary", help="the Elementary schema (default: elementary)")
-    parser.add_argument("--database", help="what holds the schema: database, catalog or project")
-    parser.add_argument("--dbt-role", help="who dbt connects as: tables that it builds later stay readable")
-    parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse that the queries run on")
+    parser.add_argument("--database", help="database, catalog or project of the schema")
+    parser.add_argument("--dbt-role", help="the role that dbt connects with: its future tables stay readable")
+    parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse for the queries")
     parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
     parser.add_argument(
-        "--network", action="append", default=[], metavar="CIDR", help="where the user may come from; may be repeated"
+        "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"
     )
     parser.set_defaults(command=print_grants)
 
@@ -39,9 +39,13 @@ def add_check_access(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``check-access``."""
     parser.add_argument("--conn-id", required=True, help="the Airflow connection")
     parser.add_argument("--schema", help="the Elementary schema (default: the connection's)")
-    parser.add_argument("--database", help="the database that holds it (default: the connection's)")
+    parser.add_argument("--database", help="its database (default: the connection's)")
     parser.add_argument(
-        "--probe", action="append", default=[], metavar="TABLE", help="a table that must be closed; may be repeated"
+        "--probe",
+        action="append",
+        default=[],
+        metavar="TABLE",
+        help="a canary table that must be unreadable; may be repeated",
     )
     parser.add_argument(
         "--accept-unknown", action="append", default=[], metavar="CHECK", help="a check that may stay unknown"
@@ -51,7 +55,7 @@ def add_check_access(parser: argparse.ArgumentParser) -> None:
 
 
 def print_grants(arguments: argparse.Namespace) -> None:
-    """Print the statements, ready to be piped into the warehouse's own shell."""
+    """Print the statements, for the warehouse's own shell."""
     with usage():
         statements = _statements(arguments)
     print("\n\n".join(statements))
@@ -74,9 +78,9 @@ def _statements(arguments: argparse.Namespace) -> list[str]:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print what the connection may do.
+    """Print the access report of the connection.
 
-    :return: 0 where every check passes, 1 where one fails, 3 where none fails and one is unknown.
+    :return: 0 if every check passes, 1 if one fails, 3 if none fails and one is unknown.
     """
     require_checks(arguments.accept_unknown)
     enable_metadata_db_connections()
@@ -93,13 +97,13 @@ def check(arguments: argparse.Namespace) -> int:
     try:
         report.require([*arguments.accept_unknown, *hook.accept_unknown])
     except AccessDeniedError as error:
-        # The findings that stop it are among those printed.
+        # The report has already shown the failed checks.
         return failure(error)[0]
     return FINE
 
 
 def require_checks(names: Sequence[str]) -> None:
-    """Stop where a name is that of no access check."""
+    """Stop if there is no access check of a name."""
     from airflow_provider_elementary.access.check.report import CHECKS
 
     if wrong := sorted(set(names) - CHECKS.keys()):
@@ -110,7 +114,7 @@ def require_checks(names: Sequence[str]) -> None:
 
 
 def require_probes(probes: Sequence[str], source: WarehouseSource) -> None:
-    """Stop where a probe names no table outside the Elementary schema."""
+    """Stop if a probe is not a table outside the Elementary schema."""
     from airflow_provider_elementary.access.check.canaries import resolve
 
     warehouse = source.warehouse
@@ -129,8 +133,8 @@ def _show(report: AccessReport) -> None:
     passed = len(report.findings) - len(report.failed) - len(report.unknown)
     table = Table("Check", "Status", "Evidence", title=Text(f"{report.user} on {report.dialect}, {place}"))
     for finding in report.findings:
-        evidence = finding.evidence + (f"\nTo fix it: {finding.remediation}" if finding.remediation else "")
-        # Names of tables and roles are the warehouse's: they are text, not markup.
+        evidence = finding.evidence + (f"\nFix: {finding.remediation}" if finding.remediation else "")
+        # Names of tables and roles come from the warehouse: print them as text, not markup.
         table.add_row(finding.name, Text(finding.status, _COLOURS[finding.status]), Text(evidence))
     console.print(table)
     console.print(f"{passed} pass, {len(report.failed)} fail, {len(report.unknown)} unknown")

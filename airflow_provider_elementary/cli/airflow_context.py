@@ -1,4 +1,4 @@
-"""Where the commands find Airflow's connections."""
+"""Lets the commands read connections from Airflow's metadata database."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import redirect_stdout
 
 
 def enable_metadata_db_connections() -> None:
-    """Let connections that are kept in Airflow's own database be found, as those of secrets backends are.
+    """Let connections in Airflow's metadata database be found, as those of secrets backends are.
 
-    Airflow looks there only where it takes itself for a server. Its log goes to what is the standard output when it is
-    first imported: that is left to the commands, so that what they print as JSON is JSON.
+    Airflow reads its database only in a process that it takes for a server. It logs to what is the standard output when
+    it is first imported: that is diverted, so that the commands' JSON stays valid.
     """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     with redirect_stdout(sys.stderr):

@@ -1,4 +1,4 @@
-"""The commands on anomalies: what is anomalous, what of the tests does nothing, what others would have said."""
+"""The commands ``anomalies``, ``lint`` and ``backtest``."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def add_anomalies(parser: argparse.ArgumentParser) -> None:
         "--fail-on",
         action="append",
         metavar="WHAT",
-        help="exit with 1 for: any anomaly, error (one that a dbt test of that severity watches), or a model's name, "
-        "which may be repeated (default: none)",
+        help="exit with 1 for: any (anomaly), error (one of a metric with a dbt test of that severity), or a model's "
+        "name, which may be repeated (default: none)",
     )
     parser.set_defaults(command=show_anomalies)
 
@@ -42,56 +42,49 @@ def add_lint(parser: argparse.ArgumentParser) -> None:
 def add_backtest(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``backtest``."""
     _add_method(parser, days=30)
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the days and tables into this file")
-    parser.add_argument("--table", help="draw one table's series instead; needs --metric")
-    parser.add_argument("--metric", metavar="[COLUMN.]METRIC", help="the series to draw")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write a chart of days and tables to this file")
+    parser.add_argument("--table", help="chart one table's series instead; needs --metric")
+    parser.add_argument("--metric", metavar="[COLUMN.]METRIC", help="the series to chart")
     parser.set_defaults(command=show_backtest)
 
 
 def show_anomalies(arguments: argparse.Namespace) -> int:
-    """Score the newest buckets and print incidents, or every anomaly as JSON.
+    """Score the newest buckets and print incidents, or everything as JSON.
 
-    :return: 1 where ``--fail-on`` names anomalies that there are, else 0.
+    :return: 1 if there are anomalies that ``--fail-on`` names, else 0.
     """
     from rich.console import Console
 
-    from airflow_provider_elementary.anomalies.circuit_breaker import stopping_tables
-    from airflow_provider_elementary.anomalies.detect_recent import score_recent
-    from airflow_provider_elementary.anomalies.summary import summarise
     from airflow_provider_elementary.cli.summary import show_incidents
     from airflow_provider_elementary.incidents import track_incidents
-    from airflow_provider_elementary.incidents.enrich import enrich
+    from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate
     from airflow_provider_elementary.metrics import compute_metrics
     from airflow_provider_elementary.project.lineage import read_lineage
 
     source = _open(arguments)
+    fail_on = arguments.fail_on or ["none"]
+    options = EvaluationOptions(
+        method=arguments.method,
+        days=arguments.days,
+        parameters=_parameters(arguments),
+        fail_on=fail_on[0] if len(fail_on) == 1 else fail_on,
+    )
     with usage(), compute_metrics(source) as metrics:
-        scored = score_recent(
-            metrics,
-            method=arguments.method,
-            days=arguments.days,
-            parameters=_parameters(arguments),
-            adapter=source.adapter,
-        )
-        verdicts = scored.verdicts
-        lineage = read_lineage(source)
-        fail_on = arguments.fail_on or ["none"]
-        stopping = stopping_tables(
-            fail_on[0] if len(fail_on) == 1 else fail_on, enrich(verdicts, lineage), lineage, scored.tables
-        )
-    incidents = track_incidents(verdicts, lineage)
+        found = evaluate(metrics, read_lineage(source), options, adapter=source.adapter)
+    incidents = track_incidents(found.verdicts, found.lineage)
     if arguments.json:
-        facts = {"summary": asdict(summarise(verdicts)), "incidents": [asdict(found) for found in incidents]}
-        print_json({**facts, "stopping_tables": stopping})
+        facts = {"summary": asdict(found.summary), "incidents": [asdict(incident) for incident in incidents]}
+        print_json({**facts, "stopping_tables": found.stopping})
     else:
-        show_incidents(Console(highlight=False), incidents, verdicts)
-    if stopping:
-        say(f"Anomalies that --fail-on names are in {len(stopping)} tables: {', '.join(stopping[:_TABLES_NAMED])}.")
-    return FINDING if stopping else FINE
+        show_incidents(Console(highlight=False), incidents, found.verdicts)
+    if found.stopping:
+        names = ", ".join(found.stopping[:_TABLES_NAMED])
+        say(f"Anomalies that --fail-on names are in {len(found.stopping)} tables: {names}.")
+    return FINDING if found.stopping else FINE
 
 
 def show_findings(arguments: argparse.Namespace) -> None:
-    """Print what lint finds."""
+    """Print misconfigured anomaly tests."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -103,7 +96,7 @@ def show_findings(arguments: argparse.Namespace) -> None:
         return
     console = Console(highlight=False)
     if not findings:
-        console.print("Nothing found: every anomaly test does what it seems to.")
+        console.print("No misconfigured anomaly tests found.")
     for finding in findings:
         what = ".".join(filter(None, (finding.column_name, finding.metric_name)))
         console.print(f"[bold]{finding.rule}[/bold]: {escape(_short(finding.full_table_name))} {escape(what)}")
@@ -111,7 +104,7 @@ def show_findings(arguments: argparse.Namespace) -> None:
 
 
 def show_backtest(arguments: argparse.Namespace) -> None:
-    """Print what would have been said, by metric, and draw it where asked for."""
+    """Print the anomalies of the backtest by metric, and write the chart if asked for."""
     from rich.console import Console
     from rich.table import Table
 
@@ -157,7 +150,9 @@ def _add_method(parser: argparse.ArgumentParser, days: int) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the method, as in anomaly_sensitivity=3.5; may be repeated",
     )
-    parser.add_argument("--days", type=whole_number(1), default=days, help=f"how many days back (default: {days})")
+    parser.add_argument(
+        "--days", type=whole_number(1), default=days, help=f"number of days before the newest bucket (default: {days})"
+    )
 
 
 def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
@@ -167,7 +162,7 @@ def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
         if not equals:
             raise UsageError(f"--parameter takes NAME=VALUE, not {given!r}.")
         try:
-            # Python's and YAML's spellings too: as text, False would count as true.
+            # Python's and YAML's spellings too: the text False would be true.
             found[name] = json.loads(value.lower() if value.lower() in ("true", "false") else value)
         except ValueError:
             found[name] = value

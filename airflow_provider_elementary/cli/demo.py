@@ -1,4 +1,4 @@
-"""The demo: the example DAG on the sample, through Airflow, into a local encrypted store; all in one folder."""
+"""Runs the example DAG on the sample data in one folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
 from airflow_provider_elementary.snapshots.store_settings import parse_store, write_keys_file
 
-#: Where the example DAGs are: asked of Python, as a checkout without symbolic links has them in ``dags`` only.
+#: The folder of the example DAGs; imported, because a checkout without symbolic links has them in ``dags`` only.
 EXAMPLE_DAGS = Path(str(import_module("airflow_provider_elementary.example_dags").__file__)).parent
 _DAG_ID = "elementary_observability"
 _DAYS = 60
@@ -27,8 +27,8 @@ _LINES_ON_FAILURE = 40
 def run_demo(home: Path) -> int:
     """Run the example DAG once and show what it found.
 
-    :param home: the folder for the sample, the keys, the store and Airflow's own files; made if it is not there.
-    :return: 0 where the DAG run succeeded, else 3.
+    :param home: the folder for the sample, the keys, the store and Airflow's own files; created if it is missing.
+    :return: 0 if the DAG run succeeded, else 3.
     """
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "keys.json").exists():
@@ -50,7 +50,7 @@ def run_demo(home: Path) -> int:
     print(
         f"\nOne DAG run of {_DAG_ID} took {time.monotonic() - started:.0f} s. Its files:\n"
         f"  {folder}/store         encrypted Parquet, manifests, results\n"
-        f"  {folder}/keys.json     the master keys, which a real deployment keeps in a secrets backend\n"
+        f"  {folder}/keys.json     the master keys; in production use a secrets backend\n"
         f"  {folder}/env.sh        the connections elementary_default and elementary_store_default\n"
         f"  {folder}/run.log       the tasks' logs\n"
         f"Look at them:\n"
@@ -73,7 +73,7 @@ def _environment(home: Path, store: dict[str, str]) -> dict[str, str]:
 
 
 def _run_dag(home: Path, environment: dict[str, str]) -> int:
-    """Run the DAG by ``airflow dags test``, its log in a file; show the file's end where it fails."""
+    """Run the DAG by ``airflow dags test`` with its log in a file; print the end of the file if it fails."""
     conf = {"days": _DAYS}
     airflow = [sys.executable, "-m", "airflow"]
     log = home / "run.log"
@@ -89,7 +89,7 @@ def _run_dag(home: Path, environment: dict[str, str]) -> int:
             finished = subprocess.run(  # noqa: S603 - our own interpreter with fixed words
                 command,
                 env={**os.environ, **environment},
-                # Not the checkout: Airflow would find the plugin's entry point there a second time.
+                # Not the checkout: Airflow would load the plugin's entry point there a second time.
                 cwd=home,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -100,6 +100,6 @@ def _run_dag(home: Path, environment: dict[str, str]) -> int:
     text = log.read_text()
     if finished.returncode or "state=failed" in text:
         print("\n".join(text.splitlines()[-_LINES_ON_FAILURE:]), file=sys.stderr)
-        print(f"The DAG run failed; the whole log is in {log}.", file=sys.stderr)
+        print(f"The DAG run failed. The complete log is in {log}.", file=sys.stderr)
         return NOT_DONE
     return 0

@@ -1,4 +1,4 @@
-"""Turns the outcome of a command into its exit status."""
+"""Maps the outcome of a command to its exit status."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from airflow_provider_elementary.exceptions import (
 )
 
 FINE = 0
-#: The command did its work, and what it looked at is not as it should be.
+#: The command ran and found a problem.
 FINDING = 1
-#: The words of the command are wrong: nothing was tried.
+#: The arguments are invalid: nothing was done.
 USAGE = 2
-#: The work could not be done, or what was asked cannot be known from here.
+#: The command could not run, or cannot answer from here.
 NOT_DONE = 3
-#: What shells call a program that Ctrl-C ended.
+#: The status that shells give a program that Ctrl-C ended.
 INTERRUPTED = 130
 
 _PACKAGE = Path(__file__).parents[1]
 
 
 class UsageError(ConfigurationError):
-    """A word of the command does not fit."""
+    """An argument of the command is invalid."""
 
 
-#: The first class that an error is one of decides; any other error of ours is :data:`NOT_DONE`.
+#: The first class that an error belongs to decides; any other error of this package is :data:`NOT_DONE`.
 _STATUSES: Mapping[type[ElementaryError], int] = MappingProxyType(
     {
         UsageError: USAGE,
@@ -50,7 +50,7 @@ _STATUSES: Mapping[type[ElementaryError], int] = MappingProxyType(
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """Take an argument that the core refuses in the block for a wrong word of the command."""
+    """Raise a :class:`ConfigurationError` of the block as a :class:`UsageError`: an argument is invalid."""
     try:
         yield
     except (UsageError, ConnectionNotFoundError):
@@ -60,7 +60,7 @@ def usage() -> Iterator[None]:
 
 
 def failure(error: Exception) -> tuple[int, str]:
-    """Return the exit status of an error and the sentence to show; only our own errors' text is shown.
+    """Return the exit status of an error and the message to show; only errors of this package show their text.
 
     :param error: what ended the command.
     """
@@ -81,11 +81,11 @@ def failure(error: Exception) -> tuple[int, str]:
 
 
 def _where(error: Exception) -> str:
-    """Return where in this package an error came up: its own text may quote secrets."""
+    """Return where in this package an error was raised: its own text may quote secrets."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
     return f" in {Path(frames[-1].filename).relative_to(_PACKAGE)}, line {frames[-1].lineno}" if frames else ""
 
 
 def say(message: str) -> None:
-    """Print a sentence for the person at the terminal."""
+    """Print a message to standard error."""
     print(f"airflow-elementary: {message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The commands of ``airflow-elementary`` and their arguments; what they do is in the core."""
+"""Defines the commands of ``airflow-elementary`` and runs one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
@@ -21,28 +21,28 @@ from airflow_provider_elementary.cli.snapshots import add_snapshot
 
 
 def program() -> NoReturn:
-    """Run one command and end the process: what the console script calls."""
+    """Run one command and end the process: the entry point of the console script."""
     try:
         status = main()
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        # Whoever read the output, like `head`, has seen enough.
+        # The reader of the output, like `head`, has closed it.
         status = 1
-    # Threads of native libraries that still wind down would abort a process that takes itself apart around them.
+    # Threads of native libraries may still run, and would abort a process that shuts down its interpreter.
     os._exit(status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    :param arguments: the words after the program's name; those of this process by default.
-    :return: 0 where all is well, 1 for a finding, 2 for a wrong word, 3 where it could not be done, 130 for Ctrl-C.
+    :param arguments: the arguments after the program's name; those of this process by default.
+    :return: 0 for success, 1 for a finding, 2 for an invalid argument, 3 if the command could not run, 130 for Ctrl-C.
     """
     try:
         parsed = _parser().parse_args(arguments)
     except SystemExit as end:
-        # It has shown what is wrong, or the help that was asked for.
+        # argparse has printed the error or the help.
         return int(end.code or FINE)
     with only_own_output() if _prints_json(parsed) else nullcontext():
         return _run(parsed)
@@ -66,27 +66,39 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _prints_json(parsed: argparse.Namespace) -> bool:
-    """Say whether the command's output is for a program: one document, or the lines of a table."""
+    """Return whether the command prints JSON: one document, or the lines of a table."""
     return bool(getattr(parsed, "json", False)) or parsed.command is _table
 
 
+class ExactParser(argparse.ArgumentParser):
+    """A parser that accepts no abbreviated options, as do the parsers of its subcommands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="airflow-elementary", description="Encrypted snapshots of the Elementary schema, and what they say."
+    parser = ExactParser(
+        prog="airflow-elementary",
+        description="Encrypted snapshots of the Elementary schema, table metrics and anomalies.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     keys = commands.add_parser("keys", help="master keys of a store").add_subparsers(required=True, metavar="ACTION")
-    generate = keys.add_parser("generate", help="make a master key for each category: what a store's connection needs")
-    generate.add_argument("--uri", help="print the whole connection of this store, as AIRFLOW_CONN_… takes it")
-    generate.add_argument("--file", type=Path, help="write the keys to this new file, and print its name alone")
+    generate = keys.add_parser("generate", help="generate a master key for each category, for a store's connection")
+    generate.add_argument("--uri", help="print the complete connection of this store, as the value of AIRFLOW_CONN_…")
+    generate.add_argument("--file", type=Path, help="write the keys to this new file, and print only its name")
     generate.set_defaults(command=_generate_keys)
 
-    add_store_actions(commands.add_parser("store", help="check what a store's credentials and keys can do"))
+    add_store_actions(commands.add_parser("store", help="check a store's credentials and keys"))
 
-    add_grants(commands.add_parser("grants", help="print the statements that make a dedicated read-only role"))
-    add_check_access(commands.add_parser("check-access", help="prove what a connection may do; fails if it is more"))
+    add_grants(commands.add_parser("grants", help="print the statements that create a dedicated read-only role"))
+    add_check_access(
+        commands.add_parser(
+            "check-access", help="check that a connection can read the Elementary schema and nothing else"
+        )
+    )
 
     add_snapshot(commands.add_parser("snapshot", help="take, list, verify, sign, restore, prune and compare snapshots"))
 
@@ -96,24 +108,26 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="print rows of one table of the latest snapshot, as JSON lines")
     table.add_argument("table", help="a table of the Elementary schema")
-    table.add_argument("--limit", type=whole_number(0), default=10, metavar="N", help="rows at most (default: 10)")
+    table.add_argument(
+        "--limit", type=whole_number(0), default=10, metavar="N", help="maximum number of rows (default: 10)"
+    )
     add_store(table)
     table.set_defaults(command=_table)
 
-    for name, add, told in (
-        ("anomalies", add_anomalies, "judge the newest buckets of a snapshot"),
-        ("lint", add_lint, "tell which anomaly tests do not do what they seem to"),
-        ("backtest", add_backtest, "tell what a configuration would have said of the last days"),
+    for name, add, text in (
+        ("anomalies", add_anomalies, "find anomalies in the newest buckets of a snapshot"),
+        ("lint", add_lint, "find misconfigured anomaly tests"),
+        ("backtest", add_backtest, "run the detector on the last days with other settings"),
     ):
-        command = commands.add_parser(name, help=told)
+        command = commands.add_parser(name, help=text)
         add_store(command)
         add(command)
 
-    examples = commands.add_parser("example-dags", help="print the folder of the example DAGs, to copy them from")
+    examples = commands.add_parser("example-dags", help="print the folder of the example DAGs")
     examples.set_defaults(command=_example_dags)
 
-    demo = commands.add_parser("demo", help="run the example DAG on the sample that the package carries")
-    demo.add_argument("--home", type=Path, default=Path(".demo"), help="where all files go (default: .demo)")
+    demo = commands.add_parser("demo", help="run the example DAG on the package's sample data")
+    demo.add_argument("--home", type=Path, default=Path(".demo"), help="the folder for all files (default: .demo)")
     demo.set_defaults(command=_demo)
     return parser
 

@@ -1,4 +1,4 @@
-"""How the commands name a store and open it, and the command that checks one."""
+"""Declares shared arguments, opens the store, and runs ``store check``."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 def add_store_actions(parser: argparse.ArgumentParser) -> None:
     """Declare ``store`` with its actions and their arguments."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    check = actions.add_parser(
-        "check", help="prove with probe objects that snapshots can be taken into a store; fails if not"
-    )
+    check = actions.add_parser("check", help="write probe objects to check that a store can take snapshots")
     add_store(check)
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.set_defaults(command=_check)
@@ -80,18 +78,18 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
-    """Take ``CATEGORY=VALUE`` pairs apart.
+    """Parse ``CATEGORY=VALUE`` pairs.
 
-    :param value: what the value is called in an error.
-    :param fits: whether a value will do.
-    :raises UsageError: a pair is none, or its value will not do.
+    :param value: the name of the value in an error.
+    :param fits: whether a value is valid.
+    :raises UsageError: a pair or its value is invalid.
     """
     given = {}
     for pair in pairs:
-        name, _, told = pair.partition("=")
-        if name not in CATEGORIES or not fits(told):
+        name, _, text = pair.partition("=")
+        if name not in CATEGORIES or not fits(text):
             raise UsageError(f"Write CATEGORY={value} with a category of {', '.join(CATEGORIES)}, not {pair!r}.")
-        given[name] = told
+        given[name] = text
     return given
 
 

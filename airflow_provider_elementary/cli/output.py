@@ -1,4 +1,4 @@
-"""Prints what a command says as JSON, apart from what libraries print."""
+"""Prints JSON to standard output, separate from what libraries print."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _own: ContextVar[TextIO | None] = ContextVar("_own", default=None)
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Print a value as one JSON document; what JSON has no word for, as infinity, becomes null."""
+    """Print a value as one JSON document; what JSON cannot represent, such as infinity, becomes null."""
     text = json.dumps(_finite(value), indent=indent, default=str, ensure_ascii=False, allow_nan=False)
     print(text, file=_own.get() or sys.stdout)
 
 
 @contextmanager
 def only_own_output() -> Iterator[None]:
-    """Leave standard output to :func:`print_json`: what anything else prints or logs goes to standard error.
+    """Reserve standard output for :func:`print_json`; divert all other output to standard error.
 
-    Libraries hold Python's stream since they were imported, or write to the file descriptor: both are diverted.
+    Libraries may hold Python's stream since their import, or write to the file descriptor: both are diverted.
     """
     stdout = sys.stdout
     stdout.flush()
@@ -39,20 +39,20 @@ def only_own_output() -> Iterator[None]:
         finally:
             sys.stdout = stdout
             _own.reset(token)
-            # What a library wrote to Python's stream has to leave before the stream leads out again.
+            # Flush what a library wrote to Python's stream before the stream is restored.
             with suppress(OSError, ValueError):
                 stdout.flush()
 
 
 @contextmanager
 def _diverted_descriptor(stdout: TextIO) -> Iterator[TextIO]:
-    """Let the process's standard output lead to standard error, and yield a stream that leads where it led."""
+    """Divert the process's standard output to standard error, and yield a stream to the original output."""
     try:
         is_own = stdout.fileno() == _STDOUT
     except (OSError, ValueError):
         is_own = False
     if not is_own:
-        # A test or a notebook has put a stream of its own there.
+        # A test or a notebook has replaced the stream.
         yield stdout
         return
     kept = os.dup(_STDOUT)

@@ -1,4 +1,4 @@
-"""Progress of long work on a terminal; on standard error, so that what a command prints stays as it is."""
+"""Shows progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def with_progress(items: Collection[T], doing: str) -> Iterable[T]:
-    """Go through the items behind a progress bar that goes when it is full; where there is no terminal, without one."""
+    """Iterate over the items with a progress bar, which disappears at the end; without a terminal, show none."""
     from rich.console import Console
     from rich.progress import track
 
@@ -25,9 +25,9 @@ def with_progress(items: Collection[T], doing: str) -> Iterable[T]:
 
 @contextmanager
 def counting_rows() -> Iterator[RowsRead]:
-    """Show a line for each table with the rows that were read of it so far; how many there are nobody knows before.
+    """Show a line for each table with the number of rows read so far; the total is not known in advance.
 
-    The lines go when the work is done. Where there is no terminal, nothing is shown.
+    The lines disappear at the end. Without a terminal, nothing is shown.
     """
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn

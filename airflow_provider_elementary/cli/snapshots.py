@@ -1,4 +1,4 @@
-"""The commands on snapshots: take, list, verify, sign, restore, prune, diff; for people, or as JSON for programs."""
+"""The commands ``snapshot take``, ``list``, ``verify``, ``sign``, ``restore``, ``prune`` and ``diff``."""
 
 from __future__ import annotations
 
@@ -32,47 +32,55 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     """Declare ``snapshot`` with its actions and their arguments."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
-    def action(name: str, command: Callable[[argparse.Namespace], int | None], told: str) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, help=told)
+    def action(name: str, command: Callable[[argparse.Namespace], int | None], text: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=text)
         add_store(added)
         added.add_argument("--json", action="store_true", help="print JSON")
         added.set_defaults(command=command)
         return added
 
-    taking = action("take", _take, "take a snapshot, after proving that the connection reads nothing else")
+    taking = action("take", _take, "take a snapshot, after checking that the connection can read nothing else")
     add_take(taking)
 
     action("list", _list, "list the snapshots of a store, oldest first")
 
-    verify = action("verify", _verify, "check that a store is as it was written; fails if it is not")
-    verify.add_argument("--snapshot", default="latest", help=f"whose files are read: all, {_NAMING}")
+    verify = action("verify", _verify, "verify the snapshot chain and the files of a store")
+    verify.add_argument("--snapshot", default="latest", help=f"the snapshot whose files are read: all, {_NAMING}")
     _add_anchor(verify)
-    verify.add_argument("--hashes-only", action="store_true", help="open no file; needs no key")
-    _add_categories(verify, "the categories that the keys have to open (default: all)")
+    verify.add_argument("--hashes-only", action="store_true", help="compare hashes only; needs no key")
+    _add_categories(verify, "a category that the keys have to decrypt (default: all)")
 
-    sign = action("sign", _sign, "sign all there is again: when signing begins, or with another key; verify it first")
+    sign = action(
+        "sign", _sign, "sign all manifests and prune records, when signing begins or the key changes; verify first"
+    )
     _add_anchor(sign)
 
     restore = action("restore", _restore, "restore a snapshot to a new DuckDB file or PostgreSQL schema")
-    restore.add_argument("--snapshot", default="latest", help=f"which: {_NAMING}")
+    restore.add_argument("--snapshot", default="latest", help=f"the snapshot: {_NAMING}")
     restore.add_argument("--to", metavar="FILE", help="a DuckDB file that does not exist yet")
     restore.add_argument("--to-conn-id", metavar="CONN_ID", help="an Airflow connection to PostgreSQL")
-    restore.add_argument("--schema", default="elementary", help="the schema to make (default: elementary)")
-    _add_categories(restore, "the categories to restore (default: all that the keys open)")
+    restore.add_argument("--schema", default="elementary", help="the schema to create (default: elementary)")
+    _add_categories(restore, "a category to restore (default: all that the keys can decrypt)")
 
-    prune = action("prune", _prune, "remove the snapshots that no rule keeps, and what crashes left")
+    prune = action("prune", _prune, "remove the snapshots that no rule keeps, and unreferenced files")
     for rule in ("last", "hourly", "daily", "weekly", "monthly", "yearly"):
-        which = "the newest" if rule == "last" else f"the newest {rule}"
-        prune.add_argument(f"--keep-{rule}", type=int, default=0, metavar="N", help=f"keep {which} N; -1 for all")
+        which = "newest" if rule == "last" else f"newest {rule}"
+        prune.add_argument(
+            f"--keep-{rule}", type=int, default=0, metavar="N", help=f"keep the N {which} snapshots; -1: all"
+        )
     prune.add_argument(
         "--category-days",
         action="append",
         default=[],
         metavar="CATEGORY=DAYS",
-        help="take a category's data out of snapshots older than that; may be repeated",
+        help="remove a category's data from older snapshots; may be repeated",
     )
     prune.add_argument(
-        "--orphan-hours", type=number(0), default=48, metavar="N", help="spare younger orphans (default: 48)"
+        "--orphan-hours",
+        type=number(0),
+        default=48,
+        metavar="N",
+        help="minimum age of unreferenced files before deletion (default: 48)",
     )
     prune.add_argument(
         "--acknowledge-loss",
@@ -80,22 +88,24 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=[],
         metavar="N",
-        help="the number of a missing manifest that is lost for good; may be repeated",
+        help="the number of a permanently lost manifest; may be repeated",
     )
     _add_anchor(prune)
-    prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    prune.add_argument("--dry-run", action="store_true", help="print what would be removed, remove nothing")
 
-    diff = action("diff", _diff, "tell what of the dbt project changed between two snapshots")
+    diff = action("diff", _diff, "compare the dbt project in two snapshots")
     diff.add_argument("before", help=f"the first: {_NAMING}")
     diff.add_argument("after", nargs="?", default="latest", help="the second (default: latest)")
 
 
-def _add_categories(parser: argparse.ArgumentParser, told: str) -> None:
-    parser.add_argument("--category", action="append", choices=CATEGORIES, help=f"{told}; may be repeated")
+def _add_categories(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--category", action="append", choices=CATEGORIES, help=f"{text}; may be repeated")
 
 
 def _add_anchor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--anchor", metavar="NUMBER:SHA256", help="a manifest's number and hash, kept elsewhere")
+    parser.add_argument(
+        "--anchor", metavar="NUMBER:SHA256", help="number and hash of a manifest, recorded outside the store"
+    )
 
 
 def _take(arguments: argparse.Namespace) -> None:
@@ -163,12 +173,12 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(
             f"{report.store} is {_STATES[status]}: {report.manifests:,} manifests, "
             f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
-            f"{report.opened:,} opened with {report.rows:,} rows"
+            f"{report.opened:,} decrypted with {report.rows:,} rows"
         )
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")
     if status == NOT_DONE:
-        say("Only a key that is missing here would answer what is left; nothing is known to be wrong.")
+        say("Some files could not be decrypted: a key is missing here. No problem was found.")
     return status
 
 
@@ -185,7 +195,7 @@ def _restore(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.hooks.restore_target import open_target
 
     if bool(arguments.to) == bool(arguments.to_conn_id):
-        raise UsageError("Name one place to restore to: either --to or --to-conn-id.")
+        raise UsageError("The restore target is missing or ambiguous. Give either --to or --to-conn-id.")
     repository = open_repository(arguments)
     with open_target(conn_id=arguments.to_conn_id, path=arguments.to, schema=arguments.schema) as target:
         report = repository.restore(
@@ -207,6 +217,9 @@ def _prune(arguments: argparse.Namespace) -> None:
 
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
     repository, anchors = open_repository(arguments), _anchors(arguments)
+    if repository.signer is None:
+        # Without them nothing can be signed: no argument is invalid.
+        _ = repository.keys
     with usage():
         report = repository.prune(
             Retention(**counts, category_days=_days(arguments.category_days)),
@@ -218,14 +231,15 @@ def _prune(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(report.to_dict())
         return
-    rows = [[judged.sequence, judged.snapshot_id, ", ".join(judged.reasons) or "-"] for judged in report.snapshots]
+    rows = [[kept.sequence, kept.snapshot_id, ", ".join(kept.reasons) or "-"] for kept in report.snapshots]
     _print_table(("sequence", "snapshot_id", "kept as"), rows)
     if report.acknowledged_losses:
-        print(f"given up as lost for good: {', '.join(manifest_key(number) for number in report.acknowledged_losses)}")
+        lost = ", ".join(manifest_key(number) for number in report.acknowledged_losses)
+        print(f"acknowledged as permanently lost: {lost}")
     print(
         f"{'would remove' if report.dry_run else 'removed'} {len(report.removed):,} snapshots, "
         f"{report.uploads:,} unfinished uploads, "
-        f"{report.files:,} files of {report.size:,} bytes, {sum(report.expired.values()):,} files whose days are over"
+        f"{report.files:,} files of {report.size:,} bytes, {sum(report.expired.values()):,} expired files"
     )
 
 
@@ -239,7 +253,9 @@ def _diff(arguments: argparse.Namespace) -> None:
     counts = [[table, count.before, count.after] for table, count in report.rows.items()]
     _print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
     if report.not_compared:
-        print(f"not compared, as not in both snapshots or not open to the keys: {', '.join(report.not_compared)}")
+        print(
+            f"not compared (not in both snapshots, or the keys cannot decrypt them): {', '.join(report.not_compared)}"
+        )
 
 
 def _anchors(arguments: argparse.Namespace) -> list[Anchor]:
@@ -263,7 +279,7 @@ def _print_table(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
 
     table = Table()
     for column in columns:
-        # Ids and hashes are copied into the next command, so a narrow terminal must not cut them.
+        # Ids and hashes are copied into the next command: a narrow terminal must not truncate them.
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))

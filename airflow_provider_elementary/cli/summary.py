@@ -1,4 +1,4 @@
-"""What a person sees of a store: the latest snapshot, what left the warehouse, the anomalies found in it."""
+"""Prints the latest snapshot of a store and its anomalies."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _INCIDENTS_SHOWN = 15
 
 
 def show_store(repository: Repository, console: Console | None = None) -> None:
-    """Print the latest snapshot of a store and the verdicts sealed beside it.
+    """Print the latest snapshot of a store and the verdicts stored beside it.
 
-    :param console: where to print; the terminal by default, plain text where there is none.
+    :param console: where to print (default: the terminal).
     :raises SnapshotNotFoundError: the store holds no snapshot.
     """
     console = console or Console(highlight=False)
@@ -35,7 +35,7 @@ def show_store(repository: Repository, console: Console | None = None) -> None:
         verdicts = _read(repository, result.key)
         found = latest_result(store, "incidents")
         same_run = found is not None and found.origin == result.origin
-        # Verdicts of shards have their incidents in a task of its own, which may not have run.
+        # The incidents of sharded verdicts are made by another task, which may not have run.
         incidents = (
             incidents_of(_read(repository, found.key))
             if found is not None and same_run
@@ -53,13 +53,13 @@ def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
     source = manifest.source
     console.print(f"\n[bold]Snapshot {manifest.snapshot_id}[/bold], number {manifest.sequence} in {uri}")
     console.print(f"of schema {source['schema']} on {source['dialect']}, by Elementary {source['elementary_version']}")
-    console.print(f"at rest: {manifest.protection['at_rest']}; on the way: {manifest.protection['in_transit']}")
+    console.print(
+        f"encryption at rest: {manifest.protection['at_rest']}; in transit: {manifest.protection['in_transit']}"
+    )
     if manifest.access is not None:
         passed = sum(finding["status"] == "pass" for finding in manifest.access["findings"])
-        console.print(
-            f"Access proved before the first read: {passed} of {len(manifest.access['findings'])} checks pass"
-        )
-    tables = Table("Table", "Rows", "Bytes", "Categories", title="What was taken", title_justify="left")
+        console.print(f"Access check before the first read: {passed} of {len(manifest.access['findings'])} checks pass")
+    tables = Table("Table", "Rows", "Bytes", "Categories", title="Contents", title_justify="left")
     for column in tables.columns[1:3]:
         column.justify = "right"
     files = defaultdict(list)
@@ -68,26 +68,26 @@ def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
     for name, entry in sorted(manifest.tables.items(), key=lambda table: list(TABLES).index(table[0])):
         size = sum(file.size for file in files[name])
         labels = ", ".join(file.category.label for file in files[name])
-        tables.add_row(name, f"{entry.rows:,}", f"{size:,}", labels or "left out")
+        tables.add_row(name, f"{entry.rows:,}", f"{size:,}", labels or "excluded")
     tables.add_section()
     tables.add_row("all", f"{manifest.rows:,}", f"{manifest.size:,}", "")
     console.print(tables)
-    withheld = {category for entry in manifest.tables.values() for category in entry.excluded_categories} - set(
+    excluded = {category for entry in manifest.tables.values() for category in entry.excluded_categories} - set(
         manifest.keys
     )
-    if withheld:
-        labels = ", ".join(category.label for category in Category if category in withheld)
-        console.print(f"Left in the warehouse by the policy: {labels}")
+    if excluded:
+        labels = ", ".join(category.label for category in Category if category in excluded)
+        console.print(f"Excluded by policy: {labels}")
     for rule in manifest.exclusions:
         what = f"{rule['values']:,} values of {rule['column']}" if "column" in rule else ""
         what = what or f"{rule['rows']:,} rows of {rule['table']}"
-        console.print(f"Held back by {rule['rule']}: {what}")
+        console.print(f"Excluded by policy ({rule['rule']}): {what}")
     for sentence in problems(manifest):
         console.print(f"[yellow]Problem:[/yellow] {escape(sentence)}", soft_wrap=True)
 
 
 def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa.Table) -> None:
-    """Print incidents: where each began, what follows from it; the open ones first, then the largest."""
+    """Print incidents with their root and downstream tables; open ones first, then the largest."""
     summary = summarise(verdicts)
     console.print(
         f"\n[bold]{summary.anomalous:,} anomalies[/bold] in {len(verdicts):,} buckets of "
@@ -97,7 +97,7 @@ def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa
     ordered = sorted(incidents, key=_order)
     for incident in ordered[:_INCIDENTS_SHOWN]:
         more = f" (and {incident.anomalies - 1} more)" if incident.anomalies > 1 else ""
-        state = "open since" if incident.status == "open" else "over, from"
+        state = "open since" if incident.status == "open" else "resolved, began"
         console.print(
             f"  {incident.severity:<5} {state} {incident.started_at:%d %b}  {incident.sentence}{more}",
             soft_wrap=True,
@@ -107,9 +107,9 @@ def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa
             names = ", ".join(table.rpartition(".")[2].lower() for table in incident.followers)
             console.print(f"{'':26}-> {names}", soft_wrap=True, markup=False)
     if len(ordered) > _INCIDENTS_SHOWN:
-        console.print(f"  … and {len(ordered) - _INCIDENTS_SHOWN} smaller ones")
+        console.print(f"  … and {len(ordered) - _INCIDENTS_SHOWN} smaller incidents")
     if summary.by_dimension:
-        console.print(f"  {summary.by_dimension:,} of the anomalies are of single dimension values, which are not told")
+        console.print(f"  {summary.by_dimension:,} anomalies of single dimension values are not listed")
 
 
 def _order(incident: Incident) -> tuple[bool, bool, int, float]:

@@ -1,4 +1,4 @@
-"""The command that takes a snapshot, as the operator does: access proved first, the policy narrowed by options."""
+"""The command ``snapshot take``."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ def add_take(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``snapshot take`` beyond the one that names the store."""
     parser.add_argument("--conn-id", required=True, help="the Airflow connection of the warehouse")
     parser.add_argument("--schema", help="the Elementary schema (default: the connection's)")
-    parser.add_argument("--database", help="the database that holds it (default: the connection's)")
+    parser.add_argument("--database", help="its database (default: the connection's)")
     count = whole_number(0)
     policy = parser.add_argument_group(
-        "policy", "What is taken is as the store's connection says; these options can only take less."
+        "policy", "The store's connection defines what is included; these options can only exclude more."
     )
-    _add_many(policy, "--category", "a category to take", dest="categories", choices=CATEGORIES)
-    policy.add_argument("--failed-rows-per-test", type=count, metavar="N", help="samples of one test at most")
-    policy.add_argument("--failed-rows-days", type=count, metavar="N", help="their age at most")
+    _add_many(policy, "--category", "a category to include", dest="categories", choices=CATEGORIES)
+    policy.add_argument(
+        "--failed-rows-per-test", type=count, metavar="N", help="maximum sample rows per failed test (0 = none)"
+    )
+    policy.add_argument("--failed-rows-days", type=count, metavar="N", help="maximum age of sample rows")
     _add_many(
         policy,
         "--exclude-table",
-        "a table or model of which no samples are taken",
+        "a table or model whose sample rows are excluded",
         dest="failed_rows_excluded_tables",
         metavar="NAME",
     )
@@ -41,10 +43,10 @@ def add_take(parser: argparse.ArgumentParser) -> None:
     ):
         _add_many(policy, option, meaning, dest=dest, metavar="TABLE.COLUMN")
     policy.add_argument(
-        "--without-raw-values", action="store_const", const=True, help="nothing that may quote monitored data"
+        "--without-raw-values", action="store_const", const=True, help="exclude all that may quote monitored data"
     )
-    policy.add_argument("--full-every-days", type=number(0), metavar="N", help="days between full snapshots at most")
-    _add_many(parser, "--probe", "a table that must be closed", metavar="TABLE")
+    policy.add_argument("--full-every-days", type=number(0), metavar="N", help="maximum days between full snapshots")
+    _add_many(parser, "--probe", "a canary table that must be unreadable", metavar="TABLE")
     _add_many(parser, "--accept-unknown", "an access check that may stay unknown", metavar="CHECK")
 
 
@@ -69,5 +71,5 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook) -> TakenSnaps
             return take_snapshot(source, hook.repository, policy, access=report.to_dict(), rows_read=rows_read)
 
 
-def _add_many(parser: argparse._ActionsContainer, option: str, told: str, **facts: Any) -> None:
-    parser.add_argument(option, action="append", default=[], help=f"{told}; may be repeated", **facts)
+def _add_many(parser: argparse._ActionsContainer, option: str, text: str, **facts: Any) -> None:
+    parser.add_argument(option, action="append", default=[], help=f"{text}; may be repeated", **facts)

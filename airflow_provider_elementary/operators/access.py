@@ -1,4 +1,4 @@
-"""The operator that proves what a connection may do, and tells what changed since it did last."""
+"""The operator that checks what a connection can access."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 class ElementaryAccessCheckOperator(ElementaryStoreOperator):
-    """Proves that a connection can read the Elementary schema and nothing else; fails the task otherwise.
+    """Checks that a connection can read the Elementary schema and nothing else; fails the task otherwise.
 
-    The tasks downstream of it check their own sessions too: this one fails first, and keeps the report.
+    Downstream tasks check their own sessions too: this task fails first, and stores the report.
 
-    With a ``store_conn_id``, each report is kept there, also one that does not pass, and compared with the one before:
-    what appeared and what went is logged, returned as ``drift``, and goes to the Asset event of the task's outlets.
+    With a ``store_conn_id``, each report is stored, also one that fails, and compared with the previous one: what
+    appeared and what is gone is logged, returned as ``drift``, and sent with the Asset event of the task's outlets.
 
     :param elementary_conn_id: the connection. (templated)
     :param schema: the Elementary schema. (templated)
-    :param database: the database that holds it. (templated)
-    :param probes: relations outside the schema that the role must be refused, as ``schema.table``. (templated)
-    :param accept_unknown: names of checks that may stay unknown; a failed check always stops. (templated)
-    :param store_conn_id: where the reports are kept; none are where it is empty. No key is used: a report holds names
-        of roles and tables, no row. (templated)
+    :param database: the database of the schema. (templated)
+    :param probes: canary tables outside the schema, as ``schema.table``, which must be unreadable. (templated)
+    :param accept_unknown: names of checks that may stay unknown; a failed check always fails the task. (templated)
+    :param store_conn_id: the store of the reports; without it, none are stored. They are not encrypted: a report holds
+        names of roles and tables, no rows. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -62,7 +62,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         self.accept_unknown = accept_unknown
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the checks, log each, record the report, and return it; raise last, when everything is recorded."""
+        """Run and log the checks, store the report, and return it; raise last, when everything is recorded."""
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
         with clear_failures():
@@ -81,7 +81,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         return {**report.to_dict(), "drift": drift}
 
     def _log(self, report: AccessReport) -> None:
-        """Fold what passes; what stops the task is in its error, and what was accepted as unknown in a line each."""
+        """Fold the checks that pass; log those accepted as unknown; the error names the failed ones."""
         passed = [finding for finding in report.findings if finding.status == "pass"]
         with log_group(self.log, f"{len(passed)} of {len(report.findings)} checks pass"):
             for finding in passed:
@@ -97,7 +97,9 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
         recorded = record(self.repository.store, report, subject=subject, run_key=run_key(context))
         if recorded.previous is None:
-            self.log.info("the first report of %s in %s: nothing to compare it with", subject, self.repository.uri)
+            self.log.info(
+                "stored the first report of %s in %s; there is none to compare with", subject, self.repository.uri
+            )
         for sign, facts in (("appeared", recorded.drift.appeared), ("gone", recorded.drift.gone)):
             for fact in facts:
                 self.log.warning("%s since %s: %s", sign, recorded.to_dict()["since"], fact)

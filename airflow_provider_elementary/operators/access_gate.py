@@ -1,4 +1,4 @@
-"""Stops a task whose session has more access than the Elementary schema."""
+"""Stops a task whose session fails the access check."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def require_access(
     accept_unknown: Sequence[str] | None,
     probes: Sequence[str] | None = None,
 ) -> AccessReport:
-    """Check the access of an open session, and stop unless every check passes.
+    """Run the access check on an open session, and stop unless every check passes.
 
-    Each task checks the session that it reads through: what another task found says nothing about this one.
+    Each task checks its own session: the report of another task is no proof for it.
 
     :raises AccessDeniedError: a check failed, or is unknown and not accepted by name.
     """
@@ -31,7 +31,7 @@ def require_access(
 
 
 def log_access(log: Any, title: str, report: AccessReport) -> None:
-    """Log how many checks pass: as an error where one fails, as a warning where one is unknown."""
+    """Log how many checks pass: as an error if one fails, as a warning if one is unknown."""
     level = logging.ERROR if report.failed else logging.WARNING if report.unknown else logging.INFO
     passed = len(report.findings) - len(report.failed) - len(report.unknown)
     counts = (passed, len(report.findings), len(report.failed), len(report.unknown))

@@ -1,4 +1,4 @@
-"""The operator that tells people of incidents, through any of Airflow's notifiers."""
+"""The operator that sends alerts of incidents over Airflow's notifiers."""
 
 from __future__ import annotations
 
@@ -15,29 +15,32 @@ from airflow_provider_elementary.operators.base import (
     number,
     real_number,
     run_key,
+    task_series,
 )
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
 
+    from airflow_provider_elementary.alerts import AlertFilter
+
 
 class ElementaryAlertOperator(ElementaryStoreOperator):
-    """Tells each route of the incidents that are news to it: one alert per incident, not one per run.
+    """Sends an alert over each route for every incident that it has not been notified of: once, not in every run.
 
-    Elementary's own meta in the dbt project is honoured: owner, subscribers, channel, tags, suppression interval, alert
-    fields. Who was told what rests in the store, sealed; a task that is run again sends nothing twice. Where a notifier
-    fails, the other routes are served, and then the task fails. Without an enabled route the task is skipped.
+    Elementary's alert meta in the dbt project applies: owner, subscribers, channel, tags, suppression interval, alert
+    fields. Sent notifications are stored encrypted in the store; a task that is run again sends nothing twice. If a
+    notifier fails, the other routes are served, and then the task fails. Without an enabled route the task is skipped.
 
     :param incidents: what :class:`~airflow_provider_elementary.operators.anomalies.ElementaryAnomalyOperator` or
-        :class:`~airflow_provider_elementary.operators.anomalies.ElementaryIncidentOperator` returned: its ``output``.
+        :class:`~airflow_provider_elementary.operators.incidents.ElementaryIncidentOperator` returned: its ``output``.
         (templated)
     :param routes: the notifiers by a name of your choice, each alone or in an
-        :class:`~airflow_provider_elementary.notifications.route.AlertRoute` that says which alerts it gets. A route
-        keeps its memory as long as it keeps its name.
-    :param suppression_hours: after an alert about a table, none about it for so many hours; counts for tables whose
-        meta names no ``alert_suppression_interval``. (templated)
-    :param at_most: more incidents than this that are news to one route are told in one alert. (templated)
+        :class:`~airflow_provider_elementary.notifications.route.AlertRoute` that selects its alerts. Sent notifications
+        belong to the route's name: a renamed route sends them again.
+    :param suppression_hours: minimum hours between alerts about the same table; ``alert_suppression_interval`` in dbt's
+        meta wins. (templated)
+    :param at_most: if more incidents than this are pending for one route, they are sent in one alert. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -67,25 +70,19 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         self.at_most = at_most
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send what is news, remember it, and raise last."""
+        """Send pending alerts, record them, and raise last."""
         from airflow_provider_elementary.alerts import send_alerts
 
-        rendered = {name: self.render_template(route.templates(), context) for name, route in self.routes.items()}
-        enabled = {name: fields for name, fields in rendered.items() if fields["enabled"]}
-        if not enabled:
-            # Airflow logs that the task was skipped, and not why.
-            self.log.info("no route is enabled, so nobody is told")
-            raise AirflowSkipException("No route is enabled, so nobody is told.")
-        found = self.incidents
-        verdicts = found.get("verdicts") or ()
+        filters = self._enabled_filters(context)
+        verdicts = self.incidents.get("verdicts") or ()
         with clear_failures():
             outcome = send_alerts(
                 self.repository.store,
                 self.repository.keys,
-                found["incidents"],
-                {name: filter_of(fields) for name, fields in enabled.items()},
+                self.incidents["incidents"],
+                filters,
                 lambda name, alert: self.routes[name].send(alert, context),
-                series=f"{context['ti'].dag_id}/{context['ti'].task_id}",
+                series=task_series(context),
                 run_key=run_key(context),
                 now=utc_now(),
                 verdicts=(verdicts,) if isinstance(verdicts, str) else tuple(verdicts),
@@ -93,11 +90,20 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
                 at_most=number(self, "at_most"),
                 url=page_address(),
             )
-            self.log.info(
-                "%s alerts sent over %s routes; %s incidents are open",
-                sum(outcome.sent.values()),
-                len(outcome.sent),
-                outcome.open,
-            )
+            sent = sum(outcome.sent.values())
+            self.log.info("sent %s alerts over %s routes; %s incidents open", sent, len(outcome.sent), outcome.open)
             outcome.require_all_sent()
         return {"store": self.repository.uri, "sent": dict(outcome.sent), "open_incidents": outcome.open}
+
+    def _enabled_filters(self, context: Context) -> dict[str, AlertFilter]:
+        """Return which alerts each enabled route gets, by the route's name.
+
+        :raises AirflowSkipException: no route is enabled.
+        """
+        rendered = {name: self.render_template(route.templates(), context) for name, route in self.routes.items()}
+        enabled = {name: filter_of(fields) for name, fields in rendered.items() if fields["enabled"]}
+        if not enabled:
+            # Airflow logs that the task was skipped, without the reason.
+            self.log.info("no alert route is enabled; skipping")
+            raise AirflowSkipException("No alert route is enabled.")
+        return enabled

@@ -1,4 +1,4 @@
-"""The operator that tries a configuration on the past."""
+"""The operator that runs the detector on past data."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from airflow_provider_elementary.links.elementary import ElementaryBacktestLink
 from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, number, run_key
 
 if TYPE_CHECKING:
+    from airflow_provider_elementary.anomalies.backtest import Backtest
     from airflow_provider_elementary.anomalies.detect import Method
 
 _METRICS_RETURNED = 20
 
 
 class ElementaryBacktestOperator(ElementarySourceOperator):
-    """Tells what a configuration would have said of the last days, and seals it; reads a snapshot and no warehouse.
+    """Runs the detector on the last days with other settings, and stores the verdicts; raises no alert.
 
     :param method: ``elementary`` or ``robust``. (templated)
     :param parameters: the method's parameters, by Elementary's names. (templated)
@@ -44,51 +45,37 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
         self.summary: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Judge what is past, seal it, and return it in short, by metric."""
-        from airflow_provider_elementary.anomalies import backtest
-        from airflow_provider_elementary.anomalies.backtest import metric_in_words
+        """Score the last days, store the verdicts, and return the counts by metric."""
+        from airflow_provider_elementary.anomalies.backtest import backtest, store_backtest
         from airflow_provider_elementary.metrics import compute_metrics
-        from airflow_provider_elementary.storage.results import write_result
 
-        parameters = dict(self.parameters or {})
         with clear_failures():
-            store = self.repository.store
+            days, parameters = number(self, "days"), dict(self.parameters or {})
             with self.open_source() as (source, origin), compute_metrics(source) as metrics:
-                found = backtest(metrics, self.method, parameters, number(self, "days"), origin["adapter"])
-            result = write_result(
-                store,
-                self.repository.keys,
-                "backtests",
-                found.verdicts.to_reader(),
-                run_key=run_key(context),
-                origin=origin,
-                parameters={"method": self.method, "days": int(self.days), **parameters},
-            )
+                found = backtest(metrics, self.method, parameters, days, origin["adapter"])
+            options = {"method": self.method, "days": days, **parameters}
+            key = store_backtest(self.repository, found, options, run_key=run_key(context), origin=origin)
+        self.summary = {"store": self.repository.uri, "backtest": key, "method": self.method, "days": days}
+        self.summary |= self._log(found, days)
+        return self.summary
+
+    def _log(self, found: Backtest, days: int) -> dict[str, Any]:
+        """Log the metrics with most anomalies, and return them with the counts."""
+        from airflow_provider_elementary.anomalies.backtest import metric_in_words
+
         rows = [row for row in found.by_metric.slice(0, _METRICS_RETURNED).to_pylist() if row["anomalous"]]
         for row in rows:
-            metric = metric_in_words(row)
-            self.log.info("%s %s: %s of %s buckets", row["full_table_name"], metric, row["anomalous"], row["scored"])
+            counts = (row["full_table_name"], metric_in_words(row), row["anomalous"], row["scored"])
+            self.log.info("%s %s: %s of %s buckets", *counts)
         self.log.info(
-            "%s of %s buckets of %s days would have been anomalous with %s; the Elementary page draws them",
-            f"{found.anomalous:,}",
+            "scored %s buckets of %s days with %s: %s would have been anomalous; see Backtests on the Elementary page",
             f"{found.scored:,}",
-            self.days,
+            days,
             self.method,
+            f"{found.anomalous:,}",
         )
-        self.summary = {
-            "store": store.uri,
-            "backtest": result.key,
-            "method": self.method,
-            "days": int(self.days),
-            "scored": found.scored,
-            "anomalous": found.anomalous,
-            "by_metric": [
-                {
-                    **row,
-                    "metric": metric_in_words(row),
-                    **{name: row[name].isoformat() for name in ("first", "last")},
-                }
-                for row in rows
-            ],
-        }
-        return self.summary
+        by_metric = [
+            {**row, "metric": metric_in_words(row), **{name: row[name].isoformat() for name in ("first", "last")}}
+            for row in rows
+        ]
+        return {"scored": found.scored, "anomalous": found.anomalous, "by_metric": by_metric}

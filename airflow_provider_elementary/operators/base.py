@@ -1,4 +1,4 @@
-"""What the operators share: the argument that names a store, the key of a run, and how errors reach Airflow."""
+"""Base classes and helpers of the operators."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _log = logging.getLogger(__name__)
 
 
 class ElementaryFailException(AirflowFailException, ElementaryError):
-    """An error of ours that no retry can mend: Airflow fails the task at once."""
+    """An error of this package that no retry can fix: Airflow fails the task without a retry."""
 
 
 class clear_failures:
-    """Let errors that a retry may remove pass, and make Airflow give up on the others at once.
+    """Raises errors that no retry can fix as :class:`ElementaryFailException`, and shortens tracebacks.
 
-    Airflow logs an error once, with its traceback: of ours, the message is what a person needs. It starts here, without
-    the frames below and without an error behind it that says the same; these go to the log at level DEBUG.
+    Airflow logs an error once, with its traceback. For errors of this package the message is enough: they are raised
+    without the frames below and without their cause, which are logged at level DEBUG.
     """
 
     def __enter__(self) -> None:
@@ -43,7 +43,7 @@ class clear_failures:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Raise an error of ours again, as Airflow is to log it."""
+        """Raise an error of this package again, without its cause."""
         if not isinstance(error, ElementaryError):
             return
         _log.debug("raised by", exc_info=error)
@@ -54,7 +54,7 @@ class clear_failures:
 
 @contextmanager
 def log_group(log: Any, title: str) -> Iterator[None]:
-    """Fold what is logged in the block under a title, in Airflow's view of the log."""
+    """Fold the log lines of the block under a title, in Airflow's log view."""
     log.info("::group::%s", title)
     try:
         yield
@@ -63,7 +63,7 @@ def log_group(log: Any, title: str) -> Iterator[None]:
 
 
 def run_key(context: Context) -> str:
-    """Return what a task instance works for: the same over retries and clears of one DAG run."""
+    """Return the key of a task instance: the same over retries and clears of one DAG run."""
     instance = context["ti"]
     return f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}"
 
@@ -74,20 +74,20 @@ def task_series(context: Context) -> str:
 
 
 def is_true(value: bool | str | None) -> bool:
-    """Return a switch that may have been a template: without native rendering a form's false is the text False.
+    """Return a boolean that may have been a template: without native rendering a form's false is the text False.
 
-    :raises ConfigurationError: it is neither.
+    :raises ConfigurationError: it is neither true nor false.
     """
-    told = str(value or "").strip().lower()
-    if told not in ("true", "false", "none", ""):
-        raise ConfigurationError(f"Expected true or false for a switch, found {value!r}.")
-    return told == "true"
+    text = str(value or "").strip().lower()
+    if text not in ("true", "false", "none", ""):
+        raise ConfigurationError(f"{value!r} is not a boolean. Give true or false.")
+    return text == "true"
 
 
 def number(operator: BaseOperator, name: str) -> int:
     """Return an operator's argument that may have been a template.
 
-    :raises ConfigurationError: it is no whole number.
+    :raises ConfigurationError: it is not a whole number.
     """
     value = getattr(operator, name)
     try:
@@ -108,7 +108,7 @@ def real_number(operator: BaseOperator, name: str) -> float:
 def categories_of(names: Iterable[str]) -> list[Category]:
     """Return the categories of these names.
 
-    :raises ConfigurationError: a name is that of none.
+    :raises ConfigurationError: there is no category of a name.
     """
     try:
         return [Category(name) for name in names]
@@ -130,7 +130,7 @@ class ElementaryStoreOperator(BaseOperator):
         self.store_conn_id = store_conn_id
 
     def on_kill(self) -> None:
-        """End the query or the upload that is under way: Airflow is about to end the process."""
+        """Cancel the running query or upload: Airflow is about to end the process."""
         break_off_all()
 
     @cached_property
@@ -146,14 +146,14 @@ class ElementaryStoreOperator(BaseOperator):
 
 
 class ElementarySourceOperator(ElementaryStoreOperator):
-    """Base of the operators that read a warehouse or a snapshot, and write what they compute to a store.
+    """Base of the operators that read a warehouse or a snapshot, and write results to a store.
 
-    :param elementary_conn_id: the connection of the warehouse to read; without one, a snapshot in the store is read
-        and no warehouse is needed. (templated)
+    :param elementary_conn_id: the connection of the warehouse to read; without it, a snapshot in the store is read,
+        without a warehouse. (templated)
     :param snapshot: which snapshot: ``latest`` or its id. (templated)
     :param schema: the Elementary schema of the warehouse. (templated)
-    :param database: the database that holds it. (templated)
-    :param accept_unknown: checks of the access check that may stay unknown.
+    :param database: the database of the schema. (templated)
+    :param accept_unknown: names of access checks that may stay unknown.
     """
 
     template_fields: Sequence[str] = (
@@ -183,9 +183,9 @@ class ElementarySourceOperator(ElementaryStoreOperator):
 
     @contextmanager
     def open_source(self) -> Iterator[tuple[Source, dict[str, Any]]]:
-        """Open the warehouse, its access checked, or the snapshot.
+        """Open the warehouse after its access check, or the snapshot.
 
-        :return: the source, and what it is, for the result's ``origin``.
+        :return: the source, and what identifies it, for the result's ``origin``.
         """
         if self.elementary_conn_id:
             from airflow_provider_elementary.hooks.elementary import ElementaryHook
@@ -203,7 +203,7 @@ class ElementarySourceOperator(ElementaryStoreOperator):
 
 
 def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | None, context: Context) -> list[Anchor]:
-    """Return what is remembered of a chain outside its store: what was given, and the newest event of each inlet.
+    """Return the anchors of a chain: the given one, and that of the newest event of each inlet.
 
     :param anchor: what a snapshot task returned.
     """
@@ -215,8 +215,8 @@ def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | No
             anchors.append(Anchor(int(anchor["sequence"]), str(anchor["manifest_sha256"])))
         except (KeyError, TypeError, ValueError):
             raise ConfigurationError(
-                "Expected an anchor with sequence and manifest_sha256, as a snapshot task returns them; found "
-                "something else."
+                "The anchor has no sequence and manifest_sha256. Give what a snapshot task returned, or a mapping with "
+                "these two."
             ) from None
     for asset in operator.inlets or ():
         for event in context["inlet_events"][asset].ascending(False).limit(_EVENTS_READ):

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class ElementaryTableMetricsOperator(ElementarySourceOperator):
-    """Computes one long table of metrics per table over time, and seals it in the store.
+    """Computes one long table of metrics per table over time, and stores it encrypted.
 
-    Reads a snapshot in the store, so no warehouse is needed; or a warehouse where ``elementary_conn_id`` names one.
+    Reads a snapshot in the store, without a warehouse; or a warehouse if ``elementary_conn_id`` names one.
     """
 
     template_fields: Sequence[str] = ElementarySourceOperator.template_fields
@@ -26,7 +26,7 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
     _returned: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Compute, seal, and return where the metrics are."""
+        """Compute and store the metrics, and return their key in the store."""
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.storage.results import write_result
 
@@ -43,7 +43,7 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
         return self._returned
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
-        """Tell OpenLineage where the metrics are."""
+        """Return where the metrics are."""
         from airflow_provider_elementary.operators.openlineage import lineage_of_result
 
         found = self._returned

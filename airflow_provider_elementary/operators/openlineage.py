@@ -1,4 +1,4 @@
-"""What the operators tell OpenLineage, where its provider is installed; nothing of it is imported before it asks."""
+"""Builds the OpenLineage events of the operators; imports OpenLineage lazily."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.anomalies.table_quality import TableQuality
 
-#: Tables of one run whose quality is told: an event has to stay small.
+#: Tables of one run whose quality is reported: an event has to stay small.
 MAX_TABLES = 200
 
 
@@ -59,7 +59,7 @@ def lineage_of_verdicts(
     namespace: str | None = None,
     name_of: Callable[[str], str] = str,
 ) -> OperatorLineage[Any, Any]:
-    """Return the data quality of the judged tables, as metrics and assertions, and where the verdicts are.
+    """Return the data quality of the scored tables, as metrics and assertions, and where the verdicts are.
 
     :param store: the store's URI.
     :param written: the key of the verdicts.
@@ -107,17 +107,17 @@ def lineage_of_verdicts(
 
 
 def table_namespace(known: str | None = None) -> str:
-    """Return the namespace of the warehouse's tables, which dbt's own lineage has to share to be joined with this.
+    """Return the namespace of the warehouse's tables, which has to be that of dbt's own lineage to be joined with it.
 
-    :param known: what the connection tells; the configuration comes before it.
+    :param known: that of the connection; the configuration wins.
     """
     return conf.get("elementary", "openlineage_namespace", fallback="") or known or "elementary"
 
 
 def _known(kind: Any, severity: str | None, expected: str | None, actual: str | None, description: str | None) -> Any:
-    """Return the fields that this version of OpenLineage's client knows; older ones know fewer."""
-    told = {"severity": severity, "expected": expected, "actual": actual, "description": description}
-    return {name: value for name, value in told.items() if hasattr(kind, name)}
+    """Return the fields that the installed version of OpenLineage's client has."""
+    facts = {"severity": severity, "expected": expected, "actual": actual, "description": description}
+    return {name: value for name, value in facts.items() if hasattr(kind, name)}
 
 
 def _stored(store: str, key: str, facets: dict[str, Any]) -> Any:

@@ -20,27 +20,24 @@ _RETURNED = 50
 
 
 class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
-    """Removes the snapshots that no rule keeps, files that no snapshot names, and data whose days are over.
+    """Removes the snapshots that no rule keeps, unreferenced files, and expired category data.
 
-    A snapshot stays if any rule keeps it; without a rule all stay, and only what crashes left is removed. The newest
+    A snapshot stays if any rule keeps it; without a rule all stay, and only unreferenced files are removed. The newest
     always stays. What was removed is recorded, and the record is signed with the signing key of the store's connection,
-    else with the key of Metadata, so that the store still verifies. -1 keeps the newest of every hour, day, … there
-    ever was.
+    else with the key of Metadata, so that the store still verifies. -1 keeps the newest snapshot of every hour, day, …
 
-    Nothing is removed where the chain does not hold, as files that only a lost manifest names would go. With the Asset
-    of the snapshots among its ``inlets``, a chain whose newest snapshots are lost does not hold either.
+    Nothing is removed if the snapshot chain has a problem: files that only a lost manifest names would be removed too.
+    With the Asset of the snapshots among its ``inlets``, missing newest snapshots are a problem too.
 
-    :param keep_last: this many of the newest. (templated)
-    :param keep_hourly: the newest of each of the last so many hours in which there was one. (templated)
-    :param keep_daily: likewise of days. (templated)
-    :param keep_weekly: likewise of ISO weeks. (templated)
-    :param keep_monthly: likewise of months. (templated)
-    :param keep_yearly: likewise of years. (templated)
-    :param category_days: for some categories, after how many days their data leaves the snapshots that stay.
-        (templated)
-    :param orphan_hours: files that no snapshot names stay until they are so old: a snapshot may be in the making.
-        (templated)
-    :param preview: only say what would be removed. (templated)
+    :param keep_last: keep the N newest snapshots. (templated)
+    :param keep_hourly: keep the newest snapshot of each of the last N hours that have one. (templated)
+    :param keep_daily: keep the newest snapshot of each of the last N days that have one. (templated)
+    :param keep_weekly: keep the newest snapshot of each of the last N ISO weeks that have one. (templated)
+    :param keep_monthly: keep the newest snapshot of each of the last N months that have one. (templated)
+    :param keep_yearly: keep the newest snapshot of each of the last N years that have one. (templated)
+    :param category_days: by category, days after which its data is removed from the snapshots that stay. (templated)
+    :param orphan_hours: minimum age of unreferenced files before deletion; protects snapshots in progress. (templated)
+    :param preview: dry run: log what would be removed, remove nothing. (templated)
     """
 
     _COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
@@ -79,7 +76,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         self.preview = preview
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Prune, log every snapshot's fate, and return what was removed."""
+        """Prune, log what happens to every snapshot, and return what was removed."""
         from datetime import timedelta
 
         from airflow_provider_elementary.snapshots.retention import Retention
@@ -94,9 +91,9 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
             )
         removes = "would remove" if report.dry_run else "removed"
         for snapshot in report.snapshots:
-            fate = f"kept: {', '.join(snapshot.reasons)}" if snapshot.reasons else removes
-            self.log.info("snapshot %s, number %s: %s", snapshot.snapshot_id, snapshot.sequence, fate)
-        told = (removes, report.files, f"{report.size:,}", report.uploads)
-        self.log.info("%s %s files of %s bytes, and %s unfinished uploads", *told)
+            action = f"kept: {', '.join(snapshot.reasons)}" if snapshot.reasons else removes
+            self.log.info("snapshot %s, number %s: %s", snapshot.snapshot_id, snapshot.sequence, action)
+        counts_removed = (removes, report.files, f"{report.size:,}", report.uploads)
+        self.log.info("%s %s files of %s bytes, and %s unfinished uploads", *counts_removed)
         facts = report.to_dict()
         return {**facts, "snapshots": facts["snapshots"][:_RETURNED]}

@@ -11,17 +11,17 @@ from airflow_provider_elementary.operators.base import ElementaryStoreOperator, 
 
 
 class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
-    """Restores a snapshot to a new DuckDB file, or to a new or empty schema of PostgreSQL; nothing is overwritten.
+    """Restores a snapshot to a new DuckDB file, or to a new or empty schema of PostgreSQL; overwrites nothing.
 
-    The schema holds all tables of Elementary in the dbt package's types and order, and its views, so that the package
-    and ``edr`` work on it.
+    The schema has all of Elementary's tables in the dbt package's types and order, and its views, so that the package
+    and ``edr`` work with it.
 
     :param target_path: a DuckDB file on the worker that does not exist yet. (templated)
     :param target_conn_id: instead, a connection to PostgreSQL whose role may create the schema, or to DuckDB.
         (templated)
-    :param target_schema: the schema to make. (templated)
-    :param snapshot: ``latest``, a snapshot's id, or a time (ISO 8601): the newest snapshot taken by then. (templated)
-    :param categories: the categories to restore; by default all that the keys open. (templated)
+    :param target_schema: the schema to create. (templated)
+    :param snapshot: ``latest``, a snapshot's id, or a time (ISO 8601): the newest snapshot at that time. (templated)
+    :param categories: the categories to restore; by default all that the keys can decrypt. (templated)
     """
 
     template_fields: Sequence[str] = (

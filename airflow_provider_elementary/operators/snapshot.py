@@ -30,38 +30,38 @@ __all__ = [
 
 
 class ElementarySnapshotOperator(ElementaryStoreOperator):
-    """Takes an encrypted snapshot of the Elementary schema, after proving that the connection can read nothing else.
+    """Takes an encrypted snapshot of the Elementary schema, after checking that the connection can read nothing else.
 
-    Only finished dbt runs are taken, and only what is new since the newest snapshot of the store; from time to time,
-    and whenever the source's history, its columns or the policy changed, everything is read anew. A retry of the same
-    DAG run finds the snapshot that an earlier attempt committed and returns it. Let one run at a time write to a store
+    A snapshot holds finished dbt runs, and reads only what is new since the newest snapshot of the store; from time to
+    time, and whenever the source's history, its columns or the policy changed, it reads everything again. A retry of
+    the same DAG run returns the snapshot that an earlier attempt committed. Let one run at a time write to a store
     (``max_active_runs=1``).
 
-    What may leave the warehouse is said by the store's connection, else by ``[elementary]`` in Airflow's configuration,
-    else by what is built in. The arguments from ``categories`` to ``full_every_days`` are None for "as the connection
-    says"; they can only take less than that, and the task fails where one would take more. The resolved policy and the
-    place that each part comes from are logged.
+    The policy of the store's connection defines what may leave the warehouse, else ``[elementary]`` in Airflow's
+    configuration, else the defaults. The arguments from ``categories`` to ``full_every_days`` are None for "as the
+    connection defines"; they can only exclude more, and the task fails if one would include more. The resolved policy
+    and where each part was set are logged.
 
     :param elementary_conn_id: the connection of the warehouse. (templated)
     :param schema: the Elementary schema. (templated)
-    :param database: the database that holds it. (templated)
-    :param categories: the categories of information to take, out of those that the connection allows. (templated)
-    :param failed_rows_per_test: sampled rows of one test that are taken at most; 0 takes none. (templated)
-    :param failed_rows_days: sampled rows older than this many days are excluded. (templated)
-    :param failed_rows_excluded_tables: further tables, by full name or by the unique id of the dbt model, in any case,
-        of which no sampled rows are taken. (templated)
-    :param masked_columns: further ``table.column`` to mask; dbt vars always are. (templated)
+    :param database: the database of the schema. (templated)
+    :param categories: the categories to include, out of those that the connection allows. (templated)
+    :param failed_rows_per_test: maximum sample rows per failed test (0 = none). (templated)
+    :param failed_rows_days: sample rows older than this many days are excluded. (templated)
+    :param failed_rows_excluded_tables: further tables whose sample rows are excluded, by full name or by the unique id
+        of the dbt model, in upper or lower case. (templated)
+    :param masked_columns: further ``table.column`` to mask; dbt vars are always masked. (templated)
     :param hashed_columns: further ``table.column`` whose values are replaced by a keyed hash, as in
         ``data_monitoring_metrics.dimension_value``. (templated)
-    :param dropped_columns: further ``table.column`` that are not read at all. (templated)
-    :param without_raw_values: take nothing that may be, or quote, a value of a monitored table: no samples, no database
-        errors, no query text, no metrics of single rows, dimension values hashed. The other choices narrow it further.
+    :param dropped_columns: further ``table.column`` that are not read. (templated)
+    :param without_raw_values: exclude all that may be, or quote, a value of a monitored table: sample rows, database
+        errors, query text, metrics of single rows; dimension values are hashed. The other arguments may exclude more.
         (templated)
-    :param full_every_days: after how many days at most everything is read again; 0 does so each time. (templated)
-    :param overlap: rows this much older than the newest are read again, for commits that came late.
-    :param commit_timeout: after how long rows of a dbt run that never finished are taken as they are.
-    :param accept_unknown: names of access checks that may stay unknown, beside those of the connection. (templated)
-    :param probes: relations outside the schema that the role must be refused. (templated)
+    :param full_every_days: maximum days between full snapshots, which read everything; 0: each one is full. (templated)
+    :param overlap: rows at most this much older than the newest are read again, for late commits.
+    :param commit_timeout: age after which the rows of an unfinished dbt run are included as they are.
+    :param accept_unknown: further access checks that may stay unknown, beside those of the connection. (templated)
+    :param probes: canary tables outside the schema, which must be unreadable. (templated)
     """
 
     _POLICY = (
@@ -130,7 +130,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         self._read_from: dict[str, Any] = {}
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check access, take the snapshot, and return a small summary of its manifest."""
+        """Check access, take the snapshot, and return a summary of its manifest."""
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
         from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices
         from airflow_provider_elementary.snapshots.take import take_snapshot
@@ -160,7 +160,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         return taken.summary
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
-        """Tell OpenLineage which tables were read and where the manifest is."""
+        """Return which tables were read and where the manifest is."""
         from airflow_provider_elementary.operators.openlineage import lineage_of_snapshot
 
         return lineage_of_snapshot(self.summary, self._read_from) if self.summary else None

@@ -20,17 +20,17 @@ _RETURNED = 20
 
 
 class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
-    """Verifies a store: the chain of manifests whole, and the files of one snapshot or of all; fails on any finding.
+    """Verifies a store: the complete chain of manifests, and the files of one snapshot or of all; fails on a finding.
 
     With the Asset of the snapshots among its ``inlets``, the newest event of this store is an anchor: a chain that was
-    cut short or rewritten does not pass. Where the store's connection names signing keys, every manifest has to be
-    signed by one of them.
+    truncated or rewritten fails. If the store's connection names signing keys, every manifest has to be signed by one
+    of them.
 
     :param snapshot: whose files are read: ``latest``, ``all``, a snapshot's id, or a time (ISO 8601). (templated)
     :param anchor: what a snapshot task returned, or a mapping with its ``sequence`` and ``manifest_sha256``.
         (templated)
-    :param decrypt: open every file and count its rows, which needs the keys; without, compare hashes only. (templated)
-    :param categories: the categories that the keys have to open; all by default. (templated)
+    :param decrypt: decrypt every file and count its rows, with the keys; if false, compare hashes only. (templated)
+    :param categories: the categories that the keys have to decrypt; all by default. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -71,7 +71,7 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
             for note in report.notes:
                 self.log.info("note: %s", note)
             self.log.info(
-                "%s manifests and %s files (%s bytes, %s rows) checked: %s findings",
+                "verified %s manifests and %s files (%s bytes, %s rows): %s findings",
                 report.manifests,
                 report.files,
                 f"{report.size:,}",

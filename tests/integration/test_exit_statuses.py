@@ -19,8 +19,8 @@ from airflow_provider_elementary.cli import exits, main
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.exceptions import AccessDeniedError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest
-from airflow_provider_elementary.snapshots.manifest import manifest_key
-from tests.support.connections import duckdb_file, local_keys
+from airflow_provider_elementary.storage.layout import manifest_key
+from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.datasets import small_world, write_duckdb
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 
@@ -34,14 +34,10 @@ MASTER_KEYS = LocalKeys.generate()
 PASSWORD = "AWS-secret-that-nobody-prints"
 
 FINE, FINDING, USAGE, NOT_DONE = 0, 1, 2, 3
-#: The words of each command in its outcomes: {store}, {damaged} and {empty} are stores, {keys} and {others} are keys.
-STORE = "--store {store} --keys-conn-id {keys}"
-DAMAGED = "--store {damaged} --keys-conn-id {keys}"
-BROKEN = "--store {broken} --keys-conn-id {keys}"
-ODD = "--store {odd} --keys-conn-id {keys}"
-EMPTY = "--store {empty} --keys-conn-id {keys}"
-NO_KEYS = "--store {store}"
-OTHER_KEYS = "--store {store} --keys-conn-id {others}"
+#: How the commands name stores: connections of the fixture of that name.
+STORE, DAMAGED, BROKEN, ODD, EMPTY, NO_KEYS, OTHER_KEYS = (
+    f"--store-conn-id {name}" for name in ("sound", "damaged", "broken", "odd", "empty", "no_keys", "other_keys")
+)
 OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
     "keys generate": [(FINE, ""), (USAGE, "--loud")],
     "grants": [
@@ -50,6 +46,13 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (USAGE, "oracle"),
         (USAGE, "snowflake --public-key /no/such/file"),
         (USAGE, "postgres --database dwh --network nowhere"),
+    ],
+    "store check": [
+        (FINE, EMPTY),
+        (FINDING, "--store-conn-id unwritable"),
+        (USAGE, "--loud"),
+        (NOT_DONE, "--store-conn-id nowhere"),
+        (NOT_DONE, "--store-conn-id tight"),
     ],
     "check-access": [
         (FINE, "--conn-id {tight}"),
@@ -75,9 +78,10 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
     ],
     "snapshot list": [
         (FINE, STORE),
-        (USAGE, "--store ftp://host/store"),
+        (USAGE, "--store sound"),
         (NOT_DONE, EMPTY),
-        (NOT_DONE, "--store file://{store_path}/keys.json/below"),
+        (NOT_DONE, "--store-conn-id ftp"),
+        (NOT_DONE, "--store-conn-id unwritable"),
     ],
     "snapshot verify": [
         (FINE, STORE),
@@ -87,7 +91,7 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, EMPTY),
         (NOT_DONE, NO_KEYS),
         (NOT_DONE, OTHER_KEYS),
-        (NOT_DONE, "--store {store} --keys-conn-id nowhere"),
+        (NOT_DONE, "--store-conn-id nowhere"),
     ],
     "snapshot sign": [
         (FINE, STORE),
@@ -121,7 +125,7 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, f"{STORE} nothing"),
         (NOT_DONE, f"{NO_KEYS} {{first}}"),
     ],
-    "summary": [(FINE, STORE), (USAGE, ""), (NOT_DONE, EMPTY)],
+    "summary": [(FINE, STORE), (USAGE, "--loud"), (NOT_DONE, EMPTY)],
     "table": [
         (FINE, f"dbt_models {STORE}"),
         (FINDING, f"dbt_invocations {DAMAGED}"),
@@ -161,7 +165,7 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the words of the commands name."""
+    """What the arguments of the commands name."""
     folder = tmp_path_factory.mktemp("outcomes")
     rest = Rest(local_rest(folder).store, LocalKeys(MASTER_KEYS), folder / "store")
     manifests: list[Manifest] = grow(rest, folder, [6, 7, 8])
@@ -183,15 +187,15 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.users (email text)")
     return {
         "folder": str(folder),
-        "store": rest.store.uri,
+        "sound": rest.store.uri,
         "damaged": damaged.store.uri,
         "broken": (folder / "broken" / "store").as_uri(),
         "odd": (folder / "odd" / "store").as_uri(),
         "empty": (folder / "empty").as_uri(),
+        "unwritable": (folder / "store_path" / "keys.json" / "below").as_uri(),
+        "ftp": "ftp://host/store",
         "store_path": str(folder / "store_path"),
         "first": manifests[0].snapshot_id,
-        "keys": "keys",
-        "others": "others",
         "tight": "tight",
         "wide": "wide",
         "missing": "missing",
@@ -202,8 +206,10 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def connections(places: dict[str, str], airflow_connection: Connect) -> None:
     folder = Path(places["folder"])
-    airflow_connection("keys", local_keys(MASTER_KEYS))
-    airflow_connection("others", local_keys())
+    for name in ("sound", "damaged", "broken", "odd", "empty", "unwritable", "ftp"):
+        airflow_connection(name, local_store(places[name], MASTER_KEYS))
+    airflow_connection("no_keys", {"conn_type": "elementary_store", "extra": {"uri": places["sound"]}})
+    airflow_connection("other_keys", local_store(places["sound"]))
     for name in ("tight", "wide", "missing"):
         airflow_connection(name, duckdb_file(folder / f"{name}.duckdb"))
     airflow_connection("driverless", {"conn_type": "vertica", "host": "db.example.com", "password": PASSWORD})
@@ -249,8 +255,13 @@ def test_a_command_ends_with_the_status_of_its_outcome(
         assert printed.err
 
 
+def test_an_abbreviated_option_is_wrong_usage(capsys: Output) -> None:
+    assert main.main(["snapshot", "list", "--store", "sound"]) == USAGE
+    assert "unrecognized arguments: --store sound" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", ["", "no-such-command", "snapshot", "snapshot no-such-action", "keys"])
-def test_a_command_that_is_none_is_wrong_usage(words: str, capsys: Output) -> None:
+def test_an_unknown_command_is_wrong_usage(words: str, capsys: Output) -> None:
     assert main.main(words.split()) == USAGE
     assert "usage: airflow-elementary" in capsys.readouterr().err
 
@@ -262,7 +273,7 @@ def test_help_is_fine(words: str, capsys: Output) -> None:
 
 
 def printing(*arguments: object, **options: object) -> None:
-    """Do what libraries do where a program's output should be: print, log, write to the descriptor."""
+    """Do what libraries do: print, log, and write to the descriptor of standard output."""
     print("a library prints")
     os.write(1, b"a library in C prints\n")
     logging.getLogger("library").warning("a library logs")
@@ -307,7 +318,7 @@ def test_an_error_of_any_kind_has_a_status_and_a_sentence(
     assert PASSWORD not in printed
 
 
-def test_what_json_has_no_word_for_is_null(capsys: Output) -> None:
+def test_what_json_cannot_represent_is_null(capsys: Output) -> None:
     print_json({"score": float("inf"), "values": [float("nan"), 1.5], "at": {1: "one"}})
 
     assert json.loads(capsys.readouterr().out) == {"score": None, "values": [None, 1.5], "at": {"1": "one"}}
@@ -343,9 +354,11 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
     monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps(aws))
     monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
     bucket, key = aws_server.create_bucket(), aws_server.create_key()
-    store = ["--store", f"s3://{bucket}/elementary", "--aws-conn-id", "aws", "--kms-key-id", key, "--json"]
+    monkeypatch.setenv("AIRFLOW_CONN_ON_S3", json.dumps(s3_store(f"s3://{bucket}/elementary", key)))
+    store = ["--store-conn-id", "on_s3", "--json"]
     runs = [
         ["check-access", "--conn-id", "wide", "--json"],
+        ["store", "check", *store],
         ["snapshot", "take", *store, "--conn-id", "tight"],
         ["snapshot", "list", *store],
         ["snapshot", "verify", *store],
@@ -372,9 +385,9 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
     statuses = [int((tmp_path / f"runs.{number}.status").read_text()) for number in range(len(runs))]
     documents: list[Any] = [json.loads((tmp_path / f"runs.{number}").read_text()) for number in range(len(runs))]
     assert statuses == [FINDING, *[FINE] * (len(runs) - 1)]
-    assert {run[1] if run[0] == "snapshot" else run[0] for run in runs} >= {
+    assert {run[1] if run[0] in ("snapshot", "store") else run[0] for run in runs} >= {
         command.split()[-1] for command in commands() if has_json(command)
     }
-    assert documents[1]["sequence"] == 1
+    assert documents[2]["sequence"] == 1
     for printed in ("a library prints", "a library in C prints", "a library logs", "AWS Connection"):
         assert printed in ended.stderr

@@ -1,4 +1,4 @@
-"""A task that fails leaves one error in its log, in words, once, and without the frames between cause and operator."""
+"""A failed task logs one error in words, once, without the frames between cause and operator."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from airflow_provider_elementary.operators.access_gate import log_access
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from tests.servers import free_port
-from tests.support.connections import duckdb_file, local_keys
+from tests.support.connections import duckdb_file, local_store
 from tests.support.datasets import small_world, write_duckdb
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -52,7 +52,7 @@ from airflow_provider_elementary.operators.snapshot import (
 )
 from airflow_provider_elementary.sensors.invocation import ElementaryInvocationSensor
 
-EMPTY = {"store": "file:///tmp/no-such-store", "keys_conn_id": "keys"}
+EMPTY = {"store_conn_id": "empty"}
 
 with DAG("failing"):
     ElementaryAccessCheckOperator(task_id="check_nowhere", elementary_conn_id="nowhere")
@@ -101,7 +101,7 @@ def connections(tmp_path: Path, airflow_connection: Connect) -> None:
     with duckdb.connect(str(wide)) as connection:
         connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.users (email text)")
     airflow_connection("wide", duckdb_file(wide))
-    airflow_connection("keys", local_keys())
+    airflow_connection("empty", local_store("file:///tmp/no-such-store"))
     airflow_connection(
         "refused",
         {"conn_type": "postgres", "host": "127.0.0.1", "port": free_port(), "login": "reader", "password": PASSWORD},
@@ -158,14 +158,14 @@ def test_a_failed_task_leaves_one_error_in_words_and_few_frames(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("operator", [ElementaryAccessCheckOperator, ElementarySnapshotOperator])
-def test_a_check_that_fails_is_an_error_in_the_log_and_never_said_to_be_proved(
+def test_a_failed_access_check_is_logged_as_an_error(
     operator: Any, connections: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for owner in (ElementaryStoreOperator, ElementaryHook):
         monkeypatch.setattr(owner, "log", logging.getLogger("task"))
     caplog.set_level(logging.INFO)
     instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="task", map_index=-1)
-    store = {"store": (tmp_path / "store").as_uri(), "keys_conn_id": "keys"}
+    store = {"store_conn_id": "empty"}
 
     with pytest.raises(Exception, match="access checks do not pass"):
         operator(task_id="task", elementary_conn_id="wide", **store).execute({"ti": instance, "outlet_events": {}})

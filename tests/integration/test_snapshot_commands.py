@@ -139,7 +139,7 @@ def test_diff_counts_rows(run: Run, manifests: list[Manifest]) -> None:
         (("restore",), 2, "Name one place to restore to"),
     ],
 )
-def test_what_does_not_fit_is_told(run: Run, arguments: tuple[str, ...], expected: int, message: str) -> None:
+def test_an_invalid_argument_is_an_error(run: Run, arguments: tuple[str, ...], expected: int, message: str) -> None:
     status, printed = run(*arguments)
 
     assert status == expected
@@ -200,7 +200,7 @@ def test_an_interrupted_command_ends_with_a_line(run: Run, monkeypatch: pytest.M
     assert run("list") == (130, "airflow-elementary: interrupted\n")
 
 
-def test_a_store_that_holds_nothing_is_told_as_such(run: Run, tmp_path: Path, airflow_connection: Connect) -> None:
+def test_an_empty_store_is_an_error(run: Run, tmp_path: Path, airflow_connection: Connect) -> None:
     airflow_connection("nowhere", {"conn_type": "elementary_store", "extra": {"uri": (tmp_path / "nowhere").as_uri()}})
 
     status, printed = run("verify", "--hashes-only", "--store-conn-id", "nowhere")

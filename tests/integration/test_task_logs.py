@@ -118,7 +118,7 @@ def test_a_backtest_logs_its_result_and_links_to_its_page(store: dict[str, str],
 
     run(task)
 
-    assert "buckets of 60 days would have been anomalous with elementary" in unfolded(log)[-1]
+    assert "buckets of 60 days with elementary: 1 would have been anomalous" in unfolded(log)[-1]
     assert "/elementary/backtests?store=store" in ElementaryBacktestLink().get_link(task, ti_key=None)
 
 

@@ -1,4 +1,4 @@
-"""The audit DAG runs as it is: it keeps each report, tells what appeared and went, and fails where a hole opens."""
+"""The audit DAG stores each report, reports changes, and fails on excess privileges."""
 
 from __future__ import annotations
 
@@ -31,13 +31,11 @@ from airflow.sdk import DAG
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 
-STORE = {"store": "{{ params.store }}", "keys_conn_id": "keys"}
-
-with DAG("widened", params={"store": "", "sql": ""}):
+with DAG("widened", params={"sql": ""}):
     (
         ElementaryAccessCheckOperator(task_id="check", elementary_conn_id="audited")
         >> SQLExecuteQueryOperator(task_id="widen", conn_id="owner", sql="{{ params.sql }}", split_statements=True)
-        >> ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="audited", **STORE)
+        >> ElementarySnapshotOperator(task_id="snapshot", elementary_conn_id="audited", store_conn_id="audit_store")
     )
 """
 
@@ -98,7 +96,7 @@ def test_the_first_report_has_nothing_to_be_compared_with(audited: Audited) -> N
     )
 
 
-def test_what_appeared_and_is_no_hole_is_told_and_the_run_succeeds(audited: Audited) -> None:
+def test_a_change_that_is_no_excess_privilege_is_reported_and_the_run_succeeds(audited: Audited) -> None:
     first = audited.audit()
     audited.run("DROP ROLE IF EXISTS harmless; CREATE ROLE harmless; GRANT harmless TO {role}")
 
@@ -111,7 +109,7 @@ def test_what_appeared_and_is_no_hole_is_told_and_the_run_succeeds(audited: Audi
     assert "appeared: reachable role: harmless" in second.returned["summary"]
 
 
-def test_a_hole_that_opens_fails_the_run_and_is_kept(audited: Audited) -> None:
+def test_an_excess_privilege_fails_the_run_and_is_stored(audited: Audited) -> None:
     audited.audit()
     audited.run("CREATE SCHEMA raw; CREATE TABLE raw.users (id int); GRANT SELECT ON raw.users TO {role}")
 
@@ -119,10 +117,10 @@ def test_a_hole_that_opens_fails_the_run_and_is_kept(audited: Audited) -> None:
     audited.run("REVOKE SELECT ON raw.users FROM {role}")
     closed = audited.audit()
 
-    hole = f"reads-outside-schema: raw.users: SELECT through {audited.role}"
+    excess = f"reads-outside-schema: raw.users: SELECT through {audited.role}"
     assert opened.states["audit"] == "failed"
-    assert [document["appeared"] for document in audited.kept()] == [[], ["reads-outside-schema: fail", hole], []]
-    assert closed.returned["audit"]["drift"]["gone"] == ["reads-outside-schema: fail", hole]
+    assert [document["appeared"] for document in audited.kept()] == [[], ["reads-outside-schema: fail", excess], []]
+    assert closed.returned["audit"]["drift"]["gone"] == ["reads-outside-schema: fail", excess]
 
 
 def test_a_probe_of_the_form_is_tried(audited: Audited) -> None:
@@ -136,7 +134,7 @@ def test_a_probe_of_the_form_is_tried(audited: Audited) -> None:
     assert report.finding("canary-reads").evidence.startswith("denied: raw.users")
 
 
-def test_the_reports_rest_on_s3_encrypted_with_kms(
+def test_the_reports_are_stored_on_s3_encrypted_with_kms(
     audited: Audited, aws_server: AwsServer, airflow_connection: Connect
 ) -> None:
     bucket, key_id = aws_server.create_bucket(), aws_server.create_key()
@@ -172,7 +170,7 @@ def test_a_grant_between_the_check_and_the_snapshot_stops_the_snapshot(
     (tmp_path / "dags" / "widened.py").write_text(WIDENED_DAG)
     grant = f'CREATE SCHEMA raw; CREATE TABLE raw.users (id int); GRANT SELECT ON raw.users TO "{audited.role}"'
 
-    outcome = run_parsed_dag(tmp_path / "dags", "widened", {"store": audited.store, "sql": grant})
+    outcome = run_parsed_dag(tmp_path / "dags", "widened", {"sql": grant})
 
     assert outcome.states == {"check": "success", "widen": "success", "snapshot": "failed"}
     assert list(open_store(audited.store).list("manifests/")) == []

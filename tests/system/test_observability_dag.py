@@ -103,7 +103,7 @@ class TestOnTheSample:
 
 
 class TestOnPostgresToS3:
-    def test_a_snapshot_reaches_s3_sealed_twice(
+    def test_a_snapshot_on_s3_is_encrypted_twice(
         self,
         postgres_server: PostgresServer,
         postgres_database: str,

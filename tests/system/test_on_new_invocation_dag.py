@@ -35,5 +35,5 @@ def test_a_person_may_start_it_too(tmp_path: Path, airflow_connection: Connect) 
 
     outcome = run_dag(DAG_ID, {})
 
-    assert outcome.states == dict.fromkeys(("tell", "snapshot", "metrics", "anomalies"), "success")
-    assert outcome.returned["tell"] == []
+    assert outcome.states == dict.fromkeys(("log_events", "snapshot", "metrics", "anomalies"), "success")
+    assert outcome.returned["log_events"] == []

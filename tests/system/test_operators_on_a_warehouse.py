@@ -48,7 +48,7 @@ def test_both_ways_give_the_same_and_a_gate_stops_for_an_anomaly(
 
     outcome = run_parsed_dag(tmp_path, "both_ways", {"store_conn_id": "store"})
 
-    told = outcome.returned
-    assert told["metrics_of_warehouse"]["rows"] == told["metrics_of_snapshot"]["rows"] > 0
-    assert told["anomalies_of_warehouse"]["anomalies"] == told["anomalies_of_snapshot"]["anomalies"] != []
+    returned = outcome.returned
+    assert returned["metrics_of_warehouse"]["rows"] == returned["metrics_of_snapshot"]["rows"] > 0
+    assert returned["anomalies_of_warehouse"]["anomalies"] == returned["anomalies_of_snapshot"]["anomalies"] != []
     assert outcome.states["gate"] == "failed"

@@ -82,7 +82,7 @@ class TestVerify:
 
         assert run_dag("elementary_snapshot_verify", conf).state == "failed"
 
-    def test_an_anchor_from_the_form_fails_a_chain_cut_short(
+    def test_an_anchor_from_the_form_fails_a_truncated_chain(
         self, conf: Conf, rest: Rest, manifests: list[Manifest]
     ) -> None:
         anchor = run_dag("elementary_snapshot_verify", conf).returned["verify"]["head"]
@@ -92,7 +92,7 @@ class TestVerify:
         assert run_dag("elementary_snapshot_verify", conf).state == "success"
         assert run_dag("elementary_snapshot_verify", {**conf, **given}).state == "failed"
 
-    def test_the_asset_event_of_the_snapshot_fails_a_chain_cut_short(
+    def test_the_asset_event_of_the_snapshot_fails_a_truncated_chain(
         self, tmp_path: Path, airflow_connection: Connect
     ) -> None:
         conf = {"store_conn_id": airflow_connection("anchored", local_store(tmp_path / "anchored"))}

@@ -1,4 +1,4 @@
-"""A task whose warehouse or store falls silent ends soon after its execution_timeout, as a real task of Airflow."""
+"""A task whose warehouse or store stops answering ends soon after its execution_timeout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers.aws import AwsServer
 from tests.servers.stalling import stalling_proxy
-from tests.support.connections import local_keys, postgres_reader
+from tests.support.connections import local_store, postgres_reader, s3_store
 from tests.support.dag_runs import run_parsed_dag
 from tests.support.datasets import small_world, write_duckdb, write_postgres
 
@@ -52,7 +52,7 @@ class TestExecutionTimeout:
         self, postgres_server: PostgresServer, postgres_database: str, airflow_connection: Connect, tmp_path: Path
     ) -> None:
         write_postgres(small_world(days=3), postgres_server, postgres_database)
-        store = {"store": (tmp_path / "store").as_uri(), "keys_conn_id": airflow_connection("keys", local_keys())}
+        store = {"store_conn_id": airflow_connection("store", local_store(tmp_path / "store"))}
 
         with stalling_proxy(postgres_server.port) as proxy:
             airflow_connection("dwh", {**postgres_reader(postgres_server, postgres_database), "port": proxy.port})
@@ -75,11 +75,9 @@ class TestExecutionTimeout:
 
         with stalling_proxy(int(urlsplit(aws_server.endpoint_url).port or 0)) as proxy:
             behind = AwsServer(f"https://127.0.0.1:{proxy.port}", aws_server.ca, aws_server.region)
-            store = {
-                "store": f"s3://{aws_server.create_bucket()}/e",
-                "aws_conn_id": airflow_connection("aws", behind.airflow_connection()),
-                "kms_key_id": aws_server.create_key(),
-            }
+            airflow_connection("aws", behind.airflow_connection())
+            on_s3 = s3_store(f"s3://{aws_server.create_bucket()}/e", aws_server.create_key())
+            store = {"store_conn_id": airflow_connection("on_s3", on_s3)}
             healthy, usual = run(tmp_path / "first", f"stalled_{operation}_first", store, 120)
             proxy.stall_after(sent=20_000 if operation == "requests" else 60_000)
             stalled, seconds = run(tmp_path / "stalled", f"stalled_{operation}", store, TIMEOUT)

@@ -1,4 +1,4 @@
-"""The suite means the same whoever runs it, and says what it left out."""
+"""The suite gives the same result in every environment, and reports what it skipped."""
 
 from __future__ import annotations
 

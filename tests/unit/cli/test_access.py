@@ -48,13 +48,13 @@ class TestGrants:
 
         assert "RSA_PUBLIC_KEY = 'MIIBIjAN'" in capsys.readouterr().out
 
-    def test_a_key_file_that_is_not_there_is_told(self, capsys: Output) -> None:
+    def test_a_missing_key_file_is_an_error(self, capsys: Output) -> None:
         status = main(["grants", "snowflake", "--public-key", "/no/such/key.pub"])
 
         assert status == 2
         assert "The public key file /no/such/key.pub cannot be read" in capsys.readouterr().err
 
-    def test_a_warehouse_without_grants_is_told(self, capsys: Output) -> None:
+    def test_a_warehouse_without_grants_is_an_error(self, capsys: Output) -> None:
         assert main(["grants", "oracle"]) == 2
         assert "Use one of: snowflake, postgres" in capsys.readouterr().err
 
@@ -96,6 +96,6 @@ class TestCheckAccess:
         report = AccessReport.from_dict(json.loads(capsys.readouterr().out))
         assert (report.dialect, report.failed, report.unknown) == ("duckdb", (), ())
 
-    def test_a_connection_that_airflow_does_not_know_is_told(self, capsys: Output) -> None:
+    def test_an_unknown_connection_is_an_error(self, capsys: Output) -> None:
         assert main(["check-access", "--conn-id", "nowhere"]) == 3
         assert "Airflow has no connection 'nowhere'" in capsys.readouterr().err

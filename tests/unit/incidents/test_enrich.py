@@ -110,7 +110,10 @@ class TestTheCircuitBreaker:
             stopping_tables("revenu", self.FOUND, lineage(), self.TABLES)
 
     def test_the_error_names_the_tables_and_where_the_verdicts_are(self) -> None:
-        with pytest.raises(AnomaliesFoundError, match=r"found some in SHOP.CORE.ORDERS. The verdicts are in here\. L"):
+        with pytest.raises(
+            AnomaliesFoundError,
+            match=r"Anomalies in SHOP.CORE.ORDERS, for which fail_on stops the pipeline. The verdicts are in here\. L",
+        ):
             require_none([ORDERS], "here")
 
 

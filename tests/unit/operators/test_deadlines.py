@@ -1,4 +1,4 @@
-"""What Airflow runs for others, triggers and notifiers, waits for nobody for ever."""
+"""Triggers, notifiers and tasks end in time."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_a_notifier_raises_is_raised() -> None:
 @pytest.mark.parametrize(
     "task",
     [
-        ElementarySnapshotOperator(task_id="snapshot", store="file:///srv/elementary"),
+        ElementarySnapshotOperator(task_id="snapshot", store_conn_id="store"),
         ElementaryInvocationSensor(task_id="sensor"),
     ],
     ids=["operator", "sensor"],

@@ -99,5 +99,5 @@ def test_it_leaves_a_retry_where_one_may_help() -> None:
 
 
 def test_a_time_that_is_none_is_refused() -> None:
-    with pytest.raises(AirflowFailException, match="found 'yesterday'"):
+    with pytest.raises(AirflowFailException, match="'yesterday' is not a time"):
         sensor(since="yesterday").poke(MORNING)

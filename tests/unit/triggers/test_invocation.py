@@ -1,4 +1,4 @@
-"""The trigger on a schema in a DuckDB file: what it tells, what it keeps to itself, and where it goes on."""
+"""The trigger fires once for new invocations, and resumes after a restart."""
 
 from __future__ import annotations
 

@@ -1,0 +1,136 @@
+"""Metrics are scored as one use case, by the operator and the command line."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.incidents.evaluate import (
+    EvaluationOptions,
+    evaluate,
+    evaluate_and_store,
+    lineage_of,
+    open_metrics,
+    read_verdicts,
+)
+from airflow_provider_elementary.metrics import METRICS_SCHEMA
+from airflow_provider_elementary.project.lineage import Lineage
+from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
+from airflow_provider_elementary.storage.results import find_result, write_result
+
+DAYS = 30
+FIRST = datetime(2026, 10, 1)
+ORDERS, CUSTOMERS = "SHOP.CORE.ORDERS", "SHOP.CORE.CUSTOMERS"
+LINEAGE = Lineage()
+
+
+def metrics() -> pa.Table:
+    """Return the row counts of two tables, of which ORDERS has too few on the last day."""
+    rows = [
+        {
+            "id": f"{table}-{day}",
+            "full_table_name": table,
+            "metric_name": "row_count",
+            "bucket_start": FIRST + timedelta(days=day),
+            "bucket_end": FIRST + timedelta(days=day + 1),
+            "metric_value": 100.0 if (table, day) == (ORDERS, DAYS - 1) else 1000.0 + day % 3,
+            "updated_at": FIRST + timedelta(days=day + 1),
+        }
+        for table in (ORDERS, CUSTOMERS)
+        for day in range(DAYS)
+    ]
+    return pa.Table.from_pylist(rows, schema=METRICS_SCHEMA)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate()))
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "stopping"),
+    [
+        ("none", []),
+        ("any", [ORDERS]),
+        ("error", []),
+        ("orders", [ORDERS]),
+        ("customers", []),
+        (["customers", "orders"], [ORDERS]),
+    ],
+)
+def test_the_tables_that_fail_on_names_stop(fail_on: Any, stopping: list[str]) -> None:
+    found = evaluate(metrics().to_reader(), LINEAGE, EvaluationOptions(fail_on=fail_on))
+
+    assert found.stopping == stopping
+    assert (found.summary.anomalous, found.summary.tables) == (1, (ORDERS,))
+    assert found.key is None
+
+
+def test_an_unknown_table_in_fail_on_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="ordres"):
+        evaluate(metrics().to_reader(), LINEAGE, EvaluationOptions(fail_on="ordres"))
+
+
+def test_stored_verdicts_record_their_options_and_origin(repository: Repository) -> None:
+    options = EvaluationOptions(days=3, parameters={"anomaly_sensitivity": 2})
+
+    found = evaluate_and_store(
+        repository,
+        metrics().to_reader(),
+        LINEAGE,
+        options,
+        series="dag/task",
+        run_key="run",
+        origin={"adapter": "duckdb"},
+    )
+
+    result = find_result(repository.store, str(found.key))
+    assert result is not None
+    assert result.parameters == {
+        "method": "elementary", "days": 3, "shard": 0, "shards": 1, "anomaly_sensitivity": 2,
+    }  # fmt: skip
+    assert result.origin == {"adapter": "duckdb"}
+    assert read_verdicts(repository, [str(found.key)]).num_rows == found.verdicts.num_rows
+
+
+def test_the_robust_method_resumes_from_the_state_of_the_previous_run(repository: Repository) -> None:
+    options = EvaluationOptions(method="robust")
+
+    counts = []
+    for run_key in ("first", "first", "second"):
+        found = evaluate_and_store(
+            repository, metrics().to_reader(), LINEAGE, options, series="dag/task", run_key=run_key, origin={}
+        )
+        counts.append((found.scored.resumed > 0, found.summary.anomalous))
+
+    # A retry of the first run starts from the same previous run, which is none.
+    assert [resumed for resumed, _ in counts] == [False, False, True]
+    assert len({anomalous for _, anomalous in counts}) == 1
+
+
+def test_stored_metrics_are_opened_with_their_origin(repository: Repository) -> None:
+    stored = write_result(
+        repository.store,
+        repository.keys,
+        "metrics",
+        metrics().to_reader(),
+        run_key="run",
+        origin={"adapter": "duckdb"},
+        parameters={},
+    )
+
+    with open_metrics(repository, stored.key) as (rows, lineage, origin):
+        assert rows.read_all().num_rows == 2 * DAYS
+
+    assert origin == {"metrics": stored.key, "adapter": "duckdb"}
+    assert lineage == Lineage()
+
+
+def test_metrics_of_a_warehouse_have_no_lineage(repository: Repository, caplog: pytest.LogCaptureFixture) -> None:
+    assert lineage_of(repository, {"adapter": "duckdb"}) == Lineage()
+    assert "no lineage, owners or severities" in caplog.text
