@@ -1,4 +1,4 @@
-"""A second reading of Elementary's rule, in loops and without the project's code, and metrics to score by it."""
+"""A second reading of Elementary's rule, in loops and without the project's code, and metrics to evaluate by it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.table_source import TableSource
 
 Row = dict[str, Any]
 
-#: What names the scored table in the metrics, which is upper case, and in the results, which is as dbt writes it.
+#: What names the evaluated table in the metrics, which is upper case, and in the results, which is as dbt writes it.
 TABLE = "LOGISTICS.LANDING_OPS.SHIPMENTS"
 RESULT = {"database_name": "logistics", "schema_name": "landing_ops", "table_name": "shipments"}
 
@@ -101,7 +101,7 @@ def noise(count: int, *, level: float = 100.0, spread: float = 5.0, seed: int = 
 
 def verdict(case: Case) -> tuple[str, int, list[Row]]:
     """Return status, number of anomalies and scored buckets of a case, by the rule."""
-    scored = _scored(_scored(case), case)
+    scored = _evaluated(_scored(case), case)
     failures = sum(row["is_anomalous"] for row in scored)
     return ("fail" if failures else "pass"), failures, scored
 
@@ -179,7 +179,7 @@ def _seen(case: Case, params: Mapping[str, Any]) -> list[Row]:
     return list(newest.values())
 
 
-def _scored(scored: list[Row], case: Case) -> list[Row]:
+def _evaluated(scored: list[Row], case: Case) -> list[Row]:
     params = {**PARAMS, **case.params}
     ends = [row["bucket_end"] for row in scored if row["bucket_end"] is not None]
     for row in scored:
