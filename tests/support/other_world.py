@@ -1,4 +1,4 @@
-"""A second reading of Elementary's rule, in loops and without the project's code, and metrics to score by it."""
+"""A second reading of Elementary's rule, in loops and without the project's code, and metrics to evaluate by it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.table_source import TableSource
 
 Row = dict[str, Any]
 
-#: What names the scored table in the metrics, which is upper case, and in the results, which is as dbt writes it.
+#: What names the evaluated table in the metrics, which is upper case, and in the results, which is as dbt writes it.
 TABLE = "LOGISTICS.LANDING_OPS.SHIPMENTS"
 RESULT = {"database_name": "logistics", "schema_name": "landing_ops", "table_name": "shipments"}
 

@@ -273,7 +273,7 @@ def test_a_configuration_that_makes_no_sense_is_unknown(changes: dict[str, Any])
     [found] = compare_with_elementary(stored_verdict(params={**PARAMS, **changes})).to_pylist()
 
     assert (found["agreement"], found["recomputed"]) == ("cannot tell", None)
-    assert found["reason"].startswith("its configuration cannot be read: Expected")
+    assert found["reason"].startswith("its configuration cannot be read: ")
 
 
 @pytest.mark.parametrize("text", ["", "not JSON", "[]", "3", "null", "NaN", "{", "[" * 100_000, None])
