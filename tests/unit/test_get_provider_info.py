@@ -17,6 +17,7 @@ import pytest
 from airflow._shared.secrets_masker import should_hide_value_for_key
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.providers_manager import ProvidersManager
+from packaging.version import Version
 
 import airflow_provider_elementary
 from airflow_provider_elementary.cli.main import main
@@ -195,6 +196,7 @@ def test_airflow_knows_the_options_of_the_page_and_of_lineage(providers_manager:
     }
 
 
+@pytest.mark.skipif(Version(airflow.__version__) < Version("3.3"), reason="Airflow 3.3 is the first with this setting")
 def test_airflow_lists_the_example_dags_with_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "True")
 
