@@ -46,13 +46,14 @@ def missing(module: str, name: str) -> str | None:
 
 
 def missing_fields() -> set[str]:
-    """Return the extra fields that Airflow's connection form does not show."""
+    """Return the fields and labels that Airflow's connection form does not show."""
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
     from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
 
     form = next(meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "elementary")
-    return CONNECTION_FIELDS.keys() - (form.extra_fields or {}).keys()
+    labels = set() if form.standard_fields and form.standard_fields.login else {"label of login"}
+    return labels | CONNECTION_FIELDS.keys() - (form.extra_fields or {}).keys()
 
 
 def main() -> int:
