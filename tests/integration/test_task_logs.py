@@ -71,7 +71,7 @@ def test_a_snapshot_logs_access_the_consistency_point_rows_and_redactions(
     assert lines[3].startswith("full snapshot (the first snapshot of this store), consistent as of 2026-10-31T06:02:01")
     assert "rows of 17 tables in " in lines[4]
     assert "56 values (masked)" in lines[5]
-    assert "one key for each category: Metadata " in lines[6]
+    assert "snapshot totals by category: Metadata " in lines[6]
     assert SQL_LITERAL not in log.text
 
 
