@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("|---|---|---|---|---|---|")
     for view, facts in running.facts["views"].items():
         firsts = [process.facts["views"][view]["first"] for process in (at_once, warmed, running)]
-        told = " | ".join(_seconds(taken) for taken in (*firsts, facts["again"]))
-        print(f"| {view} | {told} | {facts['size'] / 1000:.0f} |")
+        times = " | ".join(_seconds(taken) for taken in (*firsts, facts["again"]))
+        print(f"| {view} | {times} | {facts['size'] / 1000:.0f} |")
     print(
         f"\nbefore the first view, s (CPU): imports of Airflow's API server {_seconds(warmed.facts['airflow'])}, then"
     )

@@ -1,7 +1,7 @@
 """Full snapshots: world A from each warehouse, memory as data_monitoring_metrics grows, and an increment of nothing.
 
 ``python -m tests.benchmarks snapshot [--rows 200000 2000000]`` prints the tables. Each measurement is a process of its
-own that reads a warehouse and seals into a local store; the servers run beside it on the same machine.
+own that reads a warehouse and writes encrypted files into a local store; the servers run beside it on the same machine.
 """
 
 from __future__ import annotations
@@ -156,7 +156,9 @@ def _snowflake() -> Iterator[tuple[Any, str, Any]]:
 
 
 def _print_head() -> None:
-    print("| source | rows | seconds | CPU seconds | rows/s | MB sealed | bytes/row | peak MB | MB before the work |")
+    print(
+        "| source | rows | seconds | CPU seconds | rows/s | MB encrypted | bytes/row | peak MB | MB before the work |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
 
 

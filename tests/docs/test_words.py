@@ -10,12 +10,9 @@ from airflow_provider_elementary.access.check.report import CHECKS
 from tests.docs.blocks import ROOT
 from tests.docs.words import EXCEPTIONS, find_words
 
-#: What has been brought to the glossary.
-PLAIN = ("docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "tests/docs", "tests/servers", "tests/matrix")
-
 
 def test_every_word_is_one_of_the_glossary() -> None:
-    assert [str(found) for found in find_words(*PLAIN, "tests/conftest.py")] == []
+    assert [str(found) for found in find_words()] == []
 
 
 def test_each_exception_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

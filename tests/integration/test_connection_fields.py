@@ -185,7 +185,7 @@ class TestSnowflake:
 
         assert driver_arguments(self.CONNECT, connection)["token"] == "passphrase"
 
-    def test_a_form_without_an_account_is_told(self, airflow_connection: Connect) -> None:
+    def test_a_form_without_an_account_is_refused_by_name(self, airflow_connection: Connect) -> None:
         conn_id = airflow_connection("form", form("snowflake", self.STANDARD))
 
         with pytest.raises(ConfigurationError, match="names no Snowflake account"):
@@ -257,7 +257,7 @@ class TestDuckDB:
         assert "PLANTED" not in str(refusal.value)
 
 
-def test_a_form_without_the_kind_of_warehouse_is_told(airflow_connection: Connect) -> None:
+def test_a_form_without_the_kind_of_warehouse_is_refused(airflow_connection: Connect) -> None:
     conn_id = airflow_connection("form", generic_form("", {"host": "example.com"}))
 
     with pytest.raises(ConfigurationError, match="does not name the kind of warehouse"):

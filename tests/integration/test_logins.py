@@ -76,7 +76,7 @@ class TestPostgres:
             ({}, {"target_session_attrs": "standby"}, "not of the kind that target_session_attrs asks for"),
         ],
     )
-    def test_what_no_retry_mends_is_named_and_permanent(
+    def test_a_cause_that_no_retry_removes_is_named_and_permanent(
         self, changed: dict[str, Any], extra: dict[str, Any], fact: str, connection: dict[str, Any], refusal: Refusal
     ) -> None:
         error = refusal({**connection, **changed, "extra": {**connection["extra"], **extra}})
@@ -106,7 +106,7 @@ class TestPostgres:
             ),
         ],
     )
-    def test_what_the_server_was_told_about_the_role_is_named(
+    def test_a_setting_of_the_role_is_named(
         self,
         statement: str,
         permanent: bool,

@@ -1,7 +1,7 @@
 """Nothing secret gets out: the example DAG with all connections in AWS Secrets Manager, in good runs and in bad ones.
 
 One process runs them all, with Airflow's own ``dag.test()``, which masks nothing that is printed. Then everything that
-is left behind is searched: what was printed, all files of Airflow's home (its database with XComs and rendered
+remains is searched: what was printed, all files of Airflow's home (its database with XComs and rendered
 templates among them), every object on S3 and every file of the local store.
 """
 
@@ -99,7 +99,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Remains:
-    """What the runs left behind.
+    """What remains of the runs.
 
     :param states: of each run's tasks.
     :param printed: by each run.
@@ -216,7 +216,7 @@ def store_connections(
     local, aws = (folder / "store").as_uri(), {"aws_conn_id": "elementary_aws"}
     return {
         "elementary_store_s3": s3_store(uri, kms_key_id, **aws),
-        # A store of its own: an increment of an earlier snapshot would go on with that one's data keys.
+        # A store of its own: an increment of an earlier snapshot would use that one's data keys.
         "elementary_store_no_key": s3_store(f"{uri}-of-no-key", "alias/no-such-key", **aws),
         "elementary_store_denied": s3_store(uri, kms_key_id, aws_conn_id="elementary_aws_denied"),
         "elementary_store_local": local_store(local, master_keys),

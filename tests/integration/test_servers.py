@@ -73,15 +73,15 @@ class TestPostgres:
         self, postgres_server: PostgresServer, postgres_database: str
     ) -> None:
         write_postgres(small_world(days=1), postgres_server, postgres_database)
-        password = postgres_server.create_role("stranger")
-        postgres_server.execute(f"GRANT CONNECT ON DATABASE {postgres_database} TO stranger")
+        password = postgres_server.create_role("outsider")
+        postgres_server.execute(f"GRANT CONNECT ON DATABASE {postgres_database} TO outsider")
 
         with (
-            postgres_server.connect("stranger", password, postgres_database) as connection,
+            postgres_server.connect("outsider", password, postgres_database) as connection,
             pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied for schema elementary"),
         ):
             connection.execute("SELECT * FROM elementary.dbt_models")
-        postgres_server.drop_role("stranger", database=postgres_database)
+        postgres_server.drop_role("outsider", database=postgres_database)
 
     def test_adbc_connects_by_the_same_uri(self, postgres_server: PostgresServer) -> None:
         import adbc_driver_postgresql.dbapi
@@ -259,7 +259,7 @@ class TestAws:
         with pytest.raises(OSError, match=r"Connection reset|closed connection|timed out"):
             urllib.request.urlopen(aws_server.endpoint_url.replace("https", "http"), timeout=5)  # noqa: S310
 
-    def test_an_object_keeps_the_key_it_was_sealed_with(self, aws_server: AwsServer) -> None:
+    def test_an_object_keeps_the_key_it_was_encrypted_with(self, aws_server: AwsServer) -> None:
         bucket, key = aws_server.create_bucket(), aws_server.create_key()
         s3 = aws_server.client("s3")
 
@@ -282,13 +282,15 @@ class TestAws:
 
         kms = aws_server.client("kms")
         aws_server.create_key("metrics")
-        sealed = kms.encrypt(KeyId="alias/metrics", Plaintext=b"key", EncryptionContext={"file": "a"})["CiphertextBlob"]
+        encrypted = kms.encrypt(KeyId="alias/metrics", Plaintext=b"key", EncryptionContext={"file": "a"})[
+            "CiphertextBlob"
+        ]
 
-        opened = kms.decrypt(CiphertextBlob=sealed, EncryptionContext={"file": "a"})["Plaintext"]
+        opened = kms.decrypt(CiphertextBlob=encrypted, EncryptionContext={"file": "a"})["Plaintext"]
 
         assert opened == b"key"
         with pytest.raises(ClientError, match="InvalidCiphertext"):
-            kms.decrypt(CiphertextBlob=sealed, EncryptionContext={"file": "b"})
+            kms.decrypt(CiphertextBlob=encrypted, EncryptionContext={"file": "b"})
 
     def test_a_user_may_do_what_its_policy_says_and_no_more_while_enforcing(self, aws_server: AwsServer) -> None:
         from botocore.exceptions import ClientError

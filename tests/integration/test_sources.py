@@ -135,7 +135,7 @@ class TestEveryWarehouseGivesTheSameRows:
         with ElementaryHook(airflow_connection("own", connection)).source() as source:
             assert_holds(source, world)
 
-    def test_since_and_until_cut_by_the_watermark(self, postgres_conn: str) -> None:
+    def test_since_and_until_select_by_the_watermark(self, postgres_conn: str) -> None:
         since, until = SMALL_WORLD_END - timedelta(days=3), SMALL_WORLD_END - timedelta(days=1)
 
         with (
@@ -154,7 +154,7 @@ class TestAuthorsQueries:
 
         assert reader.read_all().to_pylist() == [{"invocations": 10}]
 
-    def test_an_empty_answer_still_tells_its_columns(self, duckdb_conn: str) -> None:
+    def test_an_empty_answer_has_its_columns(self, duckdb_conn: str) -> None:
         reader = ElementaryHook(duckdb_conn).query("select name, alias from dbt_models where name = 'no such model'")
 
         assert reader.read_all().column_names == ["name", "alias"]
@@ -175,7 +175,7 @@ class TestBadInput:
         with pytest.raises(ConfigurationError, match="This provider cannot read connection 'mail' of type 'smtp'"):
             ElementaryHook(conn_id).source()
 
-    def test_a_wrong_schema_is_told_which_elementary_schemas_there_are(self, postgres_conn: str) -> None:
+    def test_the_error_of_a_wrong_schema_names_those_there_are(self, postgres_conn: str) -> None:
         with pytest.raises(SchemaNotFoundError, match=r"'elementry'.*Elementary schemas that it sees: elementary\."):
             ElementaryHook(postgres_conn, schema="elementry").source()
 
@@ -229,7 +229,7 @@ class TestBadInput:
         ):
             source.read("dbt_models", columns=["salary"])
 
-    def test_a_wrong_password_is_told_without_the_password(
+    def test_the_error_of_a_wrong_password_does_not_quote_it(
         self, postgres_server: PostgresServer, airflow_connection: Connect
     ) -> None:
         conn_id = airflow_connection("reader", postgres_server.airflow_connection("postgres", "wrong-pass-77"))
@@ -241,7 +241,7 @@ class TestBadInput:
         assert caught.value.permanent
         assert caught.value.__cause__ is None
 
-    def test_a_server_that_does_not_answer_is_told(
+    def test_a_server_that_does_not_answer_is_named(
         self, postgres_server: PostgresServer, airflow_connection: Connect
     ) -> None:
         nobody = {**postgres_server.airflow_connection("postgres", "any"), "port": free_port()}
@@ -252,13 +252,13 @@ class TestBadInput:
         assert "of this connection (postgres at" in message
         assert "nothing accepts connections there" in message
 
-    def test_a_file_that_is_not_there_is_told(self, tmp_path: Path, airflow_connection: Connect) -> None:
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, airflow_connection: Connect) -> None:
         conn_id = airflow_connection("reader", duckdb_file(tmp_path / "missing.duckdb"))
 
         with pytest.raises(ConfigurationError, match="There is no file"):
             ElementaryHook(conn_id).source()
 
-    def test_a_database_that_goes_away_in_the_middle_of_a_read_is_told(
+    def test_a_database_that_goes_away_during_a_read_is_reported(
         self, postgres_server: PostgresServer, postgres_database: str, airflow_connection: Connect
     ) -> None:
         write_postgres(
@@ -326,7 +326,7 @@ class TestAnyOtherWarehouse:
 
         assert warehouse.rows("SELECT 1") == [(1,)]
 
-    def test_an_empty_answer_still_tells_its_columns(self, warehouse: DbApiWarehouse) -> None:
+    def test_an_empty_answer_has_its_columns(self, warehouse: DbApiWarehouse) -> None:
         reader = WarehouseSource(warehouse).query("select name from elementary.dbt_models where name = 'no such model'")
 
         assert reader.read_all().column_names == ["name"]

@@ -160,7 +160,7 @@ class TestPostgres:
 
         assert no_thread_is_left()
 
-    def test_a_reader_that_takes_its_time_is_not_cut_off(self, hook: ElementaryHook) -> None:
+    def test_a_reader_that_takes_its_time_is_not_ended(self, hook: ElementaryHook) -> None:
         with hook.source() as source, source.read("dbt_run_results") as reader:
             first = reader.read_next_batch()
             time.sleep(3)

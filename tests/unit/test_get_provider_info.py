@@ -268,7 +268,7 @@ def test_airflow_lists_the_example_dags_with_its_own(monkeypatch: pytest.MonkeyP
     assert found.path == PACKAGE / "example_dags"
 
 
-def test_the_command_line_tells_where_the_example_dags_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_prints_the_folder_of_the_example_dags(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["example-dags"]) == 0
 
     assert (Path(capsys.readouterr().out.strip()) / "elementary_observability.py").is_file()

@@ -134,7 +134,7 @@ def test_the_network_is_limited_or_a_comment_says_how(dialect: str) -> None:
 
 
 def test_a_warehouse_without_grants_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"No grants are known for 'oracle'\. Use one of: snowflake"):
+    with pytest.raises(ConfigurationError, match=r"No grants are known for 'oracle'\. Known: snowflake"):
         statements("oracle")
 
 

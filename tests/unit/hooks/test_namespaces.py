@@ -71,5 +71,5 @@ def test_it_is_what_the_integration_with_dbt_says(given: Connection, adapter: st
     ],
     ids=lambda given: given.conn_type,
 )
-def test_a_connection_that_does_not_tell_it_or_may_hold_a_secret_has_none(given: Connection) -> None:
+def test_a_connection_without_it_or_with_a_secret_has_none(given: Connection) -> None:
     assert namespace_of(given) is None
