@@ -1,3 +1,3 @@
-"""The self-hosted sync for Elementary: read its schema with least privilege, score it, keep it encrypted."""
+"""Syncs an Elementary schema into encrypted snapshots, and scores it."""
 
 __version__ = "0.1.0"

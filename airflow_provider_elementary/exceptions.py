@@ -1,4 +1,4 @@
-"""Defines the errors of this package; none quotes secrets or rows."""
+"""Defines the package's errors, which quote no secrets or rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts on metrics: Elementary's own rule and a robust one, and how they agree with what is stored."""
+"""Scores metrics by Elementary's own rule or by a robust method."""
 
 from airflow_provider_elementary.anomalies.backtest import Backtest, backtest
 from airflow_provider_elementary.anomalies.detect import detect

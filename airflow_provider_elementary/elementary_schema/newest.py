@@ -1,4 +1,4 @@
-"""Selects the newest row of each key, by the facts of the table."""
+"""Selects the newest row of each key by the table's facts."""
 
 from __future__ import annotations
 

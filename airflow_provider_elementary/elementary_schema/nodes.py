@@ -1,4 +1,4 @@
-"""Names the tables of a dbt node, and the node of a table."""
+"""Maps dbt nodes to their tables, and tables to their nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what each status of a dbt node, test or freshness check means."""
+"""Lists the statuses of dbt nodes, tests and freshness checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists the 17 tables of the Elementary schema (dbt packages 0.4 to 0.26).
+"""Lists the 17 tables of the Elementary schema and their columns.
 
 Views and transient ``test_*`` tables are not in it: what is not in the catalog is never read.
 """

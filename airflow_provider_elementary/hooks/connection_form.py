@@ -1,4 +1,4 @@
-"""Builds the connection form for Airflow 3.1, which asks the hook for it."""
+"""Builds the connection form that Airflow 3.1 asks the hook for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists libpq's connection parameters: those passed on from a connection's extra, and those refused."""
+"""Lists the libpq parameters that connections pass on or may not."""
 
 from __future__ import annotations
 

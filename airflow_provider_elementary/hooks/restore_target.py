@@ -1,4 +1,4 @@
-"""Opens the target of a restore from an Airflow connection or a path."""
+"""Opens a restore's target from an Airflow connection or a path."""
 
 from __future__ import annotations
 

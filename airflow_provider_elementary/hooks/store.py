@@ -1,4 +1,4 @@
-"""Opens a store: an Airflow connection of type ``elementary_store`` becomes a repository of snapshots."""
+"""Opens a store from a connection of type ``elementary_store``."""
 
 from __future__ import annotations
 

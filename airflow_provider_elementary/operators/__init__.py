@@ -1,1 +1,1 @@
-"""One operator is: read the arguments, call the core, log, return a small dict."""
+"""Runs the core's use cases as Airflow tasks."""

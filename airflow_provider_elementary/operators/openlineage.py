@@ -1,4 +1,4 @@
-"""Builds the OpenLineage events of the operators; imports OpenLineage lazily."""
+"""Builds the OpenLineage events of the operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resolves the policy of a snapshot from the store's defaults and what a run asks for."""
+"""Resolves a snapshot's policy from defaults and what a run asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens the snapshots of one store: its objects, its keys and its signer in one place."""
+"""Opens the snapshots of one store with its keys and signer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens a new DuckDB file or an empty PostgreSQL schema to restore into."""
+"""Opens a DuckDB file or a PostgreSQL schema to restore into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proves what a store's credentials and keys can do, by reading alone or with probe objects."""
+"""Checks what a store's credentials and keys can do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists the causes of a failed login, and how servers and drivers signal each."""
+"""Lists the causes of failed logins and how servers signal them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Converts a driver's values to Elementary's types, and counts those that do not fit."""
+"""Converts drivers' values to Elementary's types and counts misfits."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,26 @@ from tests.docs.words import EXCEPTIONS, find_words
 
 def test_every_word_is_one_of_the_glossary() -> None:
     assert [str(found) for found in find_words()] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "airflow_provider_elementary").rglob("*.py")),
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_a_module_says_what_it_does_in_at_most_twelve_words(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    summary = docstring.split("\n\n")[0].replace("\n", " ")
+
+    assert "example_dags" in path.parts or (len(summary.split()) <= 12 and ";" not in summary), summary
+
+
+def test_a_test_is_named_in_at_most_eighty_characters() -> None:
+    names = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+
+    assert [name for name in names if len(name) > 80] == []
 
 
 def test_each_exception_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def test_a_younger_upload_may_be_of_a_snapshot_in_the_making(
     assert len(aws_server.client("s3").list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
 
 
-def test_credentials_that_expire_half_way_cost_a_retry_and_leave_orphans_that_prune_removes(
+def test_expired_credentials_cost_a_retry_and_orphans_that_prune_removes(
     rest: Rest, faulty: FaultyAws, tmp_path: Path
 ) -> None:
     faulty.plan(refuses(400, "ExpiredToken"), "PutObject", skip=8)

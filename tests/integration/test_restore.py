@@ -149,9 +149,7 @@ class TestToDuckDB:
         assert query(path, "SELECT count(*) FROM elementary.dbt_models") == [(0,)]
         assert query(path, "SELECT DISTINCT column_name FROM elementary.data_monitoring_metrics") == [(None,)]
 
-    def test_a_category_that_the_keys_do_not_open_is_refused_if_asked_for_and_left_out_if_not(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_category_without_a_key_is_refused_if_asked_for_else_left_out(self, tmp_path: Path) -> None:
         master_keys = LocalKeys.generate()
         rest = replace(local_rest(tmp_path), keys=LocalKeys(master_keys))
         take(rest, tmp_path / "warehouse.duckdb", world_after(2))
@@ -285,7 +283,7 @@ class TestToPostgres:
         statement = "SELECT count(*) FROM pg_namespace WHERE nspname = 'elementary'"
         assert postgres_server.execute(statement, database=postgres_database) == [(0,)]
 
-    def test_a_role_that_may_not_create_the_schema_gets_an_error_without_the_drivers_words(
+    def test_a_role_that_may_not_create_the_schema_gets_an_error_of_ours(
         self, rest: Rest, manifests: list[Manifest], postgres_server: PostgresServer, postgres_database: str
     ) -> None:
         import adbc_driver_postgresql.dbapi as dbapi

@@ -61,7 +61,7 @@ def take(reader: Mapping[str, object], airflow_connection: Connect) -> Callable[
     return take
 
 
-def test_a_connection_that_is_reset_in_the_middle_leaves_no_snapshot_and_a_retry_takes_it(
+def test_a_reset_connection_leaves_no_snapshot_and_a_retry_takes_it(
     postgres_server: PostgresServer,
     postgres_database: str,
     take: Callable[[LocalStore], Manifest],

@@ -144,7 +144,7 @@ class TestTheForm:
 
 
 class TestOnS3:
-    def test_a_category_has_a_key_of_its_own_and_the_snapshot_a_signature_that_verify_asks_for(
+    def test_a_category_has_its_own_key_and_the_snapshot_a_verified_signature(
         self, warehouse: Conf, aws_server: AwsServer, airflow_connection: Connect
     ) -> None:
         kms = aws_server.client("kms")

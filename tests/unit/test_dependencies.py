@@ -117,7 +117,7 @@ def test_every_imported_name_exists_in_the_installed_versions() -> None:
     assert [fault for module, name in names if (fault := missing(module, name))] == []
 
 
-def test_the_main_example_dag_parses_without_the_smtp_provider_and_says_that_mail_is_off() -> None:
+def test_without_the_smtp_provider_the_main_dag_parses_and_mail_is_off() -> None:
     program = (
         "import sys; sys.modules['airflow.providers.smtp.notifications.smtp'] = None; import runpy; "
         f"found = runpy.run_path({str(ROOT / 'dags' / 'elementary_observability.py')!r}); alerts = found['alerts']; "

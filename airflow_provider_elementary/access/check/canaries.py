@@ -1,4 +1,4 @@
-"""Reads relations outside the Elementary schema; each read must be denied."""
+"""Tries reads outside the Elementary schema, which must be denied."""
 
 from __future__ import annotations
 

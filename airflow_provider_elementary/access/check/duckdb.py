@@ -1,4 +1,4 @@
-"""Checks a DuckDB session by its settings and the contents of its file."""
+"""Checks a DuckDB session by its settings and its file."""
 
 from __future__ import annotations
 

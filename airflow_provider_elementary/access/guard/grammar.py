@@ -1,4 +1,4 @@
-"""Lists the SQL syntax that a guarded query may use; all else is refused."""
+"""Lists the SQL syntax that a guarded query may use."""
 
 from __future__ import annotations
 

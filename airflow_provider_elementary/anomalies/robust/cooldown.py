@@ -1,4 +1,4 @@
-"""Raises the threshold after recent alarms; flags only the start of runs."""
+"""Raises the threshold after alarms and flags the start of runs."""
 
 from __future__ import annotations
 

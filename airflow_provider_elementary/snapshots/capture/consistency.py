@@ -1,4 +1,4 @@
-"""Finds the consistency point: which rows of the source belong to finished runs.
+"""Finds the consistency point: the rows of finished dbt runs.
 
 A run's hook writes ``dbt_invocations`` last, so that row is the run's commit marker. Rows that name a run are taken
 once its marker is there; samples follow the test result that they belong to; rows that name no run are taken up to the

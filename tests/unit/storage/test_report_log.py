@@ -52,7 +52,7 @@ def test_a_report_is_compared_with_the_one_before(store: Store) -> None:
     assert recorded.drift.appeared == ("reachable role: wide", "ownership: fail", "ownership: raw.users")
 
 
-def test_a_second_attempt_of_a_run_replaces_its_first_and_is_compared_with_the_run_before(store: Store) -> None:
+def test_a_second_attempt_replaces_the_first_and_is_compared_to_the_run_before(store: Store) -> None:
     record(store, MONDAY, subject="dwh", run_key="monday")
     record(store, TUESDAY, subject="dwh", run_key="tuesday")
 

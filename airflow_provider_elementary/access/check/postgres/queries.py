@@ -1,4 +1,4 @@
-"""Loads the queries of PostgreSQL's system catalog from the .sql files beside it.
+"""Loads the .sql files that query PostgreSQL's system catalog.
 
 A query of a check yields rows of (check, excess privilege, role it comes through, statement that revokes it).
 Rights are looked up for every role that the session can become, so NOINHERIT hides nothing. What PUBLIC holds on the

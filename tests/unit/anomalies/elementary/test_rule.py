@@ -140,7 +140,7 @@ def test_a_bucket_is_anomalous_as_its_parameters_say(
         (50.0, {"spike_failure_percent_threshold": 0}, "drop"),
     ],
 )
-def test_small_changes_are_ignored_in_both_directions_only_if_both_percentages_are_given(
+def test_small_changes_are_ignored_both_ways_only_with_both_percentages(
     value: float, small_changes: dict[str, float], kind: str | None
 ) -> None:
     verdict = last_verdict([*CALM, value], ignore_small_changes=small_changes)
