@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.detect import Method, detect
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
-from airflow_provider_elementary.anomalies.engine import scoring_connection
 from airflow_provider_elementary.anomalies.robust import ModelState, Replay
 from airflow_provider_elementary.anomalies.summary import recent
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, scored_metrics
 
@@ -105,7 +105,7 @@ def score_recent(
 
 def _score_robust(stream: _Stream, days: int, parameters: Mapping[str, Any], load_state: LoadState | None) -> Scored:
     window = _Window(stream, timedelta(days=days), pa.field(_SERIES, pa.int32()))
-    with scoring_connection(_SPOOL_LIMIT) as connection:
+    with bounded_connection(_SPOOL_LIMIT) as connection:
         # Only the replay refers to the earlier state, so that it can release it while the new one grows.
         replay = Replay(connection, load_state() if load_state else None)
         for batch in stream:

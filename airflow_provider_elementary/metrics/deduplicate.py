@@ -22,7 +22,6 @@ _PARTS = 64
 #: Number of rows of one part that are written at a time.
 _GROUP_ROWS = 8_000
 _BATCH_ROWS = 65_536
-_DUCKDB_LIMIT = "256MB"
 
 _PART_OF_ID = f"SELECT (hash(id) % {_PARTS})::UTINYINT AS part FROM ids"  # noqa: S608 - a constant
 _NEWEST = """
@@ -49,7 +48,7 @@ def newest_of_each_id(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         count += batch.num_rows
         if count > ROWS_AT_ONCE:
             break
-    with bounded_connection(_DUCKDB_LIMIT) as engine:
+    with bounded_connection() as engine:
         if count <= ROWS_AT_ONCE:
             yield from _newest(engine, pa.Table.from_batches(first, rows.schema))
             return

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.engine import scoring_connection
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.source import Source, reader_of
 
 HISTORY_COLUMNS = (
@@ -48,7 +48,7 @@ def read_histories(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
             configurations.update(pc.unique(batch["metric_properties"]).to_pylist())
             yield batch
 
-    with scoring_connection() as connection:
+    with bounded_connection() as connection:
         with source.read("data_monitoring_metrics", columns=list(HISTORY_COLUMNS)) as rows:
             connection.register("incoming", reader_of(rows.schema, noted(rows)))
             connection.execute(_HISTORY)

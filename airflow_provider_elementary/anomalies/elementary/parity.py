@@ -22,9 +22,10 @@ from airflow_provider_elementary.anomalies.elementary.rule import (
     parameters_table,
     run_statistics,
 )
-from airflow_provider_elementary.anomalies.engine import scoring_connection, sql_text
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.elementary_schema.statuses import status_sql
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.quoting import literal
 from airflow_provider_elementary.source import Source, adapter_of, arrow_schema, catalog_table
 
 #: What is read of each table; the first names are those without which no verdict can be recomputed.
@@ -100,14 +101,14 @@ def recompute_scores(source: Source, *, adapter: str | None = None) -> pa.Table:
 def _replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection with the stored verdicts in ``test_results`` and the buckets of their runs in ``scored``."""
     adapter = adapter or adapter_of(source)
-    with scoring_connection() as connection:
+    with bounded_connection() as connection:
         lacking = _load(connection, source, "elementary_test_results")
         connection.execute(_SQL["tested_tables"])
         for table in ("data_monitoring_metrics", "dbt_invocations", "dbt_run_results", "dbt_models", "dbt_tests"):
             lacking += _load(connection, source, table)
         configurations = read_configurations(_fetch(connection, _SQL["configured"]), adapter)
         _register(connection, configurations, adapter)
-        connection.execute(_statement("test_results", status=status_sql("status"), lacking=sql_text(_lack(lacking))))
+        connection.execute(_statement("test_results", status=status_sql("status"), lacking=_sql(_lack(lacking))))
         connection.execute(_SQL["seen"])
         connection.execute(
             _statement(
@@ -186,5 +187,9 @@ def _failures_meet(column: str, conditions: Iterable[str | None]) -> str:
             predicate = duckdb_predicate(f"total {condition}", {"total": "BIGINT"})
         except ConfigurationError:
             continue
-        known.append(f"WHEN {sql_text(condition)} THEN {predicate}")
+        known.append(f"WHEN {_sql(condition)} THEN {predicate}")
     return f"CASE {column} {' '.join(known)} END" if known else "CAST(NULL AS BOOLEAN)"
+
+
+def _sql(text: str | None) -> str:
+    return "NULL" if text is None else literal(text, "duckdb")

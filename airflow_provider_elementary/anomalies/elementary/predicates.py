@@ -8,7 +8,7 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from airflow_provider_elementary.anomalies.engine import scoring_connection
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.warehouses.registry import by_adapter
 
@@ -69,7 +69,7 @@ def duckdb_predicate(text: str, columns: Mapping[str, str], dialect: str | None 
         column.set("this", exp.to_identifier(column.name.lower(), quoted=True))
     rendered = f"TRY({predicate.sql(dialect='duckdb', comments=False)})"
     typed = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
-    with scoring_connection() as connection:
+    with bounded_connection() as connection:
         try:
             connection.sql(f"SELECT coalesce({rendered}, FALSE) FROM (SELECT {typed})")  # noqa: S608 - both are checked
         except duckdb.Error:

@@ -27,7 +27,6 @@ from airflow_provider_elementary.anomalies.elementary.rule import (
     create_verdicts,
     parameters_table,
 )
-from airflow_provider_elementary.anomalies.engine import scoring_connection
 from airflow_provider_elementary.anomalies.explain import (
     AS_EXPECTED,
     EXCLUDED,
@@ -39,6 +38,7 @@ from airflow_provider_elementary.anomalies.explain import (
     with_sentences,
 )
 from airflow_provider_elementary.anomalies.schema import KINDS, REASONS, beside_keys, gather_verdicts, series_metrics
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 
 #: Number of rows per batch of verdicts read from DuckDB.
 BATCH_ROWS = 100_000
@@ -67,7 +67,7 @@ def score(
     """
     parameters = Parameters.from_arguments(arguments)
     series = series_metrics(metrics)
-    with scoring_connection() as connection:
+    with bounded_connection() as connection:
         connection.register("metrics", series)
         connection.register("parameters", parameters_table([parameters], adapter))
         _create_buckets(connection, series, parameters, adapter)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import detect, robust
-from airflow_provider_elementary.anomalies.engine import scoring_connection
+from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
 from tests.support.metric_series import daily, hourly
 
@@ -209,7 +209,7 @@ def test_a_run_that_continues_from_saved_state_agrees_with_one_replay(make) -> N
     whole, state, verdicts = robust.score(metrics), None, []
 
     for first, last in ((0, 7 * 250), (7 * 250, 7 * 253), (7 * 253, 7 * 400)):
-        with scoring_connection() as connection:
+        with bounded_connection() as connection:
             replay = robust.Replay(connection, state)
             numbers = replay.add(metrics.slice(0, last).combine_chunks())
             before = metrics["bucket_end"][first - 1].as_py() if first else datetime(1970, 1, 1)
