@@ -46,9 +46,9 @@ def hook(airflow_connection: Connect) -> Open:
         ({}, "No uri in the extra of connection 'a_store'"),
         ({"uri": "  "}, "No uri in the extra"),
         ({"uri": 7}, "uri of connection 'a_store' must be text"),
-        ({"uri": "gs://bucket/prefix"}, "Expected a store like s3://bucket/prefix or file:///absolute/directory"),
-        ({"uri": "relative/directory"}, "found 'relative/directory'"),
-        ({"uri": "file://host/share"}, "found 'file://host/share'"),
+        ({"uri": "gs://bucket/prefix"}, "'gs://bucket/prefix' is not a store"),
+        ({"uri": "relative/directory"}, "'relative/directory' is not a store"),
+        ({"uri": "file://host/share"}, "'file://host/share' is not a store"),
         ({"uri": "s3://bucket/prefix"}, "No kms_key_id in connection 'a_store', for s3://bucket/prefix"),
         ({"uri": "s3://bucket", "secret_keys": MASTER_KEYS}, "No kms_key_id"),
         ({"uri": "s3://bucket", "server_side_encryption": "none"}, "nothing is written to S3 unencrypted"),
@@ -70,7 +70,7 @@ def hook(airflow_connection: Connect) -> Open:
             "Both secret_keys and keys_file",
         ),
         ({"uri": "file:///srv", "secret_keys": "PLANTED"}, "secret_keys of .* must hold a master key for each"),
-        ({"uri": "file:///srv", "secret_keys": {"metadata": "PLANTED"}}, "master key of metadata as 32 bytes"),
+        ({"uri": "file:///srv", "secret_keys": {"metadata": "PLANTED"}}, "master key of metadata is not 32 bytes"),
         ({"uri": "file:///srv", "failed_rows_per_test": "many"}, "failed_rows_per_test of .* 0 or more"),
         ({"uri": "file:///srv", "failed_rows_days": -1}, "failed_rows_days of .* 0 or more"),
         ({"uri": "file:///srv", "failed_rows_days": 1.5}, "must be a whole number"),
@@ -110,7 +110,7 @@ def test_a_plaintext_endpoint_of_the_aws_connection_is_refused(hook: Open, airfl
     extra = {"region_name": "eu-central-1", "endpoint_url": "http://minio.internal:9000"}
     aws = airflow_connection("aws", {**AWS, "extra": extra})
 
-    with pytest.raises(StoreRefusedError, match=r"found http://minio\.internal"):
+    with pytest.raises(StoreRefusedError, match=r"endpoint http://minio\.internal"):
         _ = hook(**S3, aws_conn_id=aws).repository
 
 

@@ -30,22 +30,22 @@ def test_comparisons_of_metric_columns_are_rendered_for_duckdb(
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "part"),
     [
-        ("metric_value > (select max(metric_value) from t)", "Subquery"),
-        ("read_text('/etc/passwd') = ''", "Anonymous"),
-        ("metric_date > current_date - 7", "CurrentDate"),
-        ("secret_column = 1", "the column 'secret_column'"),
-        ("other.metric_value = 1", "the column 'metric_value'"),
-        ("extract(dow from metric_date) = 0", "EXTRACT of DOW"),
-        ("getenv('HOME') is null", "Anonymous"),
+        ("metric_value > (select max(metric_value) from t)", "contains Subquery"),
+        ("read_text('/etc/passwd') = ''", "contains Anonymous"),
+        ("metric_date > current_date - 7", "contains CurrentDate"),
+        ("secret_column = 1", "contains the column 'secret_column'"),
+        ("other.metric_value = 1", "contains the column 'metric_value'"),
+        ("extract(dow from metric_date) = 0", "contains EXTRACT of DOW"),
+        ("getenv('HOME') is null", "contains Anonymous"),
         ("1 = 1; drop table metrics", None),
         ("metric_value >", None),
-        ("metric_value like 'x%' and bucket_end > 3", "one that does not fit"),
+        ("metric_value like 'x%' and bucket_end > 3", "does not fit the types"),
     ],
 )
-def test_anything_else_is_refused(text: str, found: str | None) -> None:
+def test_anything_else_is_refused(text: str, part: str | None) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         duckdb_predicate(text, METRIC_COLUMNS, "postgres")
 
-    assert found is None or f"contains {found}" in str(refusal.value)
+    assert part is None or part in str(refusal.value)
