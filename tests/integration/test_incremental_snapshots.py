@@ -418,7 +418,7 @@ class TestReadingEverything:
 
     @pytest.mark.parametrize("arguments", [{"full_every_days": -1}, {"overlap": timedelta(seconds=-1)}])
     def test_negative_times_are_refused(self, sync: Sync, arguments: dict[str, Any]) -> None:
-        with pytest.raises(ConfigurationError, match="of 0 or more"):
+        with pytest.raises(ConfigurationError, match="0 or more"):
             sync.snapshot(**arguments)
 
 
@@ -463,7 +463,7 @@ class TestSeveralWriters:
                 return
             # As a replica that lags behind.
             monkeypatch.setattr(slow, "hold", lambda: False)
-            with pytest.raises(SnapshotConflictError, match=r"another writer came first. Retry with a new session"):
+            with pytest.raises(SnapshotConflictError, match=r"Another writer came first. Retry with a new session"):
                 write_snapshot(slow, store, keys)
 
     def test_a_second_attempt_of_the_same_run_returns_its_increment(self, sync: Sync) -> None:

@@ -116,7 +116,7 @@ def test_a_query_of_the_schema_that_differs_by_case_is_refused(
     where.grant("elementary")
     hook = ElementaryHook(airflow_connection("reader", where.connection()), schema="ELEMENTARY")
 
-    with pytest.raises(QueryRefusedError, match="found schema 'elementary'"):
+    with pytest.raises(QueryRefusedError, match="not of the schema 'elementary'"):
         hook.query("SELECT count(*) FROM elementary.dbt_models")
 
 

@@ -370,7 +370,7 @@ class TestOnS3:
 
         client = boto3.client("s3", endpoint_url="https://localhost:9000", region_name="eu-central-1", verify=False)
 
-        with pytest.raises(StoreRefusedError, match="found verify=False"):
+        with pytest.raises(StoreRefusedError, match="is not verified"):
             open_store("s3://bucket/prefix", s3_client=client)
 
     def test_a_bucket_that_is_not_there_is_refused(self, source: WarehouseSource, aws_server: AwsServer) -> None:
@@ -395,7 +395,7 @@ class TestLocalDirectory:
     def test_a_directory_that_may_not_be_written_is_refused(self, source: WarehouseSource, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way")
 
-        with pytest.raises(StoreRefusedError, match="found a file in its place"):
+        with pytest.raises(StoreRefusedError, match="is a file and not a directory"):
             write_snapshot(source, open_store((tmp_path / "file").as_uri()), LocalKeys(LocalKeys.generate()))
 
     def test_files_are_for_their_owner_only(self, source: WarehouseSource, local: Rest, tmp_path: Path) -> None:

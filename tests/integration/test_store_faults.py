@@ -255,7 +255,7 @@ class TestWhatStays:
         before = bucket.objects()
         faulty.plan(fault, "GetObject")
 
-        with pytest.raises(StoreError, match=rf"s3://{bucket.name}/e answered .* for "):
+        with pytest.raises(StoreError, match=rf"s3://{bucket.name}/e (answered .*|did not answer) for "):
             write_snapshot(source, bucket.store, bucket.keys)
 
         assert bucket.objects() == before
@@ -313,7 +313,7 @@ class TestKeys:
         bucket = Bucket(faulty, HASTY)
         faulty.plan(refuses(400, code), "GenerateDataKey")
 
-        with pytest.raises(expected, match=f"KMS key .* did not make a data key .*: {code}") as raised:
+        with pytest.raises(expected, match=f"KMS key .* did not make a data key .*[(: ]{code}") as raised:
             write_snapshot(source, bucket.store, bucket.keys)
 
         assert raised.value.permanent is permanent
@@ -372,7 +372,7 @@ class TestLocalDirectory:
         command = [sys.executable, "-c", _WRITE_ON_A_FULL_DISK, str(warehouse), str(store), str(limit)]
         finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
-        assert finished.stdout.startswith("StoreError Expected to use ")
+        assert finished.stdout.startswith("StoreError Using ")
         assert (
             "File too large. Nothing was committed. Free disk space or fix the file system, then retry."
             in finished.stdout

@@ -217,7 +217,7 @@ def test_a_run_that_continues_from_saved_state_agrees_with_one_replay(make) -> N
             run = replay.score(metrics.slice(first, last - first).combine_chunks(), numbers[first:], until, {})
         assert run.resumed == (7 if first else 0)
         verdicts.append(run.verdicts)
-        state = run.stored
+        state = run.state
 
     assert pa.concat_tables(verdicts).combine_chunks().equals(whole.combine_chunks())
 
