@@ -50,8 +50,8 @@ class Row:
 
     @property
     def deadline(self) -> float:
-        """The seconds after which the row is ended; a quiet machine of two cores needs a third of them."""
-        return 540 if self.unit or self.pip else 300
+        """The seconds after which the row is ended as hanging; a quiet machine of two cores needs a fifth of them."""
+        return 1200 if self.unit or self.pip else 600
 
 
 ROWS = (
