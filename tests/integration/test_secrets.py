@@ -62,7 +62,7 @@ RUNS: dict[str, tuple[str, str] | None] = {
     "broken private key": ("check_access", "the private key of the connection cannot be opened"),
     "wrong schema": ("check_access", "Schema 'no_such_schema' does not exist"),
     "missing KMS key": ("snapshot", "KMS key alias/no-such-key did not make a data key"),
-    "store denied": ("snapshot", "Expected to use "),
+    "store denied": ("snapshot", "Access to "),
     "broken master key": ("snapshot", "The master key of "),
 }
 

@@ -136,7 +136,7 @@ def test_diff_counts_rows(run: Run, manifests: list[Manifest]) -> None:
         (("verify", "--anchor", "latest"), 2, "--anchor takes a number and a hash, as in 12:"),
         (("prune", "--category-days", "samples=3"), 2, "Write CATEGORY=DAYS with a category of"),
         (("diff", "no such snapshot"), 3, "holds no snapshot no such snapshot"),
-        (("restore",), 2, "Name one place to restore to"),
+        (("restore",), 2, "The restore target is missing or ambiguous"),
     ],
 )
 def test_an_invalid_argument_is_an_error(run: Run, arguments: tuple[str, ...], expected: int, message: str) -> None:
