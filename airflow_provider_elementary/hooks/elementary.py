@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError, ElementaryError
+from airflow_provider_elementary.hooks.missing import connection_variable, missing_connection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,8 +146,8 @@ class ElementaryHook(BaseHook):
             connection = warehouse_connection(self.get_connection(self.elementary_conn_id))
         except AirflowNotFoundException:
             raise ConnectionNotFoundError(
-                f"Airflow has no connection {self.elementary_conn_id!r}. Add it in the UI under Admin > Connections, "
-                f"to the secrets backend, or as AIRFLOW_CONN_{self.elementary_conn_id.upper()}."
+                f"{missing_connection(self.elementary_conn_id)} Add it in the UI under Admin > Connections, to the "
+                f"secrets backend, or as {connection_variable(self.elementary_conn_id)}."
             ) from None
         if connection.conn_type == GENERIC:
             raise ConfigurationError(

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError, ElementaryError
+from airflow_provider_elementary.hooks.missing import missing_connection
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Keys, Store
@@ -52,7 +53,7 @@ class ElementaryStoreHook(BaseHook):
             connection = self.get_connection(self.store_conn_id)
         except AirflowNotFoundException:
             raise ConnectionNotFoundError(
-                f"Airflow has no connection {self.store_conn_id!r}. Add one of type {self.conn_type} that names the "
+                f"{missing_connection(self.store_conn_id)} Add one of type {self.conn_type} that names the "
                 "store and its keys."
             ) from None
         if connection.conn_type != self.conn_type:
@@ -152,7 +153,7 @@ class ElementaryStoreHook(BaseHook):
             self.get_connection(settings.aws_conn_id)
         except AirflowNotFoundException:
             raise ConnectionNotFoundError(
-                f"Airflow has no connection {settings.aws_conn_id!r}, which {settings.name} names as aws_conn_id. Add "
+                f"{missing_connection(settings.aws_conn_id)} {settings.name} names it as aws_conn_id. Add "
                 "it, or leave aws_conn_id empty to use the credentials of the environment."
             ) from None
         hook: Any = AwsBaseHook(aws_conn_id=settings.aws_conn_id, client_type=service)

@@ -148,8 +148,11 @@ def _cannot_open(path: Path, text: str) -> ConfigurationError | WarehouseError:
             f"{path} was written by another version of DuckDB than this worker's {duckdb.__version__} reads. Install "
             "the version that dbt uses, or a later one."
         )
-    if "corrupt" in text or "checksum" in text:
-        return ConfigurationError(f"{path} is a damaged DuckDB file. Restore it, or build it with dbt from scratch.")
+    if "corrupt" in text or "checksum" in text or "read enough bytes" in text:
+        return ConfigurationError(
+            f"{path} is a damaged DuckDB file: parts of it are missing or changed. Restore it, or build it with dbt "
+            "from scratch."
+        )
     return WarehouseError(
         f"DuckDB {duckdb.__version__} cannot open {path} read-only. Check that no other process writes to it or to its "
         "write-ahead log, and that this version reads the file."

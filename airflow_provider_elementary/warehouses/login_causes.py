@@ -241,6 +241,12 @@ CAUSES: Mapping[str, Cause] = MappingProxyType(
             "Correct sslmode, TLS versions, time-outs and keepalives in the extra.",
             True,
         ),
+        "setting": Cause(
+            "the server refuses a setting that the login asks for",
+            "Correct `options` in the connection's extra: the name and the value of each setting. The user must have "
+            "the right to set it.",
+            True,
+        ),
         "unknown": Cause(
             "the driver reports a failure that it does not name",
             "Check user, secret, database and TLS settings of the connection; the server's log says why it refused.",
@@ -360,6 +366,10 @@ BY_TEXT: Sequence[tuple[re.Pattern[str], Cause]] = _phrases(
         "private key",
     ),
     (r"private key", "private key"),
+    (
+        r"invalid value for parameter|unrecognized configuration parameter|permission denied to set|requires a value",
+        "setting",
+    ),
     (r"network is unreachable|no route to host|cannot assign requested address", "route"),
     (r"connection refused|actively refused", "refused"),
     (r"timeout expired|timed? ?out", "timeout"),

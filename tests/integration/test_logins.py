@@ -73,6 +73,9 @@ class TestPostgres:
             ({}, {"sslmode": "disable"}, "the server's access rules admit no login like this: by user 'role_.*' to"),
             ({}, {"sslmode": "verify"}, "an option in the connection's extra has a value that the driver does not"),
             ({}, {"ssl_min_protocol_version": "TLSv9"}, "an option in the connection's extra has a value that"),
+            ({}, {"options": f"-c statement_timeout={SECRET}"}, "the server refuses a setting that the login asks for"),
+            ({}, {"options": "-c no_such_setting=1"}, "the server refuses a setting that the login asks for"),
+            ({}, {"options": "-c role=postgres"}, "the server refuses a setting that the login asks for"),
             ({}, {"target_session_attrs": "standby"}, "not of the kind that target_session_attrs asks for"),
         ],
     )
@@ -328,6 +331,14 @@ class TestDuckDB:
 
         assert f"{path} is a damaged DuckDB file" in str(error)
         assert error.permanent
+
+    def test_a_file_that_was_cut_short_is_damaged(self, tmp_path: Path, refusal: Refusal) -> None:
+        path = tmp_path / "short.duckdb"
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("CREATE TABLE rows AS SELECT range AS id, repeat('x', 100) AS text FROM range(100_000)")
+        path.write_bytes(path.read_bytes()[:20_000])
+
+        assert f"{path} is a damaged DuckDB file" in str(refusal(duckdb_file(path)))
 
     def test_a_file_that_another_process_writes_is_named_and_may_be_retried(
         self, tmp_path: Path, refusal: Refusal

@@ -85,6 +85,13 @@ def test_what_does_not_fit_together_is_refused(hook: Open, fields: dict[str, Any
     assert "PLANTED" not in str(refusal.value)
 
 
+def test_a_variable_that_airflow_cannot_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"conn_type": "elementary_store", ')
+
+    with pytest.raises(ConnectionNotFoundError, match="cannot read connection 'broken' from AIRFLOW_CONN_BROKEN"):
+        _ = ElementaryStoreHook("broken").repository
+
+
 def test_a_connection_that_is_not_there_is_named() -> None:
     with pytest.raises(ConnectionNotFoundError, match="Airflow has no connection 'nowhere'"):
         _ = ElementaryStoreHook("nowhere").repository
