@@ -225,6 +225,7 @@ def test_airflows_connection_form_shows_labels_and_every_field(providers_manager
     assert form.extra_fields["warehouse_kind"]["schema"]["enum"] == [kind.key for kind in CONNECTABLE]
 
 
+@FORM_OF_METADATA
 def test_airflows_form_of_duckdb_shows_a_path_alone(providers_manager: ProvidersManager) -> None:
     service = pytest.importorskip("airflow.api_fastapi.core_api.services.ui.connections").HookMetaService
 

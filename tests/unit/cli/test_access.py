@@ -56,7 +56,7 @@ class TestGrants:
 
     def test_a_warehouse_without_grants_is_an_error(self, capsys: Output) -> None:
         assert main(["grants", "oracle"]) == 2
-        assert "Use one of: snowflake, postgres" in capsys.readouterr().err
+        assert "Known: snowflake, postgres" in capsys.readouterr().err
 
 
 class TestCheckAccess:

@@ -87,7 +87,7 @@ def test_it_returns_what_the_trigger_found() -> None:
 
 
 def test_it_fails_at_once_where_no_retry_helps() -> None:
-    with pytest.raises(AirflowFailException, match="no such schema"):
+    with pytest.raises(AirflowFailException, match="'nowhere' does not exist"):
         sensor(schema="nowhere").poke(MORNING)
     with pytest.raises(AirflowFailException, match="denied"):
         sensor().execute_complete({}, {"status": "error", "message": "denied", "permanent": True})
