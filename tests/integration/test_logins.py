@@ -332,7 +332,7 @@ class TestDuckDB:
         assert f"{path} is a damaged DuckDB file" in str(error)
         assert error.permanent
 
-    def test_a_file_that_was_cut_short_is_damaged(self, tmp_path: Path, refusal: Refusal) -> None:
+    def test_a_file_without_its_end_is_damaged(self, tmp_path: Path, refusal: Refusal) -> None:
         path = tmp_path / "short.duckdb"
         with duckdb.connect(str(path)) as connection:
             connection.execute("CREATE TABLE rows AS SELECT range AS id, repeat('x', 100) AS text FROM range(100_000)")
