@@ -48,17 +48,22 @@ class StallingProxy:
         self.stalled_at = None
         self._is_open.set()
 
+    def drop(self) -> None:
+        """Close every connection through the proxy, as a network does that comes back after minutes."""
+        with self._lock:
+            for found in self._sockets:
+                with suppress(OSError):
+                    found.shutdown(socket.SHUT_RDWR)
+                found.close()
+            self._sockets.clear()
+
     def close(self) -> None:
         """Close every connection through the proxy, and refuse new ones."""
         self._is_closed = True
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        with self._lock:
-            for found in self._sockets:
-                with suppress(OSError):
-                    found.shutdown(socket.SHUT_RDWR)
-                found.close()
+        self.drop()
         self._is_open.set()
 
     def _accept(self) -> None:
