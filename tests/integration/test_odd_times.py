@@ -90,6 +90,26 @@ class TestOneRow:
         assert (second.kind, second.files) == ("incremental", first.files)
         assert "odd" not in sync.column("dbt_run_results", "model_execution_id")
 
+    @pytest.mark.parametrize("year", [1, 1500, 1677, 1700, 1800, 9999])
+    @pytest.mark.parametrize("column", ["created_at", "generated_at", "run_completed_at"])
+    def test_a_marker_of_another_century_stops_no_snapshot(self, sync: Sync, column: str, year: int) -> None:
+        far = f"{year:04}-12-31 23:59:59" if year == 9999 else f"{year:04}-01-01 00:00:00"
+        odd = "UPDATE dbt_invocations SET {column} = '{far}' WHERE invocation_id = '{run}'"
+        sync.snapshot()
+        sync.change(marker("odd", LAST_MARKER - HOUR), odd.format(column=column, far=far, run="odd"))
+        full = sync.snapshot(full_every_days=0)
+        sync.change(
+            run_results("next", after(minutes=30), "a"),
+            marker("next", after(minutes=31)),
+            *(odd.format(column=name, far=far, run="next") for name in ("generated_at", "run_completed_at")),
+        )
+        increment = sync.snapshot()
+
+        assert full.consistency is not None
+        assert full.consistency.watermark == LAST_MARKER.isoformat()
+        assert (full.kind, increment.kind) == ("full", "incremental")
+        assert increment.tables["dbt_run_results"].new_rows == 1
+
     def test_another_time_that_is_none_is_null_and_its_row_stays(self, sync: Sync) -> None:
         sync.change("UPDATE data_monitoring_metrics SET bucket_end = 'infinity', bucket_start = '-infinity'")
 

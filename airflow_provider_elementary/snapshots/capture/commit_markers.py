@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.times import before
 from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND, SLACK, Clock
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.time_values import TIME, to_times
@@ -104,8 +105,8 @@ def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
     committed_until = pc.max(created.filter(usable)).as_py()
     ever = _offsets(markers.filter(usable))
     recent = (
-        _offsets(markers.filter(pc.and_(usable, pc.fill_null(pc.greater(created, committed_until - _RECENT), False))))
-        if committed_until is not None and committed_until - _RECENT > datetime.min + _RECENT
+        _offsets(markers.filter(pc.and_(usable, _is_after(created, before(committed_until, _RECENT)))))
+        if committed_until is not None
         else ever
     )
     return Markers(
@@ -131,7 +132,7 @@ def find_unmarked(
     for name in source.tables():
         if name == MARKERS or RUN not in source.schema(name).names or TABLES[name].watermark is None:
             continue
-        start = max(filter(None, (since, _earlier(watermark, _LOOK_BACK))))
+        start = max(filter(None, (since, before(watermark, _LOOK_BACK))))
         with source.read(name, columns=[RUN, "created_at"], since=start) as reader:
             for batch in reader:
                 rows = batch.filter(pc.less_equal(batch["created_at"], pa.scalar(watermark, TIME)))
@@ -160,13 +161,16 @@ def _offsets(markers: pa.Table) -> Counter[timedelta]:
         if name not in markers.column_names or not markers.num_rows:
             continue
         ended, _ = to_times(markers[name].combine_chunks())
-        apart = pc.cast(pc.subtract(created, ended), pa.int64()).drop_null()
-        steps = pc.cast(pc.round(pc.divide(pc.cast(apart, pa.float64()), _QUARTER.total_seconds() * 1e6)), pa.int64())
+        apart = pc.subtract(created, ended).drop_null()
+        # What is further apart is no zone, but a wrong time; no float holds the microseconds of centuries exactly.
+        is_zone = pc.and_(
+            pc.greater(apart, pa.scalar(-MOST_BEHIND - _QUARTER / 2, apart.type)),
+            pc.less(apart, pa.scalar(MOST_AHEAD + _QUARTER / 2, apart.type)),
+        )
+        apart = pc.cast(pc.cast(apart.filter(is_zone), pa.int64()), pa.float64())
+        steps = pc.cast(pc.round(pc.divide(apart, _QUARTER.total_seconds() * 1e6)), pa.int64())
         for entry in pc.value_counts(steps).to_pylist():
-            offset = entry["values"] * _QUARTER
-            # What is further apart is no zone, but a wrong time.
-            if -MOST_BEHIND <= offset <= MOST_AHEAD:
-                offsets[offset] += entry["counts"]
+            offsets[entry["values"] * _QUARTER] += entry["counts"]
         if offsets:
             break
     return offsets
@@ -178,5 +182,5 @@ def _spread(offsets: Counter[timedelta]) -> timedelta:
     return apart if apart >= 2 * _QUARTER else timedelta(0)
 
 
-def _earlier(moment: datetime, by: timedelta) -> datetime:
-    return moment - by if moment - datetime.min > by else datetime.min
+def _is_after(times: pa.ChunkedArray, moment: datetime) -> pa.ChunkedArray:
+    return pc.fill_null(pc.greater(times, pa.scalar(moment, TIME)), False)

@@ -31,8 +31,8 @@ from airflow_provider_elementary.snapshots.capture.commit_markers import (
 )
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
 from airflow_provider_elementary.source import require_watermark
+from airflow_provider_elementary.times import before, iso
 from airflow_provider_elementary.times import earliest as earliest_of
-from airflow_provider_elementary.times import iso
 from airflow_provider_elementary.times import latest as latest_of
 from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_clock, to_utc
 from airflow_provider_elementary.warehouses.registry import by_adapter
@@ -218,7 +218,7 @@ def find_consistency_point(
     )
     if watermark is None:
         return point
-    point = replace(point, abandoned_until=watermark - commit_timeout - point.spread)
+    point = replace(point, abandoned_until=before(watermark, commit_timeout + point.spread))
     if markers is None:
         return point
     point = _without_waiting(
@@ -226,7 +226,7 @@ def find_consistency_point(
     )
     if not {RESULTS, SAMPLES} <= set(source.tables()):
         return point
-    return replace(point, results=_young_results(source, point, watermark - 2 * commit_timeout - point.spread))
+    return replace(point, results=_young_results(source, point, before(watermark, 2 * commit_timeout + point.spread)))
 
 
 def _without_waiting(point: ConsistencyPoint, unmarked: Unmarked, commit_timeout: timedelta) -> ConsistencyPoint:
@@ -286,7 +286,7 @@ def next_window(point: ConsistencyPoint, tally: Tally, overlap: timedelta, earli
     if point.watermark is None:
         return earlier
     # Sessions of another zone write times that lie behind what others wrote before.
-    window_from = earliest_of(point.watermark - overlap - point.spread_ever, tally.waiting_from)
+    window_from = earliest_of(before(point.watermark, overlap + point.spread_ever), tally.waiting_from)
     return latest_of(window_from, earlier)
 
 
