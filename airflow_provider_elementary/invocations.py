@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.times import in_utc
+from airflow_provider_elementary.times import before, in_utc
 from airflow_provider_elementary.warehouses.time_values import time_or_none
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Cursor:
     @property
     def since(self) -> datetime | None:
         """The time from which the next poll reads; None to read everything."""
-        return self.seen_from or (self.watermark - OVERLAP if self.watermark else None)
+        return self.seen_from or (before(self.watermark, OVERLAP) if self.watermark else None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -173,7 +173,7 @@ def newest_since(source: WarehouseSource, since: datetime, wanted: InvocationFil
     :raises UnknownColumnError: the filter names a column that this version of the Elementary package does not write.
     """
     since, latest = in_utc(since), in_utc(_latest(source))
-    written_since = since.replace(tzinfo=None) - _ZONE_LAG
+    written_since = before(since.replace(tzinfo=None), _ZONE_LAG)
     candidates = [
         (completed, invocation)
         for invocation in read_invocations(source, written_since, columns=tuple(wanted.criteria))

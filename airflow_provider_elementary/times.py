@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -38,3 +38,8 @@ def earliest(*moments: datetime | None) -> datetime | None:
 def latest(*moments: datetime | None) -> datetime | None:
     """Return the latest of the times that are known; None where none is."""
     return max((moment for moment in moments if moment is not None), default=None)
+
+
+def before(moment: datetime, by: timedelta) -> datetime:
+    """Return the time that lies earlier by so much, or the first time there is."""
+    return moment - by if moment - datetime.min > by else datetime.min

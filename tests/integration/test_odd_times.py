@@ -90,6 +90,26 @@ class TestOneRow:
         assert (second.kind, second.files) == ("incremental", first.files)
         assert "odd" not in sync.column("dbt_run_results", "model_execution_id")
 
+    @pytest.mark.parametrize("year", [1, 1500, 1677, 1700, 1800, 9999])
+    @pytest.mark.parametrize("column", ["created_at", "generated_at", "run_completed_at"])
+    def test_a_marker_of_another_century_stops_no_snapshot(self, sync: Sync, column: str, year: int) -> None:
+        far = f"{year:04}-12-31 23:59:59" if year == 9999 else f"{year:04}-01-01 00:00:00"
+        odd = "UPDATE dbt_invocations SET {column} = '{far}' WHERE invocation_id = '{run}'"
+        sync.snapshot()
+        sync.change(marker("odd", LAST_MARKER - HOUR), odd.format(column=column, far=far, run="odd"))
+        full = sync.snapshot(full_every_days=0)
+        sync.change(
+            run_results("next", after(minutes=30), "a"),
+            marker("next", after(minutes=31)),
+            *(odd.format(column=name, far=far, run="next") for name in ("generated_at", "run_completed_at")),
+        )
+        increment = sync.snapshot()
+
+        assert full.consistency is not None
+        assert full.consistency.watermark == LAST_MARKER.isoformat()
+        assert (full.kind, increment.kind) == ("full", "incremental")
+        assert increment.tables["dbt_run_results"].new_rows == 1
+
     def test_another_time_that_is_none_is_null_and_its_row_stays(self, sync: Sync) -> None:
         sync.change("UPDATE data_monitoring_metrics SET bucket_end = 'infinity', bucket_start = '-infinity'")
 
@@ -244,6 +264,48 @@ class TestMissingMarkers:
         [sentence] = problems(manifest)
         assert sentence.startswith("no dbt_invocations row came for 2 runs since")
         assert "taken 6 hours later" in sentence
+
+    def test_a_job_without_markers_is_diagnosed_next_to_one_that_writes_them(self, sync: Sync) -> None:
+        for day in range(4):
+            ended = LAST_MARKER - timedelta(days=day, hours=2)
+            sync.change(run_results(f"prod {day}", ended, "a"))
+        # The newest run of prod is younger than the time-out; "half" still writes.
+        sync.change(
+            run_results("prod 4", after(hours=1), "a"),
+            run_results("half", after(hours=3), "a"),
+            "UPDATE dbt_invocations SET generated_at = NULL, run_completed_at = NULL",
+        )
+
+        manifest = sync.snapshot()
+
+        [sentence] = problems(manifest)
+        assert sentence.startswith("no dbt_invocations row came for 3 runs within 7 days: other runs have one")
+        assert "disable_dbt_invocation_autoupload" in sentence
+        assert manifest.consistency is not None
+        assert manifest.consistency.incomplete == tuple(f"prod {day}" for day in range(5))
+        assert manifest.consistency.waiting == ("half",)
+
+    def test_two_killed_runs_between_markers_are_no_diagnosis(self, sync: Sync) -> None:
+        for day in range(1, 3):
+            sync.change(run_results(f"killed {day}", LAST_MARKER - timedelta(days=day, hours=2), "a"))
+
+        assert problems(sync.snapshot()) == []
+
+    def test_markers_without_an_id_are_said(self, sync: Sync) -> None:
+        sync.change("UPDATE dbt_invocations SET invocation_id = NULL")
+
+        [sentence] = problems(sync.snapshot())
+
+        assert "its rows name no run of the schema" in sentence
+
+    def test_ids_of_another_spelling_match(self, sync: Sync) -> None:
+        sync.change("UPDATE dbt_invocations SET invocation_id = upper(invocation_id) || '  '")
+
+        manifest = sync.snapshot()
+
+        assert problems(manifest) == []
+        assert manifest.consistency is not None
+        assert (manifest.consistency.waiting_count, manifest.consistency.incomplete_count) == (0, 0)
 
     def test_a_schema_without_a_table_of_markers_says_so(self, sync: Sync) -> None:
         sync.change("DROP TABLE dbt_invocations")

@@ -167,8 +167,10 @@ def consistent_state(database: Database) -> dict[str, list[Row]]:
     expired = max(times) - COMMIT_TIMEOUT
     if markers_do_not_come(rows, max(times)):
         return rows
-    finished = {row["invocation_id"] for row in rows["dbt_invocations"]}
-    last_commit = max((row["created_at"] for row in rows["dbt_invocations"] if row["created_at"]), default=datetime.min)
+    quiet = runs_that_never_get_a_marker(rows, max(times))
+    finished = {*quiet, *(row["invocation_id"] for row in rows["dbt_invocations"])}
+    commits = [row["created_at"] for row in rows["dbt_invocations"] if row["created_at"]]
+    last_commit = max((*commits, *quiet.values()), default=datetime.min)
 
     def is_old(row: Row) -> bool:
         return row["created_at"] is None or row["created_at"] <= expired
@@ -194,15 +196,38 @@ def markers_do_not_come(rows: Mapping[str, list[Row]], newest: datetime) -> bool
     """The oracle of markers: three runs ended after the newest marker, and have none."""
     markers = rows["dbt_invocations"]
     last_commit = max((row["created_at"] for row in markers if row["created_at"]), default=datetime.min)
+    since = max(last_commit, newest - timedelta(days=30))
+    ends = ends_without_marker(rows)
+    return sum(last_commit < end and since <= end <= newest - COMMIT_TIMEOUT for end in ends.values()) >= 3
+
+
+def runs_that_never_get_a_marker(rows: Mapping[str, list[Row]], newest: datetime) -> dict[str, datetime]:
+    """The oracle of some markers: runs of a week ended without one, and lie between three pairs of other markers."""
+    lately = newest - timedelta(days=7)
+    markers = [row["created_at"] for row in rows["dbt_invocations"] if row["created_at"]]
+    ends = ends_without_marker(rows)
+    gaps = {
+        sum(lately < marker < end for marker in markers)
+        for end in ends.values()
+        if lately <= end <= newest - COMMIT_TIMEOUT
+    }
+    last_commit = max(markers, default=None)
+    read_from = newest - timedelta(days=30)
+    if last_commit is not None:
+        read_from = min(lately, max(last_commit, read_from))
+    return {run: end for run, end in ends.items() if len(gaps) >= 3 and read_from <= end <= newest - timedelta(hours=1)}
+
+
+def ends_without_marker(rows: Mapping[str, list[Row]]) -> dict[str, datetime]:
+    """The newest row of each run that has no marker."""
     ends: dict[str, datetime] = {}
     for table in ("dbt_run_results", "elementary_test_results"):
         for row in rows[table]:
             if row["invocation_id"] and row["created_at"]:
                 ends[row["invocation_id"]] = max(row["created_at"], ends.get(row["invocation_id"], datetime.min))
-    for row in markers:
+    for row in rows["dbt_invocations"]:
         ends.pop(row["invocation_id"], None)
-    since = max(last_commit, newest - timedelta(days=30))
-    return sum(last_commit < end and since <= end <= newest - COMMIT_TIMEOUT for end in ends.values()) >= 3
+    return ends
 
 
 def bag(rows: Sequence[Row], columns: Sequence[str]) -> Counter[tuple[Any, ...]]:
@@ -372,18 +397,15 @@ class History:
         manifest = self.write_snapshot(self.store, keys, run_key, full_every_days)
 
         self.statistics.count(manifest)
-        if (
-            manifest.consistency
-            and manifest.consistency.marker_problem
-            and "without waiting" in manifest.consistency.marker_problem
-        ):
-            self.unawaited = expected
-        elif manifest.kind == "full":
+        if manifest.kind == "full":
             self.unawaited = {}
         expected = {
             table: [*rows, *(row for row in self.unawaited.get(table, ()) if row in held[table] and row not in rows)]
             for table, rows in expected.items()
         }
+        problem = manifest.consistency.marker_problem if manifest.consistency else None
+        if problem and "without waiting" in problem.lower():
+            self.unawaited = expected
         self.taken.append((manifest.snapshot_id, keys, expected))
         self.check(manifest.snapshot_id, keys, expected)
 

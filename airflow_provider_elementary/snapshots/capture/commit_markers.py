@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.times import before
 from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND, SLACK, Clock
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.time_values import TIME, to_times
@@ -19,6 +22,10 @@ RUN = "invocation_id"
 
 #: After this many runs without a marker that have ended for sure, markers are not waited for.
 SYSTEMIC_RUNS = 3
+#: How far back runs without markers are looked for that other runs with markers followed.
+_RECURRENCE = timedelta(days=7)
+#: Where some runs never get a marker, a run that has written nothing for so long has ended: a hook takes minutes.
+QUIET = timedelta(hours=1)
 #: How far back runs without markers are looked for.
 _LOOK_BACK = timedelta(days=30)
 #: Zones are those of sessions that ran lately: summer time comes and goes.
@@ -32,7 +39,8 @@ _REMEDY = "set disable_dbt_invocation_autoupload to false, and check that Elemen
 class Markers:
     """The runs that are finished, and the time zones of their sessions.
 
-    :param runs: the ids of the runs.
+    :param runs: the ids of the runs, as :func:`is_marked` compares them.
+    :param times: when the markers were written.
     :param committed_until: the greatest watermark of a marker; None where none has one.
     :param ahead: the greatest offset from UTC of the recent sessions; None where none is known.
     :param spread: by how much the zones of the sessions lately differ.
@@ -40,6 +48,7 @@ class Markers:
     """
 
     runs: pa.Array
+    times: pa.Array
     committed_until: datetime | None
     ahead: timedelta | None
     spread: timedelta
@@ -49,12 +58,17 @@ class Markers:
         """Return the latest time that one of their sessions can have written by now."""
         return clock.latest if self.ahead is None else clock.now + self.ahead + SLACK
 
+    def quiet_until(self, clock: Clock, watermark: datetime) -> datetime:
+        """Return up to which time the newest row of a run has to be for the run to have ended, marker or not."""
+        by_rows = before(watermark, QUIET + self.spread)
+        return by_rows if self.ahead is None else max(by_rows, clock.now + self.ahead - self.spread - QUIET)
+
 
 @dataclass(frozen=True)
 class Unmarked:
-    """Runs that are newer than the newest marker and have none.
+    """Runs without a marker: those newer than the newest marker, and those that markers of other runs followed.
 
-    :param runs: how many they are.
+    :param runs: how many are newer than the newest marker.
     :param ended: how many of them have written nothing for longer than a marker is waited for.
     :param since: the time of the newest marker, or None where there is none.
     :param dated: the newest time of a row whose run has a marker, where the markers themselves have no times.
@@ -64,14 +78,39 @@ class Unmarked:
     ended: int
     since: datetime | None
     dated: datetime | None = None
+    lately: int = 0
+    """How many runs of the last days have ended without a marker, whatever other runs have."""
+    recurrences: int = 0
+    """Between how many pairs of successive markers those lie."""
+    matches_none: bool = False
+    """Whether there are markers, and none of them is of a run that wrote rows lately."""
+    quiet: Mapping[str, datetime] = field(default_factory=dict)
+    """The runs without a marker that have ended, and their newest rows."""
 
     @property
     def is_systemic(self) -> bool:
         """Whether markers do not come at all, so that waiting for them is of no use."""
         return self.ended >= SYSTEMIC_RUNS
 
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether markers of some runs come, and those of others do not."""
+        return not self.is_systemic and self.recurrences >= SYSTEMIC_RUNS
+
     def describe(self, commit_timeout: timedelta) -> str | None:
         """Return what is wrong with the markers and what to do, in a sentence or two; None where nothing is."""
+        if self.is_recurrent:
+            what = f"no dbt_invocations row came for {self.lately} runs within {_RECURRENCE.days} days"
+            cause = (
+                "its rows name no run of the schema (invocation_id is null or of other runs), or dbt_invocations "
+                "autoupload is off"
+                if self.matches_none
+                else "other runs have one, so dbt_invocations autoupload is probably off in a job"
+            )
+            return (
+                f"{what}: {cause}; {_REMEDY}. Rows of such runs are taken without waiting once the run has written "
+                f"nothing for {QUIET.total_seconds() / 3600:g} hour"
+            )
         if not self.ended:
             return None
         what = f"no dbt_invocations row came for {self.runs} runs since {self.since or 'the beginning'}"
@@ -104,12 +143,13 @@ def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
     committed_until = pc.max(created.filter(usable)).as_py()
     ever = _offsets(markers.filter(usable))
     recent = (
-        _offsets(markers.filter(pc.and_(usable, pc.fill_null(pc.greater(created, committed_until - _RECENT), False))))
-        if committed_until is not None and committed_until - _RECENT > datetime.min + _RECENT
+        _offsets(markers.filter(pc.and_(usable, _is_after(created, before(committed_until, _RECENT)))))
+        if committed_until is not None
         else ever
     )
     return Markers(
-        runs=pc.unique(markers[RUN]).drop_null(),
+        runs=pc.unique(_comparable(markers[RUN])).drop_null(),
+        times=created.filter(usable),
         committed_until=committed_until,
         ahead=max(recent, default=None),
         spread=_spread(recent),
@@ -117,33 +157,55 @@ def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
     )
 
 
+def is_marked(runs: pa.Array, markers: pa.Array) -> pa.Array:
+    """Return a mask of the runs that have a marker, whatever the case and the padding of their ids."""
+    return pc.is_in(_comparable(runs), markers)
+
+
+def _comparable(runs: pa.Array) -> pa.Array:
+    return pc.utf8_lower(pc.utf8_trim_whitespace(runs))
+
+
 def find_unmarked(
-    source: WarehouseSource, markers: Markers, watermark: datetime, abandoned_until: datetime
+    source: WarehouseSource, markers: Markers, watermark: datetime, abandoned_until: datetime, quiet_until: datetime
 ) -> Unmarked:
-    """Return the runs that wrote rows after the newest marker, and have none.
+    """Return the runs that have no marker: those that wrote rows after the newest one, and others of the last days.
 
     :param watermark: the greatest watermark of all tables.
-    :param abandoned_until: a run that has written nothing since then has ended.
+    :param abandoned_until: a run that has written nothing since then has ended for sure.
+    :param quiet_until: where some runs never get a marker, one that has written nothing since then has ended.
     """
     since = markers.committed_until
+    lately = before(watermark, _RECURRENCE)
+    start = before(watermark, _LOOK_BACK) if since is None else min(lately, max(since, before(watermark, _LOOK_BACK)))
     newest: dict[str, datetime] = {}
     dated: datetime | None = None
     for name in source.tables():
         if name == MARKERS or RUN not in source.schema(name).names or TABLES[name].watermark is None:
             continue
-        start = max(filter(None, (since, _earlier(watermark, _LOOK_BACK))))
         with source.read(name, columns=[RUN, "created_at"], since=start) as reader:
             for batch in reader:
                 rows = batch.filter(pc.less_equal(batch["created_at"], pa.scalar(watermark, TIME)))
                 for run, moment in _newest_of_each(rows):
                     newest[run] = max(moment, newest.get(run, moment))
     named = pa.array(list(newest), pa.string())
-    marked = pc.is_in(named, markers.runs).to_pylist()
-    unmarked = [newest[run] for run, is_marked in zip(newest, marked, strict=True) if not is_marked]
-    unmarked = [moment for moment in unmarked if since is None or moment > since]
+    marked = dict(zip(newest, is_marked(named, markers.runs).to_pylist(), strict=True))
+    without = {run: moment for run, moment in newest.items() if not marked[run]}
+    after = [moment for moment in without.values() if since is None or moment > since]
     if since is None:
-        dated = max((newest[run] for run, is_marked in zip(newest, marked, strict=True) if is_marked), default=None)
-    return Unmarked(len(unmarked), sum(moment <= abandoned_until for moment in unmarked), since, dated)
+        dated = max((moment for run, moment in newest.items() if marked[run]), default=None)
+    ended = [moment for moment in without.values() if lately <= moment <= abandoned_until]
+    times = sorted(markers.times.filter(_is_after(markers.times, lately)).to_pylist())
+    return Unmarked(
+        runs=len(after),
+        ended=sum(moment <= abandoned_until for moment in after),
+        since=since,
+        dated=dated,
+        lately=len(ended),
+        recurrences=len({bisect_left(times, moment) for moment in ended}),
+        matches_none=len(without) == len(newest),
+        quiet={run: moment for run, moment in without.items() if moment <= quiet_until},
+    )
 
 
 def _newest_of_each(batch: pa.RecordBatch) -> list[tuple[str, datetime]]:
@@ -160,13 +222,16 @@ def _offsets(markers: pa.Table) -> Counter[timedelta]:
         if name not in markers.column_names or not markers.num_rows:
             continue
         ended, _ = to_times(markers[name].combine_chunks())
-        apart = pc.cast(pc.subtract(created, ended), pa.int64()).drop_null()
-        steps = pc.cast(pc.round(pc.divide(pc.cast(apart, pa.float64()), _QUARTER.total_seconds() * 1e6)), pa.int64())
+        apart = pc.subtract(created, ended).drop_null()
+        # What is further apart is no zone, but a wrong time; no float holds the microseconds of centuries exactly.
+        is_zone = pc.and_(
+            pc.greater(apart, pa.scalar(-MOST_BEHIND - _QUARTER / 2, apart.type)),
+            pc.less(apart, pa.scalar(MOST_AHEAD + _QUARTER / 2, apart.type)),
+        )
+        apart = pc.cast(pc.cast(apart.filter(is_zone), pa.int64()), pa.float64())
+        steps = pc.cast(pc.round(pc.divide(apart, _QUARTER.total_seconds() * 1e6)), pa.int64())
         for entry in pc.value_counts(steps).to_pylist():
-            offset = entry["values"] * _QUARTER
-            # What is further apart is no zone, but a wrong time.
-            if -MOST_BEHIND <= offset <= MOST_AHEAD:
-                offsets[offset] += entry["counts"]
+            offsets[entry["values"] * _QUARTER] += entry["counts"]
         if offsets:
             break
     return offsets
@@ -178,5 +243,5 @@ def _spread(offsets: Counter[timedelta]) -> timedelta:
     return apart if apart >= 2 * _QUARTER else timedelta(0)
 
 
-def _earlier(moment: datetime, by: timedelta) -> datetime:
-    return moment - by if moment - datetime.min > by else datetime.min
+def _is_after(times: pa.ChunkedArray, moment: datetime) -> pa.ChunkedArray:
+    return pc.fill_null(pc.greater(times, pa.scalar(moment, TIME)), False)

@@ -27,12 +27,13 @@ from airflow_provider_elementary.snapshots.capture.commit_markers import (
     RUN,
     Unmarked,
     find_unmarked,
+    is_marked,
     read_markers,
 )
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
 from airflow_provider_elementary.source import require_watermark
+from airflow_provider_elementary.times import before, iso
 from airflow_provider_elementary.times import earliest as earliest_of
-from airflow_provider_elementary.times import iso
 from airflow_provider_elementary.times import latest as latest_of
 from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_clock, to_utc
 from airflow_provider_elementary.warehouses.registry import by_adapter
@@ -78,6 +79,8 @@ class ConsistencyPoint:
     :param latest: no session of any zone can have written a later time by now; rows that have one are left out.
     :param spread: by how much the time zones of the sessions differ that ran lately.
     :param spread_ever: by how much those of all sessions differ.
+    :param ended: runs without a marker that are taken as finished, since such runs never get one.
+    :param ended_until: the newest of their rows.
     :param marker_problem: what is wrong with the commit markers, in words; None where nothing is.
     """
 
@@ -92,6 +95,8 @@ class ConsistencyPoint:
     spread: timedelta = timedelta(0)
     spread_ever: timedelta = timedelta(0)
     marker_problem: str | None = None
+    ended: pa.Array | None = None
+    ended_until: datetime | None = None
 
     def without_future(self, table: Table, batch: pa.RecordBatch, rejections: Rejections) -> pa.RecordBatch:
         """Return the rows of a batch that can be of now or earlier; the others are counted."""
@@ -119,11 +124,15 @@ class ConsistencyPoint:
         return pc.and_(seen, pc.or_(abandoned, self._is_finished(table, batch, created)))
 
     def _is_finished(self, table: Table, batch: pa.RecordBatch, created: pa.Array) -> pa.Array:
-        in_time = pc.fill_null(pc.less_equal(created, _moment(self.committed_until)), False)
+        committed_until = latest_of(self.committed_until, self.ended_until)
+        in_time = pc.fill_null(pc.less_equal(created, _moment(committed_until)), False)
         if table.name == SAMPLES and self.results is not None:
             return pc.is_in(batch["elementary_test_results_id"], self.results)
         if RUN in batch.schema.names:
-            return pc.if_else(pc.is_valid(batch[RUN]), pc.is_in(batch[RUN], self.markers), in_time)
+            finished = is_marked(batch[RUN], self.markers)
+            if self.ended is not None:
+                finished = pc.or_(finished, pc.is_in(batch[RUN], self.ended))
+            return pc.if_else(pc.is_valid(batch[RUN]), finished, in_time)
         return in_time
 
     def unfinished(self, runs: Iterable[str]) -> list[str]:
@@ -131,7 +140,7 @@ class ConsistencyPoint:
         named = pa.array(sorted(set(runs)), pa.string())
         if self.markers is None:
             return []
-        unfinished: list[str] = named.filter(pc.invert(pc.is_in(named, self.markers))).to_pylist()
+        unfinished: list[str] = named.filter(pc.invert(is_marked(named, self.markers))).to_pylist()
         return unfinished
 
 
@@ -164,7 +173,7 @@ class Tally:
         if RUN in batch.schema.names and point.markers is not None:
             self.waiting_runs.update(pc.unique(waiting[RUN]).drop_null().to_pylist())
             runs = batch[RUN].filter(taken)
-            unmarked = runs.filter(pc.invert(pc.is_in(runs, point.markers)))
+            unmarked = runs.filter(pc.invert(is_marked(runs, point.markers)))
             self.abandoned_runs.update(pc.unique(unmarked).drop_null().to_pylist())
 
     def settled(self, table: Table, window_from: datetime | None) -> tuple[int, datetime | None]:
@@ -218,15 +227,20 @@ def find_consistency_point(
     )
     if watermark is None:
         return point
-    point = replace(point, abandoned_until=watermark - commit_timeout - point.spread)
+    point = replace(point, abandoned_until=before(watermark, commit_timeout + point.spread))
     if markers is None:
         return point
-    point = _without_waiting(
-        point, find_unmarked(source, markers, watermark, point.abandoned_until or watermark), commit_timeout
+    unmarked = find_unmarked(
+        source,
+        markers,
+        watermark,
+        before(watermark, commit_timeout + point.spread),
+        markers.quiet_until(clock, watermark),
     )
+    point = _without_waiting(point, unmarked, commit_timeout)
     if not {RESULTS, SAMPLES} <= set(source.tables()):
         return point
-    return replace(point, results=_young_results(source, point, watermark - 2 * commit_timeout - point.spread))
+    return replace(point, results=_young_results(source, point, before(watermark, 2 * commit_timeout + point.spread)))
 
 
 def _without_waiting(point: ConsistencyPoint, unmarked: Unmarked, commit_timeout: timedelta) -> ConsistencyPoint:
@@ -236,6 +250,10 @@ def _without_waiting(point: ConsistencyPoint, unmarked: Unmarked, commit_timeout
         marker_problem=unmarked.describe(commit_timeout),
         committed_until=point.committed_until or unmarked.dated,
     )
+    if unmarked.is_recurrent and unmarked.quiet:
+        # Runs that do get markers are waited for all the same.
+        ended = pa.array(list(unmarked.quiet), pa.string())
+        return replace(point, ended=ended, ended_until=max(unmarked.quiet.values()))
     return replace(point, abandoned_until=point.watermark) if unmarked.is_systemic else point
 
 
@@ -286,7 +304,7 @@ def next_window(point: ConsistencyPoint, tally: Tally, overlap: timedelta, earli
     if point.watermark is None:
         return earlier
     # Sessions of another zone write times that lie behind what others wrote before.
-    window_from = earliest_of(point.watermark - overlap - point.spread_ever, tally.waiting_from)
+    window_from = earliest_of(before(point.watermark, overlap + point.spread_ever), tally.waiting_from)
     return latest_of(window_from, earlier)
 
 
