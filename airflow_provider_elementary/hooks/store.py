@@ -153,7 +153,7 @@ class ElementaryStoreHook(BaseHook):
             self.get_connection(settings.aws_conn_id)
         except AirflowNotFoundException:
             raise ConnectionNotFoundError(
-                f"{missing_connection(settings.aws_conn_id)} {settings.name} names it as aws_conn_id. Add "
+                f"{missing_connection(settings.aws_conn_id)} The store's {settings.name} names it as aws_conn_id. Add "
                 "it, or leave aws_conn_id empty to use the credentials of the environment."
             ) from None
         hook: Any = AwsBaseHook(aws_conn_id=settings.aws_conn_id, client_type=service)
