@@ -23,6 +23,8 @@ from tests.unit.access.corpus import Case, cases
 ALLOWED_CASES = [case for case in cases() if case.tables is not None]
 #: The sqlglot that the corpus and the tables of facts were written with, or a later one.
 KNOWS_THE_CORPUS = Version(version("sqlglot")) >= Version("30.22")
+#: Nodes that earlier releases of sqlglot have and 30.30 does not.
+REMOVED = {"SortArray"}
 REFUSED_CASES = [case for case in cases() if case.tables is None]
 
 
@@ -135,7 +137,7 @@ def test_an_immense_statement_is_answered_and_not_an_accident(sql: str) -> None:
 
 
 def test_the_tables_of_facts_name_things_that_exist() -> None:
-    assert [name for name in ALLOWED if not hasattr(exp, name)] == [] or not KNOWS_THE_CORPUS
+    assert {name for name in ALLOWED if not hasattr(exp, name)} <= REMOVED or not KNOWS_THE_CORPUS
     assert [name for name in PLAIN_TYPES if name not in exp.DataType.Type.__members__] == []
     assert set(FUNCTIONS) == set(LEXICONS) == set(FOLDINGS)
     assert all(name == name.lower() for functions in FUNCTIONS.values() for name in functions)
