@@ -128,7 +128,7 @@ def test_a_plaintext_endpoint_of_the_aws_connection_is_refused(hook: Open, airfl
 
 def test_an_aws_connection_that_is_not_there_is_not_replaced_by_the_machines_role(hook: Open) -> None:
     with pytest.raises(
-        ConnectionNotFoundError, match="'no_such_aws'. The store's connection 'a_store' names it as aws_conn_id"
+        ConnectionNotFoundError, match=r"'no_such_aws'\. The store's connection 'a_store' names it as aws_conn_id"
     ):
         _ = hook(**S3, aws_conn_id="no_such_aws").repository
 
