@@ -52,7 +52,7 @@ class ResultFile:
 
 @dataclass(frozen=True)
 class Result:
-    """What was computed, from what, and where it rests.
+    """What was computed, from what, and where it is stored.
 
     :param key: the name of this document in the store; ``read_result`` opens it.
     :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests`` or ``memories``.

@@ -37,7 +37,7 @@ BANNED = {
     "overtaken": "conflicting",
     "remember(s|ed|ing)?": "load, save, state",
     "restraint": "cooldown",
-    "rests?(?= in)": "is stored",
+    "rests": "is stored",
     "rhythms?": "frequency, bucket size",
     "rivals?": "alternative hypotheses, alternatives",
     "seal(s|ed|ing)?": "encrypt",

@@ -188,7 +188,7 @@ class TestWhatIsInASnapshot:
 
         assert set(groups["owner_email"].drop_null().to_pylist()) <= {"***"}
 
-    def test_nothing_readable_rests_in_the_store(self, source: WarehouseSource, rest: Rest) -> None:
+    def test_nothing_readable_is_stored(self, source: WarehouseSource, rest: Rest) -> None:
         write_snapshot(source, rest.store, rest.keys, policy=EVERYTHING)
 
         stored = stored_bytes(rest.store)

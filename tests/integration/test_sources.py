@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -296,6 +297,19 @@ class TestAccess:
             True,
             "Read-only access to 17 Elementary tables proved by 23 checks.",
         )
+
+    def test_the_test_button_never_calls_an_accepted_unknown_proved(
+        self, duckdb_conn: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        report = ElementaryHook(duckdb_conn).check_access()
+        findings = tuple(replace(one, status="unknown") if one.name == "ownership" else one for one in report.findings)
+        monkeypatch.setattr(ElementaryHook, "check", lambda *_: replace(report, findings=findings))
+        monkeypatch.setattr(ElementaryHook, "accept_unknown", ("ownership",))
+
+        works, message = ElementaryHook(duckdb_conn).test_connection()
+
+        assert works
+        assert message == "17 Elementary tables can be read: 22 checks pass, 1 are unknown and accepted."
 
     def test_the_test_button_says_what_is_wrong(self, airflow_connection: Connect) -> None:
         works, message = ElementaryHook("nowhere").test_connection()
