@@ -190,7 +190,7 @@ def prune(
 def _signer(repository: Repository) -> Signer | None:
     """Return who signs the record: an unsigned one proves nothing against somebody who may write to the store."""
     if repository.signer is None and repository.has_keys:
-        return KeysSigner(repository.keys)
+        return KeysSigner(repository.keys.masters)
     return repository.signer
 
 

@@ -27,6 +27,7 @@ from airflow_provider_elementary.source import (
     select_columns,
 )
 from airflow_provider_elementary.storage.encrypted_parquet import Span, open_encrypted, rows_within
+from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
 from airflow_provider_elementary.times import in_utc
 
@@ -207,7 +208,9 @@ class SnapshotSource:
     def _opens(self, category: Category) -> bool:
         if category not in self._opened:
             try:
-                self._opened[category] = self._repository.keys.unwrap(category, self.manifest.keys[category])
+                self._opened[category] = self._repository.keys.unwrap(
+                    category, self.manifest.keys[category], Purpose.SNAPSHOT
+                )
             except KeyUnavailableError as error:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)

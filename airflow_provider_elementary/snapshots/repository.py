@@ -16,10 +16,15 @@ from airflow_provider_elementary.snapshots.chain import Anchor, Chain, check_cha
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, read_manifest
-from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
+from airflow_provider_elementary.storage.genesis import Trust
+from airflow_provider_elementary.storage.keys import Keys, StoreKeys
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signatures import KeysSigner, Signer, sign_object
+from airflow_provider_elementary.storage.signed_documents import Documents
+from airflow_provider_elementary.storage.signers import Signer as DocumentSigner
 from airflow_provider_elementary.storage.store import Store, open_store
+from airflow_provider_elementary.storage.trust import read_trust
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.diff import DiffReport
@@ -51,24 +56,43 @@ class Repository:
 
     :param store: where the objects are.
     :param keys: the master keys, or what opens them when they are first needed; without any, manifests alone are read.
+    :param store_id: the id that the connection pins; without it nothing is written, and nothing read is proved.
+    :param signing: the key that signs what is written, or what opens it; None for a reader.
     :param signer: who signs manifests and prune records, and has to have signed them.
     """
 
     def __init__(
-        self, store: Store, keys: Keys | Callable[[], Keys] | None = None, *, signer: Signer | None = None
+        self,
+        store: Store,
+        keys: Keys | Callable[[], Keys] | None = None,
+        *,
+        store_id: str | None = None,
+        signing: SigningKey | Callable[[], SigningKey | None] | None = None,
+        signer: Signer | None = None,
     ) -> None:
         self.store = store
+        self.store_id = store_id
         self.signer = signer
         self._keys = keys
+        self._signing = signing
 
     @classmethod
-    def open(cls, uri: str, *, keys: Keys | Callable[[], Keys] | None = None) -> Repository:
+    def open(
+        cls,
+        uri: str,
+        *,
+        store_id: str | None = None,
+        keys: Keys | Callable[[], Keys] | None = None,
+        signing: SigningKey | None = None,
+    ) -> Repository:
         """Return the repository that a URI names, opened with the environment's own credentials.
 
         :param uri: ``file:///absolute/directory`` or ``s3://bucket/prefix``.
+        :param store_id: the id that ``airflow-elementary store init`` printed.
         :param keys: the master keys; a reader may hold those of some categories.
+        :param signing: the key that signs; only a writer has it.
         """
-        return cls(open_store(uri), keys)
+        return cls(open_store(uri), keys, store_id=store_id, signing=signing)
 
     @property
     def uri(self) -> str:
@@ -81,8 +105,22 @@ class Repository:
         return self._keys is not None
 
     @cached_property
-    def keys(self) -> Keys:
-        """The master keys.
+    def trust(self) -> Trust:
+        """Which keys may sign in the store.
+
+        :raises StoreRefusedError: there is no store, and none is pinned.
+        :raises SnapshotCorruptError: the pinned store is gone, or another one is in its place.
+        """
+        return read_trust(self.store, self.store_id)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The signed documents of the store."""
+        return Documents(self.store, self.trust, self._signer)
+
+    @cached_property
+    def keys(self) -> StoreKeys:
+        """The master keys, whose data keys open in this store alone.
 
         :raises ConfigurationError: none are named; nothing is stored unencrypted.
         """
@@ -91,7 +129,11 @@ class Repository:
                 f"No master keys for {self.uri}: nothing is stored unencrypted. Name kms_key_id, or secret_keys that "
                 "`airflow-elementary keys generate` makes, in the store's connection."
             )
-        return self._keys() if callable(self._keys) else self._keys
+        return StoreKeys(self._keys() if callable(self._keys) else self._keys, self.trust.store_id)
+
+    def _signer(self) -> DocumentSigner | None:
+        signing = self._signing() if callable(self._signing) else self._signing
+        return signer_of(signing, self.trust) if signing is not None else None
 
     def chain(self) -> Chain:
         """Read the chain of manifests and prune records."""
@@ -211,7 +253,7 @@ class Repository:
                 f"The snapshot chain in {self.uri} has {len(findings)} problems; nothing was signed: {named}. Run "
                 "`airflow-elementary snapshot verify`."
             )
-        signer = self.signer or KeysSigner(self.keys)
+        signer = self.signer or KeysSigner(self.keys.masters)
         digests = {manifest_key(link.sequence): link.sha256 for link in chain.links.values()}
         digests |= {stored.record.key: stored.sha256 for stored in chain.records}
         for key, digest in sorted(digests.items()):

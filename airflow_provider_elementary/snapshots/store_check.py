@@ -13,10 +13,9 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError, StoreError
 from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.storage.keys import Purpose
 
 PROBES = "probes/"
-_CONTEXT = {"application": APPLICATION, "purpose": "store check"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _opened(repository: Repository, sequence: int) -> str:
     opened = []
     for name in wrapped:
         try:
-            repository.keys.unwrap(Category(name), wrapped[name])
+            repository.keys.unwrap(Category(name), wrapped[name], Purpose.SNAPSHOT)
             opened.append(name)
         except KeyUnavailableError as error:
             refused = error
@@ -134,8 +133,8 @@ def check_store(repository: Repository) -> StoreReport:
 
 
 def _check_key(repository: Repository, category: Category) -> str:
-    made = repository.keys.new_data_key(category, _CONTEXT)
-    if repository.keys.unwrap(category, made.wrapped) != made.plaintext:
+    made = repository.keys.new_data_key(category, Purpose.CHECK)
+    if repository.keys.unwrap(category, made.wrapped, Purpose.CHECK) != made.plaintext:
         raise StoreError("The data key that was opened is another than the one that was made.")
     return f"a data key made and opened by {made.wrapped.master_key_id}"
 

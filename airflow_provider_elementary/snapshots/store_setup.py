@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError
+from airflow_provider_elementary.snapshots.store_settings import SIGNING_KEY
 from airflow_provider_elementary.storage.genesis import (
     Predecessor,
     Role,
@@ -20,7 +21,7 @@ from airflow_provider_elementary.storage.genesis import (
     init_store,
     new_salt,
 )
-from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.storage.keys import Keys, LocalKeys
 from airflow_provider_elementary.storage.layout import APPLICATION
 from airflow_provider_elementary.storage.signers import (
     Ed25519Signer,
@@ -53,7 +54,7 @@ SigningKey = Ed25519Signer | KmsKey
 def create_store(
     store: Store,
     keys: Keys | None,
-    signing: SigningKey,
+    signing: SigningKey | None,
     *,
     recovery_file: Path | None = None,
     after: Predecessor | None = None,
@@ -66,6 +67,11 @@ def create_store(
     :param after: the store that it continues.
     :raises ConfigurationError: there is a store already, or the file is there already; nothing was changed.
     """
+    if signing is None:
+        raise ConfigurationError(
+            f"No signing key for {store.uri}. Name signing_kms_key_id in the connection, or a keys file that "
+            "`airflow-elementary keys generate` made."
+        )
     salt = new_salt()
     entry = _entry(signing, salt)
     masters = _master_key_ids(keys) if keys is not None else {}
@@ -109,6 +115,11 @@ def new_entry(signing: SigningKey, trust: Trust) -> SignerEntry:
     return _entry(signing, trust.genesis.salt)
 
 
+def new_local_keys() -> dict[str, str]:
+    """Return fresh local keys: a master key for each category, and the signing key, which readers do not get."""
+    return {**LocalKeys.generate(), SIGNING_KEY: Ed25519Signer.generate()}
+
+
 def read_recovery_key(path: Path) -> Ed25519Signer:
     """Return the recovery key that a file holds.
 
@@ -118,8 +129,8 @@ def read_recovery_key(path: Path) -> Ed25519Signer:
         key = json.loads(path.read_text())[_RECOVERY_KEY]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigurationError(
-            f"The recovery key file {path} cannot be read ({type(error).__name__}). Name the file that `airflow-elementary "
-            "store init --recovery-key` wrote."
+            f"The recovery key file {path} cannot be read ({type(error).__name__}). Name the file that "
+            "`airflow-elementary store init --recovery-key` wrote."
         ) from None
     return Ed25519Signer.from_text(key, f"recovery key file {path}")
 

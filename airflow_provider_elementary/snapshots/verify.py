@@ -26,7 +26,7 @@ from airflow_provider_elementary.snapshots.chain import (
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.reader import none_found
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
-from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.storage.keys import Purpose, StoreKeys
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signatures import DATA_KEY, KeysSigner, Signature, Signer, read_signature
 from airflow_provider_elementary.storage.store import Store
@@ -222,7 +222,7 @@ def _files_named(store: Store, selected: Sequence[ChainLink]) -> dict[str, _Name
 
 def _check_files(
     store: Store,
-    keys: Keys | None,
+    keys: StoreKeys | None,
     categories: frozenset[Category],
     named: Mapping[str, _Named],
     expired: set[str],
@@ -258,11 +258,11 @@ def _check_files(
     return checked
 
 
-def _open(checked: _Checked, keys: Keys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
+def _open(checked: _Checked, keys: StoreKeys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
     """Decrypt a file and count its rows."""
     category = entry.file.category
     try:
-        data_key = keys.unwrap(category, entry.manifest.keys[category])
+        data_key = keys.unwrap(category, entry.manifest.keys[category], Purpose.SNAPSHOT)
     except (KeyUnavailableError, KeyError) as error:
         reason = f"No data key opens: {error}" if isinstance(error, KeyUnavailableError) else "Found no data key."
         refused.add(category)
@@ -309,9 +309,11 @@ def _by(entry: _Named) -> str:
     return f"named by snapshot {entry.by[0]}{more}"
 
 
-def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: Keys | None) -> Iterator[ChainFinding]:
+def _check_signatures(
+    store: Store, chain: Chain, signer: Signer | None, keys: StoreKeys | None
+) -> Iterator[ChainFinding]:
     """Check the signatures of prune records where the keys allow it, and those of manifests."""
-    own = KeysSigner(keys) if keys is not None else None
+    own = KeysSigner(keys.masters) if keys is not None else None
     for key, digest, required in (
         *((manifest_key(link.sequence), link.sha256, signer is not None) for link in chain.links.values()),
         *((stored.record.key, stored.sha256, True) for stored in chain.records),

@@ -242,8 +242,8 @@ class KmsKeys:
                 plaintext: bytes = answer["Plaintext"]
                 return plaintext
         raise refused or KeyUnavailableError(
-            f"{wrapped.master_key_id} wrapped a data key of {category.label}, and the connection does not name that KMS "
-            "key. If it is one that was replaced, add it to former_kms_key_ids."
+            f"{wrapped.master_key_id} wrapped a data key of {category.label}, and the connection does not name that "
+            "KMS key. If it is one that was replaced, add it to former_kms_key_ids."
         )
 
     def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:

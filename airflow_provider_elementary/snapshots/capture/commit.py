@@ -20,6 +20,7 @@ from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest
 from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.layout import APPLICATION, data_folder, manifest_key
 from airflow_provider_elementary.storage.store import Store
 
@@ -98,11 +99,10 @@ def _is_ours(manifest: Manifest, repository: Repository, categories: Collection[
     try:
         for category in categories:
             wrapped = manifest.keys[category.value]
-            context = {"application": APPLICATION, "snapshot": manifest.snapshot_id, "category": category.value}
             # Only our own master key is asked: one that the manifest names may be the forger's.
-            if wrapped.master_key_id != keys.master_key_id(category, context):
+            if wrapped.master_key_id != keys.master_key_id(category, Purpose.SNAPSHOT):
                 return False
-            plaintexts.append(keys.unwrap(category, wrapped))
+            plaintexts.append(keys.unwrap(category, wrapped, Purpose.SNAPSHOT))
     except (KeyUnavailableError, ValueError, TypeError):
         return False
     return hmac.compare_digest(manifest.mac.encode(), _mac(manifest, plaintexts, repository.store).encode())

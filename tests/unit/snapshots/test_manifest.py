@@ -37,7 +37,7 @@ MANIFEST = Manifest(
             None,
         ),
     ),
-    keys={"configuration": WrappedKey("local:1", "AAAA", {"snapshot": "x"})},
+    keys={"configuration": WrappedKey("local:1", "AAAA")},
     policy={"categories": ["configuration"]},
     exclusions=({"rule": "masked", "column": "dbt_invocations.vars", "values": 3},),
     access=None,

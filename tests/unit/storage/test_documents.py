@@ -32,7 +32,7 @@ WHOLE = replace(
     MANIFEST,
     consistency=POINT,
     full_at="2026-11-22T00:00:00",
-    hash_key=WrappedKey("local:1", "AAAA", {}),
+    hash_key=WrappedKey("local:1", "AAAA"),
     mac="ab" * 32,
     access=MONDAY.to_dict(),
 )
@@ -53,7 +53,7 @@ RESULT = {
     "origin": {"snapshot_id": "x"},
     "parameters": {"days": 28},
     "files": [{"key": "results/metrics/r/f", "category": "table_metrics", "rows": 1, "size": 2, "sha256": "ab"}],
-    "keys": {"table_metrics": {"master_key_id": "local:1", "ciphertext": "AAAA", "context": {}}},
+    "keys": {"table_metrics": {"master_key_id": "local:1", "ciphertext": "AAAA"}},
 }
 
 
