@@ -134,6 +134,18 @@ class StoreError(ElementaryError):
     permanent = False
 
 
+class ObjectNotFoundError(StoreError):
+    """The store has no such object.
+
+    :param uri: the store.
+    :param key: the object's name.
+    """
+
+    def __init__(self, uri: str, key: str) -> None:
+        super().__init__(f"{uri} holds no object {key}. Restore it from a replica or an older version.")
+        self.key = key
+
+
 class StoreRefusedError(ElementaryError):
     """The store does not exist, is not writable or is not encrypted."""
 
