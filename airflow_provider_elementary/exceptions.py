@@ -162,6 +162,29 @@ class SnapshotCorruptError(ElementaryError):
     """A manifest or a file of a snapshot differs from what was written."""
 
 
+class UnprovedError(SnapshotCorruptError):
+    """No known key of the pinned store signed it: who wrote it is not known, so nothing of it is used."""
+
+
+class PrunedMeanwhileError(ElementaryError):
+    """A proved prune removed what was being read; a retry reads what is there now."""
+
+    permanent = False
+
+
+class DocumentExistsError(ElementaryError):
+    """A document of that name is there already, and no document is ever replaced.
+
+    :param name: its name in the store.
+    """
+
+    permanent = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is there already, and no document is replaced. Retry.")
+        self.name = name
+
+
 class SnapshotConflictError(ElementaryError):
     """Other writers committed first, repeatedly; a retry may help."""
 

@@ -135,9 +135,7 @@ def evaluate_and_store(
 
 def _open_state(repository: Repository, options: EvaluationOptions, series: str, run_key: str) -> ModelStateStore:
     fits = scoring_settings(options.parameters, days=options.days, shard=options.shard, shards=options.shards)
-    return ModelStateStore(
-        repository.store, repository.keys, series=f"{series}/{options.shard}", run_key=run_key, fits=fits
-    )
+    return ModelStateStore(repository, series=f"{series}/{options.shard}", run_key=run_key, fits=fits)
 
 
 @contextmanager
@@ -156,7 +154,7 @@ def open_metrics(repository: Repository, key: str) -> Iterator[tuple[pa.RecordBa
 def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
     """Read the lineage of the snapshot that metrics were computed from; metrics of a warehouse have none."""
     if snapshot_id := origin.get("snapshot_id"):
-        return read_lineage(repository.open(snapshot_id))
+        return read_lineage(repository.source(snapshot_id))
     log.warning("metrics were read from a warehouse, not from a snapshot: no lineage, owners or severities")
     return Lineage()
 

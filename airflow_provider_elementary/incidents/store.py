@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
-from airflow_provider_elementary.snapshots import Keys, Store
+from airflow_provider_elementary.snapshots import Repository
 from airflow_provider_elementary.storage.results import previous_result, read_result, write_result
 
 _TYPES: dict[str, pa.DataType] = {
@@ -48,8 +48,7 @@ class TrackedIncidents:
 
 
 def update_incidents(
-    store: Store,
-    keys: Keys,
+    repository: Repository,
     verdicts: pa.Table,
     lineage: Lineage,
     *,
@@ -66,13 +65,13 @@ def update_incidents(
     :param origin: what the verdicts were computed from.
     """
     before: list[Incident] = []
-    if previous := previous_result(store, "incidents", series, run_key):
-        with read_result(store, keys, previous.key) as rows:
+    if previous := previous_result(repository.store, "incidents", series, run_key):
+        with read_result(repository.store, repository.keys, previous.key) as rows:
             before = incidents_of(rows.read_all())
     incidents = track_incidents(verdicts, lineage, before)
     result = write_result(
-        store,
-        keys,
+        repository.store,
+        repository.keys,
         "incidents",
         incidents_table(incidents).to_reader(),
         run_key=run_key,

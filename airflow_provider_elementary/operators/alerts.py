@@ -77,8 +77,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         verdicts = self.incidents.get("verdicts") or ()
         with clear_failures():
             outcome = send_alerts(
-                self.repository.store,
-                self.repository.keys,
+                self.repository,
                 self.incidents["incidents"],
                 filters,
                 lambda name, alert: self.routes[name].send(alert, context),
