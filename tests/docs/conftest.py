@@ -17,13 +17,12 @@ from botocore.exceptions import ClientError
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.docs.mail import mail_server
 from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store, snowflake_reader
 from tests.support.datasets import small_world, write_postgres, write_snowflake
-from tests.support.stores import Rest, copied, grow, local_rest
+from tests.support.stores import Rest, copied, grow, local_rest, opened
 from tests.support.tampering import exchange_data_keys, flip, rewrite_chain, swap
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def take_snapshot(file: Path, store: Store, keys: Keys, run_key: str) -> Manifes
 
     with WarehouseSource(DuckDBWarehouse(file, "elementary")) as source:
         access = check_access(source.warehouse).to_dict()
-        return write_snapshot(source, Repository(store, keys), run_key=run_key, access=access)
+        return write_snapshot(source, opened(store, keys), run_key=run_key, access=access)
 
 
 def write_results(store: Store, keys: Keys) -> None:
@@ -57,7 +56,7 @@ def write_results(store: Store, keys: Keys) -> None:
     from airflow_provider_elementary.snapshots import open_snapshot
     from airflow_provider_elementary.storage.results import write_result
 
-    source = open_snapshot(Repository(store, keys))
+    source = open_snapshot(opened(store, keys))
     origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}
     with compute_metrics(source) as reader:
         metrics = reader.read_all()

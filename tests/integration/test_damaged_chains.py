@@ -17,7 +17,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     SnapshotNotFoundError,
 )
-from airflow_provider_elementary.snapshots import Manifest, Repository, find_manifest, open_snapshot
+from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
 from airflow_provider_elementary.snapshots.prune import prune
@@ -25,7 +25,7 @@ from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.support.stores import Rest, grow, local_rest, take, world_after
+from tests.support.stores import Rest, grow, local_rest, opened, take, world_after
 from tests.support.tampering import edit, swap
 
 MIDDLE, NEWEST = manifest_key(2), manifest_key(4)
@@ -110,9 +110,9 @@ class TestAnyDamage:
         anchors = [anchor_of(manifests[-1])]
 
         with pytest.raises(SnapshotCorruptError, match="manifests/000000000"):
-            verify(Repository(rest.store), anchors=anchors).require()
+            verify(opened(rest.store), anchors=anchors).require()
         with pytest.raises(SnapshotCorruptError, match=r"nothing was signed: manifests/000000000"):
-            Repository(rest.store, rest.keys).sign(anchors=anchors)
+            opened(rest.store, rest.keys).sign(anchors=anchors)
         with pytest.raises(SnapshotCorruptError, match=r"nothing was pruned: manifests/000000000"):
             prune(rest.repository, Retention(keep_last=1), anchors=anchors, now=LATER)
         assert objects(rest) == there
@@ -175,7 +175,7 @@ class TestReading:
 
 class TestALostManifest:
     def test_of_which_there_is_a_signature_is_missed_even_at_the_end(self, rest: Rest) -> None:
-        Repository(rest.store, rest.keys).sign()
+        opened(rest.store, rest.keys).sign()
         remove(rest.path(NEWEST))
 
         report = verify(rest.repository)

@@ -19,13 +19,13 @@ from airflow_provider_elementary.snapshots import capture as write
 from airflow_provider_elementary.snapshots.capture.commit import _mac
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signatures import KeysSigner, read_signature
 from tests.support.attempts import ARTIFACTS, RUN, Sync, new_run
+from tests.support.stores import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -80,14 +80,14 @@ def with_no_keys(sync: Sync) -> Manifest:
 
 def with_a_readers_key(sync: Sync) -> Manifest:
     manifest = forged(sync)
-    theirs = SnapshotSource(Repository(sync.rest.store, sync.keys), manifest).data_key(Category.TABLE_METRICS)
+    theirs = SnapshotSource(opened(sync.rest.store, sync.keys), manifest).data_key(Category.TABLE_METRICS)
     manifest = replace(manifest, keys={"table_metrics": manifest.keys["table_metrics"]})
     return replace(manifest, mac=_mac(manifest, [theirs], sync.rest.store))
 
 
 def with_a_readers_key_beside_all_wrapped_keys(sync: Sync) -> Manifest:
     manifest = forged(sync)
-    theirs = SnapshotSource(Repository(sync.rest.store, sync.keys), manifest).data_key(Category.TABLE_METRICS)
+    theirs = SnapshotSource(opened(sync.rest.store, sync.keys), manifest).data_key(Category.TABLE_METRICS)
     return replace(manifest, mac=_mac(manifest, [theirs], sync.rest.store))
 
 
@@ -213,7 +213,7 @@ class TestOthersBetweenTheAttempts:
         assert first_is_whole
         assert is_whole(sync)
         assert (first.sequence, second.sequence) == (1, 2)
-        assert verify(Repository(sync.rest.store, sync.keys), snapshot="all").findings == ()
+        assert verify(opened(sync.rest.store, sync.keys), snapshot="all").findings == ()
 
     def test_a_prune_that_spares_no_orphans_removes_what_an_attempt_left(self, sync: Sync) -> None:
         sync.snapshot(run_key="the run before")

@@ -22,14 +22,13 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
 from airflow_provider_elementary.snapshots.prune import PruneReport, prune
 from airflow_provider_elementary.snapshots.prune_record import newest_record
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.results import write_result
 from airflow_provider_elementary.storage.store import StoredObject
-from tests.support.stores import Rest, grow, local_rest
+from tests.support.stores import Rest, grow, local_rest, opened
 
 #: Long after the snapshots of a test were taken.
 LATER = datetime.now(UTC) + timedelta(days=100)
@@ -248,7 +247,7 @@ class TestBrokenOff:
         self, rest: Rest, manifests: list[Manifest], deletions: int
     ) -> None:
         with pytest.raises(StoreError, match="power cut"):
-            prune(Repository(BreakingStore(rest.store, deletions), rest.keys), KEEP_TWO)
+            prune(opened(BreakingStore(rest.store, deletions), rest.keys), KEEP_TWO)
         between = verify(rest.repository, snapshot="latest")
 
         prune(rest.repository, KEEP_TWO, now=LATER)

@@ -13,10 +13,10 @@ import pytest
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, open_store
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store
 from airflow_provider_elementary.snapshots.store_check import check_store
 from tests.support.connections import local_store, s3_store
-from tests.support.stores import Rest, local_rest, take, world_after
+from tests.support.stores import Rest, local_rest, opened, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -81,7 +81,7 @@ class TestOfALocalStore:
 
         store = Replacing(tmp_path / "store")
 
-        report = check_store(Repository(store, LocalKeys(MASTER_KEYS)))
+        report = check_store(opened(store, LocalKeys(MASTER_KEYS)))
 
         failed = [found for found in report.findings if found.status == "fail"]
         assert [found.name for found in failed] == ["put-if-absent"]

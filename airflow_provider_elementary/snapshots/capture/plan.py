@@ -13,11 +13,12 @@ from airflow_provider_elementary.snapshots.capture.consistency import Consistenc
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, committed_sequences, read_manifest
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, anchor_finding, find_head
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
 
 _PLACE = ("dialect", "database", "schema")
@@ -44,12 +45,16 @@ class Plan:
     :param base: the parent, opened, whose files an incremental snapshot carries; None for a full one.
     :param reason: why it is full, or None for an incremental one.
     :param is_new_epoch: rows that the parent has are gone from the source.
+    :param damage: what is wrong with the chain, in words; None where nothing is.
+    :param lost_until: snapshots after the parent up to this number are lost; None where none is.
     """
 
     parent: Manifest | None
     base: SnapshotSource | None
     reason: str | None
     is_new_epoch: bool = False
+    damage: str | None = None
+    lost_until: int | None = None
 
     @property
     def kind(self) -> Literal["full", "incremental"]:
@@ -78,16 +83,32 @@ class Plan:
 
 
 def plan_snapshot(
-    source: WarehouseSource, repository: Repository, options: SnapshotOptions, taken_at: datetime
+    source: WarehouseSource,
+    repository: Repository,
+    options: SnapshotOptions,
+    taken_at: datetime,
+    anchor: Anchor | None = None,
 ) -> Plan:
     """Plan from what the newest manifest says, before any row is read.
 
     :param taken_at: the client's time, UTC without a zone.
+    :param anchor: the newest manifest that was recorded outside the store.
     """
-    sequences = committed_sequences(repository)
-    if not sequences:
+    head = find_head(repository)
+    damage = anchor_finding(repository, anchor) if anchor is not None else None
+    if anchor is not None and damage is not None:
+        number = head.document.sequence if head else 0
+        # Nothing new is encrypted under a key that an older chain brought back.
+        return Plan(
+            head.document if head else None,
+            None,
+            f"the snapshot chain does not contain {anchor.origin}: {damage}",
+            damage=damage,
+            lost_until=anchor.sequence if anchor.sequence > number else None,
+        )
+    if head is None:
         return Plan(None, None, "the first snapshot of this store")
-    parent = read_manifest(repository, sequences[-1])
+    parent = head.document
     plan = Plan(parent, None, None)
     if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)
