@@ -123,9 +123,10 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
         numbers = list(numbered(repository.store, MANIFESTS)[0])
     if not numbers:
         return None
-    newest = newest_record(repository)
     # The newest snapshot at the time of a prune stays, and all after it do.
-    return newest_proved(numbers, newest.document.head.sequence if newest else 1, proved)
+    record = newest_record(repository)
+    head = newest_proved(numbers, record.document.head.sequence, proved) if record else None
+    return head or newest_proved(numbers, 1, proved)
 
 
 def read_signed(repository: Repository, sequence: int) -> Signed[Manifest]:

@@ -10,15 +10,15 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
+from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.prune_record import without_expired
+from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, anchor_finding, find_head
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
 
 _PLACE = ("dialect", "database", "schema")
@@ -95,6 +95,7 @@ def plan_snapshot(
     :param anchor: the newest manifest that was recorded outside the store.
     """
     head = find_head(repository)
+    anchor = _newest_anchor(repository, anchor)
     damage = anchor_finding(repository, anchor) if anchor is not None else None
     if anchor is not None and damage is not None:
         number = head.document.sequence if head else 0
@@ -114,6 +115,15 @@ def plan_snapshot(
         return plan.full(reason)
     left, _ = without_expired(repository, parent)
     return replace(plan, base=SnapshotSource(repository, left))
+
+
+def _newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:
+    """Return the newer of an anchor and of what the newest prune record says was the head."""
+    record = newest_record(repository)
+    if record is None or (given is not None and given.sequence >= record.document.head.sequence):
+        return given
+    head = record.document.head
+    return Anchor(head.sequence, head.sha256, f"prune record {record.document.sequence}")
 
 
 def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
