@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measure import Measurement, in_own_process, measured
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 _BUCKETS = 90
 _TRAINING = 14

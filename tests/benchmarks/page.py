@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measure import in_own_process, measured
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 _TABLE = "WAREHOUSE.SCHEMA_07.TABLE_0107"
 _VIEWS = {

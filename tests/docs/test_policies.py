@@ -19,7 +19,7 @@ from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.docs.blocks import all_blocks
 from tests.docs.conftest import BUCKET, KEY_ALIAS, take_snapshot, write_results
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

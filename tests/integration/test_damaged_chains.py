@@ -26,7 +26,8 @@ from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
-from tests.support.stores import Rest, grow, local_rest, opened, take, world_after
+from tests.support.signing import opened
+from tests.support.stores import Rest, grow, local_rest, take, world_after
 from tests.support.tampering import edit_signed, swap
 
 MIDDLE, NEWEST = manifest_key(2), manifest_key(4)

@@ -14,7 +14,8 @@ from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.diff import DiffReport, RowCount, diff
 from tests.support.datasets import OWNER_EMAIL, World
-from tests.support.stores import Rest, local_rest, opened, take, world_after
+from tests.support.signing import opened
+from tests.support.stores import Rest, local_rest, take, world_after
 
 MODEL, NEW_MODEL, OLD_MODEL = "model.shop.orders", "model.shop.refunds", "model.shop.customers"
 

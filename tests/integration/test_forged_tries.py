@@ -20,8 +20,7 @@ from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.attempts import ARTIFACTS, RUN, Sync, new_run
-from tests.support.signing import new_signer, signed
-from tests.support.stores import WRITER, opened
+from tests.support.signing import SIGNER, new_signer, opened, signed
 
 
 @pytest.fixture
@@ -67,11 +66,11 @@ def signed_by_a_strangers_key(sync: Sync) -> bytes:
 
 
 def signed_for_another_store(sync: Sync) -> bytes:
-    return signed(WRITER, "ab" * 32, manifest_key(2), unsigned(sync))
+    return signed(SIGNER, "ab" * 32, manifest_key(2), unsigned(sync))
 
 
 def signed_for_another_place(sync: Sync) -> bytes:
-    return signed(WRITER, sync.rest.repository.trust.store_id, manifest_key(3), unsigned(sync))
+    return signed(SIGNER, sync.rest.repository.trust.store_id, manifest_key(3), unsigned(sync))
 
 
 def with_the_signature_of_another(sync: Sync) -> bytes:

@@ -53,7 +53,7 @@ from tests.support.datasets import (
     write_snowflake,
 )
 from tests.support.random_histories import Database, History, InDuckDB, InPostgres, Statistics
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

@@ -14,7 +14,8 @@ from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, Policy, open_snapshot
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.keys import Keys
-from tests.support.stores import Rest, local_rest, opened, take, world_after
+from tests.support.signing import opened
+from tests.support.stores import Rest, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

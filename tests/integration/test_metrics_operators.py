@@ -14,7 +14,7 @@ from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_s
 from airflow_provider_elementary.storage.results import find_result, read_result
 from tests.support.connections import duckdb_file, local_store
 from tests.support.datasets import small_world, write_duckdb
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -30,7 +30,7 @@ from airflow.sdk import DAG, AssetAlias
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.incidents import ElementaryIncidentOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 STORE = {"store_conn_id": "store", "retries": 0}
 METRICS = "{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}"

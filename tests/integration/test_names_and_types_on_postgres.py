@@ -23,7 +23,7 @@ from airflow_provider_elementary.snapshots import LocalKeys, Policy, write_snaps
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.local import LocalStore
 from tests.support.datasets import small_world, write_postgres
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

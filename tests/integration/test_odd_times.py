@@ -27,7 +27,7 @@ from tests.integration.test_incremental_snapshots import (
 )
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_duckdb, write_postgres
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

@@ -33,7 +33,7 @@ from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_duckdb, write_postgres
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,7 +28,8 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.results import write_result
 from airflow_provider_elementary.storage.store import StoredObject
-from tests.support.stores import Rest, grow, local_rest, opened
+from tests.support.signing import opened
+from tests.support.stores import Rest, grow, local_rest
 
 #: Long after the snapshots of a test were taken.
 LATER = datetime.now(UTC) + timedelta(days=100)

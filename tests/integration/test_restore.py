@@ -34,7 +34,8 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import copy_duckdb_world, restore_postgres, write_duckdb, write_postgres
-from tests.support.stores import Rest, grow, local_rest, opened, take, world_after
+from tests.support.signing import opened
+from tests.support.stores import Rest, grow, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

@@ -50,7 +50,7 @@ from tests.support.datasets import (
     small_world,
     write_duckdb,
 )
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

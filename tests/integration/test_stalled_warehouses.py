@@ -24,7 +24,7 @@ from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from tests.servers.stalling import StallingProxy, stalling_proxy
 from tests.support.connections import postgres_reader, snowflake_reader
 from tests.support.datasets import small_world, write_duckdb, write_postgres, write_snowflake
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

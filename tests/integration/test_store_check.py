@@ -16,7 +16,8 @@ from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store
 from airflow_provider_elementary.snapshots.store_check import check_store
 from tests.support.connections import local_store, s3_store
-from tests.support.stores import Rest, local_rest, opened, take, world_after
+from tests.support.signing import opened
+from tests.support.stores import Rest, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

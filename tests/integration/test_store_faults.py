@@ -38,7 +38,7 @@ from tests.servers.faulty import (
     stalls,
 )
 from tests.support.datasets import small_world, write_duckdb
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -359,7 +359,7 @@ from pathlib import Path
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 warehouse, store, limit = sys.argv[1:]
 with WarehouseSource(DuckDBWarehouse(Path(warehouse), "elementary")) as source:

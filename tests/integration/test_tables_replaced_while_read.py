@@ -20,7 +20,7 @@ from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.warehouses import postgres_locks
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_postgres
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

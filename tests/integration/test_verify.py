@@ -18,7 +18,8 @@ from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.outcomes import Outcome
-from tests.support.stores import Rest, grow, local_rest, opened
+from tests.support.signing import opened
+from tests.support.stores import Rest, grow, local_rest
 from tests.support.tampering import digest_of, edit, edit_signed, flip, rewrite_chain, swap
 
 

@@ -18,7 +18,8 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import SMALL_WORLD_END, small_world, write_duckdb
 from tests.support.dying_writer import POLICY
 from tests.support.random_histories import BreakingStore, Interrupted
-from tests.support.stores import local_rest, opened
+from tests.support.signing import opened
+from tests.support.stores import local_rest
 
 RUN = "dag/run/task/-1"
 #: The number of encrypted files when a snapshot of the small world has finished some of its artifacts.

@@ -20,7 +20,7 @@ from airflow_provider_elementary.snapshots import LocalKeys, Policy, open_store,
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 #: What a policy has to let through for a world of another year.
 POLICY = Policy(failed_rows_days=100_000)

@@ -26,7 +26,7 @@ from airflow_provider_elementary.storage.results import latest_result, read_resu
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import World, small_world, write_duckdb
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 #: A name that breaks out of every place where it is not encoded; in Arabic and CJK too.
 HOSTILE = """</title><script>alert(1)</script>"><img src=x onerror=alert(2)>' "q" {{ 7*7 }} جدول 表"""

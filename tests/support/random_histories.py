@@ -37,7 +37,7 @@ from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

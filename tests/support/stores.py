@@ -22,13 +22,10 @@ from airflow_provider_elementary.snapshots import (
     open_store,
     write_snapshot,
 )
-from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import GENESIS
-from airflow_provider_elementary.storage.signers import Ed25519Signer
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import SMALL_WORLD_END, World, small_world, write_duckdb
-from tests.support.signing import created, entry
+from tests.support.signing import opened
 
 #: How many days the little project runs in all.
 DAYS = 8
@@ -53,17 +50,6 @@ class Rest:
     def path(self, key: str) -> Path:
         """Return the file of an object."""
         return self.folder / key
-
-
-#: Signs in every store of a test.
-WRITER = Ed25519Signer(b"the signing key of every test...")
-
-
-def opened(store: Store, keys: Keys | None = None, *, signer: Ed25519Signer | None = WRITER) -> Repository:
-    """Return the repository of a store, pinned; a store that is new is created."""
-    if store.get(GENESIS) is None:
-        created(store, entry(WRITER))
-    return Repository(store, keys, store_id=sha256(store.get(GENESIS) or b""), signer=signer)
 
 
 def copied(rest: Rest, directory: Path) -> Rest:

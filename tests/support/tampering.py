@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
-from tests.support.signing import signed
-from tests.support.stores import WRITER, Rest
+from tests.support.signing import SIGNER, signed
+from tests.support.stores import Rest
 
 
 def flip(path: Path) -> None:
@@ -37,7 +37,7 @@ def edit_signed(rest: Rest, name: str, change: Callable[[dict[str, Any]], None])
     """Change what a signed document says and sign it, as a writer with a bug would."""
     _, _, body = rest.path(name).read_bytes().partition(b"\n")
     store_id = sha256(rest.path(GENESIS).read_bytes())
-    rest.path(name).write_bytes(signed(WRITER, store_id, name, _changed(body, change)))
+    rest.path(name).write_bytes(signed(SIGNER, store_id, name, _changed(body, change)))
 
 
 def _changed(body: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:

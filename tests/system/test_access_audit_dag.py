@@ -14,7 +14,7 @@ from airflow_provider_elementary.snapshots import find_manifest, open_store
 from tests.support.connections import local_store, postgres_reader, s3_store
 from tests.support.dag_runs import DagRunOutcome, run_dag, run_parsed_dag
 from tests.support.datasets import small_world, write_postgres
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -31,7 +31,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 with DAG("widened", params={"sql": ""}):
     (

@@ -18,7 +18,7 @@ from tests.docs.mail import mail_server
 from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store
 from tests.support.dag_runs import run_dag
 from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

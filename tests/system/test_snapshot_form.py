@@ -21,7 +21,7 @@ from airflow_provider_elementary.storage.s3 import S3Store
 from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.dag_runs import parse_dag, run_dag
 from tests.support.datasets import small_world, write_duckdb
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -22,7 +22,7 @@ from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
 from airflow_provider_elementary.storage.results import find_result, write_result
-from tests.support.stores import opened
+from tests.support.signing import opened
 
 DAYS = 30
 FIRST = datetime(2026, 10, 1)

@@ -34,7 +34,6 @@ WHOLE = replace(
     consistency=POINT,
     full_at="2026-11-22T00:00:00",
     hash_key=WrappedKey("local:1", "AAAA", {}),
-    mac="ab" * 32,
     access=MONDAY.to_dict(),
 )
 RECORD = PruneRecord(
