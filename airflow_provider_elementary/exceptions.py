@@ -134,6 +134,18 @@ class StoreError(ElementaryError):
     permanent = False
 
 
+class ObjectNotFoundError(StoreError):
+    """The store has no such object.
+
+    :param uri: the store.
+    :param key: the object's name.
+    """
+
+    def __init__(self, uri: str, key: str) -> None:
+        super().__init__(f"{uri} holds no object {key}. Restore it from a replica or an older version.")
+        self.key = key
+
+
 class StoreRefusedError(ElementaryError):
     """The store does not exist, is not writable or is not encrypted."""
 
@@ -144,6 +156,12 @@ class KeyUnavailableError(ElementaryError):
 
 class SnapshotNotFoundError(ElementaryError):
     """The store has no snapshot with that id or before that time."""
+
+
+class SnapshotOverdueError(ElementaryError):
+    """The newest snapshot is older than what the caller accepts; a later one may come."""
+
+    permanent = False
 
 
 class SnapshotCorruptError(ElementaryError):

@@ -30,6 +30,7 @@ from airflow.sdk import DAG, AssetAlias
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.incidents import ElementaryIncidentOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
+from tests.support.signing import opened
 
 STORE = {"store_conn_id": "store", "retries": 0}
 METRICS = "{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}"

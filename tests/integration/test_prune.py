@@ -113,7 +113,7 @@ class TestSnapshots:
         report = prune(rest.repository, KEEP_TWO)
 
         assert [decision.sequence for decision in report.removed] == [2, 1]
-        assert keys_below(rest.store, "manifests/") == {"manifests/0000000003.json", "manifests/0000000004.json"}
+        assert keys_below(rest.store, "manifests/") == {"manifests/0000000003", "manifests/0000000004"}
         assert keys_below(rest.store, "data/") == named_by(manifests[2:])
         assert report.files == len(named_by(manifests[:2]) - named_by(manifests[2:]))
 
@@ -154,9 +154,9 @@ class TestSnapshots:
 
         stored = newest_record(rest.repository)
         assert stored is not None
-        assert (stored.record.key, stored.sha256) == (report.record, report.record_sha256)
-        assert [stone.snapshot_id for stone in stored.record.snapshots] == [m.snapshot_id for m in manifests[:2]]
-        assert stored.record.head.sequence == 4
+        assert (stored.document.key, stored.sha256) == (report.record, report.record_sha256)
+        assert [stone.snapshot_id for stone in stored.document.snapshots] == [m.snapshot_id for m in manifests[:2]]
+        assert stored.document.head.sequence == 4
 
     def test_where_nothing_goes_there_is_no_record(self, rest: Rest, manifests: list[Manifest]) -> None:
         assert prune(rest.repository, Retention(keep_last=10)).record is None

@@ -359,6 +359,7 @@ from pathlib import Path
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.signing import opened
 
 warehouse, store, limit = sys.argv[1:]
 with WarehouseSource(DuckDBWarehouse(Path(warehouse), "elementary")) as source:

@@ -31,6 +31,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
+from tests.support.signing import opened
 
 with DAG("widened", params={"sql": ""}):
     (
