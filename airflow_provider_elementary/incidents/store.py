@@ -65,13 +65,12 @@ def update_incidents(
     :param origin: what the verdicts were computed from.
     """
     before: list[Incident] = []
-    if previous := previous_result(repository.store, "incidents", series, run_key):
-        with read_result(repository.store, repository.keys, previous.key) as rows:
+    if previous := previous_result(repository, "incidents", series, run_key):
+        with read_result(repository, previous.key) as rows:
             before = incidents_of(rows.read_all())
     incidents = track_incidents(verdicts, lineage, before)
     result = write_result(
-        repository.store,
-        repository.keys,
+        repository,
         "incidents",
         incidents_table(incidents).to_reader(),
         run_key=run_key,

@@ -76,8 +76,9 @@ class Documents:
         :raises UnprovedError: no key that may sign it did; nothing of it was parsed.
         :raises SnapshotCorruptError: it is proved, and not valid.
         """
-        content = self.store.get(name)
-        return None if content is None else self.decode(content, name, codec, role, number=number)
+        # One byte more shows that an object is too large, and is not read further.
+        found = self.store.get_capped(name, MAX_BYTES + 1)
+        return None if found is None else self.decode(found.content, name, codec, role, number=number)
 
     def write(self, name: str, codec: Codec[T], document: T, role: Role, *, number: int | None = None) -> Signed[T]:
         """Sign a document and store it under a name that is free.
