@@ -13,6 +13,7 @@ import pyarrow as pa
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, sha256
+from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import APPLICATION
 
@@ -20,8 +21,8 @@ FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
-class FileEntry:
-    """One encrypted file.
+class FileEntry(FileBinding):
+    """One encrypted file, bound by the hashes of its parts.
 
     :param key: its name in the store.
     :param snapshot_id: the snapshot that wrote it; a later snapshot may list it too.
@@ -30,9 +31,6 @@ class FileEntry:
     :param columns: its columns; unless by rows, the files of one table that one snapshot wrote hold the same rows in
         the same order, each other columns.
     :param by_rows: True where the table's files hold different rows, False where they hold different columns.
-    :param rows: how many rows.
-    :param size: bytes.
-    :param sha256: of the encrypted bytes, hexadecimal.
     :param min_watermark: the least watermark in it, ISO 8601, or None.
     :param max_watermark: the greatest watermark in it, ISO 8601, or None.
     """
@@ -43,9 +41,6 @@ class FileEntry:
     category: Category
     columns: tuple[str, ...]
     by_rows: bool
-    rows: int
-    size: int
-    sha256: str
     min_watermark: NaiveTime | None
     max_watermark: NaiveTime | None
 

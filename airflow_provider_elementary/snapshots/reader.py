@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from airflow_provider_elementary.source import (
     select_columns,
 )
 from airflow_provider_elementary.storage.encrypted_parquet import Span, open_encrypted, rows_within
+from airflow_provider_elementary.storage.file_binding import Fetch
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
 from airflow_provider_elementary.storage.signed_documents import Signed
@@ -294,12 +296,13 @@ class SnapshotSource:
         # A file that has none of the columns still says how many rows there are, by its first one.
         columns = needed & set(file.columns) or set(file.columns[:1])
         data_key = self.data_key(file.category)
-        with self._repository.store.open(file.key) as source:
-            yield from open_encrypted(source, data_key, file.key, columns=columns, span=span, rows=rows)
+        yield from open_encrypted(self._fetch(file), data_key, file.key, file, columns=columns, span=span, rows=rows)
 
     def _rows_within(self, file: FileEntry, span: Span) -> list[range]:
-        with self._repository.store.open(file.key) as source:
-            return rows_within(source, self.data_key(file.category), file.key, span)
+        return rows_within(self._fetch(file), self.data_key(file.category), file.key, file, span)
+
+    def _fetch(self, file: FileEntry) -> Fetch:
+        return partial(self._repository.store.get_range, file.key)
 
 
 def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) -> bool:

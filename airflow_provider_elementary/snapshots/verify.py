@@ -26,6 +26,7 @@ from airflow_provider_elementary.snapshots.chain import (
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.reader import none_found, read_manifest
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
+from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
 from airflow_provider_elementary.storage.keys import Keys, WrappedKey
 from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
 from airflow_provider_elementary.storage.outcomes import Outcome
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 4 * 1024 * 1024
 _SPOOL_BYTES = 32 * 1024 * 1024
 _NAMED_IN_ERROR = 10
 
@@ -286,8 +286,9 @@ def _open(checked: _Checked, keys: Keys, entry: _Named, file: BinaryIO, refused:
             if wrapped is None:
                 raise SnapshotCorruptError(f"No data key of {category.label} in the manifest.")
             data_key = keys.unwrap(category, wrapped)
-            file.seek(0)
-            rows = sum(batch.num_rows for batch in open_encrypted(file, data_key, entry.file.key))
+            rows = sum(
+                batch.num_rows for batch in open_encrypted(fetch_from(file), data_key, entry.file.key, entry.file)
+            )
         except KeyUnavailableError as error:
             refused.add(category)
             detail = f"{category.label}. No data key opens: {error}"
@@ -308,11 +309,14 @@ def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryI
     """Hash an object while it is copied to where it can be opened; the copy holds only encrypted bytes."""
     digest = hashlib.sha256()
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as copy:
-        with store.open(key) as source:
-            while chunk := source.read(_CHUNK):
-                digest.update(chunk)
-                if keep:
-                    copy.write(chunk)
+        start = 0
+        while chunk := store.get_range(key, start, WHOLE_BYTES):
+            digest.update(chunk)
+            if keep:
+                copy.write(chunk)
+            if len(chunk) < WHOLE_BYTES:
+                break
+            start += len(chunk)
         copy.seek(0)
         yield cast(BinaryIO, copy), digest.hexdigest()
 

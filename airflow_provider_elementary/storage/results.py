@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
+from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import Keys, WrappedKey
 from airflow_provider_elementary.storage.layout import (
     APPLICATION,
@@ -40,14 +42,11 @@ _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 
 @dataclass(frozen=True)
-class ResultFile:
+class ResultFile(FileBinding):
     """One encrypted file of a result; see :class:`~.manifest.FileEntry` for the fields."""
 
     key: str
     category: Category
-    rows: int
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def write_result(
         origin=origin,
         parameters=parameters,
         files=tuple(
-            ResultFile(names[category], category, file.rows, file.size, file.sha256)
+            ResultFile(key=names[category], category=category, **asdict(file.binding))
             for category, file in written.items()
         ),
         keys={category.value: key.wrapped for category, key in data_keys.items()},
@@ -261,5 +260,4 @@ def _read_pointer(store: Store, key: str) -> _Newest:
 def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:
     for file in result.files:
         data_key = keys.unwrap(file.category, result.keys[file.category.value])
-        with store.open(file.key) as source:
-            yield from open_encrypted(source, data_key, file.key)
+        yield from open_encrypted(partial(store.get_range, file.key), data_key, file.key, file)

@@ -96,8 +96,8 @@ class BreakingStore:
     def get(self, key: str) -> bytes | None:
         return self._store.get(key)
 
-    def open(self, key: str) -> BinaryIO:
-        return self._store.open(key)
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        return self._store.get_range(key, start, length)
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         return self._store.list(prefix)

@@ -351,8 +351,7 @@ class TestOnS3:
             for start in range(0, len(content), 1_000_000):
                 file.write(content[start : start + 1_000_000])
 
-        with s3.store.open("data/large") as stored:
-            assert stored.read() == content
+        assert s3.store.get("data/large") == content
 
     def test_a_large_file_that_breaks_off_leaves_no_object_and_no_parts(self, aws_server: AwsServer) -> None:
         bucket, client = aws_server.create_bucket(), aws_server.client("s3")

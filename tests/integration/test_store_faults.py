@@ -99,9 +99,8 @@ def write(store: Any, content: bytes, key: str = "data/large") -> None:
 
 
 def read(store: Any, key: str = "data/large") -> bytes:
-    with store.open(key) as file:
-        content: bytes = file.read()
-        return content
+    content: bytes = store.get(key)
+    return content
 
 
 def write_and_stop(store: Any) -> None:
