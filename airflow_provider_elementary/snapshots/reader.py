@@ -34,6 +34,7 @@ from airflow_provider_elementary.source import (
 from airflow_provider_elementary.storage.encrypted_parquet import Span, open_encrypted, rows_within
 from airflow_provider_elementary.storage.file_binding import Fetch
 from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import in_utc
@@ -285,7 +286,9 @@ class SnapshotSource:
     def _opens(self, category: Category) -> bool:
         if category not in self._opened:
             try:
-                self._opened[category] = self._repository.keys.unwrap(category, self.manifest.keys[category])
+                self._opened[category] = self._repository.keys.unwrap(
+                    category, self.manifest.keys[category], Purpose.SNAPSHOT
+                )
             except KeyUnavailableError as error:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)

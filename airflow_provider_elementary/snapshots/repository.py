@@ -15,8 +15,9 @@ from airflow_provider_elementary.snapshots.chain import Anchor, Chain, read_chai
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, read_manifest
+from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
 from airflow_provider_elementary.storage.genesis import Trust
-from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.storage.keys import Keys, StoreKeys
 from airflow_provider_elementary.storage.signed_documents import Documents
 from airflow_provider_elementary.storage.signers import Signer
 from airflow_provider_elementary.storage.store import Store, open_store
@@ -50,7 +51,7 @@ class Repository:
     :param keys: the master keys, or what opens them when they are first needed; without any, manifests alone are read.
     :param store_id: the SHA-256 of the store's genesis, as ``store init`` printed it; without it nothing is proved and
         nothing is written.
-    :param signer: signs what is written; None for a reader.
+    :param signing: the key that signs what is written, or what opens it when it is first needed; None for a reader.
     """
 
     def __init__(
@@ -59,24 +60,30 @@ class Repository:
         keys: Keys | Callable[[], Keys] | None = None,
         *,
         store_id: str | None = None,
-        signer: Signer | None = None,
+        signing: SigningKey | Callable[[], SigningKey | None] | None = None,
     ) -> None:
         self.store = store
         self.store_id = store_id
-        self.signer = signer
+        self._signing = signing
         self._keys = keys
 
     @classmethod
     def open(
-        cls, uri: str, *, store_id: str | None = None, keys: Keys | Callable[[], Keys] | None = None
+        cls,
+        uri: str,
+        *,
+        store_id: str | None = None,
+        keys: Keys | Callable[[], Keys] | None = None,
+        signing: SigningKey | None = None,
     ) -> Repository:
         """Return the repository that a URI names, opened with the environment's own credentials.
 
         :param uri: ``file:///absolute/directory`` or ``s3://bucket/prefix``.
         :param store_id: the id that ``store init`` printed; without it nothing that is read is proved.
         :param keys: the master keys; a reader may hold those of some categories.
+        :param signing: the key that signs; only a writer has it.
         """
-        return cls(open_store(uri), keys, store_id=store_id)
+        return cls(open_store(uri), keys, store_id=store_id, signing=signing)
 
     @cached_property
     def trust(self) -> Trust:
@@ -90,7 +97,7 @@ class Repository:
     @cached_property
     def documents(self) -> Documents:
         """The store's signed documents."""
-        return Documents(self.store, self.trust, self.signer)
+        return Documents(self.store, self.trust, self._signer)
 
     @property
     def uri(self) -> str:
@@ -103,8 +110,8 @@ class Repository:
         return self._keys is not None
 
     @cached_property
-    def keys(self) -> Keys:
-        """The master keys.
+    def keys(self) -> StoreKeys:
+        """The master keys, whose data keys open in this store alone.
 
         :raises ConfigurationError: none are named; nothing is stored unencrypted.
         """
@@ -113,7 +120,11 @@ class Repository:
                 f"No master keys for {self.uri}: nothing is stored unencrypted. Name kms_key_id, or secret_keys that "
                 "`airflow-elementary keys generate` makes, in the store's connection."
             )
-        return self._keys() if callable(self._keys) else self._keys
+        return StoreKeys(self._keys() if callable(self._keys) else self._keys, self.trust.store_id)
+
+    def _signer(self) -> Signer | None:
+        signing = self._signing() if callable(self._signing) else self._signing
+        return signer_of(signing, self.trust) if signing is not None else None
 
     def chain(self) -> Chain:
         """Read the chain of manifests and prune records."""

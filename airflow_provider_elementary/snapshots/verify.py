@@ -27,7 +27,7 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.reader import none_found, read_manifest
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
-from airflow_provider_elementary.storage.keys import Keys, WrappedKey
+from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
 from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from airflow_provider_elementary.storage.store import Store
@@ -241,7 +241,7 @@ def _files_named(repository: Repository, selected: Sequence[ChainLink]) -> dict[
 
 def _check_files(
     store: Store,
-    keys: Keys | None,
+    keys: StoreKeys | None,
     categories: frozenset[Category],
     named: Mapping[str, _Named],
     expired: set[str],
@@ -277,7 +277,7 @@ def _check_files(
     return checked
 
 
-def _open(checked: _Checked, keys: Keys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
+def _open(checked: _Checked, keys: StoreKeys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
     """Decrypt a file with each data key that a snapshot names for it, and count its rows."""
     category = entry.file.category
     rows = 0
@@ -285,7 +285,7 @@ def _open(checked: _Checked, keys: Keys, entry: _Named, file: BinaryIO, refused:
         try:
             if wrapped is None:
                 raise SnapshotCorruptError(f"No data key of {category.label} in the manifest.")
-            data_key = keys.unwrap(category, wrapped)
+            data_key = keys.unwrap(category, wrapped, Purpose.SNAPSHOT)
             rows = sum(
                 batch.num_rows for batch in open_encrypted(fetch_from(file), data_key, entry.file.key, entry.file)
             )

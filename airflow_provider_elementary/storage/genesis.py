@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import cached_property
 
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError, UnprovedError
-from airflow_provider_elementary.storage.documents import STRICT, Codec, Time, sha256
+from airflow_provider_elementary.storage.documents import STRICT, Base64, Codec, Time, sha256
 from airflow_provider_elementary.storage.layout import GENESIS
-from airflow_provider_elementary.storage.signers import Base64, PublicKey
+from airflow_provider_elementary.storage.signers import PublicKey
 from airflow_provider_elementary.storage.store import Store
 
 FORMAT_VERSION = 2
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
     #: Manifests, prune records and all else that snapshots consist of; also the introduction of another key.
     STORE = "store"
-    #: Metrics, verdicts, incidents, and what alerts and detectors remember.
+    #: Metrics, verdicts, incidents, sent alerts and model state.
     RESULTS = "results"
     #: Reports of access checks.
     ACCESS = "access"

@@ -155,7 +155,7 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
             s3.delete_object(Bucket=BUCKET, Key=found["Key"])
     if f"alias/{KEY_ALIAS}" not in [alias["AliasName"] for alias in kms.list_aliases()["Aliases"]]:
         aws_server.create_key(KEY_ALIAS)
-    connection = s3_store(STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default")
+    connection = s3_store(aws_server, STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default")
     monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws_server.airflow_connection()))
     for name, value in {
@@ -173,7 +173,11 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
 def signing_key(bucket: Scene, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """The key ``alias/elementary-signing``, which signs, and the connection ``elementary_store_signed``."""
     connection = s3_store(
-        STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default", signing_kms_key_id=f"alias/{KEY_ALIAS}-signing"
+        aws_server,
+        STORE_URI,
+        f"alias/{KEY_ALIAS}",
+        aws_conn_id="aws_default",
+        signing_kms_key_id=f"alias/{KEY_ALIAS}-signing",
     )
     monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_SIGNED", json.dumps(connection))
     kms, alias = aws_server.client("kms"), f"alias/{KEY_ALIAS}-signing"

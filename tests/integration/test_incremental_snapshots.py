@@ -80,9 +80,9 @@ class CountedKeys:
         self.made.append(category)
         return self._keys.new_data_key(category, context)
 
-    def unwrap(self, category: Category, wrapped: WrappedKey) -> bytes:
+    def unwrap(self, category: Category, wrapped: WrappedKey, context: Mapping[str, str]) -> bytes:
         self.unwrapped.append(category)
-        return self._keys.unwrap(category, wrapped)
+        return self._keys.unwrap(category, wrapped, context)
 
     def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
         return self._keys.wrap(category, plaintext, context)

@@ -37,6 +37,7 @@ from airflow_provider_elementary.snapshots import (
 )
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -117,7 +118,7 @@ def write_and_break_off(store: Store, content: bytes) -> None:
 
 
 def data_key(rest: Rest, manifest: Manifest, category: Category) -> bytes:
-    return rest.keys.unwrap(category, manifest.keys[category.value])
+    return rest.repository.keys.unwrap(category, manifest.keys[category.value], Purpose.SNAPSHOT)
 
 
 class TestWhatIsInASnapshot:

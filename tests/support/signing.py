@@ -42,7 +42,7 @@ def create(store: Store) -> None:
 def opened(store: Store, keys: Keys | Callable[[], Keys] | None = None, **options: Any) -> Repository:
     """Return the repository of a store with the genesis of most tests, for a writer; the store is created first."""
     create(store)
-    return Repository(store, keys, **{"store_id": STORE_ID, "signer": SIGNER, **options})
+    return Repository(store, keys, **{"store_id": STORE_ID, "signing": SIGNER, **options})
 
 
 def new_signer() -> Ed25519Signer:

@@ -142,7 +142,9 @@ def test_the_reports_are_stored_on_s3_encrypted_with_kms(
     bucket, key_id = aws_server.create_bucket(), aws_server.create_key()
     airflow_connection("aws", aws_server.airflow_connection())
 
-    outcome = audited.audit(store_conn_id=airflow_connection("on_s3", s3_store(f"s3://{bucket}/elementary", key_id)))
+    outcome = audited.audit(
+        store_conn_id=airflow_connection("on_s3", s3_store(aws_server, f"s3://{bucket}/elementary", key_id))
+    )
 
     key = f"elementary/{outcome.returned['audit']['drift']['key']}"
     head = aws_server.client("s3").head_object(Bucket=bucket, Key=key)

@@ -115,7 +115,7 @@ class TestOnPostgresToS3:
         bucket, key_id = aws_server.create_bucket(), aws_server.create_key()
         conf = {
             "elementary_conn_id": airflow_connection("dwh", postgres_reader(postgres_server, postgres_database)),
-            "store_conn_id": airflow_connection("store", s3_store(f"s3://{bucket}/elementary", key_id)),
+            "store_conn_id": airflow_connection("store", s3_store(aws_server, f"s3://{bucket}/elementary", key_id)),
         }
         airflow_connection("aws", aws_server.airflow_connection())
 

@@ -152,8 +152,8 @@ class TestOnS3:
         signing = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]["Arn"]
         airflow_connection("aws", aws_server.airflow_connection())
         uri, own_keys = f"s3://{bucket}/elementary", {"category_kms_key_ids": {"run_results": own}}
-        unsigned_store = {"store_conn_id": airflow_connection("unsigned", s3_store(uri, key, **own_keys))}
-        signed_connection = s3_store(uri, key, signing_kms_key_id=signing, **own_keys)
+        unsigned_store = {"store_conn_id": airflow_connection("unsigned", s3_store(aws_server, uri, key, **own_keys))}
+        signed_connection = s3_store(aws_server, uri, key, signing_kms_key_id=signing, **own_keys)
         signed_store = {"store_conn_id": airflow_connection("signed", signed_connection)}
 
         unsigned = run_dag(DAG_ID, {**warehouse, **unsigned_store})

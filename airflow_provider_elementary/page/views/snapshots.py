@@ -224,10 +224,12 @@ def _categories(reader: Reader, manifest: Manifest) -> tuple[CategoryState, ...]
 
 
 def _readable(reader: Reader, manifest: Manifest, category: Any) -> str:
+    from airflow_provider_elementary.storage.keys import Purpose
+
     if not reader.has_keys:
         return "no keys named"
     try:
-        reader.opened.keys.unwrap(category, manifest.keys[category.value])
+        reader.opened.keys.unwrap(category, manifest.keys[category.value], Purpose.SNAPSHOT)
     except KeyUnavailableError:
         return "no"
     except ElementaryError:

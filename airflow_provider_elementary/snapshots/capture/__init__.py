@@ -174,7 +174,7 @@ def _capture_as_planned(
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
     snapshot_id = _new_id(taken_at)
     # The first use of each key comes before the first read: what is refused is refused early.
-    plan, opened = open_keys(source, repository.keys, plan, options.policy, snapshot_id)
+    plan, opened = open_keys(source, repository.keys, plan, options.policy)
     point = find_consistency_point(source, options.commit_timeout, plan.window_from)
     if (checked := check_history(plan, point)) is not plan:
         return checked

@@ -40,7 +40,7 @@ WHOLE = Manifest(
             max_watermark=None,
         ),
     ),
-    keys={"configuration": WrappedKey("local:1", "AAAA", {"snapshot": "x"})},
+    keys={"configuration": WrappedKey("local:1", "AAAA")},
     policy={"categories": ["configuration"]},
     exclusions=({"rule": "masked", "column": "dbt_invocations.vars", "values": 3},),
     access=None,
