@@ -152,7 +152,7 @@ class TestReading:
         for number in (3, 4):
             edit_signed(rest, manifest_key(number), lambda facts: facts.update(created_at="2099-01-01T00:00:00"))
 
-        with pytest.raises(UnprovedError, match="manifests/0000000002 is signed"):
+        with pytest.raises(UnprovedError, match="The signature of manifests/0000000002 by key"):
             find_manifest(rest.repository, manifests[1].taken_at)
         assert find_manifest(rest.repository, LATER).sequence == 4
 
