@@ -11,10 +11,10 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.storage.documents import Codec, sha256
+from airflow_provider_elementary.storage.documents import MAX_BYTES, Codec, sha256
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import quarantine_key
-from airflow_provider_elementary.storage.signed_documents import MAX_BYTES, Documents, Signed
+from airflow_provider_elementary.storage.signed_documents import Documents, Signed
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

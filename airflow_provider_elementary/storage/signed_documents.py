@@ -16,7 +16,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     UnprovedError,
 )
-from airflow_provider_elementary.storage.documents import Codec, sha256
+from airflow_provider_elementary.storage.documents import MAX_BYTES, Codec, sha256
 from airflow_provider_elementary.storage.genesis import Role, Trust
 from airflow_provider_elementary.storage.signers import Algorithm, Signer, verify_signature
 from airflow_provider_elementary.storage.store import Store
@@ -24,8 +24,6 @@ from airflow_provider_elementary.storage.store import Store
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-#: Larger documents are neither written nor read, the line of the signature included.
-MAX_BYTES = 4 * 2**20
 _WORDS = "elementary-signed 2"
 _LINE = re.compile(rb"elementary-signed 2 (ed25519|ecdsa-p256-sha256) ([0-9a-f]{32}) ([A-Za-z0-9+/]{80,120}={0,2})")
 _LONGEST_LINE = 256

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, StoreRefusedError, UnprovedError
+from airflow_provider_elementary.storage.documents import MAX_BYTES
 from airflow_provider_elementary.storage.genesis import INTRODUCTIONS, Introduction, SignerEntry, Trust, parse_genesis
 from airflow_provider_elementary.storage.layout import GENESIS, signer_key
-from airflow_provider_elementary.storage.signed_documents import MAX_BYTES, Documents
+from airflow_provider_elementary.storage.signed_documents import Documents
 from airflow_provider_elementary.storage.store import Store
 
 

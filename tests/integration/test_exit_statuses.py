@@ -39,7 +39,14 @@ STORE, DAMAGED, BROKEN, ODD, EMPTY, NO_KEYS, OTHER_KEYS = (
     f"--store-conn-id {name}" for name in ("sound", "damaged", "broken", "odd", "empty", "no_keys", "other_keys")
 )
 OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
-    "keys generate": [(FINE, ""), (USAGE, "--loud")],
+    "keys generate": [(FINE, "--file {new}"), (USAGE, ""), (USAGE, "--file {new} --loud"), (NOT_DONE, "--file {there}")],
+    "store init": [
+        (FINE, "--uri {new_uri} --keys-file {new}"),
+        (USAGE, "--uri {new_uri}"),
+        (USAGE, "--store-conn-id sound"),
+        (USAGE, "--store-conn-id sound --after abc"),
+        (NOT_DONE, "--store-conn-id nowhere"),
+    ],
     "grants": [
         (FINE, "postgres --database dwh"),
         (USAGE, ""),

@@ -30,7 +30,7 @@ from airflow_provider_elementary.storage import results
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.results import write_result
-from airflow_provider_elementary.storage.store import StoredObject
+from airflow_provider_elementary.storage.store import Fetched, StoredObject
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
 
@@ -97,6 +97,9 @@ class BreakingStore:
 
     def get(self, key: str) -> bytes | None:
         return self._store.get(key)
+
+    def get_capped(self, key: str, limit: int) -> Fetched | None:
+        return self._store.get_capped(key, limit)
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         return self._store.get_range(key, start, length)

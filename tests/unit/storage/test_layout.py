@@ -34,8 +34,8 @@ def test_no_other_module_spells_a_prefix(prefix: str) -> None:
 
 
 def test_names_are_what_format_2_says() -> None:
-    assert layout.manifest_key(7) == "manifests/0000000007.json"
-    assert layout.record_key(7) == "prunes/0000000007.json"
+    assert layout.manifest_key(7) == "manifests/0000000007"
+    assert layout.record_key(7) == "prunes/0000000007"
     assert layout.data_file("S", "dbt_models", Category.METADATA) == "data/S/dbt_models/metadata.parquet"
     assert layout.series_key(layout.access_folder("a/b"), 1) == "access/a%2Fb/9999999998"
     assert layout.signer_key(7) == "signers/0000000007"
