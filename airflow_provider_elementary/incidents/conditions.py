@@ -38,7 +38,7 @@ class Condition:
     :param times: how often it was seen in a row.
     :param state: the newest status, or the kind of anomaly.
     :param title: what happened, in a sentence without raw values.
-    :param evidence: what it rests upon, in words.
+    :param evidence: why it is known, in words.
     """
 
     kind: Kind

@@ -13,6 +13,9 @@ from airflow_provider_elementary.project.lineage import Lineage
 #: morning.
 SLACK = timedelta(hours=36)
 
+#: An anomaly can be the cause of what begins at most this long after its last bucket.
+ADJACENT = timedelta(days=1)
+
 #: What a day without any dbt command changes in the tables.
 _OF_SILENCE = frozenset({"volume", "freshness", "run"})
 
@@ -85,8 +88,14 @@ def _comes_first(other: int, place: int, ordered: Sequence[Condition]) -> bool:
     return other < place if derived[0] == derived[1] else derived[1]
 
 
-def _is_near(one: Condition, other: Condition) -> bool:
-    return abs(one.started_at - other.started_at) <= SLACK
+def _is_near(cause: Condition, condition: Condition) -> bool:
+    """Return whether a condition began beside another one that could be its cause, and before that was over."""
+    latest = cause.started_at + SLACK
+    # A test that fails for weeks explains nothing new; a metric that is still wrong may.
+    if cause.kind == "anomaly":
+        latest = max(latest, cause.last_seen + ADJACENT)
+    is_over = cause.ended_at is not None and cause.ended_at <= condition.started_at
+    return cause.started_at - SLACK <= condition.started_at <= latest and not is_over
 
 
 def _is_of_silence(condition: Condition, silence: Condition) -> bool:

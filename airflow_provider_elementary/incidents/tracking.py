@@ -17,7 +17,7 @@ Status = Literal["open", "resolved"]
 #: What the last run changed; ``past``: resolved by an earlier run, or over before the first one.
 Transition = Literal["opened", "continues", "resolved", "past"]
 
-#: A resolved incident is forgotten this long after its end.
+#: A resolved incident is removed this long after its end.
 KEPT = timedelta(days=90)
 
 
