@@ -134,6 +134,18 @@ class StoreError(ElementaryError):
     permanent = False
 
 
+class ObjectNotFoundError(StoreError):
+    """The store has no such object.
+
+    :param uri: the store.
+    :param key: the object's name.
+    """
+
+    def __init__(self, uri: str, key: str) -> None:
+        super().__init__(f"{uri} holds no object {key}. Restore it from a replica or an older version.")
+        self.key = key
+
+
 class StoreRefusedError(ElementaryError):
     """The store does not exist, is not writable or is not encrypted."""
 
@@ -148,6 +160,29 @@ class SnapshotNotFoundError(ElementaryError):
 
 class SnapshotCorruptError(ElementaryError):
     """A manifest or a file of a snapshot differs from what was written."""
+
+
+class UnprovedError(SnapshotCorruptError):
+    """No known key of the pinned store signed it: who wrote it is not known, so nothing of it is used."""
+
+
+class PrunedMeanwhileError(ElementaryError):
+    """A proved prune removed what was being read; a retry reads what is there now."""
+
+    permanent = False
+
+
+class DocumentExistsError(ElementaryError):
+    """A document of that name is there already, and no document is ever replaced.
+
+    :param name: its name in the store.
+    """
+
+    permanent = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is there already, and no document is replaced. Retry.")
+        self.name = name
 
 
 class SnapshotConflictError(ElementaryError):

@@ -21,7 +21,7 @@ from airflow_provider_elementary.alerts.selection import (
 from airflow_provider_elementary.exceptions import AlertsNotSentError, SnapshotNotFoundError
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
-from airflow_provider_elementary.snapshots import Keys, Store, open_snapshot
+from airflow_provider_elementary.snapshots import Repository, open_snapshot
 from airflow_provider_elementary.storage.results import find_result, newest_result, read_result, write_result
 
 log = logging.getLogger(__name__)
@@ -61,8 +61,7 @@ class Outcome:
 
 
 def send_alerts(
-    store: Store,
-    keys: Keys,
+    repository: Repository,
     incidents: str,
     routes: Mapping[str, AlertFilter],
     send: Callable[[str, Alert], None],
@@ -89,8 +88,8 @@ def send_alerts(
     :param at_most: more pending alerts than this for one route are merged into one.
     :param url: of the Elementary page.
     """
-    known, metas = _incidents(store, keys, incidents), _metas(store, keys, incidents)
-    notified = _load_notifications(store, keys, series)
+    known, metas = _incidents(repository, incidents), _metas(repository, incidents)
+    notified = _load_notifications(repository, series)
     sent, failed = dict.fromkeys(routes, 0), {}
     for route, wants in routes.items():
         pending = pending_notifications(
@@ -109,7 +108,7 @@ def send_alerts(
                 Notification(item.incident.incident_id, item.incident.root, route, item.event, now) for item in items
             ]
             notified = still_needed(notified, known, now)
-            _save_notifications(store, keys, notified, incidents, series, run_key)
+            _save_notifications(repository, notified, incidents, series, run_key)
     return Outcome(sent, failed, sum(incident.status == "open" for incident in known))
 
 
@@ -122,19 +121,19 @@ def _alerts(
     return [(alert, [item]) for alert, item in zip(alerts, pending, strict=True)]
 
 
-def _incidents(store: Store, keys: Keys, key: str) -> list[Incident]:
-    with read_result(store, keys, key) as rows:
+def _incidents(repository: Repository, key: str) -> list[Incident]:
+    with read_result(repository.store, repository.keys, key) as rows:
         return incidents_of(rows.read_all())
 
 
-def _metas(store: Store, keys: Keys, incidents: str) -> AlertMetas:
+def _metas(repository: Repository, incidents: str) -> AlertMetas:
     """Read the alert meta from the snapshot that the incidents were found in."""
-    result = find_result(store, incidents)
+    result = find_result(repository.store, incidents)
     if result is None or not (snapshot_id := result.origin.get("snapshot_id")):
         log.warning(_NO_META)
         return AlertMetas()
     try:
-        return read_alert_metas(open_snapshot(store, snapshot_id, keys=keys))
+        return read_alert_metas(open_snapshot(repository, snapshot_id))
     except SnapshotNotFoundError:
         log.warning(
             "snapshot %s was removed: dbt alert meta (owners, channels, suppression) is not applied", snapshot_id
@@ -142,16 +141,25 @@ def _metas(store: Store, keys: Keys, incidents: str) -> AlertMetas:
         return AlertMetas()
 
 
-def _load_notifications(store: Store, keys: Keys, series: str) -> list[Notification]:
-    if (newest := newest_result(store, "alerts", series)) is None:
+def _load_notifications(repository: Repository, series: str) -> list[Notification]:
+    if (newest := newest_result(repository.store, "alerts", series)) is None:
         return []
-    with read_result(store, keys, newest.key) as rows:
+    with read_result(repository.store, repository.keys, newest.key) as rows:
         return [Notification(**row) for row in rows.read_all().select(_NOTIFICATION_SCHEMA.names).to_pylist()]
 
 
 def _save_notifications(
-    store: Store, keys: Keys, notified: Sequence[Notification], incidents: str, series: str, run_key: str
+    repository: Repository, notified: Sequence[Notification], incidents: str, series: str, run_key: str
 ) -> None:
     rows = pa.Table.from_pylist([asdict(entry) for entry in notified], schema=_NOTIFICATION_SCHEMA)
     origin = {"incidents": incidents}
-    write_result(store, keys, "alerts", rows.to_reader(), run_key=run_key, origin=origin, parameters={}, series=series)
+    write_result(
+        repository.store,
+        repository.keys,
+        "alerts",
+        rows.to_reader(),
+        run_key=run_key,
+        origin=origin,
+        parameters={},
+        series=series,
+    )

@@ -172,7 +172,7 @@ def _parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _open(arguments: argparse.Namespace) -> SnapshotSource:
-    return open_repository(arguments).open(arguments.snapshot)
+    return open_repository(arguments).source(arguments.snapshot)
 
 
 def _picture(verdicts: Any, arguments: argparse.Namespace) -> str:

@@ -157,7 +157,7 @@ def _table(arguments: argparse.Namespace) -> None:
     if arguments.table.lower() not in TABLES:
         raise UsageError(f"There is no table {arguments.table!r}. The tables are: {', '.join(TABLES)}.")
     left = arguments.limit
-    with open_repository(arguments).open().read(arguments.table) as reader:
+    with open_repository(arguments).source().read(arguments.table) as reader:
         for batch in reader:
             for row in batch.slice(0, left).to_pylist():
                 print_json(row, indent=None)

@@ -125,7 +125,7 @@ def _list(arguments: argparse.Namespace) -> int:
     repository = open_repository(arguments)
     chain = repository.chain()
     if not chain.links and not chain.tombstones:
-        raise none_found(repository.store)
+        raise none_found(repository)
     listed = [
         {
             "sequence": stored.manifest.sequence,

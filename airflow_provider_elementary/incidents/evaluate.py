@@ -137,9 +137,7 @@ def evaluate_and_store(
 
 def _open_state(repository: Repository, options: EvaluationOptions, series: str, run_key: str) -> ModelStateStore:
     fits = scoring_settings(options.parameters, days=options.days, shard=options.shard, shards=options.shards)
-    return ModelStateStore(
-        repository.store, repository.keys, series=f"{series}/{options.shard}", run_key=run_key, fits=fits
-    )
+    return ModelStateStore(repository, series=f"{series}/{options.shard}", run_key=run_key, fits=fits)
 
 
 @contextmanager
@@ -158,7 +156,7 @@ def open_metrics(repository: Repository, key: str) -> Iterator[tuple[pa.RecordBa
 def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
     """Read the lineage of the snapshot that metrics were computed from; metrics of a warehouse have none."""
     if snapshot_id := origin.get("snapshot_id"):
-        return read_lineage(repository.open(snapshot_id))
+        return read_lineage(repository.source(snapshot_id))
     log.warning("metrics were read from a warehouse, not from a snapshot: no lineage, owners or severities")
     return Lineage()
 
@@ -166,7 +164,7 @@ def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
 def dbt_conditions_of(repository: Repository, origin: Mapping[str, Any]) -> list[Condition] | None:
     """Read the conditions of dbt's results in the snapshot that metrics were computed from; None without one."""
     snapshot_id = origin.get("snapshot_id")
-    return read_dbt_conditions(repository.open(snapshot_id)) if snapshot_id else None
+    return read_dbt_conditions(repository.source(snapshot_id)) if snapshot_id else None
 
 
 def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:

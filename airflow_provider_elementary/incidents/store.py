@@ -14,7 +14,7 @@ from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import current_conditions
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
-from airflow_provider_elementary.snapshots import Keys, Store
+from airflow_provider_elementary.snapshots import Repository
 from airflow_provider_elementary.storage.results import previous_result, read_result, write_result
 
 INCIDENT_SCHEMA = pa.schema(
@@ -52,8 +52,7 @@ class TrackedIncidents:
 
 
 def update_incidents(
-    store: Store,
-    keys: Keys,
+    repository: Repository,
     verdicts: pa.Table,
     lineage: Lineage,
     of_dbt: Sequence[Condition] | None,
@@ -73,16 +72,16 @@ def update_incidents(
     """
     before: list[Incident] | None = None
     since: datetime | None = None
-    if previous := previous_result(store, "incidents", series, run_key):
-        with read_result(store, keys, previous.key) as rows:
+    if previous := previous_result(repository.store, "incidents", series, run_key):
+        with read_result(repository.store, repository.keys, previous.key) as rows:
             before = incidents_of(rows.read_all())
         since = max((each.resolved_at or each.last_seen for each in before), default=None)
     known = [condition for incident in before or () for condition in incident.conditions]
     conditions = current_conditions(verdicts, lineage, of_dbt, known)
     incidents = track_incidents(conditions, lineage, before, since=since)
     result = write_result(
-        store,
-        keys,
+        repository.store,
+        repository.keys,
         "incidents",
         incidents_table(incidents).to_reader(),
         run_key=run_key,

@@ -76,8 +76,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         filters = self._enabled_filters(context)
         with clear_failures():
             outcome = send_alerts(
-                self.repository.store,
-                self.repository.keys,
+                self.repository,
                 self.incidents["incidents"],
                 filters,
                 lambda name, alert: self.routes[name].send(alert, context),

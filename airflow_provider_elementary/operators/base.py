@@ -196,7 +196,7 @@ class ElementarySourceOperator(ElementaryStoreOperator):
                 warehouse, known = source.warehouse, {"adapter": source.adapter, "namespace": source.namespace}
                 yield source, {"dialect": warehouse.dialect, "schema": warehouse.schema, **known}
         else:
-            snapshot = self.repository.open(self.snapshot)
+            snapshot = self.repository.source(self.snapshot)
             known = {"adapter": snapshot.adapter, "namespace": snapshot.manifest.source.get("namespace")}
             taken = {"store": self.repository.uri, "snapshot_id": snapshot.manifest.snapshot_id}
             yield snapshot, {**taken, **known}

@@ -70,8 +70,7 @@ def track_incidents(
     from airflow_provider_elementary.incidents.store import update_incidents
 
     tracked = update_incidents(
-        operator.repository.store,
-        operator.repository.keys,
+        operator.repository,
         verdicts,
         lineage,
         of_dbt,

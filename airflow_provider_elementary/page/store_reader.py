@@ -97,7 +97,7 @@ class Reader:
         """Return the numbers of the snapshots in the store, oldest first."""
         from airflow_provider_elementary.snapshots.reader import committed_sequences
 
-        return committed_sequences(self.opened.store)
+        return committed_sequences(self.opened.repository)
 
     def manifest(self, sequence: int, *, newest: bool = False) -> Manifest:
         """Return the manifest of that number.
@@ -107,13 +107,13 @@ class Reader:
         from airflow_provider_elementary.snapshots.reader import read_manifest
 
         seconds = 0.0 if newest else OPENED_SECONDS * 10
-        return self._manifests.get(sequence, lambda: read_manifest(self.opened.store, sequence), seconds=seconds)
+        return self._manifests.get(sequence, lambda: read_manifest(self.opened.repository, sequence), seconds=seconds)
 
     def pruned(self) -> dict[int, str]:
         """Return the hashes of the manifests that prune removed, by their place in the chain."""
         from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
 
-        found = tombstones(list(read_records(self.opened.store)))
+        found = tombstones(list(read_records(self.opened.repository)))
         return {sequence: removed.sha256 for sequence, removed in found.items()}
 
     def snapshot(self, manifest: Manifest) -> SnapshotSource:
@@ -121,7 +121,7 @@ class Reader:
 
         :raises ConfigurationError: the store's connection names no keys.
         """
-        return self.opened.repository.open(manifest)
+        return self.opened.repository.source(manifest)
 
     def project(self, manifest: Manifest) -> Project:
         """Return the dbt project of a snapshot.

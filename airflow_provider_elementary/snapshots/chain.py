@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
@@ -20,6 +21,9 @@ from airflow_provider_elementary.storage.layout import (
     signature_key,
 )
 from airflow_provider_elementary.storage.store import Store
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 _NAMED_IN_ERROR = 10
 
@@ -113,13 +117,13 @@ class Chain:
         return tombstones(self.records)
 
 
-def read_chain(store: Store) -> Chain:
+def read_chain(repository: Repository) -> Chain:
     """Read every manifest and prune record of a store; an invalid one becomes a finding."""
     findings: list[ChainFinding] = []
     links: dict[int, ChainLink] = {}
     # Before the manifests, as one that is committed and signed meanwhile would seem to be missing.
-    signed = frozenset(numbered(store, signature_key(MANIFESTS))[0])
-    for sequence, content in _numbered(store, MANIFESTS, findings):
+    signed = frozenset(numbered(repository.store, signature_key(MANIFESTS))[0])
+    for sequence, content in _numbered(repository.store, MANIFESTS, findings):
         try:
             manifest = Manifest.from_bytes(content, manifest_key(sequence))
         except SnapshotCorruptError as error:
@@ -135,7 +139,7 @@ def read_chain(store: Store) -> Chain:
                 manifest.parent,
             )
     records: list[StoredRecord] = []
-    for sequence, content in _numbered(store, PRUNE_RECORDS, findings):
+    for sequence, content in _numbered(repository.store, PRUNE_RECORDS, findings):
         try:
             records.append(StoredRecord(PruneRecord.from_bytes(content, record_key(sequence)), sha256(content)))
         except SnapshotCorruptError as error:
@@ -169,7 +173,7 @@ def check_chain(
 
 
 def require_intact_chain(
-    store: Store, anchors: Iterable[Anchor] = (), acknowledge_loss: Collection[int] = ()
+    repository: Repository, anchors: Iterable[Anchor] = (), acknowledge_loss: Collection[int] = ()
 ) -> tuple[Tombstone, ...]:
     """Raise unless the chain is intact; return the tombstones to record for acknowledged losses.
 
@@ -178,15 +182,15 @@ def require_intact_chain(
     :raises SnapshotCorruptError: the chain is not intact: pruning would remove files that only a lost manifest names.
     :raises ConfigurationError: a number is not that of a missing manifest.
     """
-    chain = read_chain(store)
+    chain = read_chain(repository)
     lost = tuple(_tombstones_of_lost(chain, sorted(acknowledge_loss)))
     # As the chain will be once the record is written.
     findings = [*chain.findings, *check_chain(chain, anchors, lost)[0]]
     if findings:
         named = "; ".join(f"{found.object} is {found.damage}" for found in findings[:_NAMED_IN_ERROR])
         raise SnapshotCorruptError(
-            f"The snapshot chain in {store.uri} has {len(findings)} problems; nothing was pruned: {named}. Pruning "
-            "could remove files that only a missing manifest names. Run `airflow-elementary snapshot verify`. "
+            f"The snapshot chain in {repository.uri} has {len(findings)} problems; nothing was pruned: {named}. "
+            "Pruning could remove files that only a missing manifest names. Run `airflow-elementary snapshot verify`. "
             "Put moved manifests back, and restore missing or changed ones from a replica or an older version of the "
             "object. Acknowledge a permanent loss by its number, with `airflow-elementary snapshot prune "
             "--acknowledge-loss`."

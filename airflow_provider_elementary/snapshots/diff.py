@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -18,8 +18,9 @@ from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
-from airflow_provider_elementary.storage.keys import Keys
-from airflow_provider_elementary.storage.store import Store
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 Direction = Literal["appeared", "changed", "vanished"]
 
@@ -134,17 +135,16 @@ class DiffReport:
         return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
-def diff(store: Store, before: str | datetime, after: str | datetime = "latest", *, keys: Keys) -> DiffReport:
-    """Compare two snapshots of a store.
+def diff(repository: Repository, before: str | datetime, after: str | datetime = "latest") -> DiffReport:
+    """Compare two snapshots of a store; the categories Metadata and Configuration describe the dbt project.
 
     :param before: the first; see :func:`~airflow_provider_elementary.snapshots.open_snapshot` for how to name it.
     :param after: the second.
-    :param keys: the master keys; the dbt project is described by the categories Metadata and Configuration.
     :raises SnapshotNotFoundError: there is no such snapshot.
     :raises KeyUnavailableError: the keys open no table that describes the project.
     """
-    first, second = (without_expired(store, find_manifest(store, named))[0] for named in (before, after))
-    sources = SnapshotSource(store, first, keys), SnapshotSource(store, second, keys)
+    first, second = (without_expired(repository, find_manifest(repository, named))[0] for named in (before, after))
+    sources = SnapshotSource(repository, first), SnapshotSource(repository, second)
     held = set(sources[0].tables()) & set(sources[1].tables())
     compared = [TABLES[name] for name in _KINDS if name in held]
     described = {file.table for manifest in (first, second) for file in manifest.files} & set(_KINDS)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
@@ -25,9 +25,12 @@ from airflow_provider_elementary.snapshots.retention import Retention, reasons_t
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, result_of, writer_of
 from airflow_provider_elementary.storage.results import Result, all_results, pointed_at
-from airflow_provider_elementary.storage.signatures import Signer, delete_signature, sign_object
+from airflow_provider_elementary.storage.signatures import KeysSigner, Signer, delete_signature, sign_object
 from airflow_provider_elementary.storage.store import Store, StoredObject
 from airflow_provider_elementary.times import in_utc, without_zone
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -111,10 +114,9 @@ class _Plan:
 
 
 def prune(
-    store: Store,
+    repository: Repository,
     retention: Retention,
     *,
-    signer: Signer | None = None,
     anchors: Iterable[Anchor] = (),
     acknowledge_loss: Collection[int] = (),
     dry_run: bool = False,
@@ -131,7 +133,6 @@ def prune(
     then the files that no manifest names any more. The next prune continues where this one stopped.
 
     :param retention: the rules.
-    :param signer: who signs the record; an unsigned record proves nothing against somebody who may write to the store.
     :param anchors: hashes of manifests that were kept elsewhere; only they show that the newest snapshots are lost.
     :param acknowledge_loss: numbers of manifests that are lost for good: their files go, and the record says so.
     :param dry_run: only say what would be removed.
@@ -144,9 +145,10 @@ def prune(
     :raises SnapshotConflictError: another prune ran at the same time.
     """
     now = now or datetime.now(UTC)
-    acknowledged_losses = require_intact_chain(store, anchors, acknowledge_loss)
-    records = list(read_records(store))
-    plan = _plan(store, retention, records, now, orphan_age)
+    store = repository.store
+    acknowledged_losses = require_intact_chain(repository, anchors, acknowledge_loss)
+    records = list(read_records(repository))
+    plan = _plan(repository, retention, records, now, orphan_age)
     plan = replace(plan, tombstones=(*acknowledged_losses, *plan.tombstones))
     report = PruneReport(
         store=store.uri,
@@ -162,13 +164,13 @@ def prune(
     )
     gone = {*(stone.sequence for stone in plan.tombstones), *plan.unfinished}
     if dry_run:
-        doomed = _unnamed(store, gone, plan)
+        doomed = _unnamed(repository, gone, plan)
         return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
     if plan.tombstones or plan.newly_expired:
         record = _write_record(store, retention, records, plan, now)
         digest = sha256(record.to_bytes())
         report = replace(report, record=record.key, record_sha256=digest)
-        if signer is not None:
+        if (signer := _signer(repository)) is not None:
             sign_object(store, record.key, digest, signer)
     for sequence in sorted(gone):
         store.delete(manifest_key(sequence))
@@ -176,7 +178,7 @@ def prune(
     for key in plan.results:
         store.delete(key)
     # Read again: a snapshot may have been committed meanwhile.
-    doomed = _unnamed(store, set(), plan)
+    doomed = _unnamed(repository, set(), plan)
     for found in doomed:
         store.delete(found.key)
     for key in plan.newly_expired:
@@ -185,10 +187,18 @@ def prune(
     return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
 
 
+def _signer(repository: Repository) -> Signer | None:
+    """Return who signs the record: an unsigned one proves nothing against somebody who may write to the store."""
+    if repository.signer is None and repository.has_keys:
+        return KeysSigner(repository.keys)
+    return repository.signer
+
+
 def _plan(
-    store: Store, retention: Retention, records: Sequence[StoredRecord], now: datetime, orphan_age: timedelta
+    repository: Repository, retention: Retention, records: Sequence[StoredRecord], now: datetime, orphan_age: timedelta
 ) -> _Plan:
-    sequences = committed_sequences(store)
+    store = repository.store
+    sequences = committed_sequences(repository)
     if not sequences:
         raise SnapshotNotFoundError(f"{store.uri} holds no snapshots. Check the URI.")
     stones = tombstones(records)
@@ -276,11 +286,12 @@ def _write_record(
     return record
 
 
-def _unnamed(store: Store, without: set[int], plan: _Plan) -> list[StoredObject]:
+def _unnamed(repository: Repository, without: set[int], plan: _Plan) -> list[StoredObject]:
     """Return the files to remove: those that no manifest names, apart from what may be a snapshot in the making."""
+    store = repository.store
     named = {
         file.key
-        for sequence in committed_sequences(store)
+        for sequence in committed_sequences(repository)
         if sequence not in without
         for file in _manifest(store, sequence)[0].files
     }

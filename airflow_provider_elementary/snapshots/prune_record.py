@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, Time, sha256
 from airflow_provider_elementary.storage.layout import PRUNE_RECORDS, numbered, record_key
-from airflow_provider_elementary.storage.store import Store
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 FORMAT_VERSION = 1
 
@@ -103,28 +105,28 @@ class StoredRecord:
     sha256: str
 
 
-def read_records(store: Store) -> Iterator[StoredRecord]:
+def read_records(repository: Repository) -> Iterator[StoredRecord]:
     """Yield the prune records of a store, oldest first.
 
     :raises SnapshotCorruptError: one of them is no prune record.
     """
-    for name in numbered(store, PRUNE_RECORDS)[0].values():
-        content = store.get(name) or b""
+    for name in numbered(repository.store, PRUNE_RECORDS)[0].values():
+        content = repository.store.get(name) or b""
         yield StoredRecord(PruneRecord.from_bytes(content, name), sha256(content))
 
 
-def newest_record(store: Store) -> StoredRecord | None:
+def newest_record(repository: Repository) -> StoredRecord | None:
     """Return the newest prune record, or None where nothing was ever pruned."""
-    names = list(numbered(store, PRUNE_RECORDS)[0].values())
+    names = list(numbered(repository.store, PRUNE_RECORDS)[0].values())
     if not names:
         return None
-    content = store.get(names[-1]) or b""
+    content = repository.store.get(names[-1]) or b""
     return StoredRecord(PruneRecord.from_bytes(content, names[-1]), sha256(content))
 
 
-def without_expired(store: Store, manifest: Manifest) -> tuple[Manifest, list[Category]]:
+def without_expired(repository: Repository, manifest: Manifest) -> tuple[Manifest, list[Category]]:
     """Return a snapshot as it can still be read, and the categories of which prune withdrew files."""
-    newest = newest_record(store)
+    newest = newest_record(repository)
     gone = {file.key: file.category for file in newest.record.expired} if newest else {}
     left = tuple(file for file in manifest.files if file.key not in gone)
     expired = {file.category for file in manifest.files if file.key in gone}

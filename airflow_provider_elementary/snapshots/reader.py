@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain, groupby
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,73 +27,71 @@ from airflow_provider_elementary.source import (
     select_columns,
 )
 from airflow_provider_elementary.storage.encrypted_parquet import Span, open_encrypted, rows_within
-from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
-from airflow_provider_elementary.storage.store import Store, open_store
 from airflow_provider_elementary.times import in_utc
 
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
-def open_snapshot(store: Store | str, snapshot: str | datetime = "latest", *, keys: Keys) -> SnapshotSource:
+
+def open_snapshot(repository: Repository, snapshot: str | datetime = "latest") -> SnapshotSource:
     """Open a snapshot for reading.
 
-    :param store: the store, or its URI where the environment's own credentials open it.
+    :param repository: the store with its keys; a reader who holds those of some categories reads these.
     :param snapshot: ``latest``, a snapshot's id, or a time: the newest snapshot taken at or before it (UTC where the
         time has no zone).
-    :param keys: the master keys; a reader who holds those of some categories reads these.
     :raises SnapshotNotFoundError: there is no such snapshot; the message says which there are.
     """
-    if isinstance(store, str):
-        store = open_store(store)
     # Expired files are still in older manifests, which never change.
-    manifest, _ = without_expired(store, find_manifest(store, snapshot))
-    return SnapshotSource(store, manifest, keys)
+    manifest, _ = without_expired(repository, find_manifest(repository, snapshot))
+    return SnapshotSource(repository, manifest)
 
 
-def committed_sequences(store: Store) -> list[int]:
+def committed_sequences(repository: Repository) -> list[int]:
     """Return the sequence numbers of the snapshots that a store holds, oldest first.
 
     What lies among the manifests and is none is passed over; verifying names it.
     """
-    return list(numbered(store, MANIFESTS)[0])
+    return list(numbered(repository.store, MANIFESTS)[0])
 
 
-def read_manifest(store: Store, sequence: int) -> Manifest:
+def read_manifest(repository: Repository, sequence: int) -> Manifest:
     """Return the manifest of that number.
 
     :raises SnapshotNotFoundError: there is none.
     :raises SnapshotCorruptError: it is none, or that of another number.
     """
-    if (content := store.get(manifest_key(sequence))) is None:
-        raise SnapshotNotFoundError(f"{store.uri} holds no snapshot number {sequence}.")
+    if (content := repository.store.get(manifest_key(sequence))) is None:
+        raise SnapshotNotFoundError(f"{repository.uri} holds no snapshot number {sequence}.")
     manifest = Manifest.from_bytes(content, manifest_key(sequence))
     if manifest.sequence != sequence:
         raise SnapshotCorruptError(
-            f"{manifest_key(sequence)} of {store.uri} holds snapshot number {manifest.sequence}. "
+            f"{manifest_key(sequence)} of {repository.uri} holds snapshot number {manifest.sequence}. "
             "Put it back under its own name; `airflow-elementary snapshot verify` says what else "
             "is not in its place."
         )
     return manifest
 
 
-def none_found(store: Store) -> SnapshotNotFoundError:
+def none_found(repository: Repository) -> SnapshotNotFoundError:
     """Return the error of a store without snapshots."""
-    return SnapshotNotFoundError(f"{store.uri} holds no snapshot. Run the snapshot task first, and check the URI.")
+    return SnapshotNotFoundError(f"{repository.uri} holds no snapshot. Run the snapshot task first, and check the URI.")
 
 
-def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest:
+def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -> Manifest:
     """Return the manifest of a snapshot; see :func:`open_snapshot` for how to name it.
 
     A manifest that cannot be read is an error only where it may be the one that is meant.
     """
-    sequences = committed_sequences(store)
+    sequences = committed_sequences(repository)
     if not sequences:
-        raise none_found(store)
+        raise none_found(repository)
     until = in_utc(snapshot) if isinstance(snapshot, datetime) else None
     readable: list[str] = []
     doubt: SnapshotCorruptError | None = None
     for sequence in reversed(sequences):
         try:
-            manifest = read_manifest(store, sequence)
+            manifest = read_manifest(repository, sequence)
         except SnapshotCorruptError as error:
             if snapshot == "latest":
                 raise
@@ -110,7 +109,7 @@ def find_manifest(store: Store, snapshot: str | datetime = "latest") -> Manifest
     broken = len(sequences) - len(readable)
     more = f", and {broken} manifests that cannot be read" if broken else ""
     raise SnapshotNotFoundError(
-        f"{store.uri} holds no snapshot {snapshot}, but {others}{more}. Name one of those that "
+        f"{repository.uri} holds no snapshot {snapshot}, but {others}{more}. Name one of those that "
         "`airflow-elementary snapshot list` or the Elementary page shows, latest, or a time after the oldest was taken."
     )
 
@@ -122,17 +121,15 @@ class SnapshotSource:
     belong to several categories then yields fewer rows, one whose columns do yields fewer columns. Where the snapshots
     that wrote a table's files had different columns, rows have null for what theirs lacked.
 
-    :param store: where the files are.
+    :param repository: where the files are; a data key is unwrapped when the first file of its category is read.
     :param manifest: which files.
-    :param keys: the master keys; a data key is unwrapped when the first file of its category is read.
     """
 
-    def __init__(self, store: Store, manifest: Manifest, keys: Keys) -> None:
+    def __init__(self, repository: Repository, manifest: Manifest) -> None:
         self.manifest = manifest
         #: dbt's name of the warehouse that it was read from; earlier manifests name the dialect alone.
         self.adapter: str | None = manifest.source.get("adapter") or manifest.source.get("dialect")
-        self._store = store
-        self._keys = keys
+        self._repository = repository
         self._opened: dict[Category, bytes | KeyUnavailableError] = {}
 
     def tables(self) -> list[str]:
@@ -210,7 +207,7 @@ class SnapshotSource:
     def _opens(self, category: Category) -> bool:
         if category not in self._opened:
             try:
-                self._opened[category] = self._keys.unwrap(category, self.manifest.keys[category])
+                self._opened[category] = self._repository.keys.unwrap(category, self.manifest.keys[category])
             except KeyUnavailableError as error:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)
@@ -221,11 +218,11 @@ class SnapshotSource:
         # A file that has none of the columns still says how many rows there are, by its first one.
         columns = needed & set(file.columns) or set(file.columns[:1])
         data_key = self.data_key(file.category)
-        with self._store.open(file.key) as source:
+        with self._repository.store.open(file.key) as source:
             yield from open_encrypted(source, data_key, file.key, columns=columns, span=span, rows=rows)
 
     def _rows_within(self, file: FileEntry, span: Span) -> list[range]:
-        with self._store.open(file.key) as source:
+        with self._repository.store.open(file.key) as source:
             return rows_within(source, self.data_key(file.category), file.key, span)
 
 

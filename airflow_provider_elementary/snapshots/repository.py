@@ -19,7 +19,7 @@ from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_ma
 from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signatures import KeysSigner, Signer, sign_object
-from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.storage.store import Store, open_store
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.diff import DiffReport
@@ -61,6 +61,15 @@ class Repository:
         self.signer = signer
         self._keys = keys
 
+    @classmethod
+    def open(cls, uri: str, *, keys: Keys | Callable[[], Keys] | None = None) -> Repository:
+        """Return the repository that a URI names, opened with the environment's own credentials.
+
+        :param uri: ``file:///absolute/directory`` or ``s3://bucket/prefix``.
+        :param keys: the master keys; a reader may hold those of some categories.
+        """
+        return cls(open_store(uri), keys)
+
     @property
     def uri(self) -> str:
         """The store's URI."""
@@ -86,12 +95,12 @@ class Repository:
 
     def chain(self) -> Chain:
         """Read the chain of manifests and prune records."""
-        return read_chain(self.store)
+        return read_chain(self)
 
     def snapshots(self, chain: Chain) -> list[StoredSnapshot]:
         """Return the snapshots of a chain that are in their place, oldest first."""
         return [
-            StoredSnapshot(read_manifest(self.store, sequence), link.sha256)
+            StoredSnapshot(read_manifest(self, sequence), link.sha256)
             for sequence, link in sorted(chain.links.items())
             if link.claimed == sequence
         ]
@@ -101,7 +110,7 @@ class Repository:
 
         :raises SnapshotNotFoundError: there is none.
         """
-        return find_manifest(self.store)
+        return find_manifest(self)
 
     def find(self, name: str | datetime) -> Manifest:
         """Return the manifest of a snapshot.
@@ -110,15 +119,15 @@ class Repository:
             then. A time without a zone is UTC.
         :raises SnapshotNotFoundError: there is no such snapshot; the message says which there are.
         """
-        return find_manifest(self.store, _moment_or_id(name))
+        return find_manifest(self, _moment_or_id(name))
 
-    def open(self, snapshot: Manifest | str | datetime = "latest") -> SnapshotSource:
+    def source(self, snapshot: Manifest | str | datetime = "latest") -> SnapshotSource:
         """Open a snapshot for reading; what prune withdrew from it is left out.
 
         :param snapshot: its manifest, or a name as for :meth:`find`.
         """
         manifest = snapshot if isinstance(snapshot, Manifest) else self.find(snapshot)
-        return SnapshotSource(self.store, without_expired(self.store, manifest)[0], self.keys)
+        return SnapshotSource(self, without_expired(self, manifest)[0])
 
     def verify(
         self,
@@ -136,11 +145,10 @@ class Repository:
         from airflow_provider_elementary.snapshots.verify import verify
 
         return verify(
-            self.store,
-            self.keys if decrypt else None,
+            self,
             snapshot=_moment_or_id(snapshot),
             anchors=anchors,
-            signer=self.signer,
+            decrypt=decrypt,
             categories=categories,
             progress=progress,
         )
@@ -158,9 +166,8 @@ class Repository:
         from airflow_provider_elementary.snapshots.prune import prune
 
         return prune(
-            self.store,
+            self,
             retention,
-            signer=self.signer or KeysSigner(self.keys),
             anchors=anchors,
             acknowledge_loss=acknowledge_loss,
             dry_run=dry_run,
@@ -178,15 +185,13 @@ class Repository:
         """Restore a snapshot; see :func:`airflow_provider_elementary.snapshots.restore.restore`."""
         from airflow_provider_elementary.snapshots.restore import restore
 
-        return restore(
-            self.store, target, self.keys, snapshot=_moment_or_id(snapshot), categories=categories, progress=progress
-        )
+        return restore(self, target, snapshot=_moment_or_id(snapshot), categories=categories, progress=progress)
 
     def diff(self, before: str | datetime, after: str | datetime = "latest") -> DiffReport:
         """Compare two snapshots; see :func:`airflow_provider_elementary.snapshots.diff.diff`."""
         from airflow_provider_elementary.snapshots.diff import diff
 
-        return diff(self.store, _moment_or_id(before), _moment_or_id(after), keys=self.keys)
+        return diff(self, _moment_or_id(before), _moment_or_id(after))
 
     def sign(self, *, anchors: Iterable[Anchor] = ()) -> list[str]:
         """Sign every manifest and prune record of a chain that holds, replacing the signatures that there are.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -21,7 +21,9 @@ from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
 from airflow_provider_elementary.snapshots.restore_targets import RestoreSession, RestoreTarget
 from airflow_provider_elementary.storage.keys import Keys
-from airflow_provider_elementary.storage.store import Store
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +61,8 @@ class RestoreReport:
 
 
 def restore(
-    store: Store,
+    repository: Repository,
     target: RestoreTarget,
-    keys: Keys,
     *,
     snapshot: str | datetime = "latest",
     categories: Sequence[Category] | None = None,
@@ -82,10 +83,10 @@ def restore(
     :raises ConfigurationError: the target is neither new nor empty.
     :raises ValueDoesNotFitError: a value is longer or larger than its type there.
     """
-    manifest, expired = without_expired(store, find_manifest(store, snapshot))
-    opened = _openable(manifest, keys, categories)
+    manifest, expired = without_expired(repository, find_manifest(repository, snapshot))
+    opened = _openable(manifest, repository.keys, categories)
     manifest = replace(manifest, files=tuple(file for file in manifest.files if file.category in opened))
-    source = SnapshotSource(store, manifest, keys)
+    source = SnapshotSource(repository, manifest)
     held = source.tables()
     # Values of another kind of warehouse may be longer or more exact than the package's types here can hold.
     widest = manifest.source.get("dialect") != target.dialect

@@ -59,7 +59,7 @@ def describe_reading(repository: Repository) -> str:
 
     :raises ElementaryError: it cannot be read, or the keys open no category of its newest snapshot.
     """
-    sequences = committed_sequences(repository.store)
+    sequences = committed_sequences(repository)
     read = f"{repository.uri}: read {len(sequences):,} snapshots"
     if not repository.has_keys:
         keys = "no keys named, so only manifests can be read"
@@ -73,7 +73,7 @@ def describe_reading(repository: Repository) -> str:
 
 
 def _opened(repository: Repository, sequence: int) -> str:
-    wrapped = read_manifest(repository.store, sequence).keys
+    wrapped = read_manifest(repository, sequence).keys
     refused: KeyUnavailableError | None = None
     opened = []
     for name in wrapped:
@@ -101,7 +101,7 @@ def check_store(repository: Repository) -> StoreReport:
     written: list[str] = []
 
     def read() -> str:
-        return f"{len(committed_sequences(store)):,} snapshots listed"
+        return f"{len(committed_sequences(repository)):,} snapshots listed"
 
     def write() -> str:
         if not store.put_if_absent(key, content):

@@ -55,12 +55,10 @@ def take_snapshot(
     started = utc_now()
     manifest = write_snapshot(
         source,
-        repository.store,
-        repository.keys,
+        repository,
         policy=policy.policy,
         run_key=run_key,
         access=access,
-        signer=repository.signer,
         full_every_days=policy.full_every_days,
         overlap=overlap,
         commit_timeout=commit_timeout,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, SnapshotNotFoundError
@@ -31,6 +31,9 @@ from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signatures import DATA_KEY, KeysSigner, Signature, Signer, read_signature
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import in_utc
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -129,12 +132,11 @@ class _Named:
 
 
 def verify(
-    store: Store,
-    keys: Keys | None = None,
+    repository: Repository,
     *,
     snapshot: str | datetime = "latest",
     anchors: Iterable[Anchor] = (),
-    signer: Signer | None = None,
+    decrypt: bool | None = None,
     categories: Sequence[Category] = tuple(Category),
     progress: Progress = no_progress,
 ) -> VerifyReport:
@@ -142,22 +144,24 @@ def verify(
 
     Without keys: that every manifest is in its place in the chain, and every file there, of its size and its SHA-256.
     With keys also: that every file opens with its data key, holds the rows that the manifest says, and that prune
-    records were made by somebody with the keys.
+    records were made by somebody with the keys. The repository's signer has to have signed every manifest and prune
+    record; without one, the signatures that there are are checked as far as the keys can.
 
     :param snapshot: whose files are read: ``latest``, ``all``, an id or a time as :func:`open_snapshot` takes it.
     :param anchors: hashes of manifests that were kept elsewhere; only they reveal a chain that was cut short or
         rewritten as a whole.
-    :param signer: who has to have signed every manifest and prune record; without one, the signatures that there are
-        are checked as far as the keys can.
+    :param decrypt: open every file, which needs the keys; by default where keys are named. Else compare hashes only.
     :param categories: the categories that the keys are expected to open.
     :param progress: goes through the files; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
     """
-    chain = read_chain(store)
+    store, signer = repository.store, repository.signer
+    keys = repository.keys if decrypt or (decrypt is None and repository.has_keys) else None
+    chain = read_chain(repository)
     findings, notes = check_chain(chain, anchors)
     findings = [*chain.findings, *findings]
     findings += _check_signatures(store, chain, signer, keys)
-    selected = _select(store, chain, snapshot)
+    selected = _select(repository, chain, snapshot)
     named = _files_named(store, selected)
     expired = {file.key for stored in chain.records for file in stored.record.expired}
     checked = _check_files(store, keys, frozenset(categories), named, expired, progress)
@@ -182,7 +186,7 @@ def verify(
     )
 
 
-def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[ChainLink]:
+def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> list[ChainLink]:
     """Return the readable manifests whose files are to be checked."""
     readable = [link for _, link in sorted(chain.links.items()) if link.claimed is not None]
     if snapshot == "all":
@@ -193,10 +197,10 @@ def _select(store: Store, chain: Chain, snapshot: str | datetime) -> list[ChainL
     else:
         found = readable[-1:] if snapshot == "latest" else [link for link in readable if link.snapshot_id == snapshot]
     if not readable and not chain.findings:
-        raise none_found(store)
+        raise none_found(repository)
     if not found and not (snapshot == "latest" and chain.findings):
         raise SnapshotNotFoundError(
-            f"{store.uri} holds no snapshot {snapshot}, but {len(readable)} others. "
+            f"{repository.uri} holds no snapshot {snapshot}, but {len(readable)} others. "
             "Name one of those that `airflow-elementary snapshot list` or the Elementary page shows, or latest."
         )
     return found

@@ -114,6 +114,17 @@ class Codec(Generic[T]):
         facts = asdict(document, dict_factory=_by_field_name)
         return self.dump(facts, separators=(",", ":"), ensure_ascii=False)
 
+    def canonical(self, document: T, name: str) -> tuple[bytes, T]:
+        """Return the canonical JSON of a document, and the document as it will be read from it.
+
+        :raises ConfigurationError: it could not be read again.
+        """
+        try:
+            document = self.read(self.write(document), name)
+        except SnapshotCorruptError as error:
+            raise ConfigurationError(str(error)) from None
+        return self.write(document), document
+
     def dump(self, facts: Mapping[str, Any], **style: Any) -> bytes:
         """Return facts as JSON with sorted keys; see :meth:`write`.
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Who wrote something. It is in the encryption context of every wrapped key: under another name, none of them opens.
 APPLICATION = "airflow-provider-elementary"
 
+GENESIS = "store.json"
+SIGNERS = "signers/"
+QUARANTINE = "quarantine/"
 MANIFESTS = "manifests/"
 PRUNE_RECORDS = "prunes/"
 DATA = "data/"
@@ -32,6 +35,11 @@ _HASH = 32
 def manifest_key(sequence: int) -> str:
     """Return the name under which the snapshot of that number commits; names sort as numbers do."""
     return f"{MANIFESTS}{sequence:010d}.json"
+
+
+def signer_key(number: int) -> str:
+    """Return the name of the introduction of that number of a signing key."""
+    return f"{SIGNERS}{number:010d}"
 
 
 def record_key(sequence: int) -> str:

@@ -6,9 +6,10 @@ import base64
 import hashlib
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
@@ -20,18 +21,28 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from airflow_provider_elementary.exceptions import KeyUnavailableError, StoreError, StoreRefusedError
-from airflow_provider_elementary.storage.s3_transfer import Ranges, Upload
-from airflow_provider_elementary.storage.store import StoredObject
-from airflow_provider_elementary.timeouts import (
-    AWS_REQUEST_SECONDS,
+from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
+    ObjectNotFoundError,
+    StoreError,
+    StoreRefusedError,
 )
+from airflow_provider_elementary.storage.probe import probe_key, require_one_winner
+from airflow_provider_elementary.storage.s3_transfer import Ranges, Upload
+from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
+from airflow_provider_elementary.timeouts import AWS_REQUEST_SECONDS
 
 # botocore retries a request, but not the reading of an answer that breaks off.
 _READ_PAUSES = (0.5, 1.0, 2.0)
+# What one request deletes at most.
+_DELETED_AT_ONCE = 1_000
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
-_EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
+# Nobody is there whom a writer that is refused as often could wait for.
+_CONFLICTS = 3
+_CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
 _REFUSED = frozenset({"AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401"})
+_UNSUPPORTED = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
+_BEYOND_THE_END = frozenset({"InvalidRange", "416"})
 _BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 _KMS_BUSY = frozenset({"KMS.ThrottlingException", "KMS.KMSInternalException", "KMS.DependencyTimeoutException"})
@@ -82,26 +93,56 @@ class S3Store:
 
         Where an answer got lost and the request was made again, the object that is there may be ours.
         """
+        for _ in range(_CONFLICTS):
+            try:
+                self._put(key, content, IfNoneMatch="*")
+            except _ConditionFailedError:
+                # Two that come at once may both be refused: then nothing is there.
+                if (found := self.get_capped(key, len(content))) is not None:
+                    return found.is_whole and found.content == content
+            else:
+                return True
+        raise StoreError(f"{self.uri} refused {_CONFLICTS} times to create {key}, which does not exist. Retry.")
+
+    def replace(self, key: str, content: bytes, etag: str) -> bool:
+        """Replace a small object if it still has this ETag."""
+        if (spelling := self._etag_spelling) is None:
+            raise StoreRefusedError(
+                f"{key} in {self.uri} is not an object of this store's writers, and the server does not support "
+                "If-Match, so nobody can safely replace it. Inspect the object, remove it, and retry."
+            )
         try:
-            self._put(key, content, IfNoneMatch="*")
-        except _AlreadyThereError:
-            return self.get(key) == content
+            self._put(key, content, IfMatch=spelling(etag))
+        except (_ConditionFailedError, ObjectNotFoundError):
+            found = self.get_capped(key, len(content))
+            return found is not None and found.is_whole and found.content == content
         return True
 
     def get(self, key: str) -> bytes | None:
         """Return a small object."""
         try:
-            return self._read(key)
-        except _AbsentError:
+            return self._read(key).content
+        except ObjectNotFoundError:
             return None
+
+    def get_capped(self, key: str, limit: int) -> Fetched | None:
+        """Return the first bytes of an object; what is larger is not transferred."""
+        try:
+            return self._read(key, limit)
+        except ObjectNotFoundError:
+            return None
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """Return bytes of an object."""
+        try:
+            return self._read(key, Range=f"bytes={start}-{start + length - 1}").content
+        except _BeyondTheEndError:
+            return b""
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading by ranges."""
-        try:
-            with self.failures(key):
-                size = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)["ContentLength"]
-        except _AbsentError:
-            raise StoreError(f"{self.uri} holds no object {key}.") from None
+        with self.failures(key):
+            size = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)["ContentLength"]
         return cast(BinaryIO, io.BufferedReader(Ranges(self, key, size), buffer_size=1024 * 1024))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
@@ -119,6 +160,25 @@ class S3Store:
         with self.failures(key):
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
+    def delete_many(self, keys: Sequence[str]) -> Sequence[UndeletedObject]:
+        """Delete objects, a thousand by a request; S3 answers 200 and names those that it did not delete."""
+        failed: list[UndeletedObject] = []
+        for start in range(0, len(keys), _DELETED_AT_ONCE):
+            named = [{"Key": self._prefix + key} for key in keys[start : start + _DELETED_AT_ONCE]]
+            with self.failures(keys[start]):
+                answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": named, "Quiet": True})
+            failed += [
+                UndeletedObject(error.get("Key", "").removeprefix(self._prefix), error.get("Code", "no reason"))
+                for error in answer.get("Errors", ())
+                if error.get("Code") not in _ABSENT
+            ]
+        return failed
+
+    def probe(self) -> bool:
+        """Try If-None-Match with two writers at once, and If-Match with the right and with a wrong ETag."""
+        require_one_winner(self)
+        return self._etag_spelling is not None
+
     def protection(self, key: str) -> str:
         """Return the server-side encryption of an object, as S3 reports it.
 
@@ -135,7 +195,7 @@ class S3Store:
 
     def read_range(self, key: str, start: int, end: int) -> bytes:
         """Return the bytes from ``start`` up to, not including, ``end``."""
-        return self._read(key, Range=f"bytes={start}-{end - 1}")
+        return self.get_range(key, start, end - start)
 
     def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
         """Abort uploads in parts that were begun before a time and never completed."""
@@ -147,6 +207,14 @@ class S3Store:
             for key, upload in zip(keys, found, strict=True):
                 self.abort_multipart(key, upload["UploadId"])
         return keys
+
+    def create_whole(self, key: str, content: bytes) -> None:
+        """Put an object that has to be new.
+
+        :raises StoreError: another one is there.
+        """
+        if not self.put_if_absent(key, content):
+            raise StoreError(f"{key} in {self.uri} exists. Nothing was replaced or committed; retry.")
 
     def start_multipart(self, key: str) -> str:
         """Begin an upload in parts and return its id."""
@@ -173,13 +241,17 @@ class S3Store:
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum}
 
     def complete_multipart(self, key: str, upload_id: str, parts: Sequence[dict[str, Any]]) -> None:
-        """Make an upload in parts an object."""
+        """Make an upload in parts an object, unless one is there."""
         try:
             with self.failures(key):
                 self._client.complete_multipart_upload(
-                    Bucket=self._bucket, Key=self._prefix + key, UploadId=upload_id, MultipartUpload={"Parts": [*parts]}
+                    Bucket=self._bucket,
+                    Key=self._prefix + key,
+                    UploadId=upload_id,
+                    MultipartUpload={"Parts": [*parts]},
+                    IfNoneMatch="*",
                 )
-        except _NoUploadError:
+        except (_NoUploadError, _ConditionFailedError):
             # The answer got lost, the request was made again, and the first one had done it.
             if not self._holds(key, parts):
                 raise
@@ -195,21 +267,48 @@ class S3Store:
         try:
             with self.failures(key):
                 head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key, ChecksumMode="ENABLED")
-        except _AbsentError:
+        except ObjectNotFoundError:
             return False
         return str(head.get("ChecksumSHA256", "")).partition("-")[0] == _checksum(digests)
 
-    def _read(self, key: str, **selection: str) -> bytes:
+    @cached_property
+    def _etag_spelling(self) -> Callable[[str], str] | None:
+        """How this server wants an ETag in If-Match; None where it takes no notice of it. Ceph 16 wants no quotes."""
+        key = probe_key()
+        try:
+            self.put(key, b"first")
+            for spelling in (_quoted, _bare):
+                found = self.get_capped(key, 0)
+                if found is not None and self._replaces(key, spelling(found.etag)):
+                    return None if self._replaces(key, spelling("0" * 32)) else spelling
+            return None
+        finally:
+            self.delete(key)
+
+    def _replaces(self, key: str, condition: str) -> bool:
+        try:
+            self._put(key, b"second", IfMatch=condition)
+        except (_ConditionFailedError, _UnsupportedError):
+            return False
+        return True
+
+    def _read(self, key: str, limit: int | None = None, **selection: str) -> Fetched:
         pauses, began = iter(_READ_PAUSES), time.monotonic()
         while True:
             with self.failures(key):
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **selection)
+                body, size = answer["Body"], answer["ContentLength"]
                 try:
-                    body: bytes = answer["Body"].read()
-                    return body
+                    content: bytes = body.read(limit) if limit != 0 else b""
+                    if len(content) < (expected := size if limit is None else min(size, limit)):
+                        raise IncompleteReadError(actual_bytes=len(content), expected_bytes=expected)
+                    return Fetched(content, answer["ETag"], size)
                 except _BROKEN_OFF:
                     if (pause := next(pauses, None)) is None or time.monotonic() - began >= AWS_REQUEST_SECONDS:
                         raise
+                finally:
+                    # Without it, the rest of a larger object would be waited for.
+                    body.close()
             time.sleep(pause)
 
     def _put(self, key: str, content: bytes, **conditions: str) -> None:
@@ -252,9 +351,16 @@ class S3Store:
 
     def _explain(self, key: str, code: str) -> Exception:
         if code in _ABSENT:
-            return _AbsentError(key)
-        if code in _EXISTS:
-            return _AlreadyThereError(key)
+            return ObjectNotFoundError(self.uri, key)
+        if code in _CONDITION_FAILED:
+            return _ConditionFailedError(f"{key} in {self.uri} exists. Nothing was replaced or committed; retry.")
+        if code in _BEYOND_THE_END:
+            return _BeyondTheEndError(f"{key} in {self.uri} is shorter than it was. Restore it from a replica.")
+        if code in _UNSUPPORTED:
+            return _UnsupportedError(
+                f"{self.uri} does not support a request that was made for {key} ({code}). Use a store that supports "
+                "conditional writes, or update its server."
+            )
         if code == "NoSuchUpload":
             return _NoUploadError(
                 f"The upload of {key} to {self.uri} was aborted before it was complete. Do not let anything, such as a "
@@ -278,16 +384,28 @@ class S3Store:
         return StoreError(f"{self.uri} answered {code} for {key}. Nothing was committed; retry.")
 
 
-class _AbsentError(StoreError):
-    """There is no such object."""
+class _ConditionFailedError(StoreError):
+    """Another object is there than the request allows, or a concurrent request was faster."""
 
 
-class _AlreadyThereError(StoreError):
-    """There is such an object already."""
+class _BeyondTheEndError(StoreError):
+    """The object ends before the range begins."""
+
+
+class _UnsupportedError(StoreRefusedError):
+    """The server does not know this kind of request."""
 
 
 class _NoUploadError(StoreError):
     """There is no such upload in parts, or no longer."""
+
+
+def _quoted(etag: str) -> str:
+    return f'"{_bare(etag)}"'
+
+
+def _bare(etag: str) -> str:
+    return etag.strip('"')
 
 
 def _checksum(content: bytes) -> str:

@@ -46,7 +46,7 @@ class Upload(io.RawIOBase):
     def complete(self) -> None:
         """Send the rest and make the object appear."""
         if self._upload_id is None:
-            self._store.put(self._key, bytes(self._buffer))
+            self._store.create_whole(self._key, bytes(self._buffer))
         else:
             if self._buffer:
                 self._send(bytes(self._buffer))

@@ -30,6 +30,33 @@ class StoredObject:
     size: int
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """What an object held when it was read.
+
+    :param content: its first bytes, as many as were asked for.
+    :param etag: by what :meth:`Store.replace` recognises it.
+    :param size: all its bytes.
+    """
+
+    content: bytes
+    etag: str
+    size: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out."""
+        return len(self.content) == self.size
+
+
+@dataclass(frozen=True)
+class UndeletedObject:
+    """An object that could not be deleted, and why."""
+
+    key: str
+    reason: str
+
+
 class Store(Protocol):
     """A place for whole objects under slash-separated keys; an object appears complete or not at all.
 
@@ -45,6 +72,8 @@ class Store(Protocol):
     def create(self, key: str) -> AbstractContextManager[BinaryIO]:
         """Open a new object for writing; it appears when the block ends well and never when it raises.
 
+        It replaces nothing: where something has its name by then, that stays, and the block raises ``StoreError``.
+
         :raises StoreRefusedError: the place may not be written, or not as protected as was asked for.
         :raises StoreError: the store failed; a retry may help.
         """
@@ -58,8 +87,27 @@ class Store(Protocol):
         """Write a small object unless one is there already; of several writers exactly one gets True."""
         ...
 
+    def replace(self, key: str, content: bytes, etag: str) -> bool:
+        """Replace a small object where it is still the one that was read; else return False.
+
+        :param etag: as :meth:`get_capped` returned it.
+        :raises StoreRefusedError: this store cannot compare and replace in one step.
+        """
+        ...
+
     def get(self, key: str) -> bytes | None:
         """Return a small object, or None where there is none."""
+        ...
+
+    def get_capped(self, key: str, limit: int) -> Fetched | None:
+        """Return at most the first ``limit`` bytes of an object, by one request; None where there is none."""
+        ...
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """Return at most ``length`` bytes of an object from ``start`` on, by one request; fewer where it ends sooner.
+
+        :raises ObjectNotFoundError: there is no such object.
+        """
         ...
 
     def open(self, key: str) -> BinaryIO:
@@ -75,6 +123,17 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no error."""
+        ...
+
+    def delete_many(self, keys: Sequence[str]) -> Sequence[UndeletedObject]:
+        """Delete objects by few requests, and return those that are still there."""
+        ...
+
+    def probe(self) -> bool:
+        """Find out by trying what concurrent writers can rely on, and return whether :meth:`replace` works.
+
+        :raises StoreRefusedError: :meth:`put_if_absent` lets two writers win; snapshots would be lost.
+        """
         ...
 
     def protection(self, key: str) -> str:

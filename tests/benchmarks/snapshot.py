@@ -106,12 +106,12 @@ def _snapshot(directory: Path, connection: dict[str, Any]) -> Measurement:
 def _take_one(store: Store, **options: Any) -> Manifest:
     """Take one snapshot of the connection in the environment; the part that is measured."""
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
-    from airflow_provider_elementary.snapshots import LocalKeys, write_snapshot
+    from airflow_provider_elementary.snapshots import LocalKeys, Repository, write_snapshot
 
     # The same keys in each process.
     keys = LocalKeys(dict.fromkeys(LocalKeys.generate(), base64.b64encode(bytes(32)).decode()))
     with ElementaryHook(_CONNECTION).source() as source:
-        return write_snapshot(source, store, keys, run_key=os.environ.get("BENCHMARK_RUN", _RUN), **options)
+        return write_snapshot(source, Repository(store, keys), run_key=os.environ.get("BENCHMARK_RUN", _RUN), **options)
 
 
 def _measure_one(store: Store) -> None:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.docs.mail import mail_server
@@ -45,7 +46,7 @@ def take_snapshot(file: Path, store: Store, keys: Keys, run_key: str) -> Manifes
 
     with WarehouseSource(DuckDBWarehouse(file, "elementary")) as source:
         access = check_access(source.warehouse).to_dict()
-        return write_snapshot(source, store, keys, run_key=run_key, access=access)
+        return write_snapshot(source, Repository(store, keys), run_key=run_key, access=access)
 
 
 def write_results(store: Store, keys: Keys) -> None:
@@ -56,7 +57,7 @@ def write_results(store: Store, keys: Keys) -> None:
     from airflow_provider_elementary.snapshots import open_snapshot
     from airflow_provider_elementary.storage.results import write_result
 
-    source = open_snapshot(store, keys=keys)
+    source = open_snapshot(Repository(store, keys))
     origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}
     with compute_metrics(source) as reader:
         metrics = reader.read_all()

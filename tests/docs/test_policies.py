@@ -15,9 +15,9 @@ import pytest
 from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, Store, open_store
 from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.signatures import KeysSigner
 from tests.docs.blocks import all_blocks
 from tests.docs.conftest import BUCKET, KEY_ALIAS, take_snapshot, write_results
 
@@ -58,7 +58,7 @@ def test_the_writer_may_prune(aws_server: AwsServer) -> None:
     store, keys = opened_as(aws_server, "writer")
 
     with aws_server.enforcing():
-        report = prune(store, Retention(keep_last=1), signer=KeysSigner(keys))
+        report = prune(Repository(store, keys), Retention(keep_last=1))
 
     assert (len(report.kept), report.uploads) == (1, 0)
 

@@ -25,7 +25,6 @@ from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.signatures import KeysSigner
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 from tests.support.tampering import edit, swap
 
@@ -87,10 +86,10 @@ DAMAGES = [remove, truncate, empty, fill_with_another_document, move_to_the_end,
 
 #: What only reads or adds: it may pass over a damage that does not concern it.
 ACTIONS: Mapping[str, Callable[[Rest, list[Manifest], Path], object]] = {
-    "open the newest": lambda rest, _, __: open_snapshot(rest.store, keys=rest.keys),
-    "open one by id": lambda rest, taken, _: open_snapshot(rest.store, taken[0].snapshot_id, keys=rest.keys),
-    "open one by time": lambda rest, _, __: open_snapshot(rest.store, LATER, keys=rest.keys),
-    "diff": lambda rest, taken, _: diff(rest.store, taken[0].snapshot_id, keys=rest.keys),
+    "open the newest": lambda rest, _, __: open_snapshot(rest.repository),
+    "open one by id": lambda rest, taken, _: open_snapshot(rest.repository, taken[0].snapshot_id),
+    "open one by time": lambda rest, _, __: open_snapshot(rest.repository, LATER),
+    "diff": lambda rest, taken, _: diff(rest.repository, taken[0].snapshot_id),
     "take": lambda rest, _, directory: take(rest, directory / "warehouse.duckdb", world_after(7)),
     "list": lambda rest, _, __: list_snapshots(rest),
 }
@@ -111,11 +110,11 @@ class TestAnyDamage:
         anchors = [anchor_of(manifests[-1])]
 
         with pytest.raises(SnapshotCorruptError, match="manifests/000000000"):
-            verify(rest.store, anchors=anchors).require()
+            verify(Repository(rest.store), anchors=anchors).require()
         with pytest.raises(SnapshotCorruptError, match=r"nothing was signed: manifests/000000000"):
             Repository(rest.store, rest.keys).sign(anchors=anchors)
         with pytest.raises(SnapshotCorruptError, match=r"nothing was pruned: manifests/000000000"):
-            prune(rest.store, Retention(keep_last=1), anchors=anchors, now=LATER)
+            prune(rest.repository, Retention(keep_last=1), anchors=anchors, now=LATER)
         assert objects(rest) == there
 
     def test_makes_nothing_else_fail_but_in_words_or_remove_anything(
@@ -137,13 +136,13 @@ class TestReading:
     ) -> None:
         truncate(rest.path(NEWEST))
 
-        assert find_manifest(rest.store, manifests[1].snapshot_id) == manifests[1]
+        assert find_manifest(rest.repository, manifests[1].snapshot_id) == manifests[1]
 
     def test_one_that_is_not_found_may_be_among_those_that_cannot_be_read(self, rest: Rest) -> None:
         truncate(rest.path(NEWEST))
 
         with pytest.raises(SnapshotNotFoundError, match=r"but 3 others, .* and 1 manifests that cannot be read"):
-            find_manifest(rest.store, "20260101T000000Z-00000000")
+            find_manifest(rest.repository, "20260101T000000Z-00000000")
 
     def test_as_of_a_time_none_is_chosen_where_another_may_be_meant(
         self, rest: Rest, manifests: list[Manifest]
@@ -153,8 +152,8 @@ class TestReading:
             edit(rest.path(manifest_key(number)), lambda facts: facts.update(created_at="2099-01-01T00:00:00"))
 
         with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000002\.json is not a valid manifest"):
-            find_manifest(rest.store, manifests[1].taken_at)
-        assert find_manifest(rest.store, LATER).sequence == 4
+            find_manifest(rest.repository, manifests[1].taken_at)
+        assert find_manifest(rest.repository, LATER).sequence == 4
 
     def test_a_snapshot_is_not_built_upon_one_that_is_not_in_its_place(self, rest: Rest, tmp_path: Path) -> None:
         move_to_the_end(rest.path(NEWEST))
@@ -179,7 +178,7 @@ class TestALostManifest:
         Repository(rest.store, rest.keys).sign()
         remove(rest.path(NEWEST))
 
-        report = verify(rest.store, rest.keys)
+        report = verify(rest.repository)
 
         assert [(found.damage.value, found.object) for found in report.findings] == [("missing", NEWEST)]
 
@@ -187,26 +186,26 @@ class TestALostManifest:
         lost = rest.path(MIDDLE).read_bytes()
         remove(rest.path(MIDDLE))
         with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000002\.json is missing"):
-            prune(rest.store, Retention(keep_last=1), now=LATER)
+            prune(rest.repository, Retention(keep_last=1), now=LATER)
         rest.path(MIDDLE).write_bytes(lost)
 
-        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+        assert verify(rest.repository, snapshot="all").findings == ()
 
     @pytest.mark.parametrize("lost", [[2], [1, 2], [2, 3], [1, 2, 3]], ids=str)
     def test_is_given_up_by_its_number_and_the_record_says_so(self, rest: Rest, lost: list[int]) -> None:
         for number in lost:
             remove(rest.path(manifest_key(number)))
 
-        report = prune(rest.store, Retention(), signer=KeysSigner(rest.keys), acknowledge_loss=lost, now=LATER)
-        again = prune(rest.store, Retention(), now=LATER)
+        report = prune(rest.repository, Retention(), acknowledge_loss=lost, now=LATER)
+        again = prune(rest.repository, Retention(), now=LATER)
 
         assert (report.acknowledged_losses, report.removed, again.acknowledged_losses) == (tuple(lost), (), ())
-        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+        assert verify(rest.repository, snapshot="all").findings == ()
 
     def test_keeps_the_files_that_a_later_one_names(self, rest: Rest, manifests: list[Manifest]) -> None:
         remove(rest.path(manifest_key(3)))
 
-        prune(rest.store, Retention(), acknowledge_loss=[3], now=LATER)
+        prune(rest.repository, Retention(), acknowledge_loss=[3], now=LATER)
 
         held = {found.key for found in rest.store.list("data/")}
         assert held == {file.key for manifest in manifests for file in manifest.files}
@@ -214,6 +213,6 @@ class TestALostManifest:
     @pytest.mark.parametrize("number", [0, 2, 4, 5], ids=["none", "there", "the newest", "beyond"])
     def test_is_not_given_up_where_it_is_not_lost(self, rest: Rest, number: int) -> None:
         with pytest.raises(ConfigurationError, match=f"{number}: not a missing manifest below the newest, 4"):
-            prune(rest.store, Retention(keep_last=1), acknowledge_loss=[number])
+            prune(rest.repository, Retention(keep_last=1), acknowledge_loss=[number])
 
         assert rest.path(MIDDLE).exists()

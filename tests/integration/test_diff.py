@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.diff import DiffReport, RowCount, diff
+from airflow_provider_elementary.snapshots.repository import Repository
 from tests.support.datasets import OWNER_EMAIL, World
 from tests.support.stores import Rest, local_rest, take, world_after
 
@@ -69,7 +70,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, LocalKeys,
 @pytest.fixture
 def report(compared: tuple[Rest, LocalKeys, str, str]) -> DiffReport:
     rest, _, before, after = compared
-    return diff(rest.store, before, after, keys=rest.keys)
+    return diff(rest.repository, before, after)
 
 
 def names(report: DiffReport, direction: str) -> set[tuple[str, str]]:
@@ -114,7 +115,7 @@ def test_changes_are_counted_by_kind(report: DiffReport) -> None:
 def test_a_snapshot_does_not_differ_from_itself(compared: tuple[Rest, LocalKeys, str, str]) -> None:
     rest, _, before, _ = compared
 
-    assert diff(rest.store, before, before, keys=rest.keys).changes == ()
+    assert diff(rest.repository, before, before).changes == ()
 
 
 def test_the_other_way_round_everything_is_the_opposite(
@@ -122,7 +123,7 @@ def test_the_other_way_round_everything_is_the_opposite(
 ) -> None:
     rest, _, before, after = compared
 
-    back = diff(rest.store, after, before, keys=rest.keys)
+    back = diff(rest.repository, after, before)
 
     assert names(back, "vanished") == names(report, "appeared")
     assert names(back, "appeared") == names(report, "vanished")
@@ -142,7 +143,7 @@ def test_keys_that_open_nothing_of_the_project_are_an_error(compared: tuple[Rest
     rest, reader, before, after = compared
 
     with pytest.raises(KeyUnavailableError, match="No key opens Metadata or Configuration"):
-        diff(rest.store, before, after, keys=reader)
+        diff(Repository(rest.store, reader), before, after)
 
 
 def test_without_a_second_the_latest_is_compared(
@@ -150,6 +151,6 @@ def test_without_a_second_the_latest_is_compared(
 ) -> None:
     rest, _, before, after = compared
 
-    report = diff(rest.store, before, keys=rest.keys)
+    report = diff(rest.repository, before)
 
     assert (report.before, report.after) == (before, after)

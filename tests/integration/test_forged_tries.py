@@ -19,6 +19,7 @@ from airflow_provider_elementary.snapshots import capture as write
 from airflow_provider_elementary.snapshots.capture.commit import _mac
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
@@ -53,7 +54,7 @@ def is_whole(sync: Sync) -> bool:
 
 def forged(sync: Sync) -> Manifest:
     """Return a manifest of no files that continues the newest and claims to be of the run."""
-    before = find_manifest(sync.rest.store)
+    before = find_manifest(sync.rest.repository)
     return replace(
         before,
         snapshot_id=write._new_id(before.taken_at),
@@ -79,14 +80,14 @@ def with_no_keys(sync: Sync) -> Manifest:
 
 def with_a_readers_key(sync: Sync) -> Manifest:
     manifest = forged(sync)
-    theirs = SnapshotSource(sync.rest.store, manifest, sync.keys).data_key(Category.TABLE_METRICS)
+    theirs = SnapshotSource(Repository(sync.rest.store, sync.keys), manifest).data_key(Category.TABLE_METRICS)
     manifest = replace(manifest, keys={"table_metrics": manifest.keys["table_metrics"]})
     return replace(manifest, mac=_mac(manifest, [theirs], sync.rest.store))
 
 
 def with_a_readers_key_beside_all_wrapped_keys(sync: Sync) -> Manifest:
     manifest = forged(sync)
-    theirs = SnapshotSource(sync.rest.store, manifest, sync.keys).data_key(Category.TABLE_METRICS)
+    theirs = SnapshotSource(Repository(sync.rest.store, sync.keys), manifest).data_key(Category.TABLE_METRICS)
     return replace(manifest, mac=_mac(manifest, [theirs], sync.rest.store))
 
 
@@ -212,12 +213,12 @@ class TestOthersBetweenTheAttempts:
         assert first_is_whole
         assert is_whole(sync)
         assert (first.sequence, second.sequence) == (1, 2)
-        assert verify(sync.rest.store, sync.keys, snapshot="all").findings == ()
+        assert verify(Repository(sync.rest.store, sync.keys), snapshot="all").findings == ()
 
     def test_a_prune_that_spares_no_orphans_removes_what_an_attempt_left(self, sync: Sync) -> None:
         sync.snapshot(run_key="the run before")
         sync.attempt_until(files=ARTIFACTS, full_every_days=0)
-        report = prune(sync.rest.store, Retention(), orphan_age=timedelta(0))
+        report = prune(sync.rest.repository, Retention(), orphan_age=timedelta(0))
 
         assert report.files == ARTIFACTS
         assert sync.snapshot(full_every_days=0).sequence == 2
@@ -242,7 +243,7 @@ class TestOthersBetweenTheAttempts:
         with monkeypatch.context() as late:
             late.setattr(write, "_new_id", lambda taken_at: f"{taken_at - timedelta(days=3):%Y%m%dT%H%M%SZ}-1a7e")
             sync.attempt_until(files=ARTIFACTS, full_every_days=0)
-        before = prune(sync.rest.store, Retention())
+        before = prune(sync.rest.repository, Retention())
 
         assert before.files > 0
         assert sync.snapshot(full_every_days=0).sequence == 2

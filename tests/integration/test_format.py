@@ -55,7 +55,7 @@ def test_plain_pyarrow_reads_every_table(rest: Rest, master_keys: dict[str, str]
 
     found = scene["read_table"](table)
 
-    assert rows_of(found) == rows_of(read_all(open_snapshot(rest.store, keys=rest.keys), table))
+    assert rows_of(found) == rows_of(read_all(open_snapshot(rest.repository), table))
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -64,7 +64,7 @@ def test_plain_duckdb_reads_every_table(rest: Rest, master_keys: dict[str, str],
 
     found = scene["connection"].sql(scene["select"](table)).to_arrow_table()
 
-    assert rows_of(found) == rows_of(read_all(open_snapshot(rest.store, keys=rest.keys), table))
+    assert rows_of(found) == rows_of(read_all(open_snapshot(rest.repository), table))
 
 
 def test_the_keys_open_with_kms_alone(tmp_path: Path, aws_server: AwsServer) -> None:
@@ -94,7 +94,7 @@ def test_a_changed_manifest_does_not_pass(tmp_path: Path) -> None:
 def test_expired_files_are_left_out(tmp_path: Path, master_keys: dict[str, str]) -> None:
     rest = Rest(local_rest(tmp_path).store, LocalKeys(master_keys), tmp_path / "store")
     grow(rest, tmp_path, [3])
-    prune(rest.store, Retention(category_days={"failed_rows_sample": 1}), now=datetime(2100, 1, 1, tzinfo=UTC))
+    prune(rest.repository, Retention(category_days={"failed_rows_sample": 1}), now=datetime(2100, 1, 1, tzinfo=UTC))
 
     scene = run_blocks(*OPENING, "format-unwrap-local", "format-pyarrow", STORE=rest.folder, MASTER_KEYS=master_keys)
 

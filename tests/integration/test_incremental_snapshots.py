@@ -36,6 +36,7 @@ from airflow_provider_elementary.snapshots import (
     open_store,
     write_snapshot,
 )
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.keys import DataKey, WrappedKey
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
@@ -97,6 +98,11 @@ class Sync:
     store: Store
     keys: CountedKeys
 
+    @property
+    def repository(self) -> Repository:
+        """The store with its keys."""
+        return Repository(self.store, self.keys)
+
     def change(self, *statements: str) -> None:
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("USE elementary")
@@ -110,12 +116,10 @@ class Sync:
         self.keys.made.clear()
         self.keys.unwrapped.clear()
         with self.source() as source:
-            return write_snapshot(source, self.store, self.keys, policy=policy, **arguments)
+            return write_snapshot(source, self.repository, policy=policy, **arguments)
 
     def column(self, table: str, column: str, snapshot: str = "latest") -> list[Any]:
-        values: list[Any] = read_all(open_snapshot(self.store, snapshot, keys=self.keys), table, [column])[
-            column
-        ].to_pylist()
+        values: list[Any] = read_all(open_snapshot(self.repository, snapshot), table, [column])[column].to_pylist()
         return values
 
 
@@ -456,15 +460,15 @@ class TestSeveralWriters:
                 f"SET search_path = elementary; {marker('new', after(minutes=1))}", database=postgres_database
             )
             with open_postgres(postgres_server, postgres_database) as fast:
-                write_snapshot(fast, store, keys)
+                write_snapshot(fast, Repository(store, keys))
 
             if sees_now:
-                assert write_snapshot(slow, store, keys).tables["dbt_invocations"].rows == 3
+                assert write_snapshot(slow, Repository(store, keys)).tables["dbt_invocations"].rows == 3
                 return
             # As a replica that lags behind.
             monkeypatch.setattr(slow, "hold", lambda: False)
             with pytest.raises(SnapshotConflictError, match=r"Another writer came first. Retry with a new session"):
-                write_snapshot(slow, store, keys)
+                write_snapshot(slow, Repository(store, keys))
 
     def test_a_second_attempt_of_the_same_run_returns_its_increment(self, sync: Sync) -> None:
         sync.snapshot()
@@ -509,12 +513,12 @@ class TestOnSnowflake:
         conn_id = airflow_connection("reader", snowflake_reader(snowflake_server, snowflake_database))
         store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
         with ElementaryHook(conn_id).source() as source:
-            write_snapshot(source, store, keys)
+            write_snapshot(source, Repository(store, keys))
         new = pa.table({"INVOCATION_ID": ["new"], "CREATED_AT": [after(minutes=1)]})
         snowflake_server.insert(new.to_reader(), snowflake_database, "ELEMENTARY", "DBT_INVOCATIONS")
 
         with ElementaryHook(conn_id).source() as source:
-            second = write_snapshot(source, store, keys)
+            second = write_snapshot(source, Repository(store, keys))
 
         assert new_files(second) == {"dbt_invocations/configuration": 1, "dbt_invocations/run_results": 1}
 
@@ -576,7 +580,7 @@ class TestPolicy:
     def test_a_dropped_column_is_not_there_and_counted(self, sync: Sync) -> None:
         manifest = sync.snapshot(Policy(dropped_columns=("dbt_run_results.message",)))
 
-        snapshot = open_snapshot(sync.store, keys=sync.keys)
+        snapshot = open_snapshot(sync.repository)
 
         assert "message" not in snapshot.schema("dbt_run_results").names
         assert {
@@ -605,9 +609,9 @@ class TestPolicy:
         path = copy_duckdb_world(shared, tmp_path)
         store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
         with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
-            manifest = write_snapshot(source, store, keys, policy=Policy.without_raw_values())
+            manifest = write_snapshot(source, Repository(store, keys), policy=Policy.without_raw_values())
 
-        snapshot = open_snapshot(store, keys=keys)
+        snapshot = open_snapshot(Repository(store, keys))
         left = "\n".join(
             json.dumps(read_all(snapshot, table).to_pylist(), default=str) for table in snapshot.tables()
         ) + json.dumps(manifest.exclusions)

@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, Policy, open_snapshot
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.keys import Keys
 from tests.support.stores import Rest, local_rest, take, world_after
@@ -48,7 +49,7 @@ def writers(manifest: Manifest) -> set[str]:
 
 
 def names(rest: Rest, keys: Keys, snapshot: str = "latest") -> list[str]:
-    found: list[str] = read_all(open_snapshot(rest.store, snapshot, keys=keys), "dbt_models", ["name"])[
+    found: list[str] = read_all(open_snapshot(Repository(rest.store, keys), snapshot), "dbt_models", ["name"])[
         "name"
     ].to_pylist()
     return sorted(found)

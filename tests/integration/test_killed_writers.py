@@ -53,7 +53,7 @@ def start(warehouse: Path, rest: Rest, run_key: str, *stage: str) -> subprocess.
 
 def retry(warehouse: Path, rest: Rest) -> Manifest:
     with WarehouseSource(DuckDBWarehouse(warehouse, "elementary")) as source:
-        return write_snapshot(source, rest.store, rest.keys, policy=POLICY, run_key=RUN)
+        return write_snapshot(source, rest.repository, policy=POLICY, run_key=RUN)
 
 
 def keys_below(rest: Rest, prefix: str) -> set[str]:
@@ -88,7 +88,7 @@ class TestKilled:
         after_the_kill = keys_below(rest, "manifests/")
 
         manifest = retry(warehouse, rest)
-        report = prune(rest.store, Retention(), now=LATER)
+        report = prune(rest.repository, Retention(), now=LATER)
 
         left = {path.relative_to(rest.folder).as_posix() for path in rest.path("data").rglob("*") if path.is_file()}
         assert killed.returncode == -signal.SIGKILL
@@ -98,7 +98,7 @@ class TestKilled:
         assert len(keys_below(rest, "manifests/")) == 1
         assert left == {file.key for file in manifest.files}
         assert report.removed == ()
-        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+        assert verify(rest.repository, snapshot="all").findings == ()
 
 
 class TestAtOnce:
@@ -107,7 +107,7 @@ class TestAtOnce:
 
         said = [writer.communicate(timeout=240)[0].strip() for writer in writers]
 
-        report = verify(rest.store, rest.keys, snapshot="all")
+        report = verify(rest.repository, snapshot="all")
         assert [writer.returncode for writer in writers] == [0, 0]
         assert sorted(said) == ["1", "2"]
         assert (report.findings, report.manifests) == ((), 2)

@@ -13,6 +13,7 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.summary import problems, summary_lines
 from airflow_provider_elementary.snapshots.take import summarise
 from tests.integration.test_incremental_snapshots import (
@@ -328,7 +329,7 @@ class TestOnPostgres:
         manifests = []
         for _ in range(2):
             with ElementaryHook(conn_id).source() as source:
-                manifests.append(write_snapshot(source, store, keys, policy=EVERYTHING))
+                manifests.append(write_snapshot(source, Repository(store, keys), policy=EVERYTHING))
         return manifests[0], manifests[1]
 
     def test_infinite_and_far_times_and_numbers_cost_a_row_or_a_value(

@@ -23,6 +23,7 @@ from airflow_provider_elementary.snapshots import (
     open_store,
     write_snapshot,
 )
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
 from airflow_provider_elementary.snapshots.summary import problems
@@ -73,6 +74,11 @@ class Lab:
         self.keys = LocalKeys(LocalKeys.generate())
         self.copy = directory / "copy.duckdb"
 
+    @property
+    def repository(self) -> Repository:
+        """The store with its keys."""
+        return Repository(self.store, self.keys)
+
     def change(self, statements: Sequence[str]) -> None:
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("USE elementary")
@@ -81,10 +87,10 @@ class Lab:
 
     def snapshot(self) -> Manifest:
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
-            return write_snapshot(source, self.store, self.keys, policy=EVERYTHING)
+            return write_snapshot(source, self.repository, policy=EVERYTHING)
 
     def rows(self, table: str) -> pa.Table:
-        return read_all(open_snapshot(self.store, keys=self.keys), table)
+        return read_all(open_snapshot(self.repository), table)
 
 
 @pytest.fixture
@@ -111,7 +117,7 @@ def test_a_schema_of_an_older_release_is_synced_whole_and_restored(lab: Lab, rel
     lab.change(as_released(release))
 
     first, second = lab.snapshot(), lab.snapshot()
-    report = restore(lab.store, DuckDBTarget(lab.copy, "elementary"), lab.keys)
+    report = restore(lab.repository, DuckDBTarget(lab.copy, "elementary"))
 
     assert first.excluded == {}
     assert {table for table, entry in first.tables.items() if entry.unknown_columns} == set()
@@ -124,7 +130,7 @@ def test_columns_of_one_adapter_are_restored_where_they_were(lab: Lab) -> None:
     lab.change(as_released("0.25.1"))
     lab.snapshot()
 
-    restore(lab.store, DuckDBTarget(lab.copy, "elementary"), lab.keys)
+    restore(lab.repository, DuckDBTarget(lab.copy, "elementary"))
 
     with duckdb.connect(str(lab.copy)) as connection:
         assert connection.execute("SELECT bigquery_partition_by FROM elementary.dbt_models").fetchall() == [("x",)] * 2
@@ -195,7 +201,7 @@ def test_a_table_that_may_not_be_read_on_postgres_is_excluded_alone(
     store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
 
     with ElementaryHook(airflow_connection("reader", connection)).source() as source:
-        manifest = write_snapshot(source, store, keys)
+        manifest = write_snapshot(source, Repository(store, keys))
 
     assert dict(manifest.excluded) == {"dbt_exposures": "this connection may not read it; grant SELECT on it"}
     assert len(manifest.tables) == 16
@@ -218,7 +224,7 @@ def test_a_table_that_fails_while_it_is_read_on_postgres_is_excluded_alone(
     store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
 
     with ElementaryHook(airflow_connection("reader", connection)).source() as source:
-        manifest = write_snapshot(source, store, keys)
+        manifest = write_snapshot(source, Repository(store, keys))
 
     assert dict(manifest.excluded) == {"dbt_groups": "PostgreSQL refused (SQLSTATE 22P02)"}
     assert len(manifest.tables) == 16
@@ -260,7 +266,7 @@ class TestEveryRelease:
                         connection.execute(f"ALTER TABLE elementary.{table} ADD COLUMN {column} VARCHAR DEFAULT 'x'")
 
             first, second = lab.snapshot(), lab.snapshot()
-            report = restore(lab.store, DuckDBTarget(lab.copy, "elementary"), lab.keys)
+            report = restore(lab.repository, DuckDBTarget(lab.copy, "elementary"))
 
             usable = {
                 table

@@ -22,12 +22,12 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
 from airflow_provider_elementary.snapshots.prune import PruneReport, prune
 from airflow_provider_elementary.snapshots.prune_record import newest_record
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.results import write_result
-from airflow_provider_elementary.storage.signatures import KeysSigner
 from airflow_provider_elementary.storage.store import StoredObject
 from tests.support.stores import Rest, grow, local_rest
 
@@ -110,7 +110,7 @@ class TestSnapshots:
     def test_what_no_rule_keeps_goes_with_the_files_that_nobody_else_names(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
-        report = prune(rest.store, KEEP_TWO, signer=KeysSigner(rest.keys))
+        report = prune(rest.repository, KEEP_TWO)
 
         assert [decision.sequence for decision in report.removed] == [2, 1]
         assert keys_below(rest.store, "manifests/") == {"manifests/0000000003.json", "manifests/0000000004.json"}
@@ -120,16 +120,16 @@ class TestSnapshots:
     def test_an_increment_keeps_the_files_of_the_snapshots_before_it(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
-        before = read_all(open_snapshot(rest.store, keys=rest.keys), "data_monitoring_metrics")
+        before = read_all(open_snapshot(rest.repository), "data_monitoring_metrics")
 
-        prune(rest.store, Retention(keep_last=1), signer=KeysSigner(rest.keys))
+        prune(rest.repository, Retention(keep_last=1))
 
         assert manifests[-1].kind == "incremental"
-        assert read_all(open_snapshot(rest.store, keys=rest.keys), "data_monitoring_metrics").equals(before)
-        assert verify(rest.store, rest.keys, snapshot="all").sound
+        assert read_all(open_snapshot(rest.repository), "data_monitoring_metrics").equals(before)
+        assert verify(rest.repository, snapshot="all").sound
 
     def test_each_snapshot_is_listed_with_its_reasons(self, rest: Rest, manifests: list[Manifest]) -> None:
-        report = prune(rest.store, Retention(keep_last=2, keep_yearly=1), dry_run=True)
+        report = prune(rest.repository, Retention(keep_last=2, keep_yearly=1), dry_run=True)
 
         assert [(decision.sequence, decision.reasons) for decision in report.snapshots] == [
             (4, ("last", "yearly")),
@@ -141,29 +141,29 @@ class TestSnapshots:
     def test_a_dry_run_says_the_same_and_removes_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
         before = {path: path.read_bytes() for path in rest.folder.rglob("*") if path.is_file()}
 
-        planned = prune(rest.store, KEEP_TWO, dry_run=True, now=LATER)
+        planned = prune(rest.repository, KEEP_TWO, dry_run=True, now=LATER)
         unchanged = {path: path.read_bytes() for path in rest.folder.rglob("*") if path.is_file()} == before
-        done = prune(rest.store, KEEP_TWO, now=LATER)
+        done = prune(rest.repository, KEEP_TWO, now=LATER)
 
         assert unchanged
         assert (planned.files, planned.size) == (done.files, done.size)
         assert planned.snapshots == done.snapshots
 
     def test_the_record_names_what_was_removed(self, rest: Rest, manifests: list[Manifest]) -> None:
-        report = prune(rest.store, KEEP_TWO, signer=KeysSigner(rest.keys))
+        report = prune(rest.repository, KEEP_TWO)
 
-        stored = newest_record(rest.store)
+        stored = newest_record(rest.repository)
         assert stored is not None
         assert (stored.record.key, stored.sha256) == (report.record, report.record_sha256)
         assert [stone.snapshot_id for stone in stored.record.snapshots] == [m.snapshot_id for m in manifests[:2]]
         assert stored.record.head.sequence == 4
 
     def test_where_nothing_goes_there_is_no_record(self, rest: Rest, manifests: list[Manifest]) -> None:
-        assert prune(rest.store, Retention(keep_last=10)).record is None
+        assert prune(rest.repository, Retention(keep_last=10)).record is None
 
     def test_an_empty_store_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(SnapshotNotFoundError, match="holds no snapshots"):
-            prune(local_rest(tmp_path).store, KEEP_TWO)
+            prune(local_rest(tmp_path).repository, KEEP_TWO)
 
     def test_a_second_prune_at_the_same_time_is_an_error(
         self, rest: Rest, manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
@@ -178,7 +178,7 @@ class TestSnapshots:
         monkeypatch.setattr(rest.store, "put_if_absent", conflicting)
 
         with pytest.raises(SnapshotConflictError, match=r"Another prune wrote .* at the same time"):
-            prune(rest.store, KEEP_TWO)
+            prune(rest.repository, KEEP_TWO)
 
 
 class TestWhatCrashesLeft:
@@ -188,7 +188,7 @@ class TestWhatCrashesLeft:
         orphan = "data/20200101T000000Z-0badf00d/dbt_models/metadata.parquet"
         rest.store.put(orphan, b"half a file")
 
-        report = prune(rest.store, NO_RULE)
+        report = prune(rest.repository, NO_RULE)
 
         assert (report.files, report.size) == (1, 11)
         assert keys_below(rest.store, "data/") == named_by(manifests)
@@ -197,26 +197,26 @@ class TestWhatCrashesLeft:
         young = f"data/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-0badf00d/dbt_models/metadata.parquet"
         rest.store.put(young, b"half a file")
 
-        assert prune(rest.store, KEEP_TWO).files > 0
+        assert prune(rest.repository, KEEP_TWO).files > 0
         assert young in keys_below(rest.store, "data/")
 
     def test_what_we_did_not_write_stays(self, rest: Rest, manifests: list[Manifest]) -> None:
         rest.store.put("data/of somebody else", b"")
 
-        prune(rest.store, NO_RULE, now=LATER)
+        prune(rest.repository, NO_RULE, now=LATER)
 
         assert "data/of somebody else" in keys_below(rest.store, "data/")
 
     def test_files_that_were_never_finished_go_when_they_are_old(self, rest: Rest, manifests: list[Manifest]) -> None:
         with rest.store.create("data/in the making") as file:
             file.write(b"half a file")
-            planned = prune(rest.store, NO_RULE, now=LATER, dry_run=True)
-            early = prune(rest.store, NO_RULE)
+            planned = prune(rest.repository, NO_RULE, now=LATER, dry_run=True)
+            early = prune(rest.repository, NO_RULE)
 
         # What a killed writer leaves is what is there while one writes.
         left = rest.path("data/.partial-killed")
         left.write_bytes(b"half a file")
-        late = prune(rest.store, NO_RULE, now=LATER)
+        late = prune(rest.repository, NO_RULE, now=LATER)
 
         assert (planned.uploads, early.uploads, late.uploads) == (1, 0, 1)
         assert not left.exists()
@@ -225,7 +225,7 @@ class TestWhatCrashesLeft:
         rest.path(manifest_key(2)).rename(rest.path("manifests/2.json.moved"))
 
         with pytest.raises(SnapshotCorruptError, match=r"manifests/2\.json\.moved is unexpected"):
-            prune(rest.store, KEEP_TWO, now=LATER)
+            prune(rest.repository, KEEP_TWO, now=LATER)
 
         assert keys_below(rest.store, "data/") == named_by(manifests)
 
@@ -234,7 +234,7 @@ class TestWhatCrashesLeft:
         kept = write_metrics(rest, manifests[2].snapshot_id, 3)
         newest = write_metrics(rest, manifests[3].snapshot_id, 4)
 
-        report = prune(rest.store, KEEP_TWO, now=LATER)
+        report = prune(rest.repository, KEEP_TWO, now=LATER)
 
         left = keys_below(rest.store, "results/")
         assert report.results == 1
@@ -248,13 +248,13 @@ class TestBrokenOff:
         self, rest: Rest, manifests: list[Manifest], deletions: int
     ) -> None:
         with pytest.raises(StoreError, match="power cut"):
-            prune(BreakingStore(rest.store, deletions), KEEP_TWO, signer=KeysSigner(rest.keys))
-        between = verify(rest.store, rest.keys, snapshot="latest")
+            prune(Repository(BreakingStore(rest.store, deletions), rest.keys), KEEP_TWO)
+        between = verify(rest.repository, snapshot="latest")
 
-        prune(rest.store, KEEP_TWO, signer=KeysSigner(rest.keys), now=LATER)
+        prune(rest.repository, KEEP_TWO, now=LATER)
 
         assert between.findings == ()
-        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+        assert verify(rest.repository, snapshot="all").findings == ()
         assert keys_below(rest.store, "data/") == named_by(manifests[2:])
         assert len(keys_below(rest.store, "manifests/")) == 2
 
@@ -264,7 +264,7 @@ class TestCategoryDays:
 
     @pytest.fixture
     def report(self, rest: Rest) -> PruneReport:
-        return prune(rest.store, self.RETENTION, signer=KeysSigner(rest.keys), now=LATER)
+        return prune(rest.repository, self.RETENTION, now=LATER)
 
     def test_data_whose_days_are_over_goes_from_snapshots_that_stay(
         self, rest: Rest, manifests: list[Manifest], report: PruneReport
@@ -276,7 +276,7 @@ class TestCategoryDays:
         assert keys_below(rest.store, "data/") == named_by(manifests) - samples
 
     def test_the_store_still_verifies(self, rest: Rest, manifests: list[Manifest], report: PruneReport) -> None:
-        verified = verify(rest.store, rest.keys, snapshot="all")
+        verified = verify(rest.repository, snapshot="all")
 
         assert verified.findings == ()
         assert any("files expired" in note for note in verified.notes)
@@ -287,12 +287,12 @@ class TestCategoryDays:
         other = next(file for file in manifests[-1].files if file.category is Category.TABLE_METRICS)
         rest.store.delete(other.key)
 
-        assert [finding.object for finding in verify(rest.store, rest.keys).findings] == [other.key]
+        assert [finding.object for finding in verify(rest.repository).findings] == [other.key]
 
     def test_the_rest_of_a_snapshot_can_still_be_read(
         self, rest: Rest, manifests: list[Manifest], report: PruneReport
     ) -> None:
-        snapshot = open_snapshot(rest.store, keys=rest.keys)
+        snapshot = open_snapshot(rest.repository)
 
         assert set(read_all(snapshot, "test_result_rows")["test_type"].to_pylist()) == {"anomaly_detection"}
         assert "result_rows" not in snapshot.schema("elementary_test_results").names
@@ -300,16 +300,16 @@ class TestCategoryDays:
     def test_a_later_prune_keeps_the_list_of_expired_files(
         self, rest: Rest, manifests: list[Manifest], report: PruneReport
     ) -> None:
-        again = prune(rest.store, self.RETENTION, signer=KeysSigner(rest.keys), now=LATER)
-        prune(rest.store, Retention(keep_last=2), signer=KeysSigner(rest.keys), now=LATER)
+        again = prune(rest.repository, self.RETENTION, now=LATER)
+        prune(rest.repository, Retention(keep_last=2), now=LATER)
 
         assert (again.record, again.expired) == (None, {})
-        assert verify(rest.store, rest.keys, snapshot="all").findings == ()
+        assert verify(rest.repository, snapshot="all").findings == ()
 
     def test_a_file_that_a_young_snapshot_names_stays(self, rest: Rest, manifests: list[Manifest]) -> None:
         shared = {f.key for f in manifests[3].files if f.category is Category.FAILED_ROWS_SAMPLE}
         young = manifests[3].taken_at + timedelta(days=29)
 
-        prune(rest.store, self.RETENTION, now=young)
+        prune(rest.repository, self.RETENTION, now=young)
 
         assert shared <= keys_below(rest.store, "data/")

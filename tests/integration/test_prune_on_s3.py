@@ -57,8 +57,8 @@ def test_the_parts_of_an_upload_whose_worker_died_are_given_back(
     for key in ("elementary/data/dead", "of somebody else"):
         s3.create_multipart_upload(Bucket=bucket, Key=key)
 
-    planned = prune(rest.store, NO_RULE, dry_run=True)
-    report = prune(rest.store, NO_RULE)
+    planned = prune(rest.repository, NO_RULE, dry_run=True)
+    report = prune(rest.repository, NO_RULE)
 
     uploads = s3.list_multipart_uploads(Bucket=bucket)["Uploads"]
     assert (planned.uploads, report.uploads) == (1, 1)
@@ -72,7 +72,7 @@ def test_a_younger_upload_may_be_of_a_snapshot_in_the_making(
     take(rest, tmp_path / "warehouse.duckdb", world_after(3))
     aws_server.client("s3").create_multipart_upload(Bucket=bucket, Key="elementary/data/young")
 
-    report = prune(rest.store, NO_RULE, orphan_age=timedelta(days=365 * 100))
+    report = prune(rest.repository, NO_RULE, orphan_age=timedelta(days=365 * 100))
 
     assert report.uploads == 0
     assert len(aws_server.client("s3").list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
@@ -88,10 +88,10 @@ def test_expired_credentials_cost_a_retry_and_orphans_that_prune_removes(
     orphans = {found.key for found in rest.store.list("data/")}
 
     taken = take(rest, tmp_path / "warehouse.duckdb", world_after(3), run_key="one run")
-    report = prune(rest.store, NO_RULE, now=LATER)
+    report = prune(rest.repository, NO_RULE, now=LATER)
 
     assert not raised.value.permanent
     assert taken.sequence == 1
     assert report.files == len(orphans) > 0
     assert {found.key for found in rest.store.list("data/")} == {file.key for file in taken.files}
-    assert verify(rest.store, rest.keys).findings == ()
+    assert verify(rest.repository).findings == ()

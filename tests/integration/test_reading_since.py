@@ -44,8 +44,8 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> SnapshotSource:
     rest = local_rest(directory)
     assert isinstance(rest.keys, LocalKeys)
     with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
-        write_snapshot(source, rest.store, rest.keys, policy=Policy(categories=tuple(Category)))
-    return open_snapshot(rest.store, keys=rest.keys)
+        write_snapshot(source, rest.repository, policy=Policy(categories=tuple(Category)))
+    return open_snapshot(rest.repository)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 30_000, 49_999, 50_000, 75_001, ROWS - 1, ROWS + 1_000])

@@ -27,6 +27,7 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget, PostgresTarget
 from airflow_provider_elementary.snapshots.retention import Retention
@@ -111,9 +112,9 @@ def postgres_columns(server: PostgresServer, database: str, kind: str) -> dict[s
 
 class TestToDuckDB:
     def test_every_row_of_the_snapshot_is_there(self, rest: Rest, manifests: list[Manifest], tmp_path: Path) -> None:
-        report = restore(rest.store, DuckDBTarget(tmp_path / "restored.duckdb"), rest.keys)
+        report = restore(rest.repository, DuckDBTarget(tmp_path / "restored.duckdb"))
 
-        snapshot = open_snapshot(rest.store, keys=rest.keys)
+        snapshot = open_snapshot(rest.repository)
         with WarehouseSource(DuckDBWarehouse(tmp_path / "restored.duckdb", "elementary")) as source:
             for name in TABLES:
                 restored = sorted(map(repr, read_all(source, name).to_pylist()))
@@ -123,9 +124,7 @@ class TestToDuckDB:
     def test_an_earlier_snapshot_is_restored_as_it_was(
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:
-        report = restore(
-            rest.store, DuckDBTarget(tmp_path / "then.duckdb"), rest.keys, snapshot=manifests[0].snapshot_id
-        )
+        report = restore(rest.repository, DuckDBTarget(tmp_path / "then.duckdb"), snapshot=manifests[0].snapshot_id)
 
         assert report.sequence == 1
         assert report.tables["dbt_invocations"] == world_after(3)["dbt_invocations"].num_rows
@@ -133,7 +132,7 @@ class TestToDuckDB:
     def test_a_time_finds_the_newest_snapshot_taken_by_then(
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:
-        report = restore(rest.store, DuckDBTarget(tmp_path / "then.duckdb"), rest.keys, snapshot=manifests[1].taken_at)
+        report = restore(rest.repository, DuckDBTarget(tmp_path / "then.duckdb"), snapshot=manifests[1].taken_at)
 
         assert report.snapshot_id == manifests[1].snapshot_id
 
@@ -142,7 +141,7 @@ class TestToDuckDB:
     ) -> None:
         path = tmp_path / "metrics.duckdb"
 
-        report = restore(rest.store, DuckDBTarget(path), rest.keys, categories=[Category.TABLE_METRICS])
+        report = restore(rest.repository, DuckDBTarget(path), categories=[Category.TABLE_METRICS])
 
         assert report.categories == ("table_metrics",)
         assert {name for name, rows in report.tables.items() if rows} == {"data_monitoring_metrics"}
@@ -156,8 +155,10 @@ class TestToDuckDB:
         reader = LocalKeys({"metadata": master_keys["metadata"]})
 
         with pytest.raises(KeyUnavailableError, match="No master key for Run results"):
-            restore(rest.store, DuckDBTarget(tmp_path / "a.duckdb"), reader, categories=[Category.RUN_RESULTS])
-        report = restore(rest.store, DuckDBTarget(tmp_path / "b.duckdb"), reader)
+            restore(
+                Repository(rest.store, reader), DuckDBTarget(tmp_path / "a.duckdb"), categories=[Category.RUN_RESULTS]
+            )
+        report = restore(Repository(rest.store, reader), DuckDBTarget(tmp_path / "b.duckdb"))
 
         assert report.categories == ("metadata",)
         assert report.tables["dbt_run_results"] == 0
@@ -166,9 +167,9 @@ class TestToDuckDB:
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:
         days = Retention(category_days={Category.FAILED_ROWS_SAMPLE: 1})
-        prune(rest.store, days, now=datetime(2100, 1, 1, tzinfo=UTC))
+        prune(rest.repository, days, now=datetime(2100, 1, 1, tzinfo=UTC))
 
-        report = restore(rest.store, DuckDBTarget(tmp_path / "restored.duckdb"), rest.keys)
+        report = restore(rest.repository, DuckDBTarget(tmp_path / "restored.duckdb"))
 
         assert report.expired == ("failed_rows_sample",)
         assert "failed_rows_sample" not in report.categories
@@ -179,7 +180,7 @@ class TestToDuckDB:
         (tmp_path / "mine.duckdb").write_text("precious")
 
         with pytest.raises(ConfigurationError, match="Nothing is overwritten"):
-            restore(rest.store, DuckDBTarget(tmp_path / "mine.duckdb"), rest.keys)
+            restore(rest.repository, DuckDBTarget(tmp_path / "mine.duckdb"))
 
         assert (tmp_path / "mine.duckdb").read_text() == "precious"
 
@@ -196,7 +197,7 @@ class TestToDuckDB:
         flip(rest.path(next(file.key for file in manifests[1].files if file.table == "metadata")))
 
         with pytest.raises(SnapshotCorruptError, match="metadata"):
-            restore(rest.store, DuckDBTarget(tmp_path / "new" / "restored.duckdb"), rest.keys)
+            restore(rest.repository, DuckDBTarget(tmp_path / "new" / "restored.duckdb"))
 
         assert list((tmp_path / "new").iterdir()) == []
 
@@ -208,7 +209,7 @@ class TestToDuckDB:
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:
         with pytest.raises(SnapshotNotFoundError):
-            restore(rest.store, DuckDBTarget(tmp_path / "restored.duckdb"), rest.keys, snapshot="no such")
+            restore(rest.repository, DuckDBTarget(tmp_path / "restored.duckdb"), snapshot="no such")
 
         assert not (tmp_path / "restored.duckdb").exists()
 
@@ -218,9 +219,9 @@ class TestToPostgres:
         self, rest: Rest, manifests: list[Manifest], postgres_server: PostgresServer, postgres_database: str
     ) -> None:
         with postgres_target(postgres_server, postgres_database) as target:
-            report = restore(rest.store, target, rest.keys)
+            report = restore(rest.repository, target)
 
-        snapshot = open_snapshot(rest.store, keys=rest.keys)
+        snapshot = open_snapshot(rest.repository)
         for name in TABLES:
             columns = ", ".join(f'"{column}"' for column in snapshot.schema(name).names)
             found = postgres_server.execute(f"SELECT {columns} FROM elementary.{name}", database=postgres_database)
@@ -232,7 +233,7 @@ class TestToPostgres:
         self, rest: Rest, manifests: list[Manifest], postgres_server: PostgresServer, postgres_database: str
     ) -> None:
         with postgres_target(postgres_server, postgres_database) as target:
-            restore(rest.store, target, rest.keys)
+            restore(rest.repository, target)
 
         counts = {
             name: postgres_server.execute(f"SELECT count(*) FROM elementary.{name}", database=postgres_database)[0][0]
@@ -250,7 +251,7 @@ class TestToPostgres:
             postgres_target(postgres_server, postgres_database, "mine") as target,
             pytest.raises(ConfigurationError, match="1 tables and views are in it, own among them"),
         ):
-            restore(rest.store, target, rest.keys)
+            restore(rest.repository, target)
 
     def test_an_empty_schema_serves_a_role_that_may_create_none(
         self, rest: Rest, manifests: list[Manifest], postgres_server: PostgresServer, postgres_database: str
@@ -265,7 +266,7 @@ class TestToPostgres:
         )
 
         with dbapi.connect(postgres_server.uri(role, password, postgres_database)) as connection:
-            report = restore(rest.store, PostgresTarget(connection, "own"), rest.keys)
+            report = restore(rest.repository, PostgresTarget(connection, "own"))
 
         assert report.rows > 0
 
@@ -278,7 +279,7 @@ class TestToPostgres:
             postgres_target(postgres_server, postgres_database) as target,
             pytest.raises(SnapshotCorruptError, match="metadata"),
         ):
-            restore(rest.store, target, rest.keys)
+            restore(rest.repository, target)
 
         statement = "SELECT count(*) FROM pg_namespace WHERE nspname = 'elementary'"
         assert postgres_server.execute(statement, database=postgres_database) == [(0,)]
@@ -296,7 +297,7 @@ class TestToPostgres:
             dbapi.connect(postgres_server.uri(role, password, postgres_database)) as connection,
             pytest.raises(WarehouseError, match=r"failed \(\w+, SQLSTATE 42501\)\. Nothing was restored"),
         ):
-            restore(rest.store, PostgresTarget(connection), rest.keys)
+            restore(rest.repository, PostgresTarget(connection))
 
 
 class TestValuesThatDoNotFit:
@@ -310,7 +311,7 @@ class TestValuesThatDoNotFit:
                 connection.execute(change)
             rest = local_rest(tmp_path)
             with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
-                write_snapshot(source, rest.store, rest.keys, policy=EVERYTHING)
+                write_snapshot(source, rest.repository, policy=EVERYTHING)
             return rest
 
         return make
@@ -342,7 +343,7 @@ class TestValuesThatDoNotFit:
             postgres_target(postgres_server, postgres_database) as target,
             pytest.raises(ValueDoesNotFitError, match=said) as raised,
         ):
-            restore(rest.store, target, rest.keys)
+            restore(rest.repository, target)
 
         assert raised.value.permanent
         assert "planted" not in str(raised.value)
@@ -359,7 +360,7 @@ class TestValuesThatDoNotFit:
         )
 
         with pytest.raises(ValueDoesNotFitError, match=r"metric_value holds a number .* Restore to PostgreSQL"):
-            restore(rest.store, DuckDBTarget(tmp_path / "restored.duckdb"), rest.keys)
+            restore(rest.repository, DuckDBTarget(tmp_path / "restored.duckdb"))
 
         assert not (tmp_path / "restored.duckdb").exists()
 
@@ -377,7 +378,7 @@ class TestValuesThatDoNotFit:
             postgres_target(postgres_server, postgres_database, "restored") as target,
             pytest.raises(ValueDoesNotFitError, match=r"dbt_run_results\.status holds a text of more than 4,096"),
         ):
-            restore(rest.store, target, rest.keys)
+            restore(rest.repository, target)
 
 
 class TestLikeTheDbtPackage:
@@ -399,9 +400,9 @@ class TestLikeTheDbtPackage:
         world = copy_duckdb_world(shared, tmp_path)
         rest = local_rest(tmp_path)
         with WarehouseSource(DuckDBWarehouse(world, "elementary")) as source:
-            write_snapshot(source, rest.store, rest.keys, policy=EVERYTHING)
+            write_snapshot(source, rest.repository, policy=EVERYTHING)
 
-        restore(rest.store, DuckDBTarget(tmp_path / "restored.duckdb"), rest.keys)
+        restore(rest.repository, DuckDBTarget(tmp_path / "restored.duckdb"))
 
         views = set(create_views("duckdb", "elementary"))
         assert duckdb_columns(tmp_path / "restored.duckdb", views) == duckdb_columns(world, views)
@@ -424,7 +425,7 @@ class TestLikeTheDbtPackage:
         postgres_server.execute("DROP SCHEMA elementary CASCADE", database=postgres_database)
 
         with postgres_target(postgres_server, postgres_database) as target:
-            restore(rest.store, target, rest.keys)
+            restore(rest.repository, target)
 
         assert postgres_columns(postgres_server, postgres_database, "r") == tables
         restored = postgres_columns(postgres_server, postgres_database, "v")
@@ -446,4 +447,4 @@ def snapshot_postgres(rest: Rest, server: PostgresServer, database: str) -> None
     transport = TransportFacts(True, "TLSv1.2", True, "sslmode=verify-full")
     connection = dbapi.connect(server.uri(database=database))
     with WarehouseSource(PostgresWarehouse(connection, "elementary", database, transport)) as source:
-        write_snapshot(source, rest.store, rest.keys, policy=EVERYTHING)
+        write_snapshot(source, rest.repository, policy=EVERYTHING)

@@ -89,7 +89,7 @@ class TestASignedSnapshot:
         take_signed()
         take_signed()
 
-        report = verify(empty.store, empty.keys, snapshot="all", signer=signer)
+        report = verify(Repository(empty.store, empty.keys, signer=signer), snapshot="all")
 
         assert (report.findings, report.notes, report.manifests) == ((), (), 2)
 
@@ -99,7 +99,7 @@ class TestASignedSnapshot:
         take_signed()
         take(empty, tmp_path / "warehouse.duckdb", world_after(4))
 
-        report = verify(empty.store, empty.keys, signer=signer)
+        report = verify(Repository(empty.store, empty.keys, signer=signer))
 
         assert found(report) == {("unproved", manifest_key(2))}
         assert "Not signed." in report.findings[0].detail
@@ -112,7 +112,7 @@ class TestASignedSnapshot:
         theirs, ours = (empty.path(f"signatures/{manifest_key(number)}") for number in (1, 2))
         theirs.write_bytes(ours.read_bytes())
 
-        report = verify(empty.store, empty.keys, signer=signer)
+        report = verify(Repository(empty.store, empty.keys, signer=signer))
 
         assert found(report) == {("unproved", manifest_key(1))}
         assert "is invalid" in report.findings[0].detail
@@ -140,7 +140,7 @@ class TestASignedSnapshot:
 
         assert unsigned is None
         assert again.sequence == 1
-        assert verify(empty.store, empty.keys, signer=signer).findings == ()
+        assert verify(Repository(empty.store, empty.keys, signer=signer)).findings == ()
 
     def test_what_prune_records_is_signed_by_the_same_key(
         self, empty: Rest, signer: KmsSigner, take_signed: Callable[..., Manifest]
@@ -148,10 +148,10 @@ class TestASignedSnapshot:
         take_signed()
         take_signed(full_every_days=0)
 
-        report = prune(empty.store, Retention(keep_last=1), signer=signer)
+        report = prune(Repository(empty.store, signer=signer), Retention(keep_last=1))
 
         assert len(report.removed) == 1
-        assert verify(empty.store, empty.keys, signer=signer).findings == ()
+        assert verify(Repository(empty.store, empty.keys, signer=signer)).findings == ()
 
 
 class TestSigningWhatIsThere:
@@ -160,13 +160,13 @@ class TestSigningWhatIsThere:
         self, rest: Rest, aws_server: AwsServer, usage: str
     ) -> None:
         signer = KmsSigner(aws_server.client("kms"), new_key(aws_server, usage))
-        before = verify(rest.store, rest.keys, signer=signer)
+        before = verify(Repository(rest.store, rest.keys, signer=signer))
 
         signed = Repository(rest.store, signer=signer).sign()
 
         assert found(before) == {("unproved", manifest_key(number)) for number in (1, 2, 3)}
         assert signed == [manifest_key(number) for number in (1, 2, 3)]
-        assert verify(rest.store, rest.keys, signer=signer).findings == ()
+        assert verify(Repository(rest.store, rest.keys, signer=signer)).findings == ()
 
     def test_one_key_takes_the_place_of_another_while_verify_takes_both(
         self, rest: Rest, aws_server: AwsServer, tmp_path: Path
@@ -177,20 +177,20 @@ class TestSigningWhatIsThere:
         Repository(rest.store, signer=old).sign()
         take(rest, tmp_path / "warehouse.duckdb", world_after(6), signer=new)
 
-        while_it_changes = verify(rest.store, rest.keys, signer=both)
-        too_early = verify(rest.store, rest.keys, signer=new)
+        while_it_changes = verify(Repository(rest.store, rest.keys, signer=both))
+        too_early = verify(Repository(rest.store, rest.keys, signer=new))
         Repository(rest.store, signer=new).sign()
 
         assert while_it_changes.findings == ()
         assert found(too_early) == {("unproved", manifest_key(number)) for number in (1, 2, 3)}
-        assert verify(rest.store, rest.keys, signer=new).findings == ()
+        assert verify(Repository(rest.store, rest.keys, signer=new)).findings == ()
 
     def test_a_key_that_is_neither_proves_nothing(self, rest: Rest, aws_server: AwsServer) -> None:
         kms = aws_server.client("kms")
         Repository(rest.store, signer=KmsSigner(kms, new_key(aws_server))).sign()
         others = AnyOf([KmsSigner(kms, new_key(aws_server)), KmsSigner(kms, new_key(aws_server))])
 
-        report = verify(rest.store, rest.keys, signer=others)
+        report = verify(Repository(rest.store, rest.keys, signer=others))
 
         assert found(report) == {("unproved", manifest_key(number)) for number in (1, 2, 3)}
 
@@ -203,20 +203,20 @@ class TestSigningWhatIsThere:
         rest.store.delete(f"signatures/{manifest_key(1)}")
         sign_object(rest.store, manifest_key(1), "0" * 64, there)
 
-        report = verify(rest.store, rest.keys, signer=AnyOf([gone, there]))
+        report = verify(Repository(rest.store, rest.keys, signer=AnyOf([gone, there])))
 
         assert found(report) == {("unproved", manifest_key(1))}
         assert "KMS key alias/gone refused" in report.findings[0].detail
 
     def test_another_master_key_signs_what_the_old_one_recorded(self, rest: Rest) -> None:
-        prune(rest.store, Retention(keep_last=1), signer=KeysSigner(rest.keys))
+        prune(rest.repository, Retention(keep_last=1))
         new = KeysSigner(LocalKeys(LocalKeys.generate()))
-        before = verify(rest.store, signer=new)
+        before = verify(Repository(rest.store, signer=new))
 
         Repository(rest.store, signer=new).sign()
 
         assert ("unproved", "prunes/0000000001.json") in found(before)
-        assert verify(rest.store, signer=new).findings == ()
+        assert verify(Repository(rest.store, signer=new)).findings == ()
 
     def test_a_chain_that_does_not_hold_is_not_signed(self, rest: Rest) -> None:
         rest.store.delete(manifest_key(2))

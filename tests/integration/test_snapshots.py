@@ -35,6 +35,7 @@ from airflow_provider_elementary.snapshots import (
     open_store,
     write_snapshot,
 )
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
@@ -62,6 +63,11 @@ class Rest:
 
     store: Store
     keys: Keys
+
+    @property
+    def repository(self) -> Repository:
+        """The store with its keys."""
+        return Repository(self.store, self.keys)
 
 
 @pytest.fixture
@@ -117,9 +123,9 @@ class TestWhatIsInASnapshot:
     def test_every_row_of_every_table_comes_back_but_dbt_vars_are_masked(
         self, source: WarehouseSource, world: World, rest: Rest
     ) -> None:
-        write_snapshot(source, rest.store, rest.keys, policy=EVERYTHING)
+        write_snapshot(source, rest.repository, policy=EVERYTHING)
 
-        snapshot = open_snapshot(rest.store, keys=rest.keys)
+        snapshot = open_snapshot(rest.repository)
 
         assert snapshot.tables() == list(TABLES)
         for name, table in world.items():
@@ -130,7 +136,7 @@ class TestWhatIsInASnapshot:
     def test_the_manifest_counts_what_was_read_and_what_was_held_back(
         self, source: WarehouseSource, world: World, local: Rest
     ) -> None:
-        manifest = write_snapshot(source, local.store, local.keys)
+        manifest = write_snapshot(source, local.repository)
 
         assert {name: entry.rows for name, entry in manifest.tables.items()} == {
             name: table.num_rows for name, table in world.items()
@@ -144,17 +150,17 @@ class TestWhatIsInASnapshot:
         assert manifest.tables["dbt_run_results"].excluded_categories == (Category.QUERY_LOGS,)
 
     def test_query_logs_stay_in_the_warehouse_by_default(self, source: WarehouseSource, local: Rest) -> None:
-        manifest = write_snapshot(source, local.store, local.keys)
+        manifest = write_snapshot(source, local.repository)
 
-        snapshot = open_snapshot(local.store, keys=local.keys)
+        snapshot = open_snapshot(local.repository)
 
         assert not any(file.category is Category.QUERY_LOGS for file in manifest.files)
         assert not {"compiled_code", "query_id"} & set(snapshot.schema("dbt_run_results").names)
 
     def test_a_table_of_a_category_that_is_out_is_not_there(self, source: WarehouseSource, local: Rest) -> None:
-        write_snapshot(source, local.store, local.keys, policy=Policy(categories=(Category.TABLE_METRICS,)))
+        write_snapshot(source, local.repository, policy=Policy(categories=(Category.TABLE_METRICS,)))
 
-        snapshot = open_snapshot(local.store, keys=local.keys)
+        snapshot = open_snapshot(local.repository)
 
         assert snapshot.tables() == ["data_monitoring_metrics"]
         assert read_all(snapshot, "data_monitoring_metrics")["column_name"].null_count == len(
@@ -175,21 +181,21 @@ class TestWhatIsInASnapshot:
     def test_failed_rows_are_limited_in_number_and_age(
         self, source: WarehouseSource, local: Rest, policy: Policy, expected: int
     ) -> None:
-        write_snapshot(source, local.store, local.keys, policy=policy)
+        write_snapshot(source, local.repository, policy=policy)
 
-        rows = read_all(open_snapshot(local.store, keys=local.keys), "test_result_rows")
+        rows = read_all(open_snapshot(local.repository), "test_result_rows")
 
         assert rows["test_type"].to_pylist().count("dbt_test") == expected
 
     def test_a_column_masked_by_choice_is_masked(self, source: WarehouseSource, local: Rest) -> None:
-        write_snapshot(source, local.store, local.keys, policy=Policy(masked_columns=("dbt_groups.owner_email",)))
+        write_snapshot(source, local.repository, policy=Policy(masked_columns=("dbt_groups.owner_email",)))
 
-        groups = read_all(open_snapshot(local.store, keys=local.keys), "dbt_groups")
+        groups = read_all(open_snapshot(local.repository), "dbt_groups")
 
         assert set(groups["owner_email"].drop_null().to_pylist()) <= {"***"}
 
     def test_nothing_readable_is_stored(self, source: WarehouseSource, rest: Rest) -> None:
-        write_snapshot(source, rest.store, rest.keys, policy=EVERYTHING)
+        write_snapshot(source, rest.repository, policy=EVERYTHING)
 
         stored = stored_bytes(rest.store)
 
@@ -199,7 +205,7 @@ class TestWhatIsInASnapshot:
 
 class TestKeys:
     def test_each_category_has_a_key_of_its_own(self, source: WarehouseSource, local: Rest) -> None:
-        manifest = write_snapshot(source, local.store, local.keys, policy=EVERYTHING)
+        manifest = write_snapshot(source, local.repository, policy=EVERYTHING)
 
         keys = {category: data_key(local, manifest, category) for category in Category}
 
@@ -210,9 +216,9 @@ class TestKeys:
     ) -> None:
         master_keys = LocalKeys.generate()
         store = open_store((tmp_path / "store").as_uri())
-        write_snapshot(source, store, LocalKeys(master_keys))
+        write_snapshot(source, Repository(store, LocalKeys(master_keys)))
 
-        snapshot = open_snapshot(store, keys=LocalKeys({"table_metrics": master_keys["table_metrics"]}))
+        snapshot = open_snapshot(Repository(store, LocalKeys({"table_metrics": master_keys["table_metrics"]})))
 
         assert snapshot.tables() == ["data_monitoring_metrics"]
         assert snapshot.excluded_categories("data_monitoring_metrics") == [Category.AGGREGATED_METRICS]
@@ -221,9 +227,9 @@ class TestKeys:
             read_all(snapshot, "dbt_models")
 
     def test_another_key_opens_nothing(self, source: WarehouseSource, local: Rest) -> None:
-        write_snapshot(source, local.store, local.keys)
+        write_snapshot(source, local.repository)
 
-        foreign = open_snapshot(local.store, keys=LocalKeys(LocalKeys.generate()))
+        foreign = open_snapshot(Repository(local.store, LocalKeys(LocalKeys.generate())))
 
         with pytest.raises(KeyUnavailableError, match="does not open what"):
             read_all(foreign, "dbt_models")
@@ -231,7 +237,7 @@ class TestKeys:
     def test_plain_pyarrow_opens_a_file_with_its_data_key(
         self, source: WarehouseSource, world: World, local: Rest, tmp_path: Path
     ) -> None:
-        manifest = write_snapshot(source, local.store, local.keys)
+        manifest = write_snapshot(source, local.repository)
         file = next(file for file in manifest.files if file.table == "dbt_groups")
 
         opened = pq.read_table(
@@ -244,7 +250,7 @@ class TestKeys:
     def test_plain_duckdb_opens_a_file_of_many_row_groups_with_its_data_key(self, local: Rest, tmp_path: Path) -> None:
         path = write_duckdb({"data_monitoring_metrics": many_metrics(300_000).read_all()}, tmp_path / "many.duckdb")
         with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
-            manifest = write_snapshot(source, local.store, local.keys)
+            manifest = write_snapshot(source, local.repository)
         file = max(manifest.files, key=lambda file: file.rows)
 
         key = base64.b64encode(data_key(local, manifest, file.category)).decode()
@@ -261,34 +267,34 @@ class TestCommit:
     def test_a_second_attempt_of_the_same_run_returns_the_first_snapshot(
         self, source: WarehouseSource, rest: Rest
     ) -> None:
-        first = write_snapshot(source, rest.store, rest.keys, run_key="dag/run 1")
+        first = write_snapshot(source, rest.repository, run_key="dag/run 1")
 
-        second = write_snapshot(source, rest.store, rest.keys, run_key="dag/run 1")
+        second = write_snapshot(source, rest.repository, run_key="dag/run 1")
 
         assert second == first
         assert [entry.key for entry in rest.store.list("manifests/")] == ["manifests/0000000001.json"]
 
     def test_snapshots_form_a_chain(self, source: WarehouseSource, rest: Rest) -> None:
-        first = write_snapshot(source, rest.store, rest.keys)
+        first = write_snapshot(source, rest.repository)
 
-        second = write_snapshot(source, rest.store, rest.keys)
+        second = write_snapshot(source, rest.repository)
 
         assert (first.parent, second.sequence) == (None, 2)
         assert second.parent is not None
         assert second.parent.sequence == 1
 
     def test_a_snapshot_is_found_by_its_id_and_by_time(self, source: WarehouseSource, local: Rest) -> None:
-        first = write_snapshot(source, local.store, local.keys)
-        second = write_snapshot(source, local.store, local.keys)
+        first = write_snapshot(source, local.repository)
+        second = write_snapshot(source, local.repository)
 
-        assert find_manifest(local.store, first.snapshot_id) == first
-        assert find_manifest(local.store, second.taken_at) == second
-        assert find_manifest(local.store) == second
+        assert find_manifest(local.repository, first.snapshot_id) == first
+        assert find_manifest(local.repository, second.taken_at) == second
+        assert find_manifest(local.repository) == second
 
     def test_a_warehouse_that_goes_away_leaves_no_manifest(
         self, source: WarehouseSource, rest: Rest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        write_snapshot(source, rest.store, rest.keys)
+        write_snapshot(source, rest.repository)
         stream = source.warehouse.stream
 
         def break_off(query: Any) -> Iterator[Any]:
@@ -298,30 +304,30 @@ class TestCommit:
 
         monkeypatch.setattr(source.warehouse, "stream", break_off)
         with pytest.raises(WarehouseError, match="the server closed the connection"):
-            write_snapshot(source, rest.store, rest.keys)
+            write_snapshot(source, rest.repository)
 
         assert [entry.key for entry in rest.store.list("manifests/")] == ["manifests/0000000001.json"]
-        assert read_all(open_snapshot(rest.store, keys=rest.keys), "dbt_models").num_rows > 0
+        assert read_all(open_snapshot(rest.repository), "dbt_models").num_rows > 0
 
     def test_an_empty_store_is_an_error(self, rest: Rest) -> None:
         with pytest.raises(SnapshotNotFoundError, match="holds no snapshot"):
-            open_snapshot(rest.store, keys=rest.keys)
+            open_snapshot(rest.repository)
 
     def test_an_unknown_snapshot_error_names_those_that_there_are(self, source: WarehouseSource, local: Rest) -> None:
-        taken = write_snapshot(source, local.store, local.keys)
+        taken = write_snapshot(source, local.repository)
 
         with pytest.raises(SnapshotNotFoundError, match=taken.snapshot_id):
-            open_snapshot(local.store, "19700101T000000Z-00000000", keys=local.keys)
+            open_snapshot(local.repository, "19700101T000000Z-00000000")
 
     def test_a_changed_byte_is_noticed(self, source: WarehouseSource, local: Rest, tmp_path: Path) -> None:
-        manifest = write_snapshot(source, local.store, local.keys)
+        manifest = write_snapshot(source, local.repository)
         path = tmp_path / "store" / next(file.key for file in manifest.files if file.table == "dbt_models")
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
 
         with pytest.raises(SnapshotCorruptError, match="dbt_models"):
-            read_all(open_snapshot(local.store, keys=local.keys), "dbt_models")
+            read_all(open_snapshot(local.repository), "dbt_models")
 
 
 class TestOnS3:
@@ -329,7 +335,7 @@ class TestOnS3:
         key_id, bucket, client = aws_server.create_key(), aws_server.create_bucket(), aws_server.client("s3")
         store = S3Store(client, bucket, "elementary", kms_key_id=key_id)
 
-        write_snapshot(source, store, KmsKeys(aws_server.client("kms"), key_id))
+        write_snapshot(source, Repository(store, KmsKeys(aws_server.client("kms"), key_id)))
 
         heads = [
             client.head_object(Bucket=bucket, Key=found["Key"])
@@ -377,7 +383,7 @@ class TestOnS3:
         store = S3Store(aws_server.client("s3"), "no-such-bucket-here", "x", kms_key_id=aws_server.create_key())
 
         with pytest.raises(StoreRefusedError, match="NoSuchBucket"):
-            write_snapshot(source, store, LocalKeys(LocalKeys.generate()))
+            write_snapshot(source, Repository(store, LocalKeys(LocalKeys.generate())))
 
     def test_a_kms_key_that_is_not_there_fails_before_anything_is_read(
         self, source: WarehouseSource, s3: Rest, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch
@@ -386,7 +392,7 @@ class TestOnS3:
         missing = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 
         with pytest.raises(KeyUnavailableError, match=r"KMS key .*000 did not make a data key.*NotFoundException"):
-            write_snapshot(source, s3.store, KmsKeys(aws_server.client("kms"), missing))
+            write_snapshot(source, Repository(s3.store, KmsKeys(aws_server.client("kms"), missing)))
 
         assert list(s3.store.list("manifests/")) == []
 
@@ -396,10 +402,12 @@ class TestLocalDirectory:
         (tmp_path / "file").write_text("in the way")
 
         with pytest.raises(StoreRefusedError, match="is a file and not a directory"):
-            write_snapshot(source, open_store((tmp_path / "file").as_uri()), LocalKeys(LocalKeys.generate()))
+            write_snapshot(
+                source, Repository(open_store((tmp_path / "file").as_uri()), LocalKeys(LocalKeys.generate()))
+            )
 
     def test_files_are_for_their_owner_only(self, source: WarehouseSource, local: Rest, tmp_path: Path) -> None:
-        write_snapshot(source, local.store, local.keys)
+        write_snapshot(source, local.repository)
 
         modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "store").rglob("*")}
 

@@ -37,7 +37,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, Manifest]:
 @pytest.fixture(scope="module")
 def data_keys(taken: tuple[Rest, Manifest]) -> dict[Category, bytes]:
     rest, manifest = taken
-    source = SnapshotSource(rest.store, manifest, rest.keys)
+    source = SnapshotSource(rest.repository, manifest)
     return {category: source.data_key(category) for category in Category}
 
 

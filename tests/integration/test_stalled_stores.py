@@ -166,17 +166,17 @@ class TestASilentServer:
     def test_a_snapshot_ends_and_leaves_the_last_one_whole_and_the_next_run_takes_it(
         self, repository: Repository, proxy: StallingProxy, source: WarehouseSource, sent: int
     ) -> None:
-        first = write_snapshot(source, repository.store, repository.keys)
+        first = write_snapshot(source, repository)
         proxy.stall_after(sent=sent)
 
         with within(MARGIN), pytest.raises(StoreError, match="did not"):
-            write_snapshot(source, repository.store, repository.keys, full_every_days=0, run_key="second")
+            write_snapshot(source, repository, full_every_days=0, run_key="second")
         proxy.resume()
-        held = open_snapshot(repository.store, keys=repository.keys).manifest.snapshot_id
-        second = write_snapshot(source, repository.store, repository.keys, full_every_days=0, run_key="second")
+        held = open_snapshot(repository).manifest.snapshot_id
+        second = write_snapshot(source, repository, full_every_days=0, run_key="second")
 
         assert (held, second.sequence, second.rows) == (first.snapshot_id, 2, first.rows)
-        assert verify(repository.store, repository.keys).findings == ()
+        assert verify(repository).findings == ()
 
     def test_an_answer_that_stops_half_way_ends_too(self, repository: Repository, proxy: StallingProxy) -> None:
         repository.store.put("data/1", b"x" * 3_000_000)

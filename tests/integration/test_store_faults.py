@@ -21,6 +21,7 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
 )
 from airflow_provider_elementary.snapshots import KmsKeys, open_snapshot, open_store, write_snapshot
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -77,6 +78,11 @@ class Bucket:
         self.store = S3Store(faulty.server.client("s3", config=config), self.name, "e", kms_key_id=self.key_id)
         self.keys = KmsKeys(faulty.server.client("kms", config=config), self.key_id)
         self._behind = faulty.behind.client("s3")
+
+    @property
+    def repository(self) -> Repository:
+        """The store with its keys."""
+        return Repository(self.store, self.keys)
 
     def objects(self) -> list[str]:
         return [found["Key"] for found in self._behind.list_objects_v2(Bucket=self.name).get("Contents", ())]
@@ -135,9 +141,9 @@ class TestWhatPasses:
         for operation in ("PutObject", "GetObject", "HeadObject", "ListObjectsV2", "GenerateDataKey", "Decrypt"):
             faulty.plan(fault, operation, times=1)
 
-        taken = write_snapshot(source, bucket.store, bucket.keys)
+        taken = write_snapshot(source, bucket.repository)
 
-        with open_snapshot(bucket.store, keys=bucket.keys).read("dbt_models") as models:
+        with open_snapshot(bucket.repository).read("dbt_models") as models:
             assert models.read_all().num_rows == taken.tables["dbt_models"].rows
 
     def test_an_upload_whose_completion_was_answered_into_the_void_is_complete(self, faulty: FaultyAws) -> None:
@@ -167,7 +173,7 @@ class TestWhatPasses:
         bucket = Bucket(faulty)
         faulty.plan(refuses(400, "ThrottlingException"), "GenerateDataKey", times=2)
 
-        taken = write_snapshot(source, bucket.store, bucket.keys)
+        taken = write_snapshot(source, bucket.repository)
 
         assert taken.rows > 0
 
@@ -191,7 +197,7 @@ class TestTheCommit:
     def test_a_manifest_is_put_only_where_there_is_none(self, faulty: FaultyAws, source: WarehouseSource) -> None:
         bucket = Bucket(faulty)
 
-        write_snapshot(source, bucket.store, bucket.keys)
+        write_snapshot(source, bucket.repository)
 
         [put] = [request for request in faulty.asked("PutObject") if "/manifests/" in request.target]
         assert put.headers["if-none-match"] == "*"
@@ -241,7 +247,7 @@ class TestWhatStays:
         faulty.plan(fault, operation, skip=skip)
 
         with pytest.raises(StoreError, match=rf"s3://{bucket.name}/e (did not answer|answered SlowDown) for "):
-            write_snapshot(source, bucket.store, bucket.keys)
+            write_snapshot(source, bucket.repository)
 
         assert [key for key in bucket.objects() if "/manifests/" in key] == []
         assert threads_of_ours() == []
@@ -251,12 +257,12 @@ class TestWhatStays:
         self, faulty: FaultyAws, source: WarehouseSource, fault: Fault
     ) -> None:
         bucket = Bucket(faulty, HASTY)
-        write_snapshot(source, bucket.store, bucket.keys)
+        write_snapshot(source, bucket.repository)
         before = bucket.objects()
         faulty.plan(fault, "GetObject")
 
         with pytest.raises(StoreError, match=rf"s3://{bucket.name}/e (answered .*|did not answer) for "):
-            write_snapshot(source, bucket.store, bucket.keys)
+            write_snapshot(source, bucket.repository)
 
         assert bucket.objects() == before
         assert threads_of_ours() == []
@@ -314,28 +320,28 @@ class TestKeys:
         faulty.plan(refuses(400, code), "GenerateDataKey")
 
         with pytest.raises(expected, match=f"KMS key .* did not make a data key .*[(: ]{code}") as raised:
-            write_snapshot(source, bucket.store, bucket.keys)
+            write_snapshot(source, bucket.repository)
 
         assert raised.value.permanent is permanent
         assert [key for key in bucket.objects() if "/data/" in key] == []
 
     def test_a_key_disabled_since_is_an_error_for_the_reader(self, faulty: FaultyAws, source: WarehouseSource) -> None:
         bucket = Bucket(faulty, HASTY)
-        write_snapshot(source, bucket.store, bucket.keys)
+        write_snapshot(source, bucket.repository)
         faulty.plan(refuses(400, "DisabledException"), "Decrypt")
 
         with pytest.raises(KeyUnavailableError, match=r"did not open a data key for .*: DisabledException"):
-            open_snapshot(bucket.store, keys=bucket.keys).read("dbt_models")
+            open_snapshot(bucket.repository).read("dbt_models")
 
     def test_a_throttled_key_is_not_taken_for_one_that_the_reader_does_not_have(
         self, faulty: FaultyAws, source: WarehouseSource
     ) -> None:
         bucket = Bucket(faulty, HASTY)
-        write_snapshot(source, bucket.store, bucket.keys)
+        write_snapshot(source, bucket.repository)
         faulty.plan(refuses(400, "ThrottlingException"), "Decrypt")
 
         with pytest.raises(StoreError, match=r"did not open a data key for .* \(ThrottlingException\), after"):
-            open_snapshot(bucket.store, keys=bucket.keys).tables()
+            open_snapshot(bucket.repository).tables()
 
     def test_a_bucket_whose_key_is_disabled_is_an_error(self, faulty: FaultyAws) -> None:
         bucket = Bucket(faulty, HASTY)

@@ -14,6 +14,7 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.documents import sha256
@@ -47,7 +48,7 @@ def found(report: VerifyReport) -> set[tuple[str, str]]:
 
 class TestASoundStore:
     def test_everything_is_read_opened_and_counted(self, rest: Rest, manifests: list[Manifest]) -> None:
-        report = verify(rest.store, rest.keys, snapshot="all", anchors=[anchor_of(rest, 4)])
+        report = verify(rest.repository, snapshot="all", anchors=[anchor_of(rest, 4)])
 
         files = {file.key: file for manifest in manifests for file in manifest.files}
         assert report.findings == report.notes == ()
@@ -56,14 +57,14 @@ class TestASoundStore:
         assert report.size == sum(file.size for file in files.values())
 
     def test_without_keys_the_hashes_are_checked(self, rest: Rest, manifests: list[Manifest]) -> None:
-        report = verify(rest.store)
+        report = verify(Repository(rest.store))
 
         assert report.sound
         assert (report.files, report.opened) == (len(manifests[-1].files), 0)
 
     def test_a_snapshot_is_chosen_by_id_or_time(self, rest: Rest, manifests: list[Manifest]) -> None:
-        by_id = verify(rest.store, snapshot=manifests[1].snapshot_id)
-        by_time = verify(rest.store, snapshot=manifests[-1].taken_at + timedelta(days=1))
+        by_id = verify(Repository(rest.store), snapshot=manifests[1].snapshot_id)
+        by_time = verify(Repository(rest.store), snapshot=manifests[-1].taken_at + timedelta(days=1))
 
         assert by_id.snapshots == (manifests[1].snapshot_id,)
         assert by_time.snapshots == (manifests[-1].snapshot_id,)
@@ -73,10 +74,10 @@ class TestASoundStore:
         self, rest: Rest, manifests: list[Manifest], snapshot: str | datetime
     ) -> None:
         with pytest.raises(SnapshotNotFoundError, match="but 4 others"):
-            verify(rest.store, snapshot=snapshot)
+            verify(Repository(rest.store), snapshot=snapshot)
 
     def test_a_newest_manifest_without_an_anchor_gets_a_note(self, rest: Rest, manifests: list[Manifest]) -> None:
-        assert verify(rest.store).notes == (
+        assert verify(Repository(rest.store)).notes == (
             "manifests/0000000004.json is not anchored: pass --anchor, or sign snapshots",
         )
 
@@ -86,7 +87,7 @@ class TestASoundStore:
         grow(rest, tmp_path, [3])
         reader = LocalKeys({"table_metrics": master_keys["table_metrics"]})
 
-        report = verify(rest.store, reader, categories=[Category.TABLE_METRICS])
+        report = verify(Repository(rest.store, reader), categories=[Category.TABLE_METRICS])
 
         assert report.sound
         assert report.opened == 1
@@ -97,7 +98,7 @@ class TestFiles:
         file = next(file for file in manifests[-1].files if file.table == "dbt_models")
         flip(rest.path(file.key))
 
-        report = verify(rest.store, rest.keys)
+        report = verify(rest.repository)
 
         assert found(report) == {("changed", file.key)}
         assert f"instead of {file.sha256}" in report.findings[0].detail
@@ -106,7 +107,7 @@ class TestFiles:
         file = manifests[-1].files[0]
         rest.path(file.key).write_bytes(rest.path(file.key).read_bytes()[:-7])
 
-        report = verify(rest.store)
+        report = verify(Repository(rest.store))
 
         assert found(report) == {("changed", file.key)}
         assert f"Has {file.size - 7:,} bytes instead of {file.size:,}" in report.findings[0].detail
@@ -117,7 +118,7 @@ class TestFiles:
         file = next(file for file in manifests[0].files if file.table == "data_monitoring_metrics")
         rest.store.delete(file.key)
 
-        report = verify(rest.store, rest.keys, snapshot="all")
+        report = verify(rest.repository, snapshot="all")
 
         assert found(report) == {("missing", file.key)}
         assert f"named by snapshot {manifests[0].snapshot_id} and 3 more" in report.findings[0].detail
@@ -128,12 +129,12 @@ class TestFiles:
         files = next([one, other] for one in parts for other in parts if one.size == other.size and one is not other)
         swap(*(rest.path(file.key) for file in files))
 
-        report = verify(rest.store)
+        report = verify(Repository(rest.store))
 
         assert found(report) == {("reordered", file.key) for file in files}
 
     def test_another_key_does_not_open_them(self, rest: Rest, manifests: list[Manifest]) -> None:
-        report = verify(rest.store, LocalKeys(LocalKeys.generate()))
+        report = verify(Repository(rest.store, LocalKeys(LocalKeys.generate())))
 
         assert {damage for damage, _ in found(report)} == {"not decryptable"}
         assert len(report.findings) == len({file.category for file in manifests[-1].files})
@@ -143,14 +144,14 @@ class TestFiles:
         path = rest.path(manifest_key(4))
         edit(path, lambda facts: facts["keys"].update(metadata=facts["keys"]["configuration"]))
 
-        report = verify(rest.store, rest.keys)
+        report = verify(rest.repository)
 
         assert {damage for damage, _ in found(report)} == {"not decryptable"}
 
     def test_rows_are_counted_against_the_manifest(self, rest: Rest, manifests: list[Manifest]) -> None:
         edit(rest.path(manifest_key(4)), lambda facts: facts["files"][0].update(rows=1_000))
 
-        report = verify(rest.store, rest.keys)
+        report = verify(rest.repository)
 
         assert found(report) == {("changed", manifests[-1].files[0].key)}
         assert "instead of 1,000" in report.findings[0].detail
@@ -160,12 +161,12 @@ class TestTheChain:
     def test_a_changed_manifest_is_named_by_the_next_one(self, rest: Rest, manifests: list[Manifest]) -> None:
         edit(rest.path(manifest_key(2)), lambda facts: facts.update(held_back=[]))
 
-        assert found(verify(rest.store)) == {("changed", manifest_key(2))}
+        assert found(verify(Repository(rest.store))) == {("changed", manifest_key(2))}
 
     def test_what_is_no_manifest_is_a_change(self, rest: Rest, manifests: list[Manifest]) -> None:
         rest.path(manifest_key(2)).write_bytes(b"{}")
 
-        assert found(verify(rest.store)) == {("changed", manifest_key(2))}
+        assert found(verify(Repository(rest.store))) == {("changed", manifest_key(2))}
 
     @pytest.mark.parametrize(("deleted", "named"), [([2], 2), ([2, 3], 2), ([1], 1), ([1, 2, 3], 1)])
     def test_missing_manifests_are_named_by_the_first_of_them(
@@ -174,27 +175,27 @@ class TestTheChain:
         for sequence in deleted:
             rest.store.delete(manifest_key(sequence))
 
-        assert found(verify(rest.store)) == {("missing", manifest_key(named))}
+        assert found(verify(Repository(rest.store))) == {("missing", manifest_key(named))}
 
     def test_manifests_that_changed_places_are_reordered(self, rest: Rest, manifests: list[Manifest]) -> None:
         swap(rest.path(manifest_key(2)), rest.path(manifest_key(3)))
 
-        assert found(verify(rest.store)) == {("reordered", manifest_key(2)), ("reordered", manifest_key(3))}
+        assert found(verify(Repository(rest.store))) == {("reordered", manifest_key(2)), ("reordered", manifest_key(3))}
 
     def test_an_old_manifest_put_at_the_end_is_reordered(self, rest: Rest, manifests: list[Manifest]) -> None:
         rest.path(manifest_key(5)).write_bytes(rest.path(manifest_key(2)).read_bytes())
 
-        assert found(verify(rest.store)) == {("reordered", manifest_key(5))}
+        assert found(verify(Repository(rest.store))) == {("reordered", manifest_key(5))}
 
     def test_an_object_that_is_no_manifest_is_unexpected(self, rest: Rest, manifests: list[Manifest]) -> None:
         rest.path("manifests/0000000004.json.bak").write_bytes(b"")
 
-        assert found(verify(rest.store)) == {("unexpected", "manifests/0000000004.json.bak")}
+        assert found(verify(Repository(rest.store))) == {("unexpected", "manifests/0000000004.json.bak")}
 
     def test_an_object_that_is_no_prune_record_is_unexpected(self, rest: Rest, manifests: list[Manifest]) -> None:
         rest.store.put("prunes/notes.txt", b"")
 
-        assert found(verify(rest.store)) == {("unexpected", "prunes/notes.txt")}
+        assert found(verify(Repository(rest.store))) == {("unexpected", "prunes/notes.txt")}
 
     def test_reading_goes_on_past_what_is_unexpected(
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
@@ -202,7 +203,7 @@ class TestTheChain:
         for stray in ("manifests/0000000009.json.bak", "manifests/latest", "prunes/notes.txt"):
             rest.store.put(stray, b"")
 
-        newest = open_snapshot(rest.store, keys=rest.keys).manifest
+        newest = open_snapshot(rest.repository).manifest
         [taken] = grow(rest, tmp_path, [7])
 
         assert newest == manifests[-1]
@@ -212,7 +213,7 @@ class TestTheChain:
         anchor = anchor_of(rest, 4)
         rest.store.delete(manifest_key(4))
 
-        report = verify(rest.store, anchors=[anchor])
+        report = verify(Repository(rest.store), anchors=[anchor])
 
         assert found(report) == {("rolled back", manifest_key(4))}
         assert "The chain ends at number 3, and the anchor names snapshot number" in report.findings[0].detail
@@ -221,14 +222,14 @@ class TestTheChain:
         anchor = anchor_of(rest, 3)
         rewrite_chain(rest, 2, 4)
 
-        assert verify(rest.store).sound
-        assert found(verify(rest.store, anchors=[anchor])) == {("rewritten", manifest_key(3))}
+        assert verify(Repository(rest.store)).sound
+        assert found(verify(Repository(rest.store), anchors=[anchor])) == {("rewritten", manifest_key(3))}
 
     def test_a_changed_newest_manifest_is_caught_by_its_anchor(self, rest: Rest, manifests: list[Manifest]) -> None:
         anchor = anchor_of(rest, 4)
         edit(rest.path(manifest_key(4)), lambda facts: facts.update(run_key="forged"))
 
-        assert found(verify(rest.store, anchors=[anchor])) == {("rewritten", manifest_key(4))}
+        assert found(verify(Repository(rest.store), anchors=[anchor])) == {("rewritten", manifest_key(4))}
 
     def test_an_emptied_store_is_rolled_back(self, rest: Rest, manifests: list[Manifest]) -> None:
         anchor = anchor_of(rest, 1)
@@ -236,7 +237,7 @@ class TestTheChain:
             rest.store.delete(manifest_key(sequence))
 
         with pytest.raises(SnapshotNotFoundError, match=r"holds no snapshot\. .*check the URI"):
-            verify(rest.store, anchors=[anchor])
+            verify(Repository(rest.store), anchors=[anchor])
 
 
 class TestPrunedStores:
@@ -244,45 +245,45 @@ class TestPrunedStores:
 
     def test_what_was_pruned_is_accounted_for(self, rest: Rest, manifests: list[Manifest]) -> None:
         anchors = [anchor_of(rest, sequence) for sequence in range(1, 5)]
-        prune(rest.store, self.KEEP_NEWEST, signer=KeysSigner(rest.keys))
+        prune(rest.repository, self.KEEP_NEWEST)
 
-        report = verify(rest.store, rest.keys, anchors=anchors)
+        report = verify(rest.repository, anchors=anchors)
 
         assert report.findings == ()
         assert (report.manifests, report.pruned) == (1, 3)
 
     def test_a_record_forged_to_cover_a_deletion_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
-        prune(rest.store, self.KEEP_NEWEST, signer=None)
+        prune(Repository(rest.store, signer=None), self.KEEP_NEWEST)
 
-        report = verify(rest.store, rest.keys)
+        report = verify(rest.repository)
 
         assert found(report) == {("unproved", "prunes/0000000001.json")}
 
     def test_a_record_signed_by_another_key_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
-        prune(rest.store, self.KEEP_NEWEST, signer=KeysSigner(LocalKeys(LocalKeys.generate())))
+        prune(Repository(rest.store, LocalKeys(LocalKeys.generate())), self.KEEP_NEWEST)
 
-        assert found(verify(rest.store, rest.keys)) == {("unproved", "prunes/0000000001.json")}
+        assert found(verify(rest.repository)) == {("unproved", "prunes/0000000001.json")}
 
     def test_a_record_changed_after_it_was_signed_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
-        prune(rest.store, Retention(keep_last=3), signer=KeysSigner(rest.keys))
+        prune(rest.repository, Retention(keep_last=3))
         edit(rest.path("prunes/0000000001.json"), lambda facts: facts.update(retention={"keep_last": 1}))
 
-        assert found(verify(rest.store, rest.keys)) == {("unproved", "prunes/0000000001.json")}
+        assert found(verify(rest.repository)) == {("unproved", "prunes/0000000001.json")}
 
     def test_a_removed_record_leaves_what_it_covered_missing(self, rest: Rest, manifests: list[Manifest]) -> None:
-        prune(rest.store, Retention(keep_last=3), signer=KeysSigner(rest.keys))
-        prune(rest.store, Retention(keep_last=2), signer=KeysSigner(rest.keys))
+        prune(rest.repository, Retention(keep_last=3))
+        prune(rest.repository, Retention(keep_last=2))
         rest.store.delete("prunes/0000000001.json")
 
-        report = verify(rest.store, rest.keys)
+        report = verify(rest.repository)
 
         assert found(report) == {("missing", manifest_key(1)), ("changed", "prunes/0000000002.json")}
 
     def test_a_rollback_to_before_a_prune_is_found_by_its_record(self, rest: Rest, manifests: list[Manifest]) -> None:
-        prune(rest.store, Retention(keep_last=3), signer=KeysSigner(rest.keys))
+        prune(rest.repository, Retention(keep_last=3))
         rest.store.delete(manifest_key(4))
 
-        assert found(verify(rest.store, rest.keys)) == {("rolled back", manifest_key(4))}
+        assert found(verify(rest.repository)) == {("rolled back", manifest_key(4))}
 
 
 class TestSignatures:
@@ -297,7 +298,7 @@ class TestSignatures:
         for manifest in manifests:
             sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), signer)
 
-        report = verify(rest.store, rest.keys, signer=signer)
+        report = verify(Repository(rest.store, rest.keys, signer=signer))
 
         assert report.findings == report.notes == ()
 
@@ -305,7 +306,7 @@ class TestSignatures:
         for sequence in (1, 2, 4):
             sign_object(rest.store, manifest_key(sequence), digest_of(rest, sequence), signer)
 
-        assert found(verify(rest.store, signer=signer)) == {("unproved", manifest_key(3))}
+        assert found(verify(Repository(rest.store, signer=signer))) == {("unproved", manifest_key(3))}
 
     def test_a_rewritten_chain_is_unproved_from_there_on(
         self, rest: Rest, manifests: list[Manifest], signer: Signer
@@ -314,7 +315,7 @@ class TestSignatures:
             sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), signer)
         rewrite_chain(rest, 2, 4)
 
-        report = verify(rest.store, signer=signer)
+        report = verify(Repository(rest.store, signer=signer))
 
         assert found(report) == {("unproved", manifest_key(sequence)) for sequence in (2, 3, 4)}
 
@@ -325,13 +326,13 @@ class TestSignatures:
         for manifest in manifests:
             sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), forger)
 
-        assert len(verify(rest.store, signer=signer).findings) == len(manifests)
+        assert len(verify(Repository(rest.store, signer=signer)).findings) == len(manifests)
 
     def test_signing_again_changes_nothing_for_verify(self, rest: Rest, manifests: list[Manifest]) -> None:
         for _ in range(2):
             sign_object(rest.store, manifest_key(4), digest_of(rest, 4), KeysSigner(rest.keys))
 
-        assert verify(rest.store, rest.keys).sound
+        assert verify(rest.repository).sound
 
 
 def kms_signer(server: AwsServer, usage: str) -> KmsSigner:
@@ -346,10 +347,10 @@ class TestTheReport:
         edit(rest.path(manifest_key(2)), lambda facts: facts.update(held_back=[]))
 
         with pytest.raises(SnapshotCorruptError, match=r"1 differences: manifests/0000000002\.json is changed"):
-            verify(rest.store).require()
+            verify(Repository(rest.store)).require()
 
     def test_it_is_json(self, rest: Rest, manifests: list[Manifest]) -> None:
-        facts = json.loads(json.dumps(verify(rest.store, rest.keys).to_dict()))
+        facts = json.loads(json.dumps(verify(rest.repository).to_dict()))
 
         assert facts["sound"] is True
         assert facts["head"] == {"sequence": 4, "manifest_sha256": anchor_of(rest, 4).sha256}

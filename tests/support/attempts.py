@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot, write_snapshot
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -47,16 +48,16 @@ class Sync:
             self.snapshot(store=BreakingStore(self.rest.folder, files), **options)
 
     def snapshot(self, **options: Any) -> Manifest:
-        arguments = {"store": self.rest.store, "keys": self.keys, "policy": POLICY, "run_key": RUN, **options}
+        repository = Repository(options.pop("store", self.rest.store), options.pop("keys", self.keys))
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
-            return write_snapshot(source, **arguments)
+            return write_snapshot(source, repository, **{"policy": POLICY, "run_key": RUN, **options})
 
     def keys_held(self) -> list[Category]:
         """Return the categories that the newest snapshot has data keys of."""
-        return [Category(name) for name in find_manifest(self.rest.store).keys]
+        return [Category(name) for name in find_manifest(self.rest.repository).keys]
 
     def column(self, table: str, column: str) -> list[Any]:
-        values: list[Any] = read_all(open_snapshot(self.rest.store, keys=self.keys), table, [column])[
+        values: list[Any] = read_all(open_snapshot(Repository(self.rest.store, self.keys)), table, [column])[
             column
         ].to_pylist()
         return values

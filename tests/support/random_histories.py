@@ -32,6 +32,7 @@ from airflow_provider_elementary.snapshots import (
     open_store,
     write_snapshot,
 )
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
@@ -425,8 +426,7 @@ class History:
         with self.database.source() as source:
             return write_snapshot(
                 source,
-                store,
-                keys,
+                Repository(store, keys),
                 policy=POLICY,
                 run_key=run_key,
                 full_every_days=full_every_days,
@@ -451,7 +451,7 @@ class History:
 
     def check(self, snapshot_id: str, keys: LocalKeys, expected: Mapping[str, list[Row]]) -> None:
         """Compare a snapshot with the state of the source at its cut, as the policy lets it out."""
-        snapshot = open_snapshot(self.store, snapshot_id, keys=keys)
+        snapshot = open_snapshot(Repository(self.store, keys), snapshot_id)
         assert set(snapshot.tables()) == set(COLUMNS)
         for table, rows in expected.items():
             found = read_all(snapshot, table)

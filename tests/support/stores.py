@@ -12,7 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.snapshots import Keys, LocalKeys, Manifest, Policy, Store, open_store, write_snapshot
+from airflow_provider_elementary.snapshots import (
+    Keys,
+    LocalKeys,
+    Manifest,
+    Policy,
+    Repository,
+    Store,
+    open_store,
+    write_snapshot,
+)
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import SMALL_WORLD_END, World, small_world, write_duckdb
@@ -31,6 +40,11 @@ class Rest:
     store: Store
     keys: Keys
     folder: Path
+
+    @property
+    def repository(self) -> Repository:
+        """The store with its keys."""
+        return Repository(self.store, self.keys)
 
     def path(self, key: str) -> Path:
         """Return the file of an object."""
@@ -63,7 +77,7 @@ def take(rest: Rest, warehouse: Path, world: World, **options: Any) -> Manifest:
     """Take a snapshot of a world, as a DuckDB file of always the same name holds it."""
     warehouse.unlink(missing_ok=True)
     with WarehouseSource(DuckDBWarehouse(write_duckdb(world, warehouse), "elementary")) as source:
-        return write_snapshot(source, rest.store, rest.keys, **{"policy": Policy(failed_rows_days=100_000), **options})
+        return write_snapshot(source, rest.repository, **{"policy": Policy(failed_rows_days=100_000), **options})
 
 
 def grow(rest: Rest, directory: Path, days: Sequence[int], **options: Any) -> list[Manifest]:

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_elementary.access import AccessReport
 from airflow_provider_elementary.snapshots import find_manifest, open_store
+from airflow_provider_elementary.snapshots.repository import Repository
 from tests.support.connections import local_store, postgres_reader, s3_store
 from tests.support.dag_runs import DagRunOutcome, run_dag, run_parsed_dag
 from tests.support.datasets import small_world, write_postgres
@@ -157,7 +158,7 @@ def test_each_task_that_opens_the_warehouse_checks_its_own_session(
 
     outcome = run_dag("elementary_observability", conf)
 
-    manifest = find_manifest(open_store(audited.store))
+    manifest = find_manifest(Repository(open_store(audited.store)))
     assert manifest.access is not None
     assert manifest.access["checked_at"] > outcome.returned["check_access"]["checked_at"]
 

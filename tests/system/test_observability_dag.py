@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, LocalKeys, Store, open_snapshot, open_store
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.results import read_result
 from airflow_provider_elementary.storage.s3 import S3Store
@@ -195,6 +196,6 @@ def test_a_run_of_an_analyst_needs_the_store_and_its_keys_only(tmp_path: Path, a
     )
     (tmp_path / "sample.duckdb").unlink()
 
-    snapshot = open_snapshot(open_store((tmp_path / "store").as_uri()), keys=LocalKeys(keys))
+    snapshot = open_snapshot(Repository(open_store((tmp_path / "store").as_uri()), LocalKeys(keys)))
 
     assert read_all(snapshot, "dbt_invocations").num_rows == 220

@@ -41,7 +41,7 @@ def warehouse(tmp_path: Path, airflow_connection: Connect) -> Conf:
 
 
 def manifest_policy(directory: Path, sequence: int) -> Mapping[str, Any]:
-    return read_manifest(open_store((directory / "store").as_uri()), sequence).policy
+    return read_manifest(Repository(open_store((directory / "store").as_uri())), sequence).policy
 
 
 class TestTheForm:
@@ -56,7 +56,7 @@ class TestTheForm:
 
     @pytest.fixture
     def opened(self, master_keys: dict[str, str], tmp_path: Path) -> Callable[[], SnapshotSource]:
-        return Repository(open_store((tmp_path / "store").as_uri()), LocalKeys(master_keys)).open
+        return Repository(open_store((tmp_path / "store").as_uri()), LocalKeys(master_keys)).source
 
     def test_as_it_is_it_takes_six_categories_and_the_next_run_adds_to_it(self, conf: Conf) -> None:
         first, second = (run_dag(DAG_ID, conf) for _ in range(2))
@@ -161,7 +161,7 @@ class TestOnS3:
         signed = run_dag(DAG_ID, {**warehouse, **signed_store})
         s3 = S3Store(aws_server.client("s3"), bucket, "elementary", kms_key_id=key)
         names = sorted(found.key for found in s3.list("signatures/"))
-        manifest = open_snapshot(s3, keys=KmsKeys(kms, key)).manifest
+        manifest = open_snapshot(Repository(s3, KmsKeys(kms, key))).manifest
 
         assert [outcome.state for outcome in (unsigned, refused, signed)] == ["success", "failed", "success"]
         assert manifest.keys["run_results"].master_key_id == own

@@ -14,7 +14,7 @@ from airflow_provider_elementary.anomalies.robust import ModelState, Parameters
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 from airflow_provider_elementary.anomalies.robust.state import FORMAT
 from airflow_provider_elementary.exceptions import ElementaryError
-from airflow_provider_elementary.snapshots import Keys, Store
+from airflow_provider_elementary.snapshots import Repository
 from airflow_provider_elementary.storage.results import (
     Result,
     delete_result,
@@ -33,15 +33,13 @@ _BATCH_ROWS = 5_000
 class ModelStateStore:
     """The model states of one task, or of one of its shards; the two newest are kept.
 
-    :param store: where they are stored.
-    :param keys: what they are encrypted with.
+    :param repository: where they are stored, encrypted.
     :param series: the task and shard whose states they are.
     :param run_key: the run that loads one; every attempt of it loads a state of another run.
     :param fits: the settings of the run: a state saved with other settings is ignored; see :func:`scoring_settings`.
     """
 
-    store: Store
-    keys: Keys
+    repository: Repository
     series: str
     run_key: str
     fits: Mapping[str, Any]
@@ -53,7 +51,7 @@ class ModelStateStore:
                 log.info("ignoring saved state %s: parameters changed", result.key)
                 continue
             try:
-                with read_result(self.store, self.keys, result.key) as rows:
+                with read_result(self.repository.store, self.repository.keys, result.key) as rows:
                     return ModelState(rows.read_all(), int(result.parameters["until"]))
             except (ElementaryError, KeyError, ValueError) as error:
                 log.warning("ignoring saved state %s: it cannot be read: %s", result.key, error)
@@ -68,8 +66,8 @@ class ModelStateStore:
         """
         earlier = list(self._earlier())
         result = write_result(
-            self.store,
-            self.keys,
+            self.repository.store,
+            self.repository.keys,
             "memories",
             state.series.to_reader(_BATCH_ROWS),
             run_key=self.run_key,
@@ -82,16 +80,16 @@ class ModelStateStore:
             series=self.series,
         )
         for old in earlier[1:]:
-            delete_result(self.store, old.key)
+            delete_result(self.repository.store, old.key)
         return result.key
 
     def _earlier(self) -> Iterator[Result]:
         """Yield the state of the run before, and the one that it resumed from."""
         try:
-            if newest := previous_result(self.store, "memories", self.series, self.run_key):
+            if newest := previous_result(self.repository.store, "memories", self.series, self.run_key):
                 yield newest
                 before = newest.parameters.get("before")
-                if before and (older := find_result(self.store, before)):
+                if before and (older := find_result(self.repository.store, before)):
                     yield older
         except ElementaryError as error:
             log.warning("ignoring an earlier state: %s", error)

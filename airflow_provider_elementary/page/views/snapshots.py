@@ -258,7 +258,7 @@ def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
     """Compare the names and sizes of a snapshot's files with a listing of the store; no file is opened."""
     from airflow_provider_elementary.snapshots.prune_record import without_expired
 
-    kept, expired = without_expired(reader.opened.store, manifest)
+    kept, expired = without_expired(reader.opened.repository, manifest)
     folders = sorted({"/".join(file.key.split("/")[:2]) + "/" for file in kept.files})
     if len(folders) > _LISTINGS:
         return f"not checked: {len(folders)} snapshots wrote its files. Run the verify task.", None

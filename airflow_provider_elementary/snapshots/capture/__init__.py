@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
@@ -45,12 +45,14 @@ from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.signatures import Signer, read_signature, sign_object
+from airflow_provider_elementary.storage.signatures import read_signature, sign_object
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +61,11 @@ _ATTEMPTS = 4
 
 def write_snapshot(
     source: WarehouseSource,
-    store: Store,
-    keys: Keys,
+    repository: Repository,
     *,
     policy: Policy | None = None,
     run_key: str | None = None,
     access: Mapping[str, Any] | None = None,
-    signer: Signer | None = None,
     full_every_days: float = 7,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
@@ -79,13 +79,12 @@ def write_snapshot(
     row groups and the rows of the window that is read again, whatever the size of a table.
 
     :param source: the open warehouse.
-    :param store: where the snapshot goes.
-    :param keys: master keys of the categories that are taken.
+    :param repository: where the snapshot goes, with master keys of the categories that are taken; its signer signs the
+        manifest once it is committed.
     :param policy: what is taken; see :class:`Policy` for the default.
     :param run_key: what the snapshot is taken for; where one of the newest snapshots was committed for it before, that
         one is returned.
     :param access: the report of the access check, for the manifest.
-    :param signer: who signs the manifest once it is committed.
     :param full_every_days: after how many days everything is read again; 0 reads everything each time.
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
@@ -103,19 +102,19 @@ def write_snapshot(
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
     run_key = run_key or _new_id(taken_at)
-    if (earlier := committed_for(store, run_key, keys, categories_of(source, policy))) is not None:
+    if (earlier := committed_for(repository, run_key, categories_of(source, policy))) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
-        if signer is not None and read_signature(store, manifest_key(earlier.sequence)) is None:
-            _sign(store, earlier, signer)
+        if repository.signer is not None and read_signature(repository.store, manifest_key(earlier.sequence)) is None:
+            _sign(repository, earlier)
         return earlier
-    if signer is not None:
+    if repository.signer is not None:
         # A key that is refused is refused now, not when there is a snapshot without a signature.
-        signer.sign(sha256(run_key.encode()))
+        repository.signer.sign(sha256(run_key.encode()))
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            captured = _capture(source, store, keys, options, taken_at, run_key)
+            captured = _capture(source, repository, options, taken_at, run_key)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
             continue
@@ -126,15 +125,14 @@ def write_snapshot(
             log.warning("reading from the start again, attempt %d of %d: %s", lost + 1, _ATTEMPTS, error)
             continue
         manifest = replace(captured.manifest, access=access)
-        if (committed := commit(store, manifest, captured.plan, captured.opened)) is not None:
-            if signer is not None:
-                _sign(store, committed, signer)
+        if (committed := commit(repository, manifest, captured.plan, captured.opened)) is not None:
+            _sign(repository, committed)
             return committed
         lost += 1
-        log.info("commit conflict in %s; retrying on top of the new snapshot", store.uri)
+        log.info("commit conflict in %s; retrying on top of the new snapshot", repository.uri)
     raise SnapshotConflictError(
-        f"Could not commit to {store.uri}: {_ATTEMPTS} attempts conflicted with other writers. Let one DAG run at a "
-        "time write to a store (max_active_runs=1), and retry."
+        f"Could not commit to {repository.uri}: {_ATTEMPTS} attempts conflicted with other writers. Let one DAG run at "
+        "a time write to a store (max_active_runs=1), and retry."
     )
 
 
@@ -148,23 +146,22 @@ class _Captured:
 
 
 def _capture(
-    source: WarehouseSource, store: Store, keys: Keys, options: SnapshotOptions, taken_at: datetime, run_key: str
+    source: WarehouseSource, repository: Repository, options: SnapshotOptions, taken_at: datetime, run_key: str
 ) -> _Captured:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     source.hold()
-    plan = plan_snapshot(source, store, keys, options, taken_at)
-    captured = _capture_as_planned(source, store, keys, options, taken_at, run_key, plan)
+    plan = plan_snapshot(source, repository, options, taken_at)
+    captured = _capture_as_planned(source, repository, options, taken_at, run_key, plan)
     if isinstance(captured, Plan):
         # What was written under the first plan is left for prune to remove.
-        captured = _capture_as_planned(source, store, keys, options, taken_at, run_key, captured)
+        captured = _capture_as_planned(source, repository, options, taken_at, run_key, captured)
     assert isinstance(captured, _Captured)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return captured
 
 
 def _capture_as_planned(
     source: WarehouseSource,
-    store: Store,
-    keys: Keys,
+    repository: Repository,
     options: SnapshotOptions,
     taken_at: datetime,
     run_key: str,
@@ -173,12 +170,12 @@ def _capture_as_planned(
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
     snapshot_id = _new_id(taken_at)
     # The first use of each key comes before the first read: what is refused is refused early.
-    plan, opened = open_keys(source, keys, plan, options.policy, snapshot_id)
+    plan, opened = open_keys(source, repository.keys, plan, options.policy, snapshot_id)
     point = find_consistency_point(source, options.commit_timeout, plan.window_from)
     if (checked := check_history(plan, point)) is not plan:
         return checked
     log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
-    run = _start(source, store, options, snapshot_id, plan, point, opened)
+    run = _start(source, repository.store, options, snapshot_id, plan, point, opened)
     entries: dict[str, TableEntry] = {}
     files: list[FileEntry] = []
     try:
@@ -271,8 +268,11 @@ def _manifest(
     )
 
 
-def _sign(store: Store, manifest: Manifest, signer: Signer) -> None:
-    sign_object(store, manifest_key(manifest.sequence), sha256(manifest.to_bytes()), signer)
+def _sign(repository: Repository, manifest: Manifest) -> None:
+    """Sign a manifest where the repository has a signer."""
+    if repository.signer is not None:
+        digest = sha256(manifest.to_bytes())
+        sign_object(repository.store, manifest_key(manifest.sequence), digest, repository.signer)
 
 
 def _describe(source: WarehouseSource) -> dict[str, Any]:

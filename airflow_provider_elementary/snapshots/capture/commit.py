@@ -6,6 +6,7 @@ import hmac
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
@@ -19,9 +20,11 @@ from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest
 from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.keys import Keys
 from airflow_provider_elementary.storage.layout import APPLICATION, data_folder, manifest_key
 from airflow_provider_elementary.storage.store import Store
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ _COMMIT_ATTEMPTS = 5
 _RECENT = 8
 
 
-def commit(store: Store, manifest: Manifest, plan: Plan, opened: OpenKeys) -> Manifest | None:
+def commit(repository: Repository, manifest: Manifest, plan: Plan, opened: OpenKeys) -> Manifest | None:
     """Write the manifest under the next free sequence number; of several writers one gets each number.
 
     A full snapshot stands on its own, so it is committed after whatever came first.
@@ -38,8 +41,9 @@ def commit(store: Store, manifest: Manifest, plan: Plan, opened: OpenKeys) -> Ma
     :return: the manifest as committed; None where the parent of an incremental snapshot is no longer the newest.
     :raises SnapshotConflictError: others came first each time, or removed files of this snapshot.
     """
+    store = repository.store
     for _ in range(_COMMIT_ATTEMPTS):
-        sequences = committed_sequences(store)
+        sequences = committed_sequences(repository)
         newest = sequences[-1] if sequences else 0
         if plan.base is not None and newest != plan.base.manifest.sequence:
             return None
@@ -64,7 +68,7 @@ def commit(store: Store, manifest: Manifest, plan: Plan, opened: OpenKeys) -> Ma
     )
 
 
-def committed_for(store: Store, run_key: str, keys: Keys, categories: Collection[Category]) -> Manifest | None:
+def committed_for(repository: Repository, run_key: str, categories: Collection[Category]) -> Manifest | None:
     """Return the snapshot that an earlier attempt of the same run committed, if it is one of the newest.
 
     Anyone with write access to the store can put a manifest there that names the run. Without the MAC of a writer it
@@ -72,23 +76,24 @@ def committed_for(store: Store, run_key: str, keys: Keys, categories: Collection
 
     :raises StoreError: the store or KMS failed; a retry may help.
     """
-    for sequence in reversed(committed_sequences(store)[-_RECENT:]):
+    for sequence in reversed(committed_sequences(repository)[-_RECENT:]):
         try:
-            manifest = read_manifest(store, sequence)
+            manifest = read_manifest(repository, sequence)
         except (SnapshotCorruptError, SnapshotNotFoundError):
             continue
-        if manifest.run_key == run_key and _is_ours(manifest, keys, categories, store):
+        if manifest.run_key == run_key and _is_ours(manifest, repository, categories):
             return manifest
     return None
 
 
-def _is_ours(manifest: Manifest, keys: Keys, categories: Collection[Category], store: Store) -> bool:
+def _is_ours(manifest: Manifest, repository: Repository, categories: Collection[Category]) -> bool:
     """Return whether a writer with these master keys made the MAC of a manifest.
 
     :param categories: those of this attempt. A MAC under the keys of fewer could be a reader's; under none, anybody's.
     """
     if not categories or set(manifest.keys) != {category.value for category in categories}:
         return False
+    keys = repository.keys
     plaintexts = []
     try:
         for category in categories:
@@ -100,7 +105,7 @@ def _is_ours(manifest: Manifest, keys: Keys, categories: Collection[Category], s
             plaintexts.append(keys.unwrap(category, wrapped))
     except (KeyUnavailableError, ValueError, TypeError):
         return False
-    return hmac.compare_digest(manifest.mac.encode(), _mac(manifest, plaintexts, store).encode())
+    return hmac.compare_digest(manifest.mac.encode(), _mac(manifest, plaintexts, repository.store).encode())
 
 
 def _mac(manifest: Manifest, data_keys: Sequence[bytes], store: Store) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import SnapshotConflictError
@@ -14,10 +14,11 @@ from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Man
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, committed_sequences, read_manifest
-from airflow_provider_elementary.storage.keys import Keys
-from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 _PLACE = ("dialect", "database", "schema")
 #: Rows of the window are held as digests, about 150 bytes each.
@@ -77,21 +78,21 @@ class Plan:
 
 
 def plan_snapshot(
-    source: WarehouseSource, store: Store, keys: Keys, options: SnapshotOptions, taken_at: datetime
+    source: WarehouseSource, repository: Repository, options: SnapshotOptions, taken_at: datetime
 ) -> Plan:
     """Plan from what the newest manifest says, before any row is read.
 
     :param taken_at: the client's time, UTC without a zone.
     """
-    sequences = committed_sequences(store)
+    sequences = committed_sequences(repository)
     if not sequences:
         return Plan(None, None, "the first snapshot of this store")
-    parent = read_manifest(store, sequences[-1])
+    parent = read_manifest(repository, sequences[-1])
     plan = Plan(parent, None, None)
     if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)
-    left, _ = without_expired(store, parent)
-    return replace(plan, base=SnapshotSource(store, left, keys))
+    left, _ = without_expired(repository, parent)
+    return replace(plan, base=SnapshotSource(repository, left))
 
 
 def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:

@@ -182,7 +182,7 @@ class TestModelStateStore:
     @staticmethod
     def states(rest: Rest, run: str, **way: Any) -> ModelStateStore:
         fits = scoring_settings(way.pop("parameters", {}), **{"days": 2, "shard": 0, "shards": 1, **way})
-        return ModelStateStore(rest.store, rest.keys, "dag/task/0", run, fits)
+        return ModelStateStore(rest.repository, "dag/task/0", run, fits)
 
     def run(self, rest: Rest, number: int, **way: Any) -> Scored:
         states = self.states(rest, f"run {number}", **way)

@@ -1,0 +1,219 @@
+"""Reads and writes signed documents; nothing unproved is parsed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    DocumentExistsError,
+    SnapshotCorruptError,
+    UnprovedError,
+)
+from airflow_provider_elementary.storage.documents import Codec, sha256
+from airflow_provider_elementary.storage.genesis import Role, Trust
+from airflow_provider_elementary.storage.signers import Algorithm, Signer, verify_signature
+from airflow_provider_elementary.storage.store import Store
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+#: Larger documents are neither written nor read, the line of the signature included.
+MAX_BYTES = 4 * 2**20
+_WORDS = "elementary-signed 2"
+_LINE = re.compile(rb"elementary-signed 2 (ed25519|ecdsa-p256-sha256) ([0-9a-f]{32}) ([A-Za-z0-9+/]{80,120}={0,2})")
+_LONGEST_LINE = 256
+
+T = TypeVar("T", bound="DataclassInstance")
+
+
+@dataclass(frozen=True)
+class Signed(Generic[T]):
+    """A document of which it is proved who signed it.
+
+    :param name: of its object in the store, which the signature covers.
+    :param document: what it says.
+    :param sha256: of the canonical JSON: by it parents, anchors and lists name the document.
+    :param key_id: the key that signed it.
+    """
+
+    name: str
+    document: T
+    sha256: str
+    key_id: str
+
+
+class Documents:
+    """The signed documents of one store.
+
+    :param store: where they are.
+    :param trust: which keys may sign in it.
+    :param signer: signs what is written; None for a reader.
+    """
+
+    def __init__(self, store: Store, trust: Trust, signer: Signer | None = None) -> None:
+        self.store = store
+        self.trust = trust
+        self.signer = signer
+
+    def read(self, name: str, codec: Codec[T], role: Role, *, number: int | None = None) -> Signed[T] | None:
+        """Return a document, or None where the store holds none of that name.
+
+        :param name: of its object.
+        :param role: what a key has to be allowed to sign, for the document to count.
+        :param number: the snapshot that it is of; None where its name does not say.
+        :raises UnprovedError: no key that may sign it did; nothing of it was parsed.
+        :raises SnapshotCorruptError: it is proved, and not valid.
+        """
+        content = self.store.get(name)
+        return None if content is None else self.decode(content, name, codec, role, number=number)
+
+    def write(self, name: str, codec: Codec[T], document: T, role: Role, *, number: int | None = None) -> Signed[T]:
+        """Sign a document and store it under a name that is free.
+
+        :raises DocumentExistsError: there is something of that name, whatever it is.
+        :raises ConfigurationError: no signer is named, the store is not pinned, or the document cannot be written.
+        """
+        signed, content = self.encode(name, codec, document, role, number=number)
+        if not self.store.put_if_absent(name, content):
+            raise DocumentExistsError(name)
+        return signed
+
+    def encode(
+        self, name: str, codec: Codec[T], document: T, role: Role, *, number: int | None = None
+    ) -> tuple[Signed[T], bytes]:
+        """Return a document as it will be read, and its signed bytes.
+
+        :raises ConfigurationError: no signer is named, the store is not pinned, or the document cannot be written.
+        """
+        signer = self._require_signer()
+        if not self.trust.can(signer.key_id, role, number):
+            raise ConfigurationError(
+                f"Signing key {signer.key_id} may not sign for {role.value} in {self.store.uri}. Use the key that the "
+                "store was created with, or that was introduced last."
+            )
+        return self._sign(signer, name, codec, document)
+
+    def write_introduction(self, name: str, codec: Codec[T], document: T) -> Signed[T]:
+        """Store the introduction of a key, signed by one that may introduce it.
+
+        :raises DocumentExistsError: there is something of that name.
+        :raises ConfigurationError: the signer may not introduce a key.
+        """
+        signer = self._require_signer()
+        if not self.trust.can_introduce(signer.key_id):
+            raise ConfigurationError(
+                f"Signing key {signer.key_id} may introduce no other in {self.store.uri}. Use a key of role store that "
+                "is not retired, or the recovery key."
+            )
+        signed, content = self._sign(signer, name, codec, document)
+        if not self.store.put_if_absent(name, content):
+            raise DocumentExistsError(name)
+        return signed
+
+    def _sign(self, signer: Signer, name: str, codec: Codec[T], document: T) -> tuple[Signed[T], bytes]:
+        body, document = codec.canonical(document, name)
+        digest = sha256(body)
+        signature = signer.sign(_message(signer.algorithm, signer.key_id, self.trust.store_id, name, digest))
+        line = f"{_WORDS} {signer.algorithm} {signer.key_id} {base64.b64encode(signature).decode()}\n"
+        content = line.encode() + body
+        if len(content) > MAX_BYTES:
+            raise ConfigurationError(
+                f"{name} would be {len(content):,} bytes, and at most {MAX_BYTES:,} are read. Take full snapshots "
+                "more often, and prune."
+            )
+        return Signed(name, document, digest, signer.key_id), content
+
+    def decode(self, content: Any, name: str, codec: Codec[T], role: Role, *, number: int | None = None) -> Signed[T]:
+        """Return the document that signed bytes hold, wherever they come from.
+
+        :param content: bytes of an object, or what came with XCom or an Asset event: text, if it is one of ours.
+        :param name: the name that it was signed under.
+        :raises UnprovedError: no key that may sign it did; nothing of it was parsed.
+        :raises SnapshotCorruptError: it is proved, and not valid.
+        """
+        signed = self._prove(content, name)
+        if not self.trust.can(signed.key_id, role, number):
+            raise UnprovedError(
+                f"{name} is signed by key {signed.key_id}, which may not sign it. Find out who wrote it."
+            )
+        return signed.parse(codec)
+
+    def decode_introduction(self, content: Any, name: str, codec: Codec[T]) -> Signed[T]:
+        """Return the introduction of a key; a key of role ``store`` that is not retired or the recovery key signed it.
+
+        :raises UnprovedError: none of these keys signed it.
+        :raises SnapshotCorruptError: it is proved, and not valid.
+        """
+        signed = self._prove(content, name)
+        if not self.trust.can_introduce(signed.key_id):
+            raise UnprovedError(f"{name} is signed by key {signed.key_id}, which may introduce no other. Ignore it.")
+        return signed.parse(codec)
+
+    def _prove(self, content: Any, name: str) -> _Proved:
+        """Check the signature; the JSON after it is not looked at."""
+        if isinstance(content, str):
+            content = content.encode(errors="replace")
+        if not isinstance(content, bytes):
+            raise UnprovedError(f"{name} is not a signed document of this store. Find out who wrote it.")
+        if len(content) > MAX_BYTES:
+            raise UnprovedError(f"{name} is larger than {MAX_BYTES // 2**20} MiB, so no writer wrote it. Remove it.")
+        line, _, body = content[:_LONGEST_LINE].partition(b"\n")
+        body = content[len(line) + 1 :]
+        if (found := _LINE.fullmatch(line)) is None:
+            raise UnprovedError(f"{name} has no signature. Anyone who may write to the store could have written it.")
+        algorithm, key_id = found[1].decode(), found[2].decode()
+        key, digest = self.trust.key(key_id), sha256(body)
+        if key is None or key.algorithm != algorithm:
+            raise UnprovedError(
+                f"{name} is signed by key {key_id} ({algorithm}), which is not known to this store. Find out who "
+                "wrote it."
+            )
+        try:
+            signature = base64.b64decode(found[3], validate=True)
+        except (binascii.Error, ValueError):
+            signature = b""
+        if not verify_signature(key, _message(key.algorithm, key_id, self.trust.store_id, name, digest), signature):
+            raise UnprovedError(
+                f"The signature of {name} by key {key_id} is invalid: it was changed, or signed for another name or "
+                "store. Restore it from a replica or an older version of the object."
+            )
+        return _Proved(name, body, digest, key_id)
+
+    def _require_signer(self) -> Signer:
+        if not self.trust.pinned:
+            raise ConfigurationError(
+                f"No store_id in the connection of {self.store.uri}, so nothing is written. Add the id that "
+                "`airflow-elementary store init` printed."
+            )
+        if self.signer is None:
+            raise ConfigurationError(
+                f"No signing key for {self.store.uri}, so nothing is written. Name signing_kms_key_id in the "
+                "connection, or a keys file or secret_keys with a signing_key."
+            )
+        return self.signer
+
+
+@dataclass(frozen=True)
+class _Proved:
+    """What a known key signed, not yet parsed."""
+
+    name: str
+    body: bytes
+    digest: str
+    key_id: str
+
+    def parse(self, codec: Codec[T]) -> Signed[T]:
+        document = codec.read(self.body, self.name)
+        if codec.write(document) != self.body:
+            raise SnapshotCorruptError(f"{self.name} is not a valid {codec.noun}: not canonical JSON. {codec.remedy}")
+        return Signed(self.name, document, self.digest, self.key_id)
+
+
+def _message(algorithm: Algorithm, key_id: str, store_id: str, name: str, digest: str) -> bytes:
+    """Return what is signed; names are at most 1,024 bytes, so that KMS takes it."""
+    return "\n".join((_WORDS, algorithm, key_id, store_id, name, digest)).encode()

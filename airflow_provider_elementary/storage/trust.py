@@ -1,0 +1,74 @@
+"""Reads which keys may sign in a store, and introduces another."""
+
+from __future__ import annotations
+
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, StoreRefusedError, UnprovedError
+from airflow_provider_elementary.storage.genesis import INTRODUCTIONS, Introduction, SignerEntry, Trust, parse_genesis
+from airflow_provider_elementary.storage.layout import GENESIS, signer_key
+from airflow_provider_elementary.storage.signed_documents import Documents
+from airflow_provider_elementary.storage.store import Store
+
+
+def read_trust(store: Store, store_id: str | None) -> Trust:
+    """Return which keys may sign in a store.
+
+    :param store_id: what the connection pins; without one, nothing of the store is proved.
+    :raises StoreRefusedError: there is no store, and no store is pinned.
+    :raises SnapshotCorruptError: the pinned store is gone.
+    :raises UnprovedError: it is another store than the one pinned.
+    """
+    content = store.get(GENESIS)
+    if content is None and store_id is None:
+        raise StoreRefusedError(
+            f"{store.uri} is not a store: there is no {GENESIS}. Check the uri, or create the store with "
+            "`airflow-elementary store init`."
+        )
+    if content is None:
+        raise SnapshotCorruptError(
+            f"{store.uri} has no {GENESIS}, and the connection pins store {store_id}: it was removed, or is not "
+            "mounted, or the uri is wrong. Nothing was written. Check the uri, or restore the store."
+        )
+    trust = parse_genesis(content, store.uri, store_id)
+    while (introduction := _introduction(store, trust)) is not None:
+        trust = trust.with_introduction(introduction)
+    return trust
+
+
+def introduce(
+    documents: Documents,
+    signer: SignerEntry,
+    *,
+    first_number: int,
+    head: str | None,
+    retired: tuple[str, ...] = (),
+    revoked: tuple[str, ...] = (),
+) -> Trust:
+    """Introduce a signing key, and return the trust with it.
+
+    :param documents: with the signer of an earlier key of role ``store``, or of the recovery key.
+    :param signer: the new key.
+    :param first_number: the first snapshot that it may sign.
+    :param head: the SHA-256 of the manifest before that.
+    :param retired: keys that sign no further snapshots.
+    :param revoked: keys that were stolen: of what they signed, only the chain before ``first_number`` counts.
+    """
+    trust = documents.trust
+    number = len(trust.introductions) + 1
+    introduction = Introduction(number, signer, first_number, head, retired, revoked)
+    documents.write_introduction(signer_key(number), INTRODUCTIONS, introduction)
+    return trust.with_introduction(introduction)
+
+
+def _introduction(store: Store, trust: Trust) -> Introduction | None:
+    """Return the next introduction; what a stranger put in its place is passed over."""
+    number = len(trust.introductions) + 1
+    name = signer_key(number)
+    if (content := store.get(name)) is None:
+        return None
+    try:
+        found = Documents(store, trust).decode_introduction(content, name, INTRODUCTIONS).document
+    except UnprovedError:
+        return None
+    if found.number != number:
+        raise SnapshotCorruptError(f"{name} says that it is number {found.number}. Restore it from a replica.")
+    return found

@@ -1,0 +1,43 @@
+"""Stores with a genesis and signers to test with."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+from airflow_provider_elementary.storage.genesis import Role, SignerEntry, Trust, init_store, new_salt
+from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.signed_documents import Documents
+from airflow_provider_elementary.storage.signers import Ed25519Signer, PublicKey
+from airflow_provider_elementary.storage.store import Store
+
+
+def new_signer() -> Ed25519Signer:
+    """Return a signer with a fresh key."""
+    return Ed25519Signer(os.urandom(32))
+
+
+def entry(signer: Ed25519Signer, *roles: Role) -> SignerEntry:
+    """Return the entry of a signer, with all roles by default."""
+    return SignerEntry(signer.public_key, roles or tuple(Role))
+
+
+def created(store: Store, *signers: SignerEntry, recovery: PublicKey | None = None) -> Trust:
+    """Create a store with these signers."""
+    return init_store(store, signers, salt=new_salt(), recovery=recovery, master_keys={})
+
+
+def documents(folder: Path) -> Documents:
+    """Return the documents of a new store in a folder, with its signer."""
+    store, signer = LocalStore(folder), new_signer()
+    return Documents(store, created(store, entry(signer)), signer)
+
+
+def signed(signer: Ed25519Signer, store_id: str, name: str, body: bytes) -> bytes:
+    """Return any bytes signed as the document of a name, as only a writer who misbehaves would."""
+    from airflow_provider_elementary.storage.documents import sha256
+
+    message = "\n".join(("elementary-signed 2", signer.algorithm, signer.key_id, store_id, name, sha256(body)))
+    signature = base64.b64encode(signer.sign(message.encode())).decode()
+    return f"elementary-signed 2 {signer.algorithm} {signer.key_id} {signature}\n".encode() + body
