@@ -170,7 +170,7 @@ def track_incidents(
             members[known.incident_id if known else fallback].append(condition)
     known_by_id = {known.incident_id: known for known in before or ()}
     found = [
-        _incident(incident_id, _in_known_order(conditions, known_by_id.get(incident_id)), known_by_id, lineage, since)
+        _incident(incident_id, tuple(conditions), known_by_id, lineage, since)
         for incident_id, conditions in members.items()
     ]
     newest = max((incident.last_seen for incident in found), default=datetime.min)
@@ -194,14 +194,6 @@ def _is_open(
     """Return whether new conditions of a group can join a known incident: one that is resolved is never reopened."""
     known = next(homes[each.condition_id] for each in group if each.condition_id in homes)
     return incident_id == known.incident_id and known.status == "open"
-
-
-def _in_known_order(conditions: Sequence[Condition], known: Incident | None) -> tuple[Condition, ...]:
-    """Return conditions with the root first: that of the known incident as long as it has one."""
-    if known is None:
-        return tuple(conditions)
-    root = known.cause.condition_id
-    return tuple(sorted(conditions, key=lambda condition: condition.condition_id != root))
 
 
 def _incident(
