@@ -11,11 +11,11 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from airflow_provider_elementary.incidents.conditions import Condition
-from airflow_provider_elementary.incidents.current import current_conditions
+from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
-from airflow_provider_elementary.project.lineage import Lineage
-from airflow_provider_elementary.snapshots import Repository
-from airflow_provider_elementary.storage.results import previous_result, read_result, write_result
+from airflow_provider_elementary.project.lineage import Lineage, read_lineage
+from airflow_provider_elementary.snapshots import Repository, SnapshotSource
+from airflow_provider_elementary.storage.results import latest_result, previous_result, read_result, write_result
 
 INCIDENT_SCHEMA = pa.schema(
     [
@@ -117,3 +117,29 @@ def incidents_of(table: pa.Table) -> list[Incident]:
         )
         for row in table.select(INCIDENT_SCHEMA.names).to_pylist()
     ]
+
+
+def current_incidents(repository: Repository) -> list[Incident]:
+    """Return the incidents as of the newest snapshot, open ones first.
+
+    What a task saved is brought up to date with dbt's results in a newer snapshot; without any saved incidents, dbt's
+    results in the newest snapshot are all that is known.
+
+    :raises SnapshotNotFoundError: the store holds no snapshot.
+    """
+    saved = latest_result(repository.store, "incidents")
+    known: list[Incident] | None = None
+    if saved:
+        with read_result(repository.store, repository.keys, saved.key) as rows:
+            known = incidents_of(rows.read_all())
+    return updated(known, saved.origin.get("snapshot_id") if saved else None, repository.source())
+
+
+def updated(known: list[Incident] | None, snapshot_id: str | None, newest: SnapshotSource) -> list[Incident]:
+    """Return known incidents with dbt's results of a snapshot, unless they are of this snapshot already.
+
+    :param snapshot_id: the snapshot that the known incidents are of.
+    """
+    if known is not None and snapshot_id == newest.manifest.snapshot_id:
+        return known
+    return track_incidents(read_dbt_conditions(newest), read_lineage(newest), known)

@@ -189,6 +189,11 @@ class Reader:
         results = self.results("incidents")
         return self._incidents.get(_names(results[:1]), lambda: self._read_incidents(results[0])) if results else None
 
+    def snapshot_of_incidents(self) -> str | None:
+        """Return the id of the snapshot that the saved incidents are of."""
+        results = self.results("incidents")
+        return results[0].origin.get("snapshot_id") if results else None
+
     def history(self, result: Result, table: str) -> pa.Table:
         """Return the metrics of one table without those of single dimension values.
 

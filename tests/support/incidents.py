@@ -58,6 +58,7 @@ def incident(
     started_at: datetime = SUNDAY,
     last_seen: datetime | None = None,
     severity: Any = "normal",
+    title: str = _TITLE,
     titles: tuple[str, ...] = (),
     conditions: tuple[Condition, ...] = (),
     **facts: Any,
@@ -74,8 +75,8 @@ def incident(
         "severity": severity,
     }
     made = (
-        *(anomaly(root, metric, **shared) for metric in subjects),
-        *(anomaly(root, subjects[0], **shared, title=title) for title in titles),
+        *(anomaly(root, metric, **shared, title=title) for metric in subjects),
+        *(anomaly(root, subjects[0], **shared, title=other) for other in titles),
         *(anomaly(table, **shared) for table in followers),
     )
     known = Incident(
