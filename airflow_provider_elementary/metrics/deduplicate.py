@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
+from airflow_provider_elementary.storage.file_binding import FileBinding, fetch_from
 
 #: Rows that are compared in memory; more are first written to encrypted files, all rows of an id into the same file.
 ROWS_AT_ONCE = 500_000
@@ -55,9 +56,9 @@ def newest_of_each_id(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         with tempfile.TemporaryDirectory(prefix="elementary-metrics-") as folder:
             key = os.urandom(32)
             paths = [Path(folder) / f"{part}.parquet" for part in range(_PARTS)]
-            _part(engine, chain(_emptied(first), rows), rows.schema, paths, key)
-            for path in paths:
-                yield from _newest(engine, _read(path, key, rows.schema))
+            bindings = _part(engine, chain(_emptied(first), rows), rows.schema, paths, key)
+            for path, binding in zip(paths, bindings, strict=True):
+                yield from _newest(engine, _read(path, binding, key, rows.schema))
 
 
 def _newest(engine: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -76,8 +77,8 @@ def _part(
     schema: pa.Schema,
     paths: Sequence[Path],
     key: bytes,
-) -> None:
-    """Write each row into the file that the hash of its id names."""
+) -> list[FileBinding]:
+    """Write each row into the file that the hash of its id names, and return by what to recognise the files."""
     with ExitStack() as stack:
         files = [
             stack.enter_context(encrypted_file(stack.enter_context(path.open("wb")), schema, key, frozenset({"id"})))
@@ -91,6 +92,7 @@ def _part(
                 if waiting[part] >= _GROUP_ROWS:
                     files[part].flush()
                     waiting[part] = 0
+    return [file.binding for file in files]
 
 
 def _split(engine: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
@@ -103,9 +105,9 @@ def _split(engine: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> list[pa.
     return [ordered.slice(start, end - start) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-def _read(path: Path, key: bytes, schema: pa.Schema) -> pa.Table:
+def _read(path: Path, binding: FileBinding, key: bytes, schema: pa.Schema) -> pa.Table:
     with path.open("rb") as file:
-        rows = pa.Table.from_batches(open_encrypted(file, key, path.name), schema)
+        rows = pa.Table.from_batches(open_encrypted(fetch_from(file), key, path.name, binding), schema)
     path.unlink()
     return rows
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
-    from airflow_provider_elementary.storage.results import Result, ResultKind
+    from airflow_provider_elementary.storage.results import Result, ResultFile, ResultKind
 
 log = logging.getLogger(__name__)
 
@@ -240,40 +241,28 @@ class Reader:
 
     def _row_groups(self, result: Result, columns: Sequence[str], table: str | None = None) -> Iterator[pa.Table]:
         """Yield the row groups of a result; for a table only those that may hold it."""
+        from airflow_provider_elementary.storage.keys import Purpose
+
         opened = self.opened
         for file in result.files:
             if file.rows:
-                data_key = opened.keys.unwrap(file.category, result.keys[file.category.value])
-                yield from _row_groups_of(opened, file.key, data_key, columns, table)
+                data_key = opened.keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
+                yield from _row_groups_of(opened, file, data_key, columns, table)
 
 
 def _row_groups_of(
-    opened: OpenedStore, name: str, key: bytes, columns: Sequence[str], table: str | None
+    opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str], table: str | None
 ) -> Iterator[pa.Table]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    import pyarrow.parquet.encryption as pe
+    from airflow_provider_elementary.storage.encrypted_parquet import opened_encrypted
 
-    try:
-        with (
-            opened.store.open(name) as source,
-            pq.ParquetFile(
-                pa.PythonFile(source, mode="r"),
-                decryption_properties=pe.create_decryption_properties(key),
-                read_dictionary=[column for column in columns if column in _NAMES],
-                pre_buffer=False,
-            ) as file,
-        ):
-            names = file.schema_arrow.names
-            held = [column for column in columns if column in names]
-            for group in range(file.num_row_groups):
-                if table is None or _may_hold(file.metadata.row_group(group), names.index("full_table_name"), table):
-                    yield file.read_row_group(group, columns=held)
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise SnapshotCorruptError(
-            f"Reading {name} with its data key failed: {type(error).__name__}. "
-            "The file was changed or truncated; compute the result again."
-        ) from None
+    fetch = partial(opened.store.get_range, file.key)
+    dictionaries = [column for column in columns if column in _NAMES]
+    with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries) as reader:
+        names = reader.schema.names
+        held = [column for column in columns if column in names]
+        for group in range(reader.metadata.num_row_groups):
+            if table is None or _may_hold(reader.metadata.row_group(group), names.index("full_table_name"), table):
+                yield reader.read_row_group(group, held)
 
 
 def _may_hold(group: Any, column: int, table: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +16,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.storage.file_binding import BoundFile, Fetch, FileBinding, HashingTarget
 
 # A row group is the unit of memory on both sides: while one is encoded, its rows exist up to five times (waiting,
 # encoded, compressed, encrypted, on their way out). DuckDB opens an encrypted column chunk only if it is one data page,
@@ -42,17 +41,14 @@ _DISTINCT_SHARE = 0.5
 
 @dataclass
 class EncryptedFile:
-    """One encrypted file while it is written, and what the manifest says of it afterwards.
+    """One encrypted file while it is written.
 
     :param rows: rows written so far.
-    :param size: bytes written, once closed.
-    :param sha256: of the encrypted bytes, hexadecimal, once closed.
     """
 
+    _target: HashingTarget
     _start: Callable[[pa.Table], pq.ParquetWriter]
     rows: int = 0
-    size: int = 0
-    sha256: str = ""
     _writer: pq.ParquetWriter | None = None
     _waiting: list[pa.RecordBatch] = field(default_factory=list)
     _waiting_rows: int = 0
@@ -76,7 +72,13 @@ class EncryptedFile:
         self.flush()
         if self._writer is None:
             self._writer = self._start(schema.empty_table())
+        self._target.begin_footer()
         self._writer.close()
+
+    @property
+    def binding(self) -> FileBinding:
+        """What a document has to say of the file, once it is finished."""
+        return self._target.binding(self.rows)
 
     def abandon(self) -> None:
         """Let go of the encoder: the caller throws the bytes away, and what closing says of them adds nothing."""
@@ -95,6 +97,7 @@ class EncryptedFile:
     def _encode(self, group: pa.Table) -> None:
         self._writer = self._writer or self._start(group)
         self._writer.write_table(group, row_group_size=group.num_rows)
+        self._target.end_row_group()
         self.rows += group.num_rows
 
 
@@ -110,12 +113,12 @@ def encrypted_file(
     :param identity: columns whose values hardly repeat, so that a dictionary would only cost; which of the others have
         one depends on their first rows.
     """
-    counted = _Counted(target)
+    hashing = HashingTarget(target)
 
     def start(first: pa.Table) -> pq.ParquetWriter:
         repeating = [name for name in schema.names if name not in identity and _repeats(first[name])]
         return pq.ParquetWriter(
-            pa.PythonFile(counted, mode="w"),
+            pa.PythonFile(hashing, mode="w"),
             schema,
             encryption_properties=pe.create_encryption_properties(key, encryption_algorithm="AES_GCM_V1"),
             use_dictionary=repeating or False,
@@ -127,15 +130,14 @@ def encrypted_file(
             **_WRITER_OPTIONS,
         )
 
-    file = EncryptedFile(start)
+    file = EncryptedFile(hashing, start)
     try:
         yield file
         file.finish(schema)
     except BaseException:
-        counted.abandon()
+        hashing.abandon()
         file.abandon()
         raise
-    file.size, file.sha256 = counted.size, counted.digest.hexdigest()
 
 
 def _repeats(values: pa.ChunkedArray) -> bool:
@@ -168,9 +170,10 @@ class Span:
 
 
 def open_encrypted(
-    source: BinaryIO,
+    fetch: Fetch,
     key: bytes,
     name: str,
+    binding: FileBinding,
     *,
     columns: Collection[str] | None = None,
     span: Span | None = None,
@@ -178,37 +181,97 @@ def open_encrypted(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an encrypted file, a row group at a time; at least one batch, which may be empty.
 
-    :param source: the encrypted bytes, readable at any position.
+    Rows are yielded only from bytes that have the hashes of the binding.
+
+    :param fetch: returns bytes of the file, as :meth:`~airflow_provider_elementary.storage.store.Store.get_range` does.
     :param key: the data key.
     :param name: what to call the file in an error.
+    :param binding: what a proved document says of the file.
     :param columns: the columns to decode, of those that the file has; None for all.
     :param span: row groups without a row of that time are passed over; rows of other times may still come.
     :param rows: in place of a span, the numbers of the rows to yield, as :func:`rows_within` another part returns them.
     :raises SnapshotCorruptError: the bytes are not what was written, or the key is not the one it was written with.
     """
-    with _opened(source, key, name) as file:
-        held = [name for name in file.schema_arrow.names if columns is None or name in columns]
+    with opened_encrypted(fetch, key, name, binding) as file:
+        held = [name for name in file.schema.names if columns is None or name in columns]
         if rows is None:
             rows = _row_numbers(file.metadata, span)
         if not rows:
-            yield pa.RecordBatch.from_pylist([], schema=pa.schema([file.schema_arrow.field(name) for name in held]))
+            yield pa.RecordBatch.from_pylist([], schema=pa.schema([file.schema.field(name) for name in held]))
         for number, (start, end) in enumerate(_bounds(file.metadata)):
             wanted = [
                 (max(one.start, start), min(one.stop, end)) for one in rows if one.start < end and start < one.stop
             ]
             if wanted:
-                group = file.read_row_group(number, columns=held)
+                group = file.read_row_group(number, held)
                 for first, stop in wanted:
                     yield from group.slice(first - start, stop - first).to_batches()
 
 
-def rows_within(source: BinaryIO, key: bytes, name: str, span: Span) -> list[range]:
+def rows_within(fetch: Fetch, key: bytes, name: str, binding: FileBinding, span: Span) -> list[range]:
     """Return the numbers of the rows among which an encrypted file has those of a time, by its statistics.
 
     :raises SnapshotCorruptError: as for :func:`open_encrypted`.
     """
-    with _opened(source, key, name) as file:
+    with opened_encrypted(fetch, key, name, binding) as file:
         return _row_numbers(file.metadata, span)
+
+
+class EncryptedReader:
+    """An encrypted file that is open for reading by row groups."""
+
+    def __init__(self, bound: BoundFile, file: pq.ParquetFile) -> None:
+        self._bound = bound
+        self._file = file
+        bound.set_bounds([_start_of(file.metadata.row_group(number)) for number in range(file.num_row_groups)])
+
+    @property
+    def metadata(self) -> pq.FileMetaData:
+        """What the footer says."""
+        return self._file.metadata
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns."""
+        return self._file.schema_arrow
+
+    def read_row_group(self, number: int, columns: Sequence[str]) -> pa.Table:
+        """Return columns of a row group whose bytes have the hash that was bound."""
+        self._bound.load_row_group(number)
+        return self._file.read_row_group(number, columns=list(columns))
+
+
+@contextmanager
+def opened_encrypted(
+    fetch: Fetch, key: bytes, name: str, binding: FileBinding, *, dictionaries: Collection[str] = ()
+) -> Iterator[EncryptedReader]:
+    """Open an encrypted file; see :func:`open_encrypted`.
+
+    :param dictionaries: columns that are returned as dictionaries, as they are stored.
+    """
+    try:
+        bound = BoundFile(fetch, binding, name)
+        decryption = pe.create_decryption_properties(key)
+        with pq.ParquetFile(
+            pa.PythonFile(bound, mode="r"),
+            # Without it, the footer is looked for in more bytes than were checked.
+            metadata=pq.read_metadata(pa.BufferReader(bound.tail), decryption_properties=decryption),
+            decryption_properties=decryption,
+            read_dictionary=list(dictionaries),
+            pre_buffer=False,
+        ) as file:
+            yield EncryptedReader(bound, file)
+    except (OSError, pa.ArrowException) as error:
+        raise SnapshotCorruptError(
+            f"{name} does not open with its data key ({type(error).__name__}). "
+            "The file was changed or cut short; restore it from a replica, or use another snapshot."
+        ) from None
+
+
+def _start_of(group: pq.RowGroupMetaData) -> int:
+    """Return at which byte a row group begins."""
+    first = group.column(0)
+    return int(first.dictionary_page_offset if first.has_dictionary_page else first.data_page_offset)
 
 
 def _row_numbers(metadata: pq.FileMetaData, span: Span | None) -> list[range]:
@@ -223,45 +286,3 @@ def _bounds(metadata: pq.FileMetaData) -> list[tuple[int, int]]:
     """Return the numbers of the first row of each row group, and of the first one after it."""
     ends = list(accumulate(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)))
     return list(zip([0, *ends], ends, strict=False))
-
-
-@contextmanager
-def _opened(source: BinaryIO, key: bytes, name: str) -> Iterator[pq.ParquetFile]:
-    try:
-        with pq.ParquetFile(
-            pa.PythonFile(source, mode="r"),
-            decryption_properties=pe.create_decryption_properties(key),
-            pre_buffer=False,
-        ) as file:
-            yield file
-    except (OSError, pa.ArrowException) as error:
-        raise SnapshotCorruptError(
-            f"{name} does not open with its data key ({type(error).__name__}). "
-            "The file was changed or cut short; restore it from a replica, or use another snapshot."
-        ) from None
-
-
-class _Counted(io.RawIOBase):
-    """Passes bytes on, counting and hashing them."""
-
-    def __init__(self, target: BinaryIO) -> None:
-        self._target: BinaryIO | None = target
-        self.size = 0
-        self.digest = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any) -> int:
-        if self._target is not None:
-            self._target.write(content)
-            self.digest.update(content)
-            self.size += len(content)
-        return len(content)
-
-    def abandon(self) -> None:
-        """Pass nothing on from now: an encoder that is closed writes a footer, whatever happened before."""
-        self._target = None
-
-    def tell(self) -> int:
-        return self.size

@@ -121,11 +121,6 @@ class LocalStore:
             except FileNotFoundError:
                 raise ObjectNotFoundError(self.uri, key) from None
 
-    def open(self, key: str) -> BinaryIO:
-        """Open a file for reading."""
-        with self._failures(key), self._parent(key) as (folder, name):
-            return cast(BinaryIO, os.fdopen(os.open(name, _READ, dir_fd=folder), "rb"))
-
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the regular files whose key starts with ``prefix``; unfinished ones are left out."""
         # Everything that can match lies below the last whole directory of the prefix.
@@ -342,7 +337,7 @@ def _etag_of(folder: int, name: str) -> str | None:
 
 
 def _etag(facts: os.stat_result) -> str:
-    """Return by what to recognise a file: whoever replaces one makes a new one."""
+    """Return by what to recognise a file: one that replaces it is a new one."""
     return f"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"
 
 

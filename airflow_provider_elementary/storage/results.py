@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -19,15 +20,14 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
-from airflow_provider_elementary.storage.keys import Keys, WrappedKey
+from airflow_provider_elementary.storage.file_binding import FileBinding
+from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
 from airflow_provider_elementary.storage.layout import (
-    APPLICATION,
     NEWEST_RESULTS,
     RESULTS,
     is_result,
     newest_result_key,
     result_file,
-    result_id,
     result_key,
     result_kind,
 )
@@ -40,14 +40,11 @@ _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
 
 
 @dataclass(frozen=True)
-class ResultFile:
+class ResultFile(FileBinding):
     """One encrypted file of a result; see :class:`~.manifest.FileEntry` for the fields."""
 
     key: str
     category: Category
-    rows: int
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ _NEWEST = Codec(_Newest, "pointer to the newest result", "Remove it, and compute
 
 def write_result(
     store: Store,
-    keys: Keys,
+    keys: StoreKeys,
     kind: ResultKind,
     rows: pa.RecordBatchReader,
     *,
@@ -120,10 +117,7 @@ def write_result(
     :param series: what this is the newest result of, for :func:`previous_result` of the next run.
     """
     attempt = os.urandom(4).hex()
-    context = {"application": APPLICATION, "result": f"{kind}/{result_id(run_key)}"}
-    data_keys = {
-        category: keys.new_data_key(category, {**context, "category": category.value}) for category in _CATEGORIES
-    }
+    data_keys = {category: keys.new_data_key(category, Purpose.RESULT) for category in _CATEGORIES}
     names = {category: result_file(kind, run_key, attempt, category) for category in _CATEGORIES}
     with (
         store.create(names[Category.TABLE_METRICS]) as of_tables,
@@ -149,7 +143,7 @@ def write_result(
         origin=origin,
         parameters=parameters,
         files=tuple(
-            ResultFile(names[category], category, file.rows, file.size, file.sha256)
+            ResultFile(key=names[category], category=category, **asdict(file.binding))
             for category, file in written.items()
         ),
         keys={category.value: key.wrapped for category, key in data_keys.items()},
@@ -164,7 +158,7 @@ def write_result(
     return result
 
 
-def read_result(store: Store, keys: Keys, key: str) -> pa.RecordBatchReader:
+def read_result(store: Store, keys: StoreKeys, key: str) -> pa.RecordBatchReader:
     """Stream the rows of a result.
 
     :param key: the result's key, as the task that computed it returned it.
@@ -258,8 +252,7 @@ def _read_pointer(store: Store, key: str) -> _Newest:
     return _NEWEST.read(content, key) if content else _Newest()
 
 
-def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:
+def _batches(store: Store, keys: StoreKeys, result: Result) -> Iterator[pa.RecordBatch]:
     for file in result.files:
-        data_key = keys.unwrap(file.category, result.keys[file.category.value])
-        with store.open(file.key) as source:
-            yield from open_encrypted(source, data_key, file.key)
+        data_key = keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
+        yield from open_encrypted(partial(store.get_range, file.key), data_key, file.key, file)

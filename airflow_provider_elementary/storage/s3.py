@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
 )
 from airflow_provider_elementary.storage.probe import probe_key, require_one_winner
-from airflow_provider_elementary.storage.s3_transfer import Ranges, Upload
+from airflow_provider_elementary.storage.s3_transfer import Upload
 from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
 from airflow_provider_elementary.timeouts import AWS_REQUEST_SECONDS
 
@@ -139,12 +138,6 @@ class S3Store:
         except _BeyondTheEndError:
             return b""
 
-    def open(self, key: str) -> BinaryIO:
-        """Open an object for reading by ranges."""
-        with self.failures(key):
-            size = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)["ContentLength"]
-        return cast(BinaryIO, io.BufferedReader(Ranges(self, key, size), buffer_size=1024 * 1024))
-
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects whose key starts with ``prefix``."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -192,10 +185,6 @@ class S3Store:
         if ":key/" in wanted and named != wanted:
             raise StoreRefusedError(f"{key} in {self.uri} is encrypted with {named}, not with {wanted}.")
         return f"SSE-KMS with {named}" if self._kms_key_id else "SSE-S3"
-
-    def read_range(self, key: str, start: int, end: int) -> bytes:
-        """Return the bytes from ``start`` up to, not including, ``end``."""
-        return self.get_range(key, start, end - start)
 
     def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
         """Abort uploads in parts that were begun before a time and never completed."""

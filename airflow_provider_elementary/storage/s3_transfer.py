@@ -1,4 +1,4 @@
-"""Uploads files to S3 in parts and reads ranges of objects."""
+"""Uploads files to S3 in parts."""
 
 from __future__ import annotations
 
@@ -94,48 +94,3 @@ class Upload(io.RawIOBase):
                 "committed. Check the network, and retry."
             )
         return part.result()
-
-
-class Ranges(io.RawIOBase):
-    """An object to read from at any position."""
-
-    def __init__(self, store: S3Store, key: str, size: int) -> None:
-        self._store = store
-        self._key = key
-        self._size = size
-        self._position = 0
-
-    def readable(self) -> bool:
-        """Return True: the file is read-only."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True: every read is a request of its own."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position of the next read."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position of the next read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readall(self) -> bytes:
-        """Return the rest of the object by one request."""
-        # The inherited way asks for 8 KiB at a time.
-        content = self._store.read_range(self._key, self._position, self._size) if self._position < self._size else b""
-        self._position += len(content)
-        return content
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer by one request."""
-        end = min(self._position + len(buffer), self._size)
-        if end <= self._position:
-            return 0
-        content = self._store.read_range(self._key, self._position, end)
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)

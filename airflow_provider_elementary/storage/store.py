@@ -110,13 +110,6 @@ class Store(Protocol):
         """
         ...
 
-    def open(self, key: str) -> BinaryIO:
-        """Open an object for reading at any position.
-
-        :raises StoreError: there is no such object, or the store failed.
-        """
-        ...
-
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects whose key starts with ``prefix``, in the order of their keys."""
         ...

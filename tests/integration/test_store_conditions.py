@@ -259,7 +259,7 @@ class TestAnswersThatGotLost:
         assert found is not None
         assert found.content == b"content" * 1000
 
-    def test_two_that_were_both_refused_try_again(self, faulty: FaultyAws, on_s3: S3Store) -> None:
+    def test_two_that_were_both_refused_retry(self, faulty: FaultyAws, on_s3: S3Store) -> None:
         faulty.plan(refuses(409, "ConditionalRequestConflict"), "PutObject", times=1)
 
         assert on_s3.put_if_absent("manifests/1.json", b"ours")

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -362,9 +362,7 @@ def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
         category=part.category,
         columns=part.columns,
         by_rows=part.split is not None,
-        rows=file.rows,
-        size=file.size,
-        sha256=file.sha256,
+        **asdict(file.binding),
         min_watermark=iso(open_part.min_watermark),
         max_watermark=iso(open_part.max_watermark),
     )
