@@ -39,10 +39,15 @@ STORE, DAMAGED, BROKEN, ODD, EMPTY, NO_KEYS, OTHER_KEYS = (
     f"--store-conn-id {name}" for name in ("sound", "damaged", "broken", "odd", "empty", "no_keys", "other_keys")
 )
 OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
-    "keys generate": [(FINE, "--file {new}"), (USAGE, ""), (USAGE, "--file {new} --loud"), (NOT_DONE, "--file {there}")],
+    "keys generate": [
+        (FINE, "--file {folder}/new.json"),
+        (USAGE, ""),
+        (USAGE, "--file {folder}/other.json --loud"),
+        (NOT_DONE, "--file {store_path}/keys.json"),
+    ],
     "store init": [
-        (FINE, "--uri {new_uri} --keys-file {new}"),
-        (USAGE, "--uri {new_uri}"),
+        (FINE, "--uri {sound}-new --keys-file {folder}/init.json"),
+        (USAGE, "--uri {sound}-new"),
         (USAGE, "--store-conn-id sound"),
         (USAGE, "--store-conn-id sound --after abc"),
         (NOT_DONE, "--store-conn-id nowhere"),

@@ -181,11 +181,11 @@ def test_what_is_printed_as_json_is_json_whatever_is_logged(
     assert "signed 3 manifests and 0 prune records" in ended.stderr
 
 
-def test_who_stops_reading_the_output_sees_no_traceback() -> None:
+def test_who_stops_reading_the_output_sees_no_traceback(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
 
-    ended = program("keys", "generate", stdout=writer)
+    ended = program("keys", "generate", "--file", str(tmp_path / "keys.json"), stdout=writer)
     os.close(writer)
 
     assert (ended.returncode, ended.stderr) == (1, "")

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_elementary.access import AccessFinding, AccessReport
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots import Repository, open_store
+from airflow_provider_elementary.storage.documents import MAX_BYTES
 from airflow_provider_elementary.storage.report_log import record
 from tests.support.signing import SIGNER, STORE_ID, opened, signed
 
@@ -59,8 +60,26 @@ def test_a_second_attempt_is_compared_to_the_run_before_and_replaces_nothing(rep
     later = replace(TUESDAY, checked_at=TUESDAY.checked_at + timedelta(hours=1))
     again = record(repository, later, subject="dwh", run_key="tuesday")
 
+    assert again.previous == MONDAY
+    assert len(list(repository.store.list("access/"))) == 3
+
+
+def test_another_connection_has_a_history_of_its_own(repository: Repository) -> None:
+    record(repository, MONDAY, subject="dwh", run_key="monday")
+
+    assert record(repository, TUESDAY, subject="dwh/2", run_key="tuesday").previous is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format_version":2}', b"x" * (MAX_BYTES + 1)])
+def test_a_report_that_others_wrote_is_passed_over(content: bytes, repository: Repository) -> None:
+    record(repository, MONDAY, subject="dwh", run_key="monday")
+    forged = "access/dwh/9999999997"
+    repository.store.put(forged, content)
+
+    recorded = record(repository, TUESDAY, subject="dwh", run_key="tuesday")
+
     assert (recorded.previous, recorded.key) == (MONDAY, forged)
-    assert [found.key.partition("/")[0] for found in repository.store.list("quarantine/")] == ["quarantine"]
+    assert len(list(repository.store.list("quarantine/"))) == 1
 
 
 def test_an_earlier_report_put_in_place_of_the_newest_is_passed_over(repository: Repository) -> None:
