@@ -66,7 +66,7 @@ def begun_at(snapshot_id: str) -> datetime | None:
 
 
 def quarantine_key(key: str, content_sha256: str) -> str:
-    """Return where a stranger's object goes that lay in the place of a document."""
+    """Return where an outsider's object goes that lay in the place of a document."""
     return f"{QUARANTINE}{key}-{content_sha256[:_HASH]}"
 
 

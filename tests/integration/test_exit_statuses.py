@@ -374,7 +374,6 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
         ["snapshot", "take", *store, "--conn-id", "tight"],
         ["snapshot", "list", *store],
         ["snapshot", "verify", *store],
-        ["snapshot", "sign", *store],
         ["snapshot", "restore", *store, "--to", str(tmp_path / "back.duckdb")],
         ["snapshot", "prune", *store, "--keep-last", "1"],
         ["snapshot", "diff", "latest", *store],

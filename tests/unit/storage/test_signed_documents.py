@@ -76,7 +76,7 @@ def _line(ours: Documents) -> list[str]:
 
 
 def _forged(body: bytes) -> Callable[[Documents], bytes]:
-    """Return what a stranger would write with a key of his own."""
+    """Return what an outsider would write with a key of his own."""
     return lambda ours: signed(new_signer(), ours.trust.store_id, NAME, body)
 
 
