@@ -140,13 +140,19 @@ class ElementaryStoreHook(BaseHook):
         return AnyOf(signers) if len(signers) > 1 else signers[0]
 
     def _client(self, service: str) -> Any:
-        """Return a boto3 client that is as patient as a store has to be."""
+        """Return a boto3 client that is as patient as a store has to be.
+
+        :raises StoreRefusedError: credentials of a role would be asked for without TLS.
+        """
         from airflow_provider_elementary.storage.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.tls import require_tls_of_roles
 
         settings = self.settings
         if settings.aws_conn_id is None:
             return self._own_client(service)
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+        from boto3.session import Session
+        from botocore.exceptions import InvalidConfigError
 
         try:
             # The hook itself would fall back to whatever credentials the machine has.
@@ -159,17 +165,32 @@ class ElementaryStoreHook(BaseHook):
         hook: Any = AwsBaseHook(aws_conn_id=settings.aws_conn_id, client_type=service)
         # What the connection's config_kwargs say comes last, and so wins. Set on the hook, it also goes for STS.
         hook.conn_config.botocore_config = patient_config().merge(hook.config)
-        return limit_retries(hook.get_client_type(region_name=hook.region_name))
+        try:
+            # The hook asks STS for a role's credentials while it makes the client, so this comes before.
+            require_tls_of_roles(
+                Session(**hook.conn_config.session_kwargs),
+                config=hook.conn_config.botocore_config,
+                endpoint_url=hook.conn_config.get_service_endpoint_url("sts", sts_connection_assume=True),
+            )
+            return limit_retries(hook.get_client_type(region_name=hook.region_name))
+        except InvalidConfigError:
+            raise ConfigurationError(
+                f"No client of AWS {service} can be made with connection {settings.aws_conn_id!r}: its verify, or "
+                "AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE of the environment, is empty. Name the file of an authority, or "
+                "leave it out."
+            ) from None
 
     def _own_client(self, service: str) -> Any:
         from boto3.session import Session
         from botocore.exceptions import BotoCoreError
 
         from airflow_provider_elementary.storage.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.tls import require_tls_of_roles
 
         settings = self.settings
         try:
             session = Session(settings.access_key_id, settings.secret_access_key, region_name=settings.region_name)
+            require_tls_of_roles(session, config=patient_config())
             return limit_retries(
                 session.client(
                     service, endpoint_url=settings.endpoint_url, verify=settings.verify, config=patient_config()

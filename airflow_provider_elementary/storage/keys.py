@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, StoreError
+from airflow_provider_elementary.storage.tls import require_tls
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -147,9 +148,11 @@ class KmsKeys:
 
     :param client: a boto3 KMS client.
     :param key_ids: a key id, ARN or alias for all categories, or one for each.
+    :raises StoreRefusedError: the client's endpoint has no TLS, or its certificate is not verified.
     """
 
     def __init__(self, client: Any, key_ids: str | Mapping[str, str]) -> None:
+        require_tls(client)
         self._client = client
         if isinstance(key_ids, str):
             self._key_ids = dict.fromkeys(Category, key_ids)

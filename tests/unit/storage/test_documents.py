@@ -52,7 +52,18 @@ RESULT = {
     "created_at": "2026-11-22T00:00:00+00:00",
     "origin": {"snapshot_id": "x"},
     "parameters": {"days": 28},
-    "files": [{"key": "results/metrics/r/f", "category": "table_metrics", "rows": 1, "size": 2, "sha256": "ab"}],
+    "files": [
+        {
+            "key": "results/metrics/r/f",
+            "category": "table_metrics",
+            "rows": 1,
+            "size": 2,
+            "sha256": "ab",
+            "footer_size": 1,
+            "footer_sha256": "cd",
+            "row_groups": [],
+        }
+    ],
     "keys": {"table_metrics": {"master_key_id": "local:1", "ciphertext": "AAAA", "context": {}}},
 }
 
