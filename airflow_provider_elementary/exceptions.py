@@ -158,6 +158,12 @@ class SnapshotNotFoundError(ElementaryError):
     """The store has no snapshot with that id or before that time."""
 
 
+class SnapshotOverdueError(ElementaryError):
+    """The newest snapshot is older than what the caller accepts; a later one may come."""
+
+    permanent = False
+
+
 class SnapshotCorruptError(ElementaryError):
     """A manifest or a file of a snapshot differs from what was written."""
 

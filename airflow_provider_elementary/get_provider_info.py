@@ -159,6 +159,12 @@ STORE_CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "description": "s3://bucket/prefix, or file:///directory on the worker.",
         "schema": {"type": "string", "pattern": "^(s3://[a-z0-9]|file:///).+"},
     },
+    "store_id": {
+        "label": "Store id",
+        "description": "What `airflow-elementary store init` prints. Pins the store and its signing keys: without it, "
+        "nothing is written, and what is read is shown as unproved.",
+        "schema": _OPTIONAL_TEXT,
+    },
     "aws_conn_id": {
         "label": "S3: AWS connection",
         "description": "For S3 and KMS. Without it: the access key above, else the credentials of the machine.",
@@ -175,22 +181,27 @@ STORE_CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "read that category.",
         "schema": _OPTIONAL_NAMES,
     },
+    "former_kms_key_ids": {
+        "label": "S3: KMS keys that were replaced",
+        "description": "One a line. They open what they encrypted; no other KMS key is ever asked.",
+        "schema": _OPTIONAL_NAMES,
+    },
     "secret_keys": {
-        "label": "Local master keys",
-        "description": "What `airflow-elementary keys generate` prints. For a local store, or S3 without KMS. Stored "
-        "encrypted and never shown again.",
+        "label": "Local keys",
+        "description": "What `airflow-elementary keys generate` prints: master keys for a local store, or S3 without "
+        "KMS, and the signing key, which only a writer needs. Stored encrypted and never shown again.",
         "schema": _OPTIONAL_SECRET,
     },
     "keys_file": {
-        "label": "File of the local master keys",
+        "label": "File of the local keys",
         "description": "Its path on every worker, and on the API server for the Elementary page; instead of the keys "
         "themselves.",
         "schema": _OPTIONAL_TEXT,
     },
     "signing_kms_key_id": {
         "label": "KMS key that signs",
-        "description": "Signs each snapshot, so that nobody else can add one unnoticed. While one key replaces "
-        "another: both, the new one first, with a comma between them.",
+        "description": "Only a writer needs it: an ECC_NIST_P256 key, or a symmetric key that encrypts the signing "
+        "key. Readers check signatures without KMS.",
         "schema": _OPTIONAL_TEXT,
     },
     **POLICY_FIELDS,

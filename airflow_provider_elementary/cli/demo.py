@@ -14,8 +14,9 @@ from pathlib import Path
 from airflow_provider_elementary.cli.exits import NOT_DONE
 from airflow_provider_elementary.cli.summary import show_store
 from airflow_provider_elementary.sample import build_sample
-from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
-from airflow_provider_elementary.snapshots.store_settings import parse_store, write_keys_file
+from airflow_provider_elementary.snapshots import Repository, open_store
+from airflow_provider_elementary.snapshots.store_settings import parse_store
+from airflow_provider_elementary.snapshots.store_setup import create_store, new_local_keys, write_private_file
 
 #: The folder of the example DAGs; imported, because a checkout without symbolic links has them in ``dags`` only.
 EXAMPLE_DAGS = Path(str(import_module("airflow_provider_elementary.example_dags").__file__)).parent
@@ -31,9 +32,7 @@ def run_demo(home: Path) -> int:
     :return: 0 if the DAG run succeeded, else 3.
     """
     home.mkdir(parents=True, exist_ok=True)
-    if not (home / "keys.json").exists():
-        write_keys_file(home / "keys.json", LocalKeys.generate())
-    connection = {"uri": (home / "store").as_uri(), "keys_file": str(home / "keys.json")}
+    connection = _create_store(home)
     environment = _environment(home, connection)
     (home / "env.sh").write_text(
         "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
@@ -44,13 +43,13 @@ def run_demo(home: Path) -> int:
     if status := _run_dag(home, environment):
         return status
     settings = parse_store("the demo's connection", connection)
-    show_store(Repository(open_store(settings.uri), settings.local_keys()))
+    show_store(Repository(open_store(settings.uri), settings.local_keys(), store_id=settings.store_id))
     folder = os.path.relpath(home)
     program = os.path.relpath(Path(sys.executable).parent / "airflow-elementary")
     print(
         f"\nOne DAG run of {_DAG_ID} took {time.monotonic() - started:.0f} s. Its files:\n"
         f"  {folder}/store         encrypted Parquet, manifests, results\n"
-        f"  {folder}/keys.json     the master keys; in production use a secrets backend\n"
+        f"  {folder}/keys.json     the master keys and the signing key; in production use a secrets backend\n"
         f"  {folder}/env.sh        the connections elementary_default and elementary_store_default\n"
         f"  {folder}/run.log       the tasks' logs\n"
         f"Look at them:\n"
@@ -59,6 +58,19 @@ def run_demo(home: Path) -> int:
         f"Run the demo again to add a snapshot; remove {folder} to start over."
     )
     return 0
+
+
+def _create_store(home: Path) -> dict[str, str]:
+    """Return the extra of the store's connection; the first run makes the keys and creates the store."""
+    connection = {"uri": (home / "store").as_uri(), "keys_file": str(home / "keys.json")}
+    pin = home / "store_id"
+    if not pin.exists():
+        if not (home / "keys.json").exists():
+            write_private_file(home / "keys.json", new_local_keys())
+        settings = parse_store("the demo's connection", connection)
+        trust = create_store(open_store(settings.uri), settings.local_keys(), settings.local_signer())
+        pin.write_text(trust.store_id)
+    return {**connection, "store_id": pin.read_text()}
 
 
 def _environment(home: Path, store: dict[str, str]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,9 +14,10 @@ from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
 from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, UsageError, failure, say
-from airflow_provider_elementary.cli.options import add_store, add_store_actions, open_repository, whole_number
+from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
 from airflow_provider_elementary.cli.output import only_own_output, print_json
 from airflow_provider_elementary.cli.snapshots import add_snapshot
+from airflow_provider_elementary.cli.store import add_keys_actions, add_store_actions
 
 
 def program() -> NoReturn:
@@ -85,13 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    keys = commands.add_parser("keys", help="master keys of a store").add_subparsers(required=True, metavar="ACTION")
-    generate = keys.add_parser("generate", help="generate a master key for each category, for a store's connection")
-    generate.add_argument("--uri", help="print the complete connection of this store, as the value of AIRFLOW_CONN_…")
-    generate.add_argument("--file", type=Path, help="write the keys to this new file, and print only its name")
-    generate.set_defaults(command=_generate_keys)
-
-    add_store_actions(commands.add_parser("store", help="check a store's credentials and keys"))
+    add_keys_actions(commands.add_parser("keys", help="keys of a store"))
+    add_store_actions(commands.add_parser("store", help="create a store, check its credentials and keys"))
 
     add_grants(commands.add_parser("grants", help="print the statements that create a dedicated read-only role"))
     add_check_access(
@@ -130,19 +125,6 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--home", type=Path, default=Path(".demo"), help="the folder for all files (default: .demo)")
     demo.set_defaults(command=_demo)
     return parser
-
-
-def _generate_keys(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.snapshots import LocalKeys
-    from airflow_provider_elementary.snapshots.store_settings import write_keys_file
-
-    extra: dict[str, object] = {"uri": arguments.uri} if arguments.uri else {}
-    if arguments.file:
-        write_keys_file(arguments.file, LocalKeys.generate())
-        extra["keys_file"] = str(arguments.file.absolute())
-    else:
-        extra["secret_keys"] = LocalKeys.generate()
-    print(json.dumps({"conn_type": "elementary_store", "extra": extra} if arguments.uri else extra, indent=2))
 
 
 def _summary(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Declares shared arguments, opens the store, and runs ``store check``."""
+"""Declares shared arguments and opens the store."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
-from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError
-from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.cli.exits import UsageError
 from airflow_provider_elementary.elementary_schema import Category
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 CATEGORIES = [category.value for category in Category]
 _DEFAULT_STORE = "elementary_store_default"
-_COLOURS = {"pass": "green", "fail": "bold red", "not applicable": "dim"}
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
@@ -29,15 +27,6 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         metavar="CONN_ID",
         help=f"Airflow connection of type elementary_store (default: {_DEFAULT_STORE})",
     )
-
-
-def add_store_actions(parser: argparse.ArgumentParser) -> None:
-    """Declare ``store`` with its actions and their arguments."""
-    actions = parser.add_subparsers(required=True, metavar="ACTION")
-    check = actions.add_parser("check", help="write probe objects to check that a store can take snapshots")
-    add_store(check)
-    check.add_argument("--json", action="store_true", help="print the report as JSON")
-    check.set_defaults(command=_check)
 
 
 def open_hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
@@ -91,21 +80,3 @@ def by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = 
             raise UsageError(f"Write CATEGORY={value} with a category of {', '.join(CATEGORIES)}, not {pair!r}.")
         given[name] = text
     return given
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    from airflow_provider_elementary.snapshots.store_check import check_store
-
-    report = check_store(open_repository(arguments))
-    if arguments.json:
-        print_json(report.to_dict())
-        return FINE if report.passes else FINDING
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("Check", "Status", "Evidence", title=Text(report.store), title_justify="left")
-    for found in report.findings:
-        table.add_row(found.name, Text(found.status, _COLOURS[found.status]), Text(found.evidence))
-    Console(highlight=False).print(table)
-    return FINE if report.passes else FINDING

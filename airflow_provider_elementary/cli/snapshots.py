@@ -1,4 +1,4 @@
-"""The commands ``snapshot take``, ``list``, ``verify``, ``sign``, ``restore``, ``prune`` and ``diff``."""
+"""The commands ``snapshot take``, ``list``, ``verify``, ``restore``, ``prune`` and ``diff``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.cli.exits import FINDING, FINE, NOT_DONE, UsageError, say, usage
+from airflow_provider_elementary.cli.exits import UsageError, say, usage
 from airflow_provider_elementary.cli.options import (
     CATEGORIES,
     add_store,
@@ -24,7 +24,6 @@ from airflow_provider_elementary.elementary_schema import Category
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
 
-_STATES = {FINE: "sound", FINDING: "NOT SOUND", NOT_DONE: "not verified"}
 _NAMING = "latest, a snapshot's id, or a time like 2026-11-22T06:00 (UTC)"
 
 
@@ -49,11 +48,6 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     _add_anchor(verify)
     verify.add_argument("--hashes-only", action="store_true", help="compare hashes only; needs no key")
     _add_categories(verify, "a category that the keys have to decrypt (default: all)")
-
-    sign = action(
-        "sign", _sign, "sign all manifests and prune records, when signing begins or the key changes; verify first"
-    )
-    _add_anchor(sign)
 
     restore = action("restore", _restore, "restore a snapshot to a new DuckDB file or PostgreSQL schema")
     restore.add_argument("--snapshot", default="latest", help=f"the snapshot: {_NAMING}")
@@ -155,6 +149,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    from airflow_provider_elementary.storage.outcomes import Outcome
+
     report = open_repository(arguments).verify(
         arguments.snapshot,
         anchors=_anchors(arguments),
@@ -162,7 +158,6 @@ def _verify(arguments: argparse.Namespace) -> int:
         categories=[Category(name) for name in arguments.category or Category],
         progress=with_progress,
     )
-    status = FINE if report.sound else NOT_DONE if all(found.needs_key for found in report.findings) else FINDING
     if arguments.json:
         print_json(report.to_dict())
     else:
@@ -171,24 +166,15 @@ def _verify(arguments: argparse.Namespace) -> int:
         for note in report.notes:
             print(f"note: {note}")
         print(
-            f"{report.store} is {_STATES[status]}: {report.manifests:,} manifests, "
+            f"{report.store} is {report.outcome}: {report.manifests:,} manifests, "
             f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
             f"{report.opened:,} decrypted with {report.rows:,} rows"
         )
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")
-    if status == NOT_DONE:
+    if report.outcome is Outcome.CANNOT_TELL:
         say("Some files could not be decrypted: a key is missing here. No problem was found.")
-    return status
-
-
-def _sign(arguments: argparse.Namespace) -> None:
-    repository = open_repository(arguments)
-    signed = repository.sign(anchors=_anchors(arguments))
-    if arguments.json:
-        print_json({"store": repository.uri, "signed": signed})
-    else:
-        print(f"signed {len(signed):,} manifests and prune records of {repository.uri}")
+    return report.outcome.exit_status
 
 
 def _restore(arguments: argparse.Namespace) -> None:
@@ -217,9 +203,6 @@ def _prune(arguments: argparse.Namespace) -> None:
 
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
     repository, anchors = open_repository(arguments), _anchors(arguments)
-    if repository.signer is None:
-        # Without them nothing can be signed: no argument is invalid.
-        _ = repository.keys
     with usage():
         report = repository.prune(
             Retention(**counts, category_days=_days(arguments.category_days)),

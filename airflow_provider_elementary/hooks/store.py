@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, ResolvedPolicy
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.snapshots.store_settings import StoreSettings
-    from airflow_provider_elementary.storage.signatures import Signer
+    from airflow_provider_elementary.snapshots.store_setup import SigningKey
 
 DEFAULT_STORE = "elementary_store_default"
 _SECTION = "elementary"
@@ -68,8 +68,9 @@ class ElementaryStoreHook(BaseHook):
             password=connection.password,
         )
         # Airflow masks the field as a whole, and not each key in it.
-        for key in (settings.secret_keys or {}).values():
-            mask_secret(key, KEYS_FIELD)
+        for keys in (settings.secret_keys or {}).values():
+            for key in [keys] if isinstance(keys, str) else keys:
+                mask_secret(key, KEYS_FIELD)
         return settings
 
     @cached_property
@@ -82,7 +83,10 @@ class ElementaryStoreHook(BaseHook):
         from airflow_provider_elementary.snapshots.repository import Repository
 
         return Repository(
-            self._open_store(), self._open_keys if self.settings.has_keys else None, signer=self._open_signer()
+            self.open_store(),
+            self.open_keys if self.settings.has_keys else None,
+            store_id=self.settings.store_id,
+            signing=self.signing_key,
         )
 
     def resolve_policy(self, run: PolicyChoices) -> ResolvedPolicy:
@@ -116,28 +120,29 @@ class ElementaryStoreHook(BaseHook):
 
         return {name.replace("-", "_"): value for name, value in STORE_FIELD_BEHAVIOUR.items()}
 
-    def _open_store(self) -> Store:
+    def open_store(self) -> Store:
+        """Return where the objects are, whether or not there is a store yet."""
         from airflow_provider_elementary.snapshots import open_store
 
         if not self.settings.is_on_s3:
             return open_store(self.settings.uri)
         return open_store(self.settings.uri, s3_client=self._client("s3"), kms_key_id=self.settings.sse_kms_key_id)
 
-    def _open_keys(self) -> Keys:
+    def open_keys(self) -> Keys:
+        """Return the master keys."""
         from airflow_provider_elementary.snapshots import KmsKeys
 
         if (local := self.settings.local_keys()) is not None:
             return local
-        return KmsKeys(self._client("kms"), self.settings.kms_key_ids())
+        return KmsKeys(self._client("kms"), self.settings.kms_key_ids(), self.settings.former_kms_key_ids)
 
-    def _open_signer(self) -> Signer | None:
-        from airflow_provider_elementary.storage.signatures import AnyOf, KmsSigner
+    def signing_key(self) -> SigningKey | None:
+        """Return the key that signs what is written, or None for a reader."""
+        from airflow_provider_elementary.snapshots.store_setup import KmsKey
 
-        if not self.settings.signing_kms_key_ids:
-            return None
-        client = self._client("kms")
-        signers = [KmsSigner(client, key_id) for key_id in self.settings.signing_kms_key_ids]
-        return AnyOf(signers) if len(signers) > 1 else signers[0]
+        if (key_id := self.settings.signing_kms_key_id) is not None:
+            return KmsKey(self._client("kms"), key_id)
+        return self.settings.local_signer()
 
     def _client(self, service: str) -> Any:
         """Return a boto3 client that is as patient as a store has to be.

@@ -8,7 +8,8 @@ from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots import Keys, Repository, Store
+    from airflow_provider_elementary.snapshots import Repository, Store
+    from airflow_provider_elementary.storage.keys import StoreKeys
 
 
 class OpenedStore:
@@ -54,7 +55,7 @@ class OpenedStore:
         return self.repository.store
 
     @property
-    def keys(self) -> Keys:
+    def keys(self) -> StoreKeys:
         """The master keys.
 
         :raises ConfigurationError: the connection names no keys, or none were found.

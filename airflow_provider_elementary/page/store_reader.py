@@ -248,10 +248,12 @@ class Reader:
 
     def _row_groups(self, result: Result, columns: Sequence[str], table: str | None = None) -> Iterator[pa.Table]:
         """Yield the row groups of a result; for a table only those that may hold it."""
+        from airflow_provider_elementary.storage.keys import Purpose
+
         opened = self.opened
         for file in result.files:
             if file.rows:
-                data_key = opened.keys.unwrap(file.category, result.keys[file.category.value])
+                data_key = opened.keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
                 yield from _row_groups_of(opened, file, data_key, columns, table)
 
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
-from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
-from airflow_provider_elementary.snapshots.prune_record import PruneRecord, StoredRecord, Tombstone, tombstones
-from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import (
-    MANIFESTS,
-    PRUNE_RECORDS,
-    manifest_key,
-    numbered,
-    record_key,
-    signature_key,
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+    UnprovedError,
 )
-from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
+from airflow_provider_elementary.snapshots.numbers import runs
+from airflow_provider_elementary.snapshots.prune_record import PruneRecord, Tombstone, read_records, tombstones
+from airflow_provider_elementary.snapshots.reader import find_head, read_signed
+from airflow_provider_elementary.storage.layout import MANIFESTS, PRUNE_RECORDS, manifest_key, numbered
+from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
@@ -59,22 +58,35 @@ class ChainFinding:
 
 @dataclass(frozen=True)
 class ChainLink:
-    """One manifest as it is in the store.
+    """One proved manifest.
 
-    :param sequence: its number, by its name.
-    :param sha256: of its bytes.
-    :param claimed: its number by its content, or None where it cannot be read.
-    :param snapshot_id: its snapshot, or None where it cannot be read.
-    :param taken_at: when it was taken, or None where it cannot be read.
+    :param sequence: its number.
+    :param sha256: of the signed JSON.
+    :param snapshot_id: its snapshot.
+    :param taken_at: when it was taken.
     :param parent: what it says of the snapshot before it.
+    :param lost_until: up to which number it says that snapshots after its parent are lost.
     """
 
     sequence: int
     sha256: str
-    claimed: int | None = None
-    snapshot_id: str | None = None
-    taken_at: datetime | None = None
-    parent: Parent | None = None
+    snapshot_id: str
+    taken_at: datetime
+    parent: Parent | None
+    lost_until: int | None = None
+
+    @classmethod
+    def of(cls, found: Signed[Manifest]) -> ChainLink:
+        """Return the link of a proved manifest."""
+        manifest = found.document
+        return cls(
+            manifest.sequence,
+            found.sha256,
+            manifest.snapshot_id,
+            manifest.taken_at,
+            manifest.parent,
+            manifest.lost_until,
+        )
 
 
 @dataclass(frozen=True)
@@ -93,18 +105,18 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Chain:
-    """The manifests and prune records of a store, and what is wrong with their names and contents.
+    """The proved manifests and prune records of a store, and what lies among them that is not proved.
 
     :param links: the manifests, by place.
     :param records: the prune records, oldest first.
-    :param findings: what could not be read, and what does not belong there.
-    :param signed: the places of manifests of which there is a signature: each was committed.
+    :param findings: what is not proved in the place of a manifest or record.
+    :param notes: what others put beside them; it is passed over.
     """
 
     links: Mapping[int, ChainLink]
-    records: Sequence[StoredRecord]
-    findings: Sequence[ChainFinding]
-    signed: frozenset[int] = frozenset()
+    records: Sequence[Signed[PruneRecord]]
+    findings: Sequence[ChainFinding] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def head(self) -> ChainLink | None:
@@ -118,33 +130,37 @@ class Chain:
 
 
 def read_chain(repository: Repository) -> Chain:
-    """Read every manifest and prune record of a store; an invalid one becomes a finding."""
+    """Read every manifest and prune record of a store; what is not proved becomes a finding or a note."""
     findings: list[ChainFinding] = []
+    numbers, unexpected = numbered(repository.store, MANIFESTS)
+    notes = [f"{name}: not part of a store, ignored" for name in unexpected]
+    head = find_head(repository, list(numbers))
+    last = head.document.sequence if head is not None else 0
     links: dict[int, ChainLink] = {}
-    # Before the manifests, as one that is committed and signed meanwhile would seem to be missing.
-    signed = frozenset(numbered(repository.store, signature_key(MANIFESTS))[0])
-    for sequence, content in _numbered(repository.store, MANIFESTS, findings):
+    for sequence, name in numbers.items():
+        if sequence > last:
+            continue
         try:
-            manifest = Manifest.from_bytes(content, manifest_key(sequence))
+            links[sequence] = ChainLink.of(read_signed(repository, sequence))
+        except UnprovedError as error:
+            findings.append(ChainFinding(Damage.UNPROVED, name, str(error)))
         except SnapshotCorruptError as error:
-            findings.append(ChainFinding(Damage.CHANGED, manifest_key(sequence), str(error)))
-            links[sequence] = ChainLink(sequence, sha256(content))
-        else:
-            links[sequence] = ChainLink(
-                sequence,
-                sha256(content),
-                manifest.sequence,
-                manifest.snapshot_id,
-                manifest.taken_at,
-                manifest.parent,
-            )
-    records: list[StoredRecord] = []
-    for sequence, content in _numbered(repository.store, PRUNE_RECORDS, findings):
-        try:
-            records.append(StoredRecord(PruneRecord.from_bytes(content, record_key(sequence)), sha256(content)))
-        except SnapshotCorruptError as error:
-            findings.append(ChainFinding(Damage.CHANGED, record_key(sequence), str(error)))
-    return Chain(links, records, findings, signed)
+            findings.append(ChainFinding(Damage.CHANGED, name, str(error)))
+        except SnapshotNotFoundError:
+            # A prune that runs meanwhile removed it, or else it is found missing.
+            continue
+    notes += [f"{name}: no key of the store signed it, ignored" for number, name in numbers.items() if number > last]
+    records = list(read_records(repository))
+    numbers, unexpected = numbered(repository.store, PRUNE_RECORDS)
+    known = {stored.document.sequence for stored in records}
+    newest = max(known, default=0)
+    for number, name in numbers.items():
+        if number < newest and number not in known:
+            findings.append(ChainFinding(Damage.UNPROVED, name, "No key of the store signed it."))
+        elif number > newest:
+            notes.append(f"{name}: no key of the store signed it, ignored")
+    notes += [f"{name}: not part of a store, ignored" for name in unexpected]
+    return Chain(links, records, findings, tuple(notes))
 
 
 def check_chain(
@@ -157,7 +173,7 @@ def check_chain(
     :return: what is wrong, and what is worth a note.
     """
     heads = [
-        Anchor(stored.record.head.sequence, stored.record.head.sha256, f"prune record {stored.record.sequence}")
+        Anchor(stored.document.head.sequence, stored.document.head.sha256, f"prune record {stored.document.sequence}")
         for stored in chain.records
     ]
     stones = {**chain.tombstones, **{stone.sequence: stone for stone in lost}}
@@ -217,62 +233,47 @@ def _tombstones_of_lost(chain: Chain, numbers: list[int]) -> list[Tombstone]:
     return list(stones.values())
 
 
-def _numbered(store: Store, prefix: str, findings: list[ChainFinding]) -> Iterator[tuple[int, bytes]]:
-    numbers, unexpected = numbered(store, prefix)
-    detail = f"Not a numbered .json object, and only those belong below {prefix}. Remove it."
-    findings += [ChainFinding(Damage.UNEXPECTED, name, detail) for name in unexpected]
-    for sequence, name in numbers.items():
-        if (content := store.get(name)) is not None:
-            yield sequence, content
-
-
 def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[ChainFinding], list[str]]:
-    """Check from the newest manifest to the first: the parent that a manifest names counts only if it is intact."""
+    """Check each manifest against the one after it, which names its number and hash."""
     findings: list[ChainFinding] = []
     notes: list[str] = []
-    doubtful: set[int] = set()
-    newest = max((*chain.links, *stones, *chain.signed), default=0)
+    lost = {
+        number
+        for link in chain.links.values()
+        if link.lost_until is not None
+        for number in range(link.parent.sequence + 1 if link.parent else 1, link.sequence)
+    }
+    newest = max((*chain.links, *stones), default=0)
     for sequence in range(newest, 0, -1):
         link, stone = chain.links.get(sequence), stones.get(sequence)
-        if link is not None and link.claimed is None:
-            # Reported when it was read; its content is not used.
-            doubtful.add(sequence)
-        if (link is None and stone is None) or sequence in doubtful:
+        if link is None and stone is None:
             continue
-        found = _check_link(sequence, link, stone)
+        if link is not None and (found := _check_link(link, stone)) is not None:
+            findings.append(found)
+            continue
         child = _recorded_parent(chain, stones, sequence + 1)
         own = link.sha256 if link else stone.sha256 if stone else ""
-        if not found and child is not None and child != Parent(sequence, own):
-            if sequence + 1 in doubtful:
-                notes.append(f"{manifest_key(sequence)}: not checked, as the manifest after it is not intact")
-            else:
-                found = _does_not_fit(sequence, own, child)
-        if found is not None:
-            findings.append(found)
-            doubtful.add(sequence)
-        if link and stone and not found:
+        if child is not None and child != Parent(sequence, own) and sequence + 1 not in lost:
+            findings.append(_does_not_fit(sequence, own, child))
+        elif link and stone:
             notes.append(f"{manifest_key(sequence)}: recorded as pruned and still there; the next prune removes it")
-    findings += _missing(chain, stones, newest)
+    if lost:
+        notes.append(f"{len(lost)} snapshots are recorded as lost, from number {min(lost)} on")
+    findings += _missing(chain, stones, lost, newest)
     return sorted(findings, key=lambda finding: finding.object), notes
 
 
-def _check_link(sequence: int, link: ChainLink | None, stone: Tombstone | None) -> ChainFinding | None:
+def _check_link(link: ChainLink, stone: Tombstone | None) -> ChainFinding | None:
     """Check one manifest by itself."""
-    key = manifest_key(sequence)
-    if link is None:
-        return None
-    if link.claimed != sequence:
-        detail = f"Holds snapshot number {link.claimed} ({link.snapshot_id}) instead of number {sequence}."
-        return ChainFinding(Damage.REORDERED, key, detail)
+    key = manifest_key(link.sequence)
     if stone is not None and stone.sha256 != link.sha256:
         detail = f"SHA-256 {link.sha256} is not that of the manifest that was pruned, {stone.sha256}."
         return ChainFinding(Damage.CHANGED, key, detail)
-    expected = sequence - 1 or None
-    if (link.parent.sequence if link.parent else None) != expected:
-        named = f"number {link.parent.sequence}" if link.parent else "none"
-        return ChainFinding(
-            Damage.REORDERED, key, f"Names parent {named} instead of {f'number {expected}' if expected else 'none'}."
-        )
+    expected = link.sequence - 1 or None
+    named = link.parent.sequence if link.parent else None
+    if named != expected and link.lost_until != expected:
+        detail = f"Names parent {named or 'none'} instead of {expected or 'none'}."
+        return ChainFinding(Damage.REORDERED, key, detail)
     return None
 
 
@@ -291,10 +292,12 @@ def _does_not_fit(sequence: int, own: str, named: Parent) -> ChainFinding:
     return ChainFinding(Damage.CHANGED, manifest_key(sequence), detail)
 
 
-def _missing(chain: Chain, stones: Mapping[int, Tombstone], newest: int) -> list[ChainFinding]:
-    absent = [number for number in range(1, newest + 1) if number not in chain.links and number not in stones]
+def _missing(chain: Chain, stones: Mapping[int, Tombstone], lost: Collection[int], newest: int) -> list[ChainFinding]:
+    # What lies there without proof was found when it was read.
+    there = {*chain.links, *stones, *lost, *(_number(finding.object) for finding in chain.findings)}
+    absent = [number for number in range(1, newest + 1) if number not in there]
     findings = []
-    for first, last in _runs(absent):
+    for first, last in runs(absent):
         which = f"snapshot number {first}" if first == last else f"snapshots number {first} to {last}"
         are = "is" if first == last else "are"
         detail = f"{which.capitalize()} {are} missing, and no prune record says that prune removed it."
@@ -302,27 +305,19 @@ def _missing(chain: Chain, stones: Mapping[int, Tombstone], newest: int) -> list
     return findings
 
 
-def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield runs of consecutive numbers as first and last."""
-    first = last = None
-    for number in numbers:
-        if first is not None and last is not None and number != last + 1:
-            yield first, last
-            first = None
-        first, last = first if first is not None else number, number
-    if first is not None and last is not None:
-        yield first, last
+def _number(key: str) -> int:
+    return int(key.removeprefix(MANIFESTS)) if key.startswith(MANIFESTS) else 0
 
 
-def _check_records(records: Sequence[StoredRecord]) -> list[ChainFinding]:
+def _check_records(records: Sequence[Signed[PruneRecord]]) -> list[ChainFinding]:
     findings = []
-    before: StoredRecord | None = None
+    before: Signed[PruneRecord] | None = None
     for stored in records:
-        record = stored.record
-        expected = Parent(before.record.sequence, before.sha256) if before else None
+        record = stored.document
+        expected = Parent(before.document.sequence, before.sha256) if before else None
         if record.parent != expected:
             named = f"record {record.parent.sequence} with another hash" if record.parent else "none"
-            found = f"record {before.record.sequence}" if before else "none"
+            found = f"record {before.document.sequence}" if before else "none"
             detail = f"Names {named} as the record before it, which is {found}: a record was removed or changed."
             findings.append(ChainFinding(Damage.CHANGED, record.key, detail))
         if over := [stone.sequence for stone in record.snapshots if stone.sequence >= record.head.sequence]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
+from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, sha256
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import APPLICATION
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class Parent:
     sequence: int
     sha256: str
 
+    __pydantic_config__ = STRICT
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -138,8 +141,8 @@ class Manifest:
     :param excluded: tables that are there and cannot be used, with the reason.
     :param rejected: values and rows that could not be used: table, column, kind of value, and how many ``values`` are
         null or ``rows`` left out in place of them.
-    :param mac: an HMAC-SHA256 over the other fields under all of its data keys, hexadecimal: a retry of the run
-        finds its own commit by it; see :mod:`.commit`.
+    :param lost_until: snapshots up to this number, from the one after the parent on, are lost: an anchor named them,
+        and the store held them no more when this one was taken. None where nothing is.
     """
 
     snapshot_id: str
@@ -164,7 +167,7 @@ class Manifest:
     hash_key: WrappedKey | None = None
     excluded: Mapping[str, str] = field(default_factory=dict)
     rejected: tuple[Mapping[str, Any], ...] = ()
-    mac: str = ""
+    lost_until: int | None = None
     format_version: int = FORMAT_VERSION
 
     __pydantic_config__ = STRICT
@@ -189,21 +192,14 @@ class Manifest:
         """When it was taken, with its zone."""
         return datetime.fromisoformat(self.created_at).replace(tzinfo=UTC)
 
-    def to_bytes(self) -> bytes:
-        """Return the canonical JSON: its SHA-256 is what the next snapshot and the anchors name."""
-        return _CODEC.write(self)
-
-    @classmethod
-    def from_bytes(cls, content: bytes, name: str) -> Manifest:
-        """Read a manifest.
-
-        :param name: what to call it in an error.
-        :raises SnapshotCorruptError: it is not a manifest of a format that this version reads.
-        """
-        return _CODEC.read(content, name)
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the canonical JSON: by it the next snapshot and the anchors name the manifest."""
+        return sha256(MANIFEST.write(self))
 
 
-_CODEC = Codec(
+#: How a manifest is stored.
+MANIFEST = Codec(
     Manifest,
     "manifest",
     "Use another snapshot, or restore the object from a replica or an older version.",

@@ -9,23 +9,22 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
 from airflow_provider_elementary.snapshots.prune_record import (
     ExpiredFile,
     PruneRecord,
-    StoredRecord,
     Tombstone,
     read_records,
     tombstones,
+    write_record,
 )
-from airflow_provider_elementary.snapshots.reader import committed_sequences
+from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
-from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, result_of, writer_of
 from airflow_provider_elementary.storage.results import Result, all_results, pointed_at
-from airflow_provider_elementary.storage.signatures import KeysSigner, Signer, delete_signature, sign_object
+from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.storage.store import Store, StoredObject
 from airflow_provider_elementary.times import in_utc, without_zone
 
@@ -167,14 +166,10 @@ def prune(
         doomed = _unnamed(repository, gone, plan)
         return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
     if plan.tombstones or plan.newly_expired:
-        record = _write_record(store, retention, records, plan, now)
-        digest = sha256(record.to_bytes())
-        report = replace(report, record=record.key, record_sha256=digest)
-        if (signer := _signer(repository)) is not None:
-            sign_object(store, record.key, digest, signer)
+        record = _write_record(repository, retention, records, plan, now)
+        report = replace(report, record=record.name, record_sha256=record.sha256)
     for sequence in sorted(gone):
         store.delete(manifest_key(sequence))
-        delete_signature(store, manifest_key(sequence))
     for key in plan.results:
         store.delete(key)
     # Read again: a snapshot may have been committed meanwhile.
@@ -187,25 +182,23 @@ def prune(
     return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
 
 
-def _signer(repository: Repository) -> Signer | None:
-    """Return who signs the record: an unsigned one proves nothing against somebody who may write to the store."""
-    if repository.signer is None and repository.has_keys:
-        return KeysSigner(repository.keys)
-    return repository.signer
-
-
 def _plan(
-    repository: Repository, retention: Retention, records: Sequence[StoredRecord], now: datetime, orphan_age: timedelta
+    repository: Repository,
+    retention: Retention,
+    records: Sequence[Signed[PruneRecord]],
+    now: datetime,
+    orphan_age: timedelta,
 ) -> _Plan:
-    store = repository.store
     sequences = committed_sequences(repository)
     if not sequences:
-        raise SnapshotNotFoundError(f"{store.uri} holds no snapshots. Check the URI.")
+        raise SnapshotNotFoundError(f"{repository.uri} holds no snapshots. Check the URI.")
     stones = tombstones(records)
     # Recorded as pruned and still there: the prune that wrote the record broke off.
     unfinished = tuple(sequence for sequence in sequences if sequence in stones)
-    contents = {sequence: _manifest(store, sequence) for sequence in reversed(sequences) if sequence not in stones}
-    manifests = {sequence: manifest for sequence, (manifest, _) in contents.items()}
+    contents = {
+        sequence: read_signed(repository, sequence) for sequence in reversed(sequences) if sequence not in stones
+    }
+    manifests = {sequence: signed.document for sequence, signed in contents.items()}
     reasons = reasons_to_keep([manifest.taken_at for manifest in manifests.values()], retention)
     decisions = tuple(
         PruneDecision(sequence, manifest.snapshot_id, manifest.created_at, why)
@@ -213,20 +206,20 @@ def _plan(
     )
     kept = [manifests[snapshot.sequence] for snapshot in decisions if snapshot.reasons]
     newest = decisions[0].sequence
-    before = records[-1].record.expired if records else ()
+    before = records[-1].document.expired if records else ()
     already = {file.key for file in before}
     newly = {key: file for key, file in _outdated(kept, retention, now).items() if key not in already}
     named = {file.key for manifest in kept for file in manifest.files}
     return _Plan(
         head=manifests[newest],
-        head_sha256=contents[newest][1],
+        head_sha256=contents[newest].sha256,
         decisions=decisions,
         tombstones=tuple(
             Tombstone(
                 snapshot.sequence,
                 snapshot.snapshot_id,
                 snapshot.created_at,
-                contents[snapshot.sequence][1],
+                contents[snapshot.sequence].sha256,
                 manifests[snapshot.sequence].parent,
             )
             for snapshot in reversed(decisions)
@@ -241,14 +234,11 @@ def _plan(
             ),
         ),
         newly_expired=newly,
-        results=tuple(_outdated_results(store, {manifest.snapshot_id for manifest in kept}, now - orphan_age)),
+        results=tuple(
+            _outdated_results(repository.store, {manifest.snapshot_id for manifest in kept}, now - orphan_age)
+        ),
         oldest_orphan=now - orphan_age,
     )
-
-
-def _manifest(store: Store, sequence: int) -> tuple[Manifest, str]:
-    content = store.get(manifest_key(sequence)) or b""
-    return Manifest.from_bytes(content, manifest_key(sequence)), sha256(content)
 
 
 def _outdated(kept: Sequence[Manifest], retention: Retention, now: datetime) -> dict[str, FileEntry]:
@@ -266,24 +256,19 @@ def _outdated(kept: Sequence[Manifest], retention: Retention, now: datetime) -> 
 
 
 def _write_record(
-    store: Store, retention: Retention, records: Sequence[StoredRecord], plan: _Plan, now: datetime
-) -> PruneRecord:
+    repository: Repository, retention: Retention, records: Sequence[Signed[PruneRecord]], plan: _Plan, now: datetime
+) -> Signed[PruneRecord]:
     before = records[-1] if records else None
     record = PruneRecord(
-        sequence=before.record.sequence + 1 if before else 1,
+        sequence=before.document.sequence + 1 if before else 1,
         created_at=without_zone(now).isoformat(timespec="seconds"),
-        parent=Parent(before.record.sequence, before.sha256) if before else None,
+        parent=Parent(before.document.sequence, before.sha256) if before else None,
         head=Parent(plan.head.sequence, plan.head_sha256),
         retention=retention.to_dict(),
         snapshots=plan.tombstones,
         expired=plan.expired,
     )
-    if not store.put_if_absent(record.key, record.to_bytes()):
-        raise SnapshotConflictError(
-            f"Another prune wrote {record.key} to {store.uri} at the same time. "
-            "Let one prune run at a time (max_active_runs=1), and retry."
-        )
-    return record
+    return write_record(repository, record)
 
 
 def _unnamed(repository: Repository, without: set[int], plan: _Plan) -> list[StoredObject]:
@@ -293,14 +278,16 @@ def _unnamed(repository: Repository, without: set[int], plan: _Plan) -> list[Sto
         file.key
         for sequence in committed_sequences(repository)
         if sequence not in without
-        for file in _manifest(store, sequence)[0].files
+        for file in read_manifest(repository, sequence).files
     }
     # Files of a snapshot that was committed are no longer in the making, however young they are.
     removed = {stone.snapshot_id for stone in plan.tombstones}
+    # What was begun after the newest snapshot may belong to newer ones, which somebody hid.
+    oldest_orphan = min(plan.oldest_orphan, plan.head.taken_at)
     doomed = []
     for found in store.list(DATA):
         writer = writer_of(found.key)
-        if found.key not in named and (writer in removed or _is_before(writer, plan.oldest_orphan)):
+        if found.key not in named and (writer in removed or _is_before(writer, oldest_orphan)):
             doomed.append(found)
     for found in store.list(RESULTS):
         if result_of(found.key) in plan.results:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import SnapshotConflictError, UnprovedError
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
-from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, Time, sha256
+from airflow_provider_elementary.snapshots.numbers import newest_proved
+from airflow_provider_elementary.storage.claim import claim
+from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, Time
+from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import PRUNE_RECORDS, numbered, record_key
+from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -80,59 +86,59 @@ class PruneRecord:
         """Its name in the store."""
         return record_key(self.sequence)
 
-    def to_bytes(self) -> bytes:
-        """Return the canonical JSON: its SHA-256 is what the next record names."""
-        return _CODEC.write(self)
 
-    @classmethod
-    def from_bytes(cls, content: bytes, name: str) -> PruneRecord:
-        """Read a prune record.
-
-        :param name: what to call it in an error.
-        :raises SnapshotCorruptError: it is not a prune record of a format that this version reads.
-        """
-        return _CODEC.read(content, name)
+#: How a prune record is stored.
+RECORD = Codec(PruneRecord, "prune record", "Restore the object from a replica or an older version.", FORMAT_VERSION)
 
 
-_CODEC = Codec(PruneRecord, "prune record", "Restore the object from a replica or an older version.", FORMAT_VERSION)
+def read_records(repository: Repository) -> Iterator[Signed[PruneRecord]]:
+    """Yield the prune records of a store, oldest first; what is not proved is none."""
+    newest = newest_record(repository)
+    for number in range(1, newest.document.sequence if newest else 1):
+        with suppress(UnprovedError):
+            if (found := _read(repository, number)) is not None:
+                yield found
+    if newest is not None:
+        yield newest
 
 
-@dataclass(frozen=True)
-class StoredRecord:
-    """A prune record and the hash of its bytes."""
-
-    record: PruneRecord
-    sha256: str
-
-
-def read_records(repository: Repository) -> Iterator[StoredRecord]:
-    """Yield the prune records of a store, oldest first.
-
-    :raises SnapshotCorruptError: one of them is no prune record.
-    """
-    for name in numbered(repository.store, PRUNE_RECORDS)[0].values():
-        content = repository.store.get(name) or b""
-        yield StoredRecord(PruneRecord.from_bytes(content, name), sha256(content))
-
-
-def newest_record(repository: Repository) -> StoredRecord | None:
+def newest_record(repository: Repository) -> Signed[PruneRecord] | None:
     """Return the newest prune record, or None where nothing was ever pruned."""
-    names = list(numbered(repository.store, PRUNE_RECORDS)[0].values())
-    if not names:
+
+    def proved(number: int) -> Signed[PruneRecord] | None:
+        with suppress(UnprovedError):
+            return _read(repository, number)
         return None
-    content = repository.store.get(names[-1]) or b""
-    return StoredRecord(PruneRecord.from_bytes(content, names[-1]), sha256(content))
+
+    return newest_proved(list(numbered(repository.store, PRUNE_RECORDS)[0]), 1, proved)
+
+
+def write_record(repository: Repository, record: PruneRecord) -> Signed[PruneRecord]:
+    """Sign and store a prune record.
+
+    :raises SnapshotConflictError: another prune wrote one of that number.
+    """
+    if (signed := claim(repository.documents, record.key, RECORD, record, Role.STORE)) is None:
+        raise SnapshotConflictError(
+            f"Another prune wrote {record.key} to {repository.uri} at the same time. "
+            "Let one prune run at a time (max_active_runs=1), and retry."
+        )
+    return signed
+
+
+def _read(repository: Repository, number: int) -> Signed[PruneRecord] | None:
+    return repository.documents.read(record_key(number), RECORD, Role.STORE)
 
 
 def without_expired(repository: Repository, manifest: Manifest) -> tuple[Manifest, list[Category]]:
     """Return a snapshot as it can still be read, and the categories of which prune withdrew files."""
     newest = newest_record(repository)
-    gone = {file.key: file.category for file in newest.record.expired} if newest else {}
+    gone = {file.key: file.category for file in newest.document.expired} if newest else {}
     left = tuple(file for file in manifest.files if file.key not in gone)
     expired = {file.category for file in manifest.files if file.key in gone}
     return replace(manifest, files=left), [category for category in Category if category in expired]
 
 
-def tombstones(records: Sequence[StoredRecord]) -> dict[int, Tombstone]:
+def tombstones(records: Sequence[Signed[PruneRecord]]) -> dict[int, Tombstone]:
     """Return what is recorded of removed snapshots, by their place in the chain."""
-    return {removed.sequence: removed for stored in records for removed in stored.record.snapshots}
+    return {removed.sequence: removed for stored in records for removed in stored.document.snapshots}

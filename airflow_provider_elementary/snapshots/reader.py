@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
@@ -16,10 +17,13 @@ from airflow_provider_elementary.exceptions import (
     KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
+    SnapshotOverdueError,
     UnknownTableError,
+    UnprovedError,
 )
-from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
-from airflow_provider_elementary.snapshots.prune_record import without_expired
+from airflow_provider_elementary.snapshots.manifest import MANIFEST, FileEntry, Manifest
+from airflow_provider_elementary.snapshots.numbers import newest_proved
+from airflow_provider_elementary.snapshots.prune_record import newest_record, read_records, tombstones, without_expired
 from airflow_provider_elementary.source import (
     arrow_schema,
     catalog_table,
@@ -29,50 +33,123 @@ from airflow_provider_elementary.source import (
 )
 from airflow_provider_elementary.storage.encrypted_parquet import Span, open_encrypted, rows_within
 from airflow_provider_elementary.storage.file_binding import Fetch
+from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.layout import MANIFESTS, manifest_key, numbered
+from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import in_utc
 
 if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
 
 
-def open_snapshot(repository: Repository, snapshot: str | datetime = "latest") -> SnapshotSource:
+def open_snapshot(
+    repository: Repository,
+    snapshot: str | datetime = "latest",
+    *,
+    max_age: timedelta | None = None,
+    anchor: Anchor | None = None,
+) -> SnapshotSource:
     """Open a snapshot for reading.
 
     :param repository: the store with its keys; a reader who holds those of some categories reads these.
     :param snapshot: ``latest``, a snapshot's id, or a time: the newest snapshot taken at or before it (UTC where the
         time has no zone).
+    :param max_age: how old the snapshot may be.
+    :param anchor: number and hash of a manifest that were recorded outside the store; the chain has to contain it.
     :raises SnapshotNotFoundError: there is no such snapshot; the message says which there are.
+    :raises SnapshotOverdueError: it is older than ``max_age``.
+    :raises SnapshotCorruptError: the chain does not contain the anchor.
     """
+    if anchor is not None:
+        require_anchor(repository, anchor)
     # Expired files are still in older manifests, which never change.
     manifest, _ = without_expired(repository, find_manifest(repository, snapshot))
+    if max_age is not None and (age := datetime.now(UTC) - manifest.taken_at) > max_age:
+        raise SnapshotOverdueError(
+            f"Snapshot {manifest.snapshot_id} of {repository.uri} is {age} old, and at most {max_age} is accepted. "
+            "Newer ones were not taken, or were removed from the store: check the sync and its anchors."
+        )
     return SnapshotSource(repository, manifest)
 
 
-def committed_sequences(repository: Repository) -> list[int]:
-    """Return the sequence numbers of the snapshots that a store holds, oldest first.
+def require_anchor(repository: Repository, anchor: Anchor) -> None:
+    """Raise unless the chain contains an anchor.
 
-    What lies among the manifests and is none is passed over; verifying names it.
+    :raises SnapshotCorruptError: it ends before it, or has another manifest in its place.
     """
-    return list(numbered(repository.store, MANIFESTS)[0])
+    if (finding := anchor_finding(repository, anchor)) is not None:
+        raise SnapshotCorruptError(
+            f"The snapshot chain in {repository.uri} does not contain {anchor.origin}: {finding}. Newer snapshots were "
+            "removed or replaced. Restore them from a replica or older versions of the objects."
+        )
+
+
+def anchor_finding(repository: Repository, anchor: Anchor) -> str | None:
+    """Return how the chain differs from an anchor, in words, or None where it contains it."""
+    head = find_head(repository)
+    if head is None or head.document.sequence < anchor.sequence:
+        ends = f"ends at number {head.document.sequence}" if head else "is empty"
+        return f"it {ends}, and snapshot number {anchor.sequence} was recorded"
+    stones = tombstones(list(read_records(repository)))
+    try:
+        own: str | None = read_signed(repository, anchor.sequence).sha256
+    except SnapshotNotFoundError:
+        own = stones[anchor.sequence].sha256 if anchor.sequence in stones else None
+    except SnapshotCorruptError:
+        own = None
+    if own == anchor.sha256:
+        return None
+    return f"manifest {anchor.sequence} has SHA-256 {own or 'unknown'} and not {anchor.sha256}"
+
+
+def committed_sequences(repository: Repository) -> list[int]:
+    """Return the numbers of the snapshots that a store holds, oldest first: up to the newest that is proved."""
+    numbers = list(numbered(repository.store, MANIFESTS)[0])
+    head = find_head(repository, numbers)
+    return [number for number in numbers if head is not None and number <= head.document.sequence]
+
+
+def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> Signed[Manifest] | None:
+    """Return the newest proved manifest, or None in an empty store; what strangers put beside it is passed over.
+
+    :param numbers: those that were found below ``manifests/``, where the caller listed them.
+    """
+
+    def proved(number: int) -> Signed[Manifest] | None:
+        with suppress(UnprovedError, SnapshotNotFoundError):
+            return read_signed(repository, number)
+        return None
+
+    if numbers is None:
+        numbers = list(numbered(repository.store, MANIFESTS)[0])
+    if not numbers:
+        return None
+    # The newest snapshot at the time of a prune stays, and all after it do.
+    record = newest_record(repository)
+    head = newest_proved(numbers, record.document.head.sequence, proved) if record else None
+    return head or newest_proved(numbers, 1, proved)
+
+
+def read_signed(repository: Repository, sequence: int) -> Signed[Manifest]:
+    """Return the manifest of that number, with its hash.
+
+    :raises SnapshotNotFoundError: there is none.
+    :raises UnprovedError: no key of the store signed it.
+    :raises SnapshotCorruptError: it is not a valid one, or that of another number.
+    """
+    name = manifest_key(sequence)
+    if (found := repository.documents.read(name, MANIFEST, Role.STORE, number=sequence)) is None:
+        raise SnapshotNotFoundError(f"{repository.uri} holds no snapshot number {sequence}.")
+    if found.document.sequence != sequence:
+        raise SnapshotCorruptError(f"{name} of {repository.uri} holds snapshot number {found.document.sequence}.")
+    return found
 
 
 def read_manifest(repository: Repository, sequence: int) -> Manifest:
-    """Return the manifest of that number.
-
-    :raises SnapshotNotFoundError: there is none.
-    :raises SnapshotCorruptError: it is none, or that of another number.
-    """
-    if (content := repository.store.get(manifest_key(sequence))) is None:
-        raise SnapshotNotFoundError(f"{repository.uri} holds no snapshot number {sequence}.")
-    manifest = Manifest.from_bytes(content, manifest_key(sequence))
-    if manifest.sequence != sequence:
-        raise SnapshotCorruptError(
-            f"{manifest_key(sequence)} of {repository.uri} holds snapshot number {manifest.sequence}. "
-            "Put it back under its own name; `airflow-elementary snapshot verify` says what else "
-            "is not in its place."
-        )
-    return manifest
+    """Return the manifest of that number; see :func:`read_signed`."""
+    return read_signed(repository, sequence).document
 
 
 def none_found(repository: Repository) -> SnapshotNotFoundError:
@@ -209,7 +286,9 @@ class SnapshotSource:
     def _opens(self, category: Category) -> bool:
         if category not in self._opened:
             try:
-                self._opened[category] = self._repository.keys.unwrap(category, self.manifest.keys[category])
+                self._opened[category] = self._repository.keys.unwrap(
+                    category, self.manifest.keys[category], Purpose.SNAPSHOT
+                )
             except KeyUnavailableError as error:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)

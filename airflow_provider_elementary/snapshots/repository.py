@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,16 +9,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
+from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.progress import Progress, no_progress
-from airflow_provider_elementary.snapshots.chain import Anchor, Chain, check_chain, read_chain
+from airflow_provider_elementary.snapshots.chain import Anchor, Chain, read_chain
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, read_manifest
-from airflow_provider_elementary.storage.keys import Keys
-from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.signatures import KeysSigner, Signer, sign_object
+from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
+from airflow_provider_elementary.storage.genesis import Trust
+from airflow_provider_elementary.storage.keys import Keys, StoreKeys
+from airflow_provider_elementary.storage.signed_documents import Documents
+from airflow_provider_elementary.storage.signers import Signer
 from airflow_provider_elementary.storage.store import Store, open_store
+from airflow_provider_elementary.storage.trust import read_trust
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.diff import DiffReport
@@ -28,10 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.restore_targets import RestoreTarget
     from airflow_provider_elementary.snapshots.retention import Retention
     from airflow_provider_elementary.snapshots.verify import VerifyReport
-
-log = logging.getLogger(__name__)
-
-_NAMED_IN_ERROR = 10
 
 
 @dataclass(frozen=True)
@@ -51,24 +49,55 @@ class Repository:
 
     :param store: where the objects are.
     :param keys: the master keys, or what opens them when they are first needed; without any, manifests alone are read.
-    :param signer: who signs manifests and prune records, and has to have signed them.
+    :param store_id: the SHA-256 of the store's genesis, as ``store init`` printed it; without it nothing is proved and
+        nothing is written.
+    :param signing: the key that signs what is written, or what opens it when it is first needed; None for a reader.
     """
 
     def __init__(
-        self, store: Store, keys: Keys | Callable[[], Keys] | None = None, *, signer: Signer | None = None
+        self,
+        store: Store,
+        keys: Keys | Callable[[], Keys] | None = None,
+        *,
+        store_id: str | None = None,
+        signing: SigningKey | Callable[[], SigningKey | None] | None = None,
     ) -> None:
         self.store = store
-        self.signer = signer
+        self.store_id = store_id
+        self._signing = signing
         self._keys = keys
 
     @classmethod
-    def open(cls, uri: str, *, keys: Keys | Callable[[], Keys] | None = None) -> Repository:
+    def open(
+        cls,
+        uri: str,
+        *,
+        store_id: str | None = None,
+        keys: Keys | Callable[[], Keys] | None = None,
+        signing: SigningKey | None = None,
+    ) -> Repository:
         """Return the repository that a URI names, opened with the environment's own credentials.
 
         :param uri: ``file:///absolute/directory`` or ``s3://bucket/prefix``.
+        :param store_id: the id that ``store init`` printed; without it nothing that is read is proved.
         :param keys: the master keys; a reader may hold those of some categories.
+        :param signing: the key that signs; only a writer has it.
         """
-        return cls(open_store(uri), keys)
+        return cls(open_store(uri), keys, store_id=store_id, signing=signing)
+
+    @cached_property
+    def trust(self) -> Trust:
+        """Which keys may sign in the store.
+
+        :raises StoreRefusedError: there is no store.
+        :raises SnapshotCorruptError: the pinned store is gone, or is another one.
+        """
+        return read_trust(self.store, self.store_id)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The store's signed documents."""
+        return Documents(self.store, self.trust, self._signer)
 
     @property
     def uri(self) -> str:
@@ -81,8 +110,8 @@ class Repository:
         return self._keys is not None
 
     @cached_property
-    def keys(self) -> Keys:
-        """The master keys.
+    def keys(self) -> StoreKeys:
+        """The master keys, whose data keys open in this store alone.
 
         :raises ConfigurationError: none are named; nothing is stored unencrypted.
         """
@@ -91,7 +120,11 @@ class Repository:
                 f"No master keys for {self.uri}: nothing is stored unencrypted. Name kms_key_id, or secret_keys that "
                 "`airflow-elementary keys generate` makes, in the store's connection."
             )
-        return self._keys() if callable(self._keys) else self._keys
+        return StoreKeys(self._keys() if callable(self._keys) else self._keys, self.trust.store_id)
+
+    def _signer(self) -> Signer | None:
+        signing = self._signing() if callable(self._signing) else self._signing
+        return signer_of(signing, self.trust) if signing is not None else None
 
     def chain(self) -> Chain:
         """Read the chain of manifests and prune records."""
@@ -100,9 +133,7 @@ class Repository:
     def snapshots(self, chain: Chain) -> list[StoredSnapshot]:
         """Return the snapshots of a chain that are in their place, oldest first."""
         return [
-            StoredSnapshot(read_manifest(self, sequence), link.sha256)
-            for sequence, link in sorted(chain.links.items())
-            if link.claimed == sequence
+            StoredSnapshot(read_manifest(self, sequence), link.sha256) for sequence, link in sorted(chain.links.items())
         ]
 
     def latest(self) -> Manifest:
@@ -192,32 +223,6 @@ class Repository:
         from airflow_provider_elementary.snapshots.diff import diff
 
         return diff(self, _moment_or_id(before), _moment_or_id(after))
-
-    def sign(self, *, anchors: Iterable[Anchor] = ()) -> list[str]:
-        """Sign every manifest and prune record of a chain that holds, replacing the signatures that there are.
-
-        That the chain holds does not prove who wrote it: verify it first, with the key that signed until now, or with
-        an anchor.
-
-        :param anchors: hashes of manifests that were kept elsewhere.
-        :return: the names of what was signed.
-        :raises SnapshotCorruptError: the chain does not hold; nothing was signed.
-        """
-        chain = self.chain()
-        findings = [*chain.findings, *check_chain(chain, anchors)[0]]
-        if findings:
-            named = "; ".join(f"{found.object} is {found.damage}" for found in findings[:_NAMED_IN_ERROR])
-            raise SnapshotCorruptError(
-                f"The snapshot chain in {self.uri} has {len(findings)} problems; nothing was signed: {named}. Run "
-                "`airflow-elementary snapshot verify`."
-            )
-        signer = self.signer or KeysSigner(self.keys)
-        digests = {manifest_key(link.sequence): link.sha256 for link in chain.links.values()}
-        digests |= {stored.record.key: stored.sha256 for stored in chain.records}
-        for key, digest in sorted(digests.items()):
-            sign_object(self.store, key, digest, signer)
-        log.info("signed %s manifests and %s prune records of %s", len(chain.links), len(chain.records), self.uri)
-        return sorted(digests)
 
 
 def _moment_or_id(name: str | datetime) -> str | datetime:

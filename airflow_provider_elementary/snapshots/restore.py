@@ -20,7 +20,7 @@ from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
 from airflow_provider_elementary.snapshots.restore_targets import RestoreSession, RestoreTarget
-from airflow_provider_elementary.storage.keys import Keys
+from airflow_provider_elementary.storage.keys import Purpose, StoreKeys
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
@@ -113,7 +113,7 @@ def restore(
     )
 
 
-def _openable(manifest: Manifest, keys: Keys, wanted: Sequence[Category] | None) -> set[Category]:
+def _openable(manifest: Manifest, keys: StoreKeys, wanted: Sequence[Category] | None) -> set[Category]:
     """Return the categories to restore: those asked for, each of which has to open, or all that open."""
     opened: set[Category] = set()
     refused: KeyUnavailableError | None = None
@@ -122,7 +122,7 @@ def _openable(manifest: Manifest, keys: Keys, wanted: Sequence[Category] | None)
         if wanted is not None and category not in wanted:
             continue
         try:
-            keys.unwrap(category, wrapped)
+            keys.unwrap(category, wrapped, Purpose.SNAPSHOT)
         except KeyUnavailableError as error:
             if wanted is not None:
                 raise

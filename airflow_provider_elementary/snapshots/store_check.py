@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, Literal
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError, StoreError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, KeyUnavailableError, StoreError
 from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.keys import Purpose
+from airflow_provider_elementary.storage.signers import verify_signature
 
 PROBES = "probes/"
-_CONTEXT = {"application": APPLICATION, "purpose": "store check"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _opened(repository: Repository, sequence: int) -> str:
     opened = []
     for name in wrapped:
         try:
-            repository.keys.unwrap(Category(name), wrapped[name])
+            repository.keys.unwrap(Category(name), wrapped[name], Purpose.SNAPSHOT)
             opened.append(name)
         except KeyUnavailableError as error:
             refused = error
@@ -129,25 +130,29 @@ def check_store(repository: Repository) -> StoreReport:
     findings.append(_finding("delete", remove) if written else _skipped("delete"))
     for category in Category:
         findings.append(_finding(f"key of {category.value}", partial(_check_key, repository, category)))
-    findings.append(_finding("signature", lambda: _check_signer(repository)) if repository.signer else _unsigned())
+    findings.append(_finding("signature", lambda: _check_signer(repository)))
     return StoreReport(store.uri, tuple(findings))
 
 
 def _check_key(repository: Repository, category: Category) -> str:
-    made = repository.keys.new_data_key(category, _CONTEXT)
-    if repository.keys.unwrap(category, made.wrapped) != made.plaintext:
+    made = repository.keys.new_data_key(category, Purpose.CHECK)
+    if repository.keys.unwrap(category, made.wrapped, Purpose.CHECK) != made.plaintext:
         raise StoreError("The data key that was opened is another than the one that was made.")
     return f"a data key made and opened by {made.wrapped.master_key_id}"
 
 
 def _check_signer(repository: Repository) -> str:
-    if repository.signer is None:
-        return "no signing key"
-    digest = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
-    signature = repository.signer.sign(digest)
-    if not repository.signer.proves(digest, signature):
-        raise StoreError(f"The signature by {signature.key_id} does not verify.")
-    return f"signed and verified by {signature.key_id}"
+    signer = repository.documents.require_signer()
+    message = b"store check " + uuid.uuid4().bytes
+    key = repository.trust.key(signer.key_id)
+    if key is None or not repository.trust.can(signer.key_id, Role.STORE):
+        raise ConfigurationError(
+            f"Signing key {signer.key_id} is none of this store. Use the key that the store was created with, or that "
+            "was introduced last."
+        )
+    if not verify_signature(key, message, signer.sign(message)):
+        raise StoreError(f"The signature by {signer.key_id} does not verify.")
+    return f"signed by {signer.key_id} ({signer.algorithm}), and verified with the public key alone"
 
 
 def _finding(name: str, check: Callable[[], str]) -> StoreFinding:
@@ -159,7 +164,3 @@ def _finding(name: str, check: Callable[[], str]) -> StoreFinding:
 
 def _skipped(name: str) -> StoreFinding:
     return StoreFinding(name, "not applicable", "no probe was written")
-
-
-def _unsigned() -> StoreFinding:
-    return StoreFinding("signature", "not applicable", "the store's connection names no signing key")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +15,26 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots.policy_choices import POLICY_FIELDS, PolicyChoices, read_names
 from airflow_provider_elementary.storage.keys import LocalKeys
+from airflow_provider_elementary.storage.signers import Ed25519Signer
 from airflow_provider_elementary.storage.store import require_store_uri
 
 #: Named so that Airflow masks what is in it.
 KEYS_FIELD = "secret_keys"
 _AWS_FIELDS = ("region_name", "endpoint_url", "verify")
-_TEXTS = ("uri", "aws_conn_id", "kms_key_id", "server_side_encryption", "keys_file", *_AWS_FIELDS)
-STORE_FIELDS = (*_TEXTS, "category_kms_key_ids", "signing_kms_key_id", KEYS_FIELD, *POLICY_FIELDS)
+_TEXTS = (
+    "uri",
+    "store_id",
+    "aws_conn_id",
+    "kms_key_id",
+    "server_side_encryption",
+    "keys_file",
+    "signing_kms_key_id",
+    *_AWS_FIELDS,
+)
+STORE_FIELDS = (*_TEXTS, "category_kms_key_ids", "former_kms_key_ids", KEYS_FIELD, *POLICY_FIELDS)
+#: The writer's own key, beside the master keys of the categories; readers do not get it.
+SIGNING_KEY = "signing_key"
+_STORE_ID = re.compile("[0-9a-f]{64}")
 _ENCRYPTIONS = ("aws:kms", "AES256")
 
 
@@ -31,20 +44,24 @@ class StoreSettings:
 
     :param name: what to call the settings in an error, as in "connection 'elementary_store_default'".
     :param uri: ``s3://bucket/prefix`` or ``file:///absolute/directory``.
+    :param store_id: the SHA-256 of ``store.json``, as ``store init`` printed it; without it, nothing is written, and
+        nothing that is read is proved.
     :param aws_conn_id: the AWS connection for S3 and KMS; without one and without ``access_key_id``, the credentials
         of the environment.
     :param access_key_id: an access key of the connection's own.
     :param kms_key_id: the KMS key for server-side encryption, and the master key of every category.
     :param category_kms_key_ids: KMS keys of their own for some categories.
+    :param former_kms_key_ids: KMS keys that may open what was encrypted before they were replaced.
     :param server_side_encryption: ``aws:kms``, or ``AES256`` for S3's own keys.
-    :param secret_keys: local master keys in base64, by category; instead of KMS.
-    :param keys_file: the path of a JSON file with local master keys.
-    :param signing_kms_key_ids: KMS keys of which the first signs and each one's signature counts.
+    :param secret_keys: local master keys in base64, by category, instead of KMS; and a writer's ``signing_key``.
+    :param keys_file: the path of a JSON file with the same.
+    :param signing_kms_key_id: the KMS key that signs, or that encrypts the signing key; only a writer needs it.
     :param policy: what snapshots of this store take.
     """
 
     name: str
     uri: str
+    store_id: str | None = None
     aws_conn_id: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = field(default=None, repr=False)
@@ -53,10 +70,11 @@ class StoreSettings:
     verify: str | None = None
     kms_key_id: str | None = None
     category_kms_key_ids: Mapping[str, str] = field(default_factory=dict)
+    former_kms_key_ids: tuple[str, ...] = ()
     server_side_encryption: str = "aws:kms"
-    secret_keys: Mapping[str, str] | None = field(default=None, repr=False)
+    secret_keys: Mapping[str, str | list[str]] | None = field(default=None, repr=False)
     keys_file: str | None = None
-    signing_kms_key_ids: tuple[str, ...] = ()
+    signing_kms_key_id: str | None = None
     policy: PolicyChoices = field(default_factory=PolicyChoices)
 
     @property
@@ -84,19 +102,30 @@ class StoreSettings:
 
         :raises ConfigurationError: the file cannot be read, or what it holds are no keys.
         """
-        if self.secret_keys:
-            return LocalKeys(self.secret_keys)
-        if not self.keys_file:
+        found = {name: keys for name, keys in self._held_keys().items() if name != SIGNING_KEY}
+        return LocalKeys(found) if found or not self.kms_key_id else None
+
+    def local_signer(self) -> Ed25519Signer | None:
+        """Return the signer whose key the connection or its keys file holds, or None.
+
+        :raises ConfigurationError: the file cannot be read, or what it holds is no key.
+        """
+        if (key := self._held_keys().get(SIGNING_KEY)) is None:
             return None
+        return Ed25519Signer.from_text(key if isinstance(key, str) else "", self.name)
+
+    def _held_keys(self) -> Mapping[str, str | list[str]]:
+        if self.secret_keys or not self.keys_file:
+            return self.secret_keys or {}
         try:
             found = json.loads(Path(self.keys_file).read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationError(
                 f"The keys file {self.keys_file} of {self.name} cannot be read ({type(error).__name__}). Make it with "
                 "`airflow-elementary keys generate --file`, on every worker, readable by Airflow's user."
             ) from None
         found = found.get(KEYS_FIELD, found) if isinstance(found, dict) else found
-        return LocalKeys(_key_texts(found, f"The keys file {self.keys_file} of {self.name}"))
+        return _key_texts(found, f"The keys file {self.keys_file} of {self.name}")
 
 
 def parse_store(
@@ -125,29 +154,15 @@ def parse_store(
         access_key_id=login or None,
         secret_access_key=password or None,
         category_kms_key_ids=_category_keys(extra.get("category_kms_key_ids"), name),
+        former_kms_key_ids=read_names(extra.get("former_kms_key_ids"), f"former_kms_key_ids of {name}") or (),
         server_side_encryption=encryption,
         secret_keys=_secret_keys(extra.get(KEYS_FIELD), name),
-        signing_kms_key_ids=read_names(extra.get("signing_kms_key_id"), f"signing_kms_key_id of {name}") or (),
         policy=PolicyChoices.parse(extra, name),
     )
+    _require_pin(settings)
     _require_encryption(settings)
     _require_one_way_to_aws(settings)
     return settings
-
-
-def write_keys_file(path: Path, master_keys: Mapping[str, str]) -> None:
-    """Write local master keys to a new file that its owner alone can read.
-
-    :raises ConfigurationError: there is a file already, whose keys may open snapshots; or none can be made.
-    """
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(dict(master_keys), file)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The keys file {path} cannot be made ({error.strerror}). Name a file that does not exist yet: keys that "
-            "are replaced open no snapshot any more."
-        ) from None
 
 
 def _require_known(name: str, extra: Mapping[str, Any]) -> None:
@@ -157,6 +172,14 @@ def _require_known(name: str, extra: Mapping[str, Any]) -> None:
             close = difflib.get_close_matches(unknown, STORE_FIELDS, 1)
             hint = f"Did you mean {close[0]}?" if close else f"Fields: {', '.join(STORE_FIELDS)}."
             raise ConfigurationError(f"Unknown field {unknown!r} in the extra of {name}. {hint}")
+
+
+def _require_pin(settings: StoreSettings) -> None:
+    if settings.store_id is not None and not _STORE_ID.fullmatch(settings.store_id):
+        raise ConfigurationError(
+            f"store_id of {settings.name} is not an id of 64 hexadecimal digits. Copy what `airflow-elementary store "
+            "init` printed."
+        )
 
 
 def _require_encryption(settings: StoreSettings) -> None:
@@ -177,13 +200,19 @@ def _require_encryption(settings: StoreSettings) -> None:
         raise ConfigurationError(
             f"category_kms_key_ids without kms_key_id in {name}. Name the key of the other categories too."
         )
-    if settings.category_kms_key_ids and (settings.secret_keys or settings.keys_file):
+    if settings.category_kms_key_ids and set(settings.secret_keys or ()) - {SIGNING_KEY}:
         raise ConfigurationError(
             f"Both category_kms_key_ids and local master keys are in {name}, and a category has one master key. Keep "
             "one of them."
         )
+    if settings.signing_kms_key_id and SIGNING_KEY in (settings.secret_keys or ()):
+        raise ConfigurationError(
+            f"Both signing_kms_key_id and a {SIGNING_KEY} in {KEYS_FIELD} are in {name}. Keep the one that the store "
+            "was created with."
+        )
     if settings.secret_keys:
-        LocalKeys(settings.secret_keys)
+        settings.local_keys()
+        settings.local_signer()
 
 
 def _require_one_way_to_aws(settings: StoreSettings) -> None:
@@ -227,7 +256,7 @@ def _from_json(value: Any) -> Any:
         return value
 
 
-def _secret_keys(value: Any, name: str) -> dict[str, str] | None:
+def _secret_keys(value: Any, name: str) -> dict[str, str | list[str]] | None:
     found = _from_json(value)
     if isinstance(found, dict):
         # What `keys generate` prints, pasted whole.
@@ -235,13 +264,18 @@ def _secret_keys(value: Any, name: str) -> dict[str, str] | None:
     return _key_texts(found, f"{KEYS_FIELD} of {name}") if found else None
 
 
-def _key_texts(found: Any, where: str) -> dict[str, str]:
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found.values()):
+def _key_texts(found: Any, where: str) -> dict[str, str | list[str]]:
+    if not isinstance(found, dict) or not all(_is_key_text(key) for key in found.values()):
         raise ConfigurationError(
             f"{where} must hold a master key for each category, as JSON. Make keys with "
             "`airflow-elementary keys generate`."
         )
     return found
+
+
+def _is_key_text(value: Any) -> bool:
+    """Return whether a value is a key, or a list of a key and those that it replaced."""
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(key, str) for key in value))
 
 
 def _category_keys(value: Any, name: str) -> dict[str, str]:

@@ -15,7 +15,6 @@ from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
 from airflow_provider_elementary.snapshots.redaction import count_exported
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.summary import problems, summary_lines
-from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -76,7 +75,7 @@ def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
         "store": store_uri,
         "snapshot_id": manifest.snapshot_id,
         "sequence": manifest.sequence,
-        "manifest_sha256": sha256(manifest.to_bytes()),
+        "manifest_sha256": manifest.sha256,
         "created_at": manifest.created_at,
         "kind": manifest.kind,
         "reason": manifest.reason,

@@ -23,13 +23,13 @@ from airflow_provider_elementary.snapshots.chain import (
     check_chain,
     read_chain,
 )
-from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
-from airflow_provider_elementary.snapshots.reader import none_found
+from airflow_provider_elementary.snapshots.manifest import FileEntry
+from airflow_provider_elementary.snapshots.reader import none_found, read_manifest
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
-from airflow_provider_elementary.storage.keys import Keys
-from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.signatures import DATA_KEY, KeysSigner, Signature, Signer, read_signature
+from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
+from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
+from airflow_provider_elementary.storage.outcomes import Outcome
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import in_utc
 
@@ -57,6 +57,7 @@ class VerifyReport:
     :param rows: the rows in them.
     :param findings: everything that is not as it was written; empty for a sound store.
     :param notes: what is in order and yet worth knowing.
+    :param anchored: whether an anchor of the newest snapshot was given.
     """
 
     store: str
@@ -70,17 +71,30 @@ class VerifyReport:
     rows: int
     findings: tuple[ChainFinding, ...]
     notes: tuple[str, ...]
+    anchored: bool = False
 
     @property
     def sound(self) -> bool:
         """Whether everything is as it was written."""
         return not self.findings
 
+    @property
+    def outcome(self) -> Outcome:
+        """What the verification says of the store."""
+        if any(not found.needs_key and found.damage is not Damage.UNPROVED for found in self.findings):
+            return Outcome.DAMAGED
+        if any(not found.needs_key for found in self.findings):
+            return Outcome.UNPROVED
+        if self.findings:
+            return Outcome.CANNOT_TELL
+        return Outcome.SOUND if self.anchored else Outcome.NOT_ANCHORED
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         return {
             "store": self.store,
             "sound": self.sound,
+            "outcome": self.outcome.value,
             "snapshots": list(self.snapshots),
             "manifests": self.manifests,
             "pruned": self.pruned,
@@ -124,10 +138,10 @@ class _Checked:
 
 @dataclass(frozen=True)
 class _Named:
-    """A file, the snapshots that name it, and one of their manifests."""
+    """A file, the snapshots that name it, and the data keys that they name for it."""
 
     file: FileEntry
-    manifest: Manifest
+    keys: list[WrappedKey | None]
     by: list[str]
 
 
@@ -142,10 +156,10 @@ def verify(
 ) -> VerifyReport:
     """Check that a store is as it was written; the chain always whole, the files of one snapshot or of all.
 
-    Without keys: that every manifest is in its place in the chain, and every file there, of its size and its SHA-256.
-    With keys also: that every file opens with its data key, holds the rows that the manifest says, and that prune
-    records were made by somebody with the keys. The repository's signer has to have signed every manifest and prune
-    record; without one, the signatures that there are are checked as far as the keys can.
+    Without keys: that every manifest is proved and in its place in the chain, and every file there, of its size and
+    its SHA-256.
+    With keys also: that every file opens with each data key that a snapshot names for it, and holds the rows that the
+    manifest says. Every manifest and prune record has to be signed by a key of the store.
 
     :param snapshot: whose files are read: ``latest``, ``all``, an id or a time as :func:`open_snapshot` takes it.
     :param anchors: hashes of manifests that were kept elsewhere; only they reveal a chain that was cut short or
@@ -155,25 +169,29 @@ def verify(
     :param progress: goes through the files; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
     """
-    store, signer = repository.store, repository.signer
+    store = repository.store
     keys = repository.keys if decrypt or (decrypt is None and repository.has_keys) else None
+    anchors = list(anchors)
     chain = read_chain(repository)
     findings, notes = check_chain(chain, anchors)
     findings = [*chain.findings, *findings]
-    findings += _check_signatures(store, chain, signer, keys)
+    notes = [*chain.notes, *notes]
     selected = _select(repository, chain, snapshot)
-    named = _files_named(store, selected)
-    expired = {file.key for stored in chain.records for file in stored.record.expired}
+    named = _files_named(repository, selected)
+    expired = {file.key for stored in chain.records for file in stored.document.expired}
     checked = _check_files(store, keys, frozenset(categories), named, expired, progress)
     findings += checked.findings
     if gone := sum(key in expired for key in named):
         notes.append(f"{gone} files expired: prune removed them by the retention of their category")
     head = Anchor(chain.head.sequence, chain.head.sha256) if chain.head else None
-    if signer is None and head is not None and not any(anchor.sequence >= head.sequence for anchor in anchors):
-        notes.append(f"{manifest_key(head.sequence)} is not anchored: pass --anchor, or sign snapshots")
+    if not repository.trust.pinned:
+        detail = "The connection names no store_id, so anybody could have made the store."
+        findings.append(ChainFinding(Damage.UNPROVED, GENESIS, detail))
+    if head is not None and not any(anchor.sequence >= head.sequence for anchor in anchors):
+        notes.append(f"{manifest_key(head.sequence)} is not anchored: pass --anchor")
     return VerifyReport(
         store=store.uri,
-        snapshots=tuple(link.snapshot_id or "" for link in selected),
+        snapshots=tuple(link.snapshot_id for link in selected),
         manifests=len(chain.links),
         pruned=len(chain.tombstones),
         head=head,
@@ -183,17 +201,18 @@ def verify(
         rows=checked.rows,
         findings=tuple(findings),
         notes=tuple(notes),
+        anchored=any(head is not None and anchor.sequence >= head.sequence for anchor in anchors),
     )
 
 
 def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> list[ChainLink]:
     """Return the readable manifests whose files are to be checked."""
-    readable = [link for _, link in sorted(chain.links.items()) if link.claimed is not None]
+    readable = [link for _, link in sorted(chain.links.items())]
     if snapshot == "all":
         return readable
     if isinstance(snapshot, datetime):
         snapshot = in_utc(snapshot)
-        found = [link for link in readable if link.taken_at is not None and link.taken_at <= snapshot][-1:]
+        found = [link for link in readable if link.taken_at <= snapshot][-1:]
     else:
         found = readable[-1:] if snapshot == "latest" else [link for link in readable if link.snapshot_id == snapshot]
     if not readable and not chain.findings:
@@ -206,23 +225,23 @@ def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> l
     return found
 
 
-def _files_named(store: Store, selected: Sequence[ChainLink]) -> dict[str, _Named]:
+def _files_named(repository: Repository, selected: Sequence[ChainLink]) -> dict[str, _Named]:
     """Return every file that the manifests name, once, however many name it."""
     named: dict[str, _Named] = {}
     for link in selected:
-        # Also of one that is not in its place: its files are to be what it says all the same.
-        manifest = Manifest.from_bytes(store.get(manifest_key(link.sequence)) or b"", manifest_key(link.sequence))
+        manifest = read_manifest(repository, link.sequence)
         for file in manifest.files:
-            if file.key in named:
-                named[file.key].by.append(manifest.snapshot_id)
-            else:
-                named[file.key] = _Named(file, manifest, [manifest.snapshot_id])
+            entry = named.setdefault(file.key, _Named(file, [], []))
+            entry.by.append(manifest.snapshot_id)
+            wrapped = manifest.keys.get(file.category)
+            if wrapped not in entry.keys:
+                entry.keys.append(wrapped)
     return named
 
 
 def _check_files(
     store: Store,
-    keys: Keys | None,
+    keys: StoreKeys | None,
     categories: frozenset[Category],
     named: Mapping[str, _Named],
     expired: set[str],
@@ -258,22 +277,26 @@ def _check_files(
     return checked
 
 
-def _open(checked: _Checked, keys: Keys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
-    """Decrypt a file and count its rows."""
+def _open(checked: _Checked, keys: StoreKeys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
+    """Decrypt a file with each data key that a snapshot names for it, and count its rows."""
     category = entry.file.category
-    try:
-        data_key = keys.unwrap(category, entry.manifest.keys[category])
-    except (KeyUnavailableError, KeyError) as error:
-        reason = f"No data key opens: {error}" if isinstance(error, KeyUnavailableError) else "Found no data key."
-        refused.add(category)
-        detail = f"{category.label}. {reason}"
-        checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
-        return
-    try:
-        rows = sum(batch.num_rows for batch in open_encrypted(fetch_from(file), data_key, entry.file.key, entry.file))
-    except SnapshotCorruptError as error:
-        checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
-        return
+    rows = 0
+    for wrapped in entry.keys:
+        try:
+            if wrapped is None:
+                raise SnapshotCorruptError(f"No data key of {category.label} in the manifest.")
+            data_key = keys.unwrap(category, wrapped, Purpose.SNAPSHOT)
+            rows = sum(
+                batch.num_rows for batch in open_encrypted(fetch_from(file), data_key, entry.file.key, entry.file)
+            )
+        except KeyUnavailableError as error:
+            refused.add(category)
+            detail = f"{category.label}. No data key opens: {error}"
+            checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
+            return
+        except SnapshotCorruptError as error:
+            checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
+            return
     checked.opened += 1
     checked.rows += rows
     if rows != entry.file.rows:
@@ -310,36 +333,3 @@ def _of_another(entry: _Named, digest: str, owners: Mapping[str, str]) -> ChainF
 def _by(entry: _Named) -> str:
     more = f" and {len(entry.by) - 1} more" if len(entry.by) > 1 else ""
     return f"named by snapshot {entry.by[0]}{more}"
-
-
-def _check_signatures(store: Store, chain: Chain, signer: Signer | None, keys: Keys | None) -> Iterator[ChainFinding]:
-    """Check the signatures of prune records where the keys allow it, and those of manifests."""
-    own = KeysSigner(keys) if keys is not None else None
-    for key, digest, required in (
-        *((manifest_key(link.sequence), link.sha256, signer is not None) for link in chain.links.values()),
-        *((stored.record.key, stored.sha256, True) for stored in chain.records),
-    ):
-        if signer is None and own is None:
-            return
-        try:
-            signature = read_signature(store, key)
-            if signature is None:
-                if required:
-                    detail = "Not signed. Anyone with write access to the store could have written it."
-                    yield ChainFinding(Damage.UNPROVED, key, detail)
-            elif (verifier := _verifier_of(signature, signer, own)) is None:
-                if required:
-                    detail = f"Signed by {signature.key_id}, which is none of the keys that were given."
-                    yield ChainFinding(Damage.UNPROVED, key, detail)
-            elif not verifier.proves(digest, signature):
-                detail = f"Signature by {signature.key_id} is invalid."
-                yield ChainFinding(Damage.UNPROVED, key, detail)
-        except (SnapshotCorruptError, KeyUnavailableError) as error:
-            yield ChainFinding(Damage.UNPROVED, key, str(error), needs_key=isinstance(error, KeyUnavailableError))
-
-
-def _verifier_of(signature: Signature, signer: Signer | None, own: Signer | None) -> Signer | None:
-    """Return the signer that can check a signature; one by a signing key needs the given signer."""
-    if signer is not None:
-        return signer
-    return own if signature.algorithm == DATA_KEY else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
@@ -64,6 +65,13 @@ def _moment(text: str) -> str:
     return text
 
 
+def _base64(text: str) -> str:
+    base64.b64decode(text, validate=True)
+    return text
+
+
+#: Bytes as text.
+Base64 = Annotated[str, AfterValidator(_base64)]
 #: ISO 8601 without a zone: UTC, or the warehouse's own time.
 NaiveTime = Annotated[str, AfterValidator(_naive)]
 #: ISO 8601, with or without a zone.

@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import cached_property
 
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError, UnprovedError
-from airflow_provider_elementary.storage.documents import STRICT, Codec, Time, sha256
+from airflow_provider_elementary.storage.documents import STRICT, Base64, Codec, Time, sha256
 from airflow_provider_elementary.storage.layout import GENESIS
-from airflow_provider_elementary.storage.signers import Base64, PublicKey
+from airflow_provider_elementary.storage.signers import PublicKey
 from airflow_provider_elementary.storage.store import Store
 
 FORMAT_VERSION = 2
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
     #: Manifests, prune records and all else that snapshots consist of; also the introduction of another key.
     STORE = "store"
-    #: Metrics, verdicts, incidents, and what alerts and detectors remember.
+    #: Metrics, verdicts, incidents, sent alerts and model state.
     RESULTS = "results"
     #: Reports of access checks.
     ACCESS = "access"
@@ -185,7 +185,7 @@ class Trust:
 
 
 _REMEDY = "Compare the store's uri and store_id in the connection, or restore store.json from a copy."
-_CODEC = Codec(Genesis, "genesis of a store", _REMEDY, FORMAT_VERSION)
+GENESIS_CODEC = Codec(Genesis, "genesis of a store", _REMEDY, FORMAT_VERSION)
 INTRODUCTIONS = Codec(Introduction, "introduction of a signing key", "Run `store check`.", FORMAT_VERSION)
 
 
@@ -215,7 +215,7 @@ def init_store(
     genesis = Genesis(datetime.now(UTC).isoformat(timespec="seconds"), salt, signers, recovery, master_keys, after)
     if fault := _fault(genesis):
         raise ConfigurationError(f"The store cannot be created: {fault}. Correct the keys.")
-    content = _CODEC.write(genesis)
+    content = GENESIS_CODEC.write(genesis)
     if not store.put_if_absent(GENESIS, content):
         raise ConfigurationError(
             f"{store.uri} is a store already: there is a {GENESIS}. Nothing was changed. Name its id as store_id in "
@@ -238,7 +238,7 @@ def parse_genesis(content: bytes, uri: str, store_id: str | None) -> Trust:
             f"{uri} is not the store that the connection pins: its id is {found}, and store_id is {store_id}. Check "
             "uri and store_id. If the store was replaced, find out by whom; nothing of it was used."
         )
-    genesis = _CODEC.read(content, GENESIS)
+    genesis = GENESIS_CODEC.read(content, GENESIS)
     if fault := _fault(genesis):
         raise SnapshotCorruptError(f"{GENESIS} is not a valid genesis of a store: {fault}. {_REMEDY}")
     return Trust(found, store_id is not None, genesis)

@@ -7,8 +7,9 @@ import binascii
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, StoreError
+from airflow_provider_elementary.storage.documents import STRICT, Base64
+from airflow_provider_elementary.storage.layout import APPLICATION
 from airflow_provider_elementary.storage.tls import require_tls
 
 KEY_BYTES = 32
@@ -39,12 +42,12 @@ class WrappedKey:
 
     :param master_key_id: which master key wrapped it: a KMS key's ARN, or ``local:`` and a fingerprint.
     :param ciphertext: the wrapped key, base64.
-    :param context: the encryption context that must be given again to unwrap it.
     """
 
     master_key_id: str
-    ciphertext: str
-    context: Mapping[str, str]
+    ciphertext: Base64
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,9 +68,10 @@ class Keys(Protocol):
         """
         ...
 
-    def unwrap(self, category: Category, wrapped: WrappedKey) -> bytes:
-        """Open a wrapped data key.
+    def unwrap(self, category: Category, wrapped: WrappedKey, context: Mapping[str, str]) -> bytes:
+        """Open a wrapped data key, only with a master key that the store's connection names.
 
+        :param context: as it was when the key was made.
         :raises KeyUnavailableError: the category's master key is missing, disabled, refused or another one.
         """
         ...
@@ -88,15 +92,64 @@ class Keys(Protocol):
         ...
 
 
+class Purpose(StrEnum):
+    """What a data key is for; it opens for nothing else."""
+
+    SNAPSHOT = "snapshot"
+    HASHED_COLUMNS = "hashed columns"
+    RESULT = "result"
+    CHECK = "check"
+
+
+class StoreKeys:
+    """The master keys of one store: its data keys open in no other store, category or purpose.
+
+    :param keys: the master keys.
+    :param store_id: of the store.
+    """
+
+    def __init__(self, keys: Keys, store_id: str) -> None:
+        self.masters = keys
+        self._store_id = store_id
+
+    def new_data_key(self, category: Category, purpose: Purpose) -> DataKey:
+        """Make a data key; see :class:`Keys`."""
+        return self.masters.new_data_key(category, self._context(category, purpose))
+
+    def unwrap(self, category: Category, wrapped: WrappedKey, purpose: Purpose) -> bytes:
+        """Open a wrapped data key; see :class:`Keys`."""
+        return self.masters.unwrap(category, wrapped, self._context(category, purpose))
+
+    def wrap(self, category: Category, plaintext: bytes, purpose: Purpose) -> DataKey:
+        """Wrap a data key; see :class:`Keys`."""
+        return self.masters.wrap(category, plaintext, self._context(category, purpose))
+
+    def master_key_id(self, category: Category, purpose: Purpose) -> str:
+        """Return which master key wraps the category's data keys from now on."""
+        return self.masters.master_key_id(category, self._context(category, purpose))
+
+    def _context(self, category: Category, purpose: Purpose) -> dict[str, str]:
+        return {
+            "application": APPLICATION,
+            "store": self._store_id,
+            "category": category.value,
+            "purpose": purpose.value,
+        }
+
+
 class LocalKeys:
     """Master keys held by this process, one per category, as an Airflow connection or secrets backend gives them.
 
-    :param master_keys: 32 bytes in base64 for each category; a reader may hold fewer than all.
+    :param master_keys: 32 bytes in base64 for each category, or a list of such: the key, then those that it replaced,
+        which only open; a reader may hold fewer categories than all.
     :raises ConfigurationError: a name is no category, or a key is not 32 bytes in base64.
     """
 
-    def __init__(self, master_keys: Mapping[str, str]) -> None:
-        self._master_keys = {_category(name): _decode(name, value) for name, value in master_keys.items()}
+    def __init__(self, master_keys: Mapping[str, str | Sequence[str]]) -> None:
+        self._master_keys = {
+            _category(name): [_decode(name, key) for key in ([value] if isinstance(value, str) else value or [""])]
+            for name, value in master_keys.items()
+        }
 
     @staticmethod
     def generate() -> dict[str, str]:
@@ -111,21 +164,20 @@ class LocalKeys:
         """Wrap a data key with AES-256-GCM, the context authenticated."""
         master, nonce = self._master_key(category), os.urandom(_NONCE_BYTES)
         ciphertext = nonce + AESGCM(master).encrypt(nonce, plaintext, _canonical(context))
-        wrapped = WrappedKey(_fingerprint(master), base64.b64encode(ciphertext).decode(), dict(context))
-        return DataKey(plaintext, wrapped)
+        return DataKey(plaintext, WrappedKey(_fingerprint(master), base64.b64encode(ciphertext).decode()))
 
-    def unwrap(self, category: Category, wrapped: WrappedKey) -> bytes:
+    def unwrap(self, category: Category, wrapped: WrappedKey, context: Mapping[str, str]) -> bytes:
         """Open a wrapped data key."""
-        master = self._master_key(category)
+        current = self._master_key(category)
+        masters = {_fingerprint(master): master for master in self._master_keys[category]}
+        master = masters.get(wrapped.master_key_id, current)
         ciphertext = base64.b64decode(wrapped.ciphertext)
         try:
-            return AESGCM(master).decrypt(
-                ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], _canonical(wrapped.context)
-            )
-        except InvalidTag:
+            return AESGCM(master).decrypt(ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], _canonical(context))
+        except (InvalidTag, ValueError):
             raise KeyUnavailableError(
                 f"Master key {_fingerprint(master)} for {category.label} does not open what {wrapped.master_key_id} "
-                "wrapped. Give the key that the snapshot was written with."
+                "wrapped. Give the key that the snapshot was written with, after the one that replaced it."
             ) from None
 
     def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
@@ -134,7 +186,7 @@ class LocalKeys:
 
     def _master_key(self, category: Category) -> bytes:
         try:
-            return self._master_keys[category]
+            return self._master_keys[category][0]
         except KeyError:
             held = ", ".join(held.value for held in self._master_keys) or "none"
             raise KeyUnavailableError(
@@ -148,12 +200,14 @@ class KmsKeys:
 
     :param client: a boto3 KMS client.
     :param key_ids: a key id, ARN or alias for all categories, or one for each.
+    :param former: keys that may still open what they encrypted; no other key is asked, whatever a document says.
     :raises StoreRefusedError: the client's endpoint has no TLS, or its certificate is not verified.
     """
 
-    def __init__(self, client: Any, key_ids: str | Mapping[str, str]) -> None:
+    def __init__(self, client: Any, key_ids: str | Mapping[str, str], former: Sequence[str] = ()) -> None:
         require_tls(client)
         self._client = client
+        self._former = former
         if isinstance(key_ids, str):
             self._key_ids = dict.fromkeys(Category, key_ids)
         else:
@@ -170,21 +224,30 @@ class KmsKeys:
         except (ClientError, BotoCoreError) as error:
             raise _kms_refused("make a data key", key_id, category, error) from None
         self._arns[key_id] = answer["KeyId"]
-        wrapped = WrappedKey(answer["KeyId"], base64.b64encode(answer["CiphertextBlob"]).decode(), dict(context))
+        wrapped = WrappedKey(answer["KeyId"], base64.b64encode(answer["CiphertextBlob"]).decode())
         return DataKey(answer["Plaintext"], wrapped)
 
-    def unwrap(self, category: Category, wrapped: WrappedKey) -> bytes:
-        """Have KMS open a wrapped data key."""
-        try:
-            answer = self._client.decrypt(
-                KeyId=wrapped.master_key_id,
-                CiphertextBlob=base64.b64decode(wrapped.ciphertext),
-                EncryptionContext=dict(wrapped.context),
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise _kms_refused("open a data key", wrapped.master_key_id, category, error) from None
-        plaintext: bytes = answer["Plaintext"]
-        return plaintext
+    def unwrap(self, category: Category, wrapped: WrappedKey, context: Mapping[str, str]) -> bytes:
+        """Have KMS open a wrapped data key, with a key that is named here."""
+        named = [key_id for key_id in (self._key_id(category), *self._former) if _may_be(key_id, wrapped.master_key_id)]
+        refused: KeyUnavailableError | None = None
+        for key_id in named:
+            try:
+                answer = self._client.decrypt(
+                    KeyId=key_id, CiphertextBlob=base64.b64decode(wrapped.ciphertext), EncryptionContext=dict(context)
+                )
+            except (ClientError, BotoCoreError) as error:
+                failure = _kms_refused("open a data key", key_id, category, error)
+                if isinstance(failure, StoreError):
+                    raise failure from None
+                refused = failure
+            else:
+                plaintext: bytes = answer["Plaintext"]
+                return plaintext
+        raise refused or KeyUnavailableError(
+            f"{wrapped.master_key_id} wrapped a data key of {category.label}, and the connection does not name that "
+            "KMS key. If it is one that was replaced, add it to former_kms_key_ids."
+        )
 
     def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
         """Have KMS wrap a data key."""
@@ -193,8 +256,7 @@ class KmsKeys:
             answer = self._client.encrypt(KeyId=key_id, Plaintext=plaintext, EncryptionContext=dict(context))
         except (ClientError, BotoCoreError) as error:
             raise _kms_refused("wrap a data key", key_id, category, error) from None
-        wrapped = WrappedKey(answer["KeyId"], base64.b64encode(answer["CiphertextBlob"]).decode(), dict(context))
-        return DataKey(plaintext, wrapped)
+        return DataKey(plaintext, WrappedKey(answer["KeyId"], base64.b64encode(answer["CiphertextBlob"]).decode()))
 
     def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
         """Return the ARN of the key; for an id or an alias, which KMS alone resolves, it is asked once."""
@@ -213,6 +275,22 @@ class KmsKeys:
                 "Name one in kms_key_id, or leave the category out."
             )
         return key_id
+
+
+def _may_be(named: str, arn: str) -> bool:
+    """Return whether a key that is named by ARN, id or alias may be the key of an ARN; KMS decides in the end."""
+    if ":alias/" in named or named.startswith("alias/"):
+        return True
+    own, other = _account_and_id(named), _account_and_id(arn)
+    return own[1] == other[1] and own[0] in ("", other[0])
+
+
+def _account_and_id(key: str) -> tuple[str, str]:
+    """Return the place of a key, without the region if it is a multi-region key, and its id."""
+    before, _, key_id = key.rpartition("/")
+    parts = before.split(":")
+    place = parts[3:5] if len(parts) > 4 else []
+    return ":".join(place[1:] if key_id.startswith("mrk-") else place), key_id
 
 
 def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) -> KeyUnavailableError | StoreError:

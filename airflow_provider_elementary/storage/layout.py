@@ -27,14 +27,14 @@ NEWEST_RESULTS = f"{RESULTS}newest/"
 SIGNATURES = "signatures/"
 ACCESS_REPORTS = "access/"
 
-_NUMBERED = re.compile(r"(\d{10})\.json")
+_NUMBERED = re.compile(r"\d{10}")
 _BEGUN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
 _HASH = 32
 
 
 def manifest_key(sequence: int) -> str:
     """Return the name under which the snapshot of that number commits; names sort as numbers do."""
-    return f"{MANIFESTS}{sequence:010d}.json"
+    return f"{MANIFESTS}{sequence:010d}"
 
 
 def signer_key(number: int) -> str:
@@ -44,7 +44,7 @@ def signer_key(number: int) -> str:
 
 def record_key(sequence: int) -> str:
     """Return the name of the prune record of that number."""
-    return f"{PRUNE_RECORDS}{sequence:010d}.json"
+    return f"{PRUNE_RECORDS}{sequence:010d}"
 
 
 def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
@@ -53,7 +53,7 @@ def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
     unexpected: list[str] = []
     for found in store.list(prefix):
         if (name := _NUMBERED.fullmatch(found.key.removeprefix(prefix))) is not None:
-            numbers[int(name[1])] = found.key
+            numbers[int(name[0])] = found.key
         else:
             unexpected.append(found.key)
     return numbers, unexpected
@@ -63,6 +63,11 @@ def begun_at(snapshot_id: str) -> datetime | None:
     """Return when the attempt began that made an id, with its zone; None for what is no such id."""
     begun = _BEGUN_AT.match(snapshot_id)
     return datetime.strptime(f"{begun[1]}+0000", "%Y%m%dT%H%M%SZ%z") if begun else None
+
+
+def quarantine_key(key: str, content_sha256: str) -> str:
+    """Return where a stranger's object goes that lay in the place of a document."""
+    return f"{QUARANTINE}{key}-{content_sha256[:_HASH]}"
 
 
 def data_folder(snapshot_id: str) -> str:

@@ -17,7 +17,7 @@ class Outcome(StrEnum):
 
     #: Proved and complete, and the chain contains the anchor.
     SOUND = "sound"
-    #: Proved and complete; nothing outside the store remembers it.
+    #: Proved and complete; nothing outside the store names it.
     NOT_ANCHORED = "not anchored"
     #: The store id is not pinned, or no known key signed it.
     UNPROVED = "unproved"

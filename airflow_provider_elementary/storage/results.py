@@ -21,15 +21,13 @@ from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
 from airflow_provider_elementary.storage.file_binding import FileBinding
-from airflow_provider_elementary.storage.keys import Keys, WrappedKey
+from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
 from airflow_provider_elementary.storage.layout import (
-    APPLICATION,
     NEWEST_RESULTS,
     RESULTS,
     is_result,
     newest_result_key,
     result_file,
-    result_id,
     result_key,
     result_kind,
 )
@@ -96,7 +94,7 @@ _NEWEST = Codec(_Newest, "pointer to the newest result", "Remove it, and compute
 
 def write_result(
     store: Store,
-    keys: Keys,
+    keys: StoreKeys,
     kind: ResultKind,
     rows: pa.RecordBatchReader,
     *,
@@ -119,10 +117,7 @@ def write_result(
     :param series: what this is the newest result of, for :func:`previous_result` of the next run.
     """
     attempt = os.urandom(4).hex()
-    context = {"application": APPLICATION, "result": f"{kind}/{result_id(run_key)}"}
-    data_keys = {
-        category: keys.new_data_key(category, {**context, "category": category.value}) for category in _CATEGORIES
-    }
+    data_keys = {category: keys.new_data_key(category, Purpose.RESULT) for category in _CATEGORIES}
     names = {category: result_file(kind, run_key, attempt, category) for category in _CATEGORIES}
     with (
         store.create(names[Category.TABLE_METRICS]) as of_tables,
@@ -163,7 +158,7 @@ def write_result(
     return result
 
 
-def read_result(store: Store, keys: Keys, key: str) -> pa.RecordBatchReader:
+def read_result(store: Store, keys: StoreKeys, key: str) -> pa.RecordBatchReader:
     """Stream the rows of a result.
 
     :param key: the result's key, as the task that computed it returned it.
@@ -257,7 +252,7 @@ def _read_pointer(store: Store, key: str) -> _Newest:
     return _NEWEST.read(content, key) if content else _Newest()
 
 
-def _batches(store: Store, keys: Keys, result: Result) -> Iterator[pa.RecordBatch]:
+def _batches(store: Store, keys: StoreKeys, result: Result) -> Iterator[pa.RecordBatch]:
     for file in result.files:
-        data_key = keys.unwrap(file.category, result.keys[file.category.value])
+        data_key = keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
         yield from open_encrypted(partial(store.get_range, file.key), data_key, file.key, file)

@@ -88,10 +88,10 @@ class KeysSigner:
         if signature.algorithm != DATA_KEY or signature.key_id != own.master_key_id:
             return False
         try:
-            self._keys.unwrap(self._category, WrappedKey(own.master_key_id, signature.value, self._context(digest)))
+            self._keys.unwrap(self._category, WrappedKey(own.master_key_id, signature.value), self._context(digest))
         except (KeyUnavailableError, ValueError):
             # Where our own probe opens, the key is at hand and it is the signature that does not fit.
-            self._keys.unwrap(self._category, own)
+            self._keys.unwrap(self._category, own, self._context("0" * 64))
             return False
         return True
 

@@ -1,11 +1,13 @@
-"""Reads and writes signed documents; nothing unproved is parsed."""
+"""Reads and writes signed documents, and parses nothing unproved."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_elementary.exceptions import (
@@ -52,13 +54,18 @@ class Documents:
 
     :param store: where they are.
     :param trust: which keys may sign in it.
-    :param signer: signs what is written; None for a reader.
+    :param signer: signs what is written, or what opens it when it is first needed; None for a reader.
     """
 
-    def __init__(self, store: Store, trust: Trust, signer: Signer | None = None) -> None:
+    def __init__(self, store: Store, trust: Trust, signer: Signer | Callable[[], Signer | None] | None = None) -> None:
         self.store = store
         self.trust = trust
-        self.signer = signer
+        self._signer = signer
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """What signs, or None for a reader."""
+        return self._signer() if callable(self._signer) else self._signer
 
     def read(self, name: str, codec: Codec[T], role: Role, *, number: int | None = None) -> Signed[T] | None:
         """Return a document, or None where the store holds none of that name.
@@ -90,7 +97,7 @@ class Documents:
 
         :raises ConfigurationError: no signer is named, the store is not pinned, or the document cannot be written.
         """
-        signer = self._require_signer()
+        signer = self.require_signer()
         if not self.trust.can(signer.key_id, role, number):
             raise ConfigurationError(
                 f"Signing key {signer.key_id} may not sign for {role.value} in {self.store.uri}. Use the key that the "
@@ -104,7 +111,7 @@ class Documents:
         :raises DocumentExistsError: there is something of that name.
         :raises ConfigurationError: the signer may not introduce a key.
         """
-        signer = self._require_signer()
+        signer = self.require_signer()
         if not self.trust.can_introduce(signer.key_id):
             raise ConfigurationError(
                 f"Signing key {signer.key_id} may introduce no other in {self.store.uri}. Use a key of role store that "
@@ -184,7 +191,11 @@ class Documents:
             )
         return _Proved(name, body, digest, key_id)
 
-    def _require_signer(self) -> Signer:
+    def require_signer(self) -> Signer:
+        """Return what signs.
+
+        :raises ConfigurationError: the store id is not pinned, or no signing key is named.
+        """
         if not self.trust.pinned:
             raise ConfigurationError(
                 f"No store_id in the connection of {self.store.uri}, so nothing is written. Add the id that "

@@ -7,7 +7,7 @@ import binascii
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -15,10 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, Ellip
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-from pydantic import AfterValidator
 
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, StoreError
-from airflow_provider_elementary.storage.documents import STRICT, sha256
+from airflow_provider_elementary.storage.documents import STRICT, Base64, sha256
 from airflow_provider_elementary.storage.keys import kms_code, kms_is_busy
 from airflow_provider_elementary.storage.layout import APPLICATION
 from airflow_provider_elementary.storage.tls import require_tls
@@ -26,15 +25,6 @@ from airflow_provider_elementary.storage.tls import require_tls
 Algorithm = Literal["ed25519", "ecdsa-p256-sha256"]
 _SEED_BYTES = 32
 _KEY_ID = 32
-
-
-def _base64(text: str) -> str:
-    base64.b64decode(text, validate=True)
-    return text
-
-
-#: Bytes as text.
-Base64 = Annotated[str, AfterValidator(_base64)]
 
 
 class Signer(Protocol):

@@ -60,7 +60,7 @@ def introduce(
 
 
 def _introduction(store: Store, trust: Trust) -> Introduction | None:
-    """Return the next introduction; what a stranger put in its place is passed over."""
+    """Return the next introduction; a foreign object in its place is passed over."""
     number = len(trust.introductions) + 1
     name = signer_key(number)
     if (content := store.get(name)) is None:

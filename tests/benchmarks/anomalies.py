@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measure import Measurement, in_own_process, measured
+from tests.support.signing import opened
 
 _BUCKETS = 90
 _TRAINING = 14
@@ -203,14 +204,14 @@ def _operator(buckets: int) -> Callable[[int, Path], Callable[[], Mapping[str, A
     def prepare(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
         from airflow_provider_elementary.anomalies.detect_recent import score_recent
         from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
-        from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
+        from airflow_provider_elementary.snapshots import LocalKeys, open_store
 
         secret = folder / "key"
         if not secret.exists():
             secret.write_text(json.dumps(LocalKeys.generate()))
         keys, store = LocalKeys(json.loads(secret.read_text())), open_store((folder / "store").as_uri())
         fits = scoring_settings({}, days=2, shard=0, shards=1)
-        states = ModelStateStore(Repository(store, keys), "benchmark", f"{buckets} buckets", fits)
+        states = ModelStateStore(opened(store, keys), "benchmark", f"{buckets} buckets", fits)
         stream = _Made(series, buckets)
 
         def work() -> Mapping[str, Any]:

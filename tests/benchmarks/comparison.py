@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.measure import Measurement, in_own_process, measured
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -156,7 +157,7 @@ def _snapshot(place: Place) -> Work:
     import airflow_provider_elementary.warehouses.postgres  # noqa: F401
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
-    from airflow_provider_elementary.snapshots import Repository, write_snapshot
+    from airflow_provider_elementary.snapshots import write_snapshot
 
     extra = {"uri": f"s3://{place.bucket}/ours", "aws_conn_id": "rival_aws", "kms_key_id": place.kms_key_id}
     connection = {"conn_type": "elementary_store", "extra": extra}
@@ -166,7 +167,7 @@ def _snapshot(place: Place) -> Work:
 
     def work() -> Mapping[str, Any]:
         with ElementaryHook("rival_postgres").source() as source:
-            return {"rows": write_snapshot(source, Repository(store, keys)).rows, "encrypted": True}
+            return {"rows": write_snapshot(source, opened(store, keys)).rows, "encrypted": True}
 
     return work
 

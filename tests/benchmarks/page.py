@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measure import in_own_process, measured
+from tests.support.signing import opened
 
 _TABLE = "WAREHOUSE.SCHEMA_07.TABLE_0107"
 _VIEWS = {
@@ -88,7 +89,7 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     """Write a snapshot, metrics, verdicts and a backtest of tables, tests and series that are all alike."""
     import duckdb
 
-    from airflow_provider_elementary.snapshots import Repository, open_store, write_snapshot
+    from airflow_provider_elementary.snapshots import open_store, write_snapshot
     from airflow_provider_elementary.storage.results import write_result
     from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
     from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -102,9 +103,7 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
             connection.execute(f"INSERT INTO elementary.{table} BY NAME {query}", {"tables": tables})
     store = open_store((directory / "store").as_uri())
     with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
-        manifest = write_snapshot(
-            source, Repository(store, keys), run_key="1", access=report(("schema-readable", "pass"))
-        )
+        manifest = write_snapshot(source, opened(store, keys), run_key="1", access=report(("schema-readable", "pass")))
     engine = duckdb.connect()
     sizes = [f"{manifest.rows:,} rows in the snapshot"]
     for kind, query, of_days in (

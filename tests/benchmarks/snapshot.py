@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.measure import Measurement, in_own_process, measured
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest, Store
@@ -106,12 +107,12 @@ def _snapshot(directory: Path, connection: dict[str, Any]) -> Measurement:
 def _take_one(store: Store, **options: Any) -> Manifest:
     """Take one snapshot of the connection in the environment; the part that is measured."""
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
-    from airflow_provider_elementary.snapshots import LocalKeys, Repository, write_snapshot
+    from airflow_provider_elementary.snapshots import LocalKeys, write_snapshot
 
     # The same keys in each process.
     keys = LocalKeys(dict.fromkeys(LocalKeys.generate(), base64.b64encode(bytes(32)).decode()))
     with ElementaryHook(_CONNECTION).source() as source:
-        return write_snapshot(source, Repository(store, keys), run_key=os.environ.get("BENCHMARK_RUN", _RUN), **options)
+        return write_snapshot(source, opened(store, keys), run_key=os.environ.get("BENCHMARK_RUN", _RUN), **options)
 
 
 def _measure_one(store: Store) -> None:

@@ -17,12 +17,12 @@ from botocore.exceptions import ClientError
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.docs.mail import mail_server
 from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store, snowflake_reader
 from tests.support.datasets import small_world, write_postgres, write_snowflake
+from tests.support.signing import opened
 from tests.support.stores import Rest, copied, grow, local_rest
 from tests.support.tampering import exchange_data_keys, flip, rewrite_chain, swap
 
@@ -46,7 +46,7 @@ def take_snapshot(file: Path, store: Store, keys: Keys, run_key: str) -> Manifes
 
     with WarehouseSource(DuckDBWarehouse(file, "elementary")) as source:
         access = check_access(source.warehouse).to_dict()
-        return write_snapshot(source, Repository(store, keys), run_key=run_key, access=access)
+        return write_snapshot(source, opened(store, keys), run_key=run_key, access=access)
 
 
 def write_results(store: Store, keys: Keys) -> None:
@@ -57,7 +57,7 @@ def write_results(store: Store, keys: Keys) -> None:
     from airflow_provider_elementary.snapshots import open_snapshot
     from airflow_provider_elementary.storage.results import write_result
 
-    source = open_snapshot(Repository(store, keys))
+    source = open_snapshot(opened(store, keys))
     origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}
     with compute_metrics(source) as reader:
         metrics = reader.read_all()
@@ -155,7 +155,7 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
             s3.delete_object(Bucket=BUCKET, Key=found["Key"])
     if f"alias/{KEY_ALIAS}" not in [alias["AliasName"] for alias in kms.list_aliases()["Aliases"]]:
         aws_server.create_key(KEY_ALIAS)
-    connection = s3_store(STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default")
+    connection = s3_store(aws_server, STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default")
     monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws_server.airflow_connection()))
     for name, value in {
@@ -173,7 +173,11 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
 def signing_key(bucket: Scene, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """The key ``alias/elementary-signing``, which signs, and the connection ``elementary_store_signed``."""
     connection = s3_store(
-        STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default", signing_kms_key_id=f"alias/{KEY_ALIAS}-signing"
+        aws_server,
+        STORE_URI,
+        f"alias/{KEY_ALIAS}",
+        aws_conn_id="aws_default",
+        signing_kms_key_id=f"alias/{KEY_ALIAS}-signing",
     )
     monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_SIGNED", json.dumps(connection))
     kms, alias = aws_server.client("kms"), f"alias/{KEY_ALIAS}-signing"

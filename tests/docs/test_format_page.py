@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.snapshots import Manifest, open_store
+from airflow_provider_elementary.snapshots import open_store
+from airflow_provider_elementary.snapshots.manifest import MANIFEST
 from airflow_provider_elementary.storage import layout
 from airflow_provider_elementary.storage.documents import sha256
 from tests.docs.blocks import ROOT, blocks_of
@@ -71,9 +72,9 @@ def test_the_tree_is_that_of_the_layout() -> None:
 def test_the_example_is_a_manifest_with_every_field() -> None:
     shown = json.loads(BLOCKS["format-example"])
 
-    manifest = Manifest.from_bytes(json.dumps(shown).encode(), "the example")
+    manifest = MANIFEST.read(json.dumps(shown).encode(), "the example")
 
-    assert json.loads(manifest.to_bytes()) == shown
+    assert json.loads(MANIFEST.write(manifest)) == shown
 
 
 def test_the_example_has_the_fields_of_a_real_manifest(taken_store: Path) -> None:

@@ -15,11 +15,11 @@ import pytest
 from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots import Keys, KmsKeys, Store, open_store
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.docs.blocks import all_blocks
 from tests.docs.conftest import BUCKET, KEY_ALIAS, take_snapshot, write_results
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -58,7 +58,7 @@ def test_the_writer_may_prune(aws_server: AwsServer) -> None:
     store, keys = opened_as(aws_server, "writer")
 
     with aws_server.enforcing():
-        report = prune(Repository(store, keys), Retention(keep_last=1))
+        report = prune(opened(store, keys), Retention(keep_last=1))
 
     assert (len(report.kept), report.uploads) == (1, 0)
 

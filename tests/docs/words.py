@@ -45,7 +45,7 @@ BANNED = {
     "sings?": "run, read_all",
     "so many": "the number of, N",
     "strangers?": "unknown columns, foreign objects",
-    "(?<!cannot )tell(s|ing)?|told|untold": "say, notify",
+    "(?<!cannot )(?<!CANNOT_)tell(s|ing)?|told|untold": "say, notify",
     "tidings": "pending notifications",
     "unheard": "no progress",
     "vouch(es|ed|ing)?": "authenticate",

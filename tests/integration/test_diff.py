@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.diff import DiffReport, RowCount, diff
-from airflow_provider_elementary.snapshots.repository import Repository
 from tests.support.datasets import OWNER_EMAIL, World
+from tests.support.signing import opened
 from tests.support.stores import Rest, local_rest, take, world_after
 
 MODEL, NEW_MODEL, OLD_MODEL = "model.shop.orders", "model.shop.refunds", "model.shop.customers"
@@ -143,7 +143,7 @@ def test_keys_that_open_nothing_of_the_project_are_an_error(compared: tuple[Rest
     rest, reader, before, after = compared
 
     with pytest.raises(KeyUnavailableError, match="No key opens Metadata or Configuration"):
-        diff(Repository(rest.store, reader), before, after)
+        diff(opened(rest.store, reader), before, after)
 
 
 def test_without_a_second_the_latest_is_compared(

@@ -354,7 +354,7 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
     monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps(aws))
     monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
     bucket, key = aws_server.create_bucket(), aws_server.create_key()
-    monkeypatch.setenv("AIRFLOW_CONN_ON_S3", json.dumps(s3_store(f"s3://{bucket}/elementary", key)))
+    monkeypatch.setenv("AIRFLOW_CONN_ON_S3", json.dumps(s3_store(aws_server, f"s3://{bucket}/elementary", key)))
     store = ["--store-conn-id", "on_s3", "--json"]
     runs = [
         ["check-access", "--conn-id", "wide", "--json"],

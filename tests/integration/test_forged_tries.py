@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
-from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotConflictError
-from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, SnapshotSource, find_manifest
+from airflow_provider_elementary.snapshots import Manifest, find_manifest
 from airflow_provider_elementary.snapshots import capture as write
-from airflow_provider_elementary.snapshots.capture.commit import _mac
-from airflow_provider_elementary.snapshots.manifest import Parent
+from airflow_provider_elementary.snapshots.manifest import MANIFEST, Parent
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.signatures import KeysSigner, read_signature
 from tests.support.attempts import ARTIFACTS, RUN, Sync, new_run
-
-if TYPE_CHECKING:
-    from tests.servers.aws import AwsServer
+from tests.support.signing import SIGNER, new_signer, opened, signed
 
 
 @pytest.fixture
@@ -60,120 +52,67 @@ def forged(sync: Sync) -> Manifest:
         snapshot_id=write._new_id(before.taken_at),
         run_key=RUN,
         sequence=before.sequence + 1,
-        parent=Parent(before.sequence, sha256(before.to_bytes())),
+        parent=Parent(before.sequence, before.sha256),
         files=(),
     )
 
 
-def without_a_mac(sync: Sync) -> Manifest:
-    return replace(forged(sync), mac="")
+def unsigned(sync: Sync) -> bytes:
+    return MANIFEST.write(forged(sync))
 
 
-def with_the_mac_of_another(sync: Sync) -> Manifest:
-    return forged(sync)
+def signed_by_a_strangers_key(sync: Sync) -> bytes:
+    return signed(new_signer(), sync.rest.repository.trust.store_id, manifest_key(2), unsigned(sync))
 
 
-def with_no_keys(sync: Sync) -> Manifest:
-    manifest = replace(forged(sync), keys={})
-    return replace(manifest, mac=_mac(manifest, [], sync.rest.store))
+def signed_for_another_store(sync: Sync) -> bytes:
+    return signed(SIGNER, "ab" * 32, manifest_key(2), unsigned(sync))
 
 
-def with_a_readers_key(sync: Sync) -> Manifest:
-    manifest = forged(sync)
-    theirs = SnapshotSource(Repository(sync.rest.store, sync.keys), manifest).data_key(Category.TABLE_METRICS)
-    manifest = replace(manifest, keys={"table_metrics": manifest.keys["table_metrics"]})
-    return replace(manifest, mac=_mac(manifest, [theirs], sync.rest.store))
+def signed_for_another_place(sync: Sync) -> bytes:
+    return signed(SIGNER, sync.rest.repository.trust.store_id, manifest_key(3), unsigned(sync))
 
 
-def with_a_readers_key_beside_all_wrapped_keys(sync: Sync) -> Manifest:
-    manifest = forged(sync)
-    theirs = SnapshotSource(Repository(sync.rest.store, sync.keys), manifest).data_key(Category.TABLE_METRICS)
-    return replace(manifest, mac=_mac(manifest, [theirs], sync.rest.store))
-
-
-def with_keys_of_their_own(sync: Sync) -> Manifest:
-    theirs = LocalKeys(LocalKeys.generate())
-    return under(sync, theirs)
-
-
-def with_a_mac_that_is_no_text(sync: Sync) -> Manifest:
-    return replace(forged(sync), mac="é\ud7ff")
-
-
-def under(sync: Sync, keys: LocalKeys | KmsKeys) -> Manifest:
-    """Return a forged manifest whose data keys and MAC are all made with other master keys."""
-    manifest = forged(sync)
-    made = {
-        category: keys.new_data_key(
-            category,
-            {
-                "application": "airflow-provider-elementary",
-                "snapshot": manifest.snapshot_id,
-                "category": category.value,
-            },
-        )
-        for category in sync.keys_held()
-    }
-    manifest = replace(manifest, keys={category.value: key.wrapped for category, key in made.items()})
-    return replace(manifest, mac=_mac(manifest, [key.plaintext for key in made.values()], sync.rest.store))
+def with_the_signature_of_another(sync: Sync) -> bytes:
+    line, _, _ = sync.rest.path(manifest_key(1)).read_bytes().partition(b"\n")
+    return line + b"\n" + unsigned(sync)
 
 
 FORGERIES = [
-    without_a_mac,
-    with_the_mac_of_another,
-    with_no_keys,
-    with_a_readers_key,
-    with_a_readers_key_beside_all_wrapped_keys,
-    with_keys_of_their_own,
-    with_a_mac_that_is_no_text,
+    unsigned,
+    signed_by_a_strangers_key,
+    signed_for_another_store,
+    signed_for_another_place,
+    with_the_signature_of_another,
 ]
 
 
 class TestAForgedCommit:
     @pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__.replace("_", " "))
-    def test_is_neither_returned_nor_signed_for_the_run_that_it_claims(
-        self, sync: Sync, forge: Callable[[Sync], Manifest]
+    def test_is_neither_returned_nor_built_upon_for_the_run_that_it_claims(
+        self, sync: Sync, forge: Callable[[Sync], bytes]
     ) -> None:
-        signer = KeysSigner(sync.keys)
-        sync.snapshot(run_key="the run before", signer=signer)
-        sync.rest.store.put(manifest_key(2), forge(sync).to_bytes())
+        first = sync.snapshot(run_key="the run before")
+        forgery = forge(sync)
+        sync.rest.store.put(manifest_key(2), forgery)
 
-        manifest = sync.snapshot(signer=signer, full_every_days=0)
+        manifest = sync.snapshot(full_every_days=0)
 
-        assert manifest.sequence == 3
-        assert read_signature(sync.rest.store, manifest_key(2)) is None
+        assert (manifest.sequence, manifest.parent) == (2, Parent(1, first.sha256))
         assert is_whole(sync)
-
-    def test_under_a_kms_key_of_the_forgers_is_not_even_opened(self, sync: Sync, aws_server: AwsServer) -> None:
-        kms, ours, theirs = aws_server.client("kms"), aws_server.create_key(), aws_server.create_key()
-        sync.keys = KmsKeys(kms, ours)
-        sync.snapshot(run_key="the run before")
-        sync.rest.store.put(manifest_key(2), under(sync, KmsKeys(kms, theirs)).to_bytes())
-
-        assert sync.snapshot(full_every_days=0).sequence == 3
-        assert is_whole(sync)
-
-    def test_that_is_a_true_one_with_other_facts_leads_to_a_snapshot_more(self, sync: Sync) -> None:
-        committed = sync.snapshot()
-        sync.rest.store.put(manifest_key(1), replace(committed, reason="another").to_bytes())
-
-        assert sync.snapshot().sequence == 2
-
-    def test_that_is_a_true_one_in_another_place_is_passed_over(self, sync: Sync) -> None:
-        first = sync.snapshot()
-        sync.rest.store.put(manifest_key(2), replace(first, sequence=2).to_bytes())
-        sync.rest.path(manifest_key(1)).unlink()
-
-        assert sync.snapshot(full_every_days=0).sequence == 3
+        [aside] = sync.rest.store.list("quarantine/")
+        assert sync.rest.store.get(aside.key) == forgery
 
     def test_that_is_a_true_one_of_another_store_is_passed_over(self, sync: Sync, tmp_path: Path) -> None:
         (tmp_path / "other").mkdir()
         other = Sync(tmp_path / "other")
         other.keys = sync.keys
         other.snapshot()
-        shutil.copytree(other.rest.folder, sync.rest.folder)
+        _ = sync.rest.repository
+        sync.rest.store.put(manifest_key(1), other.rest.path(manifest_key(1)).read_bytes())
 
-        assert sync.snapshot().sequence == 2
+        assert sync.snapshot().parent is None
+        assert len(list(sync.rest.store.list("quarantine/"))) == 1
 
 
 class TestATrueCommit:
@@ -213,15 +152,18 @@ class TestOthersBetweenTheAttempts:
         assert first_is_whole
         assert is_whole(sync)
         assert (first.sequence, second.sequence) == (1, 2)
-        assert verify(Repository(sync.rest.store, sync.keys), snapshot="all").findings == ()
+        assert verify(opened(sync.rest.store, sync.keys), snapshot="all").findings == ()
 
     def test_a_prune_that_spares_no_orphans_removes_what_an_attempt_left(self, sync: Sync) -> None:
         sync.snapshot(run_key="the run before")
         sync.attempt_until(files=ARTIFACTS, full_every_days=0)
-        report = prune(sync.rest.repository, Retention(), orphan_age=timedelta(0))
+        early = prune(sync.rest.repository, Retention(), orphan_age=timedelta(0))
+        time.sleep(1.1)  # ids name seconds
+        taken = sync.snapshot(full_every_days=0)
+        late = prune(sync.rest.repository, Retention(), orphan_age=timedelta(0))
 
-        assert report.files == ARTIFACTS
-        assert sync.snapshot(full_every_days=0).sequence == 2
+        assert (early.files, late.files) == (0, ARTIFACTS)
+        assert taken.sequence == 2
         assert is_whole(sync)
 
     def test_files_that_a_prune_removes_in_the_middle_fail_the_attempt_and_not_the_store(self, sync: Sync) -> None:

@@ -53,6 +53,7 @@ from tests.support.datasets import (
     write_snowflake,
 )
 from tests.support.random_histories import Database, History, InDuckDB, InPostgres, Statistics
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -79,9 +80,9 @@ class CountedKeys:
         self.made.append(category)
         return self._keys.new_data_key(category, context)
 
-    def unwrap(self, category: Category, wrapped: WrappedKey) -> bytes:
+    def unwrap(self, category: Category, wrapped: WrappedKey, context: Mapping[str, str]) -> bytes:
         self.unwrapped.append(category)
-        return self._keys.unwrap(category, wrapped)
+        return self._keys.unwrap(category, wrapped, context)
 
     def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
         return self._keys.wrap(category, plaintext, context)
@@ -101,7 +102,7 @@ class Sync:
     @property
     def repository(self) -> Repository:
         """The store with its keys."""
-        return Repository(self.store, self.keys)
+        return opened(self.store, self.keys)
 
     def change(self, *statements: str) -> None:
         with duckdb.connect(str(self.path)) as connection:
@@ -460,15 +461,15 @@ class TestSeveralWriters:
                 f"SET search_path = elementary; {marker('new', after(minutes=1))}", database=postgres_database
             )
             with open_postgres(postgres_server, postgres_database) as fast:
-                write_snapshot(fast, Repository(store, keys))
+                write_snapshot(fast, opened(store, keys))
 
             if sees_now:
-                assert write_snapshot(slow, Repository(store, keys)).tables["dbt_invocations"].rows == 3
+                assert write_snapshot(slow, opened(store, keys)).tables["dbt_invocations"].rows == 3
                 return
             # As a replica that lags behind.
             monkeypatch.setattr(slow, "hold", lambda: False)
             with pytest.raises(SnapshotConflictError, match=r"Another writer came first. Retry with a new session"):
-                write_snapshot(slow, Repository(store, keys))
+                write_snapshot(slow, opened(store, keys))
 
     def test_a_second_attempt_of_the_same_run_returns_its_increment(self, sync: Sync) -> None:
         sync.snapshot()
@@ -513,12 +514,12 @@ class TestOnSnowflake:
         conn_id = airflow_connection("reader", snowflake_reader(snowflake_server, snowflake_database))
         store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
         with ElementaryHook(conn_id).source() as source:
-            write_snapshot(source, Repository(store, keys))
+            write_snapshot(source, opened(store, keys))
         new = pa.table({"INVOCATION_ID": ["new"], "CREATED_AT": [after(minutes=1)]})
         snowflake_server.insert(new.to_reader(), snowflake_database, "ELEMENTARY", "DBT_INVOCATIONS")
 
         with ElementaryHook(conn_id).source() as source:
-            second = write_snapshot(source, Repository(store, keys))
+            second = write_snapshot(source, opened(store, keys))
 
         assert new_files(second) == {"dbt_invocations/configuration": 1, "dbt_invocations/run_results": 1}
 
@@ -609,9 +610,9 @@ class TestPolicy:
         path = copy_duckdb_world(shared, tmp_path)
         store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
         with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
-            manifest = write_snapshot(source, Repository(store, keys), policy=Policy.without_raw_values())
+            manifest = write_snapshot(source, opened(store, keys), policy=Policy.without_raw_values())
 
-        snapshot = open_snapshot(Repository(store, keys))
+        snapshot = open_snapshot(opened(store, keys))
         left = "\n".join(
             json.dumps(read_all(snapshot, table).to_pylist(), default=str) for table in snapshot.tables()
         ) + json.dumps(manifest.exclusions)

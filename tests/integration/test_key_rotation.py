@@ -12,9 +12,9 @@ import pytest
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, Policy, open_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.keys import Keys
+from tests.support.signing import opened
 from tests.support.stores import Rest, local_rest, take, world_after
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def writers(manifest: Manifest) -> set[str]:
 
 
 def names(rest: Rest, keys: Keys, snapshot: str = "latest") -> list[str]:
-    found: list[str] = read_all(open_snapshot(Repository(rest.store, keys), snapshot), "dbt_models", ["name"])[
+    found: list[str] = read_all(open_snapshot(opened(rest.store, keys), snapshot), "dbt_models", ["name"])[
         "name"
     ].to_pylist()
     return sorted(found)
@@ -61,16 +61,31 @@ class TestLocalKeys:
 
         assert (second.kind, second.keys) == ("incremental", first.keys)
 
-    def test_fresh_keys_have_everything_encrypted_again(self, rest: Rest, take_with: Take) -> None:
+    def test_keys_that_have_nothing_in_common_with_the_earlier_ones_stop_the_sync(
+        self, rest: Rest, take_with: Take
+    ) -> None:
         first = take_with(rest.keys)
-        fresh = LocalKeys(LocalKeys.generate())
+        objects = [found.key for found in rest.store.list("")]
+
+        with pytest.raises(KeyUnavailableError, match="All master keys differ from those of snapshot") as stopped:
+            take_with(LocalKeys(LocalKeys.generate()))
+
+        assert first.snapshot_id in str(stopped.value)
+        assert [found.key for found in rest.store.list("")] == objects
+
+    def test_fresh_keys_before_the_earlier_ones_have_everything_encrypted_again(
+        self, rest: Rest, take_with: Take
+    ) -> None:
+        earlier, later = LocalKeys.generate(), LocalKeys.generate()
+        first = take_with(LocalKeys(earlier))
+        fresh = LocalKeys({name: [later[name], earlier[name]] for name in later})
 
         second = take_with(fresh)
 
         assert second.kind == "full"
         assert str(second.reason).startswith("other master keys than the snapshot before, for Metadata, Configuration")
         assert writers(second) == {second.snapshot_id}
-        assert names(rest, fresh) == names(rest, rest.keys, first.snapshot_id)
+        assert names(rest, LocalKeys(later)) == names(rest, fresh, first.snapshot_id)
 
     def test_one_key_of_many_is_enough(self, rest: Rest, take_with: Take) -> None:
         before = LocalKeys.generate()
@@ -120,8 +135,9 @@ class TestKms:
         keys = KmsKeys(client, f"alias/{alias}")
         first = take_with(keys)
         client.update_alias(AliasName=f"alias/{alias}", TargetKeyId=new)
+        keys = KmsKeys(client, f"alias/{alias}", [old])
 
-        second = take_with(KmsKeys(client, f"alias/{alias}"))
+        second = take_with(keys)
 
         assert second.kind == "full"
         assert (set(masters(first).values()), set(masters(second).values())) == ({old}, {new})
@@ -136,18 +152,26 @@ class TestKms:
         assert second.reason == "other master keys than the snapshot before, for Failed rows sample"
         assert masters(second)["failed_rows_sample"] == own
 
-    def test_from_a_local_key_to_kms(self, aws_server: AwsServer, rest: Rest, take_with: Take) -> None:
+    def test_an_earlier_key_that_is_not_named_is_not_asked(
+        self, aws_server: AwsServer, rest: Rest, take_with: Take
+    ) -> None:
+        client, old, new = aws_server.client("kms"), aws_server.create_key(), aws_server.create_key()
+        first = take_with(KmsKeys(client, old))
+
+        with pytest.raises(KeyUnavailableError, match="does not name that KMS key"):
+            names(rest, KmsKeys(client, new), first.snapshot_id)
+
+    def test_from_local_keys_to_kms_takes_a_new_store(self, aws_server: AwsServer, rest: Rest, take_with: Take) -> None:
         take_with(rest.keys)
 
-        second = take_with(KmsKeys(aws_server.client("kms"), arn := aws_server.create_key()))
-
-        assert set(masters(second).values()) == {arn}
+        with pytest.raises(KeyUnavailableError, match="All master keys differ"):
+            take_with(KmsKeys(aws_server.client("kms"), aws_server.create_key()))
 
     def test_hashed_values_go_on_under_the_new_key(self, aws_server: AwsServer, rest: Rest, take_with: Take) -> None:
         client, old, new = aws_server.client("kms"), aws_server.create_key(), aws_server.create_key()
         first = take_with(KmsKeys(client, old), policy=HASHING)
 
-        second = take_with(KmsKeys(client, new), policy=HASHING)
+        second = take_with(KmsKeys(client, new, [old]), policy=HASHING)
 
         assert second.hash_key is not None
         assert second.hash_key.master_key_id == new

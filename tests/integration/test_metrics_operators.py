@@ -11,10 +11,10 @@ import pytest
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.results import find_result, read_result
 from tests.support.connections import duckdb_file, local_store
 from tests.support.datasets import small_world, write_duckdb
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -30,6 +30,7 @@ from airflow.sdk import DAG, AssetAlias
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.incidents import ElementaryIncidentOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
+from tests.support.signing import opened
 
 STORE = {"store_conn_id": "store", "retries": 0}
 METRICS = "{{ ti.xcom_pull(task_ids='metrics')['metrics'] }}"
@@ -62,7 +63,7 @@ def dag(tmp_path: Path, airflow_connection: Connect, monkeypatch: pytest.MonkeyP
     airflow_connection("store", local_store(store, masters))
     airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
     with ElementaryHook("dwh").source() as source:
-        write_snapshot(source, Repository(open_store(store), LocalKeys(masters)))
+        write_snapshot(source, opened(open_store(store), LocalKeys(masters)))
     folder = tmp_path / "dags"
     folder.mkdir()
     (folder / "scored.py").write_text(DAG_FILE)

@@ -20,10 +20,10 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.local import LocalStore
 from tests.support.datasets import small_world, write_postgres
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -99,9 +99,7 @@ def test_a_schema_works_from_the_check_to_metrics_however_it_is_spelled(
     qualified = hook.query(f"SELECT count(*) AS n FROM {quoted(schema)}.dbt_models").read_all()
     unqualified = hook.query("SELECT count(*) AS n FROM dbt_models").read_all()
     with hook.source() as source:
-        manifest = write_snapshot(
-            source, Repository(LocalStore(tmp_path), KEYS), policy=Policy(failed_rows_days=100_000)
-        )
+        manifest = write_snapshot(source, opened(LocalStore(tmp_path), KEYS), policy=Policy(failed_rows_days=100_000))
     with hook.source() as source, compute_metrics(source) as metrics:
         computed = metrics.read_all()
 
@@ -168,9 +166,7 @@ def test_one_view_among_the_tables_is_excluded_alone_with_the_reason(
     where.grant()
 
     with ElementaryHook(airflow_connection("reader", where.connection())).source() as source:
-        manifest = write_snapshot(
-            source, Repository(LocalStore(tmp_path), KEYS), policy=Policy(failed_rows_days=100_000)
-        )
+        manifest = write_snapshot(source, opened(LocalStore(tmp_path), KEYS), policy=Policy(failed_rows_days=100_000))
 
     assert TABLES.keys() - manifest.tables.keys() == {"dbt_groups"}
     assert manifest.excluded == {"dbt_groups": "it is a view, not a table"}

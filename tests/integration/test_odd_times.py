@@ -13,7 +13,7 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
-from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.snapshots.manifest import MANIFEST
 from airflow_provider_elementary.snapshots.summary import problems, summary_lines
 from airflow_provider_elementary.snapshots.take import summarise
 from tests.integration.test_incremental_snapshots import (
@@ -27,6 +27,7 @@ from tests.integration.test_incremental_snapshots import (
 )
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_duckdb, write_postgres
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -151,7 +152,7 @@ class TestOneRow:
         sentence = "excluded 1 rows of dbt_run_results.created_at: text that is no time"
         assert sentence in lines
         assert summarise(manifest, "file:///store")["problems"] == [sentence]
-        assert b"CANARY" not in manifest.to_bytes()
+        assert b"CANARY" not in MANIFEST.write(manifest)
 
 
 class TestOtherTypes:
@@ -329,7 +330,7 @@ class TestOnPostgres:
         manifests = []
         for _ in range(2):
             with ElementaryHook(conn_id).source() as source:
-                manifests.append(write_snapshot(source, Repository(store, keys), policy=EVERYTHING))
+                manifests.append(write_snapshot(source, opened(store, keys), policy=EVERYTHING))
         return manifests[0], manifests[1]
 
     def test_infinite_and_far_times_and_numbers_cost_a_row_or_a_value(

@@ -33,6 +33,7 @@ from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_duckdb, write_postgres
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ class Lab:
     @property
     def repository(self) -> Repository:
         """The store with its keys."""
-        return Repository(self.store, self.keys)
+        return opened(self.store, self.keys)
 
     def change(self, statements: Sequence[str]) -> None:
         with duckdb.connect(str(self.path)) as connection:
@@ -201,7 +202,7 @@ def test_a_table_that_may_not_be_read_on_postgres_is_excluded_alone(
     store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
 
     with ElementaryHook(airflow_connection("reader", connection)).source() as source:
-        manifest = write_snapshot(source, Repository(store, keys))
+        manifest = write_snapshot(source, opened(store, keys))
 
     assert dict(manifest.excluded) == {"dbt_exposures": "this connection may not read it; grant SELECT on it"}
     assert len(manifest.tables) == 16
@@ -224,7 +225,7 @@ def test_a_table_that_fails_while_it_is_read_on_postgres_is_excluded_alone(
     store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
 
     with ElementaryHook(airflow_connection("reader", connection)).source() as source:
-        manifest = write_snapshot(source, Repository(store, keys))
+        manifest = write_snapshot(source, opened(store, keys))
 
     assert dict(manifest.excluded) == {"dbt_groups": "PostgreSQL refused (SQLSTATE 22P02)"}
     assert len(manifest.tables) == 16

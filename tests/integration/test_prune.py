@@ -20,15 +20,17 @@ from airflow_provider_elementary.exceptions import (
     StoreError,
 )
 from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
+from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune import PruneReport, prune
-from airflow_provider_elementary.snapshots.prune_record import newest_record
-from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.snapshots.prune_record import RECORD, PruneRecord, newest_record
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.results import write_result
 from airflow_provider_elementary.storage.store import StoredObject
+from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
 
 #: Long after the snapshots of a test were taken.
@@ -113,7 +115,7 @@ class TestSnapshots:
         report = prune(rest.repository, KEEP_TWO)
 
         assert [decision.sequence for decision in report.removed] == [2, 1]
-        assert keys_below(rest.store, "manifests/") == {"manifests/0000000003.json", "manifests/0000000004.json"}
+        assert keys_below(rest.store, "manifests/") == {"manifests/0000000003", "manifests/0000000004"}
         assert keys_below(rest.store, "data/") == named_by(manifests[2:])
         assert report.files == len(named_by(manifests[:2]) - named_by(manifests[2:]))
 
@@ -154,9 +156,9 @@ class TestSnapshots:
 
         stored = newest_record(rest.repository)
         assert stored is not None
-        assert (stored.record.key, stored.sha256) == (report.record, report.record_sha256)
-        assert [stone.snapshot_id for stone in stored.record.snapshots] == [m.snapshot_id for m in manifests[:2]]
-        assert stored.record.head.sequence == 4
+        assert (stored.document.key, stored.sha256) == (report.record, report.record_sha256)
+        assert [stone.snapshot_id for stone in stored.document.snapshots] == [m.snapshot_id for m in manifests[:2]]
+        assert stored.document.head.sequence == 4
 
     def test_where_nothing_goes_there_is_no_record(self, rest: Rest, manifests: list[Manifest]) -> None:
         assert prune(rest.repository, Retention(keep_last=10)).record is None
@@ -169,11 +171,12 @@ class TestSnapshots:
         self, rest: Rest, manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         rest.path(record_key(1)).parent.mkdir()
-        put_if_absent = rest.store.put_if_absent
+        put_if_absent, documents = rest.store.put_if_absent, rest.repository.documents
 
         def conflicting(key: str, content: bytes) -> bool:
-            put_if_absent(key, content)
-            return put_if_absent(key, content)
+            other = PruneRecord(1, "2026-11-01T00:00:00", None, Parent(4, manifests[-1].sha256), {}, (), ())
+            _, theirs = documents.encode(key, RECORD, other, Role.STORE)
+            return put_if_absent(key, theirs if "prunes" in key else content) and put_if_absent(key, content)
 
         monkeypatch.setattr(rest.store, "put_if_absent", conflicting)
 
@@ -224,7 +227,7 @@ class TestWhatCrashesLeft:
     def test_a_manifest_that_was_moved_keeps_everything(self, rest: Rest, manifests: list[Manifest]) -> None:
         rest.path(manifest_key(2)).rename(rest.path("manifests/2.json.moved"))
 
-        with pytest.raises(SnapshotCorruptError, match=r"manifests/2\.json\.moved is unexpected"):
+        with pytest.raises(SnapshotCorruptError, match="manifests/0000000002 is missing"):
             prune(rest.repository, KEEP_TWO, now=LATER)
 
         assert keys_below(rest.store, "data/") == named_by(manifests)
@@ -248,7 +251,7 @@ class TestBrokenOff:
         self, rest: Rest, manifests: list[Manifest], deletions: int
     ) -> None:
         with pytest.raises(StoreError, match="power cut"):
-            prune(Repository(BreakingStore(rest.store, deletions), rest.keys), KEEP_TWO)
+            prune(opened(BreakingStore(rest.store, deletions), rest.keys), KEEP_TWO)
         between = verify(rest.repository, snapshot="latest")
 
         prune(rest.repository, KEEP_TWO, now=LATER)

@@ -27,7 +27,6 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget, PostgresTarget
 from airflow_provider_elementary.snapshots.retention import Retention
@@ -35,6 +34,7 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import copy_duckdb_world, restore_postgres, write_duckdb, write_postgres
+from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 
 if TYPE_CHECKING:
@@ -155,10 +155,8 @@ class TestToDuckDB:
         reader = LocalKeys({"metadata": master_keys["metadata"]})
 
         with pytest.raises(KeyUnavailableError, match="No master key for Run results"):
-            restore(
-                Repository(rest.store, reader), DuckDBTarget(tmp_path / "a.duckdb"), categories=[Category.RUN_RESULTS]
-            )
-        report = restore(Repository(rest.store, reader), DuckDBTarget(tmp_path / "b.duckdb"))
+            restore(opened(rest.store, reader), DuckDBTarget(tmp_path / "a.duckdb"), categories=[Category.RUN_RESULTS])
+        report = restore(opened(rest.store, reader), DuckDBTarget(tmp_path / "b.duckdb"))
 
         assert report.categories == ("metadata",)
         assert report.tables["dbt_run_results"] == 0

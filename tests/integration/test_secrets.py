@@ -174,7 +174,7 @@ def remains(
 ) -> Remains:
     folder = tmp_path_factory.mktemp("secret_runs")
     bucket, kms_key_id = aws_server.create_bucket(), aws_server.create_key()
-    stores = store_connections(f"s3://{bucket}/elementary", kms_key_id, folder, planted.master_keys)
+    stores = store_connections(aws_server, f"s3://{bucket}/elementary", kms_key_id, folder, planted.master_keys)
     for conn_id, connection in {**planted.connections, **stores}.items():
         aws_server.client("secretsmanager").create_secret(
             Name=f"{PREFIX}/{conn_id}", SecretString=json.dumps(connection), KmsKeyId=kms_key_id
@@ -210,15 +210,15 @@ def remains(
 
 
 def store_connections(
-    uri: str, kms_key_id: str, folder: Path, master_keys: Mapping[str, str]
+    aws_server: AwsServer, uri: str, kms_key_id: str, folder: Path, master_keys: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     """Return the connections of the stores."""
     local, aws = (folder / "store").as_uri(), {"aws_conn_id": "elementary_aws"}
     return {
-        "elementary_store_s3": s3_store(uri, kms_key_id, **aws),
+        "elementary_store_s3": s3_store(aws_server, uri, kms_key_id, **aws),
         # A store of its own: an increment of an earlier snapshot would use that one's data keys.
-        "elementary_store_no_key": s3_store(f"{uri}-of-no-key", "alias/no-such-key", **aws),
-        "elementary_store_denied": s3_store(uri, kms_key_id, aws_conn_id="elementary_aws_denied"),
+        "elementary_store_no_key": s3_store(aws_server, f"{uri}-of-no-key", "alias/no-such-key", **aws),
+        "elementary_store_denied": s3_store(aws_server, uri, kms_key_id, aws_conn_id="elementary_aws_denied"),
         "elementary_store_local": local_store(local, master_keys),
         "elementary_store_broken": local_store(local, {**master_keys, "metadata": BROKEN_MASTER_KEY}),
     }

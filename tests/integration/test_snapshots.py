@@ -37,6 +37,7 @@ from airflow_provider_elementary.snapshots import (
 )
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -50,6 +51,7 @@ from tests.support.datasets import (
     small_world,
     write_duckdb,
 )
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -67,7 +69,7 @@ class Rest:
     @property
     def repository(self) -> Repository:
         """The store with its keys."""
-        return Repository(self.store, self.keys)
+        return opened(self.store, self.keys)
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def write_and_break_off(store: Store, content: bytes) -> None:
 
 
 def data_key(rest: Rest, manifest: Manifest, category: Category) -> bytes:
-    return rest.keys.unwrap(category, manifest.keys[category.value])
+    return rest.repository.keys.unwrap(category, manifest.keys[category.value], Purpose.SNAPSHOT)
 
 
 class TestWhatIsInASnapshot:
@@ -216,9 +218,9 @@ class TestKeys:
     ) -> None:
         master_keys = LocalKeys.generate()
         store = open_store((tmp_path / "store").as_uri())
-        write_snapshot(source, Repository(store, LocalKeys(master_keys)))
+        write_snapshot(source, opened(store, LocalKeys(master_keys)))
 
-        snapshot = open_snapshot(Repository(store, LocalKeys({"table_metrics": master_keys["table_metrics"]})))
+        snapshot = open_snapshot(opened(store, LocalKeys({"table_metrics": master_keys["table_metrics"]})))
 
         assert snapshot.tables() == ["data_monitoring_metrics"]
         assert snapshot.excluded_categories("data_monitoring_metrics") == [Category.AGGREGATED_METRICS]
@@ -229,7 +231,7 @@ class TestKeys:
     def test_another_key_opens_nothing(self, source: WarehouseSource, local: Rest) -> None:
         write_snapshot(source, local.repository)
 
-        foreign = open_snapshot(Repository(local.store, LocalKeys(LocalKeys.generate())))
+        foreign = open_snapshot(opened(local.store, LocalKeys(LocalKeys.generate())))
 
         with pytest.raises(KeyUnavailableError, match="does not open what"):
             read_all(foreign, "dbt_models")
@@ -335,7 +337,7 @@ class TestOnS3:
         key_id, bucket, client = aws_server.create_key(), aws_server.create_bucket(), aws_server.client("s3")
         store = S3Store(client, bucket, "elementary", kms_key_id=key_id)
 
-        write_snapshot(source, Repository(store, KmsKeys(aws_server.client("kms"), key_id)))
+        write_snapshot(source, opened(store, KmsKeys(aws_server.client("kms"), key_id)))
 
         heads = [
             client.head_object(Bucket=bucket, Key=found["Key"])
@@ -366,7 +368,7 @@ class TestOnS3:
         store = S3Store(aws_server.client("s3"), "no-such-bucket-here", "x", kms_key_id=aws_server.create_key())
 
         with pytest.raises(StoreRefusedError, match="NoSuchBucket"):
-            write_snapshot(source, Repository(store, LocalKeys(LocalKeys.generate())))
+            write_snapshot(source, opened(store, LocalKeys(LocalKeys.generate())))
 
     def test_a_kms_key_that_is_not_there_fails_before_anything_is_read(
         self, source: WarehouseSource, s3: Rest, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch
@@ -375,7 +377,7 @@ class TestOnS3:
         missing = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 
         with pytest.raises(KeyUnavailableError, match=r"KMS key .*000 did not make a data key.*NotFoundException"):
-            write_snapshot(source, Repository(s3.store, KmsKeys(aws_server.client("kms"), missing)))
+            write_snapshot(source, opened(s3.store, KmsKeys(aws_server.client("kms"), missing)))
 
         assert list(s3.store.list("manifests/")) == []
 
@@ -385,9 +387,7 @@ class TestLocalDirectory:
         (tmp_path / "file").write_text("in the way")
 
         with pytest.raises(StoreRefusedError, match="is a file and not a directory"):
-            write_snapshot(
-                source, Repository(open_store((tmp_path / "file").as_uri()), LocalKeys(LocalKeys.generate()))
-            )
+            write_snapshot(source, opened(open_store((tmp_path / "file").as_uri()), LocalKeys(LocalKeys.generate())))
 
     def test_files_are_for_their_owner_only(self, source: WarehouseSource, local: Rest, tmp_path: Path) -> None:
         write_snapshot(source, local.repository)

@@ -20,6 +20,7 @@ from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.snapshots import Repository, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage import s3_transfer
+from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.storage.store import limit_retries
 from airflow_provider_elementary.timeouts import break_off_all, in_background
@@ -34,7 +35,6 @@ Connect = Callable[[str, Mapping[str, object]], str]
 
 #: Two parts of 8 MiB and a smaller one.
 LARGE = os.urandom(20 * 1024 * 1024)
-CONTEXT = {"purpose": "test"}
 #: Two attempts of a second each, and what cleaning up may take.
 MARGIN = 2 * 1 + 30.0
 LIMITS = {"connect_timeout": 1, "read_timeout": 1, "retries": {"mode": "standard", "max_attempts": 2}}
@@ -75,7 +75,7 @@ def bucket(aws_server: AwsServer) -> str:
 def repository(aws_server: AwsServer, behind: AwsServer, bucket: str, airflow_connection: Connect) -> Repository:
     airflow_connection("stalled", behind.airflow_connection(config_kwargs=LIMITS))
     key_id, signing_key_id = aws_server.create_key(), aws_server.create_key()
-    store = s3_store(f"s3://{bucket}/e", key_id, aws_conn_id="stalled", signing_kms_key_id=signing_key_id)
+    store = s3_store(aws_server, f"s3://{bucket}/e", key_id, aws_conn_id="stalled", signing_kms_key_id=signing_key_id)
     return ElementaryStoreHook(airflow_connection("stalled_store", store)).repository
 
 
@@ -105,8 +105,8 @@ OPERATIONS: dict[str, Callable[[Any], object]] = {
     "delete": lambda repository: repository.store.delete("manifests/1.json"),
     "small file": lambda repository: write(repository.store, b"small"),
     "large file": lambda repository: write(repository.store, LARGE),
-    "GenerateDataKey": lambda repository: repository.keys.new_data_key(Category.METADATA, CONTEXT),
-    "Encrypt": lambda repository: repository.keys.wrap(Category.METADATA, b"k" * 32, CONTEXT),
+    "GenerateDataKey": lambda repository: repository.keys.new_data_key(Category.METADATA, Purpose.CHECK),
+    "Encrypt": lambda repository: repository.keys.wrap(Category.METADATA, b"k" * 32, Purpose.CHECK),
 }
 
 
@@ -126,15 +126,15 @@ class TestASilentServer:
         assert no_upload_is_left()
 
     def test_a_data_key_and_a_signature_end_too(self, repository: Repository, proxy: StallingProxy) -> None:
-        wrapped = repository.keys.new_data_key(Category.METADATA, CONTEXT).wrapped
-        signer = repository.signer
+        wrapped = repository.keys.new_data_key(Category.METADATA, Purpose.CHECK).wrapped
+        signer = repository.documents.signer
         proxy.stall()
 
         with within(MARGIN), pytest.raises(StoreError, match="did not open a data key"):
-            repository.keys.unwrap(Category.METADATA, wrapped)
+            repository.keys.unwrap(Category.METADATA, wrapped, Purpose.CHECK)
         assert signer is not None
         with within(MARGIN), pytest.raises(StoreError, match="did not answer"):
-            signer.sign("00" * 32)
+            signer.sign(b"message")
 
     def test_a_role_that_cannot_be_assumed_ends_too(
         self,
@@ -146,7 +146,9 @@ class TestASilentServer:
     ) -> None:
         role = "arn:aws:iam::123456789012:role/writer"
         airflow_connection("role", behind.airflow_connection(config_kwargs=LIMITS, role_arn=role))
-        store = airflow_connection("store", s3_store(f"s3://{bucket}/e", aws_server.create_key(), aws_conn_id="role"))
+        store = airflow_connection(
+            "store", s3_store(aws_server, f"s3://{bucket}/e", aws_server.create_key(), aws_conn_id="role")
+        )
         proxy.stall()
 
         with within(MARGIN), pytest.raises(Exception, match=r"[Tt]ime(d )?out|did not"):

@@ -15,7 +15,6 @@ import pytest
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, open_snapshot, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.local import LocalStore
@@ -25,6 +24,7 @@ from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from tests.servers.stalling import StallingProxy, stalling_proxy
 from tests.support.connections import postgres_reader, snowflake_reader
 from tests.support.datasets import small_world, write_duckdb, write_postgres, write_snowflake
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -136,21 +136,21 @@ class TestPostgres:
     ) -> None:
         store = LocalStore(tmp_path / "store")
         with hook.source() as source:
-            first = write_snapshot(source, Repository(store, KEYS), policy=POLICY)
+            first = write_snapshot(source, opened(store, KEYS), policy=POLICY)
 
         with within(2 + MARGIN), hook.source() as source:
             proxy.stall_after(received=received)
             with pytest.raises(WarehouseError, match=r"while reading .*raise read_timeout in the connection's extra"):
-                write_snapshot(source, Repository(store, KEYS), policy=POLICY, full_every_days=0, run_key="second")
+                write_snapshot(source, opened(store, KEYS), policy=POLICY, full_every_days=0, run_key="second")
         threads = no_thread_is_left()
-        held = open_snapshot(Repository(store, KEYS)).manifest.snapshot_id
+        held = open_snapshot(opened(store, KEYS)).manifest.snapshot_id
         proxy.resume()
         with hook.source() as source:
-            second = write_snapshot(source, Repository(store, KEYS), policy=POLICY, full_every_days=0, run_key="second")
+            second = write_snapshot(source, opened(store, KEYS), policy=POLICY, full_every_days=0, run_key="second")
 
         assert threads
         assert (held, second.sequence, second.rows) == (first.snapshot_id, 2, first.rows)
-        assert verify(Repository(store, KEYS)).findings == ()
+        assert verify(opened(store, KEYS)).findings == ()
 
     def test_a_session_on_a_dead_link_closes_within_seconds(self, hook: ElementaryHook, proxy: StallingProxy) -> None:
         source = hook.source()
@@ -289,16 +289,16 @@ class TestSnowflake:
     ) -> None:
         store = LocalStore(tmp_path / "store")
         with hook.source() as source:
-            first = write_snapshot(source, Repository(store, KEYS), policy=POLICY)
+            first = write_snapshot(source, opened(store, KEYS), policy=POLICY)
 
         with within(20 + MARGIN), hook.source() as source:
             proxy.stall_after(received=40_000)
             with pytest.raises(WarehouseError) as raised:
-                write_snapshot(source, Repository(store, KEYS), policy=POLICY, full_every_days=0, run_key="second")
-        held = open_snapshot(Repository(store, KEYS)).manifest.snapshot_id
+                write_snapshot(source, opened(store, KEYS), policy=POLICY, full_every_days=0, run_key="second")
+        held = open_snapshot(opened(store, KEYS)).manifest.snapshot_id
         proxy.resume()
         with hook.source() as source:
-            second = write_snapshot(source, Repository(store, KEYS), policy=POLICY, full_every_days=0, run_key="second")
+            second = write_snapshot(source, opened(store, KEYS), policy=POLICY, full_every_days=0, run_key="second")
 
         assert not raised.value.permanent
         assert (held, second.sequence, second.rows) == (first.snapshot_id, 2, first.rows)

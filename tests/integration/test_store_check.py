@@ -13,9 +13,10 @@ import pytest
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, open_store
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store
 from airflow_provider_elementary.snapshots.store_check import check_store
 from tests.support.connections import local_store, s3_store
+from tests.support.signing import opened
 from tests.support.stores import Rest, local_rest, take, world_after
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class TestOfALocalStore:
 
         store = Replacing(tmp_path / "store")
 
-        report = check_store(Repository(store, LocalKeys(MASTER_KEYS)))
+        report = check_store(opened(store, LocalKeys(MASTER_KEYS)))
 
         failed = [found for found in report.findings if found.status == "fail"]
         assert [found.name for found in failed] == ["put-if-absent"]
@@ -107,7 +108,7 @@ class TestOnS3:
         key = aws_server.create_key()
         kms = aws_server.client("kms")
         signing = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]["Arn"]
-        connection = s3_store(f"s3://{bucket}/elementary", key, signing_kms_key_id=signing)
+        connection = s3_store(aws_server, f"s3://{bucket}/elementary", key, signing_kms_key_id=signing)
 
         status, findings = check(airflow_connection("store", connection))
 
@@ -120,7 +121,7 @@ class TestOnS3:
         self, bucket: str, aws_server: AwsServer, check: Any, airflow_connection: Connect
     ) -> None:
         keys = {"category_kms_key_ids": {"metadata": "alias/no-such-key"}}
-        connection = s3_store(f"s3://{bucket}/elementary", aws_server.create_key(), **keys)
+        connection = s3_store(aws_server, f"s3://{bucket}/elementary", aws_server.create_key(), **keys)
 
         status, findings = check(airflow_connection("store", connection))
 
@@ -133,7 +134,9 @@ class TestOnS3:
     ) -> None:
         reader = _user(aws_server, ["s3:ListBucket", "s3:GetObject", "kms:Decrypt"])
         airflow_connection("aws_reader", aws_server.airflow_connection(*reader))
-        connection = s3_store(f"s3://{bucket}/elementary", aws_server.create_key(), aws_conn_id="aws_reader")
+        connection = s3_store(
+            aws_server, f"s3://{bucket}/elementary", aws_server.create_key(), aws_conn_id="aws_reader"
+        )
         airflow_connection("store", connection)
 
         with aws_server.enforcing():

@@ -38,6 +38,7 @@ from tests.servers.faulty import (
     stalls,
 )
 from tests.support.datasets import small_world, write_duckdb
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -82,7 +83,7 @@ class Bucket:
     @property
     def repository(self) -> Repository:
         """The store with its keys."""
-        return Repository(self.store, self.keys)
+        return opened(self.store, self.keys)
 
     def objects(self) -> list[str]:
         return [found["Key"] for found in self._behind.list_objects_v2(Bucket=self.name).get("Contents", ())]
@@ -357,6 +358,7 @@ from pathlib import Path
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.signing import opened
 
 warehouse, store, limit = sys.argv[1:]
 with WarehouseSource(DuckDBWarehouse(Path(warehouse), "elementary")) as source:

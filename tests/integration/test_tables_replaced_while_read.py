@@ -14,13 +14,13 @@ import pytest
 from airflow_provider_elementary.exceptions import TableLockedError, TableReplacedError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.warehouses import postgres_locks
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_postgres
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -71,7 +71,7 @@ def once(table: str, happens: Callable[[], object]) -> Callable[[str, int], None
 def take(conn_id: str, root: Path, rows_read: Callable[[str, int], None] = lambda table, rows: None) -> Manifest:
     with ElementaryHook(conn_id).source() as source:
         return write_snapshot(
-            source, Repository(LocalStore(root), KEYS), policy=Policy(failed_rows_days=100_000), rows_read=rows_read
+            source, opened(LocalStore(root), KEYS), policy=Policy(failed_rows_days=100_000), rows_read=rows_read
         )
 
 
@@ -85,7 +85,7 @@ def test_a_table_replaced_before_its_read_is_stored_with_its_rows(
         manifest = take(conn_id, tmp_path, once("dbt_models", lambda: run(replace)))
 
     assert manifest.tables["dbt_tests"].rows == 3
-    assert verify(Repository(LocalStore(tmp_path), KEYS)).findings == ()
+    assert verify(opened(LocalStore(tmp_path), KEYS)).findings == ()
     assert "reading from the start again" in caplog.text
 
 

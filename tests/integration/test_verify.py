@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,14 +16,11 @@ from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
-from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.signatures import KeysSigner, KmsSigner, Signer, sign_object
+from airflow_provider_elementary.storage.layout import manifest_key, record_key
+from airflow_provider_elementary.storage.outcomes import Outcome
+from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
-from tests.support.tampering import edit, flip, rewrite_chain, swap
-
-if TYPE_CHECKING:
-    from tests.servers.aws import AwsServer
+from tests.support.tampering import digest_of, edit, edit_signed, flip, rewrite_chain, swap
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +28,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
     directory = tmp_path_factory.mktemp("original")
     rest = local_rest(directory)
     return rest, grow(rest, directory, [3, 4, 5, 6])
-
-
-def digest_of(rest: Rest, sequence: int) -> str:
-    return sha256(rest.path(manifest_key(sequence)).read_bytes())
 
 
 def anchor_of(rest: Rest, sequence: int) -> Anchor:
@@ -57,14 +49,14 @@ class TestASoundStore:
         assert report.size == sum(file.size for file in files.values())
 
     def test_without_keys_the_hashes_are_checked(self, rest: Rest, manifests: list[Manifest]) -> None:
-        report = verify(Repository(rest.store))
+        report = verify(opened(rest.store))
 
         assert report.sound
         assert (report.files, report.opened) == (len(manifests[-1].files), 0)
 
     def test_a_snapshot_is_chosen_by_id_or_time(self, rest: Rest, manifests: list[Manifest]) -> None:
-        by_id = verify(Repository(rest.store), snapshot=manifests[1].snapshot_id)
-        by_time = verify(Repository(rest.store), snapshot=manifests[-1].taken_at + timedelta(days=1))
+        by_id = verify(opened(rest.store), snapshot=manifests[1].snapshot_id)
+        by_time = verify(opened(rest.store), snapshot=manifests[-1].taken_at + timedelta(days=1))
 
         assert by_id.snapshots == (manifests[1].snapshot_id,)
         assert by_time.snapshots == (manifests[-1].snapshot_id,)
@@ -74,12 +66,10 @@ class TestASoundStore:
         self, rest: Rest, manifests: list[Manifest], snapshot: str | datetime
     ) -> None:
         with pytest.raises(SnapshotNotFoundError, match="but 4 others"):
-            verify(Repository(rest.store), snapshot=snapshot)
+            verify(opened(rest.store), snapshot=snapshot)
 
     def test_a_newest_manifest_without_an_anchor_gets_a_note(self, rest: Rest, manifests: list[Manifest]) -> None:
-        assert verify(Repository(rest.store)).notes == (
-            "manifests/0000000004.json is not anchored: pass --anchor, or sign snapshots",
-        )
+        assert verify(opened(rest.store)).notes == ("manifests/0000000004 is not anchored: pass --anchor",)
 
     def test_a_reader_of_one_category_answers_for_that_one(self, tmp_path: Path) -> None:
         master_keys = LocalKeys.generate()
@@ -87,7 +77,7 @@ class TestASoundStore:
         grow(rest, tmp_path, [3])
         reader = LocalKeys({"table_metrics": master_keys["table_metrics"]})
 
-        report = verify(Repository(rest.store, reader), categories=[Category.TABLE_METRICS])
+        report = verify(opened(rest.store, reader), categories=[Category.TABLE_METRICS])
 
         assert report.sound
         assert report.opened == 1
@@ -107,7 +97,7 @@ class TestFiles:
         file = manifests[-1].files[0]
         rest.path(file.key).write_bytes(rest.path(file.key).read_bytes()[:-7])
 
-        report = verify(Repository(rest.store))
+        report = verify(opened(rest.store))
 
         assert found(report) == {("changed", file.key)}
         assert f"Has {file.size - 7:,} bytes instead of {file.size:,}" in report.findings[0].detail
@@ -129,27 +119,26 @@ class TestFiles:
         files = next([one, other] for one in parts for other in parts if one.size == other.size and one is not other)
         swap(*(rest.path(file.key) for file in files))
 
-        report = verify(Repository(rest.store))
+        report = verify(opened(rest.store))
 
         assert found(report) == {("reordered", file.key) for file in files}
 
     def test_another_key_does_not_open_them(self, rest: Rest, manifests: list[Manifest]) -> None:
-        report = verify(Repository(rest.store, LocalKeys(LocalKeys.generate())))
+        report = verify(opened(rest.store, LocalKeys(LocalKeys.generate())))
 
         assert {damage for damage, _ in found(report)} == {"not decryptable"}
         assert len(report.findings) == len({file.category for file in manifests[-1].files})
         assert report.opened == 0
 
     def test_a_data_key_that_was_exchanged_opens_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
-        path = rest.path(manifest_key(4))
-        edit(path, lambda facts: facts["keys"].update(metadata=facts["keys"]["configuration"]))
+        edit_signed(rest, manifest_key(4), lambda facts: facts["keys"].update(metadata=facts["keys"]["configuration"]))
 
         report = verify(rest.repository)
 
         assert {damage for damage, _ in found(report)} == {"not decryptable"}
 
     def test_rows_are_counted_against_the_manifest(self, rest: Rest, manifests: list[Manifest]) -> None:
-        edit(rest.path(manifest_key(4)), lambda facts: facts["files"][0].update(rows=1_000))
+        edit_signed(rest, manifest_key(4), lambda facts: facts["files"][0].update(rows=1_000))
 
         report = verify(rest.repository)
 
@@ -158,15 +147,22 @@ class TestFiles:
 
 
 class TestTheChain:
-    def test_a_changed_manifest_is_named_by_the_next_one(self, rest: Rest, manifests: list[Manifest]) -> None:
-        edit(rest.path(manifest_key(2)), lambda facts: facts.update(held_back=[]))
+    def test_a_changed_manifest_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
+        edit(rest.path(manifest_key(2)), lambda facts: facts.update(run_key="forged"))
 
-        assert found(verify(Repository(rest.store))) == {("changed", manifest_key(2))}
+        assert found(verify(opened(rest.store))) == {("unproved", manifest_key(2))}
 
-    def test_what_is_no_manifest_is_a_change(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_what_is_no_manifest_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
         rest.path(manifest_key(2)).write_bytes(b"{}")
 
-        assert found(verify(Repository(rest.store))) == {("changed", manifest_key(2))}
+        assert found(verify(opened(rest.store))) == {("unproved", manifest_key(2))}
+
+    def test_a_manifest_that_its_writer_changed_is_named_by_the_next_one(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        edit_signed(rest, manifest_key(2), lambda facts: facts.update(run_key="another"))
+
+        assert found(verify(opened(rest.store))) == {("changed", manifest_key(2))}
 
     @pytest.mark.parametrize(("deleted", "named"), [([2], 2), ([2, 3], 2), ([1], 1), ([1, 2, 3], 1)])
     def test_missing_manifests_are_named_by_the_first_of_them(
@@ -175,32 +171,32 @@ class TestTheChain:
         for sequence in deleted:
             rest.store.delete(manifest_key(sequence))
 
-        assert found(verify(Repository(rest.store))) == {("missing", manifest_key(named))}
+        assert found(verify(opened(rest.store))) == {("missing", manifest_key(named))}
 
-    def test_manifests_that_changed_places_are_reordered(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_manifests_that_changed_places_are_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
         swap(rest.path(manifest_key(2)), rest.path(manifest_key(3)))
 
-        assert found(verify(Repository(rest.store))) == {("reordered", manifest_key(2)), ("reordered", manifest_key(3))}
+        assert found(verify(opened(rest.store))) == {("unproved", manifest_key(2)), ("unproved", manifest_key(3))}
 
-    def test_an_old_manifest_put_at_the_end_is_reordered(self, rest: Rest, manifests: list[Manifest]) -> None:
-        rest.path(manifest_key(5)).write_bytes(rest.path(manifest_key(2)).read_bytes())
+    @pytest.mark.parametrize(
+        "name", ["manifests/0000000004.bak", "prunes/notes.txt", "manifests/9999999999", manifest_key(5), "prunes/9"]
+    )
+    def test_what_others_put_beside_the_chain_gets_a_note(
+        self, rest: Rest, manifests: list[Manifest], name: str
+    ) -> None:
+        rest.store.put(name, rest.path(manifest_key(2)).read_bytes())
 
-        assert found(verify(Repository(rest.store))) == {("reordered", manifest_key(5))}
+        report = verify(opened(rest.store), anchors=[anchor_of(rest, 4)])
 
-    def test_an_object_that_is_no_manifest_is_unexpected(self, rest: Rest, manifests: list[Manifest]) -> None:
-        rest.path("manifests/0000000004.json.bak").write_bytes(b"")
-
-        assert found(verify(Repository(rest.store))) == {("unexpected", "manifests/0000000004.json.bak")}
-
-    def test_an_object_that_is_no_prune_record_is_unexpected(self, rest: Rest, manifests: list[Manifest]) -> None:
-        rest.store.put("prunes/notes.txt", b"")
-
-        assert found(verify(Repository(rest.store))) == {("unexpected", "prunes/notes.txt")}
+        assert report.outcome is Outcome.SOUND
+        [note] = report.notes
+        assert note.startswith(f"{name}: ")
+        assert note.endswith("ignored")
 
     def test_reading_goes_on_past_what_is_unexpected(
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:
-        for stray in ("manifests/0000000009.json.bak", "manifests/latest", "prunes/notes.txt"):
+        for stray in ("manifests/0000000009.bak", "manifests/latest", "prunes/notes.txt"):
             rest.store.put(stray, b"")
 
         newest = open_snapshot(rest.repository).manifest
@@ -213,7 +209,7 @@ class TestTheChain:
         anchor = anchor_of(rest, 4)
         rest.store.delete(manifest_key(4))
 
-        report = verify(Repository(rest.store), anchors=[anchor])
+        report = verify(opened(rest.store), anchors=[anchor])
 
         assert found(report) == {("rolled back", manifest_key(4))}
         assert "The chain ends at number 3, and the anchor names snapshot number" in report.findings[0].detail
@@ -222,14 +218,14 @@ class TestTheChain:
         anchor = anchor_of(rest, 3)
         rewrite_chain(rest, 2, 4)
 
-        assert verify(Repository(rest.store)).sound
-        assert found(verify(Repository(rest.store), anchors=[anchor])) == {("rewritten", manifest_key(3))}
+        assert verify(opened(rest.store)).sound
+        assert found(verify(opened(rest.store), anchors=[anchor])) == {("rewritten", manifest_key(3))}
 
     def test_a_changed_newest_manifest_is_caught_by_its_anchor(self, rest: Rest, manifests: list[Manifest]) -> None:
         anchor = anchor_of(rest, 4)
         edit(rest.path(manifest_key(4)), lambda facts: facts.update(run_key="forged"))
 
-        assert found(verify(Repository(rest.store), anchors=[anchor])) == {("rewritten", manifest_key(4))}
+        assert found(verify(opened(rest.store), anchors=[anchor])) == {("rolled back", manifest_key(4))}
 
     def test_an_emptied_store_is_rolled_back(self, rest: Rest, manifests: list[Manifest]) -> None:
         anchor = anchor_of(rest, 1)
@@ -237,7 +233,7 @@ class TestTheChain:
             rest.store.delete(manifest_key(sequence))
 
         with pytest.raises(SnapshotNotFoundError, match=r"holds no snapshot\. .*check the URI"):
-            verify(Repository(rest.store), anchors=[anchor])
+            verify(opened(rest.store), anchors=[anchor])
 
 
 class TestPrunedStores:
@@ -252,32 +248,29 @@ class TestPrunedStores:
         assert report.findings == ()
         assert (report.manifests, report.pruned) == (1, 3)
 
-    def test_a_record_forged_to_cover_a_deletion_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
-        prune(Repository(rest.store, signer=None), self.KEEP_NEWEST)
+    def test_a_record_forged_to_cover_a_deletion_covers_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
+        rest.path("prunes").mkdir()
+        rest.path(record_key(1)).write_bytes(b"{}")
+        rest.store.delete(manifest_key(2))
 
         report = verify(rest.repository)
 
-        assert found(report) == {("unproved", "prunes/0000000001.json")}
+        assert found(report) == {("missing", manifest_key(2))}
 
-    def test_a_record_signed_by_another_key_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
-        prune(Repository(rest.store, LocalKeys(LocalKeys.generate())), self.KEEP_NEWEST)
-
-        assert found(verify(rest.repository)) == {("unproved", "prunes/0000000001.json")}
-
-    def test_a_record_changed_after_it_was_signed_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_a_record_changed_after_it_was_signed_covers_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
         prune(rest.repository, Retention(keep_last=3))
-        edit(rest.path("prunes/0000000001.json"), lambda facts: facts.update(retention={"keep_last": 1}))
+        edit(rest.path(record_key(1)), lambda facts: facts.update(retention={"keep_last": 1}))
 
-        assert found(verify(rest.repository)) == {("unproved", "prunes/0000000001.json")}
+        assert found(verify(rest.repository)) == {("missing", manifest_key(1))}
 
     def test_a_removed_record_leaves_what_it_covered_missing(self, rest: Rest, manifests: list[Manifest]) -> None:
         prune(rest.repository, Retention(keep_last=3))
         prune(rest.repository, Retention(keep_last=2))
-        rest.store.delete("prunes/0000000001.json")
+        rest.store.delete(record_key(1))
 
         report = verify(rest.repository)
 
-        assert found(report) == {("missing", manifest_key(1)), ("changed", "prunes/0000000002.json")}
+        assert found(report) == {("missing", manifest_key(1)), ("changed", "prunes/0000000002")}
 
     def test_a_rollback_to_before_a_prune_is_found_by_its_record(self, rest: Rest, manifests: list[Manifest]) -> None:
         prune(rest.repository, Retention(keep_last=3))
@@ -286,68 +279,20 @@ class TestPrunedStores:
         assert found(verify(rest.repository)) == {("rolled back", manifest_key(4))}
 
 
-class TestSignatures:
-    @pytest.fixture(params=["SIGN_VERIFY", "GENERATE_VERIFY_MAC", "master key"])
-    def signer(self, request: pytest.FixtureRequest, rest: Rest) -> Signer:
-        if request.param == "master key":
-            return KeysSigner(rest.keys)
-        server: AwsServer = request.getfixturevalue("aws_server")
-        return kms_signer(server, request.param)
+class TestAStoreThatIsNotPinned:
+    def test_is_unproved(self, rest: Rest, manifests: list[Manifest]) -> None:
+        report = verify(Repository(rest.store))
 
-    def test_signed_manifests_pass(self, rest: Rest, manifests: list[Manifest], signer: Signer) -> None:
-        for manifest in manifests:
-            sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), signer)
-
-        report = verify(Repository(rest.store, rest.keys, signer=signer))
-
-        assert report.findings == report.notes == ()
-
-    def test_an_unsigned_manifest_is_unproved(self, rest: Rest, manifests: list[Manifest], signer: Signer) -> None:
-        for sequence in (1, 2, 4):
-            sign_object(rest.store, manifest_key(sequence), digest_of(rest, sequence), signer)
-
-        assert found(verify(Repository(rest.store, signer=signer))) == {("unproved", manifest_key(3))}
-
-    def test_a_rewritten_chain_is_unproved_from_there_on(
-        self, rest: Rest, manifests: list[Manifest], signer: Signer
-    ) -> None:
-        for manifest in manifests:
-            sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), signer)
-        rewrite_chain(rest, 2, 4)
-
-        report = verify(Repository(rest.store, signer=signer))
-
-        assert found(report) == {("unproved", manifest_key(sequence)) for sequence in (2, 3, 4)}
-
-    def test_the_forgers_own_kms_key_proves_nothing(
-        self, rest: Rest, manifests: list[Manifest], aws_server: AwsServer
-    ) -> None:
-        forger, signer = (kms_signer(aws_server, "SIGN_VERIFY") for _ in range(2))
-        for manifest in manifests:
-            sign_object(rest.store, manifest_key(manifest.sequence), digest_of(rest, manifest.sequence), forger)
-
-        assert len(verify(Repository(rest.store, signer=signer)).findings) == len(manifests)
-
-    def test_signing_again_changes_nothing_for_verify(self, rest: Rest, manifests: list[Manifest]) -> None:
-        for _ in range(2):
-            sign_object(rest.store, manifest_key(4), digest_of(rest, 4), KeysSigner(rest.keys))
-
-        assert verify(rest.repository).sound
-
-
-def kms_signer(server: AwsServer, usage: str) -> KmsSigner:
-    specs = {"SIGN_VERIFY": "ECC_NIST_P256", "GENERATE_VERIFY_MAC": "HMAC_256"}
-    client = server.client("kms")
-    key = client.create_key(KeyUsage=usage, KeySpec=specs[usage])["KeyMetadata"]
-    return KmsSigner(client, key["Arn"])
+        assert found(report) == {("unproved", "store.json")}
+        assert report.outcome is Outcome.UNPROVED
 
 
 class TestTheReport:
     def test_an_error_names_what_is_wrong(self, rest: Rest, manifests: list[Manifest]) -> None:
-        edit(rest.path(manifest_key(2)), lambda facts: facts.update(held_back=[]))
+        edit(rest.path(manifest_key(2)), lambda facts: facts.update(run_key="forged"))
 
-        with pytest.raises(SnapshotCorruptError, match=r"1 differences: manifests/0000000002\.json is changed"):
-            verify(Repository(rest.store)).require()
+        with pytest.raises(SnapshotCorruptError, match=r"1 differences: manifests/0000000002 is unproved"):
+            verify(opened(rest.store)).require()
 
     def test_it_is_json(self, rest: Rest, manifests: list[Manifest]) -> None:
         facts = json.loads(json.dumps(verify(rest.repository).to_dict()))

@@ -12,11 +12,11 @@ import pytest
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.local import LocalStore
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_postgres
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -57,7 +57,7 @@ def take(reader: Mapping[str, object], airflow_connection: Connect) -> Callable[
 
     def take(store: LocalStore) -> Manifest:
         with ElementaryHook(conn_id).source() as source:
-            return write_snapshot(source, Repository(store, KEYS), policy=POLICY, run_key=RUN)
+            return write_snapshot(source, opened(store, KEYS), policy=POLICY, run_key=RUN)
 
     return take
 
@@ -81,7 +81,7 @@ def test_a_reset_connection_leaves_no_snapshot_and_a_retry_takes_it(
     assert not raised.value.permanent
     assert committed == []
     assert (taken.sequence, taken.tables["dbt_run_results"].rows) == (1, 15)
-    assert verify(Repository(store, KEYS)).findings == ()
+    assert verify(opened(store, KEYS)).findings == ()
 
 
 def test_a_statement_that_times_out_leaves_no_snapshot_and_a_retry_takes_it(

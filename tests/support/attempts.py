@@ -12,13 +12,13 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import SMALL_WORLD_END, small_world, write_duckdb
 from tests.support.dying_writer import POLICY
 from tests.support.random_histories import BreakingStore, Interrupted
+from tests.support.signing import opened
 from tests.support.stores import local_rest
 
 RUN = "dag/run/task/-1"
@@ -48,7 +48,7 @@ class Sync:
             self.snapshot(store=BreakingStore(self.rest.folder, files), **options)
 
     def snapshot(self, **options: Any) -> Manifest:
-        repository = Repository(options.pop("store", self.rest.store), options.pop("keys", self.keys))
+        repository = opened(options.pop("store", self.rest.store), options.pop("keys", self.keys))
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
             return write_snapshot(source, repository, **{"policy": POLICY, "run_key": RUN, **options})
 
@@ -57,7 +57,7 @@ class Sync:
         return [Category(name) for name in find_manifest(self.rest.repository).keys]
 
     def column(self, table: str, column: str) -> list[Any]:
-        values: list[Any] = read_all(open_snapshot(Repository(self.rest.store, self.keys)), table, [column])[
+        values: list[Any] = read_all(open_snapshot(opened(self.rest.store, self.keys)), table, [column])[
             column
         ].to_pylist()
         return values

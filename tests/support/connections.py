@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.snapshots import LocalKeys
+from airflow_provider_elementary.snapshots import LocalKeys, open_store
+from airflow_provider_elementary.snapshots.store_setup import KmsKey, create_store
+from tests.support.signing import SIGNING_KEY, STORE_ID, create
 
 if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
     from tests.servers.postgres import PostgresServer
     from tests.servers.snowflake import SnowflakeServer
 
@@ -48,18 +51,37 @@ def snowflake_reader(server: SnowflakeServer, database: str, schema: str = "ELEM
 
 
 def local_store(place: Path | str, keys: Mapping[str, str] | None = None, **extra: object) -> Connection:
-    """Return the connection of a store in a directory, with a fresh master key for every category, or with these keys.
+    """Create a store in a directory, and return the connection of its writer.
 
     :param place: the directory, or its URI.
+    :param keys: master keys; a fresh one for every category by default.
     """
     uri = place.as_uri() if isinstance(place, Path) else place
-    return {
-        "conn_type": "elementary_store",
-        "extra": {"uri": uri, "secret_keys": dict(keys or LocalKeys.generate()), **extra},
-    }
+    create(open_store(uri))
+    secret = {**(keys or LocalKeys.generate()), "signing_key": SIGNING_KEY}
+    facts = {"uri": uri, "store_id": STORE_ID, "secret_keys": secret}
+    return {"conn_type": "elementary_store", "extra": {**facts, **extra}}
 
 
-def s3_store(uri: str, kms_key_id: str, *, aws_conn_id: str = "aws", **extra: object) -> Connection:
-    """Return the connection of a store on S3, encrypted with a KMS key."""
-    facts = {"uri": uri, "kms_key_id": kms_key_id, "aws_conn_id": aws_conn_id}
+def s3_store(
+    server: AwsServer,
+    uri: str,
+    kms_key_id: str,
+    *,
+    aws_conn_id: str = "aws",
+    signing_kms_key_id: str | None = None,
+    **extra: object,
+) -> Connection:
+    """Create a store on S3, encrypted with a KMS key, and return the connection of its writer.
+
+    :param signing_kms_key_id: a KMS key that signs, or encrypts the signing key; a local signing key by default.
+    """
+    store = open_store(uri, s3_client=server.client("s3"), kms_key_id=kms_key_id)
+    facts: dict[str, object] = {"uri": uri, "kms_key_id": kms_key_id, "aws_conn_id": aws_conn_id}
+    if signing_kms_key_id is None:
+        create(store)
+        facts |= {"store_id": STORE_ID, "secret_keys": {"signing_key": SIGNING_KEY}}
+    else:
+        trust = create_store(store, None, KmsKey(server.client("kms"), signing_kms_key_id))
+        facts |= {"store_id": trust.store_id, "signing_kms_key_id": signing_kms_key_id}
     return {"conn_type": "elementary_store", "extra": {**facts, **extra}}

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, open_store, write_snapshot
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.signing import opened
 
 #: What a policy has to let through for a world of another year.
 POLICY = Policy(failed_rows_days=100_000)
@@ -74,9 +74,7 @@ def main(arguments: list[str]) -> None:
     warehouse, folder, keys, run_key, operation, number, moment = arguments
     store = _DyingStore(Path(open_store(folder).uri.removeprefix("file://")), operation, int(number), moment)
     with WarehouseSource(DuckDBWarehouse(Path(warehouse), "elementary")) as source:
-        manifest = write_snapshot(
-            source, Repository(store, LocalKeys(json.loads(keys))), policy=POLICY, run_key=run_key
-        )
+        manifest = write_snapshot(source, opened(store, LocalKeys(json.loads(keys))), policy=POLICY, run_key=run_key)
     print(manifest.sequence)
 
 

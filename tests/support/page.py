@@ -21,12 +21,12 @@ from airflow_provider_elementary.project.lineage import read_lineage
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import LocalKeys, open_snapshot, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import arrow_schema
 from airflow_provider_elementary.storage.results import latest_result, read_result, write_result
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import World, small_world, write_duckdb
+from tests.support.signing import opened
 
 #: A name that breaks out of every place where it is not encoded; in Arabic and CJK too.
 HOSTILE = """</title><script>alert(1)</script>"><img src=x onerror=alert(2)>' "q" {{ 7*7 }} جدول 表"""
@@ -74,7 +74,7 @@ def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
     drifted = report(*((name, "unknown" if name == "client-address" else "pass") for name in CHECKS))
     uri = _fill(directory, keys, path, [passing, passing, passing, drifted], with_results=True)
     store = open_store(uri)
-    snapshot = open_snapshot(Repository(store, keys))
+    snapshot = open_snapshot(opened(store, keys))
     newest = latest_result(store, "verdicts")
     assert newest is not None
     with read_result(store, keys, newest.key) as rows:
@@ -90,7 +90,7 @@ def _fill(
     store = open_store((directory / "store").as_uri())
     with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
         for number, access in enumerate(reports):
-            write_snapshot(source, Repository(store, keys), policy=Policy(), run_key=str(number), access=access)
+            write_snapshot(source, opened(store, keys), policy=Policy(), run_key=str(number), access=access)
     if with_results:
         add_results(store.uri, keys)
         add_backtest(store.uri, keys, {"anomaly_sensitivity": 3})
@@ -100,7 +100,7 @@ def _fill(
 def add_results(uri: str, keys: LocalKeys) -> None:
     """Compute and evaluate the metrics of a store's newest snapshot, by Elementary's rule."""
     store = open_store(uri)
-    with compute_metrics(open_snapshot(Repository(store, keys))) as rows:
+    with compute_metrics(open_snapshot(opened(store, keys))) as rows:
         metrics = rows.read_all()
     write_result(store, keys, "metrics", metrics.to_reader(), run_key="metrics", origin={}, parameters={})
     verdicts = detect(scored_metrics(metrics), method="elementary")
@@ -111,7 +111,7 @@ def add_results(uri: str, keys: LocalKeys) -> None:
 def add_backtest(uri: str, keys: LocalKeys, parameters: Mapping[str, Any]) -> None:
     """Backtest a configuration of Elementary's rule on a store's newest snapshot, and write the result."""
     store = open_store(uri)
-    with compute_metrics(open_snapshot(Repository(store, keys))) as metrics:
+    with compute_metrics(open_snapshot(opened(store, keys))) as metrics:
         found = backtest(metrics, "elementary", parameters, DAYS)
     how = {"method": "elementary", "days": DAYS, **parameters}
     run = f"elementary_backtest/manual/elementary/{json.dumps(parameters)}"

@@ -32,12 +32,12 @@ from airflow_provider_elementary.snapshots import (
     open_store,
     write_snapshot,
 )
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -426,7 +426,7 @@ class History:
         with self.database.source() as source:
             return write_snapshot(
                 source,
-                Repository(store, keys),
+                opened(store, keys),
                 policy=POLICY,
                 run_key=run_key,
                 full_every_days=full_every_days,
@@ -451,7 +451,7 @@ class History:
 
     def check(self, snapshot_id: str, keys: LocalKeys, expected: Mapping[str, list[Row]]) -> None:
         """Compare a snapshot with the state of the source at its cut, as the policy lets it out."""
-        snapshot = open_snapshot(Repository(self.store, keys), snapshot_id)
+        snapshot = open_snapshot(opened(self.store, keys), snapshot_id)
         assert set(snapshot.tables()) == set(COLUMNS)
         for table, rows in expected.items():
             found = read_all(snapshot, table)

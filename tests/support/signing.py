@@ -4,13 +4,45 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from airflow_provider_elementary.storage.genesis import Role, SignerEntry, Trust, init_store, new_salt
+from airflow_provider_elementary.snapshots import Keys, Repository
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.genesis import (
+    GENESIS_CODEC,
+    Genesis,
+    Role,
+    SignerEntry,
+    Trust,
+    init_store,
+    new_salt,
+)
+from airflow_provider_elementary.storage.layout import GENESIS
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.storage.signed_documents import Documents
 from airflow_provider_elementary.storage.signers import Ed25519Signer, PublicKey
 from airflow_provider_elementary.storage.store import Store
+
+#: The signing key of the stores of most tests, and their genesis: so every process of a test may write to them.
+SIGNING_KEY = base64.b64encode(b"a signing key for tests only....").decode()
+SIGNER = Ed25519Signer(base64.b64decode(SIGNING_KEY))
+_GENESIS = GENESIS_CODEC.write(
+    Genesis("2026-01-01T00:00:00+00:00", "00" * 16, (SignerEntry(SIGNER.public_key, tuple(Role)),), None, {})
+)
+STORE_ID = sha256(_GENESIS)
+
+
+def create(store: Store) -> None:
+    """Create a store with the genesis of most tests, unless it is there."""
+    store.put_if_absent(GENESIS, _GENESIS)
+
+
+def opened(store: Store, keys: Keys | Callable[[], Keys] | None = None, **options: Any) -> Repository:
+    """Return the repository of a store with the genesis of most tests, for a writer; the store is created first."""
+    create(store)
+    return Repository(store, keys, **{"store_id": STORE_ID, "signing": SIGNER, **options})
 
 
 def new_signer() -> Ed25519Signer:
@@ -36,8 +68,6 @@ def documents(folder: Path) -> Documents:
 
 def signed(signer: Ed25519Signer, store_id: str, name: str, body: bytes) -> bytes:
     """Return any bytes signed as the document of a name, as only a writer who misbehaves would."""
-    from airflow_provider_elementary.storage.documents import sha256
-
     message = "\n".join(("elementary-signed 2", signer.algorithm, signer.key_id, store_id, name, sha256(body)))
     signature = base64.b64encode(signer.sign(message.encode())).decode()
     return f"elementary-signed 2 {signer.algorithm} {signer.key_id} {signature}\n".encode() + body

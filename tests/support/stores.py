@@ -25,6 +25,7 @@ from airflow_provider_elementary.snapshots import (
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import SMALL_WORLD_END, World, small_world, write_duckdb
+from tests.support.signing import opened
 
 #: How many days the little project runs in all.
 DAYS = 8
@@ -44,7 +45,7 @@ class Rest:
     @property
     def repository(self) -> Repository:
         """The store with its keys."""
-        return Repository(self.store, self.keys)
+        return opened(self.store, self.keys)
 
     def path(self, key: str) -> Path:
         """Return the file of an object."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
+from tests.support.signing import SIGNER, signed
 from tests.support.stores import Rest
 
 
@@ -27,18 +28,39 @@ def swap(first: Path, second: Path) -> None:
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a document, and write it as this package does."""
-    facts = json.loads(path.read_bytes())
+    """Change what a signed document says, as somebody without the key; the signature stays."""
+    line, _, body = path.read_bytes().partition(b"\n")
+    path.write_bytes(line + b"\n" + _changed(body, change))
+
+
+def edit_signed(rest: Rest, name: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what a signed document says and sign it, as a writer with a bug would."""
+    _, _, body = rest.path(name).read_bytes().partition(b"\n")
+    store_id = sha256(rest.path(GENESIS).read_bytes())
+    rest.path(name).write_bytes(signed(SIGNER, store_id, name, _changed(body, change)))
+
+
+def _changed(body: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
+    facts = json.loads(body)
     change(facts)
-    path.write_bytes(json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest_of(rest: Rest, sequence: int) -> str:
+    """Return the hash by which the chain names a manifest."""
+    return sha256(rest.path(manifest_key(sequence)).read_bytes().partition(b"\n")[2])
 
 
 def rewrite_chain(rest: Rest, first: int, last: int) -> None:
-    """Change a manifest, and make all later links fit."""
-    edit(rest.path(manifest_key(first)), lambda facts: facts.update(held_back=[], run_key="forged"))
+    """Change a manifest, and make all later links fit, as only a writer could."""
+    edit_signed(rest, manifest_key(first), lambda facts: facts.update(run_key="forged"))
     for sequence in range(first + 1, last + 1):
-        before = sha256(rest.path(manifest_key(sequence - 1)).read_bytes())
-        edit(rest.path(manifest_key(sequence)), lambda facts, before=before: facts["parent"].update(sha256=before))
+        before = digest_of(rest, sequence - 1)
+
+        def link(facts: dict[str, Any], before: str = before) -> None:
+            facts["parent"].update(sha256=before)
+
+        edit_signed(rest, manifest_key(sequence), link)
 
 
 def exchange_data_keys(rest: Rest, sequence: int, one: str, other: str) -> None:
@@ -48,4 +70,4 @@ def exchange_data_keys(rest: Rest, sequence: int, one: str, other: str) -> None:
         keys = facts["keys"]
         keys[one], keys[other] = keys[other], keys[one]
 
-    edit(rest.path(manifest_key(sequence)), change)
+    edit_signed(rest, manifest_key(sequence), change)

@@ -11,10 +11,10 @@ import pytest
 
 from airflow_provider_elementary.access import AccessReport
 from airflow_provider_elementary.snapshots import find_manifest, open_store
-from airflow_provider_elementary.snapshots.repository import Repository
 from tests.support.connections import local_store, postgres_reader, s3_store
 from tests.support.dag_runs import DagRunOutcome, run_dag, run_parsed_dag
 from tests.support.datasets import small_world, write_postgres
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -31,6 +31,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
+from tests.support.signing import opened
 
 with DAG("widened", params={"sql": ""}):
     (
@@ -141,7 +142,9 @@ def test_the_reports_are_stored_on_s3_encrypted_with_kms(
     bucket, key_id = aws_server.create_bucket(), aws_server.create_key()
     airflow_connection("aws", aws_server.airflow_connection())
 
-    outcome = audited.audit(store_conn_id=airflow_connection("on_s3", s3_store(f"s3://{bucket}/elementary", key_id)))
+    outcome = audited.audit(
+        store_conn_id=airflow_connection("on_s3", s3_store(aws_server, f"s3://{bucket}/elementary", key_id))
+    )
 
     key = f"elementary/{outcome.returned['audit']['drift']['key']}"
     head = aws_server.client("s3").head_object(Bucket=bucket, Key=key)
@@ -158,7 +161,7 @@ def test_each_task_that_opens_the_warehouse_checks_its_own_session(
 
     outcome = run_dag("elementary_observability", conf)
 
-    manifest = find_manifest(Repository(open_store(audited.store)))
+    manifest = find_manifest(opened(open_store(audited.store)))
     assert manifest.access is not None
     assert manifest.access["checked_at"] > outcome.returned["check_access"]["checked_at"]
 

@@ -11,7 +11,6 @@ import pytest
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, LocalKeys, Store, open_snapshot, open_store
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.results import read_result
 from airflow_provider_elementary.storage.s3 import S3Store
@@ -19,6 +18,7 @@ from tests.docs.mail import mail_server
 from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store
 from tests.support.dag_runs import run_dag
 from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -115,7 +115,7 @@ class TestOnPostgresToS3:
         bucket, key_id = aws_server.create_bucket(), aws_server.create_key()
         conf = {
             "elementary_conn_id": airflow_connection("dwh", postgres_reader(postgres_server, postgres_database)),
-            "store_conn_id": airflow_connection("store", s3_store(f"s3://{bucket}/elementary", key_id)),
+            "store_conn_id": airflow_connection("store", s3_store(aws_server, f"s3://{bucket}/elementary", key_id)),
         }
         airflow_connection("aws", aws_server.airflow_connection())
 
@@ -196,6 +196,6 @@ def test_a_run_of_an_analyst_needs_the_store_and_its_keys_only(tmp_path: Path, a
     )
     (tmp_path / "sample.duckdb").unlink()
 
-    snapshot = open_snapshot(Repository(open_store((tmp_path / "store").as_uri()), LocalKeys(keys)))
+    snapshot = open_snapshot(opened(open_store((tmp_path / "store").as_uri()), LocalKeys(keys)))
 
     assert read_all(snapshot, "dbt_invocations").num_rows == 220

@@ -193,7 +193,7 @@ def test_verify_and_restore_work_on_s3_with_kms(
     rest = Rest(S3Store(s3, bucket, "elementary", kms_key_id=key_id), KmsKeys(kms, key_id), tmp_path)
     take(rest, tmp_path / "warehouse.duckdb", world_after(3))
     airflow_connection("aws", aws_server.airflow_connection())
-    conf = {"store_conn_id": airflow_connection("store", s3_store(rest.store.uri, key_id))}
+    conf = {"store_conn_id": airflow_connection("store", s3_store(aws_server, rest.store.uri, key_id))}
 
     verified = run_dag("elementary_snapshot_verify", conf)
     restored = run_dag("elementary_snapshot_restore", {**conf, "target_path": str(tmp_path / "restored.duckdb")})

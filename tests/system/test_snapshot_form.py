@@ -11,7 +11,6 @@ import pytest
 from airflow_provider_elementary.snapshots import (
     KmsKeys,
     LocalKeys,
-    Repository,
     SnapshotSource,
     open_snapshot,
     open_store,
@@ -22,6 +21,7 @@ from airflow_provider_elementary.storage.s3 import S3Store
 from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.dag_runs import parse_dag, run_dag
 from tests.support.datasets import small_world, write_duckdb
+from tests.support.signing import opened
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -41,7 +41,7 @@ def warehouse(tmp_path: Path, airflow_connection: Connect) -> Conf:
 
 
 def manifest_policy(directory: Path, sequence: int) -> Mapping[str, Any]:
-    return read_manifest(Repository(open_store((directory / "store").as_uri())), sequence).policy
+    return read_manifest(opened(open_store((directory / "store").as_uri())), sequence).policy
 
 
 class TestTheForm:
@@ -56,7 +56,7 @@ class TestTheForm:
 
     @pytest.fixture
     def opened(self, master_keys: dict[str, str], tmp_path: Path) -> Callable[[], SnapshotSource]:
-        return Repository(open_store((tmp_path / "store").as_uri()), LocalKeys(master_keys)).source
+        return opened(open_store((tmp_path / "store").as_uri()), LocalKeys(master_keys)).source
 
     def test_as_it_is_it_takes_six_categories_and_the_next_run_adds_to_it(self, conf: Conf) -> None:
         first, second = (run_dag(DAG_ID, conf) for _ in range(2))
@@ -152,8 +152,8 @@ class TestOnS3:
         signing = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]["Arn"]
         airflow_connection("aws", aws_server.airflow_connection())
         uri, own_keys = f"s3://{bucket}/elementary", {"category_kms_key_ids": {"run_results": own}}
-        unsigned_store = {"store_conn_id": airflow_connection("unsigned", s3_store(uri, key, **own_keys))}
-        signed_connection = s3_store(uri, key, signing_kms_key_id=signing, **own_keys)
+        unsigned_store = {"store_conn_id": airflow_connection("unsigned", s3_store(aws_server, uri, key, **own_keys))}
+        signed_connection = s3_store(aws_server, uri, key, signing_kms_key_id=signing, **own_keys)
         signed_store = {"store_conn_id": airflow_connection("signed", signed_connection)}
 
         unsigned = run_dag(DAG_ID, {**warehouse, **unsigned_store})
@@ -161,7 +161,7 @@ class TestOnS3:
         signed = run_dag(DAG_ID, {**warehouse, **signed_store})
         s3 = S3Store(aws_server.client("s3"), bucket, "elementary", kms_key_id=key)
         names = sorted(found.key for found in s3.list("signatures/"))
-        manifest = open_snapshot(Repository(s3, KmsKeys(kms, key))).manifest
+        manifest = open_snapshot(opened(s3, KmsKeys(kms, key))).manifest
 
         assert [outcome.state for outcome in (unsigned, refused, signed)] == ["success", "failed", "success"]
         assert manifest.keys["run_results"].master_key_id == own

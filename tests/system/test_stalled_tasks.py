@@ -76,7 +76,7 @@ class TestExecutionTimeout:
         with stalling_proxy(int(urlsplit(aws_server.endpoint_url).port or 0)) as proxy:
             behind = AwsServer(f"https://127.0.0.1:{proxy.port}", aws_server.ca, aws_server.region)
             airflow_connection("aws", behind.airflow_connection())
-            on_s3 = s3_store(f"s3://{aws_server.create_bucket()}/e", aws_server.create_key())
+            on_s3 = s3_store(aws_server, f"s3://{aws_server.create_bucket()}/e", aws_server.create_key())
             store = {"store_conn_id": airflow_connection("on_s3", on_s3)}
             healthy, usual = run(tmp_path / "first", f"stalled_{operation}_first", store, 120)
             proxy.stall_after(sent=20_000 if operation == "requests" else 60_000)

@@ -154,12 +154,11 @@ def build_one(request: Request) -> OneSnapshot:
         before |= {number - 1: parent} if parent else {}
     files_state, is_complete = _files_state(reader, manifest)
     from airflow_provider_elementary.snapshots.summary import problems as problems_of
-    from airflow_provider_elementary.storage.documents import sha256
 
     return OneSnapshot(
         uri=reader.uri,
         link=_link(manifest, before, reader.pruned()),
-        sha256=sha256(manifest.to_bytes()),
+        sha256=manifest.sha256,
         categories=_categories(reader, manifest),
         tables=_tables(manifest),
         policy=manifest.policy,
@@ -184,13 +183,12 @@ def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping
 
 
 def _link_to_parent(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping[int, str]) -> str:
-    from airflow_provider_elementary.storage.documents import sha256
 
     if manifest.parent is None:
         return "first"
     before = manifest.parent.sequence
     if (parent := manifests.get(before)) is not None:
-        return "linked" if sha256(parent.to_bytes()) == manifest.parent.sha256 else "broken"
+        return "linked" if parent.sha256 == manifest.parent.sha256 else "broken"
     if before in pruned:
         return "linked, pruned" if pruned[before] == manifest.parent.sha256 else "broken"
     return "missing"
@@ -226,10 +224,12 @@ def _categories(reader: Reader, manifest: Manifest) -> tuple[CategoryState, ...]
 
 
 def _readable(reader: Reader, manifest: Manifest, category: Any) -> str:
+    from airflow_provider_elementary.storage.keys import Purpose
+
     if not reader.has_keys:
         return "no keys named"
     try:
-        reader.opened.keys.unwrap(category, manifest.keys[category.value])
+        reader.opened.keys.unwrap(category, manifest.keys[category.value], Purpose.SNAPSHOT)
     except KeyUnavailableError:
         return "no"
     except ElementaryError:

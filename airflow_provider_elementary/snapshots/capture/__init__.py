@@ -13,11 +13,12 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     SnapshotConflictError,
+    SnapshotCorruptError,
     TableReplacedError,
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
-from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for
+from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
 from airflow_provider_elementary.snapshots.capture.consistency import (
     ConsistencyPoint,
     Tally,
@@ -44,14 +45,12 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, 
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.signatures import read_signature, sign_object
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
@@ -66,6 +65,7 @@ def write_snapshot(
     policy: Policy | None = None,
     run_key: str | None = None,
     access: Mapping[str, Any] | None = None,
+    anchor: Anchor | None = None,
     full_every_days: float = 7,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
@@ -79,12 +79,13 @@ def write_snapshot(
     row groups and the rows of the window that is read again, whatever the size of a table.
 
     :param source: the open warehouse.
-    :param repository: where the snapshot goes, with master keys of the categories that are taken; its signer signs the
-        manifest once it is committed.
+    :param repository: where the snapshot goes, with master keys of the categories that are taken, and a signer.
     :param policy: what is taken; see :class:`Policy` for the default.
     :param run_key: what the snapshot is taken for; where one of the newest snapshots was committed for it before, that
         one is returned.
     :param access: the report of the access check, for the manifest.
+    :param anchor: the newest manifest that was recorded outside the store. Where the chain does not contain it, a full
+        snapshot with new data keys is committed, and then this raises.
     :param full_every_days: after how many days everything is read again; 0 reads everything each time.
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
@@ -92,6 +93,7 @@ def write_snapshot(
     :param rows_read: called with the table and the number of rows that were read, to show progress.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
+    :raises SnapshotCorruptError: the chain does not contain the anchor; a full snapshot was committed.
     :raises ElementaryError: see each of its kinds; no manifest is written.
     """
     if full_every_days < 0 or overlap < timedelta(0) or commit_timeout < timedelta(0):
@@ -104,17 +106,15 @@ def write_snapshot(
     run_key = run_key or _new_id(taken_at)
     if (earlier := committed_for(repository, run_key, categories_of(source, policy))) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
-        if repository.signer is not None and read_signature(repository.store, manifest_key(earlier.sequence)) is None:
-            _sign(repository, earlier)
+        _require_no_damage(repository, earlier)
         return earlier
-    if repository.signer is not None:
-        # A key that is refused is refused now, not when there is a snapshot without a signature.
-        repository.signer.sign(sha256(run_key.encode()))
+    # What is refused is refused now, before anything is read.
+    require_writer(repository)
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            captured = _capture(source, repository, options, taken_at, run_key)
+            captured = _capture(source, repository, options, taken_at, run_key, anchor)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
             continue
@@ -125,8 +125,8 @@ def write_snapshot(
             log.warning("reading from the start again, attempt %d of %d: %s", lost + 1, _ATTEMPTS, error)
             continue
         manifest = replace(captured.manifest, access=access)
-        if (committed := commit(repository, manifest, captured.plan, captured.opened)) is not None:
-            _sign(repository, committed)
+        if (committed := commit(repository, manifest, captured.plan)) is not None:
+            _require_no_damage(repository, committed, captured.plan.damage)
             return committed
         lost += 1
         log.info("commit conflict in %s; retrying on top of the new snapshot", repository.uri)
@@ -142,15 +142,19 @@ class _Captured:
 
     manifest: Manifest
     plan: Plan
-    opened: OpenKeys
 
 
 def _capture(
-    source: WarehouseSource, repository: Repository, options: SnapshotOptions, taken_at: datetime, run_key: str
+    source: WarehouseSource,
+    repository: Repository,
+    options: SnapshotOptions,
+    taken_at: datetime,
+    run_key: str,
+    anchor: Anchor | None,
 ) -> _Captured:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     source.hold()
-    plan = plan_snapshot(source, repository, options, taken_at)
+    plan = plan_snapshot(source, repository, options, taken_at, anchor)
     captured = _capture_as_planned(source, repository, options, taken_at, run_key, plan)
     if isinstance(captured, Plan):
         # What was written under the first plan is left for prune to remove.
@@ -170,7 +174,7 @@ def _capture_as_planned(
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
     snapshot_id = _new_id(taken_at)
     # The first use of each key comes before the first read: what is refused is refused early.
-    plan, opened = open_keys(source, repository.keys, plan, options.policy, snapshot_id)
+    plan, opened = open_keys(source, repository.keys, plan, options.policy)
     point = find_consistency_point(source, options.commit_timeout, plan.window_from)
     if (checked := check_history(plan, point)) is not plan:
         return checked
@@ -187,7 +191,7 @@ def _capture_as_planned(
         return new_epoch(plan, point, str(evidence))
     except ParentCorrupt as damage:
         return plan.full(f"the snapshot before cannot be read: {damage}")
-    return _Captured(_manifest(run, options, opened, taken_at, run_key, entries, files), plan, opened)
+    return _Captured(_manifest(run, options, opened, taken_at, run_key, entries, files), plan)
 
 
 def _start(
@@ -265,14 +269,22 @@ def _manifest(
             earlier=plan.earlier,
         ),
         hash_key=opened.of_hashes.wrapped if opened.of_hashes else None,
+        lost_until=plan.lost_until,
     )
 
 
-def _sign(repository: Repository, manifest: Manifest) -> None:
-    """Sign a manifest where the repository has a signer."""
-    if repository.signer is not None:
-        digest = sha256(manifest.to_bytes())
-        sign_object(repository.store, manifest_key(manifest.sequence), digest, repository.signer)
+def _require_no_damage(repository: Repository, committed: Manifest, damage: str | None = None) -> None:
+    """Raise where the snapshot was taken upon a damaged chain; it is committed, and a retry ends in the same way.
+
+    :raises SnapshotCorruptError: the chain is damaged.
+    """
+    if damage is None and committed.lost_until is None:
+        return
+    raise SnapshotCorruptError(
+        f"Snapshot {committed.snapshot_id} was committed to {repository.uri} in full and with new data keys, as the "
+        f"chain is damaged: {damage or committed.reason}. Find out who removed or replaced snapshots, restore them from"
+        " a replica or older versions, and run `airflow-elementary snapshot verify`."
+    )
 
 
 def _describe(source: WarehouseSource) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
+from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.prune_record import without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, committed_sequences, read_manifest
+from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, anchor_finding, find_head
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -44,12 +45,16 @@ class Plan:
     :param base: the parent, opened, whose files an incremental snapshot carries; None for a full one.
     :param reason: why it is full, or None for an incremental one.
     :param is_new_epoch: rows that the parent has are gone from the source.
+    :param damage: what is wrong with the chain, in words; None where nothing is.
+    :param lost_until: snapshots after the parent up to this number are lost; None where none is.
     """
 
     parent: Manifest | None
     base: SnapshotSource | None
     reason: str | None
     is_new_epoch: bool = False
+    damage: str | None = None
+    lost_until: int | None = None
 
     @property
     def kind(self) -> Literal["full", "incremental"]:
@@ -78,21 +83,47 @@ class Plan:
 
 
 def plan_snapshot(
-    source: WarehouseSource, repository: Repository, options: SnapshotOptions, taken_at: datetime
+    source: WarehouseSource,
+    repository: Repository,
+    options: SnapshotOptions,
+    taken_at: datetime,
+    anchor: Anchor | None = None,
 ) -> Plan:
     """Plan from what the newest manifest says, before any row is read.
 
     :param taken_at: the client's time, UTC without a zone.
+    :param anchor: the newest manifest that was recorded outside the store.
     """
-    sequences = committed_sequences(repository)
-    if not sequences:
+    head = find_head(repository)
+    anchor = _newest_anchor(repository, anchor)
+    damage = anchor_finding(repository, anchor) if anchor is not None else None
+    if anchor is not None and damage is not None:
+        number = head.document.sequence if head else 0
+        # Nothing new is encrypted under a key that an older chain brought back.
+        return Plan(
+            head.document if head else None,
+            None,
+            f"the snapshot chain does not contain {anchor.origin}: {damage}",
+            damage=damage,
+            lost_until=anchor.sequence if anchor.sequence > number else None,
+        )
+    if head is None:
         return Plan(None, None, "the first snapshot of this store")
-    parent = read_manifest(repository, sequences[-1])
+    parent = head.document
     plan = Plan(parent, None, None)
     if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)
     left, _ = without_expired(repository, parent)
     return replace(plan, base=SnapshotSource(repository, left))
+
+
+def _newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:
+    """Return the newer of an anchor and of what the newest prune record says was the head."""
+    record = newest_record(repository)
+    if record is None or (given is not None and given.sequence >= record.document.head.sequence):
+        return given
+    head = record.document.head
+    return Anchor(head.sequence, head.sha256, f"prune record {record.document.sequence}")
 
 
 def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:

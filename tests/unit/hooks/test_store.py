@@ -18,7 +18,8 @@ from airflow_provider_elementary.exceptions import ConfigurationError, Connectio
 from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook, suggested_stores
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices
-from airflow_provider_elementary.snapshots.store_settings import KEYS_FIELD, StoreSettings, write_keys_file
+from airflow_provider_elementary.snapshots.store_settings import KEYS_FIELD, StoreSettings
+from airflow_provider_elementary.snapshots.store_setup import new_local_keys, write_private_file
 from tests.support.connections import local_store
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -73,6 +74,15 @@ def hook(airflow_connection: Connect) -> Open:
         ),
         ({"uri": "file:///srv", "secret_keys": "PLANTED"}, "secret_keys of .* must hold a master key for each"),
         ({"uri": "file:///srv", "secret_keys": {"metadata": "PLANTED"}}, "master key of metadata is not 32 bytes"),
+        ({"uri": "file:///srv", "secret_keys": {"signing_key": "PLANTED"}}, "signing key of .* is not 32 bytes"),
+        ({"uri": "file:///srv", "secret_keys": {"signing_key": ["PLANTED"]}}, "signing key of .* is not 32 bytes"),
+        ({"uri": "file:///srv", "secret_keys": {"metadata": []}}, "master key of metadata is not 32 bytes"),
+        ({"uri": "file:///srv", "secret_keys": {"metadata": [7]}}, "must hold a master key for each category"),
+        ({"uri": "file:///srv", "store_id": "PLANTED"}, "store_id of .* is not an id of 64 hexadecimal digits"),
+        (
+            {**S3, "signing_kms_key_id": "alias/s", "secret_keys": {"signing_key": MASTER_KEYS["metadata"]}},
+            "Both signing_kms_key_id and a signing_key",
+        ),
         ({"uri": "file:///srv", "failed_rows_per_test": "many"}, "failed_rows_per_test of .* 0 or more"),
         ({"uri": "file:///srv", "failed_rows_days": -1}, "failed_rows_days of .* 0 or more"),
         ({"uri": "file:///srv", "failed_rows_days": 1.5}, "must be a whole number"),
@@ -139,7 +149,7 @@ def test_own_credentials_without_a_region_are_refused_by_name(hook: Open, monkey
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
 
     with pytest.raises(ConfigurationError, match=r"connection 'a_store' \(NoRegionError\). Name region_name"):
-        _ = hook(**S3, login="id", password="secret").repository.keys
+        _ = hook(**S3, login="id", password="secret").open_keys()
 
 
 def test_a_store_without_keys_reads_manifests_and_opens_nothing(hook: Open, tmp_path: Path) -> None:
@@ -156,20 +166,20 @@ def test_a_store_without_keys_reads_manifests_and_opens_nothing(hook: Open, tmp_
     ids=["object", "text of a form", "pasted from keys generate"],
 )
 def test_local_keys_come_from_the_connection(hook: Open, tmp_path: Path, spelling: object) -> None:
-    keys = hook(uri=tmp_path.as_uri(), secret_keys=spelling).repository.keys
+    keys = hook(uri=tmp_path.as_uri(), secret_keys=spelling).open_keys()
 
     made = keys.new_data_key(Category.METADATA, {})
 
-    assert LocalKeys(MASTER_KEYS).unwrap(Category.METADATA, made.wrapped) == made.plaintext
+    assert LocalKeys(MASTER_KEYS).unwrap(Category.METADATA, made.wrapped, {}) == made.plaintext
 
 
 def test_local_keys_come_from_a_file(hook: Open, tmp_path: Path) -> None:
-    write_keys_file(tmp_path / "keys.json", MASTER_KEYS)
+    write_private_file(tmp_path / "keys.json", MASTER_KEYS)
 
-    keys = hook(uri=tmp_path.as_uri(), keys_file=str(tmp_path / "keys.json")).repository.keys
+    keys = hook(uri=tmp_path.as_uri(), keys_file=str(tmp_path / "keys.json")).open_keys()
 
     made = keys.new_data_key(Category.METADATA, {})
-    assert LocalKeys(MASTER_KEYS).unwrap(Category.METADATA, made.wrapped) == made.plaintext
+    assert LocalKeys(MASTER_KEYS).unwrap(Category.METADATA, made.wrapped, {}) == made.plaintext
     assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -179,16 +189,16 @@ def test_a_keys_file_that_holds_none_is_named(hook: Open, tmp_path: Path, conten
         (tmp_path / "keys.json").write_text(content)
 
     with pytest.raises(ConfigurationError, match=r"keys\.json of connection 'a_store'") as refusal:
-        _ = hook(uri=tmp_path.as_uri(), keys_file=str(tmp_path / "keys.json")).repository.keys
+        _ = hook(uri=tmp_path.as_uri(), keys_file=str(tmp_path / "keys.json")).open_keys()
 
     assert "PLANTED" not in str(refusal.value)
 
 
 def test_a_keys_file_is_never_replaced(tmp_path: Path) -> None:
-    write_keys_file(tmp_path / "keys.json", MASTER_KEYS)
+    write_private_file(tmp_path / "keys.json", MASTER_KEYS)
 
     with pytest.raises(ConfigurationError, match=r"cannot be made"):
-        write_keys_file(tmp_path / "keys.json", LocalKeys.generate())
+        write_private_file(tmp_path / "keys.json", LocalKeys.generate())
 
     assert json.loads((tmp_path / "keys.json").read_text()) == MASTER_KEYS
 
@@ -197,7 +207,9 @@ def test_a_form_a_uri_and_json_say_the_same(airflow_connection: Connect, monkeyp
     said: dict[str, Any] = {
         **S3,
         "category_kms_key_ids": {"metadata": "alias/metadata"},
-        "signing_kms_key_id": "alias/new, alias/old",
+        "signing_kms_key_id": "alias/signing",
+        "former_kms_key_ids": ["alias/older", "alias/oldest"],
+        "store_id": "ab" * 32,
         "categories": ["metadata", "run_results"],
         "failed_rows_days": 3,
         "without_raw_values": True,
@@ -213,6 +225,7 @@ def test_a_form_a_uri_and_json_say_the_same(airflow_connection: Connect, monkeyp
     as_text = {
         **said,
         "category_kms_key_ids": "metadata=alias/metadata",
+        "former_kms_key_ids": "alias/older, alias/oldest",
         "categories": "metadata,run_results",
         "without_raw_values": "true",
     }
@@ -225,7 +238,7 @@ def test_a_form_a_uri_and_json_say_the_same(airflow_connection: Connect, monkeyp
 
     compared = [{name: value for name, value in found.items() if name != "name"} for found in settings]
     assert compared[0] == compared[1] == compared[2]
-    assert compared[0]["signing_kms_key_ids"] == ("alias/new", "alias/old")
+    assert compared[0]["former_kms_key_ids"] == ("alias/older", "alias/oldest")
     assert compared[0]["policy"].failed_rows_days == 3
 
 
@@ -235,14 +248,16 @@ def test_a_printed_setting_shows_no_secret() -> None:
     assert "PLANTED" not in shown
 
 
-def test_airflow_masks_each_master_key(hook: Open, tmp_path: Path) -> None:
+def test_airflow_masks_each_key(hook: Open, tmp_path: Path) -> None:
     from airflow.sdk.log import redact
 
-    keys = LocalKeys.generate()
+    keys = new_local_keys()
+    older = LocalKeys.generate()["metadata"]
+    held = {**keys, "metadata": [keys["metadata"], older]}
 
-    _ = hook(uri=tmp_path.as_uri(), secret_keys=keys).settings
+    _ = hook(uri=tmp_path.as_uri(), secret_keys=held).settings
 
-    assert not [key for key in keys.values() if key in str(redact(f"the key is {key}"))]
+    assert not [key for key in (*keys.values(), older) if key in str(redact(f"the key is {key}"))]
 
 
 class TestThePolicy:

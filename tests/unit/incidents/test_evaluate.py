@@ -22,6 +22,7 @@ from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
 from airflow_provider_elementary.storage.results import find_result, write_result
+from tests.support.signing import opened
 
 DAYS = 30
 FIRST = datetime(2026, 10, 1)
@@ -49,7 +50,7 @@ def metrics() -> pa.Table:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    return Repository(open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate()))
+    return opened(open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate()))
 
 
 @pytest.mark.parametrize(

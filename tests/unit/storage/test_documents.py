@@ -13,7 +13,8 @@ import pytest
 from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
-from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, Parent
+from airflow_provider_elementary.snapshots.manifest import MANIFEST, ConsistencyEntry, Parent
+from airflow_provider_elementary.snapshots.prune_record import RECORD as RECORDS
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone
 from airflow_provider_elementary.storage import documents
 from airflow_provider_elementary.storage.keys import WrappedKey
@@ -22,18 +23,17 @@ from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.storage.report_log import record
 from airflow_provider_elementary.storage.results import find_result, newest_result
 from airflow_provider_elementary.storage.signatures import read_signature
-from tests.unit.snapshots.test_manifest import MANIFEST
+from tests.unit.snapshots.test_manifest import WHOLE as BASE
 from tests.unit.storage.test_report_log import MONDAY, TUESDAY
 
 #: No message repeats it, wherever it stands.
 SECRET = "4111-1111"
 POINT = ConsistencyEntry("2026-11-22T00:00:00", None, "2026-11-21T23:00:00", None, 3600.0, 21600.0, ("run-1",), 1)
 WHOLE = replace(
-    MANIFEST,
+    BASE,
     consistency=POINT,
     full_at="2026-11-22T00:00:00",
     hash_key=WrappedKey("local:1", "AAAA", {}),
-    mac="ab" * 32,
     access=MONDAY.to_dict(),
 )
 RECORD = PruneRecord(
@@ -110,10 +110,10 @@ def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     signature = {"algorithm": "DATA_KEY", "key_id": "local:1", "value": "AAAA"}
     return {
         "manifest": Kind(
-            WHOLE.to_bytes(), lambda content, _: Manifest.from_bytes(content, "m").to_bytes(), "files", "sequence"
+            MANIFEST.write(WHOLE), lambda content, _: MANIFEST.write(MANIFEST.read(content, "m")), "files", "sequence"
         ),
         "prune record": Kind(
-            RECORD.to_bytes(), lambda content, _: PruneRecord.from_bytes(content, "p").to_bytes(), "head", "sequence"
+            RECORDS.write(RECORD), lambda content, _: RECORDS.write(RECORDS.read(content, "p")), "head", "sequence"
         ),
         "result": Kind(
             json.dumps(RESULT, sort_keys=True).encode(),
@@ -148,17 +148,17 @@ def test_a_valid_document_is_read(kind: Kind, tmp_path: Path) -> None:
 
 
 def test_manifests_and_prune_records_come_back_as_the_same_bytes() -> None:
-    assert Manifest.from_bytes(WHOLE.to_bytes(), "m").to_bytes() == WHOLE.to_bytes()
-    assert PruneRecord.from_bytes(RECORD.to_bytes(), "p").to_bytes() == RECORD.to_bytes()
-    assert (Manifest.from_bytes(WHOLE.to_bytes(), "m"), PruneRecord.from_bytes(RECORD.to_bytes(), "p")) == (
+    assert MANIFEST.write(MANIFEST.read(MANIFEST.write(WHOLE), "m")) == MANIFEST.write(WHOLE)
+    assert RECORDS.write(RECORDS.read(RECORDS.write(RECORD), "p")) == RECORDS.write(RECORD)
+    assert (MANIFEST.read(MANIFEST.write(WHOLE), "m"), RECORDS.read(RECORDS.write(RECORD), "p")) == (
         WHOLE,
         RECORD,
     )
 
 
-def test_the_bytes_of_a_prune_record_are_those_of_format_1() -> None:
-    assert RECORD.to_bytes().decode() == (
-        '{"created_at":"2026-11-22T00:00:00","format_version":1,"head":{"sequence":3,"sha256":"'
+def test_the_bytes_of_a_prune_record() -> None:
+    assert RECORDS.write(RECORD).decode() == (
+        '{"created_at":"2026-11-22T00:00:00","format_version":2,"head":{"sequence":3,"sha256":"'
         + "ab" * 32
         + '"},"parent":null,"retention":{"keep_last":1},"sequence":1,"snapshots":[{"created_at":"2026-11-22T00:00:00",'
         '"parent":null,"sequence":1,"sha256":"' + "cd" * 32 + '","snapshot_id":"20261122T000000Z-00000000"}],'
@@ -270,11 +270,11 @@ def test_a_field_that_comes_twice_is_refused(kind: Kind, tmp_path: Path) -> None
     ],
 )
 def test_a_manifest_says_where_it_is_not_valid(tmp_path: Path, change: Callable[[Any], Any], fault: str) -> None:
-    facts = json.loads(WHOLE.to_bytes())
+    facts = json.loads(MANIFEST.write(WHOLE))
     change(facts)
 
     with pytest.raises(SnapshotCorruptError) as caught:
-        Manifest.from_bytes(json.dumps(facts).encode(), "manifests/7.json")
+        MANIFEST.read(json.dumps(facts).encode(), "manifests/7.json")
 
     assert f"manifests/7.json is not a valid manifest: {fault}" in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -282,13 +282,13 @@ def test_a_manifest_says_where_it_is_not_valid(tmp_path: Path, change: Callable[
 
 def test_a_document_too_large_to_be_read_is_not_written() -> None:
     with pytest.raises(ConfigurationError, match="and at most 10,485,760 can be read"):
-        replace(WHOLE, run_key="x" * documents.MAX_BYTES).to_bytes()
+        MANIFEST.write(replace(WHOLE, run_key="x" * documents.MAX_BYTES))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
 def test_what_could_not_be_read_again_is_not_written(value: float | str) -> None:
     with pytest.raises(ConfigurationError, match="A manifest cannot be written with a number that is not finite"):
-        replace(WHOLE, policy={"failed_rows_days": value}).to_bytes()
+        MANIFEST.write(replace(WHOLE, policy={"failed_rows_days": value}))
 
 
 @pytest.mark.parametrize("change", [{"findings": 1}, {"roles": "x"}, {"checked_at": 7}, {"more": SECRET}])

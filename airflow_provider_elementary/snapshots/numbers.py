@@ -1,0 +1,62 @@
+"""Finds the newest proved document among numbered ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: How many objects that nobody proved are read one by one; anybody can put more of them there.
+_LOOKS = 64
+
+
+def newest_proved(numbers: Sequence[int], start: int, read: Callable[[int], T | None]) -> T | None:
+    """Return the newest proved document of a sequence, or None where there is none.
+
+    Objects that nobody proved are passed over, in the sequence, after it and far beyond it, however many there are.
+
+    :param numbers: the numbers that are there, in order.
+    :param start: a number that is known to be proved or pruned; nothing before it is looked at.
+    :param read: returns a document, or None where it is not proved.
+    """
+    newest: T | None = None
+    looks = 0
+    for first, last in runs([number for number in numbers if number >= start]):
+        if looks >= _LOOKS and newest is not None:
+            break
+        found, looked = _last_proved(first, last, read)
+        looks += looked
+        newest = found if found is not None else newest
+    return newest
+
+
+def _last_proved(first: int, last: int, read: Callable[[int], T | None]) -> tuple[T | None, int]:
+    """Return the last proved document of a run, and how many were read that are not."""
+    for looked, number in enumerate(range(last, max(first, last - _LOOKS + 1) - 1, -1)):
+        if (found := read(number)) is not None:
+            return found, looked
+    if last - first < _LOOKS:
+        return None, last - first + 1
+    # Strangers filled the numbers after the newest: halving finds where they begin.
+    newest: T | None = None
+    low, high = first, last - _LOOKS
+    while low <= high:
+        middle = (low + high) // 2
+        if (found := read(middle)) is not None:
+            newest, low = found, middle + 1
+        else:
+            high = middle - 1
+    return newest, _LOOKS
+
+
+def runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield runs of consecutive numbers as first and last."""
+    first = last = None
+    for number in numbers:
+        if first is not None and last is not None and number != last + 1:
+            yield first, last
+            first = None
+        first, last = first if first is not None else number, number
+    if first is not None and last is not None:
+        yield first, last

@@ -1,0 +1,61 @@
+"""Writes a signed document under a name that a stranger may occupy."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_elementary.exceptions import (
+    DocumentExistsError,
+    SnapshotConflictError,
+    StoreRefusedError,
+    UnprovedError,
+)
+from airflow_provider_elementary.storage.documents import Codec, sha256
+from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.layout import quarantine_key
+from airflow_provider_elementary.storage.signed_documents import MAX_BYTES, Documents, Signed
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T", bound="DataclassInstance")
+
+
+def claim(
+    documents: Documents, name: str, codec: Codec[T], document: T, role: Role, *, number: int | None = None
+) -> Signed[T] | None:
+    """Write a document where no writer of the store wrote one; what a stranger put there goes to ``quarantine/``.
+
+    :return: the document; None where another writer's is there.
+    :raises SnapshotConflictError: a stranger's object is there, and the store cannot replace it in one step.
+    """
+    try:
+        return documents.write(name, codec, document, role, number=number)
+    except DocumentExistsError:
+        pass
+    if (found := documents.store.get_capped(name, MAX_BYTES)) is None:
+        return None
+    signed, content = documents.encode(name, codec, document, role, number=number)
+    if found.is_whole:
+        try:
+            there = documents.decode(found.content, name, codec, role, number=number)
+            # A request that was repeated, as its answer was lost, finds what it wrote itself.
+            return signed if there.sha256 == signed.sha256 else None
+        except UnprovedError:
+            pass
+    aside = quarantine_key(name, sha256(found.content))
+    documents.store.put_if_absent(aside, found.content)
+    try:
+        replaced = documents.store.replace(name, content, found.etag)
+    except StoreRefusedError as error:
+        raise SnapshotConflictError(
+            f"{name} in {documents.store.uri} is there already, and no key of the store signed it. {error} Remove the "
+            "object, find out who wrote it, and retry."
+        ) from None
+    if not replaced:
+        return None
+    log.warning("moved %s, which no key of the store signed, to %s: find out who wrote it", name, aside)
+    return signed
