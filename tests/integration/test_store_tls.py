@@ -31,9 +31,9 @@ NO_FILE = rf"{NOT_VERIFIED}|No client of AWS \w+ can be made"
 
 
 def use(hook: ElementaryStoreHook) -> None:
-    """Do what every task does first: open the store and its keys."""
+    """Make the clients that every task makes, and ask none of them."""
     _ = hook.repository.store
-    _ = hook.repository.keys
+    _ = hook.open_keys()
 
 
 @pytest.fixture(params=["own credentials", "AWS connection"])
