@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.times import before, in_utc
 from airflow_provider_elementary.warehouses.time_values import time_or_none
+from airflow_provider_elementary.warehouses.watermarks import Undated
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -194,7 +195,7 @@ def read_invocations(
     """
     held = set(source.schema(_TABLE).names) | set(columns)
     wanted = [field.name for field in fields(Invocation) if field.name in held]
-    with source.read(_TABLE, columns=wanted, since=since, undated=True) as reader:
+    with source.read(_TABLE, columns=wanted, since=since, undated=Undated.ALL) as reader:
         for batch in reader:
             for row in batch.to_pylist():
                 # A row without an id cannot be distinguished from what was reported before.

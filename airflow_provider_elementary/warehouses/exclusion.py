@@ -14,6 +14,7 @@ from airflow_provider_elementary.exceptions import TableUnreadableError, Warehou
 from airflow_provider_elementary.warehouses.registry import by_adapter, by_dialect
 from airflow_provider_elementary.warehouses.time_values import TIME
 from airflow_provider_elementary.warehouses.warehouse import Warehouse, connection_lost_error
+from airflow_provider_elementary.warehouses.watermarks import Undated
 
 # The information schema hides what a role may not read; the catalog of PostgreSQL does not.
 _DENIED = """
@@ -61,11 +62,11 @@ def within(
     since: datetime | None,
     until: datetime | None,
     *,
-    undated: bool,
+    undated: Undated,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a time span, where the warehouse cannot compare the watermark itself.
 
-    :param undated: rows without a watermark come too.
+    :param undated: which rows without a watermark come too.
     """
     for batch in batches:
         created = batch[watermark]
@@ -74,4 +75,4 @@ def within(
             mask = pc.and_(mask, pc.greater_equal(created, pa.scalar(since, TIME)))
         if until is not None:
             mask = pc.and_(mask, pc.less(created, pa.scalar(until, TIME)))
-        yield batch.filter(pc.fill_null(mask, undated)).select(list(columns))
+        yield batch.filter(pc.fill_null(mask, undated in (Undated.NULL, Undated.ALL))).select(list(columns))

@@ -37,7 +37,7 @@ from airflow_provider_elementary.warehouses.columns import selected
 from airflow_provider_elementary.warehouses.exclusion import denied_tables, within
 from airflow_provider_elementary.warehouses.values import Rejections, conform
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
-from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest, watermark_type
+from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest, watermark_type
 
 log = logging.getLogger(__name__)
 
@@ -213,14 +213,14 @@ class WarehouseSource:
         columns: Sequence[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        undated: bool = False,
+        undated: Undated = Undated.NONE,
     ) -> pa.RecordBatchReader:
         """Stream a table's rows by one guarded query; see :meth:`Source.read`.
 
         A value that is not of the catalog's type comes as null; a row whose watermark is no time does not come. Both
         are counted in :attr:`rejections`.
 
-        :param undated: rows without a watermark, or with one that is no time, come too, with null in it.
+        :param undated: which rows without a usable watermark are met.
         """
         found = self.table(table)
         wanted = select_columns(found.table, list(found.columns), columns)
@@ -230,7 +230,7 @@ class WarehouseSource:
         span = (None, None) if is_compared_here else (since, until)
         query = self.guarded(self._select(found, fetched, *span, undated=undated).sql(self.warehouse.dialect))
         schema = arrow_schema(found.table, fetched)
-        dated_by = None if undated else watermark
+        dated_by = None if undated is Undated.ALL else watermark
         batches = conform(self.warehouse.stream(query), schema, table, self.rejections, dated_by)
         if is_compared_here and watermark is not None:
             batches = within(batches, wanted, watermark, since, until, undated=undated)
@@ -243,7 +243,7 @@ class WarehouseSource:
         since: datetime | None,
         until: datetime | None,
         *,
-        undated: bool = False,
+        undated: Undated = Undated.NONE,
     ) -> exp.Select:
         """Build the query for one table; it compares the bare watermark, so that the warehouse can prune by it."""
         table = exp.table_(found.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
@@ -256,9 +256,11 @@ class WarehouseSource:
             if until is not None:
                 dated.append(column(watermark) < bound(until, found.watermark_type))
             condition: exp.Expr = exp.and_(*dated)
-            if undated:
+            if undated is not Undated.NONE:
                 before_time = column(watermark) < bound(earliest(found.watermark_type), found.watermark_type)
-                condition = exp.or_(condition, column(watermark).is_(exp.null()), before_time)
+                condition = exp.or_(condition, before_time)
+            if undated in (Undated.NULL, Undated.ALL):
+                condition = exp.or_(condition, column(watermark).is_(exp.null()))
             query = query.where(condition)
         return query
 

@@ -79,9 +79,9 @@ class Lab:
             for statement in statements:
                 connection.execute(statement)
 
-    def snapshot(self) -> Manifest:
+    def snapshot(self, policy: Policy = EVERYTHING) -> Manifest:
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
-            return write_snapshot(source, self.store, self.keys, policy=EVERYTHING)
+            return write_snapshot(source, self.store, self.keys, policy=policy)
 
     def rows(self, table: str) -> pa.Table:
         return read_all(open_snapshot(self.store, keys=self.keys), table)
@@ -158,6 +158,32 @@ def test_an_excluded_table_says_why_when_it_is_asked_for(lab: Lab) -> None:
         pytest.raises(UnknownTableError, match="dbt_run_results cannot be used: it lacks created_at"),
     ):
         source.read("dbt_run_results")
+
+
+@pytest.mark.parametrize("policy", [EVERYTHING, Policy(failed_rows_excluded_tables=("x",), dropped_metrics=("max",))])
+@pytest.mark.parametrize("lacking", [*TABLES, ""])
+def test_a_table_that_lacks_every_column_but_its_key_and_time_is_synced(lab: Lab, lacking: str, policy: Policy) -> None:
+    for table in [TABLES[lacking]] if lacking else TABLES.values():
+        for column in table.columns:
+            if column.name not in table.indispensable_columns:
+                lab.change([f"ALTER TABLE {table.name} DROP COLUMN IF EXISTS {column.name}"])
+
+    first, second = lab.snapshot(policy), lab.snapshot(policy)
+
+    assert first.excluded == {}
+    assert {*first.tables} == {*TABLES}
+    assert all(entry.rows for entry in first.tables.values())
+    assert (second.kind, second.rows) == ("incremental", first.rows)
+
+
+def test_without_the_columns_that_name_a_table_no_sample_of_an_excluded_one_is_taken(lab: Lab) -> None:
+    lab.change(["ALTER TABLE elementary_test_results DROP COLUMN schema_name"])
+
+    manifest = lab.snapshot(Policy(categories=tuple(Category), failed_rows_excluded_tables=("db.schema.orders",)))
+
+    samples = [file for file in manifest.files if file.category is Category.FAILED_ROWS_SAMPLE]
+    assert sum(file.rows for file in samples if file.table == "test_result_rows") == 0
+    assert "failed_rows_excluded_tables" in {entry["rule"] for entry in manifest.exclusions}
 
 
 def test_a_schema_in_which_no_table_can_be_used_is_refused(lab: Lab) -> None:
