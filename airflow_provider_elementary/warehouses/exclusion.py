@@ -50,6 +50,9 @@ def read_error(dialect: str, query: GuardedQuery, error: BaseException) -> Wareh
     else:
         is_of_table = any(kind.__name__ in _ERRORS_OF_ONE_TABLE for kind in type(error).__mro__)
     if is_of_table and len(query.tables) == 1:
+        if state == "42501":
+            reason = "this connection may not read it (SQLSTATE 42501); grant SELECT on it"
+            return TableUnreadableError(query.tables[0], reason)
         cause = f"SQLSTATE {state}" if state else type(error).__name__
         return TableUnreadableError(query.tables[0], f"{by_dialect(dialect).label} refused ({cause})")
     return connection_lost_error(dialect, f"reading {', '.join(query.tables)}", error)

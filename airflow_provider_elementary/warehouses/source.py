@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
-from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS
+from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS, Folding
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
@@ -277,7 +277,14 @@ class WarehouseSource:
     def guarded(self, sql: str) -> GuardedQuery:
         """Pass a statement through the guard, for this session's dialect, schema and database."""
         warehouse = self.warehouse
-        return guard_query(sql, dialect=warehouse.dialect, schema=warehouse.schema, database=warehouse.database)
+        quoted = frozenset(one.name for one in self._tables.values() if one.name == one.name.lower())
+        return guard_query(
+            sql,
+            dialect=warehouse.dialect,
+            schema=warehouse.schema,
+            database=warehouse.database,
+            quoted_tables=quoted,
+        )
 
 
 def _find_schema(warehouse: Warehouse) -> str:
@@ -312,10 +319,11 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
     spelled: dict[str, str] = {}
     placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
     folding = FOLDINGS.get(warehouse.dialect)
-    for table_name, column_name, data_type in warehouse.rows(_TABLES.format(placeholder), [schema]):
+    rows = warehouse.rows(_TABLES.format(placeholder), [schema])
+    listed = {row[0] for row in rows}
+    for table_name, column_name, data_type in rows:
         name = table_name.lower()
-        if folding is not None and folding.quoted(table_name) != folding.quoted(folding.stored(name)):
-            # dbt did not write a table whose name differs by case.
+        if folding is not None and not _is_written_by_dbt(table_name, listed, folding):
             continue
         spelled[name] = table_name
         found.setdefault(name, {})[column_name.lower()] = column_name
@@ -361,6 +369,14 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
     usable = {name: one for name, one in there.items() if name not in excluded}
     _require_any(schema, usable, excluded)
     return usable, {name: excluded[name] for name in TABLES if name in excluded}
+
+
+def _is_written_by_dbt(table: str, listed: set[str], folding: Folding) -> bool:
+    """Return whether dbt can have given a table this spelling; one without quotes comes before one with them."""
+    usual = folding.stored(table.lower())
+    if folding.quoted(table) == folding.quoted(usual):
+        return True
+    return folding.stored_in_quotes is not None and table == folding.stored_in_quotes(table) and usual not in listed
 
 
 def _others(warehouse: Warehouse, schema: str, placeholder: str) -> dict[str, str]:

@@ -326,6 +326,14 @@ class TestValuesThatDoNotFit:
                 "UPDATE elementary.dbt_invocations SET threads = 5000000000",
                 r"dbt_invocations\.threads holds a whole number of more than 32 bits.* Correct the row",
             ),
+            (
+                "UPDATE elementary.dbt_invocations SET threads = -9223372036854775808",
+                r"dbt_invocations\.threads holds a whole number of more than 32 bits.* Correct the row",
+            ),
+            (
+                "UPDATE elementary.dbt_invocations SET threads = -2147483649",
+                r"dbt_invocations\.threads holds a whole number of more than 32 bits.* Correct the row",
+            ),
         ],
     )
     def test_postgresql_says_which_column_holds_what_and_nothing_is_left(
@@ -349,6 +357,24 @@ class TestValuesThatDoNotFit:
         assert "5000000000" not in str(raised.value)
         found = "SELECT 1 FROM pg_namespace WHERE nspname = 'elementary'"
         assert postgres_server.execute(found, database=postgres_database) == []
+
+    def test_a_database_of_another_encoding_says_what_to_restore_to(
+        self, rest_with: Callable[[str], Rest], postgres_server: PostgresServer, postgres_database: str
+    ) -> None:
+        rest = rest_with("UPDATE elementary.dbt_models SET description = 'planted \u20ac \u6f22'")
+        latin = f"{postgres_database}_latin"
+        postgres_server.execute(f"CREATE DATABASE {latin} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+
+        with (
+            postgres_target(postgres_server, latin) as target,
+            pytest.raises(
+                WarehouseError, match=r"SQLSTATE 22P05\)\. Nothing was restored\. .* encoding UTF8"
+            ) as raised,
+        ):
+            restore(rest.store, target, rest.keys)
+
+        postgres_server.execute(f"DROP DATABASE {latin}")
+        assert "planted" not in str(raised.value)
 
     def test_duckdb_says_which_column_holds_what_and_leaves_no_file(
         self, rest_with: Callable[[str], Rest], tmp_path: Path
