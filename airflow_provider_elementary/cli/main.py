@@ -29,7 +29,7 @@ def program() -> NoReturn:
     except BrokenPipeError:
         # The reader of the output, like `head`, has closed it.
         status = 1
-    # Threads of native libraries may still run, and would abort a process that shuts down its interpreter.
+    # Before 3.14, Python unwinds daemon threads as it shuts down, and aborts at a native frame in one.
     os._exit(status)
 
 

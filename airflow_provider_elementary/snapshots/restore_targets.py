@@ -142,6 +142,8 @@ class PostgresTarget:
 
         try:
             session = _PostgresSession(self._connection, self.schema, self._calls)
+            # The driver sends UTF-8, whatever encoding the database has.
+            session.execute("SET LOCAL client_encoding TO 'UTF8'")
             self._make_schema(session)
             yield session
             self._calls.run("committing the restore", self._connection.commit)

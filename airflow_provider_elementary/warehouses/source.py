@@ -34,7 +34,7 @@ from airflow_provider_elementary.source import (
     select_columns,
 )
 from airflow_provider_elementary.warehouses.columns import selected
-from airflow_provider_elementary.warehouses.exclusion import denied_tables, within
+from airflow_provider_elementary.warehouses.exclusion import FILTERED, denied_tables, filtered_tables, within
 from airflow_provider_elementary.warehouses.values import Rejections, conform
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest, watermark_type
@@ -362,6 +362,7 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
             "Run `dbt run --select elementary` once, and check the role's grants on the tables."
         )
     excluded = {name: f"it is a {kind.lower()}, not a table" for name, kind in others.items()}
+    excluded |= {name: FILTERED for name in filtered_tables(warehouse, schema) if name in there}
     excluded |= dict.fromkeys(denied, "this connection may not read it; grant SELECT on it")
     for name, one in there.items():
         if lacking := sorted(one.table.indispensable_columns & set(one.missing)):
@@ -373,8 +374,7 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
 
 def _is_written_by_dbt(table: str, listed: set[str], folding: Folding) -> bool:
     """Return whether dbt can have given a table this spelling; one without quotes comes before one with them."""
-    usual = folding.stored(table.lower())
-    if folding.quoted(table) == folding.quoted(usual):
+    if folding.quoted(table) == folding.quoted(usual := folding.stored(table.lower())):
         return True
     return folding.stored_in_quotes is not None and table == folding.stored_in_quotes(table) and usual not in listed
 
