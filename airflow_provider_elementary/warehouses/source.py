@@ -374,7 +374,8 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
 
 def _is_written_by_dbt(table: str, listed: set[str], folding: Folding) -> bool:
     """Return whether dbt can have given a table this spelling; one without quotes comes before one with them."""
-    if folding.quoted(table) == folding.quoted(usual := folding.stored(table.lower())):
+    usual = folding.stored(table.lower())
+    if folding.quoted(table) == folding.quoted(usual):
         return True
     return folding.stored_in_quotes is not None and table == folding.stored_in_quotes(table) and usual not in listed
 
