@@ -91,10 +91,11 @@ class ElementaryStoreHook(BaseHook):
         :param run: what the run asks for; it may only take less.
         :raises ConfigurationError: the run asks for more.
         """
-        from airflow_provider_elementary.snapshots.policy_choices import POLICY_FIELDS, PolicyChoices, resolve_policy
+        from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
+        from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, resolve_policy
 
         where = "[elementary] of Airflow's configuration"
-        configured = {name: conf.get(_SECTION, name, fallback="") for name in POLICY_FIELDS}
+        configured = {name: conf.get(_SECTION, name, fallback="") for name in POLICY_NAMES}
         return resolve_policy(
             run, (self.settings.name, self.settings.policy), (where, PolicyChoices.parse(configured, where))
         )
