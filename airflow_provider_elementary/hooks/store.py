@@ -111,6 +111,14 @@ class ElementaryStoreHook(BaseHook):
             return False, str(error).replace(f"connection {self.store_conn_id!r}", "this connection")
 
     @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields of the form (Airflow before 3.2; later versions read the provider's metadata)."""
+        from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS
+        from airflow_provider_elementary.hooks.connection_form import form_widgets
+
+        return form_widgets(STORE_CONNECTION_FIELDS)
+
+    @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Name the fields of the connection form (Airflow before 3.2; later versions read the provider's metadata)."""
         from airflow_provider_elementary.get_provider_info import STORE_FIELD_BEHAVIOUR

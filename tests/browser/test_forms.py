@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.get_provider_info import extra_fields
+from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS, extra_fields
+from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WarehouseKind
 from tests.browser.conftest import Site, keep_screenshot, wait_for
 from tests.support.dag_runs import DAGS, parse_dag
 
 DIALOG = "[role=dialog][data-scope=dialog][data-state=open]"
 FORMS = sorted(path.stem for path in DAGS.glob("elementary_*.py") if path.stem != "elementary_on_new_invocation")
-#: What a person has to fill in; the form of a store names it too.
-STARRED_OF_DAGS = {"elementary_snapshot_diff": {"First snapshot", "Second snapshot", "Store"}}
+#: Starred and empty, as only a person can say it.
+LEFT_TO_A_PERSON = {"elementary_snapshot_diff": {"First snapshot"}}
+#: The fields of every trigger form.
+OF_AIRFLOW = {"Logical Date", "Run ID", "Dag Run Note", "Configuration JSON"}
 
 Look = Callable[..., Any]
 
@@ -32,40 +37,41 @@ def shown(driver: Any) -> dict[str, bool]:
     return {label: starred for label, starred in found if label}
 
 
-def choose_type(driver: Any, name: str) -> None:
-    """Choose a connection type in the open form, and wait for its fields."""
-    box = driver.find_element("css selector", f"{DIALOG} input[role=combobox]")
-    box.send_keys(name)
-    wait_for(
-        lambda: [one for one in driver.find_elements("css selector", "[role=option]") if one.text == name],
-        f"the connection type {name}",
+def type_into(driver: Any, label: str, text: str) -> None:
+    """Type into a field of the open dialog."""
+    found = driver.execute_script(
+        "return [...document.querySelectorAll(arguments[0] + ' [data-scope=field][data-part=root]')].filter(field =>"
+        "{ const label = field.querySelector('[data-part=label]');"
+        "  return label && label.textContent.replace('*', '').trim() === arguments[1]; })"
+        ".map(field => field.querySelector('input, textarea'))[0]",
+        DIALOG,
+        label,
     )
-    [option] = [one for one in driver.find_elements("css selector", "[role=option]") if one.text == name]
-    option.click()
-    press(driver, "Extra Fields")
+    found.send_keys(text)
 
 
-def press(driver: Any, text: str) -> None:
-    """Press the button of the open dialog with a text."""
+def press(driver: Any, selector: str, text: str) -> None:
+    """Press what has a text or a label, once it is there; in one step, as the page may draw it anew meanwhile."""
+    script = (
+        "const found = [...document.querySelectorAll(arguments[0])].find(one => !one.disabled &&"
+        " [one.textContent.trim(), one.getAttribute('aria-label')].includes(arguments[1]));"
+        "if (found) found.click(); return Boolean(found);"
+    )
+    wait_for(lambda: driver.execute_script(script, selector, text), text)
 
-    def buttons() -> list[Any]:
-        every = driver.find_elements("css selector", f"{DIALOG} button")
-        return [button for button in every if button.text.strip().startswith(text) and button.is_enabled()]
 
-    wait_for(buttons, f"the button {text}")
-    driver.execute_script("arguments[0].click()", buttons()[0])
+def choose_type(driver: Any, name: str) -> None:
+    """Choose a connection type in the open form, and unfold its fields."""
+    driver.find_element("css selector", f"{DIALOG} input[role=combobox]").send_keys(name)
+    press(driver, "[role=option]", name)
+    press(driver, f"{DIALOG} button", "Extra Fields")
 
 
 @pytest.fixture
 def new_connection(look: Look, site: Site) -> Any:
     """The browser, with the form of a new connection open."""
     driver = look(f"{site.address}/connections")
-
-    def add() -> list[Any]:
-        return [one for one in driver.find_elements("css selector", "button") if one.text == "Add Connection"]
-
-    wait_for(add, "the button Add Connection")
-    add()[0].click()
+    press(driver, "button", "Add Connection")
     wait_for(lambda: driver.find_elements("css selector", f"{DIALOG} input[role=combobox]"), "the form")
     return driver
 
@@ -85,14 +91,32 @@ def test_the_form_of_a_warehouse_shows_its_fields_and_stars_none(kind: Warehouse
 def test_a_trigger_form_stars_no_field_that_may_stay_empty(dag_id: str, look: Look, site: Site) -> None:
     params = parse_dag(dag_id).params
     driver = look(f"{site.address}/dags/{dag_id}")
-
-    def trigger() -> list[Any]:
-        return [one for one in driver.find_elements("css selector", "button") if one.text.strip() == "Trigger"]
-
-    wait_for(trigger, "the button Trigger")
-    trigger()[0].click()
-    wait_for(lambda: len(shown(driver)) > 1, "the form")
+    press(driver, "button", "Trigger")
+    titles = {name: params.get_param(name).schema["title"] for name in params}
+    wait_for(lambda: set(titles.values()) <= set(shown(driver)), "the form")
     keep_screenshot(driver, f"form-{dag_id}")
 
+    required = {titles[name] for name in params if "null" not in params.get_param(name).schema["type"]}
+    filled_in = {titles[name] for name in params if params.get_param(name).has_value}
     found = shown(driver)
-    print(dag_id, found, {name: params.get_param(name).schema.get("title") for name in params})
+    assert {title: found[title] for title in titles.values()} == {title: title in required for title in titles.values()}
+    assert required - filled_in == LEFT_TO_A_PERSON.get(dag_id, set())
+    assert set(found) - set(titles.values()) == OF_AIRFLOW
+
+
+def test_the_form_of_a_store_is_filled_in_saved_and_tested(new_connection: Any, site: Site, tmp_path: Path) -> None:
+    driver = new_connection
+    choose_type(driver, "Elementary store")
+    labels = {field["label"] for field in STORE_CONNECTION_FIELDS.values()}
+    wait_for(lambda: labels <= set(shown(driver)), "its fields")
+    starred = {label for label, is_starred in shown(driver).items() if is_starred}
+    type_into(driver, "Connection ID", "store_of_this_test")
+    type_into(driver, "Store", tmp_path.as_uri())
+    type_into(driver, "Local master keys", json.dumps(LocalKeys.generate()))
+    keep_screenshot(driver, "form-elementary_store")
+    press(driver, f"{DIALOG} button", "Save")
+    wait_for(lambda: not driver.find_elements("css selector", DIALOG), "the form to close")
+    press(driver, "button", "Test Connection")
+    wait_for(lambda: "no snapshot" in driver.find_element("css selector", "body").text, "what the test says", 20)
+
+    assert starred == {"Connection ID", "Connection Type", "Store"}
