@@ -71,7 +71,6 @@ def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     environment = {
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__ELEMENTARY__STORES": "browser_sample, browser_hostile",
         "AIRFLOW_CONN_BROWSER_SAMPLE": json.dumps(local_store(sample, master_keys)),
         "AIRFLOW_CONN_BROWSER_HOSTILE": json.dumps(local_store(hostile, master_keys)),

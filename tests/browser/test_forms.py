@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS, extra_fields
-from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WarehouseKind
 from tests.browser.conftest import Site, keep_screenshot, wait_for
 from tests.support.dag_runs import DAGS, parse_dag
@@ -35,19 +32,6 @@ def shown(driver: Any) -> dict[str, bool]:
         DIALOG,
     )
     return {label: starred for label, starred in found if label}
-
-
-def type_into(driver: Any, label: str, text: str) -> None:
-    """Type into a field of the open dialog."""
-    found = driver.execute_script(
-        "return [...document.querySelectorAll(arguments[0] + ' [data-scope=field][data-part=root]')].filter(field =>"
-        "{ const label = field.querySelector('[data-part=label]');"
-        "  return label && label.textContent.replace('*', '').trim() === arguments[1]; })"
-        ".map(field => field.querySelector('input, textarea'))[0]",
-        DIALOG,
-        label,
-    )
-    found.send_keys(text)
 
 
 def press(driver: Any, selector: str, text: str) -> None:
@@ -104,19 +88,10 @@ def test_a_trigger_form_stars_no_field_that_may_stay_empty(dag_id: str, look: Lo
     assert set(found) - set(titles.values()) == OF_AIRFLOW
 
 
-def test_the_form_of_a_store_is_filled_in_saved_and_tested(new_connection: Any, site: Site, tmp_path: Path) -> None:
-    driver = new_connection
-    choose_type(driver, "Elementary store")
+def test_the_form_of_a_store_stars_its_address_alone(new_connection: Any) -> None:
+    choose_type(new_connection, "Elementary store")
     labels = {field["label"] for field in STORE_CONNECTION_FIELDS.values()}
-    wait_for(lambda: labels <= set(shown(driver)), "its fields")
-    starred = {label for label, is_starred in shown(driver).items() if is_starred}
-    type_into(driver, "Connection ID", "store_of_this_test")
-    type_into(driver, "Store", tmp_path.as_uri())
-    type_into(driver, "Local master keys", json.dumps(LocalKeys.generate()))
-    keep_screenshot(driver, "form-elementary_store")
-    press(driver, f"{DIALOG} button", "Save")
-    wait_for(lambda: not driver.find_elements("css selector", DIALOG), "the form to close")
-    press(driver, "button", "Test Connection")
-    wait_for(lambda: "no snapshot" in driver.find_element("css selector", "body").text, "what the test says", 20)
+    wait_for(lambda: labels <= set(shown(new_connection)), "its fields")
 
+    starred = {label for label, is_starred in shown(new_connection).items() if is_starred}
     assert starred == {"Connection ID", "Connection Type", "Store"}
