@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.snapshots.policy_choices import POLICY_FIELDS, PolicyChoices, read_names
+from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
+from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, read_names
 from airflow_provider_elementary.storage.keys import LocalKeys
 from airflow_provider_elementary.storage.store import require_store_uri
 
@@ -21,7 +22,7 @@ from airflow_provider_elementary.storage.store import require_store_uri
 KEYS_FIELD = "secret_keys"
 _AWS_FIELDS = ("region_name", "endpoint_url", "verify")
 _TEXTS = ("uri", "aws_conn_id", "kms_key_id", "server_side_encryption", "keys_file", *_AWS_FIELDS)
-STORE_FIELDS = (*_TEXTS, "category_kms_key_ids", "signing_kms_key_id", KEYS_FIELD, *POLICY_FIELDS)
+STORE_FIELDS = (*_TEXTS, "category_kms_key_ids", "signing_kms_key_id", KEYS_FIELD, *POLICY_NAMES)
 _ENCRYPTIONS = ("aws:kms", "AES256")
 
 
