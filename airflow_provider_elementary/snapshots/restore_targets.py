@@ -64,7 +64,7 @@ class RestoreTarget(Protocol):
 
 
 class DuckDBTarget:
-    """A new DuckDB file; it takes its name when everything is in it.
+    """A new DuckDB file for its owner only; it takes its name when everything is in it.
 
     :param path: the file.
     :param schema: the schema.
@@ -97,6 +97,8 @@ class DuckDBTarget:
                 with duckdb.connect(str(draft)) as connection:
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema, 'duckdb')}")
                     yield _DuckDBSession(connection, self.schema)
+                # Nobody else can reach the draft, and the file has its mode when it gets its name.
+                draft.chmod(0o600)
                 # A link fails where a rename would replace.
                 os.link(draft, self.path)
         except FileExistsError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -198,6 +200,27 @@ class TestToDuckDB:
             restore(rest.repository, DuckDBTarget(tmp_path / "new" / "restored.duckdb"))
 
         assert list((tmp_path / "new").iterdir()) == []
+
+    def test_the_file_is_for_its_owner_only_from_the_beginning(
+        self, rest: Rest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        modes: list[int] = []
+
+        def linked(draft: Path, path: Path) -> None:
+            modes.extend([stat.S_IMODE(draft.stat().st_mode), stat.S_IMODE(draft.parent.stat().st_mode)])
+            link(draft, path)
+
+        repository, link = rest.repository, os.link
+        monkeypatch.setattr(os, "link", linked)
+        before = os.umask(0)
+        try:
+            restore(repository, DuckDBTarget(tmp_path / "restored.duckdb"))
+        finally:
+            os.umask(before)
+
+        assert modes == [0o600, 0o700]
+        assert stat.S_IMODE((tmp_path / "restored.duckdb").stat().st_mode) == 0o600
+        assert [path.name for path in tmp_path.iterdir() if path.name != "store"] == ["restored.duckdb"]
 
     def test_a_file_named_like_its_schema_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="is named like its schema"):
