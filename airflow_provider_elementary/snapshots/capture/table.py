@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Kind, Table
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots import redaction
 from airflow_provider_elementary.snapshots.capture import consistency
@@ -287,7 +287,7 @@ def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[
                     start = pa.scalar(window_from, pa.timestamp("us"))
                     batch = batch.filter(pc.greater_equal(batch["created_at"], start))
                 rows.add(batch, columns)
-    except SnapshotCorruptError as error:
+    except (SnapshotCorruptError, ObjectNotFoundError) as error:
         raise ParentCorrupt(str(error)) from None
     return _Earlier(rows, columns, samples)
 
