@@ -181,7 +181,7 @@ def _open(arguments: argparse.Namespace) -> SnapshotSource:
 def _picture(verdicts: Any, arguments: argparse.Namespace) -> str:
     import pyarrow.compute as pc
 
-    from airflow_provider_elementary.anomalies.pictures import days_by_table, series_with_range
+    from airflow_provider_elementary.page.standalone import days_by_table, series_with_range
 
     if not arguments.table:
         return days_by_table(verdicts, f"{arguments.method}, {arguments.days} days")

@@ -95,10 +95,11 @@ class ElementaryStoreHook(BaseHook):
         :param run: what the run asks for; it may only take less.
         :raises ConfigurationError: the run asks for more.
         """
-        from airflow_provider_elementary.snapshots.policy_choices import POLICY_FIELDS, PolicyChoices, resolve_policy
+        from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
+        from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, resolve_policy
 
         where = "[elementary] of Airflow's configuration"
-        configured = {name: conf.get(_SECTION, name, fallback="") for name in POLICY_FIELDS}
+        configured = {name: conf.get(_SECTION, name, fallback="") for name in POLICY_NAMES}
         return resolve_policy(
             run, (self.settings.name, self.settings.policy), (where, PolicyChoices.parse(configured, where))
         )
@@ -112,6 +113,14 @@ class ElementaryStoreHook(BaseHook):
         except ElementaryError as error:
             # The button tests under a name that Airflow makes up, and that a person has never seen.
             return False, str(error).replace(f"connection {self.store_conn_id!r}", "this connection")
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields of the form (Airflow before 3.2; later versions read the provider's metadata)."""
+        from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS
+        from airflow_provider_elementary.hooks.connection_form import form_widgets
+
+        return form_widgets(STORE_CONNECTION_FIELDS)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
