@@ -1,4 +1,4 @@
-"""Of a file only the bytes that were written are read, whether or not the data key is known to an adversary."""
+"""Of a file only the bytes that were written are read: nothing else passes, for anyone who has the data key or not."""
 
 from __future__ import annotations
 
