@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 #: Larger documents are neither written nor read.
-MAX_BYTES = 10 * 2**20
+MAX_BYTES = 4 * 2**20
 #: Attributes whose field has another name in documents of format 1.
 _FIELD_NAMES = {
     "consistency": "cut",
