@@ -20,7 +20,7 @@ from airflow_provider_elementary.storage.signers import verify_signature
 
 PROBES = "probes/"
 #: Only a refusal proves that credentials may not use a key; one that was not found or disabled proves nothing.
-_REFUSED = ("AccessDenied",)
+_REFUSED = ("AccessDenied", ": 403.")
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,12 @@ def check_reader(repository: Repository, kms: Callable[[], Any] | None = None) -
     """
     findings = [
         _finding("read", lambda: describe_reading(repository)),
-        _finding("cannot sign", lambda: _try_to_sign(repository, kms)),
+        _finding("cannot sign", lambda: _attempt_to_sign(repository, kms)),
     ]
     return StoreReport(repository.uri, tuple(findings))
 
 
-def _try_to_sign(repository: Repository, kms: Callable[[], Any] | None) -> str:
+def _attempt_to_sign(repository: Repository, kms: Callable[[], Any] | None) -> str:
     if repository.documents.signer is not None:
         raise ConfigurationError(
             f"The connection holds signing key {repository.documents.signer.key_id}. Remove signing_kms_key_id and "

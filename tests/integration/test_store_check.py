@@ -171,7 +171,7 @@ class TestOnS3:
             findings = {each["name"]: each for each in json.loads(capsys.readouterr().out)["findings"]}
             found.append((status, findings["cannot sign"]["status"], findings["cannot sign"]["evidence"]))
 
-        assert found[0] == (0, "pass", f"KMS refused key {signing}")
+        assert found[0] == (0, "pass", f"KMS refused key {signing}"), found[0][2]
         assert found[1][:2] == (1, "fail")
         assert f"can sign with KMS key {signing}" in found[1][2]
 

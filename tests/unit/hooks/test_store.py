@@ -314,4 +314,4 @@ def test_a_local_store_is_opened_without_aws(airflow_connection: Connect, tmp_pa
     repository = ElementaryStoreHook(airflow_connection("local", local_store(tmp_path))).repository
 
     assert repository.uri == tmp_path.as_uri()
-    assert repository.signer is None
+    assert repository.documents.signer is not None
