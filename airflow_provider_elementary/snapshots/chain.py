@@ -14,7 +14,8 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
+from airflow_provider_elementary.snapshots.manifest import Parent
+from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.snapshots.numbers import runs
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, Tombstone, read_records, tombstones
 from airflow_provider_elementary.snapshots.reader import find_head, read_signed
@@ -76,7 +77,7 @@ class ChainLink:
     lost_until: int | None = None
 
     @classmethod
-    def of(cls, found: Signed[Manifest]) -> ChainLink:
+    def of(cls, found: Signed[ManifestDocument]) -> ChainLink:
         """Return the link of a proved manifest."""
         manifest = found.document
         return cls(
@@ -117,6 +118,12 @@ class Chain:
     records: Sequence[Signed[PruneRecord]]
     findings: Sequence[ChainFinding] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def snapshots(self) -> list[ChainLink]:
+        """The snapshots that were not pruned, oldest first; manifests to whose lists later ones add may stay."""
+        pruned = self.tombstones
+        return [link for number, link in sorted(self.links.items()) if number not in pruned]
 
     @property
     def head(self) -> ChainLink | None:
@@ -255,8 +262,6 @@ def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Ch
         own = link.sha256 if link else stone.sha256 if stone else ""
         if child is not None and child != Parent(sequence, own) and sequence + 1 not in lost:
             findings.append(_does_not_fit(sequence, own, child))
-        elif link and stone:
-            notes.append(f"{manifest_key(sequence)}: recorded as pruned and still there; the next prune removes it")
     if lost:
         notes.append(f"{len(lost)} snapshots are recorded as lost, from number {min(lost)} on")
     findings += _missing(chain, stones, lost, newest)

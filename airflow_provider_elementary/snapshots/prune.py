@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
+from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
+from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.snapshots.prune_record import (
     ExpiredFile,
     PruneRecord,
@@ -20,9 +22,19 @@ from airflow_provider_elementary.snapshots.prune_record import (
     tombstones,
     write_record,
 )
-from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest, read_signed
+from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest, read_signed, resolve
 from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
-from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, result_of, writer_of
+from airflow_provider_elementary.storage.layout import (
+    DATA,
+    GENERATIONS,
+    MANIFESTS,
+    RESULTS,
+    begun_at,
+    manifest_key,
+    numbered,
+    result_of,
+    writer_of,
+)
 from airflow_provider_elementary.storage.results import Result, all_results, pointed_at
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.storage.store import Store, StoredObject
@@ -101,11 +113,11 @@ class PruneReport:
 class _Plan:
     """What a prune is going to do."""
 
-    head: Manifest
+    head: ManifestDocument
     head_sha256: str
     decisions: tuple[PruneDecision, ...]
     tombstones: tuple[Tombstone, ...]
-    unfinished: tuple[int, ...]
+    manifests: tuple[int, ...]
     expired: tuple[ExpiredFile, ...]
     newly_expired: Mapping[str, FileEntry]
     results: tuple[str, ...]
@@ -161,15 +173,16 @@ def prune(
         # Nothing depends on the parts of an upload that never became an object.
         uploads=len(store.discard_unfinished(plan.oldest_orphan, dry_run=dry_run)),
     )
-    gone = {*(stone.sequence for stone in plan.tombstones), *plan.unfinished}
     if dry_run:
-        doomed = _unnamed(repository, gone, plan)
+        doomed = _unnamed(repository, {stone.sequence for stone in plan.tombstones}, plan)
         return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
     if plan.tombstones or plan.newly_expired:
         record = _write_record(repository, retention, records, plan, now)
         report = replace(report, record=record.name, record_sha256=record.sha256)
-    for sequence in sorted(gone):
+    for sequence in plan.manifests:
         store.delete(manifest_key(sequence))
+    for key in _unused_generations(repository, plan):
+        store.delete(key)
     for key in plan.results:
         store.delete(key)
     # Read again: a snapshot may have been committed meanwhile.
@@ -193,25 +206,24 @@ def _plan(
     if not sequences:
         raise SnapshotNotFoundError(f"{repository.uri} holds no snapshots. Check the URI.")
     stones = tombstones(records)
-    # Recorded as pruned and still there: the prune that wrote the record broke off.
-    unfinished = tuple(sequence for sequence in sequences if sequence in stones)
-    contents = {
-        sequence: read_signed(repository, sequence) for sequence in reversed(sequences) if sequence not in stones
-    }
-    manifests = {sequence: signed.document for sequence, signed in contents.items()}
-    reasons = reasons_to_keep([manifest.taken_at for manifest in manifests.values()], retention)
+    contents = {sequence: read_signed(repository, sequence) for sequence in reversed(sequences)}
+    documents = {sequence: signed.document for sequence, signed in contents.items()}
+    reasons = reasons_to_keep([document.taken_at for document in documents.values()], retention)
     decisions = tuple(
-        PruneDecision(sequence, manifest.snapshot_id, manifest.created_at, why)
-        for (sequence, manifest), why in zip(manifests.items(), reasons, strict=True)
+        PruneDecision(sequence, document.snapshot_id, document.created_at, why)
+        for (sequence, document), why in zip(documents.items(), reasons, strict=True)
     )
-    kept = [manifests[snapshot.sequence] for snapshot in decisions if snapshot.reasons]
+    kept = [resolve(repository, contents[snapshot.sequence]) for snapshot in decisions if snapshot.reasons]
+    # Of what was pruned, now or before, the manifests stay to whose lists kept ones add.
+    needed = {number for manifest in kept for number in path(manifest.sequence, manifest.base)}
+    pruned = {*stones, *(snapshot.sequence for snapshot in decisions if not snapshot.reasons)}
     newest = decisions[0].sequence
     before = records[-1].document.expired if records else ()
     already = {file.key for file in before}
     newly = {key: file for key, file in _outdated(kept, retention, now).items() if key not in already}
     named = {file.key for manifest in kept for file in manifest.files}
     return _Plan(
-        head=manifests[newest],
+        head=documents[newest],
         head_sha256=contents[newest].sha256,
         decisions=decisions,
         tombstones=tuple(
@@ -220,12 +232,12 @@ def _plan(
                 snapshot.snapshot_id,
                 snapshot.created_at,
                 contents[snapshot.sequence].sha256,
-                manifests[snapshot.sequence].parent,
+                documents[snapshot.sequence].parent,
             )
             for snapshot in reversed(decisions)
             if not snapshot.reasons
         ),
-        unfinished=unfinished,
+        manifests=tuple(sorted(pruned & numbered(repository.store, MANIFESTS)[0].keys() - needed)),
         expired=(
             *(file for file in before if file.key in named),
             *(
@@ -293,6 +305,22 @@ def _unnamed(repository: Repository, without: set[int], plan: _Plan) -> list[Sto
         if result_of(found.key) in plan.results:
             doomed.append(found)
     return doomed
+
+
+def _unused_generations(repository: Repository, plan: _Plan) -> list[str]:
+    """Return the generations that no manifest names, apart from what may belong to a snapshot in the making."""
+    numbers, _ = numbered(repository.store, MANIFESTS)
+    used = {
+        read_signed(repository, number).document.generation.name
+        for number in numbers
+        if number <= plan.head.sequence and number not in plan.manifests
+    }
+    return [
+        found.key
+        for found in repository.store.list(GENERATIONS)
+        if found.key not in used
+        and _is_before(found.key.partition("-")[2], min(plan.oldest_orphan, plan.head.taken_at))
+    ]
 
 
 def _is_before(snapshot_id: str, moment: datetime) -> bool:

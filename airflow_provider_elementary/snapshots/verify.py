@@ -192,7 +192,7 @@ def verify(
     return VerifyReport(
         store=store.uri,
         snapshots=tuple(link.snapshot_id for link in selected),
-        manifests=len(chain.links),
+        manifests=len(chain.snapshots),
         pruned=len(chain.tombstones),
         head=head,
         files=checked.files,
@@ -207,7 +207,7 @@ def verify(
 
 def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> list[ChainLink]:
     """Return the readable manifests whose files are to be checked."""
-    readable = [link for _, link in sorted(chain.links.items())]
+    readable = chain.snapshots
     if snapshot == "all":
         return readable
     if isinstance(snapshot, datetime):

@@ -20,7 +20,7 @@ from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
-from tests.support.tampering import digest_of, edit, edit_signed, flip, rewrite_chain, swap
+from tests.support.tampering import digest_of, edit, edit_generation, edit_signed, flip, rewrite_chain, swap
 
 
 @pytest.fixture(scope="module")
@@ -131,18 +131,18 @@ class TestFiles:
         assert report.opened == 0
 
     def test_a_data_key_that_was_exchanged_opens_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
-        edit_signed(rest, manifest_key(4), lambda facts: facts["keys"].update(metadata=facts["keys"]["configuration"]))
+        edit_generation(rest, 4, lambda facts: facts["keys"].update(metadata=facts["keys"]["configuration"]))
 
         report = verify(rest.repository)
 
         assert {damage for damage, _ in found(report)} == {"not decryptable"}
 
     def test_rows_are_counted_against_the_manifest(self, rest: Rest, manifests: list[Manifest]) -> None:
-        edit_signed(rest, manifest_key(4), lambda facts: facts["files"][0].update(rows=1_000))
+        edit_signed(rest, manifest_key(4), lambda facts: facts["added"][0].update(rows=1_000))
 
         report = verify(rest.repository)
 
-        assert found(report) == {("changed", manifests[-1].files[0].key)}
+        assert found(report) == {("changed", manifests[-1].new_files[0].key)}
         assert "instead of 1,000" in report.findings[0].detail
 
 
