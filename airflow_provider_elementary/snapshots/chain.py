@@ -19,7 +19,7 @@ from airflow_provider_elementary.snapshots.manifest_document import ManifestDocu
 from airflow_provider_elementary.snapshots.numbers import runs
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, Tombstone, read_records, tombstones
 from airflow_provider_elementary.snapshots.reader import find_head, read_signed
-from airflow_provider_elementary.storage.layout import MANIFESTS, PRUNE_RECORDS, manifest_key, numbered
+from airflow_provider_elementary.storage.layout import MANIFESTS, PRUNE_RECORDS, manifest_key, numbered, record_key
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class ChainLink:
     :param taken_at: when it was taken.
     :param parent: what it says of the snapshot before it.
     :param lost_until: up to which number it says that snapshots after its parent are lost.
+    :param base: the number of the last full snapshot.
+    :param prune_record: the newest prune record when it was committed.
     """
 
     sequence: int
@@ -75,6 +77,8 @@ class ChainLink:
     taken_at: datetime
     parent: Parent | None
     lost_until: int | None = None
+    base: int = 1
+    prune_record: Parent | None = None
 
     @classmethod
     def of(cls, found: Signed[ManifestDocument]) -> ChainLink:
@@ -87,6 +91,8 @@ class ChainLink:
             manifest.taken_at,
             manifest.parent,
             manifest.lost_until,
+            manifest.base,
+            manifest.prune_record,
         )
 
 
@@ -186,6 +192,7 @@ def check_chain(
     stones = {**chain.tombstones, **{stone.sequence: stone for stone in lost}}
     findings, notes = _check_links(chain, stones)
     findings += _check_records(chain.records)
+    findings += _check_newest_record(chain)
     named = {(finding.damage, finding.object) for finding in findings}
     for anchor in (*anchors, *heads):
         finding = _check_anchor(chain, anchor)
@@ -330,6 +337,18 @@ def _check_records(records: Sequence[Signed[PruneRecord]]) -> list[ChainFinding]
             findings.append(ChainFinding(Damage.CHANGED, record.key, detail))
         before = stored
     return findings
+
+
+def _check_newest_record(chain: Chain) -> list[ChainFinding]:
+    """Check that the prune record is there which the newest manifest names."""
+    named = chain.head.prune_record if chain.head else None
+    if named is None:
+        return []
+    found = {stored.document.sequence: stored.sha256 for stored in chain.records}
+    if (own := found.get(named.sequence)) == named.sha256:
+        return []
+    damage = Damage.MISSING if own is None else Damage.CHANGED
+    return [ChainFinding(damage, record_key(named.sequence), "The newest manifest names this prune record.")]
 
 
 def _check_anchor(chain: Chain, anchor: Anchor) -> ChainFinding | None:

@@ -105,17 +105,6 @@ class TestAForgedCommit:
         [aside] = sync.rest.store.list("quarantine/")
         assert sync.rest.store.get(aside.key) == forgery
 
-    def test_that_is_a_true_one_of_another_store_is_passed_over(self, sync: Sync, tmp_path: Path) -> None:
-        (tmp_path / "other").mkdir()
-        other = Sync(tmp_path / "other")
-        other.keys = sync.keys
-        other.snapshot()
-        _ = sync.rest.repository
-        sync.rest.store.put(manifest_key(1), other.rest.path(manifest_key(1)).read_bytes())
-
-        assert sync.snapshot().parent is None
-        assert len(list(sync.rest.store.list("quarantine/"))) == 1
-
 
 class TestATrueCommit:
     def test_is_returned_to_a_retry_although_other_runs_committed_since(self, sync: Sync) -> None:
