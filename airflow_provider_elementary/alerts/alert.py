@@ -10,6 +10,7 @@ from html import escape
 from typing import Any, Literal
 
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
+from airflow_provider_elementary.incidents.conditions import SEVERITIES, Severity
 from airflow_provider_elementary.incidents.tracking import Incident
 
 #: An incident opened, is still open after its suppression interval, or is resolved.
@@ -18,7 +19,7 @@ EVENTS: tuple[Event, ...] = ("opened", "continues", "resolved")
 
 _WORDS: Mapping[Event, str] = {"opened": "Incident", "continues": "Still open", "resolved": "Resolved"}
 _NAMES_SHOWN = 10
-_SENTENCES_SHOWN = 5
+_TITLES_SHOWN = 5
 #: Slack refuses a longer text in one block.
 _SLACK_LIMIT = 2900
 
@@ -48,7 +49,7 @@ class Alert:
     :param title: one line.
     :param lines: the details, an entry for each.
     :param incidents: what it is about; more than one in an alert about many.
-    :param severity: ``error`` or ``warn``, the worst of them.
+    :param severity: ``critical``, ``high``, ``normal`` or ``low``, the worst of them.
     :param owners: of the tables where they began and of the tests that monitor them.
     :param subscribers: further people who want to know.
     :param tags: of the tables and tests, without duplicates.
@@ -60,7 +61,7 @@ class Alert:
     title: str
     lines: tuple[Line, ...]
     incidents: tuple[Incident, ...]
-    severity: str
+    severity: Severity
     owners: tuple[str, ...] = ()
     subscribers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -127,33 +128,31 @@ class Alert:
                     "severity": incident.severity,
                     "table": incident.root,
                     "followers": list(incident.followers),
-                    "metrics": list(incident.metrics),
+                    "subjects": list(incident.subjects),
                     "started_at": incident.started_at.isoformat(),
                     "resolved_at": incident.resolved_at.isoformat() if incident.resolved_at else None,
-                    "sentence": incident.sentence,
+                    "title": incident.title,
                 }
                 for incident in self.incidents
             ],
         }
 
 
-def alert_of(
-    event: Event, incident: Incident, meta: AlertMeta, *, sentences: Sequence[str] = (), url: str = ""
-) -> Alert:
+def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = "") -> Alert:
     """Return the alert about one incident.
 
     :param meta: the project's alert settings for it.
-    :param sentences: its other anomalies in words, without raw values.
     :param url: of the Elementary page.
     """
     lines = [
-        Line("result_message", "What", incident.sentence),
-        *(Line("result_message", "Also", text) for text in _few(sentences, _SENTENCES_SHOWN)),
+        Line("result_message", "What", incident.title),
+        *(Line("result_message", "Also", text) for text in _also(incident)),
         Line("table", "Table", incident.root),
-        Line("column", "Metrics", _listed(incident.metrics)),
+        Line("column", "Tests and metrics", _listed(incident.subjects)),
+        Line(None, "Evidence", incident.cause.evidence),
         Line(None, "Since", f"{incident.started_at:%Y-%m-%d %H:%M} UTC"),
         Line(None, "Until", f"{incident.resolved_at:%Y-%m-%d %H:%M} UTC" if incident.resolved_at else ""),
-        Line(None, "Also anomalous downstream", _listed(incident.followers)),
+        Line(None, "Other tables of it", _listed(incident.followers)),
         Line(None, "Downstream", _listed(incident.downstream)),
         Line("description", "Description", meta.description or ""),
         Line("owners", "Owners", _listed(meta.owners)),
@@ -162,7 +161,7 @@ def alert_of(
     ]
     return Alert(
         event=event,
-        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.root} {_listed(incident.metrics, 3)}"),
+        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.root} {_listed(incident.subjects, 3)}"),
         lines=_shown(lines, meta.fields),
         incidents=(incident,),
         severity=incident.severity,
@@ -176,7 +175,7 @@ def alert_of(
 
 def alert_of_many(alerts: Sequence[Alert]) -> Alert:
     """Merge many alerts into one, the worst first: a flood of alerts usually has one cause."""
-    worst_first = sorted(alerts, key=lambda alert: (alert.severity != "error", alert.event, alert.title))
+    worst_first = sorted(alerts, key=lambda alert: (SEVERITIES.index(alert.severity), alert.event, alert.title))
     event: Event = "opened" if any(alert.event != "resolved" for alert in alerts) else "resolved"
     channels = {alert.channel for alert in alerts}
     more = len(alerts) - 2 * _NAMES_SHOWN
@@ -210,9 +209,13 @@ def _together(names: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for several in names for name in several))
 
 
-def _few(texts: Sequence[str], limit: int) -> list[str]:
-    more = len(texts) - limit
-    return [*texts[:limit], *([f"{more} more anomalous buckets"] if more > 0 else [])]
+def _also(incident: Incident) -> list[str]:
+    """Return the other conditions in words: those that hold, or all of them once it is resolved."""
+    shown = incident.holding or incident.conditions
+    titles = dict.fromkeys(condition.title for condition in shown)
+    others = [title for title in titles if title != incident.title]
+    more = len(others) - _TITLES_SHOWN
+    return [*others[:_TITLES_SHOWN], *([f"{more} more"] if more > 0 else [])]
 
 
 def _listed(names: Sequence[str], limit: int = _NAMES_SHOWN) -> str:

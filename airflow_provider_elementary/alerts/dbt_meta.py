@@ -55,10 +55,12 @@ class AlertMetas:
 
     :param tables: by the table's name in upper case.
     :param tests: by :data:`TestKey`.
+    :param nodes: of tests and nodes, by dbt's id.
     """
 
     tables: Mapping[str, AlertMeta] = field(default_factory=dict)
     tests: Mapping[TestKey, AlertMeta] = field(default_factory=dict)
+    nodes: Mapping[str, AlertMeta] = field(default_factory=dict)
 
     def of(self, incident: Incident) -> AlertMeta:
         """Return the settings for an incident: those of the tests of its metrics first, then those of its root.
@@ -83,7 +85,10 @@ class AlertMetas:
         return self.tables.get(table.upper(), AlertMeta())
 
     def _tests_of(self, incident: Incident) -> Iterator[AlertMeta]:
-        for named in incident.metrics:
+        for condition in incident.conditions:
+            if meta := self.nodes.get(condition.subject):
+                yield meta
+        for named in incident.subjects:
             column, metric = _column_and_metric(named)
             for test in tests_monitoring(metric, column):
                 for of_column in dict.fromkeys((column.lower() if column else None, None)):
@@ -104,10 +109,11 @@ def read_alert_metas(source: Source) -> AlertMetas:
     tests: dict[TestKey, AlertMeta] = {}
     # Of two tests of the same kind the last by id wins, in any order of the rows.
     for row in sorted(artifact_rows(source, "dbt_tests", _TEST_COLUMNS), key=lambda row: str(row["unique_id"])):
+        metas[row["unique_id"]] = alert_meta(row.get("meta"))
         test, column = str(row.get("short_name") or ""), row.get("test_column_name")
         for parent in tables_of.get(row.get("parent_model_unique_id") or "", ()) if test else ():
-            tests[parent, test, column.lower() if column else None] = alert_meta(row.get("meta"))
-    return AlertMetas(tables, tests)
+            tests[parent, test, column.lower() if column else None] = metas[row["unique_id"]]
+    return AlertMetas(tables, tests, metas)
 
 
 def alert_meta(text: str | None) -> AlertMeta:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 
@@ -20,7 +18,6 @@ from airflow_provider_elementary.alerts.selection import (
     pending_notifications,
     still_needed,
 )
-from airflow_provider_elementary.anomalies.explain import public_sentence
 from airflow_provider_elementary.exceptions import AlertsNotSentError, SnapshotNotFoundError
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
@@ -34,12 +31,6 @@ AT_MOST = 10
 _NOTIFICATION_SCHEMA = pa.schema(
     [(name.name, pa.timestamp("us") if name.name == "notified_at" else pa.string()) for name in fields(Notification)]
 )
-_ANOMALY_COLUMNS = [
-    "full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end", "kind", "reason",
-    "score", "is_anomalous",
-]  # fmt: skip
-
-
 _NO_META = "metrics were read from a warehouse: dbt alert meta (owners, channels, suppression) is not applied"
 
 
@@ -78,7 +69,6 @@ def send_alerts(
     series: str,
     run_key: str,
     now: datetime,
-    verdicts: Sequence[str] = (),
     suppression_hours: float = 0,
     at_most: int = AT_MOST,
     url: str = "",
@@ -94,20 +84,18 @@ def send_alerts(
     :param series: identifies the notifications across runs, as the ids of a DAG and a task.
     :param run_key: identifies the run.
     :param now: UTC without a zone.
-    :param verdicts: the keys of verdicts; their sentences become details of the alerts.
     :param suppression_hours: the interval of tables whose meta sets none.
     :param at_most: more pending alerts than this for one route are merged into one.
     :param url: of the Elementary page.
     """
     known, metas = _incidents(repository, incidents), _metas(repository, incidents)
     notified = _load_notifications(repository, series)
-    sentences = _Sentences(repository, verdicts)
     sent, failed = dict.fromkeys(routes, 0), {}
     for route, wants in routes.items():
         pending = pending_notifications(
             known, notified, route=route, wants=wants, metas=metas, now=now, suppression_hours=suppression_hours
         )
-        for alert, items in _alerts(pending, sentences, at_most, url):
+        for alert, items in _alerts(pending, at_most, url):
             try:
                 send(route, alert)
             except Exception as error:
@@ -125,47 +113,12 @@ def send_alerts(
 
 
 def _alerts(
-    pending: Sequence[PendingNotification], sentences: _Sentences, at_most: int, url: str
+    pending: Sequence[PendingNotification], at_most: int, url: str
 ) -> list[tuple[Alert, Sequence[PendingNotification]]]:
-    alerts = [
-        alert_of(item.event, item.incident, item.meta, sentences=sentences.of(item.incident), url=url)
-        for item in pending
-    ]
+    alerts = [alert_of(item.event, item.incident, item.meta, url=url) for item in pending]
     if len(alerts) > at_most:
         return [(alert_of_many(alerts), pending)]
     return [(alert, [item]) for alert, item in zip(alerts, pending, strict=True)]
-
-
-@dataclass
-class _Sentences:
-    """The anomalies of verdicts in words, read when the first incident asks for them."""
-
-    repository: Repository
-    verdicts: Sequence[str]
-    _by_table: dict[str, list[dict[str, Any]]] | None = None
-
-    def of(self, incident: Incident) -> list[str]:
-        """Return an incident's anomalies in words, the worst first, without that of its own sentence."""
-        if self._by_table is None:
-            self._by_table = self._read()
-        rows = [
-            row
-            for table in incident.tables
-            for row in self._by_table.get(table, ())
-            if incident.started_at <= (row["bucket_start"] or row["bucket_end"]) <= incident.last_anomaly_at
-        ]
-        rows.sort(key=lambda row: (row["dimension"] is not None, -abs(row["score"] or 0), str(row["reason"])))
-        sentences = dict.fromkeys(public_sentence(row) for row in rows)
-        return [sentence for sentence in sentences if sentence != incident.sentence]
-
-    def _read(self) -> dict[str, list[dict[str, Any]]]:
-        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for key in self.verdicts:
-            with read_result(self.repository.store, self.repository.keys, key) as batches:
-                for batch in batches:
-                    for row in batch.filter(batch["is_anomalous"]).select(_ANOMALY_COLUMNS).to_pylist():
-                        found[row["full_table_name"]].append(row)
-        return found
 
 
 def _incidents(repository: Repository, key: str) -> list[Incident]:

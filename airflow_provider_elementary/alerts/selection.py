@@ -10,9 +10,8 @@ from fnmatch import fnmatchcase
 from airflow_provider_elementary.alerts.alert import EVENTS, Event
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta, AlertMetas
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.incidents.conditions import SEVERITIES
 from airflow_provider_elementary.incidents.tracking import Incident
-
-_SEVERITIES = ("warn", "error")
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class AlertFilter:
 
     :param events: of ``opened``, ``continues`` and ``resolved``. ``continues`` repeats an alert about an open
         incident after each suppression interval, and never where there is no interval.
-    :param severities: of ``warn`` and ``error``.
+    :param severities: of ``critical``, ``high``, ``normal`` and ``low``.
     :param tags: a tag of the table or the test, in any case, with or without ``#``.
     :param owners: an owner of theirs, in any case, with or without ``@`` before it.
     :param channels: the channel that the project names.
@@ -39,7 +38,7 @@ class AlertFilter:
 
     def __post_init__(self) -> None:
         """Refuse unknown events and severities: they would match no alert."""
-        for named, known in ((self.events, EVENTS), (self.severities, _SEVERITIES)):
+        for named, known in ((self.events, EVENTS), (self.severities, SEVERITIES)):
             if unknown := sorted(set(named) - set(known)):
                 raise ConfigurationError(
                     f"Unknown event or severity of an alert route: {', '.join(unknown)}. Use {', '.join(known)}."

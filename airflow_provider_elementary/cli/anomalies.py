@@ -57,6 +57,7 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
 
     from airflow_provider_elementary.cli.summary import show_incidents
     from airflow_provider_elementary.incidents import track_incidents
+    from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
     from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate
     from airflow_provider_elementary.metrics import compute_metrics
     from airflow_provider_elementary.project.lineage import read_lineage
@@ -71,9 +72,10 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
     )
     with usage(), compute_metrics(source) as metrics:
         found = evaluate(metrics, read_lineage(source), options, adapter=source.adapter)
-    incidents = track_incidents(found.verdicts, found.lineage)
+    conditions = current_conditions(found.verdicts, found.lineage, read_dbt_conditions(source))
+    incidents = track_incidents(conditions, found.lineage)
     if arguments.json:
-        facts = {"summary": asdict(found.summary), "incidents": [asdict(incident) for incident in incidents]}
+        facts = {"summary": asdict(found.summary), "incidents": [incident.to_dict() for incident in incidents]}
         print_json({**facts, "stopping_tables": found.stopping})
     else:
         show_incidents(Console(highlight=False), incidents, found.verdicts)

@@ -14,6 +14,7 @@ from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
 from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, UsageError, failure, say
+from airflow_provider_elementary.cli.incidents import add_incidents
 from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
 from airflow_provider_elementary.cli.output import only_own_output, print_json
 from airflow_provider_elementary.cli.snapshots import add_snapshot
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, add, text in (
         ("anomalies", add_anomalies, "find anomalies in the newest buckets of a snapshot"),
+        ("incidents", add_incidents, "list incidents: what is wrong now, and what was"),
         ("lint", add_lint, "find misconfigured anomaly tests"),
         ("backtest", add_backtest, "run the detector on the last days with other settings"),
     ):

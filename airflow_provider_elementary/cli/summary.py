@@ -12,6 +12,8 @@ from rich.table import Table
 
 from airflow_provider_elementary.anomalies.summary import summarise
 from airflow_provider_elementary.elementary_schema import TABLES, Category
+from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
+from airflow_provider_elementary.incidents.conditions import SEVERITIES
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
@@ -39,7 +41,7 @@ def show_store(repository: Repository, console: Console | None = None) -> None:
         incidents = (
             incidents_of(_read(repository, found.key))
             if found is not None and same_run
-            else track_incidents(verdicts, Lineage())
+            else track_incidents(anomaly_conditions(verdicts, Lineage()), Lineage())
         )
         show_incidents(console, incidents, verdicts)
 
@@ -87,7 +89,7 @@ def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
 
 
 def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa.Table) -> None:
-    """Print incidents with their root and downstream tables; open ones first, then the largest."""
+    """Print incidents with their root and downstream tables; open ones first, then the worst."""
     summary = summarise(verdicts)
     console.print(
         f"\n[bold]{summary.anomalous:,} anomalies[/bold] in {len(verdicts):,} buckets of "
@@ -96,22 +98,22 @@ def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa
     )
     ordered = sorted(incidents, key=_order)
     for incident in ordered[:_INCIDENTS_SHOWN]:
-        more = f" (and {incident.anomalies - 1} more)" if incident.anomalies > 1 else ""
+        more = f" (and {len(incident.conditions) - 1} more)" if len(incident.conditions) > 1 else ""
         state = "open since" if incident.status == "open" else "resolved, began"
         console.print(
-            f"  {incident.severity:<5} {state} {incident.started_at:%d %b}  {incident.sentence}{more}",
+            f"  {incident.severity:<8} {state} {incident.started_at:%d %b}  {incident.title}{more}",
             soft_wrap=True,
             markup=False,
         )
         if incident.followers:
             names = ", ".join(table.rpartition(".")[2].lower() for table in incident.followers)
-            console.print(f"{'':26}-> {names}", soft_wrap=True, markup=False)
+            console.print(f"{'':29}-> {names}", soft_wrap=True, markup=False)
     if len(ordered) > _INCIDENTS_SHOWN:
-        console.print(f"  … and {len(ordered) - _INCIDENTS_SHOWN} smaller incidents")
+        console.print(f"  … and {len(ordered) - _INCIDENTS_SHOWN} more incidents")
     if summary.by_dimension:
         console.print(f"  {summary.by_dimension:,} anomalies of single dimension values are not listed")
 
 
-def _order(incident: Incident) -> tuple[bool, bool, int, float]:
-    size = abs(incident.worst_score or 0.0)
-    return incident.status != "open", incident.severity != "error", -incident.anomalies, -size
+def _order(incident: Incident) -> tuple[bool, int, float]:
+    # Of one severity the newest first.
+    return incident.status != "open", SEVERITIES.index(incident.severity), -incident.started_at.timestamp()

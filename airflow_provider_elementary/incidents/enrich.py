@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.explain import public_sentence
 from airflow_provider_elementary.anomalies.schema import is_of_incident
-from airflow_provider_elementary.incidents.tracking import Episode, episodes_of, roots_of
+from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
+from airflow_provider_elementary.incidents.conditions import Condition, metric_subject
+from airflow_provider_elementary.incidents.grouping import group_conditions
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.source import Source
 
 #: The columns that are added; lists are JSON text, as in Elementary's own tables.
 ENRICHED_COLUMNS = ("owners", "tags", "upstream", "downstream", "severity", "cause")
-_KEYS = ["full_table_name", "column_name", "metric_name", "bucket_start", "bucket_end"]
+_KEYS = ["full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end"]
 
 
 def enrich(verdicts: pa.Table, source: Source | Lineage) -> pa.Table:
@@ -30,23 +32,17 @@ def enrich(verdicts: pa.Table, source: Source | Lineage) -> pa.Table:
         when this one began, and its worst anomaly.
     """
     lineage = source if isinstance(source, Lineage) else read_lineage(source)
-    episodes = episodes_of(verdicts)
-    causes = {
-        (episode.table, row["bucket_start"], row["bucket_end"]): cause
-        for episode, cause in zip(episodes, _causes(episodes, lineage), strict=True)
-        for row in episode.anomalies
-    }
-    contexts = {episode.table: _context(episode.table, lineage) for episode in episodes}
+    causes = _Causes(verdicts, lineage)
+    contexts: dict[str, dict[str, Any]] = {}
     is_anomalous = is_of_incident(verdicts).combine_chunks()
     anomalies = verdicts.select(_KEYS).filter(is_anomalous).to_pylist()
-    rows = [
-        {
-            **contexts[row["full_table_name"]],
-            "severity": lineage.severity(row["full_table_name"], row["metric_name"], row["column_name"]),
-            "cause": causes[row["full_table_name"], row["bucket_start"], row["bucket_end"]],
-        }
-        for row in anomalies
-    ]
+    rows = []
+    for row in anomalies:
+        table = row["full_table_name"]
+        if table not in contexts:
+            contexts[table] = _context(table, lineage)
+        severity = lineage.severity(table, row["metric_name"], row["column_name"])
+        rows.append({**contexts[table], "severity": severity, "cause": causes.of(row)})
     empty = pa.nulls(len(verdicts), pa.string())
     for name in ENRICHED_COLUMNS:
         values = pa.array([row[name] for row in rows], pa.string())
@@ -54,10 +50,24 @@ def enrich(verdicts: pa.Table, source: Source | Lineage) -> pa.Table:
     return verdicts
 
 
-def _causes(episodes: list[Episode], lineage: Lineage) -> Iterable[str | None]:
-    for place, root in enumerate(roots_of(episodes, lineage)):
-        cause = episodes[root]
-        yield None if root == place else f"{cause.table} upstream: {public_sentence(cause.anomalies[0])}"
+class _Causes:
+    """The causes of anomalies, by the conditions that they are evidence of."""
+
+    def __init__(self, verdicts: pa.Table, lineage: Lineage) -> None:
+        self._by_subject: dict[str, list[tuple[Condition, Condition]]] = defaultdict(list)
+        for group in group_conditions(anomaly_conditions(verdicts, lineage), lineage):
+            for condition in group:
+                self._by_subject[condition.subject].append((condition, group[0]))
+
+    def of(self, row: Mapping[str, Any]) -> str | None:
+        """Return the cause upstream of an anomalous bucket in words, or None."""
+        subject = metric_subject(
+            *(row[name] for name in ("full_table_name", "column_name", "metric_name", "dimension"))
+        )
+        for condition, cause in self._by_subject[subject]:
+            if condition.started_at < row["bucket_end"] <= condition.last_seen and cause.table != condition.table:
+                return f"{cause.table} upstream: {cause.title}"
+        return None
 
 
 def _context(table: str, lineage: Lineage) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 from airflow_provider_elementary.anomalies.summary import Summary, summarise
+from airflow_provider_elementary.incidents.conditions import Condition
+from airflow_provider_elementary.incidents.current import read_dbt_conditions
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots.repository import Repository
@@ -157,6 +159,12 @@ def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:
         return read_lineage(repository.source(snapshot_id))
     log.warning("metrics were read from a warehouse, not from a snapshot: no lineage, owners or severities")
     return Lineage()
+
+
+def dbt_conditions_of(repository: Repository, origin: Mapping[str, Any]) -> list[Condition] | None:
+    """Read the conditions of dbt's results in the snapshot that metrics were computed from; None without one."""
+    snapshot_id = origin.get("snapshot_id")
+    return read_dbt_conditions(repository.source(snapshot_id)) if snapshot_id else None
 
 
 def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:

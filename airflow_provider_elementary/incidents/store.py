@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
+from airflow_provider_elementary.incidents.conditions import Condition
+from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
-from airflow_provider_elementary.project.lineage import Lineage
-from airflow_provider_elementary.snapshots import Repository
-from airflow_provider_elementary.storage.results import previous_result, read_result, write_result
+from airflow_provider_elementary.project.lineage import Lineage, read_lineage
+from airflow_provider_elementary.snapshots import Repository, SnapshotSource
+from airflow_provider_elementary.storage.results import latest_result, previous_result, read_result, write_result
 
-_TYPES: dict[str, pa.DataType] = {
-    "started_at": pa.timestamp("us"),
-    "last_anomaly_at": pa.timestamp("us"),
-    "resolved_at": pa.timestamp("us"),
-    "anomalies": pa.int64(),
-    "worst_score": pa.float64(),
-}
-_LISTS = ("followers", "metrics", "kinds", "owners", "tags", "downstream")
-INCIDENT_SCHEMA = pa.schema([(field.name, _TYPES.get(field.name, pa.string())) for field in fields(Incident)])
+INCIDENT_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("incident_id", "status", "transition")),
+        ("resolved_at", pa.timestamp("us")),
+        *((name, pa.string()) for name in ("follows", "conditions", "owners", "tags", "downstream")),
+    ]
+)
+_CONDITIONS = TypeAdapter(tuple[Condition, ...])
+_NAMES = TypeAdapter(tuple[str, ...])
+_LISTS = ("owners", "tags", "downstream")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def update_incidents(
     repository: Repository,
     verdicts: pa.Table,
     lineage: Lineage,
+    of_dbt: Sequence[Condition] | None,
     *,
     series: str,
     run_key: str,
@@ -60,15 +65,20 @@ def update_incidents(
 
     :param verdicts: enriched verdicts of one run.
     :param lineage: which table is upstream of which.
+    :param of_dbt: the conditions of dbt's results; None where they were not read.
     :param series: identifies the incidents across runs, as the ids of a DAG and a task.
     :param run_key: identifies the run; a retry starts from the same previous run.
     :param origin: what the verdicts were computed from.
     """
-    before: list[Incident] = []
+    before: list[Incident] | None = None
+    since: datetime | None = None
     if previous := previous_result(repository.store, "incidents", series, run_key):
         with read_result(repository.store, repository.keys, previous.key) as rows:
             before = incidents_of(rows.read_all())
-    incidents = track_incidents(verdicts, lineage, before)
+        since = max((each.resolved_at or each.last_seen for each in before), default=None)
+    known = [condition for incident in before or () for condition in incident.conditions]
+    conditions = current_conditions(verdicts, lineage, of_dbt, known)
+    incidents = track_incidents(conditions, lineage, before, since=since)
     result = write_result(
         repository.store,
         repository.keys,
@@ -83,15 +93,53 @@ def update_incidents(
 
 
 def incidents_table(incidents: Iterable[Incident]) -> pa.Table:
-    """Return incidents as rows of :data:`INCIDENT_SCHEMA`."""
-    rows = [asdict(incident) for incident in incidents]
-    texts = [{**row, **{name: json.dumps(row[name]) for name in _LISTS}} for row in rows]
-    return pa.Table.from_pylist(texts, schema=INCIDENT_SCHEMA)
+    """Return incidents as rows of :data:`INCIDENT_SCHEMA`; lists are JSON text, as in Elementary's own tables."""
+    rows = [
+        {
+            **{name: getattr(incident, name) for name in INCIDENT_SCHEMA.names},
+            "conditions": _CONDITIONS.dump_json(incident.conditions).decode(),
+            **{name: _NAMES.dump_json(getattr(incident, name)).decode() for name in _LISTS},
+        }
+        for incident in incidents
+    ]
+    return pa.Table.from_pylist(rows, schema=INCIDENT_SCHEMA)
 
 
 def incidents_of(table: pa.Table) -> list[Incident]:
     """Return the incidents that are rows of a table."""
     return [
-        Incident(**{**row, **{name: tuple(json.loads(row[name])) for name in _LISTS}})
+        Incident(
+            **{
+                **row,
+                "conditions": _CONDITIONS.validate_json(row["conditions"]),
+                **{name: _NAMES.validate_json(row[name]) for name in _LISTS},
+            }
+        )
         for row in table.select(INCIDENT_SCHEMA.names).to_pylist()
     ]
+
+
+def current_incidents(repository: Repository) -> list[Incident]:
+    """Return the incidents as of the newest snapshot, open ones first.
+
+    What a task saved is brought up to date with dbt's results in a newer snapshot; without any saved incidents, dbt's
+    results in the newest snapshot are all that is known.
+
+    :raises SnapshotNotFoundError: the store holds no snapshot.
+    """
+    saved = latest_result(repository.store, "incidents")
+    known: list[Incident] | None = None
+    if saved:
+        with read_result(repository.store, repository.keys, saved.key) as rows:
+            known = incidents_of(rows.read_all())
+    return updated(known, saved.origin.get("snapshot_id") if saved else None, repository.source())
+
+
+def updated(known: list[Incident] | None, snapshot_id: str | None, newest: SnapshotSource) -> list[Incident]:
+    """Return known incidents with dbt's results of a snapshot, unless they are of this snapshot already.
+
+    :param snapshot_id: the snapshot that the known incidents are of.
+    """
+    if known is not None and snapshot_id == newest.manifest.snapshot_id:
+        return known
+    return track_incidents(read_dbt_conditions(newest), read_lineage(newest), known)

@@ -74,7 +74,6 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.alerts import send_alerts
 
         filters = self._enabled_filters(context)
-        verdicts = self.incidents.get("verdicts") or ()
         with clear_failures():
             outcome = send_alerts(
                 self.repository,
@@ -84,7 +83,6 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
                 series=task_series(context),
                 run_key=run_key(context),
                 now=utc_now(),
-                verdicts=(verdicts,) if isinstance(verdicts, str) else tuple(verdicts),
                 suppression_hours=real_number(self, "suppression_hours"),
                 at_most=number(self, "at_most"),
                 url=page_address(),

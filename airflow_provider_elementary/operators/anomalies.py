@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_elementary.anomalies.detect import Method
+    from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.evaluate import Evaluation
     from airflow_provider_elementary.project.lineage import Lineage
 
@@ -101,6 +102,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         self.shards = shards
         #: What :meth:`execute` scored, and its origin, for OpenLineage.
         self._evaluated: tuple[Evaluation, Mapping[str, Any]] | None = None
+        self._of_dbt: Sequence[Condition] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Score, store and log; raise last, when everything is recorded."""
@@ -110,7 +112,8 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             evaluation, origin = self._evaluate(context)
             returned = self._describe(evaluation, origin)
             if number(self, "shards") == 1:
-                returned |= track_incidents(self, context, evaluation.verdicts, evaluation.lineage, origin)
+                verdicts, lineage = evaluation.verdicts, evaluation.lineage
+                returned |= track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
             self._emit(context, evaluation.verdicts, returned)
             if evaluation.stopping:
                 # A task that fails returns nothing, and downstream may want to know what stopped it.
@@ -162,15 +165,18 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     @contextmanager
     def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
-        from airflow_provider_elementary.incidents.evaluate import open_metrics
+        from airflow_provider_elementary.incidents.current import read_dbt_conditions
+        from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, open_metrics
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.project.lineage import read_lineage
 
         if self.metrics:
             with open_metrics(self.repository, self.metrics) as opened:
+                self._of_dbt = dbt_conditions_of(self.repository, opened[2])
                 yield opened
         else:
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
+                self._of_dbt = read_dbt_conditions(source)
                 yield rows, read_lineage(source), origin
 
     def _describe(self, evaluation: Evaluation, origin: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from airflow_provider_elementary.operators.base import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.store import TrackedIncidents
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.project.lineage import Lineage
@@ -46,13 +47,14 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Update, store, log, and return the incidents of this run in short."""
-        from airflow_provider_elementary.incidents.evaluate import lineage_of, read_verdicts
+        from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, lineage_of, read_verdicts
 
         with clear_failures():
             given = [self.verdicts] if isinstance(self.verdicts, Mapping) else list(self.verdicts)
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
-            incidents = track_incidents(self, context, verdicts, lineage, origin)
+            of_dbt = dbt_conditions_of(self.repository, origin)
+            incidents = track_incidents(self, context, verdicts, lineage, of_dbt, origin)
         return {"store": self.repository.uri, "verdicts": keys, **incidents}
 
 
@@ -61,6 +63,7 @@ def track_incidents(
     context: Context,
     verdicts: pa.Table,
     lineage: Lineage,
+    of_dbt: Sequence[Condition] | None,
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Update the incidents of a task's previous run, log what changed, and return them in short, for XCom."""
@@ -70,6 +73,7 @@ def track_incidents(
         operator.repository,
         verdicts,
         lineage,
+        of_dbt,
         series=task_series(context),
         run_key=run_key(context),
         origin=origin,
@@ -85,11 +89,11 @@ def _log(log: Any, tracked: TrackedIncidents) -> None:
     opened = [incident for incident in incidents if incident.transition == "opened"]
     others = [*opened[_UNFOLDED:], *(incident for incident in incidents if incident.transition != "opened")]
     for incident in opened[:_UNFOLDED]:
-        log.warning("incident opened: %s", incident.sentence)
+        log.warning("incident opened (%s): %s", incident.severity, incident.title)
     if others:
         with log_group(log, f"{len(others)} further incidents"):
             for incident in others:
-                log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.sentence)
+                log.info("incident %s %s: %s", incident.incident_id, incident.transition, incident.title)
     counts = Counter(incident.transition for incident in incidents)
     log.info(
         "incidents: %s opened, %s continue, %s resolved; %s open now",
@@ -108,5 +112,6 @@ def _brief(incident: Incident) -> dict[str, Any]:
         "root": incident.root,
         "followers": list(incident.followers),
         "started_at": incident.started_at.isoformat(),
-        "sentence": incident.sentence,
+        "title": incident.title,
+        "conditions": len(incident.conditions),
     }

@@ -183,24 +183,17 @@ class Reader:
         return self._verdicts.get(_names(together), lambda: self._read_verdicts(together))
 
     def incidents(self) -> list[Incident] | None:
-        """Return the saved incidents, open ones first, then the newest; None where there are none.
+        """Return the incidents that a task saved last, open ones first; None where there are none.
 
         :raises ElementaryError: the keys do not open them, or they were changed.
         """
         results = self.results("incidents")
-        if not results:
-            return None
-        chosen: list[Result] = []
-        for result in results:
-            if not chosen or _moment(result.created_at) < _moment(chosen[-1].created_at) - _INCIDENTS_APART:
-                chosen.append(result)
-        known: dict[str, Incident] = {}
-        for place, result in enumerate(chosen[:_INCIDENT_DAYS]):
-            for incident in self._incidents.get(_names([result]), lambda result=result: self._read_incidents(result)):  # type: ignore[misc]
-                # An incident that is open in an older result and missing in the newest was merged into another.
-                if place == 0 or incident.status != "open":
-                    known.setdefault(incident.incident_id, incident)
-        return list(known.values())
+        return self._incidents.get(_names(results[:1]), lambda: self._read_incidents(results[0])) if results else None
+
+    def snapshot_of_incidents(self) -> str | None:
+        """Return the id of the snapshot that the saved incidents are of."""
+        results = self.results("incidents")
+        return results[0].origin.get("snapshot_id") if results else None
 
     def history(self, result: Result, table: str) -> pa.Table:
         """Return the metrics of one table without those of single dimension values.

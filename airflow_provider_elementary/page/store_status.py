@@ -82,24 +82,34 @@ def load_store_status(reader: Reader) -> StoreStatus:
 
 
 def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts | None) -> tuple[Incident, ...]:
-    """Return the incidents that a task saved; without any, those derived from the newest verdicts.
+    """Return the incidents that a task saved, with dbt's results of a newer snapshot.
+
+    Without saved ones, those derived from the newest snapshot and verdicts.
 
     :raises ElementaryError: the keys do not open them.
     """
     saved = reader.incidents()
-    if saved is not None:
-        return tuple(saved)
-    if verdicts is None or not len(verdicts.rows):
-        return ()
+    # Nothing of it is newer than the newest snapshot.
+    if manifest is None:
+        return tuple(saved or ())
 
     def derive() -> tuple[Incident, ...]:
+        from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
+        from airflow_provider_elementary.incidents.current import read_dbt_conditions
+        from airflow_provider_elementary.incidents.store import updated
         from airflow_provider_elementary.incidents.tracking import track_incidents
-        from airflow_provider_elementary.project.lineage import Lineage, read_lineage
+        from airflow_provider_elementary.project.lineage import read_lineage
 
-        lineage = read_lineage(reader.snapshot(manifest)) if manifest else Lineage()
-        return tuple(track_incidents(verdicts.rows, lineage))
+        snapshot = reader.snapshot(manifest)
+        if saved is not None:
+            return tuple(updated(saved, reader.snapshot_of_incidents(), snapshot))
+        lineage = read_lineage(snapshot)
+        conditions = read_dbt_conditions(snapshot)
+        if verdicts is not None and len(verdicts.rows):
+            conditions += anomaly_conditions(verdicts.rows, lineage)
+        return tuple(track_incidents(conditions, lineage))
 
-    return reader.derived.get(("incidents", manifest and manifest.snapshot_id, verdicts), derive)
+    return reader.derived.get(("incidents", manifest.snapshot_id, verdicts, reader.snapshot_of_incidents()), derive)
 
 
 def attempt(problems: list[str], uri: str, work: Callable[[], T]) -> T | None:

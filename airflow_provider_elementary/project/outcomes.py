@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema.newest import newest_sql
-from airflow_provider_elementary.elementary_schema.nodes import (
-    ARTIFACTS,
-    BUILT,
-    PLACE_COLUMNS,
-    TARGET_COLUMNS,
-    TEST_PREFIX,
-    places_sql,
-    table_sql,
-)
+from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
+from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
 from airflow_provider_elementary.project.facts import Run, Test
 from airflow_provider_elementary.project.reading import READ, read_recent_rows
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
     from airflow_provider_elementary.project.project import Project
@@ -61,7 +53,7 @@ def read_states(snapshot: SnapshotSource, artifacts: Mapping[str, pa.Table], mis
     tests: dict[str, dict[str, int]] = defaultdict(dict)
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
         # Of large tables only these columns are read: the others are read when a person opens a table.
-        _register_executions(engine, snapshot, artifacts, _OF_LARGE, missing)
+        register_executions(engine, _recent(snapshot, missing), artifacts, _OF_LARGE)
         for table, status, count in engine.sql(_TEST_STATES).fetchall():
             tests[table][status] = count
         return States(
@@ -94,11 +86,11 @@ def read_outcomes(snapshot: SnapshotSource) -> Outcomes:
     missing: list[str] = []
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as engine:
         artifacts = {
-            table: read_recent_rows(snapshot, table, (*PLACE_COLUMNS, ARTIFACTS[table]), missing)
-            for table in (*BUILT, "dbt_sources")
+            table: read_recent_rows(snapshot, table, (*PLACE_COLUMNS, ARTIFACTS[table]), missing) for table in PLACED
         }
         large = ("dbt_tests", "elementary_test_results", "dbt_run_results", "dbt_source_freshness_results")
-        _register_executions(engine, snapshot, artifacts, {table: READ[table].columns for table in large}, missing)
+        columns = {table: READ[table].columns for table in large}
+        register_executions(engine, _recent(snapshot, missing), artifacts, columns)
         return Outcomes(
             tests=engine.sql(_TESTS).to_arrow_table(),
             runs=engine.sql(_RUNS).to_arrow_table(),
@@ -130,6 +122,16 @@ def runs_of(outcomes: Outcomes, full_name: str) -> list[Run]:
     ]
 
 
+def _recent(snapshot: SnapshotSource, missing: list[str]) -> Callable[[str, Sequence[str]], pa.Table]:
+    """Return what reads recent rows of a table; ``missing`` receives an error message for one that cannot be read."""
+
+    def read(table: str, columns: Sequence[str]) -> pa.Table:
+        # Targets are configuration: without the key of that category the page knows one target only.
+        return read_recent_rows(snapshot, table, columns, [] if table == "dbt_invocations" else missing)
+
+    return read
+
+
 def _rank(status: str | None) -> int:
     return -1 if status is None else meaning_of(status).rank
 
@@ -147,30 +149,6 @@ def _test(row: Mapping[str, Any]) -> Test:
     )
 
 
-def _register_executions(
-    engine: duckdb.DuckDBPyConnection,
-    snapshot: SnapshotSource,
-    artifacts: Mapping[str, pa.Table],
-    columns: Mapping[str, Sequence[str]],
-    missing: list[str],
-) -> None:
-    """Register the tables that :data:`_EXECUTIONS` reads.
-
-    :param artifacts: the rows of :data:`..elementary_schema.nodes.ARTIFACTS` that are tables.
-    :param columns: by table, the columns to read.
-    :param missing: receives an error message for a table that cannot be read.
-    """
-    for artifact in _PLACED:
-        engine.register(artifact, artifacts[artifact].select([*PLACE_COLUMNS, ARTIFACTS[artifact]]))
-    for table, names in columns.items():
-        engine.register(table, read_recent_rows(snapshot, table, names, missing))
-    # Targets are configuration: without the key of that category the page knows one target only.
-    engine.register(
-        "dbt_invocations", read_recent_rows(snapshot, "dbt_invocations", TARGET_COLUMNS["dbt_invocations"], [])
-    )
-
-
-_PLACED = (*BUILT, "dbt_sources")
 _OF_LARGE: Mapping[str, Sequence[str]] = {
     "dbt_tests": ("unique_id", "parent_model_unique_id", "generated_at"),
     "elementary_test_results": (
@@ -180,70 +158,6 @@ _OF_LARGE: Mapping[str, Sequence[str]] = {
     "dbt_run_results": ("model_execution_id", "unique_id", "created_at", "status", "resource_type", "invocation_id"),
     "dbt_source_freshness_results": READ["dbt_source_freshness_results"].columns,
 }
-_KIND = "coalesce(nullif(lower(trim(resource_type)), ''), split_part(unique_id, '.', 1))"
-
-# An anomaly test gives a row for each column and metric: the worst of them is the status of the execution. What
-# Elementary has no result of (unit tests) is in the run results of dbt.
-_EXECUTIONS = f"""
-WITH parents AS (
-    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
-    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
-),
-results AS (
-    SELECT
-        coalesce(nullif(trim(test_execution_id), ''), concat_ws('|', test_unique_id, invocation_id, created_at))
-            AS execution,
-        test_unique_id AS test,
-        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
-        coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
-        invocation_id,
-        coalesce(created_at, detected_at) AS seen_at,
-        {status_sql("status")} AS status
-    FROM elementary_test_results LEFT JOIN parents ON parents.unique_id = test_unique_id
-    WHERE nullif(trim(test_unique_id), '') IS NOT NULL
-    UNION ALL
-    SELECT
-        coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', unique_id, invocation_id, created_at)),
-        unique_id,
-        NULL,
-        parent,
-        invocation_id,
-        created_at,
-        {status_sql("status")}
-    FROM dbt_run_results
-    LEFT JOIN parents USING (unique_id)
-    ANTI JOIN (SELECT test_unique_id AS unique_id FROM elementary_test_results) AS known USING (unique_id)
-    WHERE {_KIND} IN ('test', 'unit_test') AND nullif(trim(unique_id), '') IS NOT NULL
-),
-runs AS (
-    SELECT *, created_at AS seen_at FROM dbt_run_results WHERE {_KIND} IN ('model', 'snapshot', 'seed')
-),
-acted AS (
-    SELECT DISTINCT node AS unique_id, invocation_id FROM results WHERE named_table IS NULL
-    UNION SELECT unique_id, invocation_id FROM runs
-    UNION SELECT unique_id, invocation_id FROM dbt_source_freshness_results
-),
-{places_sql(_PLACED)},
-executions AS (
-    SELECT
-        execution,
-        any_value(test) AS test,
-        coalesce(any_value(named_table), any_value(full_table_name), '{TEST_PREFIX}' || any_value(test))
-            AS full_table_name,
-        max(seen_at) AS seen_at,
-        first(status ORDER BY {rank_sql("status")} DESC, status) AS status
-    FROM results AS r
-    LEFT JOIN places AS p
-        ON named_table IS NULL AND p.unique_id = node AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
-    GROUP BY execution
-),
-built AS (
-    SELECT DISTINCT ON (coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', r.unique_id, seen_at)))
-        r.* REPLACE ({status_sql("status")} AS status), full_table_name
-    FROM runs AS r
-    JOIN places AS p ON p.unique_id = r.unique_id AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
-)
-"""  # noqa: S608 - constants
 
 
 def _standing_sql() -> str:
@@ -258,18 +172,18 @@ def _standing_sql() -> str:
 
 
 _TEST_STATES = f"""
-{_EXECUTIONS},
+{EXECUTIONS_SQL},
 outcomes AS (SELECT test, full_table_name, {_standing_sql()} AS status FROM executions GROUP BY test, full_table_name)
 SELECT full_table_name, status, count(*) AS tests FROM outcomes GROUP BY ALL ORDER BY ALL
 """  # noqa: S608 - constants
 
 _RUN_STATES = f"""
-{_EXECUTIONS}
+{EXECUTIONS_SQL}
 SELECT full_table_name, {_standing_sql()} AS status FROM built GROUP BY full_table_name
 """  # noqa: S608 - constants
 
 _FRESHNESS_STATES = f"""
-{_EXECUTIONS},
+{EXECUTIONS_SQL},
 checks AS (
     SELECT c.created_at AS seen_at, {status_sql("status")} AS status, full_table_name
     FROM dbt_source_freshness_results AS c
@@ -285,7 +199,7 @@ ORDER BY ALL
 """
 
 _TESTS = f"""
-{_EXECUTIONS},
+{EXECUTIONS_SQL},
 outcomes AS (
     SELECT
         test,
@@ -330,7 +244,7 @@ FULL JOIN known ON known.unique_id = o.test
 """  # noqa: S608 - constants
 
 _RUNS = f"""
-{_EXECUTIONS}
+{EXECUTIONS_SQL}
 SELECT full_table_name, seen_at AS created_at, status, execution_time, rows_affected, full_refresh,
     row_number() OVER (PARTITION BY full_table_name ORDER BY seen_at DESC NULLS LAST) AS place
 FROM built

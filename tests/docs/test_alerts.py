@@ -17,7 +17,7 @@ from tests.support.incidents import incident, resolved
 Connect = Callable[[str, Mapping[str, object]], str]
 
 META = AlertMeta(owners=("@maya", "core@shop.example"), channel="data")
-OPENED = alert_of("opened", incident(sentence='orders: "few" rows & <less>'), META)
+OPENED = alert_of("opened", incident(title='orders: "few" rows & <less>'), META)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_alert_slack(server: Webhook, airflow_connection: Connect) -> None:
 
     [(path, posted)] = server.posted
     assert path == "/api/chat.postMessage"
-    assert (posted["channel"], posted["text"]) == ("#data", "Incident (warn): SHOP.CORE.ORDERS row_count")
+    assert (posted["channel"], posted["text"]) == ("#data", "Incident (normal): SHOP.CORE.ORDERS row_count")
     assert '*What:* orders: \\"few\\" rows &amp; &lt;less&gt;' in posted["blocks"]
 
 
@@ -86,7 +86,7 @@ def test_alert_teams(server: Webhook, airflow_connection: Connect) -> None:
 
     [(_, posted)] = server.posted
     card = posted["attachments"][0]["content"]
-    assert card["body"][0]["text"] == "Incident (warn): SHOP.CORE.ORDERS row_count"
+    assert card["body"][0]["text"] == "Incident (normal): SHOP.CORE.ORDERS row_count"
     assert card["body"][1]["facts"][1]["value"] == "@maya, core@shop.example"
 
 

@@ -12,6 +12,8 @@ import pytest
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.anomalies.elementary.lint import lint
 from airflow_provider_elementary.incidents import track_incidents
+from airflow_provider_elementary.incidents.conditions import PROJECT
+from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.project.lineage import read_lineage
 from tests.support.datasets import world_a
@@ -32,7 +34,8 @@ def metrics(source: TableSource) -> pa.Table:
 @pytest.fixture(scope="module")
 def incidents(source: TableSource, metrics: pa.Table) -> list[Any]:
     verdicts = score_recent(metrics.to_reader(), method="elementary", days=90, parameters={}).verdicts
-    return track_incidents(verdicts, read_lineage(source))
+    lineage = read_lineage(source)
+    return track_incidents(current_conditions(verdicts, lineage, read_dbt_conditions(source)), lineage)
 
 
 def days_of(metrics: pa.Table, metric: str, table: str, *, value: float) -> list[str]:
@@ -74,9 +77,11 @@ def test_the_slow_model_stands_out_against_its_median(metrics: pa.Table) -> None
 
 
 def test_the_outliers_of_one_day_are_one_incident_with_its_followers(incidents: list[Any]) -> None:
-    [outliers] = [found for found in incidents if found.root == "JAFFLE.CORE.FCT_ORDERS" and found.anomalies > 5]
+    [outliers] = [found for found in incidents if found.root.endswith("FCT_ORDERS") and len(found.conditions) > 5]
 
-    assert (outliers.started_at, outliers.severity) == (datetime(2026, 11, 12), "error")
+    assert outliers.started_at == datetime(2026, 11, 12)
+    # Of its conditions only the test that warns still holds.
+    assert (outliers.status, outliers.severity) == ("open", "normal")
     assert "JAFFLE.MARTS.MART_DAILY_REVENUE" in outliers.followers
     assert "exposure cfo_revenue_board" in outliers.downstream
 
@@ -85,6 +90,63 @@ def test_what_the_events_lack_is_followed_into_the_sessions(incidents: list[Any]
     [nulls] = [found for found in incidents if found.started_at == datetime(2026, 10, 13)]
 
     assert (nulls.root, nulls.followers) == ("JAFFLE.RAW_WEB.EVENTS", ("JAFFLE.CORE.FCT_SESSIONS",))
+
+
+def test_each_test_whose_newest_result_is_not_good_is_of_an_open_incident_and_no_other(
+    source: TableSource, incidents: list[Any]
+) -> None:
+    newest: dict[str, tuple[Any, str]] = {}
+    for row in source.held["elementary_test_results"].to_pylist():
+        seen = newest.get(row["test_unique_id"])
+        if row["status"] != "skipped" and (seen is None or row["created_at"] > seen[0]):
+            newest[row["test_unique_id"]] = (row["created_at"], row["status"])
+    not_good = {test for test, (_, status) in newest.items() if status != "pass"}
+    opened = [found for found in incidents if found.status == "open"]
+
+    assert len(not_good) == 11
+    assert {held.subject for found in opened for held in found.holding if held.kind == "test"} == not_good
+    assert all(found.holding for found in opened)
+    assert not any(held.holds for found in incidents if found.status == "resolved" for held in found.conditions)
+
+
+def test_two_days_without_dbt_are_one_incident_of_the_project(incidents: list[Any]) -> None:
+    [silence] = [found for found in incidents if found.cause.subject == "silence"]
+
+    assert (silence.root, silence.status, silence.started_at) == (PROJECT, "resolved", datetime(2026, 10, 10))
+
+
+@pytest.mark.parametrize(
+    ("day", "root"),
+    [
+        ("10-02", "RAW_WEB.EVENTS"),
+        ("10-06", "RAW_SHOP.PAYMENTS"),
+        ("10-16", "RAW_SUPPORT.TICKETS"),
+        ("10-20", "RAW_SHOP.ORDERS"),
+        ("10-27", "RAW_SHOP.CUSTOMERS"),
+        ("10-29", "RAW_SHOP.PAYMENTS"),
+        ("11-04", "RAW_SHOP.ORDER_ITEMS"),
+        ("11-06", "RAW_SHOP.ORDERS"),
+        ("11-07", "MARTS.MART_PRODUCT_SALES"),
+        ("11-14", "MARTS.MART_CUSTOMER_LTV"),
+        ("11-17", "RAW_SHOP.ORDERS"),
+        ("11-19", "RAW_WEB.EVENTS"),
+    ],
+)
+def test_the_root_is_the_table_that_it_was_done_to(incidents: list[Any], day: str, root: str) -> None:
+    assert f"JAFFLE.{root}" in {found.root for found in incidents if f"{found.started_at:%m-%d}" == day}
+
+
+def test_the_same_input_four_times_changes_nothing(source: TableSource, metrics: pa.Table) -> None:
+    lineage, of_dbt = read_lineage(source), read_dbt_conditions(source)
+    verdicts = score_recent(metrics.to_reader(), method="elementary", days=60, parameters={}).verdicts
+    runs = [track_incidents(current_conditions(verdicts, lineage, of_dbt), lineage)]
+    for _ in range(3):
+        known = [condition for found in runs[-1] for condition in found.conditions]
+        runs.append(track_incidents(current_conditions(verdicts, lineage, of_dbt, known), lineage, runs[-1]))
+
+    assert {found.transition for found in runs[0]} == {"opened", "past"}
+    assert {found.transition for found in runs[1]} == {"continues", "past"}
+    assert runs[1] == runs[2] == runs[3]
 
 
 def test_lint_finds_the_monitors_that_have_too_little_to_compare_with(source: TableSource) -> None:

@@ -1,4 +1,4 @@
-"""Builders of incidents, and of what a project says of its alerts."""
+"""Builders of conditions and incidents."""
 
 from __future__ import annotations
 
@@ -6,29 +6,85 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_provider_elementary.incidents.conditions import Condition, metric_family, metric_subject
 from airflow_provider_elementary.incidents.tracking import Incident
 from tests.support.shop import ORDERS, SUNDAY
 
 NOON = datetime(2026, 11, 3, 12)
+_TITLE = "orders: row_count 10 on Sun 1 Nov 2026; expected 90 to 110 from the last 14 buckets"
 
 
-def incident(**facts: Any) -> Incident:
-    """Return an incident of the orders that opened on Sunday."""
+def anomaly(table: str = ORDERS, metric: str = "row_count", **facts: Any) -> Condition:
+    """Return an anomaly of a metric, named as ``email.null_percent`` or ``row_count``, that began on Sunday."""
+    column, _, name = metric.rpartition(".")
+    name, _, dimension = name.partition(" ")
+    known = Condition(
+        kind="anomaly",
+        subject=metric_subject(table, column or None, name, dimension or None),
+        table=table,
+        column=column or None,
+        family=metric_family(name, column or None),
+        severity="normal",
+        started_at=SUNDAY,
+        last_seen=SUNDAY + timedelta(days=1),
+        ended_at=None,
+        times=1,
+        state="drop",
+        title=_TITLE,
+        evidence="1 bucket not as expected",
+    )
+    return replace(known, **facts)
+
+
+def failing_test(name: str = "not_null_orders_id", table: str = ORDERS, **facts: Any) -> Condition:
+    """Return a dbt test that has failed since Sunday."""
+    known: dict[str, Any] = {
+        "kind": "test",
+        "subject": f"test.shop.{name}.0123456789",
+        "family": "nulls",
+        "severity": "high",
+        "state": "fail",
+        "title": f"Test {name} on {table} ended with fail",
+        "evidence": "1 result not good",
+    }
+    return replace(anomaly(table), **{**known, **facts})
+
+
+def incident(
+    *,
+    root: str = ORDERS,
+    followers: tuple[str, ...] = (),
+    subjects: tuple[str, ...] = ("row_count",),
+    started_at: datetime = SUNDAY,
+    last_seen: datetime | None = None,
+    severity: Any = "normal",
+    title: str = _TITLE,
+    titles: tuple[str, ...] = (),
+    conditions: tuple[Condition, ...] = (),
+    **facts: Any,
+) -> Incident:
+    """Return an incident of the orders that opened on Sunday.
+
+    :param subjects: the metrics of the root that are anomalous.
+    :param titles: of further anomalies of the root.
+    """
+    shared: dict[str, Any] = {
+        "started_at": started_at,
+        "last_seen": last_seen or started_at + timedelta(days=1),
+        "ended_at": facts.get("resolved_at"),
+        "severity": severity,
+    }
+    made = (
+        *(anomaly(root, metric, **shared, title=title) for metric in subjects),
+        *(anomaly(root, subjects[0], **shared, title=other) for other in titles),
+        *(anomaly(table, **shared) for table in followers),
+    )
     known = Incident(
         incident_id="of-orders",
         status="open",
         transition="opened",
-        root=ORDERS,
-        followers=(),
-        started_at=SUNDAY,
-        last_anomaly_at=SUNDAY + timedelta(days=1),
+        conditions=conditions or made,
         resolved_at=None,
-        anomalies=1,
-        metrics=("row_count",),
-        kinds=("drop",),
-        severity="warn",
-        worst_score=-4.0,
-        sentence="orders: row_count 10 on Sun 1 Nov 2026; expected 90 to 110 from the last 14 buckets",
         owners=("core@shop.example",),
         tags=("core",),
     )

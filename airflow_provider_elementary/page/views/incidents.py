@@ -56,7 +56,7 @@ def build(request: Request) -> Incidents:
     shown, page = page_of(wanted, request.number("page"), _PAGE)
     failing = failing_tests(store_status.tables)
     begins = min((incident.started_at for incident in shown), default=None)
-    ends = max((incident.last_anomaly_at for incident in shown), default=None)
+    ends = max((incident.last_seen for incident in shown), default=None)
     return Incidents(
         store_status=store_status,
         entries=tuple(_entry(incident, begins, ends) for incident in shown),
@@ -75,5 +75,5 @@ def _entry(incident: Incident, begins: datetime | None, ends: datetime | None) -
     span = ends - begins if begins and ends else timedelta(0)
     if begins is None or not span:
         return Entry(incident, 0, 100)
-    width = max(100 * ((incident.last_anomaly_at - incident.started_at) / span), 1.5)
+    width = max(100 * ((incident.last_seen - incident.started_at) / span), 1.5)
     return Entry(incident, min(100 * ((incident.started_at - begins) / span), 100 - width), width)

@@ -20,18 +20,19 @@ META = AlertMeta(
 )
 
 
-def alert(meta: AlertMeta = META, sentences: tuple[str, ...] = (), **facts: Any) -> Alert:
-    return alert_of("opened", incident(**facts), meta, sentences=sentences, url="https://af.example/plugin/elementary")
+def alert(meta: AlertMeta = META, **facts: Any) -> Alert:
+    return alert_of("opened", incident(**facts), meta, url="https://af.example/plugin/elementary")
 
 
 def test_text_has_incident_table_metrics_start_and_owners() -> None:
     assert alert(followers=(REVENUE,)).text == (
-        "Incident (warn): SHOP.CORE.ORDERS row_count\n"
+        "Incident (normal): SHOP.CORE.ORDERS row_count\n"
         "What: orders: row_count 10 on Sun 1 Nov 2026; expected 90 to 110 from the last 14 buckets\n"
         "Table: SHOP.CORE.ORDERS\n"
-        "Metrics: row_count\n"
+        "Tests and metrics: row_count\n"
+        "Evidence: 1 bucket not as expected\n"
         "Since: 2026-11-01 00:00 UTC\n"
-        "Also anomalous downstream: SHOP.CORE.REVENUE\n"
+        "Other tables of it: SHOP.CORE.REVENUE\n"
         "Description: Orders come every day\n"
         "Owners: core@shop.example, @maya\n"
         "Subscribers: board@shop.example, core@shop.example\n"
@@ -43,22 +44,22 @@ def test_text_has_incident_table_metrics_start_and_owners() -> None:
 def test_resolved_text_has_the_end() -> None:
     sent = alert_of("resolved", resolved(), META).text
 
-    assert sent.startswith("Resolved (warn): SHOP.CORE.ORDERS row_count\n")
+    assert sent.startswith("Resolved (normal): SHOP.CORE.ORDERS row_count\n")
     assert "Until: 2026-11-03 00:00 UTC" in sent
 
 
 def test_it_shows_the_fields_that_the_project_asks_for() -> None:
     sent = alert(replace(META, fields=("table", "owners")))
 
-    assert [line.label for line in sent.lines] == ["Table", "Since", "Owners"]
+    assert [line.label for line in sent.lines] == ["Table", "Evidence", "Since", "Owners"]
 
 
-def test_five_further_anomalies_are_listed_and_the_rest_is_counted() -> None:
-    sent = alert(sentences=tuple(f"sentence {number}" for number in range(7)))
+def test_five_further_conditions_are_listed_and_the_rest_is_counted() -> None:
+    sent = alert(titles=tuple(f"sentence {number}" for number in range(7)))
 
     assert [line.value for line in sent.lines if line.label == "Also"] == [
         *(f"sentence {number}" for number in range(5)),
-        "2 more anomalous buckets",
+        "2 more",
     ]
 
 
@@ -77,7 +78,7 @@ def test_markup_in_a_name_is_only_text() -> None:
 def test_a_line_break_in_a_name_starts_no_new_line() -> None:
     sent = alert(root="SHOP.CORE.OR\r\nBcc: x@y.example\nDERS")
 
-    assert sent.title == "Incident (warn): SHOP.CORE.OR Bcc: x@y.example DERS row_count"
+    assert sent.title == "Incident (normal): SHOP.CORE.OR Bcc: x@y.example DERS row_count"
     assert "\n" not in sent.title
 
 
@@ -90,7 +91,7 @@ def test_as_json_it_is_complete() -> None:
 
     assert sent["event"] == "opened"
     assert sent["key"] == "elementary-of-orders"
-    assert sent["incidents"][0] | {"table": ORDERS, "severity": "warn"} == sent["incidents"][0]
+    assert sent["incidents"][0] | {"table": ORDERS, "severity": "normal"} == sent["incidents"][0]
     assert set(sent) == {
         *("key", "event", "title", "text", "severity", "owners", "subscribers", "tags", "channel", "url", "incidents")
     }
@@ -103,11 +104,11 @@ def test_opening_and_end_of_an_incident_have_the_same_key() -> None:
 class TestMany:
     def test_many_are_merged_with_the_worst_first(self) -> None:
         several = [alert(incident_id=str(number), root=f"SHOP.CORE.T{number}") for number in range(3)]
-        worst = alert(incident_id="worst", root="SHOP.CORE.WORST", severity="error")
+        worst = alert(incident_id="worst", root="SHOP.CORE.WORST", severity="high")
 
         sent = alert_of_many([*several, worst])
 
-        assert (sent.title, sent.severity, sent.table) == ("4 incidents at once", "error", "SHOP.CORE.WORST")
+        assert (sent.title, sent.severity, sent.table) == ("4 incidents at once", "high", "SHOP.CORE.WORST")
         assert [line.value for line in sent.lines] == [
             *(f"SHOP.CORE.{name} row_count" for name in ("WORST", "T0", "T1", "T2")),
         ]

@@ -103,12 +103,12 @@ class TestOfAnIncident:
         )
 
         assert metas.of(incident()).channel is None
-        assert metas.of(incident(metrics=("amount.null_percent",))).channel == "amounts"
+        assert metas.of(incident(subjects=("amount.null_percent",))).channel == "amounts"
 
     def test_a_dimension_is_watched_by_its_test(self) -> None:
         metas = project([{"name": "dimension_anomalies", "meta": {"channel": "stores"}}])
 
-        assert metas.of(incident(metrics=("dimension store_id",))).channel == "stores"
+        assert metas.of(incident(subjects=("dimension store_id",))).channel == "stores"
 
     def test_subscribers_of_the_tables_that_follow_hear_of_it_and_their_owners_do_not(self) -> None:
         found = project([], subscribers="@shop").of(incident(followers=(REVENUE,)))

@@ -95,14 +95,14 @@ class TestFilters:
     @pytest.mark.parametrize(
         "wants",
         [
-            {"severities": ["warn"]},
+            {"severities": ["normal"]},
             {"tags": ["#CORE"]},
             {"owners": ["Core@shop.example", "@nobody"]},
             {"channels": ["#data"]},
             {"tables": ["orders"]},
             {"tables": ["shop.core.*"]},
             {"tables": ["revenue"]},
-            {"tags": ["core"], "severities": ["warn", "error"]},
+            {"tags": ["core"], "severities": ["normal", "high"]},
         ],
         ids=str,
     )
@@ -114,22 +114,22 @@ class TestFilters:
     @pytest.mark.parametrize(
         "wants",
         [
-            {"severities": ["error"]},
+            {"severities": ["high"]},
             {"tags": ["finance"]},
             {"owners": ["@nobody"]},
             {"channels": ["data"]},
             {"tables": ["customers", "shop.raw.*"]},
-            {"tags": ["core"], "severities": ["error"]},
+            {"tags": ["core"], "severities": ["high"]},
         ],
         ids=str,
     )
     def test_an_incident_that_does_not_match_is_not_sent(self, wants: dict[str, Any]) -> None:
         assert pending(incident(), **wants) == []
 
-    def test_an_incident_that_becomes_an_error_is_sent_to_a_route_of_errors(self) -> None:
-        assert pending(incident(severity="error"), sent(route="mail"), severities=["error"]) == ["opened"]
+    def test_an_incident_that_becomes_worse_is_sent_to_a_route_of_bad_ones(self) -> None:
+        assert pending(incident(severity="high"), sent(route="mail"), severities=["high"]) == ["opened"]
 
-    @pytest.mark.parametrize("wrong", [{"events": ["closed"]}, {"severities": ["critical"]}], ids=str)
+    @pytest.mark.parametrize("wrong", [{"events": ["closed"]}, {"severities": ["worst"]}], ids=str)
     def test_a_filter_that_nothing_could_pass_is_refused(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError, match="Unknown event or severity of an alert route"):
             AlertFilter(**wrong)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pyarrow as pa
+
+from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.store import incidents_of, incidents_table
-from airflow_provider_elementary.incidents.tracking import Incident, count_open, track_incidents
+from airflow_provider_elementary.incidents.tracking import Incident, count_open
+from airflow_provider_elementary.incidents.tracking import track_incidents as track
 from airflow_provider_elementary.project.lineage import Lineage
 from tests.support.shop import (
     CUSTOMERS,
@@ -22,6 +26,13 @@ from tests.support.shop import (
 )
 
 SHOP = lineage()
+
+
+def track_incidents(rows: pa.Table, shop: Lineage, before: list[Incident] | None = None) -> list[Incident]:
+    """Update incidents with the anomalies of a run."""
+    known = [condition for incident in before or () for condition in incident.conditions]
+    since = max((incident.resolved_at or incident.last_seen for incident in before or ()), default=None)
+    return track(anomaly_conditions(rows, shop, known), shop, before, since=since)
 
 
 def only(incidents: list[Incident]) -> Incident:
@@ -40,15 +51,32 @@ class TestGrouping:
 
         assert tables_of(incidents) == [(RAW, (REVENUE,))]
 
-    def test_what_was_loaded_a_day_before_may_be_the_cause(self) -> None:
-        incidents = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 2)), SHOP)
+    def test_a_table_that_is_built_the_day_after_follows(self) -> None:
+        incidents = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 1)), SHOP)
 
         assert tables_of(incidents) == [(RAW, (ORDERS,))]
 
-    def test_what_was_over_for_longer_is_not(self) -> None:
-        incidents = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 3)), SHOP)
+    def test_what_was_over_before_is_no_cause(self) -> None:
+        incidents = track_incidents(verdicts(verdict(RAW, 0), fine(RAW, 1), verdict(ORDERS, 2)), SHOP)
 
         assert tables_of(incidents) == [(ORDERS, ()), (RAW, ())]
+
+    def test_a_metric_that_is_wrong_for_days_is_the_cause_of_what_begins_then(self) -> None:
+        rows = verdicts(*(verdict(RAW, day) for day in range(5)), verdict(ORDERS, 4))
+
+        assert tables_of(track_incidents(rows, SHOP)) == [(RAW, (ORDERS,))]
+
+    def test_a_slow_model_does_not_follow_a_table_with_fewer_rows(self) -> None:
+        rows = verdicts(verdict(RAW, 0), verdict(ORDERS, 0, metric_name="execution_time"))
+
+        assert len(track_incidents(rows, SHOP)) == 2
+
+    def test_two_columns_of_a_table_are_two_incidents(self) -> None:
+        names = [{"metric_name": "null_count", "column_name": name} for name in ("email", "phone")]
+        rows = verdicts(*(verdict(ORDERS, 0, **name) for name in names))
+
+        subjects = {incident.subjects for incident in track_incidents(rows, SHOP)}
+        assert subjects == {("email.null_count",), ("phone.null_count",)}
 
     def test_tables_that_are_not_made_from_each_other_are_two_incidents(self) -> None:
         incidents = track_incidents(verdicts(verdict(ORDERS, 0), verdict(CUSTOMERS, 0)), SHOP)
@@ -60,17 +88,18 @@ class TestGrouping:
 
         assert len(incidents) == 2
 
-    def test_one_good_bucket_between_does_not_end_an_episode(self) -> None:
-        incident = only(track_incidents(verdicts(verdict(RAW, 0), fine(RAW, 1), verdict(RAW, 2)), SHOP))
+    def test_after_a_good_bucket_a_new_incident_names_the_one_before(self) -> None:
+        second, first = track_incidents(verdicts(verdict(RAW, 0), fine(RAW, 1), verdict(RAW, 2)), SHOP)
 
-        assert (incident.started_at, incident.last_anomaly_at) == (SUNDAY, SUNDAY + timedelta(days=3))
+        assert (first.status, second.status) == ("resolved", "open")
+        assert second.follows == first.incident_id
 
     def test_an_incident_has_owners_and_downstream(self) -> None:
         incident = only(track_incidents(verdicts(verdict(ORDERS, 0), verdict(REVENUE, 0)), SHOP))
 
         assert incident.owners == ("core@shop.example",)
         assert incident.downstream == (REVENUE, "exposure board")
-        assert (incident.severity, incident.anomalies, incident.kinds) == ("error", 2, ("drop",))
+        assert (incident.severity, len(incident.conditions)) == ("high", 2)
 
     def test_a_value_of_a_dimension_is_never_shown(self) -> None:
         row = verdict(ORDERS, 0, metric_name="dimension", dimension="email", dimension_value="a@example.com",
@@ -78,7 +107,7 @@ class TestGrouping:
 
         incident = only(track_incidents(verdicts(row), SHOP))
 
-        assert incident.sentence == "orders: drop of a value of email on Sun 1 Nov 2026"
+        assert incident.title == "orders: drop of a value of email on Sun 1 Nov 2026"
         assert "a@example.com" not in str(incident)
 
 
@@ -89,13 +118,15 @@ class TestFromRunToRun:
         third = track_incidents(verdicts(verdict(RAW, 1), fine(RAW, 2)), SHOP, second)
         fourth = track_incidents(verdicts(fine(RAW, 2), fine(RAW, 3)), SHOP, third)
         fifth = track_incidents(verdicts(fine(RAW, 5), fine(RAW, 6)), SHOP, fourth)
+        late = track_incidents(verdicts(fine(CUSTOMERS, 99), verdict(CUSTOMERS, 100)), SHOP, fifth)
 
         runs = [first, second, third, fourth]
         assert [only(run).transition for run in runs] == ["opened", "continues", "resolved", "past"]
         assert [only(run).status for run in runs] == ["open", "open", "resolved", "resolved"]
         assert len({only(run).incident_id for run in runs}) == 1
         assert only(third).resolved_at == SUNDAY + timedelta(days=3)
-        assert fifth == []
+        assert fifth == fourth
+        assert tables_of(late) == [(CUSTOMERS, ())]
 
     def test_the_id_is_the_same_wherever_it_is_computed(self) -> None:
         rows = verdicts(verdict(RAW, 0))
@@ -104,7 +135,7 @@ class TestFromRunToRun:
 
     def test_the_same_verdicts_twice_change_nothing(self) -> None:
         rows = verdicts(verdict(RAW, 0), verdict(ORDERS, 0), fine(CUSTOMERS, 0))
-        once = track_incidents(rows, SHOP, [])
+        once = track_incidents(rows, SHOP)
         again = track_incidents(rows, SHOP, once)
 
         assert only(again).transition == "continues"
@@ -121,7 +152,7 @@ class TestFromRunToRun:
 
         assert only(track_incidents(rows, SHOP)).status == "open"
 
-    def test_an_incident_of_which_nothing_is_heard_for_a_fortnight_is_over(self) -> None:
+    def test_a_metric_without_scores_for_two_weeks_is_no_longer_measured(self) -> None:
         first = track_incidents(verdicts(verdict(RAW, 0)), SHOP)
         later = track_incidents(verdicts(fine(CUSTOMERS, 20)), SHOP, first)
 
@@ -134,12 +165,12 @@ class TestFromRunToRun:
         assert tables_of(second) == [(RAW, (ORDERS,))]
         assert only(second).incident_id == only(first).incident_id
 
-    def test_two_incidents_that_turn_out_to_be_one_keep_the_older_id(self) -> None:
-        first = track_incidents(verdicts(verdict(ORDERS, 1), verdict(REVENUE, 0)), Lineage())
-        second = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 1), verdict(REVENUE, 0)), SHOP, first)
+    def test_two_known_incidents_stay_two_where_a_common_root_is_seen_later(self) -> None:
+        first = track_incidents(verdicts(verdict(ORDERS, 0), verdict(REVENUE, 0)), Lineage())
+        second = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 0), verdict(REVENUE, 0)), SHOP, first)
 
-        older = min(first, key=lambda incident: incident.started_at)
-        assert (only(second).incident_id, only(second).root) == (older.incident_id, RAW)
+        assert {incident.incident_id for incident in second} == {incident.incident_id for incident in first}
+        assert sorted(len(incident.conditions) for incident in second) == [1, 2]
 
     def test_incidents_survive_the_store_as_rows(self) -> None:
         incidents = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 0), verdict(CUSTOMERS, 0)), SHOP)

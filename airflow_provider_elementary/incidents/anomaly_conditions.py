@@ -1,0 +1,151 @@
+"""Derives conditions from the verdicts on metrics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.anomalies.explain import public_sentence
+from airflow_provider_elementary.anomalies.schema import is_of_incident
+from airflow_provider_elementary.incidents.conditions import (
+    PROJECT,
+    PROJECT_METRICS,
+    Condition,
+    metric_family,
+    metric_subject,
+)
+from airflow_provider_elementary.project.lineage import Lineage
+
+#: A metric without a score for this long, while others have scores, is no longer measured.
+NO_LONGER_SCORED = timedelta(days=14)
+
+_KEYS = ("full_table_name", "column_name", "metric_name", "dimension")
+_Row = Mapping[str, Any]
+
+
+def anomaly_conditions(verdicts: pa.Table, lineage: Lineage, before: Iterable[Condition] = ()) -> list[Condition]:
+    """Return the conditions of anomalous metrics, continuing those of the previous run.
+
+    A condition ends with the first later bucket whose score is as expected; a bucket without a score says nothing.
+
+    :param verdicts: of :func:`~airflow_provider_elementary.anomalies.detect`, of the buckets that the run reports.
+    :param lineage: severities of the tests that monitor the metrics.
+    :param before: the conditions of the previous run; those of other kinds are left out.
+    """
+    buckets = _buckets(verdicts)
+    newest = max((end for ends in buckets.values() for end in ends), default=None)
+    known: dict[tuple[str, str, str], list[Condition]] = defaultdict(list)
+    for condition in before:
+        if condition.kind == "anomaly":
+            known[condition.key].append(condition)
+    found: list[Condition] = []
+    for (table, column, metric, dimension), rows in buckets.items():
+        subject = metric_subject(table, column, metric, dimension)
+        severity = "high" if lineage.severity(table, metric, column) == "error" else "normal"
+        past = known.pop(("anomaly", subject, _table(table, metric)), [])
+        runs = [_condition(subject, severity, run, ended_at) for run, ended_at in _runs(rows)]
+        found += _continued(past, runs, rows)
+    for past in known.values():
+        found += [_no_longer_scored(condition, newest) for condition in past]
+    return sorted(found, key=lambda condition: (condition.started_at, condition.key))
+
+
+def _buckets(verdicts: pa.Table) -> dict[tuple[Any, ...], dict[datetime, list[_Row]]]:
+    """Return the scored and the anomalous buckets of each metric, oldest first, each with its anomalous rows."""
+    is_anomalous = is_of_incident(verdicts)
+    is_scored = pc.and_(pc.is_valid(verdicts["score"]), pc.is_valid(verdicts["bucket_end"]))
+    found: dict[tuple[Any, ...], dict[datetime, list[_Row]]] = defaultdict(dict)
+    keys = [*_KEYS, "bucket_end"]
+    scored = verdicts.filter(pc.or_(is_scored, is_anomalous)).select(keys).group_by(keys).aggregate([])
+    for row in scored.sort_by("bucket_end").to_pylist():
+        if row["full_table_name"]:
+            found[tuple(row[name] for name in _KEYS)][row["bucket_end"]] = []
+    for row in verdicts.filter(is_anomalous).to_pylist():
+        found[tuple(row[name] for name in _KEYS)][row["bucket_end"]].append(row)
+    return found
+
+
+def _runs(rows: Mapping[datetime, Sequence[_Row]]) -> list[tuple[list[Sequence[_Row]], datetime | None]]:
+    """Return the unbroken runs of anomalous buckets, each with the end of the bucket that was as expected after it."""
+    runs: list[tuple[list[Sequence[_Row]], datetime | None]] = []
+    current: list[Sequence[_Row]] = []
+    for end, anomalies in rows.items():
+        if anomalies:
+            current.append(anomalies)
+        elif current:
+            runs.append((current, end))
+            current = []
+    return [*runs, *([(current, None)] if current else [])]
+
+
+def _condition(subject: str, severity: Any, run: Sequence[Sequence[_Row]], ended_at: datetime | None) -> Condition:
+    every = [row for rows in run for row in rows]
+    # The end decides between equal scores, so that the order of the rows does not.
+    worst = min(every, key=lambda row: (-abs(row["score"] or 0), row["bucket_end"], str(row["reason"])))
+    first, last = run[0][0], run[-1][0]
+    buckets = f"{len(run)} buckets in a row" if len(run) > 1 else "1 bucket"
+    return Condition(
+        kind="anomaly",
+        subject=subject,
+        table=_table(first["full_table_name"], first["metric_name"]),
+        column=first["column_name"] or None,
+        family=metric_family(first["metric_name"], first["column_name"]),
+        severity=severity,
+        # A test without a timestamp column has only the time of its run.
+        started_at=min(row["bucket_start"] or row["bucket_end"] for row in run[0]),
+        last_seen=last["bucket_end"],
+        ended_at=ended_at,
+        times=len(run),
+        state=worst["kind"] or "anomalous",
+        title=public_sentence(worst),
+        evidence=f"{buckets} not as expected, the newest until {last['bucket_end']:%Y-%m-%d %H:%M}",
+    )
+
+
+def _table(table: str, metric: str) -> str:
+    return PROJECT if metric in PROJECT_METRICS else table
+
+
+def _continued(
+    past: Sequence[Condition], runs: Sequence[Condition], rows: Mapping[datetime, Sequence[_Row]]
+) -> list[Condition]:
+    """Return the conditions of one metric: those of the previous run, ended or continued by the new buckets."""
+    reported = min(rows)
+    found = [condition for condition in past if condition.last_seen < reported or not condition.holds]
+    for run in runs:
+        same = next((known for known in past if known.started_at <= run.last_seen and _reaches(known, run, rows)), None)
+        if same is None:
+            found.append(run)
+            continue
+        # The condition of the previous run holds what its buckets said before the new ones came.
+        found = [condition for condition in found if condition is not same]
+        earlier = same.started_at < run.started_at
+        found.append(replace(run, started_at=same.started_at, times=max(same.times, run.times)) if earlier else run)
+    as_expected = [end for end, anomalies in rows.items() if not anomalies]
+    return [_ended(condition, as_expected) for condition in found]
+
+
+def _reaches(known: Condition, run: Condition, rows: Mapping[datetime, Sequence[_Row]]) -> bool:
+    """Return whether no bucket between a known condition and a run of anomalous ones was as expected."""
+    return not any(not anomalies and known.last_seen < end <= run.started_at for end, anomalies in rows.items()) and (
+        known.ended_at is None or run.started_at < known.ended_at
+    )
+
+
+def _ended(condition: Condition, as_expected: Sequence[datetime]) -> Condition:
+    if not condition.holds:
+        return condition
+    return replace(condition, ended_at=min((end for end in as_expected if end > condition.last_seen), default=None))
+
+
+def _no_longer_scored(condition: Condition, newest: datetime | None) -> Condition:
+    if not condition.holds or newest is None or newest <= condition.last_seen + NO_LONGER_SCORED:
+        return condition
+    evidence = f"no score for {NO_LONGER_SCORED.days} days: the metric is no longer measured"
+    return replace(condition, ended_at=newest, state="no longer measured", evidence=evidence)

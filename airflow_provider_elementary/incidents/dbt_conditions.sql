@@ -1,0 +1,66 @@
+-- Appended to EXECUTIONS_SQL. One row for each unbroken run of results that are not good, of one subject and table.
+, events AS (
+    SELECT 'test' AS kind, test AS subject, full_table_name, seen_at, status FROM executions
+    UNION ALL
+    SELECT DISTINCT ON (coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', r.unique_id, seen_at)))
+        'run', r.unique_id, full_table_name, seen_at, {status}
+    FROM runs AS r
+    LEFT JOIN places AS p ON p.unique_id = r.unique_id AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
+    WHERE nullif(trim(r.unique_id), '') IS NOT NULL
+    UNION ALL
+    SELECT DISTINCT 'source_freshness', c.unique_id, full_table_name, c.created_at, {status}
+    FROM dbt_source_freshness_results AS c
+    LEFT JOIN places AS p ON p.unique_id = c.unique_id AND p.invocation_id IS NOT DISTINCT FROM c.invocation_id
+    WHERE nullif(trim(c.unique_id), '') IS NOT NULL
+),
+-- What was skipped says nothing: an earlier result still holds.
+leveled AS (
+    SELECT * REPLACE (coalesce(full_table_name, '') AS full_table_name), {level} AS level, {rank} AS rank
+    FROM events WHERE seen_at IS NOT NULL AND {level} <> 'skipped'
+),
+runs_of_results AS (
+    SELECT
+        *,
+        count(*) FILTER (level = 'good') OVER earlier AS streak,
+        min(CASE WHEN level = 'good' THEN seen_at END) OVER later AS good_at,
+        count(*) OVER earlier AS results
+    FROM leveled
+    WINDOW
+        earlier AS (
+            PARTITION BY kind, subject, full_table_name ORDER BY seen_at, rank
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ),
+        later AS (
+            PARTITION BY kind, subject, full_table_name ORDER BY seen_at, rank
+            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        )
+),
+named AS (
+    SELECT
+        test_unique_id AS subject,
+        arg_max(test_name, created_at) AS name,
+        arg_max(test_short_name, created_at) AS short_name,
+        CASE WHEN count(DISTINCT column_name) = 1 THEN any_value(column_name) END AS column_name
+    FROM elementary_test_results GROUP BY test_unique_id
+),
+named_by_dbt AS (SELECT unique_id AS subject, any_value(name) AS name FROM dbt_run_results GROUP BY unique_id),
+known AS ({newest_tests})
+SELECT
+    kind,
+    subject,
+    full_table_name,
+    min(seen_at) AS started_at,
+    max(seen_at) AS last_seen,
+    any_value(good_at) AS ended_at,
+    count(*) AS times,
+    last(status ORDER BY seen_at, rank) AS state,
+    coalesce(any_value(known.name), any_value(named.name), any_value(d.name)) AS name,
+    coalesce(any_value(known.short_name), any_value(named.short_name)) AS short_name,
+    nullif(trim(coalesce(any_value(known.test_column_name), any_value(named.column_name))), '') AS column_name
+FROM runs_of_results
+LEFT JOIN named USING (subject)
+LEFT JOIN named_by_dbt AS d USING (subject)
+LEFT JOIN known ON known.unique_id = subject
+WHERE level <> 'good'
+GROUP BY kind, subject, full_table_name, streak
+ORDER BY started_at, kind, subject, full_table_name
