@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
@@ -208,10 +208,19 @@ def _plan(
     stones = tombstones(records)
     contents = {sequence: read_signed(repository, sequence) for sequence in reversed(sequences)}
     documents = {sequence: signed.document for sequence, signed in contents.items()}
-    reasons = reasons_to_keep([document.taken_at for document in documents.values()], retention)
+    there = numbered(repository.store, MANIFESTS)[0].keys()
+    complete = {number: document for number, document in documents.items() if there >= {*path(number, document.base)}}
+    if max(documents) not in complete:
+        raise SnapshotCorruptError(
+            f"The newest snapshot in {repository.uri}, number {max(documents)}, adds to the list of one that is lost; "
+            "nothing was pruned. Take a snapshot first: it will be full."
+        )
+    reasons = reasons_to_keep([document.taken_at for document in complete.values()], retention)
+    # One that adds to a list whose loss was acknowledged is lost with it.
+    kept_as = dict(zip(complete, reasons, strict=True))
     decisions = tuple(
-        PruneDecision(sequence, document.snapshot_id, document.created_at, why)
-        for (sequence, document), why in zip(documents.items(), reasons, strict=True)
+        PruneDecision(number, document.snapshot_id, document.created_at, kept_as.get(number, ()))
+        for number, document in documents.items()
     )
     kept = [resolve(repository, contents[snapshot.sequence]) for snapshot in decisions if snapshot.reasons]
     # Of what was pruned, now or before, the manifests stay to whose lists kept ones add.
@@ -237,7 +246,7 @@ def _plan(
             for snapshot in reversed(decisions)
             if not snapshot.reasons
         ),
-        manifests=tuple(sorted(pruned & numbered(repository.store, MANIFESTS)[0].keys() - needed)),
+        manifests=tuple(sorted(pruned & there - needed)),
         expired=(
             *(file for file in before if file.key in named),
             *(

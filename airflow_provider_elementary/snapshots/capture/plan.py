@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.exceptions import SnapshotConflictError
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.chain import Anchor
@@ -109,7 +109,10 @@ def plan_snapshot(
         )
     if head is None:
         return Plan(None, None, "the first snapshot of this store")
-    parent = resolve(repository, head)
+    try:
+        parent = resolve(repository, head)
+    except SnapshotCorruptError as error:
+        return Plan(None, None, f"the snapshot before is not complete: {error}")
     plan = Plan(parent, None, None)
     if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)
