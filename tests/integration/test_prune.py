@@ -62,7 +62,13 @@ def write_metrics(rest: Rest, snapshot_id: str, day: int) -> str:
     rows = pa.table({"full_table_name": ["A"], "column_name": [None]}, schema)
     origin = {"store": rest.store.uri, "snapshot_id": snapshot_id}
     result = write_result(
-        rest.store, rest.repository.keys, "metrics", rows.to_reader(), run_key=f"run {day}", origin=origin, parameters={}
+        rest.store,
+        rest.repository.keys,
+        "metrics",
+        rows.to_reader(),
+        run_key=f"run {day}",
+        origin=origin,
+        parameters={},
     )
     facts = json.loads(rest.store.get(result.key) or b"")
     rest.store.put(result.key, json.dumps({**facts, "created_at": f"2026-11-{day:02}T00:00:00+00:00"}).encode())
