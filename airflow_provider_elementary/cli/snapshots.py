@@ -129,9 +129,9 @@ def _list(arguments: argparse.Namespace) -> int:
             "rows": document.rows,
             "bytes": document.size,
             "categories": sorted(document.categories),
-            "manifest_sha256": link.sha256,
+            "manifest_sha256": document.sha256,
         }
-        for document, link in zip(repository.snapshots(chain), chain.snapshots, strict=True)
+        for document in repository.snapshots(chain)
     ]
     findings = [*chain.findings, *check_chain(chain)[0]]
     if arguments.json:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
+from airflow_provider_elementary.snapshots.index import Row, read_rows
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
-from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.snapshots.prune_record import (
     ExpiredFile,
     PruneRecord,
@@ -22,7 +22,7 @@ from airflow_provider_elementary.snapshots.prune_record import (
     tombstones,
     write_record,
 )
-from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest, read_signed, resolve
+from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.storage.layout import (
     DATA,
@@ -113,7 +113,7 @@ class PruneReport:
 class _Plan:
     """What a prune is going to do."""
 
-    head: ManifestDocument
+    head: Row
     head_sha256: str
     decisions: tuple[PruneDecision, ...]
     tombstones: tuple[Tombstone, ...]
@@ -206,8 +206,10 @@ def _plan(
     if not sequences:
         raise SnapshotNotFoundError(f"{repository.uri} holds no snapshots. Check the URI.")
     stones = tombstones(records)
-    contents = {sequence: read_signed(repository, sequence) for sequence in reversed(sequences)}
-    documents = {sequence: signed.document for sequence, signed in contents.items()}
+    rows, errors = read_rows(repository, sequences, sequences[-1])
+    for error in errors.values():
+        raise error
+    documents = {sequence: rows[sequence] for sequence in reversed(sequences)}
     there = numbered(repository.store, MANIFESTS)[0].keys()
     complete = {number: document for number, document in documents.items() if there >= {*path(number, document.base)}}
     if max(documents) not in complete:
@@ -222,7 +224,7 @@ def _plan(
         PruneDecision(number, document.snapshot_id, document.created_at, kept_as.get(number, ()))
         for number, document in documents.items()
     )
-    kept = [resolve(repository, contents[snapshot.sequence]) for snapshot in decisions if snapshot.reasons]
+    kept = [read_manifest(repository, snapshot.sequence) for snapshot in decisions if snapshot.reasons]
     # Of what was pruned, now or before, the manifests stay to whose lists kept ones add.
     needed = {number for manifest in kept for number in path(manifest.sequence, manifest.base)}
     pruned = {*stones, *(snapshot.sequence for snapshot in decisions if not snapshot.reasons)}
@@ -233,14 +235,14 @@ def _plan(
     named = {file.key for manifest in kept for file in manifest.files}
     return _Plan(
         head=documents[newest],
-        head_sha256=contents[newest].sha256,
+        head_sha256=documents[newest].sha256,
         decisions=decisions,
         tombstones=tuple(
             Tombstone(
                 snapshot.sequence,
                 snapshot.snapshot_id,
                 snapshot.created_at,
-                contents[snapshot.sequence].sha256,
+                documents[snapshot.sequence].sha256,
                 documents[snapshot.sequence].parent,
             )
             for snapshot in reversed(decisions)

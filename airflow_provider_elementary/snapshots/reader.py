@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
+    ElementaryError,
     KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
@@ -22,6 +23,7 @@ from airflow_provider_elementary.exceptions import (
     UnknownTableError,
     UnprovedError,
 )
+from airflow_provider_elementary.snapshots.index import candidates, read_rows
 from airflow_provider_elementary.snapshots.lists import merge, path, since
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.manifest_document import (
@@ -45,7 +47,7 @@ from airflow_provider_elementary.storage.encrypted_parquet import Span, open_enc
 from airflow_provider_elementary.storage.file_binding import Fetch
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import Purpose
-from airflow_provider_elementary.storage.layout import MANIFESTS, generation_number, manifest_key, numbered
+from airflow_provider_elementary.storage.layout import MANIFESTS, begun_at, generation_number, manifest_key, numbered
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import in_utc
 
@@ -233,36 +235,57 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
 
     A manifest that cannot be read is an error only where it may be the one that is meant.
     """
-    sequences = committed_sequences(repository)
-    if not sequences:
+    numbers = list(numbered(repository.store, MANIFESTS)[0])
+    if (head := find_head(repository, numbers)) is None:
         raise none_found(repository)
+    if snapshot == "latest":
+        return resolve(repository, head)
+    newest = head.document.sequence
+    # A snapshot that was pruned may stay, as later ones add to its list.
+    pruned = tombstones(list(read_records(repository)))
+    there = [number for number in numbers if number <= newest and number not in pruned]
     until = in_utc(snapshot) if isinstance(snapshot, datetime) else None
-    readable: list[str] = []
-    doubt: SnapshotCorruptError | None = None
-    for sequence in reversed(sequences):
-        try:
-            found = read_signed(repository, sequence)
-        except SnapshotCorruptError as error:
-            if snapshot == "latest":
-                raise
-            doubt = error
-            continue
-        manifest = found.document
-        if until is not None and manifest.taken_at > until:
-            # Whatever came before this one is older than it, and may be the one.
-            doubt = None
-        elif until is not None and doubt is not None:
-            raise doubt
-        elif until is not None or snapshot in ("latest", manifest.snapshot_id):
-            return resolve(repository, found)
-        readable.append(manifest.snapshot_id)
-    others = f"{len(readable)} others, from {readable[-1]} to {readable[0]}" if readable else "no other"
-    broken = len(sequences) - len(readable)
-    more = f", and {broken} manifests that cannot be read" if broken else ""
+    begun = begun_at(snapshot) if isinstance(snapshot, str) else until
+    number = _find(repository, there, newest, snapshot, begun)
+    if number is not None:
+        return read_manifest(repository, number)
+    rows, errors = read_rows(repository, there, newest)
+    more = f", and {len(errors)} manifests that cannot be read" if errors else ""
+    names = [row.snapshot_id for _, row in sorted(rows.items())]
+    others = f"{len(names)} others, from {names[0]} to {names[-1]}" if names else "no other"
     raise SnapshotNotFoundError(
         f"{repository.uri} holds no snapshot {snapshot}, but {others}{more}. Name one of those that "
         "`airflow-elementary snapshot list` or the Elementary page shows, latest, or a time after the oldest was taken."
     )
+
+
+def _find(
+    repository: Repository, there: Sequence[int], newest: int, snapshot: str | datetime, moment: datetime | None
+) -> int | None:
+    """Return the number of a snapshot by its id or time, reading as few pages as can be; None where there is none.
+
+    :param moment: the time, or that of the id.
+    :raises SnapshotCorruptError: a manifest that may be the one that is meant cannot be read.
+    """
+    for numbers in candidates(repository, there, newest, moment):
+        rows, errors = read_rows(repository, numbers, newest)
+        doubt: ElementaryError | None = None
+        for number in sorted(numbers, reverse=True):
+            if number in errors:
+                doubt = errors[number]
+                continue
+            row = rows[number]
+            if isinstance(snapshot, str):
+                if row.snapshot_id == snapshot:
+                    return number
+            elif row.taken_at > in_utc(snapshot):
+                # Whatever came before this one is older than it, and may be the one.
+                doubt = None
+            elif doubt is not None:
+                raise doubt
+            else:
+                return number
+    return None
 
 
 class SnapshotSource:

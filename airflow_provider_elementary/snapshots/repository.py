@@ -11,6 +11,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, read_chain
+from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import Generation, ManifestDocument
 from airflow_provider_elementary.snapshots.prune_record import without_expired
@@ -57,6 +58,7 @@ class Repository:
         #: Documents that were read, by number and hash: none is ever replaced.
         self.read: dict[int, Signed[ManifestDocument]] = {}
         self.generations: dict[str, Generation] = {}
+        self.pages: dict[str, Sequence[Row]] = {}
 
     @classmethod
     def open(
@@ -117,13 +119,17 @@ class Repository:
         signing = self._signing() if callable(self._signing) else self._signing
         return signer_of(signing, self.trust) if signing is not None else None
 
+    def read_signed(self, number: int) -> Signed[ManifestDocument]:
+        """Return the document of a manifest; see :func:`airflow_provider_elementary.snapshots.reader.read_signed`."""
+        return read_signed(self, number)
+
     def chain(self) -> Chain:
         """Read the chain of manifests and prune records."""
         return read_chain(self)
 
-    def snapshots(self, chain: Chain) -> list[ManifestDocument]:
+    def snapshots(self, chain: Chain) -> list[Row]:
         """Return the snapshots of a chain that are in their place, oldest first."""
-        return [read_signed(self, link.sequence).document for link in chain.snapshots]
+        return chain.snapshots
 
     def latest(self) -> Manifest:
         """Return the manifest of the newest snapshot.

@@ -18,11 +18,11 @@ from airflow_provider_elementary.snapshots.chain import (
     Anchor,
     Chain,
     ChainFinding,
-    ChainLink,
     Damage,
     check_chain,
     read_chain,
 )
+from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.reader import none_found, read_manifest
@@ -173,7 +173,7 @@ def verify(
     store = repository.store
     keys = repository.keys if decrypt or (decrypt is None and repository.has_keys) else None
     anchors = list(anchors)
-    chain = read_chain(repository)
+    chain = read_chain(repository, each=snapshot == "all")
     findings, notes = check_chain(chain, anchors)
     findings = [*chain.findings, *findings]
     notes = [*chain.notes, *notes]
@@ -206,7 +206,7 @@ def verify(
     )
 
 
-def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> list[ChainLink]:
+def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> list[Row]:
     """Return the readable manifests whose files are to be checked."""
     readable = chain.snapshots
     if snapshot == "all":
@@ -226,9 +226,7 @@ def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> l
     return found
 
 
-def _files_named(
-    repository: Repository, selected: Sequence[ChainLink], findings: list[ChainFinding]
-) -> dict[str, _Named]:
+def _files_named(repository: Repository, selected: Sequence[Row], findings: list[ChainFinding]) -> dict[str, _Named]:
     """Return every file that the manifests name, once, however many name it.
 
     :param findings: gets those manifests of which the list is not complete, unless the reason is among them.

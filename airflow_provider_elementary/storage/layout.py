@@ -21,6 +21,7 @@ SIGNERS = "signers/"
 QUARANTINE = "quarantine/"
 MANIFESTS = "manifests/"
 GENERATIONS = "generations/"
+INDEX = "index/"
 PRUNE_RECORDS = "prunes/"
 DATA = "data/"
 RESULTS = "results/"
@@ -47,6 +48,11 @@ def generation_number(key: str) -> int:
     """Return the number of the snapshot that a generation begins with; 0 for what is no such name."""
     number = key.removeprefix(GENERATIONS)[:10]
     return int(number) if number.isdecimal() else 0
+
+
+def index_key(width: int, place: int) -> str:
+    """Return the name of a page of the index, by how many snapshots it lists and its place among such pages."""
+    return f"{INDEX}{width}/{place:010d}"
 
 
 def signer_key(number: int) -> str:

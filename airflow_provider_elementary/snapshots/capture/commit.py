@@ -14,6 +14,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
 )
 from airflow_provider_elementary.snapshots.capture.plan import Plan
+from airflow_provider_elementary.snapshots.index import write_pages
 from airflow_provider_elementary.snapshots.lists import merge
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, Reference
 from airflow_provider_elementary.snapshots.manifest_document import (
@@ -72,12 +73,16 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
             parent=Parent(newest, head.sha256) if head else None,
             lost_until=lost_until,
         )
+        if head is not None and head.document.created_at > manifest.created_at:
+            # A clock that went back, or a snapshot that took longer than the next: times go by the numbers.
+            manifest = replace(manifest, created_at=head.document.created_at)
         if plan.base is None and head is not None:
             manifest = replace(manifest, epoch=head.document.epoch + (1 if plan.is_new_epoch else 0))
         _require_files(repository, manifest)
         if (committed := _write(repository, manifest, head.document if head and plan.base else None)) is not None:
             number = committed.sequence
             log.info("committed snapshot %s as number %s in %s", manifest.snapshot_id, number, repository.uri)
+            write_pages(repository, number)
             return committed
     raise SnapshotConflictError(
         f"Could not commit snapshot {manifest.snapshot_id} to {repository.uri}: {_COMMIT_ATTEMPTS} attempts conflicted "
