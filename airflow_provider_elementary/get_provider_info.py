@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_elementary.snapshots.policy import PARAMETERS
 from airflow_provider_elementary.warehouses.connection_fields import (
     CHECKS,
     DATABASE,
@@ -77,69 +78,17 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = standard_fields(
 #: Its extra fields. Airflow masks what is secret by these very names.
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = _fields_of_all()
 
-_CATEGORIES = (
-    "metadata",
-    "configuration",
-    "run_results",
-    "query_logs",
-    "table_metrics",
-    "aggregated_metrics",
-    "failed_rows_sample",
-)
 _OPTIONAL_NAMES = {"type": ["null", "array"], "items": {"type": "string"}}
-_OPTIONAL_COUNT = {"type": ["null", "integer"], "minimum": 0}
 
 #: What may leave the warehouse: fields of the form of a store, and options of ``[elementary]``, which are the
 #: defaults of all stores.
 POLICY_FIELDS: dict[str, dict[str, Any]] = {
-    "categories": {
-        "label": "Policy: categories",
-        "description": "One a line: what snapshots take, out of " + ", ".join(_CATEGORIES) + ". Default: all but "
-        "query_logs.",
-        "schema": {"type": ["null", "array"], "items": {"enum": list(_CATEGORIES)}, "examples": list(_CATEGORIES)},
-    },
-    "failed_rows_per_test": {
-        "label": "Policy: failed rows per test",
-        "description": "Maximum sample rows per failed test (0 = none). Default: 5.",
-        "schema": _OPTIONAL_COUNT,
-    },
-    "failed_rows_days": {
-        "label": "Policy: days of failed rows",
-        "description": "Sample rows older than this are excluded. Default: 30 days.",
-        "schema": _OPTIONAL_COUNT,
-    },
-    "failed_rows_excluded_tables": {
-        "label": "Policy: tables without failed rows",
-        "description": "One a line: a full name as in ANALYTICS.CORE.CUSTOMERS, or an id as in model.shop.customers.",
-        "schema": _OPTIONAL_NAMES,
-    },
-    "masked_columns": {
-        "label": "Policy: masked columns",
-        "description": "One a line, as in dbt_models.owner: every value becomes ***. dbt vars are always masked.",
-        "schema": _OPTIONAL_NAMES,
-    },
-    "hashed_columns": {
-        "label": "Policy: hashed columns",
-        "description": "One a line, as in data_monitoring_metrics.dimension_value: equal values stay equal, and none "
-        "can be read.",
-        "schema": _OPTIONAL_NAMES,
-    },
-    "dropped_columns": {
-        "label": "Policy: columns that are not read",
-        "description": "One a line, as in dbt_models.description: a table of the Elementary schema, a dot, a column.",
-        "schema": _OPTIONAL_NAMES,
-    },
-    "without_raw_values": {
-        "label": "Policy: exclude raw values",
-        "description": "Excludes failed rows, SQL, database errors and the minimum and maximum of columns, and hashes "
-        "dimension values.",
-        "schema": {"type": ["null", "boolean"]},
-    },
-    "full_every_days": {
-        "label": "Policy: days between full snapshots",
-        "description": "The snapshots between add what is new. 0: every snapshot is full. Default: 7.",
-        "schema": {"type": ["null", "number"], "minimum": 0},
-    },
+    parameter.name: {
+        "label": f"Policy: {parameter.title[0].lower()}{parameter.title[1:]}",
+        "description": parameter.help,
+        "schema": parameter.schema(),
+    }
+    for parameter in PARAMETERS
 }
 
 #: The standard fields of the form of a store.
@@ -322,15 +271,15 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "",
                     },
                     **{
-                        name: {
+                        parameter.name: {
                             "description": "Default of all stores; a store's connection overrides it. "
-                            f"{field['description']} Separate several by commas.",
+                            f"{parameter.description}{' Separate several by commas.' if parameter.is_list else ''}",
                             "version_added": "0.1.0",
                             "type": "string",
                             "example": None,
                             "default": "",
                         }
-                        for name, field in POLICY_FIELDS.items()
+                        for parameter in PARAMETERS
                     },
                 },
             }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.times import before, in_utc
 from airflow_provider_elementary.warehouses.time_values import time_or_none
+from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -52,6 +53,13 @@ class Invocation:
         """When it ended, in UTC: as dbt wrote it, else by the clock of dbt's session, else None."""
         completed = time_or_none(self.run_completed_at) or self.created_at
         return in_utc(completed) if completed else None
+
+    @property
+    def ended_on(self) -> datetime | None:
+        """The first moment of the day on which it ended, where no more than the day may be known."""
+        if time_or_none(self.run_completed_at) is not None or self.created_at is None:
+            return None
+        return self.created_at if self.created_at.time() == time.min else None
 
     def to_dict(self) -> dict[str, str | None]:
         """Return JSON values, for XCom and events."""
@@ -173,14 +181,25 @@ def newest_since(source: WarehouseSource, since: datetime, wanted: InvocationFil
     :raises UnknownColumnError: the filter names a column that this version of the Elementary package does not write.
     """
     since, latest = in_utc(since), in_utc(_latest(source))
-    written_since = before(since.replace(tzinfo=None), _ZONE_LAG)
-    candidates = [
-        (completed, invocation)
-        for invocation in read_invocations(source, written_since, columns=tuple(wanted.criteria))
+    # A column of dates holds the first moment of the day.
+    written_since = before(since.replace(tzinfo=None), _ZONE_LAG).replace(hour=0, minute=0, second=0, microsecond=0)
+    may_be_dates = _may_be_dates(source)
+    ended, undecided = [], 0
+    for invocation in read_invocations(source, written_since, columns=tuple(wanted.criteria)):
         # An invocation with a time in the future would be the newest of every run.
-        if (completed := invocation.completed_at) and since <= completed <= latest and wanted.matches(invocation)
-    ]
-    return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
+        if (completed := invocation.completed_at) is None or completed > latest or not wanted.matches(invocation):
+            continue
+        if completed >= since:
+            ended.append((completed, invocation))
+        elif may_be_dates and invocation.ended_on is not None and completed + timedelta(days=1) > since:
+            undecided += 1
+    if undecided and not ended:
+        raise ConfigurationError(
+            f"{undecided} dbt invocations have only a date in created_at and no run_completed_at, so it is not known "
+            f"whether they ended after {since.isoformat()}. Set since to the start of a day (UTC), or upgrade the "
+            "Elementary dbt package, so that it writes run_completed_at."
+        )
+    return max(ended, key=lambda candidate: candidate[0])[1] if ended else None
 
 
 def read_invocations(
@@ -194,12 +213,19 @@ def read_invocations(
     """
     held = set(source.schema(_TABLE).names) | set(columns)
     wanted = [field.name for field in fields(Invocation) if field.name in held]
-    with source.read(_TABLE, columns=wanted, since=since, undated=True) as reader:
+    with source.read(_TABLE, columns=wanted, since=since, undated=Undated.ALL) as reader:
         for batch in reader:
             for row in batch.to_pylist():
                 # A row without an id cannot be distinguished from what was reported before.
                 if row["invocation_id"] is not None:
                     yield Invocation(**row)
+
+
+def _may_be_dates(source: WarehouseSource) -> bool:
+    """Return whether created_at may hold days without a time: it is a date, or text."""
+    held = source.table(_TABLE)
+    declared = held.types["created_at"]
+    return held.watermark_type is WatermarkType.OTHER or ("date" in declared and "datetime" not in declared)
 
 
 def _latest(source: WarehouseSource) -> datetime:

@@ -10,60 +10,17 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, task
+from airflow.sdk import DAG, Asset, task
 
-from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
+from airflow_provider_elementary.operators.params import connection_param, from_form, store_param, warehouse_params
 
 log = logging.getLogger(__name__)
 
-STORES = suggested_stores()
-
 PARAMS = {
-    "elementary_conn_id": Param(
-        "elementary_default",
-        type="string",
-        minLength=1,
-        title="Connection",
-        description="Airflow connection of the warehouse, with the dedicated read-only role.",
-    ),
-    "store_conn_id": Param(
-        STORES[0],
-        type="string",
-        minLength=1,
-        examples=STORES,
-        title="Store",
-        description="Airflow connection of type elementary_store, where the reports are stored.",
-    ),
-    "probes": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string", "minLength": 3},
-        title="Canary tables (must be unreadable)",
-        description="One schema.table per line. The check tries to read each and must be denied; no row is read.",
-    ),
-    "accept_unknown": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Accepted unknown checks",
-        description="After you have verified an unknown check yourself, list it here. Failed checks stop the run.",
-        section="Warehouse",
-    ),
-    "elementary_schema": Param(
-        None,
-        type=["null", "string"],
-        title="Elementary schema",
-        description="Default: that of the connection.",
-        section="Warehouse",
-    ),
-    "elementary_database": Param(
-        None,
-        type=["null", "string"],
-        title="Elementary database",
-        description="Default: that of the connection.",
-        section="Warehouse",
-    ),
+    "elementary_conn_id": connection_param(),
+    "store_conn_id": store_param(),
+    **warehouse_params(unfold_probes=True),
 }
 
 with DAG(
@@ -79,16 +36,7 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["elementary"],
 ):
-    audit = ElementaryAccessCheckOperator(
-        task_id="audit",
-        elementary_conn_id="{{ params.elementary_conn_id }}",
-        schema="{{ params.elementary_schema }}",
-        database="{{ params.elementary_database }}",
-        probes="{{ params.probes }}",
-        accept_unknown="{{ params.accept_unknown }}",
-        store_conn_id="{{ params.store_conn_id }}",
-        outlets=[Asset("elementary_access")],
-    )
+    audit = ElementaryAccessCheckOperator(task_id="audit", outlets=[Asset("elementary_access")], **from_form(PARAMS))
 
     # The lines are logged one by one; Airflow would log them all again.
     @task(show_return_value_in_logs=False)

@@ -12,24 +12,15 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
+from airflow_provider_elementary.operators.params import store_param
 
 log = logging.getLogger(__name__)
-
-STORES = suggested_stores()
 
 METRICS_LISTED = 5
 
 PARAMS = {
-    "store_conn_id": Param(
-        STORES[0],
-        type="string",
-        minLength=1,
-        examples=STORES,
-        title="Store",
-        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
-    ),
+    "store_conn_id": store_param(),
     "days": Param(
         60,
         type="integer",

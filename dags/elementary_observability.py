@@ -14,13 +14,12 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAlias, Param, task
 
-from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.notifications.route import AlertRoute
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
+from airflow_provider_elementary.operators.params import categories_param, connection_param, store_param
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 
 try:
@@ -37,32 +36,11 @@ MAIL_IS_OFF = (
 if SmtpNotifier is None:
     log.warning("elementary_observability: %s", MAIL_IS_OFF)
 
-STORES = suggested_stores()
-
 PARAMS = {
-    "elementary_conn_id": Param(
-        "elementary_default",
-        type="string",
-        minLength=1,
-        title="Connection",
-        description="Airflow connection of the warehouse, with the dedicated read-only role.",
-    ),
-    "store_conn_id": Param(
-        STORES[0],
-        type="string",
-        minLength=1,
-        examples=STORES,
-        title="Store",
-        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
-    ),
-    "categories": Param(
-        None,
-        type=["null", "array"],
-        items={"enum": [category.value for category in Category]},
-        examples=[category.value for category in Category],
-        values_display={category.value: category.label for category in Category},
-        title="Categories of information",
-        description="Categories to include in this run, out of those that the store's connection allows. Empty: all.",
+    "elementary_conn_id": connection_param(),
+    "store_conn_id": store_param(),
+    "categories": categories_param(
+        "Categories to include in this run, out of those that the store's connection allows. Empty: all."
     ),
     "method": Param(
         "elementary",

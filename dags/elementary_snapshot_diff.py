@@ -9,20 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
-from airflow_provider_elementary.hooks.store import suggested_stores
+from airflow_provider_elementary.operators.params import from_form, store_param
 from airflow_provider_elementary.operators.snapshot import ElementaryDiffSnapshotsOperator
 
-STORES = suggested_stores()
-
 PARAMS = {
-    "store_conn_id": Param(
-        STORES[0],
-        type="string",
-        minLength=1,
-        examples=STORES,
-        title="Store",
-        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
-    ),
+    "store_conn_id": store_param(),
     "before": Param(
         type="string",
         minLength=1,
@@ -52,9 +43,4 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["elementary"],
 ):
-    ElementaryDiffSnapshotsOperator(
-        task_id="diff",
-        before="{{ params.before }}",
-        after="{{ params.after }}",
-        store_conn_id="{{ params.store_conn_id }}",
-    )
+    ElementaryDiffSnapshotsOperator(task_id="diff", **from_form(PARAMS))

@@ -11,70 +11,18 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, Asset, Param
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.hooks.store import suggested_stores
+from airflow_provider_elementary.operators.params import from_form, retention_params, store_param
 from airflow_provider_elementary.operators.snapshot import ElementaryPruneSnapshotsOperator
 
-STORES = suggested_stores()
-
 PARAMS = {
-    "store_conn_id": Param(
-        STORES[0],
-        type="string",
-        minLength=1,
-        examples=STORES,
-        title="Store",
-        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
-    ),
+    "store_conn_id": store_param(),
     "preview": Param(
         True,
         type="boolean",
         title="Dry run",
         description="Only report what would be removed. Switch off to remove it.",
     ),
-    "keep_last": Param(
-        24,
-        type="integer",
-        minimum=-1,
-        title="Keep the last",
-        description="Keep the N newest snapshots. -1: all.",
-    ),
-    "keep_daily": Param(
-        14,
-        type="integer",
-        minimum=-1,
-        title="Keep daily",
-        description="Keep the newest snapshot of each of the last N days that have one. -1: all.",
-    ),
-    "keep_weekly": Param(
-        8,
-        type="integer",
-        minimum=-1,
-        title="Keep weekly",
-        description="Keep the newest snapshot of each of the last N weeks that have one. -1: all.",
-    ),
-    "keep_monthly": Param(
-        12,
-        type="integer",
-        minimum=-1,
-        title="Keep monthly",
-        description="Keep the newest snapshot of each of the last N months that have one. -1: all.",
-    ),
-    "keep_hourly": Param(
-        48,
-        type="integer",
-        minimum=-1,
-        title="Keep hourly",
-        description="Keep the newest snapshot of each of the last N hours that have one. -1: all.",
-        section="More rules",
-    ),
-    "keep_yearly": Param(
-        -1,
-        type="integer",
-        minimum=-1,
-        title="Keep yearly",
-        description="Keep the newest snapshot of each of the last N years that have one. -1: all.",
-        section="More rules",
-    ),
+    **retention_params(),
     "category_days": Param(
         {"failed_rows_sample": 30},
         type=["null", "object"],
@@ -108,17 +56,4 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["elementary"],
 ):
-    ElementaryPruneSnapshotsOperator(
-        task_id="prune",
-        preview="{{ params.preview }}",
-        keep_last="{{ params.keep_last }}",
-        keep_hourly="{{ params.keep_hourly }}",
-        keep_daily="{{ params.keep_daily }}",
-        keep_weekly="{{ params.keep_weekly }}",
-        keep_monthly="{{ params.keep_monthly }}",
-        keep_yearly="{{ params.keep_yearly }}",
-        category_days="{{ params.category_days }}",
-        orphan_hours="{{ params.orphan_hours }}",
-        inlets=[Asset("elementary_snapshots")],
-        store_conn_id="{{ params.store_conn_id }}",
-    )
+    ElementaryPruneSnapshotsOperator(task_id="prune", inlets=[Asset("elementary_snapshots")], **from_form(PARAMS))

@@ -10,21 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
-from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.hooks.store import suggested_stores
+from airflow_provider_elementary.operators.params import categories_param, from_form, store_param
 from airflow_provider_elementary.operators.snapshot import ElementaryRestoreSnapshotOperator
 
-STORES = suggested_stores()
-
 PARAMS = {
-    "store_conn_id": Param(
-        STORES[0],
-        type="string",
-        minLength=1,
-        examples=STORES,
-        title="Store",
-        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
-    ),
+    "store_conn_id": store_param(),
     "target_path": Param(
         None,
         type=["null", "string"],
@@ -58,15 +48,8 @@ PARAMS = {
         "snapshot at that time.",
         section="What to restore",
     ),
-    "categories": Param(
-        None,
-        type=["null", "array"],
-        items={"enum": [category.value for category in Category]},
-        examples=[category.value for category in Category],
-        values_display={category.value: category.label for category in Category},
-        title="Categories of information",
-        description="Categories to restore. Empty: all that the keys can decrypt.",
-        section="What to restore",
+    "categories": categories_param(
+        "Categories to restore. Empty: all that the keys can decrypt.", section="What to restore"
     ),
 }
 
@@ -82,12 +65,4 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["elementary"],
 ):
-    ElementaryRestoreSnapshotOperator(
-        task_id="restore",
-        target_path="{{ params.target_path }}",
-        target_conn_id="{{ params.target_conn_id }}",
-        target_schema="{{ params.target_schema }}",
-        snapshot="{{ params.snapshot }}",
-        categories="{{ params.categories }}",
-        store_conn_id="{{ params.store_conn_id }}",
-    )
+    ElementaryRestoreSnapshotOperator(task_id="restore", **from_form(PARAMS))

@@ -10,20 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, Param
 
-from airflow_provider_elementary.hooks.store import suggested_stores
+from airflow_provider_elementary.operators.params import store_param
 from airflow_provider_elementary.operators.snapshot import ElementaryVerifySnapshotOperator
 
-STORES = suggested_stores()
-
 PARAMS = {
-    "store_conn_id": Param(
-        STORES[0],
-        type="string",
-        minLength=1,
-        examples=STORES,
-        title="Store",
-        description="Airflow connection of type elementary_store, with the snapshots and their keys.",
-    ),
+    "store_conn_id": store_param(),
     "snapshot": Param(
         "latest",
         type="string",

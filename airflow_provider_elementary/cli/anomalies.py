@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -118,7 +119,9 @@ def show_backtest(arguments: argparse.Namespace) -> None:
     with usage(), compute_metrics(source) as metrics:
         found = backtest(metrics, arguments.method, _parameters(arguments), arguments.days, source.adapter)
     if arguments.svg:
-        arguments.svg.write_text(_picture(found.verdicts, arguments))
+        # The chart shows values of the warehouse.
+        with os.fdopen(os.open(arguments.svg, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(_picture(found.verdicts, arguments))
     rows = [row for row in found.by_metric.to_pylist() if row["anomalous"]]
     if arguments.json:
         print_json({"scored": found.scored, "anomalous": found.anomalous, "by_metric": rows})
@@ -178,7 +181,7 @@ def _open(arguments: argparse.Namespace) -> SnapshotSource:
 def _picture(verdicts: Any, arguments: argparse.Namespace) -> str:
     import pyarrow.compute as pc
 
-    from airflow_provider_elementary.anomalies.pictures import days_by_table, series_with_range
+    from airflow_provider_elementary.page.standalone import days_by_table, series_with_range
 
     if not arguments.table:
         return days_by_table(verdicts, f"{arguments.method}, {arguments.days} days")

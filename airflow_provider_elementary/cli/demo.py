@@ -34,10 +34,8 @@ def run_demo(home: Path) -> int:
     home.mkdir(parents=True, exist_ok=True)
     connection = _create_store(home)
     environment = _environment(home, connection)
-    (home / "env.sh").write_text(
-        "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
-    )
-    (home / "env.sh").chmod(0o600)
+    with os.fdopen(os.open(home / "env.sh", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.writelines(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
     build_sample(home / "sample.duckdb")
     started = time.monotonic()
     if status := _run_dag(home, environment):

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
-from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, UsageError, failure, say
+from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, USAGE, UsageError, failure, say
 from airflow_provider_elementary.cli.incidents import add_incidents
 from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
 from airflow_provider_elementary.cli.output import only_own_output, print_json
@@ -30,7 +30,7 @@ def program() -> NoReturn:
     except BrokenPipeError:
         # The reader of the output, like `head`, has closed it.
         status = 1
-    # Threads of native libraries may still run, and would abort a process that shuts down its interpreter.
+    # Before 3.14, Python unwinds daemon threads as it shuts down, and aborts at a native frame in one.
     os._exit(status)
 
 
@@ -42,8 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         parsed = _parser().parse_args(arguments)
+    except InvalidArgumentsError as error:
+        error.parser.print_usage(sys.stderr)
+        say(str(error))
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            _print_error(error, USAGE, str(error))
+        return USAGE
     except SystemExit as end:
-        # argparse has printed the error or the help.
+        # argparse has printed the help or the version.
         return int(end.code or FINE)
     with only_own_output() if _prints_json(parsed) else nullcontext():
         return _run(parsed)
@@ -62,8 +68,12 @@ def _run(parsed: argparse.Namespace) -> int:
         status, message = failure(error)
         say(message)
         if getattr(parsed, "json", False):
-            print_json({"error": {"kind": type(error).__name__, "message": message, "exit_status": status}})
+            _print_error(error, status, message)
         return status
+
+
+def _print_error(error: Exception, status: int, message: str) -> None:
+    print_json({"error": {"kind": type(error).__name__, "message": message, "exit_status": status}})
 
 
 def _prints_json(parsed: argparse.Namespace) -> bool:
@@ -71,11 +81,26 @@ def _prints_json(parsed: argparse.Namespace) -> bool:
     return bool(getattr(parsed, "json", False)) or parsed.command is _table
 
 
+class InvalidArgumentsError(UsageError):
+    """The arguments are not those of a command.
+
+    :param parser: that of the command, for its usage.
+    """
+
+    def __init__(self, parser: argparse.ArgumentParser, message: str) -> None:
+        super().__init__(message)
+        self.parser = parser
+
+
 class ExactParser(argparse.ArgumentParser):
     """A parser that accepts no abbreviated options, as do the parsers of its subcommands."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the error, where argparse would end the process."""
+        raise InvalidArgumentsError(self, message)
 
 
 def _parser() -> argparse.ArgumentParser:

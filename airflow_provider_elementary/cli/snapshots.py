@@ -20,6 +20,7 @@ from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.cli.progress import with_progress
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.snapshots.retention import RULES
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
@@ -57,11 +58,9 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     _add_categories(restore, "a category to restore (default: all that the keys can decrypt)")
 
     prune = action("prune", _prune, "remove the snapshots that no rule keeps, and unreferenced files")
-    for rule in ("last", "hourly", "daily", "weekly", "monthly", "yearly"):
-        which = "newest" if rule == "last" else f"newest {rule}"
-        prune.add_argument(
-            f"--keep-{rule}", type=int, default=0, metavar="N", help=f"keep the N {which} snapshots; -1: all"
-        )
+    for rule, facts in RULES.items():
+        text = f"{facts.description[0].lower()}{facts.description[1:].rstrip('.')}; -1: all"
+        prune.add_argument(f"--keep-{rule}", type=int, default=0, metavar="N", help=text)
     prune.add_argument(
         "--category-days",
         action="append",

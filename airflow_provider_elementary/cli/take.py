@@ -9,10 +9,14 @@ from airflow_provider_elementary.cli.access import require_checks, require_probe
 from airflow_provider_elementary.cli.exits import usage
 from airflow_provider_elementary.cli.options import CATEGORIES, number, whole_number
 from airflow_provider_elementary.cli.progress import counting_rows
+from airflow_provider_elementary.snapshots.policy import PARAMETERS
+from airflow_provider_elementary.snapshots.policy_parameter import PolicyParameter
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
     from airflow_provider_elementary.snapshots.take import TakenSnapshot
+
+_METAVARS = {"names": "NAME", "columns": "TABLE.COLUMN", "keys": "TABLE.COLUMN[.KEY]"}
 
 
 def add_take(parser: argparse.ArgumentParser) -> None:
@@ -20,32 +24,11 @@ def add_take(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conn-id", required=True, help="the Airflow connection of the warehouse")
     parser.add_argument("--schema", help="the Elementary schema (default: the connection's)")
     parser.add_argument("--database", help="its database (default: the connection's)")
-    count = whole_number(0)
     policy = parser.add_argument_group(
         "policy", "The store's connection defines what is included; these options can only exclude more."
     )
-    _add_many(policy, "--category", "a category to include", dest="categories", choices=CATEGORIES)
-    policy.add_argument(
-        "--failed-rows-per-test", type=count, metavar="N", help="maximum sample rows per failed test (0 = none)"
-    )
-    policy.add_argument("--failed-rows-days", type=count, metavar="N", help="maximum age of sample rows")
-    _add_many(
-        policy,
-        "--exclude-table",
-        "a table or model whose sample rows are excluded",
-        dest="failed_rows_excluded_tables",
-        metavar="NAME",
-    )
-    for option, meaning, dest in (
-        ("--mask", "a column whose values are replaced by ***", "masked_columns"),
-        ("--hash", "a column whose values are replaced by a keyed hash", "hashed_columns"),
-        ("--drop", "a column that is not read", "dropped_columns"),
-    ):
-        _add_many(policy, option, meaning, dest=dest, metavar="TABLE.COLUMN")
-    policy.add_argument(
-        "--without-raw-values", action="store_const", const=True, help="exclude all that may quote monitored data"
-    )
-    policy.add_argument("--full-every-days", type=number(0), metavar="N", help="maximum days between full snapshots")
+    for parameter in PARAMETERS:
+        _add_parameter(policy, parameter)
     _add_many(parser, "--probe", "a canary table that must be unreadable", metavar="TABLE")
     _add_many(parser, "--accept-unknown", "an access check that may stay unknown", metavar="CHECK")
 
@@ -69,6 +52,18 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook) -> TakenSnaps
         report.require([*arguments.accept_unknown, *warehouse.accept_unknown])
         with counting_rows() as rows_read:
             return take_snapshot(source, hook.repository, policy, access=report.to_dict(), rows_read=rows_read)
+
+
+def _add_parameter(group: argparse._ActionsContainer, parameter: PolicyParameter) -> None:
+    text = f"{parameter.description[0].lower()}{parameter.description[1:].rstrip('.')}"
+    if parameter.kind == "switch":
+        group.add_argument(parameter.flag, dest=parameter.name, action="store_const", const=True, help=text)
+    elif parameter.is_list:
+        facts = {"choices": CATEGORIES} if parameter.kind == "categories" else {"metavar": _METAVARS[parameter.kind]}
+        _add_many(group, parameter.flag, text, dest=parameter.name, **facts)
+    else:
+        kind = whole_number(0) if parameter.kind == "count" else number(0)
+        group.add_argument(parameter.flag, dest=parameter.name, type=kind, metavar="N", help=text)
 
 
 def _add_many(parser: argparse._ActionsContainer, option: str, text: str, **facts: Any) -> None:

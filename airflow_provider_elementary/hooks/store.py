@@ -95,10 +95,11 @@ class ElementaryStoreHook(BaseHook):
         :param run: what the run asks for; it may only take less.
         :raises ConfigurationError: the run asks for more.
         """
-        from airflow_provider_elementary.snapshots.policy_choices import POLICY_FIELDS, PolicyChoices, resolve_policy
+        from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
+        from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, resolve_policy
 
         where = "[elementary] of Airflow's configuration"
-        configured = {name: conf.get(_SECTION, name, fallback="") for name in POLICY_FIELDS}
+        configured = {name: conf.get(_SECTION, name, fallback="") for name in POLICY_NAMES}
         return resolve_policy(
             run, (self.settings.name, self.settings.policy), (where, PolicyChoices.parse(configured, where))
         )
@@ -112,6 +113,14 @@ class ElementaryStoreHook(BaseHook):
         except ElementaryError as error:
             # The button tests under a name that Airflow makes up, and that a person has never seen.
             return False, str(error).replace(f"connection {self.store_conn_id!r}", "this connection")
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields of the form (Airflow before 3.2; later versions read the provider's metadata)."""
+        from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS
+        from airflow_provider_elementary.hooks.connection_form import form_widgets
+
+        return form_widgets(STORE_CONNECTION_FIELDS)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -145,13 +154,19 @@ class ElementaryStoreHook(BaseHook):
         return self.settings.local_signer()
 
     def _client(self, service: str) -> Any:
-        """Return a boto3 client that is as patient as a store has to be."""
+        """Return a boto3 client that is as patient as a store has to be.
+
+        :raises StoreRefusedError: credentials of a role would be asked for without TLS.
+        """
         from airflow_provider_elementary.storage.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.tls import require_tls_of_roles
 
         settings = self.settings
         if settings.aws_conn_id is None:
             return self._own_client(service)
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+        from boto3.session import Session
+        from botocore.exceptions import InvalidConfigError
 
         try:
             # The hook itself would fall back to whatever credentials the machine has.
@@ -164,17 +179,32 @@ class ElementaryStoreHook(BaseHook):
         hook: Any = AwsBaseHook(aws_conn_id=settings.aws_conn_id, client_type=service)
         # What the connection's config_kwargs say comes last, and so wins. Set on the hook, it also goes for STS.
         hook.conn_config.botocore_config = patient_config().merge(hook.config)
-        return limit_retries(hook.get_client_type(region_name=hook.region_name))
+        try:
+            # The hook asks STS for a role's credentials while it makes the client, so this comes before.
+            require_tls_of_roles(
+                Session(**hook.conn_config.session_kwargs),
+                config=hook.conn_config.botocore_config,
+                endpoint_url=hook.conn_config.get_service_endpoint_url("sts", sts_connection_assume=True),
+            )
+            return limit_retries(hook.get_client_type(region_name=hook.region_name))
+        except InvalidConfigError:
+            raise ConfigurationError(
+                f"No client of AWS {service} can be made with connection {settings.aws_conn_id!r}: its verify, or "
+                "AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE of the environment, is empty. Name the file of an authority, or "
+                "leave it out."
+            ) from None
 
     def _own_client(self, service: str) -> Any:
         from boto3.session import Session
         from botocore.exceptions import BotoCoreError
 
         from airflow_provider_elementary.storage.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.tls import require_tls_of_roles
 
         settings = self.settings
         try:
             session = Session(settings.access_key_id, settings.secret_access_key, region_name=settings.region_name)
+            require_tls_of_roles(session, config=patient_config())
             return limit_retries(
                 session.client(
                     service, endpoint_url=settings.endpoint_url, verify=settings.verify, config=patient_config()

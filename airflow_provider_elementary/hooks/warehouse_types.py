@@ -11,12 +11,17 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.registry import WarehouseKind
 
 
+#: Airflow 3.1 asks a class for these only where it defines them itself.
+_FORM_METHODS = ("get_connection_form_widgets", "get_ui_field_behaviour")
+
+
 def _hook_class(kind: WarehouseKind) -> type[ElementaryHook]:
     facts = {
         "__doc__": f"Reads the Elementary schema of {kind.label}; see :class:`ElementaryHook`.",
         "__module__": __name__,
         "conn_type": kind.connection_type,
         "hook_name": kind.hook_name,
+        **{name: ElementaryHook.__dict__[name] for name in _FORM_METHODS},
     }
     return type(kind.hook_class, (ElementaryHook,), facts)
 

@@ -22,7 +22,7 @@ from airflow_provider_elementary.times import utc_now
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
 
-    from airflow_provider_elementary.alerts import AlertFilter
+    from airflow_provider_elementary.alerts import AlertFilter, Outcome
 
 
 class ElementaryAlertOperator(ElementaryStoreOperator):
@@ -71,26 +71,29 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send pending alerts, record them, and raise last."""
-        from airflow_provider_elementary.alerts import send_alerts
-
         filters = self._enabled_filters(context)
         with clear_failures():
-            outcome = send_alerts(
-                self.repository,
-                self.incidents["incidents"],
-                filters,
-                lambda name, alert: self.routes[name].send(alert, context),
-                series=task_series(context),
-                run_key=run_key(context),
-                now=utc_now(),
-                suppression_hours=real_number(self, "suppression_hours"),
-                at_most=number(self, "at_most"),
-                url=page_address(),
-            )
+            outcome = self._send(filters, context)
             sent = sum(outcome.sent.values())
             self.log.info("sent %s alerts over %s routes; %s incidents open", sent, len(outcome.sent), outcome.open)
             outcome.require_all_sent()
         return {"store": self.repository.uri, "sent": dict(outcome.sent), "open_incidents": outcome.open}
+
+    def _send(self, filters: Mapping[str, AlertFilter], context: Context) -> Outcome:
+        from airflow_provider_elementary.alerts import send_alerts
+
+        return send_alerts(
+            self.repository,
+            self.incidents["incidents"],
+            filters,
+            lambda name, alert: self.routes[name].send(alert, context),
+            series=task_series(context),
+            run_key=run_key(context),
+            now=utc_now(),
+            suppression_hours=real_number(self, "suppression_hours"),
+            at_most=number(self, "at_most"),
+            url=page_address(),
+        )
 
     def _enabled_filters(self, context: Context) -> dict[str, AlertFilter]:
         """Return which alerts each enabled route gets, by the route's name.

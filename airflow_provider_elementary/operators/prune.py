@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
@@ -15,7 +16,12 @@ from airflow_provider_elementary.operators.base import (
     number,
     real_number,
 )
+from airflow_provider_elementary.snapshots.retention import RULES, Retention
 
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.prune import PruneReport
+
+_COUNTS = tuple(f"keep_{rule}" for rule in RULES)
 _RETURNED = 50
 
 
@@ -40,7 +46,6 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
     :param preview: dry run: log what would be removed, remove nothing. (templated)
     """
 
-    _COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
     template_fields: Sequence[str] = (
         *ElementaryStoreOperator.template_fields,
         *_COUNTS,
@@ -77,23 +82,22 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Prune, log what happens to every snapshot, and return what was removed."""
-        from datetime import timedelta
-
-        from airflow_provider_elementary.snapshots.retention import Retention
-
         with clear_failures():
-            counts = {name: number(self, name) for name in self._COUNTS}
+            counts = {name: number(self, name) for name in _COUNTS}
             report = self.repository.prune(
                 Retention(**counts, category_days=dict(self.category_days or {})),
                 anchors=anchors_of(self, None, context),
                 dry_run=is_true(self.preview),
                 orphan_age=timedelta(hours=real_number(self, "orphan_hours")),
             )
+        self._log(report)
+        facts = report.to_dict()
+        return {**facts, "snapshots": facts["snapshots"][:_RETURNED]}
+
+    def _log(self, report: PruneReport) -> None:
         removes = "would remove" if report.dry_run else "removed"
         for snapshot in report.snapshots:
             action = f"kept: {', '.join(snapshot.reasons)}" if snapshot.reasons else removes
             self.log.info("snapshot %s, number %s: %s", snapshot.snapshot_id, snapshot.sequence, action)
         counts_removed = (removes, report.files, f"{report.size:,}", report.uploads)
         self.log.info("%s %s files of %s bytes, and %s unfinished uploads", *counts_removed)
-        facts = report.to_dict()
-        return {**facts, "snapshots": facts["snapshots"][:_RETURNED]}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,15 @@ from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOp
 from airflow_provider_elementary.operators.prune import ElementaryPruneSnapshotsOperator
 from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator
 from airflow_provider_elementary.operators.verify import ElementaryVerifySnapshotOperator
+from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_elementary.access import AccessReport
+    from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
+    from airflow_provider_elementary.snapshots.take import TakenSnapshot
+    from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 __all__ = [
     "ElementaryDiffSnapshotsOperator",
@@ -64,23 +71,12 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
     :param probes: canary tables outside the schema, which must be unreadable. (templated)
     """
 
-    _POLICY = (
-        "categories",
-        "failed_rows_per_test",
-        "failed_rows_days",
-        "failed_rows_excluded_tables",
-        "masked_columns",
-        "hashed_columns",
-        "dropped_columns",
-        "without_raw_values",
-        "full_every_days",
-    )
     template_fields: Sequence[str] = (
         *ElementaryStoreOperator.template_fields,
         "elementary_conn_id",
         "schema",
         "database",
-        *_POLICY,
+        *POLICY_NAMES,
         "accept_unknown",
         "probes",
     )
@@ -131,29 +127,9 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check access, take the snapshot, and return a summary of its manifest."""
-        from airflow_provider_elementary.hooks.elementary import ElementaryHook
-        from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices
-        from airflow_provider_elementary.snapshots.take import take_snapshot
-
         with clear_failures():
-            asked = {name: getattr(self, name) for name in self._POLICY}
-            policy = self.store_hook.resolve_policy(PolicyChoices.parse(asked, f"task {self.task_id}"))
-            self.log.info("policy from %s", policy.describe())
-            hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
-            with hook.source() as source:
-                report = require_access(hook, source, self.accept_unknown, self.probes)
-                with log_group(self.log, "Table by table"):
-                    taken = take_snapshot(
-                        source,
-                        self.repository,
-                        policy,
-                        access=report.to_dict(),
-                        run_key=run_key(context),
-                        overlap=self.overlap,
-                        commit_timeout=self.commit_timeout,
-                    )
-        for line in taken.lines:
-            self.log.log(logging.WARNING if line in taken.summary["problems"] else logging.INFO, line)
+            taken = self._take(context)
+        self._log(taken)
         self.summary, self._read_from = taken.summary, dict(taken.manifest.source)
         for asset in self.outlets or ():
             context["outlet_events"][asset].extra = taken.summary
@@ -164,3 +140,39 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.operators.openlineage import lineage_of_snapshot
 
         return lineage_of_snapshot(self.summary, self._read_from) if self.summary else None
+
+    def _take(self, context: Context) -> TakenSnapshot:
+        from airflow_provider_elementary.snapshots.take import take_snapshot
+
+        policy = self._resolve_policy()
+        with self._open_checked() as (source, access), log_group(self.log, "Table by table"):
+            return take_snapshot(
+                source,
+                self.repository,
+                policy,
+                access=access.to_dict(),
+                run_key=run_key(context),
+                overlap=self.overlap,
+                commit_timeout=self.commit_timeout,
+            )
+
+    def _resolve_policy(self) -> ResolvedPolicy:
+        from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices
+
+        asked = {name: getattr(self, name) for name in POLICY_NAMES}
+        policy = self.store_hook.resolve_policy(PolicyChoices.parse(asked, f"task {self.task_id}"))
+        self.log.info("policy from %s", policy.describe())
+        return policy
+
+    @contextmanager
+    def _open_checked(self) -> Iterator[tuple[WarehouseSource, AccessReport]]:
+        """Open the warehouse, after its access check."""
+        from airflow_provider_elementary.hooks.elementary import ElementaryHook
+
+        hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
+        with hook.source() as source:
+            yield source, require_access(hook, source, self.accept_unknown, self.probes)
+
+    def _log(self, taken: TakenSnapshot) -> None:
+        for line in taken.lines:
+            self.log.log(logging.WARNING if line in taken.summary["problems"] else logging.INFO, line)

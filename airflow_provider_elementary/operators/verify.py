@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
@@ -15,6 +15,9 @@ from airflow_provider_elementary.operators.base import (
     clear_failures,
     is_true,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.verify import VerifyReport
 
 _RETURNED = 20
 
@@ -66,18 +69,21 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
                 decrypt=is_true(self.decrypt),
                 categories=categories_of(self.categories or Category),
             )
-            for finding in report.findings:
-                self.log.warning("%s is %s: %s", finding.object, finding.damage, finding.detail)
-            for note in report.notes:
-                self.log.info("note: %s", note)
-            self.log.info(
-                "verified %s manifests and %s files (%s bytes, %s rows): %s findings",
-                report.manifests,
-                report.files,
-                f"{report.size:,}",
-                f"{report.rows:,}",
-                len(report.findings),
-            )
+            self._log(report)
             report.require()
         facts = report.to_dict()
         return {**facts, "snapshots": facts["snapshots"][-_RETURNED:], "notes": facts["notes"][:_RETURNED]}
+
+    def _log(self, report: VerifyReport) -> None:
+        for finding in report.findings:
+            self.log.warning("%s is %s: %s", finding.object, finding.damage, finding.detail)
+        for note in report.notes:
+            self.log.info("note: %s", note)
+        self.log.info(
+            "verified %s manifests and %s files (%s bytes, %s rows): %s findings",
+            report.manifests,
+            report.files,
+            f"{report.size:,}",
+            f"{report.rows:,}",
+            len(report.findings),
+        )

@@ -57,6 +57,7 @@ class TableEntry:
     :param waiting: rows left for a later snapshot, as their run was not finished.
     :param settled_rows: those of ``rows`` that are older than the next snapshot's window, and must be there still.
     :param settled_from: the oldest watermark among them, ISO 8601, or None.
+    :param undated_rows: those of ``rows`` that have no watermark, or None.
     :param fingerprint: of the contents of a table that is replaced in place, or None for others.
     """
 
@@ -69,6 +70,7 @@ class TableEntry:
     waiting: int = 0
     settled_rows: int | None = None
     settled_from: NaiveTime | None = None
+    undated_rows: int | None = None
     fingerprint: str | None = None
 
 

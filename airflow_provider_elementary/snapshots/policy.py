@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Column, Sensitivity, Table
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.snapshots.policy_parameter import PolicyParameter
 
 DEFAULT_CATEGORIES = tuple(category for category in Category if category is not Category.QUERY_LOGS)
 
@@ -176,3 +177,79 @@ def _categories(names: Sequence[str]) -> tuple[Category, ...]:
     if not wanted:
         raise ConfigurationError("No category is selected. Select at least one category.")
     return tuple(category for category in Category if category in wanted)
+
+
+#: What connections, runs and the configuration may say. Forms, commands, options and docs are made of these rows.
+PARAMETERS = (
+    PolicyParameter(
+        "categories",
+        "categories",
+        tuple(category.value for category in DEFAULT_CATEGORIES),
+        "Categories",
+        "Categories of information to include.",
+        option="--category",
+    ),
+    PolicyParameter(
+        "failed_rows_per_test",
+        "count",
+        Policy.failed_rows_per_test,
+        "Failed rows per test",
+        "Maximum sample rows per failed test (0 = none).",
+    ),
+    PolicyParameter(
+        "failed_rows_days",
+        "count",
+        Policy.failed_rows_days,
+        "Days of failed rows",
+        "Sample rows older than this many days are excluded.",
+    ),
+    PolicyParameter(
+        "failed_rows_excluded_tables",
+        "names",
+        Policy.failed_rows_excluded_tables,
+        "Tables without failed rows",
+        "Tables whose sample rows are excluded: a full name as in ANALYTICS.CORE.CUSTOMERS, or a dbt id as in "
+        "model.shop.customers; upper and lower case are equal.",
+        option="--exclude-table",
+    ),
+    PolicyParameter(
+        "without_raw_values",
+        "switch",
+        False,
+        "Exclude raw values",
+        "Exclude failed rows, SQL, database errors, and minimum and maximum of columns; hash dimension values.",
+    ),
+    PolicyParameter(
+        "dropped_columns",
+        "columns",
+        Policy.dropped_columns,
+        "Dropped columns",
+        "Columns that are not read, as in dbt_models.description.",
+        option="--drop",
+    ),
+    PolicyParameter(
+        "masked_columns",
+        "columns",
+        Policy.masked_columns,
+        "Masked columns",
+        "Columns whose values become ***, as in dbt_models.owner; dbt vars always are.",
+        option="--mask",
+    ),
+    PolicyParameter(
+        "hashed_columns",
+        "keys",
+        Policy.hashed_columns,
+        "Hashed columns",
+        "Columns whose values are replaced by a keyed hash, as in data_monitoring_metrics.dimension_value. Equal "
+        "values have equal hashes.",
+        option="--hash",
+    ),
+    PolicyParameter(
+        "full_every_days",
+        "number",
+        7,
+        "Days between full snapshots",
+        "Maximum days between full snapshots; the others read only new rows. 0: every snapshot is full.",
+    ),
+)
+POLICY_NAMES = tuple(parameter.name for parameter in PARAMETERS)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES, Policy
+from airflow_provider_elementary.snapshots.policy import PARAMETERS, Policy
+from airflow_provider_elementary.snapshots.policy_parameter import Kind, PolicyParameter
 
 _BUILT_IN = "built in"
 _THIS_RUN = "this run"
@@ -20,21 +21,13 @@ _RULE_WORDS = {"dropped_columns": "dropped", "masked_columns": "masked", "hashed
 
 @dataclass(frozen=True)
 class PolicyChoices:
-    """What one place says about the policy; None where it says nothing. See :class:`Policy` for the meaning.
+    """What one place says about the policy.
 
-    :param without_raw_values: take nothing that is, or quotes, a value of a monitored table.
-    :param full_every_days: after how many days everything is read again; 0 does so each time.
+    :param said: values by the parameter's name, as in :data:`~airflow_provider_elementary.snapshots.policy.PARAMETERS`;
+        what is not named is not said.
     """
 
-    categories: tuple[str, ...] | None = None
-    failed_rows_per_test: int | None = None
-    failed_rows_days: int | None = None
-    failed_rows_excluded_tables: tuple[str, ...] | None = None
-    masked_columns: tuple[str, ...] | None = None
-    hashed_columns: tuple[str, ...] | None = None
-    dropped_columns: tuple[str, ...] | None = None
-    without_raw_values: bool | None = None
-    full_every_days: float | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], where: str) -> PolicyChoices:
@@ -45,8 +38,11 @@ class PolicyChoices:
         :param where: the place, for errors.
         :raises ConfigurationError: a value is of another kind.
         """
-        read: dict[str, Any] = {name: _READERS[name](values.get(name), f"{name} of {where}") for name in POLICY_FIELDS}
-        return cls(**read)
+        read = {
+            parameter.name: _READERS[parameter.kind](values.get(parameter.name), f"{parameter.name} of {where}")
+            for parameter in PARAMETERS
+        }
+        return cls({name: value for name, value in read.items() if value is not None})
 
 
 @dataclass(frozen=True)
@@ -80,33 +76,43 @@ def resolve_policy(run: PolicyChoices, *defaults: tuple[str, PolicyChoices]) -> 
     :param defaults: places and what they say, the first one that says something counts.
     :raises ConfigurationError: the run asks for more than the defaults allow, or a value does not fit.
     """
-    values: dict[str, Any] = {**_BUILT_IN_VALUES}
-    sources = dict.fromkeys(POLICY_FIELDS, _BUILT_IN)
+    values = {parameter.name: parameter.default for parameter in PARAMETERS}
+    sources = dict.fromkeys(values, _BUILT_IN)
     for place, choices in reversed(defaults):
-        for name, value in _said(choices):
-            values[name], sources[name] = value, place
+        values.update(choices.said)
+        sources.update(dict.fromkeys(choices.said, place))
     # The defaults have to fit by themselves, whatever a run takes away from them.
     _build(values)
-    for name, asked in _said(run):
-        if name in _NUMBERS:
-            _require_narrower(asked <= values[name], name, asked, values[name], sources[name])
-        elif name == "categories":
-            wider = [category for category in asked if category not in values[name]]
-            _require_narrower(not wider, name, ",".join(wider), ",".join(values[name]), sources[name])
-        elif name == "without_raw_values":
-            _require_narrower(asked or not values[name], name, asked, values[name], sources[name])
-        elif name == "failed_rows_excluded_tables":
-            asked = tuple(dict.fromkeys((*values[name], *asked)))
-        else:
-            continue
-        if asked != values[name]:
-            values[name], sources[name] = asked, _source(name, sources[name])
+    for parameter in PARAMETERS:
+        name = parameter.name
+        if name in run.said and name not in _COLUMN_RULES:
+            asked = _narrow(parameter, run.said[name], values[name], sources[name])
+            if asked != values[name]:
+                values[name], sources[name] = asked, _source(sources[name], is_added=parameter.kind == "names")
     _narrow_columns(run, values, sources)
     return ResolvedPolicy(_build(values), values["full_every_days"], values, sources)
 
 
+def _narrow(parameter: PolicyParameter, asked: Any, allowed: Any, source: str) -> Any:
+    """Return what counts of what a run asks for.
+
+    :raises ConfigurationError: it is more than the defaults allow.
+    """
+    wider: Any
+    if parameter.kind == "names":
+        return tuple(dict.fromkeys((*allowed, *asked)))
+    if parameter.kind == "categories":
+        wider = ",".join(category for category in asked if category not in allowed)
+        _require_narrower(not wider, parameter.name, wider, ",".join(allowed), source)
+    elif parameter.kind == "switch":
+        _require_narrower(asked or not allowed, parameter.name, asked, allowed, source)
+    else:
+        _require_narrower(asked <= allowed, parameter.name, asked, allowed, source)
+    return asked
+
+
 def _build(values: Mapping[str, Any]) -> Policy:
-    chosen = {name: values[name] for name in POLICY_FIELDS if name not in ("without_raw_values", "full_every_days")}
+    chosen = {name: value for name, value in values.items() if name in Policy.__dataclass_fields__}
     if values["full_every_days"] < 0:
         raise ConfigurationError(f"full_every_days is negative: {values['full_every_days']}. Use 0 or more.")
     return Policy.without_raw_values(**chosen) if values["without_raw_values"] else Policy(**chosen)
@@ -115,10 +121,10 @@ def _build(values: Mapping[str, Any]) -> Policy:
 def _narrow_columns(run: PolicyChoices, values: dict[str, Any], sources: dict[str, str]) -> None:
     """Add the run's rules for columns; a column has one rule, and a run may only replace it by a stricter one."""
     for place, rule in enumerate(_COLUMN_RULES):
-        for name in getattr(run, rule) or ():
+        for name in run.said.get(rule, ()):
             column = _column_of(name)
             for stricter in _COLUMN_RULES[:place]:
-                if column in map(_column_of, values[stricter]) and column not in (getattr(run, stricter) or ()):
+                if column in map(_column_of, values[stricter]) and column not in run.said.get(stricter, ()):
                     raise ConfigurationError(
                         f"{rule} of this run would widen the policy: {column} is {_RULE_WORDS[stricter]} by "
                         f"{sources[stricter]}. A run may only take less; change the store's connection to take more."
@@ -130,7 +136,7 @@ def _narrow_columns(run: PolicyChoices, values: dict[str, Any], sources: dict[st
                 for milder in _COLUMN_RULES[place:]:
                     values[milder] = tuple(other for other in values[milder] if _column_of(other) != column)
             if name not in values[rule]:
-                values[rule], sources[rule] = (*values[rule], name), _source(rule, sources[rule])
+                values[rule], sources[rule] = (*values[rule], name), _source(sources[rule], is_added=True)
 
 
 def _require_narrower(fits: object, name: str, asked: Any, allowed: Any, source: str) -> None:
@@ -141,13 +147,10 @@ def _require_narrower(fits: object, name: str, asked: Any, allowed: Any, source:
         )
 
 
-def _source(name: str, before: str) -> str:
-    is_added = name in (*_COLUMN_RULES, "failed_rows_excluded_tables") and before not in (_BUILT_IN, _THIS_RUN)
-    return f"{before.removesuffix(f' and {_THIS_RUN}')} and {_THIS_RUN}" if is_added else _THIS_RUN
-
-
-def _said(choices: PolicyChoices) -> Iterable[tuple[str, Any]]:
-    return ((name, value) for name, value in asdict(choices).items() if value is not None)
+def _source(before: str, *, is_added: bool) -> str:
+    if not is_added or before in (_BUILT_IN, _THIS_RUN):
+        return _THIS_RUN
+    return f"{before.removesuffix(f' and {_THIS_RUN}')} and {_THIS_RUN}"
 
 
 def _column_of(name: str) -> str:
@@ -201,23 +204,12 @@ def _read_count(value: Any, where: str) -> int | None:
     return None if number is None else int(number)
 
 
-_READERS = {
+_READERS: Mapping[Kind, Callable[[Any, str], Any]] = {
     "categories": read_names,
-    "failed_rows_per_test": _read_count,
-    "failed_rows_days": _read_count,
-    "failed_rows_excluded_tables": read_names,
-    "masked_columns": read_names,
-    "hashed_columns": read_names,
-    "dropped_columns": read_names,
-    "without_raw_values": read_switch,
-    "full_every_days": _read_number,
-}
-#: The names of the choices, as connections, operators and the configuration spell them.
-POLICY_FIELDS = tuple(field.name for field in fields(PolicyChoices))
-_NUMBERS = ("failed_rows_per_test", "failed_rows_days", "full_every_days")
-_BUILT_IN_VALUES: Mapping[str, Any] = {
-    **{field.name: field.default for field in fields(Policy) if field.name in POLICY_FIELDS},
-    "categories": tuple(category.value for category in DEFAULT_CATEGORIES),
-    "without_raw_values": False,
-    "full_every_days": 7,
+    "names": read_names,
+    "columns": read_names,
+    "keys": read_names,
+    "count": _read_count,
+    "number": _read_number,
+    "switch": read_switch,
 }

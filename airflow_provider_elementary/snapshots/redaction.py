@@ -125,11 +125,10 @@ def is_excluded(results: pa.RecordBatch, policy: Policy) -> pa.Array:
 
     :param results: rows of elementary_test_results with :data:`TESTED_TABLE_COLUMNS`.
     """
-    held = results.schema.names
-    names = [
-        pc.utf8_lower(results[name]) if name in held else pa.nulls(results.num_rows, pa.string())
-        for name in TESTED_TABLE_COLUMNS
-    ]
+    if not set(TESTED_TABLE_COLUMNS) <= set(results.schema.names):
+        # A result whose table is not known may be of an excluded one.
+        return pc.is_null(pa.nulls(results.num_rows))
+    names = [pc.utf8_lower(results[name]) for name in TESTED_TABLE_COLUMNS]
     full_name = pc.binary_join_element_wise(*names[1:], ".")
     excluded = pa.array(policy.failed_rows_excluded_tables, pa.string())
     return pc.or_(pc.is_in(names[0], excluded), pc.is_in(full_name, excluded))
@@ -147,7 +146,7 @@ def drop_rows(
 
     :param sampled_results: the test results whose sampled rows may pass; None where no table is excluded.
     """
-    if policy.dropped_metrics and table.name == "data_monitoring_metrics":
+    if policy.dropped_metrics and table.name == "data_monitoring_metrics" and "metric_name" in batch.schema.names:
         dropped = pc.is_in(batch["metric_name"], pa.array(policy.dropped_metrics, pa.string()))
         exclusions.count_rows("dropped metric", table, category, pc.sum(dropped).as_py() or 0)
         batch = batch.filter(pc.invert(dropped))

@@ -20,6 +20,15 @@ from airflow_provider_elementary.timeouts import Calls
 
 DEFAULT_SCHEMA = "elementary"
 
+_REMEDY = "Check that the role may create the schema, that there is room, and retry."
+#: By the class of the SQLSTATE.
+_REMEDIES = {
+    "22": "A value cannot be stored there, as a character that the database's encoding lacks. Restore to a database "
+    "with encoding UTF8, or to a DuckDB file.",
+    "42": "Grant the role CREATE on the database, or name an empty schema in which it may create tables.",
+    "53": "The server has no room or no connection left. Free some, and retry.",
+}
+
 
 class RestoreSession(Protocol):
     """A target that is open for one restore."""
@@ -55,7 +64,7 @@ class RestoreTarget(Protocol):
 
 
 class DuckDBTarget:
-    """A new DuckDB file; it takes its name when everything is in it.
+    """A new DuckDB file for its owner only; it takes its name when everything is in it.
 
     :param path: the file.
     :param schema: the schema.
@@ -88,6 +97,8 @@ class DuckDBTarget:
                 with duckdb.connect(str(draft)) as connection:
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema, 'duckdb')}")
                     yield _DuckDBSession(connection, self.schema)
+                # Nobody else can reach the draft, and the file has its mode when it gets its name.
+                draft.chmod(0o600)
                 # A link fails where a rename would replace.
                 os.link(draft, self.path)
         except FileExistsError:
@@ -133,6 +144,8 @@ class PostgresTarget:
 
         try:
             session = _PostgresSession(self._connection, self.schema, self._calls)
+            # The driver sends UTF-8, whatever encoding the database has.
+            session.execute("SET LOCAL client_encoding TO 'UTF8'")
             self._make_schema(session)
             yield session
             self._calls.run("committing the restore", self._connection.commit)
@@ -224,7 +237,5 @@ class _PostgresSession:
 def _failed(name: str, error: BaseException) -> WarehouseError:
     state = getattr(error, "sqlstate", None)
     found = type(error).__name__ + (f", SQLSTATE {state}" if isinstance(state, str) else "")
-    return WarehouseError(
-        f"Restoring to {name} failed ({found}). Nothing was restored. Check that the "
-        "role may create the schema, that there is room, and retry."
-    )
+    remedy = _REMEDIES.get(state[:2] if isinstance(state, str) else "", _REMEDY)
+    return WarehouseError(f"Restoring to {name} failed ({found}). Nothing was restored. {remedy}")

@@ -14,15 +14,36 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 #: As a count: keep the newest of every hour, day, … that there ever was.
 ALL = -1
 
-#: What two snapshots have in common that fall into one bucket of a rule; weeks are ISO weeks, all times UTC.
-_BUCKETS: Mapping[str, Callable[[int, datetime], object]] = MappingProxyType(
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that keeps the newest snapshot of each of the last N buckets.
+
+    :param bucket: what two snapshots of one bucket have in common, of the place from the newest and the time in UTC.
+    :param suggested: the count that the example DAG's form suggests.
+    :param description: what it keeps, in a sentence.
+    :param is_common: whether the form shows it unfolded.
+    """
+
+    bucket: Callable[[int, datetime], object]
+    suggested: int
+    description: str
+    is_common: bool = True
+
+
+def _newest_of_each(bucket: str) -> str:
+    return f"Keep the newest snapshot of each of the last N {bucket} that have one."
+
+
+#: By name; each is an argument ``keep_<name>``. Forms and the command line are made of these rows.
+RULES: Mapping[str, Rule] = MappingProxyType(
     {
-        "last": lambda number, _: number,
-        "hourly": lambda _, time: (time.date(), time.hour),
-        "daily": lambda _, time: time.date(),
-        "weekly": lambda _, time: time.isocalendar()[:2],
-        "monthly": lambda _, time: (time.year, time.month),
-        "yearly": lambda _, time: time.year,
+        "last": Rule(lambda number, _: number, 24, "Keep the N newest snapshots."),
+        "hourly": Rule(lambda _, time: (time.date(), time.hour), 48, _newest_of_each("hours"), is_common=False),
+        "daily": Rule(lambda _, time: time.date(), 14, _newest_of_each("days")),
+        "weekly": Rule(lambda _, time: time.isocalendar()[:2], 8, _newest_of_each("ISO weeks")),
+        "monthly": Rule(lambda _, time: (time.year, time.month), 12, _newest_of_each("months")),
+        "yearly": Rule(lambda _, time: time.year, ALL, _newest_of_each("years"), is_common=False),
     }
 )
 
@@ -71,7 +92,7 @@ class Retention:
     @property
     def counts(self) -> dict[str, int]:
         """How many to keep, by rule."""
-        return {rule: getattr(self, f"keep_{rule}") for rule in _BUCKETS}
+        return {rule: getattr(self, f"keep_{rule}") for rule in RULES}
 
     @property
     def keeps_all(self) -> bool:
@@ -99,10 +120,10 @@ def reasons_to_keep(times: Sequence[datetime], retention: Retention) -> list[tup
     kept = []
     for number, time in enumerate(times):
         reasons = []
-        for rule, bucket_of in _BUCKETS.items():
+        for rule, facts in RULES.items():
             if not left[rule]:
                 continue
-            bucket = bucket_of(number, time)
+            bucket = facts.bucket(number, time)
             is_new = rule not in last or bucket != last[rule]
             if is_new or number == len(times) - 1:
                 reasons.append(rule if is_new else f"oldest {rule}")

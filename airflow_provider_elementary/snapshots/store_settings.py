@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.snapshots.policy_choices import POLICY_FIELDS, PolicyChoices, read_names
+from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
+from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, read_names
 from airflow_provider_elementary.storage.keys import LocalKeys
 from airflow_provider_elementary.storage.signers import Ed25519Signer
 from airflow_provider_elementary.storage.store import require_store_uri
@@ -31,7 +32,7 @@ _TEXTS = (
     "signing_kms_key_id",
     *_AWS_FIELDS,
 )
-STORE_FIELDS = (*_TEXTS, "category_kms_key_ids", "former_kms_key_ids", KEYS_FIELD, *POLICY_FIELDS)
+STORE_FIELDS = (*_TEXTS, "category_kms_key_ids", "former_kms_key_ids", KEYS_FIELD, *POLICY_NAMES)
 #: The writer's own key, beside the master keys of the categories; readers do not get it.
 SIGNING_KEY = "signing_key"
 _STORE_ID = re.compile("[0-9a-f]{64}")

@@ -31,7 +31,7 @@ def fetch_from(file: BinaryIO) -> Fetch:
 class FileBinding:
     """What a signed document says of an encrypted file, so that no other bytes are taken for it.
 
-    Whoever has the data key can make other rows under the same footer; so every byte is covered.
+    A reader who has the data key can make other rows under the same footer; so every byte is covered.
 
     :param rows: how many rows.
     :param size: bytes.

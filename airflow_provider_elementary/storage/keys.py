@@ -20,6 +20,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, StoreError
 from airflow_provider_elementary.storage.documents import STRICT, Base64
 from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.storage.tls import require_tls
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -200,9 +201,11 @@ class KmsKeys:
     :param client: a boto3 KMS client.
     :param key_ids: a key id, ARN or alias for all categories, or one for each.
     :param former: keys that may still open what they encrypted; no other key is asked, whatever a document says.
+    :raises StoreRefusedError: the client's endpoint has no TLS, or its certificate is not verified.
     """
 
     def __init__(self, client: Any, key_ids: str | Mapping[str, str], former: Sequence[str] = ()) -> None:
+        require_tls(client)
         self._client = client
         self._former = former
         if isinstance(key_ids, str):

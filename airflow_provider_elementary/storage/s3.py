@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -29,6 +28,7 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.storage.probe import probe_key, require_one_winner
 from airflow_provider_elementary.storage.s3_transfer import Upload
 from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
+from airflow_provider_elementary.storage.tls import require_tls
 from airflow_provider_elementary.timeouts import AWS_REQUEST_SECONDS
 
 # botocore retries a request, but not the reading of an answer that breaks off.
@@ -65,7 +65,7 @@ class S3Store:
         self._kms_key_id = kms_key_id
         #: An upload could not be aborted in time; the next one is not waited for.
         self.is_silent = False
-        _require_tls(client)
+        require_tls(client)
 
     def describe(self) -> dict[str, str]:
         """Return how objects are protected."""
@@ -399,17 +399,3 @@ def _bare(etag: str) -> str:
 
 def _checksum(content: bytes) -> str:
     return base64.b64encode(hashlib.sha256(content).digest()).decode()
-
-
-def _require_tls(client: Any) -> None:
-    endpoint = urlsplit(client.meta.endpoint_url)
-    if endpoint.scheme != "https":
-        raise StoreRefusedError(
-            f"The S3 endpoint {endpoint.scheme}://{endpoint.hostname} has no TLS. "
-            "Use an https endpoint in the AWS connection."
-        )
-    if client._endpoint.http_session._verify is False:
-        raise StoreRefusedError(
-            f"The certificate of {endpoint.hostname} is not verified (verify=False). "
-            "Name the CA's file in the AWS connection's `verify` instead."
-        )

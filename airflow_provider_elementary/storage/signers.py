@@ -20,6 +20,7 @@ from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavai
 from airflow_provider_elementary.storage.documents import STRICT, Base64, sha256
 from airflow_provider_elementary.storage.keys import kms_code, kms_is_busy
 from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.storage.tls import require_tls
 
 Algorithm = Literal["ed25519", "ecdsa-p256-sha256"]
 _SEED_BYTES = 32
@@ -253,9 +254,11 @@ def wrap_signing_key(client: Any, kms_key_id: str, salt: str) -> tuple[PublicKey
 def ask_kms(client: Any, operation: str, kms_key_id: str, **arguments: Any) -> dict[str, Any]:
     """Ask KMS about a signing key.
 
+    :raises StoreRefusedError: the client's endpoint has no TLS, or its certificate is not verified.
     :raises KeyUnavailableError: the key is missing, disabled or refused.
     :raises StoreError: KMS did not answer; a retry may help.
     """
+    require_tls(client)
     try:
         answer: dict[str, Any] = getattr(client, operation)(KeyId=kms_key_id, **arguments)
         return answer

@@ -208,7 +208,11 @@ def open_store(uri: str, *, s3_client: Any = None, kms_key_id: str | None = None
     from airflow_provider_elementary.storage.s3 import S3Store
 
     if s3_client is None:
-        import boto3
+        from boto3.session import Session
 
-        s3_client = limit_retries(boto3.client("s3", config=patient_config()))
+        from airflow_provider_elementary.storage.tls import require_tls_of_roles
+
+        session = Session()
+        require_tls_of_roles(session)
+        s3_client = limit_retries(session.client("s3", config=patient_config()))
     return S3Store(s3_client, parts.netloc, parts.path.strip("/"), kms_key_id=kms_key_id)

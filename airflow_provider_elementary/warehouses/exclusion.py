@@ -14,6 +14,7 @@ from airflow_provider_elementary.exceptions import TableUnreadableError, Warehou
 from airflow_provider_elementary.warehouses.registry import by_adapter, by_dialect
 from airflow_provider_elementary.warehouses.time_values import TIME
 from airflow_provider_elementary.warehouses.warehouse import Warehouse, connection_lost_error
+from airflow_provider_elementary.warehouses.watermarks import Undated
 
 # The information schema hides what a role may not read; the catalog of PostgreSQL does not.
 _DENIED = """
@@ -23,6 +24,23 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = {0} AND c.relkind IN ('r', 'p')
   AND NOT pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
 """
+# Policies filter rows in silence; one of all rows for this role, and no restrictive one beside it, filters none.
+_ROW_SECURITY = """
+SELECT lower(c.relname)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = c.oid AND p.polcmd IN ('r', '*') AND EXISTS (
+    SELECT 1 FROM unnest(p.polroles) AS r WHERE CASE WHEN r = 0 THEN true ELSE pg_catalog.pg_has_role(r, 'USAGE') END
+)
+WHERE n.nspname = {0} AND c.relkind IN ('r', 'p') AND pg_catalog.row_security_active(c.oid)
+GROUP BY c.relname
+HAVING NOT coalesce(bool_or(p.polpermissive AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'), false)
+    OR coalesce(bool_or(NOT p.polpermissive), false)
+"""
+FILTERED = (
+    "row-level security may hide rows of it from this role; add a policy FOR SELECT TO the role USING (true), or "
+    "disable row-level security on it"
+)
 #: SQLSTATEs that concern one table: no privilege, no such operation on this type, a value that cannot be converted, a
 #: damaged page. A missing table (42P01) is not among them: it may be about to be replaced, and a retry finds it.
 _OF_ONE_TABLE = ("42501", "42804", "42846", "42883", "42725", "0A000", "XX001", "XX002", "22")
@@ -32,11 +50,20 @@ _ERRORS_OF_ONE_TABLE = frozenset({"DataError", "NotSupportedError"})
 
 def denied_tables(warehouse: Warehouse, schema: str) -> list[str]:
     """Return the tables of a schema that this session may not read, lower case, where the warehouse names them."""
+    return _named_by_catalog(warehouse, schema, _DENIED)
+
+
+def filtered_tables(warehouse: Warehouse, schema: str) -> list[str]:
+    """Return the tables of which row-level security may hide rows from this session, lower case."""
+    return _named_by_catalog(warehouse, schema, _ROW_SECURITY)
+
+
+def _named_by_catalog(warehouse: Warehouse, schema: str, query: str) -> list[str]:
     if not by_adapter(warehouse.adapter).has_pg_catalog:
         return []
     placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
     try:
-        return [str(row[0]) for row in warehouse.rows(_DENIED.format(placeholder), [schema])]
+        return [str(row[0]) for row in warehouse.rows(query.format(placeholder), [schema])]
     except StatementDeniedError:
         return []
 
@@ -49,6 +76,9 @@ def read_error(dialect: str, query: GuardedQuery, error: BaseException) -> Wareh
     else:
         is_of_table = any(kind.__name__ in _ERRORS_OF_ONE_TABLE for kind in type(error).__mro__)
     if is_of_table and len(query.tables) == 1:
+        if state == "42501":
+            reason = "this connection may not read it (SQLSTATE 42501); grant SELECT on it"
+            return TableUnreadableError(query.tables[0], reason)
         cause = f"SQLSTATE {state}" if state else type(error).__name__
         return TableUnreadableError(query.tables[0], f"{by_dialect(dialect).label} refused ({cause})")
     return connection_lost_error(dialect, f"reading {', '.join(query.tables)}", error)
@@ -61,11 +91,11 @@ def within(
     since: datetime | None,
     until: datetime | None,
     *,
-    undated: bool,
+    undated: Undated,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a time span, where the warehouse cannot compare the watermark itself.
 
-    :param undated: rows without a watermark come too.
+    :param undated: which rows without a watermark come too.
     """
     for batch in batches:
         created = batch[watermark]
@@ -74,4 +104,4 @@ def within(
             mask = pc.and_(mask, pc.greater_equal(created, pa.scalar(since, TIME)))
         if until is not None:
             mask = pc.and_(mask, pc.less(created, pa.scalar(until, TIME)))
-        yield batch.filter(pc.fill_null(mask, undated)).select(list(columns))
+        yield batch.filter(pc.fill_null(mask, undated in (Undated.NULL, Undated.ALL))).select(list(columns))

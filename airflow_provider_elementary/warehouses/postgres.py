@@ -121,6 +121,8 @@ class PostgresWarehouse(SystemCatalogSession):
                 # Unless named, the temporary schema is searched first.
                 schema = identifier(self.schema, self.dialect)
                 cursor.execute(f"SET LOCAL search_path = {schema}, pg_temp")
+                # The driver takes text for UTF-8, whatever encoding the database has.
+                cursor.execute("SET LOCAL client_encoding = 'UTF8'")
             self._begun = True
 
     def _restart(self) -> None:

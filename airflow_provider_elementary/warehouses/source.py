@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
-from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS
+from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS, Folding
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
@@ -34,10 +34,10 @@ from airflow_provider_elementary.source import (
     select_columns,
 )
 from airflow_provider_elementary.warehouses.columns import selected
-from airflow_provider_elementary.warehouses.exclusion import denied_tables, within
+from airflow_provider_elementary.warehouses.exclusion import FILTERED, denied_tables, filtered_tables, within
 from airflow_provider_elementary.warehouses.values import Rejections, conform
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
-from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest, watermark_type
+from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest, watermark_type
 
 log = logging.getLogger(__name__)
 
@@ -213,14 +213,14 @@ class WarehouseSource:
         columns: Sequence[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        undated: bool = False,
+        undated: Undated = Undated.NONE,
     ) -> pa.RecordBatchReader:
         """Stream a table's rows by one guarded query; see :meth:`Source.read`.
 
         A value that is not of the catalog's type comes as null; a row whose watermark is no time does not come. Both
         are counted in :attr:`rejections`.
 
-        :param undated: rows without a watermark, or with one that is no time, come too, with null in it.
+        :param undated: which rows without a usable watermark are met.
         """
         found = self.table(table)
         wanted = select_columns(found.table, list(found.columns), columns)
@@ -230,7 +230,7 @@ class WarehouseSource:
         span = (None, None) if is_compared_here else (since, until)
         query = self.guarded(self._select(found, fetched, *span, undated=undated).sql(self.warehouse.dialect))
         schema = arrow_schema(found.table, fetched)
-        dated_by = None if undated else watermark
+        dated_by = None if undated is Undated.ALL else watermark
         batches = conform(self.warehouse.stream(query), schema, table, self.rejections, dated_by)
         if is_compared_here and watermark is not None:
             batches = within(batches, wanted, watermark, since, until, undated=undated)
@@ -243,7 +243,7 @@ class WarehouseSource:
         since: datetime | None,
         until: datetime | None,
         *,
-        undated: bool = False,
+        undated: Undated = Undated.NONE,
     ) -> exp.Select:
         """Build the query for one table; it compares the bare watermark, so that the warehouse can prune by it."""
         table = exp.table_(found.name, db=self.warehouse.schema, catalog=self.warehouse.database, quoted=True)
@@ -256,9 +256,11 @@ class WarehouseSource:
             if until is not None:
                 dated.append(column(watermark) < bound(until, found.watermark_type))
             condition: exp.Expr = exp.and_(*dated)
-            if undated:
+            if undated is not Undated.NONE:
                 before_time = column(watermark) < bound(earliest(found.watermark_type), found.watermark_type)
-                condition = exp.or_(condition, column(watermark).is_(exp.null()), before_time)
+                condition = exp.or_(condition, before_time)
+            if undated in (Undated.NULL, Undated.ALL):
+                condition = exp.or_(condition, column(watermark).is_(exp.null()))
             query = query.where(condition)
         return query
 
@@ -275,7 +277,14 @@ class WarehouseSource:
     def guarded(self, sql: str) -> GuardedQuery:
         """Pass a statement through the guard, for this session's dialect, schema and database."""
         warehouse = self.warehouse
-        return guard_query(sql, dialect=warehouse.dialect, schema=warehouse.schema, database=warehouse.database)
+        quoted = frozenset(one.name for one in self._tables.values() if one.name == one.name.lower())
+        return guard_query(
+            sql,
+            dialect=warehouse.dialect,
+            schema=warehouse.schema,
+            database=warehouse.database,
+            quoted_tables=quoted,
+        )
 
 
 def _find_schema(warehouse: Warehouse) -> str:
@@ -310,10 +319,11 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
     spelled: dict[str, str] = {}
     placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
     folding = FOLDINGS.get(warehouse.dialect)
-    for table_name, column_name, data_type in warehouse.rows(_TABLES.format(placeholder), [schema]):
+    rows = warehouse.rows(_TABLES.format(placeholder), [schema])
+    listed = {row[0] for row in rows}
+    for table_name, column_name, data_type in rows:
         name = table_name.lower()
-        if folding is not None and folding.quoted(table_name) != folding.quoted(folding.stored(name)):
-            # dbt did not write a table whose name differs by case.
+        if folding is not None and not _is_written_by_dbt(table_name, listed, folding):
             continue
         spelled[name] = table_name
         found.setdefault(name, {})[column_name.lower()] = column_name
@@ -352,6 +362,7 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
             "Run `dbt run --select elementary` once, and check the role's grants on the tables."
         )
     excluded = {name: f"it is a {kind.lower()}, not a table" for name, kind in others.items()}
+    excluded |= {name: FILTERED for name in filtered_tables(warehouse, schema) if name in there}
     excluded |= dict.fromkeys(denied, "this connection may not read it; grant SELECT on it")
     for name, one in there.items():
         if lacking := sorted(one.table.indispensable_columns & set(one.missing)):
@@ -359,6 +370,14 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
     usable = {name: one for name, one in there.items() if name not in excluded}
     _require_any(schema, usable, excluded)
     return usable, {name: excluded[name] for name in TABLES if name in excluded}
+
+
+def _is_written_by_dbt(table: str, listed: set[str], folding: Folding) -> bool:
+    """Return whether dbt can have given a table this spelling; one without quotes comes before one with them."""
+    usual = folding.stored(table.lower())
+    if folding.quoted(table) == folding.quoted(usual):
+        return True
+    return folding.stored_in_quotes is not None and table == folding.stored_in_quotes(table) and usual not in listed
 
 
 def _others(warehouse: Warehouse, schema: str, placeholder: str) -> dict[str, str]:

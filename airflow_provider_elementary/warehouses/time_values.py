@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ TIME = pa.timestamp("us")
 INFINITE = "infinite time"
 OUT_OF_RANGE = "time outside the years 1 to 9999"
 UNREADABLE = "text that is no time"
+AMBIGUOUS = "date with an ambiguous order of day and month"
+NAMED_ZONE = "time in a named zone"
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -27,14 +30,25 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # A number of these many digits counts these units since 1970: 11 digits of seconds reach the year 5138.
 _EPOCH_UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
 _NOTHING = frozenset({"", "null", "none", "nat"})
+_NULL_TEXT = r"""^\s*(?:W|"\s*W\s*"|'\s*W\s*')\s*$""".replace("W", "(?:|null|none|nat)")
 _INFINITY = re.compile(r"[+-]?inf(?:inity)?")
-_NUMBER = re.compile(r"[+-]?\d{9,19}(?:\.\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d{9,19}(?:\.\d+)?|\d(?:\.\d+)?e\+?(?:0?[89]|1[0-8]))", re.IGNORECASE)
+# A text column that holds JSON keeps the quotes.
+_QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
+_YEAR_LAST = re.compile(r"\d{1,2}([-/.])\d{1,2}\1\d{2}(?:\d{2})?(?:\D.*)?", re.DOTALL)
 # 2026-10-09, 2026/10/09 or 20261009; then a clock; then a zone, with or without a space before it.
 _TEXT = re.compile(
     r"(?P<year>[+-]?\d{4,6}(?=[-/.])|\d{4})(?P<mark>[-/.]?)(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})"
-    r"(?:[T ]\s*(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?)?"
+    r"(?:[T ]\s*(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
+    r"(?:\s*(?P<half>[AP]M))?)?"
     r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?(?::?\d{2})?)?(?:\s*(?:UTC|GMT|Z))?(?P<bc>\s*\(?BCE?\)?)?",
     re.IGNORECASE,
+)
+_ZONE_NAME = re.compile(r"(.+?)\s*(?:\[[A-Za-z_/+-]+\]|[A-Z]{3,5}|[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_]+)+)")
+# RFC 2822, with the zones that it knows by name.
+_MAIL = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}(?::\d{2})? (?:[+-]\d{4}|UT|GMT|[ECMP][SD]T)"
+    r"(?: \([A-Z]+\))?"
 )
 _NAMED_MONTH = ("%b %d %Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d %Y", "%B %d, %Y", "%d %B %Y")
 
@@ -49,19 +63,25 @@ def read_time(text: str) -> datetime | None:
     :raises BadTimeError: the text is no time, or one that no calendar of Python holds.
     """
     text = text.strip()
+    if (quoted := _QUOTED.fullmatch(text)) is not None:
+        text = quoted[2].strip()
     if text.lower() in _NOTHING:
         return None
     if _INFINITY.fullmatch(text.lower()):
         raise BadTimeError(INFINITE)
     if _NUMBER.fullmatch(text):
-        return _since_1970(float(text) if "." in text else int(text))
+        return _since_1970(int(text) if text.lstrip("+-").isdigit() else float(text))
     if (found := _TEXT.fullmatch(text)) is None:
-        return _with_named_month(text)
+        return _with_words(text)
     if found["bc"] or not 1 <= int(found["year"]) <= 9999:
         raise BadTimeError(OUT_OF_RANGE)
     fraction = (found["fraction"] or "")[:6].ljust(6, "0")
     numbers = (found[name] or "0" for name in ("hour", "minute", "second"))
     hour, minute, second = map(int, numbers)
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            raise BadTimeError(UNREADABLE)
+        hour = hour % 12 + 12 * (found["half"].lower() == "pm")
     try:
         # ISO 8601 calls midnight 24:00 too, and a leap second has no place of its own.
         moment = datetime(
@@ -102,6 +122,13 @@ def to_times(values: pa.Array) -> tuple[pa.Array, dict[str, int]]:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _each(values, read_time)
     return pa.nulls(len(values), TIME), _counted(f"type {kind}", len(values) - values.null_count)
+
+
+def holds_value(values: pa.Array) -> pa.Array:
+    """Return a mask of the values that are more than null or text for it."""
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return pc.is_valid(values)
+    return pc.and_kleene(pc.is_valid(values), pc.invert(pc.match_substring_regex(values, _NULL_TEXT, ignore_case=True)))
 
 
 def _in_range(numbers: pa.Array, per_second: int) -> tuple[pa.Array, dict[str, int]]:
@@ -163,20 +190,52 @@ def _offset(zone: str) -> timedelta:
     return -offset if zone.startswith("-") else offset
 
 
-def _with_named_month(text: str) -> datetime:
-    for form in _NAMED_MONTH:
-        for clock in ("", " %H:%M:%S", " %H:%M", " %H:%M:%S.%f", " %I:%M%p", " %I:%M:%S %p"):
-            try:
-                moment = datetime.strptime(re.sub(r"\s+", " ", text), form + clock)
-            except ValueError:
-                continue
+def _with_words(text: str) -> datetime:
+    """Read a time with the name of a month, as RFC 2822 has it, or in other forms of ISO 8601."""
+    for read in (_with_named_month, _of_mail, _of_iso):
+        if (moment := read(re.sub(r"\s+", " ", text))) is not None:
             return moment
+    if _YEAR_LAST.fullmatch(text):
+        raise BadTimeError(AMBIGUOUS)
+    if (zoned := _ZONE_NAME.fullmatch(text)) is not None and _TEXT.fullmatch(zoned[1]):
+        raise BadTimeError(NAMED_ZONE)
+    raise BadTimeError(UNREADABLE)
+
+
+def _with_named_month(text: str) -> datetime | None:
+    clocks = ("", " %H:%M:%S", " %H:%M", " %H:%M:%S.%f", " %I:%M%p", " %I:%M:%S %p")
+    text = re.sub(r" (?:UTC|GMT|Z)$", "", text)
+    # The first is that of C's ctime, which PostgreSQL writes too.
+    for form in ("%a %b %d %H:%M:%S %Y", *(form + clock for form in _NAMED_MONTH for clock in clocks)):
+        try:
+            return datetime.strptime(text, form)
+        except ValueError:
+            continue
+    return None
+
+
+def _of_mail(text: str) -> datetime | None:
+    """Read Fri, 09 Oct 2026 06:08:00 +0200, also without the day of the week."""
     try:
-        # Other forms of ISO 8601, as 2026-W44-6.
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, OverflowError):
-        raise BadTimeError(UNREADABLE) from None
+        return _in_utc(parsedate_to_datetime(text)) if _MAIL.fullmatch(text) else None
+    except OverflowError:
+        raise BadTimeError(OUT_OF_RANGE) from None
+    except ValueError:
+        return None
+
+
+def _of_iso(text: str) -> datetime | None:
+    """Read what else ISO 8601 allows, as 2026-W44-6."""
+    try:
+        return _in_utc(datetime.fromisoformat(text))
+    except OverflowError:
+        raise BadTimeError(OUT_OF_RANGE) from None
+    except ValueError:
+        return None
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _counted(kind: str, count: int) -> dict[str, int]:

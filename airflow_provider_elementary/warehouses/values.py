@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.warehouses.time_values import to_times
+from airflow_provider_elementary.warehouses.time_values import holds_value, to_times
 
 _NO_NUMBER = "text that is no number"
 _NOT_FINITE = "number that is not finite"
@@ -41,6 +41,14 @@ class Rejections:
         for counts in (self.values, self.rows):
             for entry in [entry for entry in counts if entry[0] == table]:
                 del counts[entry]
+
+    def carry(self, table: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Count for a table what an earlier :meth:`to_list` says of it, in place of what was met."""
+        self.discard(table)
+        for entry in entries:
+            if entry["table"] == table:
+                counts, unit = (self.rows, "rows") if "rows" in entry else (self.values, "values")
+                counts[table, entry["column"], entry["kind"]] = entry[unit]
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the counts as JSON values, for the manifest."""
@@ -72,7 +80,7 @@ def conform(
             for kind, count in kinds.items():
                 counts[table, wanted.name, kind] += count
             if wanted.name == watermark and kinds:
-                unusable = pc.and_(pc.is_valid(array), pc.is_null(converted))
+                unusable = pc.and_(holds_value(array), pc.is_null(converted))
         conformed = pa.RecordBatch.from_arrays(columns, schema=schema)
         yield conformed if unusable is None else conformed.filter(pc.invert(unusable))
 

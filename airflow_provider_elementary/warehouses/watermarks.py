@@ -26,6 +26,19 @@ class WatermarkType(StrEnum):
     """Any other type, as text and numbers: rows are compared after they are read."""
 
 
+class Undated(StrEnum):
+    """Which rows without a usable watermark a read meets."""
+
+    NONE = "none"
+    """Those of a time span have one; without a span, rows with a null watermark come too."""
+    COUNTED = "counted"
+    """No other comes, and those whose watermark is no time are counted, whatever the span."""
+    NULL = "null"
+    """As counted, and those with a null watermark come."""
+    ALL = "all"
+    """All come, with null in the watermark."""
+
+
 def watermark_type(declared: str, dialect: str) -> WatermarkType:
     """Return what a column can be compared with.
 

@@ -84,7 +84,7 @@ def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             server = uvicorn.Server(uvicorn.Config(both, log_level="error", lifespan="off"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
             thread.start()
-            _wait_for(lambda: server.started, "the API server to start")
+            wait_for(lambda: server.started, "the API server to start")
             yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", "browser_hostile")
             server.should_exit = True
             thread.join(10)
@@ -112,11 +112,11 @@ def signed_in(chromium: Any, site: Site) -> Any:
     from selenium.webdriver.common.by import By
 
     chromium.get(f"{site.address}/auth/login")
-    _wait_for(lambda: chromium.find_elements(By.NAME, "username"), "Airflow's login form")
+    wait_for(lambda: chromium.find_elements(By.NAME, "username"), "Airflow's login form")
     chromium.find_element(By.NAME, "username").send_keys("admin")
     chromium.find_element(By.NAME, "password").send_keys(PASSWORD)
     chromium.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
-    _wait_for(lambda: chromium.get_cookie("_token"), "Airflow to sign the person in")
+    wait_for(lambda: chromium.get_cookie("_token"), "Airflow to sign the person in")
     return chromium
 
 
@@ -145,7 +145,8 @@ def keep_screenshot(driver: Any, name: str) -> Path:
     return path
 
 
-def _wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:
+    """Wait until a condition holds, or fail."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

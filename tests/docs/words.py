@@ -79,9 +79,8 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("tests/support/page.py", "mend"): "a field of the access report's JSON",
     ("tests/support/page.py", "holes"): "a field of the access report's JSON",
     ("tests/integration/plugin_page/test_what_it_never_shows.py", "holes"): "a field of the access report's JSON",
-    ("airflow_provider_elementary/storage/encrypted_parquet.py", "tell"): "a method of Python's files",
     ("airflow_provider_elementary/storage/encrypted_parquet.py", "memory in default_memory_pool"): "a name of pyarrow",
-    ("airflow_provider_elementary/storage/s3_transfer.py", "tell"): "a method of Python's files",
+    ("airflow_provider_elementary/storage/file_binding.py", "tell"): "a method of Python's files",
     ("airflow_provider_elementary/elementary_schema/json_text.py", "memory in memoryerror"): "a name of Python",
     ("tests/benchmarks/comparison.py", "tell"): "a method of Python's files",
 }

@@ -230,6 +230,8 @@ def has_json(command: str) -> bool:
     parser = main._parser()
     for word in command.split():
         (action,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+        if word not in action.choices:
+            return False
         parser = action.choices[word]
     return "--json" in parser._option_string_actions
 
@@ -264,6 +266,20 @@ def test_an_abbreviated_option_is_wrong_usage(capsys: Output) -> None:
 def test_an_unknown_command_is_wrong_usage(words: str, capsys: Output) -> None:
     assert main.main(words.split()) == USAGE
     assert "usage: airflow-elementary" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", "no-such-command", "snapshot", *commands()])
+@pytest.mark.parametrize("words", ["--json", "--json --no-such-option", "--no-such-option=1 --json"])
+def test_wrong_usage_is_one_json_document_too(command: str, words: str, capsys: Output) -> None:
+    words = "--json --no-such-option" if has_json(command) and words == "--json" else words
+
+    assert main.main([*command.split(), *words.split()]) == USAGE
+
+    printed = capsys.readouterr()
+    error = json.loads(printed.out)["error"]
+    assert (error["exit_status"], error["kind"]) == (USAGE, "InvalidArgumentsError")
+    assert printed.err.startswith("usage: airflow-elementary")
+    assert printed.err.endswith(f"airflow-elementary: {error['message']}\n")
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "snapshot --help", "anomalies --help"])

@@ -139,6 +139,110 @@ class TestOneRow:
 
         assert manifest.tables["dbt_run_results"].rows == 25
 
+    @pytest.mark.parametrize(
+        ("table", "kind"),
+        [
+            *((table, "TIMESTAMP") for table in DATED),
+            *(("dbt_run_results", kind) for kind in ("VARCHAR", "TIMESTAMPTZ")),
+        ],
+    )
+    def test_a_new_row_without_a_time_is_taken_once_in_an_increment(self, sync: Sync, table: str, kind: str) -> None:
+        key = TABLES[table].key[0]
+        sync.change(f"ALTER TABLE {table} ALTER created_at TYPE {kind}")
+        sync.change(f"INSERT INTO {table} ({key}, created_at) VALUES ('before', NULL)")
+        rows = [sync.snapshot().tables[table].rows]
+
+        kinds, new = [], []
+        for statement in (
+            f"INSERT INTO {table} ({key}, created_at) VALUES ('first', NULL)",
+            "SELECT 1",
+            f"INSERT INTO {table} ({key}, created_at) VALUES ('second', NULL), ('second', NULL)",
+            marker("later", after(hours=9)),
+            f"INSERT INTO {table} ({key}, created_at) VALUES ('third', NULL)",
+            "SELECT 1",
+        ):
+            sync.change(statement)
+            manifest = sync.snapshot()
+            kinds.append((manifest.kind, manifest.reason, manifest.epoch))
+            new.append(manifest.tables[table].new_rows)
+            rows.append(manifest.tables[table].rows)
+        increment = sync.column(table, key)
+        full = sync.snapshot(full_every_days=0)
+
+        is_marker = int(table == "dbt_invocations")
+        assert kinds == [("incremental", None, 1)] * 6
+        assert new == [1, 0, 2, is_marker, 1, 0]
+        assert rows[-1] == full.tables[table].rows == rows[0] + 4 + is_marker
+        assert sorted(increment) == sorted(sync.column(table, key))
+        # A sample that has no age is never young enough for the policy.
+        assert increment.count("second") == (0 if table == "test_result_rows" else 2)
+
+    def test_a_row_without_a_time_that_goes_begins_a_new_epoch_and_says_so(self, sync: Sync) -> None:
+        sync.change("UPDATE dbt_run_results SET created_at = NULL WHERE status = 'success'")
+        first = sync.snapshot()
+        undated = first.tables["dbt_run_results"].undated_rows
+        sync.change("DELETE FROM dbt_run_results WHERE created_at IS NULL")
+
+        second = sync.snapshot()
+
+        assert undated
+        assert second.reason == f"history went back: dbt_run_results: {undated} rows without a time, found 0"
+        assert (second.kind, second.epoch) == ("full", 2)
+
+    @pytest.mark.parametrize(("gone", "come"), [("first", "second")])
+    def test_a_row_without_a_time_that_was_replaced_by_two_is_noticed(self, sync: Sync, gone: str, come: str) -> None:
+        insert = "INSERT INTO dbt_run_results (model_execution_id) VALUES ('{}')"
+        sync.change(insert.format(gone))
+        sync.snapshot()
+        sync.change(f"DELETE FROM dbt_run_results WHERE model_execution_id = '{gone}'")
+        sync.change(insert.format(come), insert.format(come))
+
+        second = sync.snapshot()
+
+        assert (second.kind, second.epoch) == ("full", 2)
+        assert gone not in sync.column("dbt_run_results", "model_execution_id")
+
+    def test_too_many_rows_without_a_time_make_a_full_sync_that_says_so(
+        self, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("airflow_provider_elementary.snapshots.capture.plan._WINDOW_ROWS", 30)
+        sync.snapshot()
+        sync.change("INSERT INTO dbt_run_results (model_execution_id) SELECT i::varchar FROM range(31) AS t(i)")
+
+        second, third = sync.snapshot(), sync.snapshot()
+
+        assert second.reason == "dbt_run_results: 31 rows without a time are too many to compare"
+        assert (second.epoch, third.kind) == (1, "incremental")
+
+    @pytest.mark.parametrize("value", ["infinity", "-infinity", "0044-03-15 (BC)", "2099-01-01"])
+    @pytest.mark.parametrize("kind", ["TIMESTAMP", "VARCHAR"])
+    def test_an_increment_counts_rejected_rows_as_a_full_one_does(self, sync: Sync, value: str, kind: str) -> None:
+        sync.change(
+            f"ALTER TABLE dbt_run_results ALTER created_at TYPE {kind}",
+            f"INSERT INTO dbt_run_results (model_execution_id, created_at) VALUES ('odd', {kind} '{value}')",
+            "UPDATE dbt_models SET generated_at = 'CANARY'",
+        )
+        sync.snapshot()
+        sync.change(run_results("next", after(minutes=30), "a"), marker("next", after(minutes=31)))
+
+        increment, full = sync.snapshot(), sync.snapshot(full_every_days=0)
+
+        assert (increment.kind, increment.rejected) == ("incremental", full.rejected)
+        assert len(rejected(full)) == 1
+
+    @pytest.mark.parametrize("nothing", ["", " ", "null", "None"])
+    def test_text_for_no_time_is_no_time_whatever_stands_next_to_it(self, sync: Sync, nothing: str) -> None:
+        sync.change(
+            "ALTER TABLE dbt_run_results ALTER created_at TYPE VARCHAR",
+            "INSERT INTO dbt_run_results (model_execution_id, created_at) "
+            f"VALUES ('empty', '{nothing}'), ('odd', 'CANARY')",
+        )
+
+        manifest = sync.snapshot()
+
+        assert rejected(manifest) == [("dbt_run_results.created_at", "text that is no time", 1)]
+        assert "empty" in sync.column("dbt_run_results", "model_execution_id")
+
     def test_what_could_not_be_used_is_in_log_and_xcom_without_the_value(self, sync: Sync) -> None:
         sync.change(
             "ALTER TABLE dbt_run_results ALTER created_at TYPE VARCHAR",
@@ -161,6 +265,9 @@ class TestOtherTypes:
             "VARCHAR",
             "VARCHAR USING strftime(created_at, '%Y-%m-%dT%H:%M:%S.%fZ')",
             "VARCHAR USING strftime(created_at, '%Y-%m-%d %H:%M:%S UTC')",
+            "VARCHAR USING to_json(created_at)::VARCHAR",
+            "VARCHAR USING strftime(created_at, '%a, %d %b %Y %H:%M:%S +0000')",
+            "JSON USING to_json(created_at)",
             "BIGINT USING epoch_ms(created_at)",
             "DOUBLE USING epoch(created_at)",
             "TIMESTAMPTZ USING created_at AT TIME ZONE 'UTC'",

@@ -86,9 +86,9 @@ class Lab:
             for statement in statements:
                 connection.execute(statement)
 
-    def snapshot(self) -> Manifest:
+    def snapshot(self, policy: Policy = EVERYTHING) -> Manifest:
         with WarehouseSource(DuckDBWarehouse(self.path, "elementary")) as source:
-            return write_snapshot(source, self.repository, policy=EVERYTHING)
+            return write_snapshot(source, self.repository, policy=policy)
 
     def rows(self, table: str) -> pa.Table:
         return read_all(open_snapshot(self.repository), table)
@@ -167,6 +167,32 @@ def test_an_excluded_table_says_why_when_it_is_asked_for(lab: Lab) -> None:
         source.read("dbt_run_results")
 
 
+@pytest.mark.parametrize("policy", [EVERYTHING, Policy(failed_rows_excluded_tables=("x",), dropped_metrics=("max",))])
+@pytest.mark.parametrize("lacking", [*TABLES, ""])
+def test_a_table_that_lacks_every_column_but_its_key_and_time_is_synced(lab: Lab, lacking: str, policy: Policy) -> None:
+    for table in [TABLES[lacking]] if lacking else TABLES.values():
+        for column in table.columns:
+            if column.name not in table.indispensable_columns:
+                lab.change([f"ALTER TABLE {table.name} DROP COLUMN IF EXISTS {column.name}"])
+
+    first, second = lab.snapshot(policy), lab.snapshot(policy)
+
+    assert first.excluded == {}
+    assert {*first.tables} == {*TABLES}
+    assert all(entry.rows for entry in first.tables.values())
+    assert (second.kind, second.rows) == ("incremental", first.rows)
+
+
+def test_without_the_columns_that_name_a_table_no_sample_of_an_excluded_one_is_taken(lab: Lab) -> None:
+    lab.change(["ALTER TABLE elementary_test_results DROP COLUMN schema_name"])
+
+    manifest = lab.snapshot(Policy(categories=tuple(Category), failed_rows_excluded_tables=("db.schema.orders",)))
+
+    samples = [file for file in manifest.files if file.category is Category.FAILED_ROWS_SAMPLE]
+    assert sum(file.rows for file in samples if file.table == "test_result_rows") == 0
+    assert "failed_rows_excluded_tables" in {entry["rule"] for entry in manifest.exclusions}
+
+
 def test_a_schema_in_which_no_table_can_be_used_is_refused(lab: Lab) -> None:
     lab.change([f"DROP TABLE {name}" for name in TABLES if name != "dbt_run_results"])
     lab.change(["ALTER TABLE dbt_run_results DROP COLUMN created_at"])
@@ -208,27 +234,46 @@ def test_a_table_that_may_not_be_read_on_postgres_is_excluded_alone(
     assert len(manifest.tables) == 16
 
 
-def test_a_table_that_fails_while_it_is_read_on_postgres_is_excluded_alone(
+@pytest.mark.parametrize(
+    ("policies", "is_excluded"),
+    [
+        ("", True),
+        # A row policy that fails, as one does whose function the role may not run.
+        ("CREATE POLICY broken ON elementary.dbt_groups USING (name::int > 0)", True),
+        ("CREATE POLICY part ON elementary.dbt_groups USING (name <> 'x')", True),
+        ("CREATE POLICY other ON elementary.dbt_groups TO postgres USING (true)", True),
+        ("CREATE POLICY writes ON elementary.dbt_groups FOR DELETE USING (true)", True),
+        (
+            "CREATE POLICY a ON elementary.dbt_groups USING (true);"
+            "CREATE POLICY b ON elementary.dbt_groups AS RESTRICTIVE USING (name <> 'x')",
+            True,
+        ),
+        ("CREATE POLICY a ON elementary.dbt_groups FOR SELECT USING (true)", False),
+        ('CREATE POLICY a ON elementary.dbt_groups TO "{role}" USING (true)', False),
+    ],
+)
+def test_a_table_whose_rows_a_policy_may_hide_on_postgres_is_excluded_by_name(
     postgres_server: PostgresServer,
     postgres_database: str,
     airflow_connection: Callable[[str, Mapping[str, object]], str],
     tmp_path: Path,
+    policies: str,
+    is_excluded: bool,
 ) -> None:
-    write_postgres(small_world(days=2), postgres_server, postgres_database)
+    write_postgres({"dbt_groups": small_world()["dbt_groups"]}, postgres_server, postgres_database)
     connection = postgres_reader(postgres_server, postgres_database)
     postgres_server.execute(
-        # A row policy that fails, as one does whose function the role may not run.
         "ALTER TABLE elementary.dbt_groups ENABLE ROW LEVEL SECURITY;"
-        "CREATE POLICY broken ON elementary.dbt_groups USING (name::int > 0)",
+        "CREATE TABLE elementary.metadata (dbt_pkg_version text);"
+        f'GRANT SELECT ON elementary.metadata TO "{connection["login"]}";' + policies.format(role=connection["login"]),
         database=postgres_database,
     )
-    store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
 
     with ElementaryHook(airflow_connection("reader", connection)).source() as source:
-        manifest = write_snapshot(source, opened(store, keys))
+        excluded = dict(source.excluded)
 
-    assert dict(manifest.excluded) == {"dbt_groups": "PostgreSQL refused (SQLSTATE 22P02)"}
-    assert len(manifest.tables) == 16
+    assert set(excluded) == ({"dbt_groups"} if is_excluded else set())
+    assert all(reason.startswith("row-level security may hide rows of it") for reason in excluded.values())
 
 
 class TestEveryRelease:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -199,6 +201,27 @@ class TestToDuckDB:
 
         assert list((tmp_path / "new").iterdir()) == []
 
+    def test_the_file_is_for_its_owner_only_from_the_beginning(
+        self, rest: Rest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        modes: list[int] = []
+
+        def linked(draft: Path, path: Path) -> None:
+            modes.extend([stat.S_IMODE(draft.stat().st_mode), stat.S_IMODE(draft.parent.stat().st_mode)])
+            link(draft, path)
+
+        repository, link = rest.repository, os.link
+        monkeypatch.setattr(os, "link", linked)
+        before = os.umask(0)
+        try:
+            restore(repository, DuckDBTarget(tmp_path / "restored.duckdb"))
+        finally:
+            os.umask(before)
+
+        assert modes == [0o600, 0o700]
+        assert stat.S_IMODE((tmp_path / "restored.duckdb").stat().st_mode) == 0o600
+        assert [path.name for path in tmp_path.iterdir() if path.name != "store"] == ["restored.duckdb"]
+
     def test_a_file_named_like_its_schema_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="is named like its schema"):
             DuckDBTarget(tmp_path / "elementary.duckdb")
@@ -325,6 +348,14 @@ class TestValuesThatDoNotFit:
                 "UPDATE elementary.dbt_invocations SET threads = 5000000000",
                 r"dbt_invocations\.threads holds a whole number of more than 32 bits.* Correct the row",
             ),
+            (
+                "UPDATE elementary.dbt_invocations SET threads = -9223372036854775808",
+                r"dbt_invocations\.threads holds a whole number of more than 32 bits.* Correct the row",
+            ),
+            (
+                "UPDATE elementary.dbt_invocations SET threads = -2147483649",
+                r"dbt_invocations\.threads holds a whole number of more than 32 bits.* Correct the row",
+            ),
         ],
     )
     def test_postgresql_says_which_column_holds_what_and_nothing_is_left(
@@ -348,6 +379,40 @@ class TestValuesThatDoNotFit:
         assert "5000000000" not in str(raised.value)
         found = "SELECT 1 FROM pg_namespace WHERE nspname = 'elementary'"
         assert postgres_server.execute(found, database=postgres_database) == []
+
+    @pytest.fixture
+    def latin(self, postgres_server: PostgresServer, postgres_database: str) -> Iterator[str]:
+        name = f"{postgres_database}_latin"
+        postgres_server.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        yield name
+        postgres_server.execute(f"DROP DATABASE {name}")
+
+    def test_a_database_of_another_encoding_says_what_to_restore_to(
+        self, rest_with: Callable[[str], Rest], postgres_server: PostgresServer, latin: str
+    ) -> None:
+        rest = rest_with("UPDATE elementary.dbt_models SET description = 'planted \u20ac \u6f22'")
+        said = r"SQLSTATE 22P05\)\. Nothing was restored\. .* encoding UTF8"
+
+        with postgres_target(postgres_server, latin) as target, pytest.raises(WarehouseError, match=said) as raised:
+            restore(rest.store, target, rest.keys)
+
+        assert "planted" not in str(raised.value)
+
+    def test_text_survives_a_database_of_another_encoding(
+        self, rest_with: Callable[[str], Rest], postgres_server: PostgresServer, latin: str, tmp_path: Path
+    ) -> None:
+        rest = rest_with("UPDATE elementary.dbt_models SET description = 'caf\u00e9 \u00fc'")
+        with postgres_target(postgres_server, latin) as target:
+            restore(rest.store, target, rest.keys)
+        (tmp_path / "again").mkdir()
+        again = local_rest(tmp_path / "again")
+
+        snapshot_postgres(again, postgres_server, latin)
+
+        stored = postgres_server.execute("SELECT DISTINCT description FROM elementary.dbt_models", database=latin)
+        read = read_all(open_snapshot(again.store, keys=again.keys), "dbt_models")["description"].to_pylist()
+        assert [row[0] for row in stored] == ["caf\u00e9 \u00fc"]
+        assert set(read) == {"caf\u00e9 \u00fc"}
 
     def test_duckdb_says_which_column_holds_what_and_leaves_no_file(
         self, rest_with: Callable[[str], Rest], tmp_path: Path

@@ -364,22 +364,6 @@ class TestOnS3:
         assert "Contents" not in client.list_objects_v2(Bucket=bucket)
         assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket)
 
-    def test_a_plain_http_endpoint_is_refused(self, aws_server: AwsServer) -> None:
-        import boto3
-
-        client = boto3.client("s3", endpoint_url="http://localhost:9000", region_name="eu-central-1")
-
-        with pytest.raises(StoreRefusedError, match="The S3 endpoint http://localhost has no TLS"):
-            open_store("s3://bucket/prefix", s3_client=client)
-
-    def test_an_unverified_certificate_is_refused(self, aws_server: AwsServer) -> None:
-        import boto3
-
-        client = boto3.client("s3", endpoint_url="https://localhost:9000", region_name="eu-central-1", verify=False)
-
-        with pytest.raises(StoreRefusedError, match="is not verified"):
-            open_store("s3://bucket/prefix", s3_client=client)
-
     def test_a_bucket_that_is_not_there_is_refused(self, source: WarehouseSource, aws_server: AwsServer) -> None:
         store = S3Store(aws_server.client("s3"), "no-such-bucket-here", "x", kms_key_id=aws_server.create_key())
 

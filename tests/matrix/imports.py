@@ -46,14 +46,27 @@ def missing(module: str, name: str) -> str | None:
 
 
 def missing_fields() -> set[str]:
-    """Return the fields and labels that Airflow's connection form does not show."""
+    """Return the fields that Airflow's connection forms do not show, by connection type, and those starred in vain."""
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
-    from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
+    from airflow_provider_elementary.get_provider_info import get_provider_info
 
-    form = next(meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "elementary")
-    labels = set() if form.standard_fields and form.standard_fields.login else {"label of login"}
-    return labels | CONNECTION_FIELDS.keys() - (form.extra_fields or {}).keys()
+    forms = {form.connection_type: form for form in HookMetaService.hook_meta_data()}
+    found = set()
+    for declared in get_provider_info()["connection-types"]:
+        kind = declared["connection-type"]
+        form, wanted = forms[kind], declared["conn-fields"]
+        shown = form.extra_fields or {}
+        hidden = {"login", "password"} <= set(declared["ui-field-behaviour"]["hidden-fields"])
+        if not hidden and not (form.standard_fields and (form.standard_fields.login or form.standard_fields.password)):
+            found.add(f"{kind}: labels of the standard fields")
+        found |= {f"{kind}: {name}" for name in wanted.keys() - shown.keys()}
+        found |= {
+            f"{kind}: {name} is starred"
+            for name in wanted.keys() & shown.keys()
+            if "null" in wanted[name]["schema"]["type"] and "null" not in shown[name]["schema"]["type"]
+        }
+    return found
 
 
 def main() -> int:

@@ -64,8 +64,8 @@ class Audited:
             "store_conn_id": "audit_store",
             "probes": None,
             "accept_unknown": None,
-            "elementary_schema": None,
-            "elementary_database": None,
+            "schema": None,
+            "database": None,
         }
         return run_dag(DAG_ID, {**form, **conf})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.invocations import Cursor, InvocationFilter, newest_since, poll_invocations
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -140,3 +141,45 @@ def test_the_end_of_a_run_is_read_in_any_form(watched: Watched) -> None:
 
     assert watched.sensed(NOON) == "new"
     assert watched.sensed(NOON + HOUR) is None
+
+
+@pytest.mark.parametrize("kind", ["DATE", "VARCHAR USING strftime(created_at, '%Y-%m-%d')"])
+class TestDates:
+    def test_a_run_is_found_by_its_end_whatever_the_hour(self, watched: Watched, kind: str) -> None:
+        watched.add("early", NOON, str(NOON))
+        watched.add("new", NOON + 9 * HOUR, str(NOON))
+        watched.change(f"ALTER TABLE dbt_invocations ALTER created_at TYPE {kind}")
+
+        assert watched.sensed(NOON + 8 * HOUR) == "new"
+        assert watched.sensed(NOON + 10 * HOUR) is None
+
+    def test_a_run_without_an_end_is_refused_at_an_hour_of_its_day(self, watched: Watched, kind: str) -> None:
+        watched.add("new", None, str(NOON))
+        watched.change(f"ALTER TABLE dbt_invocations ALTER created_at TYPE {kind}")
+
+        with pytest.raises(ConfigurationError, match="1 dbt invocations have only a date in created_at"):
+            watched.sensed(NOON)
+        assert watched.sensed(NOON.replace(hour=0)) == "new"
+        assert watched.sensed(NOON + 12 * HOUR) is None
+
+    def test_a_run_with_an_end_decides_for_those_without(self, watched: Watched, kind: str) -> None:
+        watched.add("undated", None, str(NOON))
+        watched.add("new", NOON + HOUR, str(NOON))
+        watched.change(f"ALTER TABLE dbt_invocations ALTER created_at TYPE {kind}")
+
+        assert watched.sensed(NOON) == "new"
+
+    def test_every_run_of_a_day_is_reported_once(self, watched: Watched, kind: str) -> None:
+        watched.change(f"ALTER TABLE dbt_invocations ALTER created_at TYPE {kind}")
+        reported = []
+        for number in range(3):
+            watched.add(str(number), NOON + number * HOUR, NOON.date().isoformat())
+            reported.append(watched.poll())
+
+        assert (reported, watched.poll()) == ([["0"], ["1"], ["2"]], [])
+
+
+def test_a_time_at_midnight_in_a_column_of_times_is_a_time(watched: Watched) -> None:
+    watched.add("new", None, "2026-11-10 00:00:00")
+
+    assert watched.sensed(NOON) is None

@@ -45,7 +45,9 @@ class GuardedQuery:
             raise TypeError("Only guard_query() may create a GuardedQuery: it checks the statement.")
 
 
-def guard_query(sql: str, *, dialect: str, schema: str, database: str | None = None) -> GuardedQuery:
+def guard_query(
+    sql: str, *, dialect: str, schema: str, database: str | None = None, quoted_tables: frozenset[str] = frozenset()
+) -> GuardedQuery:
     """Return the statement if it is one plain query over tables of the Elementary schema, else refuse it.
 
     :param sql: what a person wrote.
@@ -53,15 +55,16 @@ def guard_query(sql: str, *, dialect: str, schema: str, database: str | None = N
         functions are allowed, and names only as the dbt package spells them.
     :param schema: the Elementary schema, spelled as in the warehouse's system catalog.
     :param database: the database of that schema, spelled the same way; without it, statements may not name a database.
+    :param quoted_tables: tables that the warehouse stores as dbt quotes their names, in lower case on Snowflake.
     :raises QueryRefusedError: the statement is not allowed; the reason is the first one found.
     """
     try:
-        return _guard(sql, dialect, schema, database)
+        return _guard(sql, dialect, schema, database, quoted_tables)
     except RecursionError:
         raise QueryRefusedError("the statement is nested too deeply to be read") from None
 
 
-def _guard(sql: str, dialect: str, schema: str, database: str | None) -> GuardedQuery:
+def _guard(sql: str, dialect: str, schema: str, database: str | None, quoted_tables: frozenset[str]) -> GuardedQuery:
     if dialect not in Dialects.__members__.values() or not dialect:
         raise QueryRefusedError(f"no grammar is known for the dialect {dialect!r}; known well: {', '.join(LEXICONS)}")
     lexicon = LEXICONS.get(dialect, Lexicon())
@@ -74,7 +77,7 @@ def _guard(sql: str, dialect: str, schema: str, database: str | None) -> Guarded
     _check_calls(statement, tokens, text.sql, functions)
     check_grammar(statement, dialect)
     _check_no_string_is_a_table(statement, text.sql, lexicon)
-    resolved = resolve(statement, Place(dialect, schema, database, functions))
+    resolved = resolve(statement, Place(dialect, schema, database, functions, quoted_tables))
     if frozenset(map(without_quotes, resolved.relations)) != first.relations:
         raise QueryRefusedError("the two parsers disagree about which tables it reads")
     return GuardedQuery(text.sql, resolved.tables, dialect, _PASSED)

@@ -25,12 +25,14 @@ class Folding:
     :param unquoted: turns a name without quotes into the name that it means.
     :param quoted: the same for a name in quotes.
     :param stored: how it stores the tables that the dbt package writes.
+    :param stored_in_quotes: how it stores them where dbt quotes their names; None if that is the same.
     :param cte: the same for the name of a CTE or an alias, quoted or not; None if they are no special case.
     """
 
     unquoted: Fold = str.lower
     quoted: Fold = _exact
     stored: Fold = str.lower
+    stored_in_quotes: Fold | None = None
     cte: Fold | None = None
 
     def name(self, identifier: exp.Identifier) -> str:
@@ -56,7 +58,7 @@ FOLDINGS: Mapping[str, Folding] = MappingProxyType(
         "postgres": Folding(),
         # Quoted names fold too unless enable_case_sensitive_identifier is set, which a guard cannot see.
         "redshift": Folding(),
-        "snowflake": Folding(unquoted=str.upper, stored=str.upper),
+        "snowflake": Folding(unquoted=str.upper, stored=str.upper, stored_in_quotes=str.lower),
         "trino": _CASELESS,
     }
 )
@@ -97,12 +99,14 @@ class Place:
     :param schema: the Elementary schema, as configured.
     :param database: its database, as configured; None if statements may not name one.
     :param functions: names that a column of a derived table may have by default.
+    :param quoted_tables: tables that are stored as dbt quotes their names.
     """
 
     dialect: str
     schema: str
     database: str | None
     functions: frozenset[str]
+    quoted_tables: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -219,6 +223,8 @@ def _catalog_table(table: exp.Table, place: Place, folding: Folding) -> str:
     _check_part(table.args.get("db"), place.schema, "schema", folding)
     _check_part(table.args.get("catalog"), place.database, "database", folding)
     found = next((known for known in TABLES if folding.stored(known) == name), None)
+    if found is None and name in place.quoted_tables & TABLES.keys() and folding.stored_in_quotes is not None:
+        found = name
     if found is None:
         other_case = table.this.name.lower() in TABLES
         reason = " in this spelling of upper and lower case" if other_case else ""

@@ -8,19 +8,18 @@ from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.page.day_grid import Grid, Picture, grid_of, picture_of
 from airflow_provider_elementary.page.store_status import attempt
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_elementary.anomalies.pictures import Grid
     from airflow_provider_elementary.page.store_reader import Reader
     from airflow_provider_elementary.storage.results import Result
 
 #: Both methods of one run of the example DAG, and those of the previous run.
 _PAGE = 4
-_CELL, _LABEL, _HEAD = 14, 230, 20
 _METHODS = {"elementary": "Elementary's own rule", "robust": "Robust"}
 _COLUMNS = (
     *("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end"),
@@ -63,31 +62,6 @@ class BacktestSummary:
     grid: Grid
     metrics: tuple[BacktestMetric, ...]
     hidden: int
-
-
-@dataclass(frozen=True)
-class Square:
-    """A day on which a table would have had anomalies."""
-
-    x: int
-    y: int
-    strength: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Days by table, ready to be drawn.
-
-    :param rows: where each table's row begins, with its name in short.
-    :param weeks: where each Monday is, with its date.
-    """
-
-    width: int
-    height: int
-    rows: tuple[tuple[int, str], ...]
-    weeks: tuple[tuple[int, str], ...]
-    squares: tuple[Square, ...]
 
 
 @dataclass(frozen=True)
@@ -144,7 +118,7 @@ def _entry(result: Result, found: BacktestSummary | None) -> Entry:
         run=" · ".join(result.run_key.split("/")[:2]),
         created_at=datetime.fromisoformat(result.created_at),
         found=found,
-        picture=_picture(found.grid) if found and found.grid.tables else None,
+        picture=picture_of(found.grid) if found and found.grid.tables else None,
     )
 
 
@@ -157,7 +131,6 @@ def _summarize(parts: Iterable[pa.Table]) -> BacktestSummary:
     import pyarrow.compute as pc
 
     from airflow_provider_elementary.anomalies.backtest import by_metric
-    from airflow_provider_elementary.anomalies.pictures import Grid, grid_of
 
     scored = 0
     days: list[date] = []
@@ -199,25 +172,3 @@ def _settings(parameters: Mapping[str, Any]) -> str:
         if name not in ("method", "days") and value is not None
     ]
     return ", ".join(parts)
-
-
-def _picture(grid: Grid) -> Picture:
-    from airflow_provider_elementary.anomalies.pictures import short_name
-
-    rows = {table: _HEAD + number * _CELL for number, table in enumerate(grid.tables)}
-    columns = {day: _LABEL + number * _CELL for number, day in enumerate(grid.days)}
-    return Picture(
-        width=_LABEL + len(columns) * _CELL + 8,
-        height=_HEAD + len(rows) * _CELL + 4,
-        rows=tuple((y, short_name(table)) for table, y in rows.items()),
-        weeks=tuple((x, f"{day.day} {day:%b}") for day, x in columns.items() if day.weekday() == 0),
-        squares=tuple(
-            Square(columns[day], rows[table], grid.strength(table, day), _label(table, day, count))
-            for (table, day), count in sorted(grid.counts.items())
-            if table in rows and day in columns
-        ),
-    )
-
-
-def _label(table: str, day: date, count: int) -> str:
-    return f"{table}, {day.isoformat()}: {count} anomalous"

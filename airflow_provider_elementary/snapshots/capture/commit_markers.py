@@ -16,6 +16,7 @@ from airflow_provider_elementary.times import before
 from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND, SLACK, Clock
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.time_values import TIME, to_times
+from airflow_provider_elementary.warehouses.watermarks import Undated
 
 MARKERS = "dbt_invocations"
 RUN = "invocation_id"
@@ -136,7 +137,7 @@ def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
         return None
     held = source.schema(MARKERS).names
     columns = [RUN, "created_at", *(name for name in _ENDED_AT if name in held)]
-    with source.read(MARKERS, columns=columns, undated=True) as reader:
+    with source.read(MARKERS, columns=columns, undated=Undated.ALL) as reader:
         markers = reader.read_all().combine_chunks()
     created = markers["created_at"]
     usable = pc.fill_null(pc.less_equal(created, pa.scalar(clock.latest, TIME)), False)

@@ -57,11 +57,13 @@ class TableFacts:
     :param newest: its greatest watermark, or None where it holds no rows.
     :param settled_rows: rows older than the window that is read again.
     :param settled_from: the least watermark among them, or None.
+    :param undated_rows: rows without a watermark.
     """
 
     newest: datetime | None
-    settled_rows: int
-    settled_from: datetime | None
+    settled_rows: int = 0
+    settled_from: datetime | None = None
+    undated_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class Tally:
     waiting_runs: set[str] = field(default_factory=set)
     abandoned_runs: set[str] = field(default_factory=set)
     waiting_from: datetime | None = None
+    undated: Counter[str] = field(default_factory=Counter)
     _old: Counter[str] = field(default_factory=Counter)
     _oldest: dict[str, datetime] = field(default_factory=dict)
     _young: dict[str, list[npt.NDArray[np.datetime64]]] = field(default_factory=lambda: defaultdict(list))
@@ -184,6 +187,8 @@ class Tally:
         return self._old[table.name] + int(older.size), earliest_of(self._oldest.get(table.name), oldest)
 
     def _count_age(self, table: Table, created: pa.Array) -> None:
+        self.undated[table.name] += created.null_count
+        created = created.drop_null()
         young = pc.fill_null(pc.greater_equal(created, _moment(self.young_from)), False)
         old = created.filter(pc.invert(young))
         self._old[table.name] += len(old)
@@ -334,31 +339,33 @@ def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, 
     found = one_row(source, exp.select(*selected).from_(relation).sql(source.warehouse.dialect))
     newest = _naive(found["newest"])
     if window_from is None:
-        return TableFacts(newest, 0, None)
-    return TableFacts(newest, int(found["settled"]) + int(found["undated"]), _naive(found["oldest"]))
+        return TableFacts(newest)
+    return TableFacts(newest, int(found["settled"]), _naive(found["oldest"]), int(found["undated"]))
 
 
 def _facts_of_rows(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
     """Return the facts of a table whose watermark the warehouse cannot compare, from its rows."""
     watermark = require_watermark(table)
     newest = oldest = None
-    rows = 0
+    rows = undated = 0
     with source.read(table.name, columns=[watermark]) as reader:
         for batch in reader:
             created = batch[watermark]
             in_time = created.filter(pc.less_equal(created, _moment(latest)))
             newest = max(filter(None, (newest, pc.max(in_time).as_py())), default=None)
             if window_from is not None:
-                settled = created.filter(pc.fill_null(pc.less(created, _moment(window_from)), True))
+                settled = created.filter(pc.less(created, _moment(window_from)))
                 rows += len(settled)
+                undated += created.null_count
                 oldest = earliest_of(oldest, pc.min(settled).as_py())
-    return TableFacts(newest, rows, oldest)
+    return TableFacts(newest, rows, oldest, undated)
 
 
 def _young_results(source: WarehouseSource, point: ConsistencyPoint, since: datetime) -> pa.Array:
     """Return the ids of the test results that are taken, of those young enough to have samples that could wait."""
     table = TABLES[RESULTS]
-    with source.read(RESULTS, columns=["id", *sorted(columns_needed(table))], since=since) as reader:
+    columns = ["id", *sorted(columns_needed(table) & {*source.schema(RESULTS).names})]
+    with source.read(RESULTS, columns=columns, since=since) as reader:
         taken = [batch["id"].filter(point.takes(table, batch)) for batch in reader]
     return pa.chunked_array(taken, pa.string()).combine_chunks()
 

@@ -143,6 +143,12 @@ def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
         entry = plan.base.manifest.tables[name]
         if entry.settled_rows is None:
             continue
+        undated = entry.undated_rows or 0
+        if facts.undated_rows < undated:
+            return new_epoch(plan, point, f"{name}: {undated} rows without a time, found {facts.undated_rows}")
+        if facts.undated_rows > max(undated, _WINDOW_ROWS):
+            # Rows without a time are found again by their contents, all of them.
+            return plan.full(f"{name}: {facts.undated_rows:,} rows without a time are too many to compare")
         if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, parse(entry.settled_from)):
             continue
         if facts.settled_rows > entry.settled_rows:
@@ -209,4 +215,6 @@ def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
 
 def _exceeds_window(entry: TableEntry) -> bool:
     """Return whether a table has more rows in the window that is read again than fit in memory."""
-    return entry.settled_rows is not None and entry.rows - entry.settled_rows > _WINDOW_ROWS
+    if entry.settled_rows is None:
+        return False
+    return entry.rows - entry.settled_rows - (entry.undated_rows or 0) > _WINDOW_ROWS

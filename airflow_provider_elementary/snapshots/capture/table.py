@@ -28,12 +28,14 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.redaction import Exclusions, FailedRowsLimit
+from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file
 from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import earliest, iso, latest, parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.watermarks import Undated
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +128,8 @@ def capture_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
     if table.watermark is None:
         entry = replace(entry, fingerprint=_fingerprint(run.source, table))
         before = base.manifest.tables[table.name] if base else None
-        if before is not None and carried and _is_unchanged(before, entry):
+        if base is not None and before is not None and carried and _is_unchanged(before, entry):
+            run.source.rejections.carry(table.name, base.manifest.rejected)
             return replace(entry, rows=before.rows), carried
         carried = []
     started = time.monotonic()
@@ -150,10 +153,12 @@ def settle(run: Run, table: Table, entry: TableEntry, window_from: datetime | No
         return entry
     rows, oldest = run.tally.settled(table, window_from)
     before = _entry_before(run, table)
+    undated = run.tally.undated[table.name]
     if before is not None:
         rows += before.settled_rows or 0
         oldest = parse(before.settled_from) or oldest
-    return replace(entry, settled_rows=rows, settled_from=iso(oldest))
+        undated = undated or before.undated_rows or 0
+    return replace(entry, settled_rows=rows, settled_from=iso(oldest), undated_rows=undated)
 
 
 def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
@@ -163,6 +168,8 @@ def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     if before is None:
         return replace(entry, rows=rows, new_rows=rows, waiting=waiting)
     rows += before.settled_rows or 0
+    if not _reads_undated(run, table):
+        rows += before.undated_rows or 0
     # Rows that a policy left out are not recorded one by one, so some of them may be gone without notice.
     return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
 
@@ -171,6 +178,12 @@ def _entry_before(run: Run, table: Table) -> TableEntry | None:
     """Return what the snapshot before says of a table that is read from its window on."""
     base = run.plan.base
     return base.manifest.tables[table.name] if base is not None and table.watermark is not None else None
+
+
+def _reads_undated(run: Run, table: Table) -> bool:
+    """Return whether rows without a watermark are read again, as there are more than the snapshot before took."""
+    before = _entry_before(run, table)
+    return before is not None and run.point.tables[table.name].undated_rows != (before.undated_rows or 0)
 
 
 def _capture_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
@@ -184,6 +197,7 @@ def _capture_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earli
     groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
     is_sample = table.category is Category.FAILED_ROWS_SAMPLE
     limit = _limit(run, table, earlier) if is_sample else None
+    undated = Undated.NULL if _reads_undated(run, table) else Undated.COUNTED
     rejections = run.source.rejections
     # What planning met of this table is met again, and counted once.
     rejections.discard(table.name)
@@ -192,7 +206,7 @@ def _capture_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earli
             for open_part in open_parts:
                 _open(run, stack, open_part)
         with (
-            run.source.read(table.name, columns=columns, since=since) as reader,
+            run.source.read(table.name, columns=columns, since=since, undated=undated) as reader,
             read_ahead(reader, cancel=run.source.cancel) as batches,
         ):
             run.rows_read(table.name, 0)
@@ -265,9 +279,15 @@ def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
 def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
     """Read back what the snapshot before took of the window."""
     window_from = run.plan.window_from
+    reads_undated = _reads_undated(run, table)
     wanted = list(dict.fromkeys(name for part in parts for name in part.columns))
     rows, samples = SeenRows(), Counter[str]()
-    reaching = [file for file in base.manifest.files if file.table == table.name and _reaches(file, window_from)]
+    # Any file may hold rows without a watermark.
+    reaching = [
+        file
+        for file in base.manifest.files
+        if file.table == table.name and (reads_undated or _reaches(file, window_from))
+    ]
     # Where the files of a category expired, its columns are gone from what is read back.
     written: dict[str, set[str]] = {}
     for file in reaching:
@@ -280,16 +300,24 @@ def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[
     held = [name for name in columns if name in base.schema(table.name).names]
     sample_part = next((part for part in parts if part.category is table.category), None)
     try:
-        with base.read(table.name, columns=held, since=since) as reader:
+        with base.read(table.name, columns=held, since=None if reads_undated else since) as reader:
             for batch in reader:
+                batch = _since(batch, table, since, undated=reads_undated)
                 if is_sample and sample_part is not None:
                     samples.update(sample_part.rows(batch)["elementary_test_results_id"].to_pylist())
-                    start = pa.scalar(window_from, pa.timestamp("us"))
-                    batch = batch.filter(pc.greater_equal(batch["created_at"], start))
+                    batch = _since(batch, table, window_from, undated=reads_undated)
                 rows.add(batch, columns)
     except SnapshotCorruptError as error:
         raise ParentCorrupt(str(error)) from None
     return _Earlier(rows, columns, samples)
+
+
+def _since(batch: pa.RecordBatch, table: Table, since: datetime | None, *, undated: bool) -> pa.RecordBatch:
+    """Return the rows of a batch from a time on, and those without a time where asked for."""
+    if since is None:
+        return batch
+    mask = pc.greater_equal(batch[require_watermark(table)], pa.scalar(since, pa.timestamp("us")))
+    return batch.filter(pc.fill_null(mask, undated))
 
 
 def _limit(run: Run, table: Table, earlier: _Earlier | None) -> FailedRowsLimit:

@@ -153,3 +153,14 @@ def test_the_tables_of_facts_name_things_that_exist() -> None:
 )
 def test_no_dialect_allows_a_function_that_reads_or_runs_something(dialect: str, word: str) -> None:
     assert word not in FUNCTIONS[dialect] | PORTABLE
+
+
+def test_a_table_stored_in_quotes_passes_on_snowflake_where_the_catalog_has_it() -> None:
+    place = {"schema": "ELEMENTARY", "database": "DBT", "quoted_tables": frozenset({"dbt_models", "secrets"})}
+
+    found = guard_query('SELECT "name" FROM "DBT"."ELEMENTARY"."dbt_models"', dialect="snowflake", **place)
+
+    assert found.tables == ("dbt_models",)
+    for other in ('"dbt_tests"', '"secrets"', '"Dbt_Models"'):
+        with pytest.raises(QueryRefusedError):
+            guard_query(f"SELECT 1 FROM {other}", dialect="snowflake", **place)

@@ -11,7 +11,6 @@ import pytest
 
 from airflow_provider_elementary.anomalies import backtest, detect
 from airflow_provider_elementary.anomalies.detect_recent import score_recent, shard_of
-from airflow_provider_elementary.anomalies.pictures import days_by_table, series_with_range
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, scored_metrics
@@ -110,23 +109,3 @@ class TestBacktest:
         assert sum(row["anomalous"] for row in rows) == self.FOUND.anomalous > 0
         assert [row["anomalous"] for row in rows] == sorted((row["anomalous"] for row in rows), reverse=True)
         assert all(row["first"] <= row["last"] for row in rows if row["anomalous"])
-
-    def test_the_picture_has_a_square_for_each_table_and_day(self) -> None:
-        picture = days_by_table(self.FOUND.verdicts, "Now & then")
-
-        anomalies = self.FOUND.verdicts.filter(self.FOUND.verdicts["is_anomalous"]).to_pylist()
-        days = {(row["full_table_name"], row["bucket_start"]) for row in anomalies}
-        assert picture.count('<rect class="hit"') == len(days)
-        assert "Now &amp; then" in picture
-
-    def test_a_series_is_drawn_with_its_range_and_its_anomalies(self) -> None:
-        [worst, *_] = self.FOUND.by_metric.to_pylist()
-        rows = self.FOUND.verdicts
-        series = rows.filter(
-            pa.array([name == worst["full_table_name"] for name in rows["full_table_name"].to_pylist()])
-        )
-
-        picture = series_with_range(series, "row_count")
-
-        assert picture.count("<circle") == worst["anomalous"]
-        assert picture.count("<polygon") == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,11 @@ FORMS = (
     "elementary_snapshot_verify",
 )
 
+#: A run needs a person's answer: there is no schedule.
+WITHOUT_DEFAULT = {("elementary_snapshot_diff", "before")}
+
+FIELD = re.compile(r"params\.(\w+)")
+
 
 @cache
 def dags() -> dict[str, DAG]:
@@ -43,6 +50,21 @@ def schemas(dag_id: str) -> dict[str, dict[str, Any]]:
     params = dags()[dag_id].params
     found = {name: params.get_param(name) for name in params}
     return {name: {"description": param.description, **param.schema} for name, param in found.items()}
+
+
+def is_shown(dag_id: str, name: str) -> bool:
+    return (dag_id, name) not in WITHOUT_DEFAULT
+
+
+def arguments(task: Any) -> dict[str, Any]:
+    """Return the arguments that the form decides."""
+    found = {name: getattr(task, name) for name in task.template_fields}
+    return {name: value for name, value in found.items() if FIELD.search(str(value))}
+
+
+def rendered(task: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Return these arguments as a run with these values sees them."""
+    return {name: task.render_template(value, {"params": params}) for name, value in arguments(task).items()}
 
 
 def test_only_the_dag_that_an_event_starts_has_no_form() -> None:
@@ -81,7 +103,7 @@ def test_every_default_fits_its_schema(dag_id: str) -> None:
     params = dags()[dag_id].params
 
     for name in params:
-        if (dag_id, name) != ("elementary_snapshot_diff", "before"):
+        if is_shown(dag_id, name):
             params.get_param(name).resolve()
 
 
@@ -118,6 +140,26 @@ def test_every_field_of_the_policy_is_empty_which_means_as_the_store_says(dag_id
 
     assert {name: params[name] for name in policy} == dict.fromkeys(policy)
     assert all("null" in params.get_param(name).schema["type"] for name in policy)
+
+
+@pytest.mark.parametrize("dag_id", FORMS)
+def test_a_scheduled_run_uses_what_the_form_shows(dag_id: str) -> None:
+    dag = dags()[dag_id]
+    scheduled = {name: dag.params.get_param(name).value for name in dag.params}
+    # A form is sent as JSON.
+    submitted = json.loads(json.dumps({name: value for name, value in scheduled.items() if is_shown(dag_id, name)}))
+
+    for task in dag.tasks:
+        assert rendered(task, scheduled) == rendered(task, {**scheduled, **submitted})
+
+
+@pytest.mark.parametrize("dag_id", FORMS)
+def test_every_field_of_a_form_reaches_a_task(dag_id: str) -> None:
+    dag = dags()[dag_id]
+    written = (ROOT / "dags" / f"{dag_id}.py").read_text()
+    used = {name for task in dag.tasks for value in arguments(task).values() for name in FIELD.findall(str(value))}
+
+    assert set(dag.params) == used | set(FIELD.findall(written))
 
 
 def test_the_form_of_the_sync_asks_at_most_six_things() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS
+from airflow_provider_elementary.get_provider_info import CONNECTION_FIELDS, STORE_CONNECTION_FIELDS
 from airflow_provider_elementary.hooks import warehouse_types
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+from airflow_provider_elementary.warehouses.registry import CONNECTABLE
 
 
 class Field:
@@ -66,3 +68,17 @@ def test_the_form_of_airflow_3_1_hides_the_private_key(widgets: dict[str, Any]) 
 
 def test_the_form_of_airflow_3_1_has_a_tick_box_for_iam(widgets: dict[str, Any]) -> None:
     assert [name for name, field in widgets.items() if type(field).__name__ == "Boolean"] == ["iam"]
+
+
+@pytest.mark.parametrize("name", [kind.hook_class for kind in CONNECTABLE])
+def test_each_hook_class_defines_its_form_itself(name: str) -> None:
+    # Airflow 3.1 ignores what a hook class inherits.
+    methods = {"get_connection_form_widgets", "get_ui_field_behaviour"}
+
+    assert methods <= set(vars(warehouse_types.__dict__[name]))
+    assert methods <= set(vars(ElementaryStoreHook))
+
+
+@pytest.mark.usefixtures("widgets")
+def test_the_form_of_a_store_has_its_fields() -> None:
+    assert set(ElementaryStoreHook.get_connection_form_widgets()) == set(STORE_CONNECTION_FIELDS)

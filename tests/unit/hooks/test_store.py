@@ -239,7 +239,7 @@ def test_a_form_a_uri_and_json_say_the_same(airflow_connection: Connect, monkeyp
     compared = [{name: value for name, value in found.items() if name != "name"} for found in settings]
     assert compared[0] == compared[1] == compared[2]
     assert compared[0]["former_kms_key_ids"] == ("alias/older", "alias/oldest")
-    assert compared[0]["policy"].failed_rows_days == 3
+    assert compared[0]["policy"].said["failed_rows_days"] == 3
 
 
 def test_a_printed_setting_shows_no_secret() -> None:
@@ -283,7 +283,7 @@ class TestThePolicy:
         with pytest.raises(
             ConfigurationError, match=r"asks for 10, and \[elementary\] of Airflow's configuration allows 9"
         ):
-            hook(uri=tmp_path.as_uri()).resolve_policy(PolicyChoices(failed_rows_days=10))
+            hook(uri=tmp_path.as_uri()).resolve_policy(PolicyChoices({"failed_rows_days": 10}))
 
 
 def test_forms_suggest_the_configured_stores_or_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from airflow_provider_elementary.cli.main import _parser
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.get_provider_info import POLICY_FIELDS as FORM_FIELDS
+from airflow_provider_elementary.operators.params import policy_params
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
-from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.policy_choices import POLICY_FIELDS, PolicyChoices, resolve_policy
+from airflow_provider_elementary.snapshots.policy import PARAMETERS, POLICY_NAMES, Policy
+from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, resolve_policy
 
 STORE = {
     "categories": ("metadata", "run_results", "table_metrics"),
@@ -26,7 +29,7 @@ STORE = {
 
 
 def resolved(run: dict[str, Any], store: dict[str, Any] = STORE) -> Any:
-    return resolve_policy(PolicyChoices(**run), ("the store", PolicyChoices(**store)))
+    return resolve_policy(PolicyChoices(run), ("the store", PolicyChoices(store)))
 
 
 def test_a_run_that_asks_for_nothing_gets_what_the_store_says() -> None:
@@ -122,7 +125,8 @@ def test_a_store_whose_own_policy_does_not_fit_is_refused_whatever_a_run_drops()
 
 
 def test_the_first_place_that_says_something_counts_field_by_field() -> None:
-    connection, configuration = PolicyChoices(failed_rows_days=3), PolicyChoices(failed_rows_days=9, full_every_days=1)
+    connection = PolicyChoices({"failed_rows_days": 3})
+    configuration = PolicyChoices({"failed_rows_days": 9, "full_every_days": 1})
 
     found = resolve_policy(PolicyChoices(), ("connection", connection), ("configuration", configuration))
 
@@ -140,14 +144,25 @@ def test_a_limit_that_is_no_number_is_refused(number: object) -> None:
 
 @pytest.mark.parametrize("empty", [None, "", " ", "None", "null"])
 def test_an_empty_field_says_nothing(empty: object) -> None:
-    assert PolicyChoices.parse(dict.fromkeys(POLICY_FIELDS, empty), "here") == PolicyChoices()
+    assert PolicyChoices.parse(dict.fromkeys(POLICY_NAMES, empty), "here") == PolicyChoices()
 
 
 def test_an_empty_list_says_nothing() -> None:
     assert PolicyChoices.parse({"categories": [], "masked_columns": ()}, "here") == PolicyChoices()
 
 
-def test_every_policy_field_is_in_the_form_the_configuration_and_the_operator() -> None:
-    assert set(POLICY_FIELDS) == set(FORM_FIELDS) == set(ElementarySnapshotOperator._POLICY)
-    assert {field.name for field in fields(Policy)} - set(POLICY_FIELDS) == {"dropped_metrics"}
-    assert set(POLICY_FIELDS) <= set(ElementarySnapshotOperator.template_fields)
+def test_every_parameter_is_in_forms_commands_configuration_and_the_operator() -> None:
+    arguments = inspect.signature(ElementarySnapshotOperator.__init__).parameters
+    taken = vars(_parser().parse_args(["snapshot", "take", "--conn-id", "warehouse"]))
+
+    assert set(POLICY_NAMES) == set(FORM_FIELDS) == set(policy_params())
+    assert set(POLICY_NAMES) <= set(arguments)
+    assert set(POLICY_NAMES) <= set(ElementarySnapshotOperator.template_fields)
+    assert set(POLICY_NAMES) <= set(taken)
+
+
+def test_the_defaults_of_the_parameters_are_those_of_the_policy() -> None:
+    defaults = {parameter.name: parameter.default for parameter in PARAMETERS}
+
+    assert {field.name for field in fields(Policy)} - set(POLICY_NAMES) == {"dropped_metrics"}
+    assert all(defaults[field.name] == field.default for field in fields(Policy) if field.name in defaults)

@@ -198,7 +198,7 @@ class TestReading:
 
 
 class TestRanges:
-    def test_of_a_large_file_only_the_footer_and_the_row_groups_that_are_needed_are_fetched(self) -> None:
+    def test_of_a_large_file_the_footer_and_the_needed_row_groups_are_fetched(self) -> None:
         fetched: list[tuple[int, int]] = []
 
         def fetch(start: int, length: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from boto3.session import Session
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError
@@ -116,15 +117,18 @@ class TestKmsKeyNames:
             (ARN, "local:0123", False),
         ],
     )
-    def test_only_a_key_that_may_be_the_same_is_asked(self, named: str, arn: str, asked: bool) -> None:
+    def test_only_a_key_that_may_be_the_same_is_asked(
+        self, monkeypatch: pytest.MonkeyPatch, named: str, arn: str, asked: bool
+    ) -> None:
         asking: list[str] = []
 
-        class Kms:
-            def decrypt(self, KeyId: str, **arguments: object) -> dict[str, bytes]:
-                asking.append(KeyId)
-                return {"Plaintext": b"k" * 32}
+        def decrypt(KeyId: str, **arguments: object) -> dict[str, bytes]:
+            asking.append(KeyId)
+            return {"Plaintext": b"k" * 32}
 
-        keys = KmsKeys(Kms(), named)
+        kms = Session("id", "secret", region_name="eu-central-1").client("kms")
+        monkeypatch.setattr(kms, "decrypt", decrypt)
+        keys = KmsKeys(kms, named)
         if asked:
             assert keys.unwrap(Category.METADATA, WrappedKey(arn, "AAAA"), CONTEXT) == b"k" * 32
         else:

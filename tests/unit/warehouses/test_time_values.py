@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.warehouses.time_values import BadTimeError, read_time, to_times
+from airflow_provider_elementary.warehouses.time_values import BadTimeError, holds_value, read_time, to_times
 
 SIX = datetime(2026, 10, 9, 6, 8)
 FAR = np.iinfo(np.int64).max
@@ -44,7 +44,27 @@ FAR = np.iinfo(np.int64).max
         ("1791526080000000000", SIX),
         ("1791526080.5", SIX.replace(microsecond=500000)),
         ("9999-12-31 23:59:59", datetime(9999, 12, 31, 23, 59, 59)),
+        ('"2026-10-09T06:08:00Z"', SIX),
+        ("'2026-10-09 06:08:00'", SIX),
+        (' " 2026-10-09 06:08:00 " ', SIX),
+        ('"1791526080"', SIX),
+        ("1.79152608e9", SIX),
+        ("1.79152608E+12", SIX),
+        ("Fri, 09 Oct 2026 06:08:00 +0000", SIX),
+        ("Fri, 9 Oct 2026 08:08:00 +0200", SIX),
+        ("9 Oct 2026 02:08 EDT", SIX),
+        ("Fri, 09 Oct 2026 06:08:00 GMT", SIX),
+        ("Fri Oct  9 06:08:00 2026", SIX),
+        ("Fri Oct 09 06:08:00 2026 UTC", SIX),
+        ("Oct 9 2026 06:08:00 GMT", SIX),
+        ("2026-10-09 06:08:00 AM", SIX),
+        ("2026/10/9 12:08 am", SIX.replace(hour=0)),
+        ("2026-10-09 06:08:00pm +00:00", SIX.replace(hour=18)),
+        ("2026-W41-5", datetime(2026, 10, 9)),
+        ("2026-10-09t06:08:00z", SIX),
         ("", None),
+        ('""', None),
+        ('"null"', None),
         ("null", None),
         ("NaT", None),
     ],
@@ -68,6 +88,18 @@ def test_a_time_in_text_is_read_in_utc_or_as_it_stands(text: str, moment: dateti
         ("yesterday", "text that is no time"),
         ("2026-10-09 06:08:00+99:00", "text that is no time"),
         ("CANARY", "text that is no time"),
+        ('"CANARY"', "text that is no time"),
+        ("NaN", "text that is no time"),
+        ("12345", "text that is no time"),
+        ("1e300", "text that is no time"),
+        ("2026-10-09 13:08 PM", "text that is no time"),
+        ("Fri, 31 Feb 2026 06:08:00 +0000", "text that is no time"),
+        ("10/09/2026 06:08:00", "date with an ambiguous order of day and month"),
+        ("13/10/2026", "date with an ambiguous order of day and month"),
+        ("09.10.26 06:08", "date with an ambiguous order of day and month"),
+        ("2026-10-09 06:08:00 America/New_York", "time in a named zone"),
+        ("2026-10-09 06:08:00 CEST", "time in a named zone"),
+        ("2026-10-09T08:08:00+02:00[Europe/Paris]", "time in a named zone"),
     ],
 )
 def test_what_is_no_time_is_named_by_its_kind_and_never_by_its_value(text: str, kind: str) -> None:
@@ -131,3 +163,11 @@ def test_a_type_that_holds_no_time_gives_nulls_and_names_the_type(value: Any) ->
     times, kinds = to_times(values)
 
     assert (times.null_count, kinds) == (2, {f"type {values.type}": 1})
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "null", "None", "NaT", '""', '" null "', "'none'", '"NULL"'])
+def test_text_for_null_holds_no_value(nothing: str) -> None:
+    values = pa.array([nothing, "2026-10-09", '"2026-10-09"', "nullable", '"null', None])
+
+    assert holds_value(values).to_pylist() == [False, True, True, True, True, False]
+    assert read_time(nothing) is None

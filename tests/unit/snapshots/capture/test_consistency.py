@@ -94,13 +94,14 @@ def test_the_next_window_reaches_over_the_overlap_and_never_behind_the_last_one(
     assert next_window(POINT, tally, timedelta(hours=5), NOW - timedelta(hours=2)) == NOW - timedelta(hours=2)
 
 
-def test_settled_rows_are_those_before_the_window() -> None:
+def test_settled_rows_are_those_before_the_window_and_undated_apart() -> None:
     tally = Tally(NOW - timedelta(hours=6))
     for age in (timedelta(hours=30), timedelta(hours=4), timedelta(minutes=30), None):
         batch = result("done", age)
         tally.count(POINT, RESULTS, batch, POINT.takes(RESULTS, batch))
 
-    assert tally.settled(RESULTS, NOW - timedelta(hours=1)) == (3, NOW - timedelta(hours=30))
+    assert tally.settled(RESULTS, NOW - timedelta(hours=1)) == (2, NOW - timedelta(hours=30))
+    assert tally.undated["dbt_run_results"] == 1
 
 
 def test_runs_without_a_marker_are_named() -> None:

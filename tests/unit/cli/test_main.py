@@ -1,0 +1,46 @@
+"""The console script ends with the command's status, whatever threads are left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+#: A thread that is left in a native reader, which calls back into Python, as one whose driver was given up.
+_LEAVES_A_THREAD = """
+import sys, threading, time
+import pyarrow as pa
+from airflow_provider_elementary.cli import main
+
+def command(arguments):
+    started, batch = threading.Event(), pa.record_batch({"a": [1]})
+
+    def batches():
+        while True:
+            started.set()
+            time.sleep(0.001)
+            yield batch
+
+    reader = pa.RecordBatchReader.from_batches(batch.schema, batches())
+    threading.Thread(target=reader.read_all, daemon=True).start()
+    started.wait()
+    return 3
+
+main._example_dags = command
+sys.argv = ["airflow-elementary", "example-dags"]
+"""
+
+
+def status_of(end: str) -> int:
+    script = _LEAVES_A_THREAD + end
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=120).returncode
+
+
+def test_a_thread_left_in_a_native_reader_does_not_change_the_exit_status() -> None:
+    assert status_of("main.program()") == 3
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 lets such threads hang")
+def test_python_aborts_where_the_interpreter_is_shut_down_around_such_a_thread() -> None:
+    assert status_of("sys.exit(main.main())") < 0

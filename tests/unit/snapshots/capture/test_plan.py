@@ -1,0 +1,86 @@
+"""Whether a snapshot is full or incremental, decided by facts alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from airflow_provider_elementary.exceptions import SnapshotConflictError
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts
+from airflow_provider_elementary.snapshots.capture.plan import Plan, check_history
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
+
+NAME = "elementary_test_results"
+SETTLED = datetime(2026, 11, 1)
+WATERMARK = datetime(2026, 11, 20)
+SEEN = datetime(2026, 11, 20, 1)
+NOW = datetime(2026, 11, 21)
+
+
+def plan(settled_rows: int | None = 100, watermark: datetime | None = WATERMARK) -> Plan:
+    """Return the plan to build upon a snapshot that saw so many settled rows up to a watermark."""
+    consistency = ConsistencyEntry(
+        watermark=watermark.isoformat() if watermark else None,
+        committed_until=None,
+        window_from="2026-11-19T00:00:00",
+        read_at=SEEN.isoformat(),
+        overlap=3600,
+        commit_timeout=21600,
+    )
+    table = TableEntry(100, (), (), (), settled_rows=settled_rows, settled_from=SETTLED.isoformat())
+    manifest = cast(
+        Manifest, SimpleNamespace(consistency=consistency, tables={NAME: table}, epoch=3, snapshot_id="parent")
+    )
+    return Plan(manifest, cast(SnapshotSource, SimpleNamespace(manifest=manifest)), None)
+
+
+def point(**seen: Any) -> ConsistencyPoint:
+    """Return what the source holds now; without arguments what the parent saw, grown."""
+    facts: Any = SimpleNamespace(settled_rows=100, settled_from=SETTLED)
+    found = ConsistencyPoint({NAME: cast(TableFacts, facts)}, NOW, None, None, NOW, None)
+    for name in ("settled_rows", "settled_from"):
+        if name in seen:
+            setattr(facts, name, seen.pop(name))
+    return replace(found, **seen)
+
+
+@pytest.mark.parametrize(
+    ("seen", "before", "reason", "epoch"),
+    [
+        ({}, {}, None, 3),
+        ({"watermark": WATERMARK}, {}, None, 3),
+        ({"settled_rows": 7}, {"settled_rows": None}, None, 3),
+        ({"settled_rows": 101}, {}, "1 rows were committed later than the overlap of 3600 s", 3),
+        ({"settled_rows": 99}, {}, "history went back", 4),
+        ({"settled_from": datetime(2026, 11, 2)}, {}, "history went back", 4),
+        ({"watermark": datetime(2026, 11, 19)}, {}, "the newest row is of 2026-11-19", 4),
+        ({"watermark": None}, {}, "the newest row is of None", 4),
+        ({"watermark": None}, {"watermark": None}, None, 3),
+        ({"latest": datetime(2026, 11, 19)}, {}, "ahead of the warehouse's clock", 3),
+    ],
+)
+def test_what_the_source_holds_decides(
+    seen: dict[str, Any], before: dict[str, Any], reason: str | None, epoch: int
+) -> None:
+    found = check_history(plan(**before), point(**seen))
+
+    assert found.kind == ("full" if reason else "incremental")
+    assert (reason or "") in (found.reason or "")
+    assert found.epoch == epoch
+
+
+def test_a_session_that_sees_less_and_is_older_is_a_conflict() -> None:
+    with pytest.raises(SnapshotConflictError, match="Another writer came first"):
+        check_history(plan(), point(settled_rows=99, read_at=SEEN))
+
+
+def test_the_first_snapshot_has_no_history() -> None:
+    first = Plan(None, None, "the first snapshot of this store")
+
+    assert check_history(first, point()) is first
+    assert (first.kind, first.epoch, first.window_from) == ("full", 1, None)
