@@ -61,6 +61,7 @@ class TableState:
     waiting: int
     settled_rows: int | None
     settled_from: NaiveTime | None
+    undated_rows: int | None
     fingerprint: str | None
 
 

@@ -57,13 +57,14 @@ def write_results(store: Store, keys: Keys) -> None:
     from airflow_provider_elementary.snapshots import open_snapshot
     from airflow_provider_elementary.storage.results import write_result
 
-    source = open_snapshot(opened(store, keys))
+    repository = opened(store, keys)
+    source = open_snapshot(repository)
     origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}
     with compute_metrics(source) as reader:
         metrics = reader.read_all()
-    write_result(store, keys, "metrics", metrics.to_reader(), run_key="docs/m", origin=origin, parameters={})
+    write_result(store, repository.keys, "metrics", metrics.to_reader(), run_key="docs/m", origin=origin, parameters={})
     verdicts = recent(detect(scored_metrics(metrics)), 60)
-    write_result(store, keys, "verdicts", verdicts.to_reader(), run_key="docs/v", origin=origin, parameters={})
+    write_result(store, repository.keys, "verdicts", verdicts.to_reader(), run_key="docs/v", origin=origin, parameters={})
 
 
 @pytest.fixture(scope="session")

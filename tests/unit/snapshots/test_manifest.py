@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -14,7 +14,10 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, 
 from airflow_provider_elementary.snapshots.manifest_document import (
     GENERATION,
     MANIFEST,
+    AddedFile,
     ManifestDocument,
+    TableShape,
+    TableState,
     continues,
     document_of,
     entries,
@@ -84,6 +87,15 @@ def test_a_manifest_comes_back_as_it_was() -> None:
     found = manifest_of(stored, "ab" * 32, generation, entries(stored, generation))
 
     assert found == replace(TAKEN, generation=REFERENCE, base=1, sha256="ab" * 32)
+
+
+def test_every_field_of_a_table_and_a_file_is_stored() -> None:
+    stored = {field.name for kind in (TableShape, TableState) for field in fields(kind)}
+
+    assert stored == {field.name for field in fields(TableEntry)}
+    assert {field.name for field in fields(AddedFile)} | {"key", "columns", "by_rows"} == {
+        field.name for field in fields(FileEntry)
+    }
 
 
 def test_it_holds_only_what_changed() -> None:
