@@ -122,13 +122,13 @@ def _alerts(
 
 
 def _incidents(repository: Repository, key: str) -> list[Incident]:
-    with read_result(repository.store, repository.keys, key) as rows:
+    with read_result(repository, key) as rows:
         return incidents_of(rows.read_all())
 
 
 def _metas(repository: Repository, incidents: str) -> AlertMetas:
     """Read the alert meta from the snapshot that the incidents were found in."""
-    result = find_result(repository.store, incidents)
+    result = find_result(repository, incidents)
     if result is None or not (snapshot_id := result.origin.get("snapshot_id")):
         log.warning(_NO_META)
         return AlertMetas()
@@ -142,9 +142,9 @@ def _metas(repository: Repository, incidents: str) -> AlertMetas:
 
 
 def _load_notifications(repository: Repository, series: str) -> list[Notification]:
-    if (newest := newest_result(repository.store, "alerts", series)) is None:
+    if (newest := newest_result(repository, "alerts", series)) is None:
         return []
-    with read_result(repository.store, repository.keys, newest.key) as rows:
+    with read_result(repository, newest.key) as rows:
         return [Notification(**row) for row in rows.read_all().select(_NOTIFICATION_SCHEMA.names).to_pylist()]
 
 
@@ -154,8 +154,7 @@ def _save_notifications(
     rows = pa.Table.from_pylist([asdict(entry) for entry in notified], schema=_NOTIFICATION_SCHEMA)
     origin = {"incidents": incidents}
     write_result(
-        repository.store,
-        repository.keys,
+        repository,
         "alerts",
         rows.to_reader(),
         run_key=run_key,

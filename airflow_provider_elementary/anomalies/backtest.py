@@ -95,8 +95,7 @@ def store_backtest(
     :param origin: what the metrics were computed from.
     """
     result = write_result(
-        repository.store,
-        repository.keys,
+        repository,
         "backtests",
         found.verdicts.to_reader(),
         run_key=run_key,

@@ -31,11 +31,10 @@ def show_store(repository: Repository, console: Console | None = None) -> None:
     :raises SnapshotNotFoundError: the store holds no snapshot.
     """
     console = console or Console(highlight=False)
-    store = repository.store
     _show_snapshot(console, repository.uri, repository.latest())
-    if (result := latest_result(store, "verdicts")) is not None:
+    if (result := latest_result(repository, "verdicts")) is not None:
         verdicts = _read(repository, result.key)
-        found = latest_result(store, "incidents")
+        found = latest_result(repository, "incidents")
         same_run = found is not None and found.origin == result.origin
         # The incidents of sharded verdicts are made by another task, which may not have run.
         incidents = (
@@ -47,7 +46,7 @@ def show_store(repository: Repository, console: Console | None = None) -> None:
 
 
 def _read(repository: Repository, key: str) -> pa.Table:
-    with read_result(repository.store, repository.keys, key) as reader:
+    with read_result(repository, key) as reader:
         return reader.read_all()
 
 

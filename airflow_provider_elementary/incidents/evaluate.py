@@ -122,8 +122,7 @@ def evaluate_and_store(
     state = _open_state(repository, options, series, run_key) if options.method == "robust" else None
     evaluation = evaluate(rows, lineage, options, adapter=origin.get("adapter"), state=state)
     result = write_result(
-        repository.store,
-        repository.keys,
+        repository,
         "verdicts",
         evaluation.verdicts.to_reader(),
         run_key=run_key,
@@ -147,9 +146,9 @@ def open_metrics(repository: Repository, key: str) -> Iterator[tuple[pa.RecordBa
     :param key: where they are in the store.
     :return: the metrics, the lineage of the snapshot they were computed from, and their origin.
     """
-    found = find_result(repository.store, key)
+    found = find_result(repository, key)
     origin = {"metrics": key, **(found.origin if found else {})}
-    with read_result(repository.store, repository.keys, key) as rows:
+    with read_result(repository, key) as rows:
         yield rows, lineage_of(repository, origin), origin
 
 
@@ -174,6 +173,6 @@ def read_verdicts(repository: Repository, keys: Sequence[str]) -> pa.Table:
     """
     parts = []
     for key in keys:
-        with read_result(repository.store, repository.keys, key) as rows:
+        with read_result(repository, key) as rows:
             parts.append(rows.read_all())
     return pa.concat_tables(parts, promote_options="default")

@@ -72,16 +72,15 @@ def update_incidents(
     """
     before: list[Incident] | None = None
     since: datetime | None = None
-    if previous := previous_result(repository.store, "incidents", series, run_key):
-        with read_result(repository.store, repository.keys, previous.key) as rows:
+    if previous := previous_result(repository, "incidents", series, run_key):
+        with read_result(repository, previous.key) as rows:
             before = incidents_of(rows.read_all())
         since = max((each.resolved_at or each.last_seen for each in before), default=None)
     known = [condition for incident in before or () for condition in incident.conditions]
     conditions = current_conditions(verdicts, lineage, of_dbt, known)
     incidents = track_incidents(conditions, lineage, before, since=since)
     result = write_result(
-        repository.store,
-        repository.keys,
+        repository,
         "incidents",
         incidents_table(incidents).to_reader(),
         run_key=run_key,
@@ -127,10 +126,10 @@ def current_incidents(repository: Repository) -> list[Incident]:
 
     :raises SnapshotNotFoundError: the store holds no snapshot.
     """
-    saved = latest_result(repository.store, "incidents")
+    saved = latest_result(repository, "incidents")
     known: list[Incident] | None = None
     if saved:
-        with read_result(repository.store, repository.keys, saved.key) as rows:
+        with read_result(repository, saved.key) as rows:
             known = incidents_of(rows.read_all())
     return updated(known, saved.origin.get("snapshot_id") if saved else None, repository.source())
 

@@ -95,7 +95,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.storage.report_log import record
 
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
-        recorded = record(self.repository.store, report, subject=subject, run_key=run_key(context))
+        recorded = record(self.repository, report, subject=subject, run_key=run_key(context))
         if recorded.previous is None:
             self.log.info(
                 "stored the first report of %s in %s; there is none to compare with", subject, self.repository.uri

@@ -32,14 +32,14 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
 
         started = time.monotonic()
         with clear_failures():
-            store, keys = self.repository.store, self.repository.keys
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
                 result = write_result(
-                    store, keys, "metrics", rows, run_key=run_key(context), origin=origin, parameters={}
+                    self.repository, "metrics", rows, run_key=run_key(context), origin=origin, parameters={}
                 )
         seconds = time.monotonic() - started
         self.log.info("computed %s metrics in %.1f s", f"{result.rows:,}", seconds)
-        self._returned = {"store": store.uri, "metrics": result.key, "rows": result.rows, "origin": dict(origin)}
+        stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
+        self._returned = {"store": self.repository.uri, **stored}
         return self._returned
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:

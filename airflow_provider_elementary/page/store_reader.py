@@ -149,20 +149,22 @@ class Reader:
 
     def results(self, kind: ResultKind) -> list[Result]:
         """Return the results of a kind, newest first; damaged documents are left out."""
-        from airflow_provider_elementary.storage.layout import result_kind
+        from airflow_provider_elementary.storage.layout import is_result, result_kind
 
-        prefix = result_kind(kind)
-        files: dict[str, list[str]] = {}
-        for found in self.opened.store.list(prefix):
-            run = found.key.removeprefix(prefix).removesuffix(".json").partition("/")[0]
-            files.setdefault(run, []).append(found.key)
-        # The cache key names the files too: a document changes only together with them.
-        committed = [
-            (f"{prefix}{run}.json", tuple(keys)) for run, keys in files.items() if f"{prefix}{run}.json" in keys
-        ]
+        names = [found.key for found in self.opened.store.list(result_kind(kind)) if is_result(found.key)]
+
+        def read(name: str) -> Result | None:
+            # No document is ever replaced; one that cannot be read now may be restored.
+            return self._results.get(
+                name, lambda: self._result(name), seconds=lambda found: math.inf if found else OPENED_SECONDS
+            )
+
+        newest: dict[tuple[str, str], Result] = {}
         with ThreadPoolExecutor(_READERS) as threads:
-            read = threads.map(lambda named: self._results.get(named, lambda: self._result(named[0])), committed)
-            return sorted(filter(None, read), key=lambda result: result.created_at, reverse=True)
+            for result in filter(None, threads.map(read, names)):
+                # Of several attempts of a run, the newest is listed first.
+                newest.setdefault((result.series, result.run_key), result)
+        return sorted(newest.values(), key=lambda result: result.created_at, reverse=True)
 
     def newest_verdicts(self) -> Verdicts | None:
         """Return the newest verdicts, those of all shards of a task merged; None where there are none.
@@ -223,7 +225,7 @@ class Reader:
         from airflow_provider_elementary.storage.results import find_result
 
         try:
-            return find_result(self.opened.store, key)
+            return find_result(self.opened.repository, key)
         except SnapshotCorruptError as error:
             log.warning("skipping a damaged result on the Elementary page: %s", error)
             return None
@@ -236,7 +238,7 @@ class Reader:
         from airflow_provider_elementary.incidents.store import incidents_of
         from airflow_provider_elementary.storage.results import read_result
 
-        with read_result(self.opened.store, self.opened.keys, result.key) as rows:
+        with read_result(self.opened.repository, result.key) as rows:
             return incidents_of(rows.read_all())
 
     def _row_groups(self, result: Result, columns: Sequence[str], table: str | None = None) -> Iterator[pa.Table]:

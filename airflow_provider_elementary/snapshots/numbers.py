@@ -38,7 +38,7 @@ def _last_proved(first: int, last: int, read: Callable[[int], T | None]) -> tupl
             return found, looked
     if last - first < _LOOKS:
         return None, last - first + 1
-    # Strangers filled the numbers after the newest: halving finds where they begin.
+    # Outsiders filled the numbers after the newest: halving finds where they begin.
     newest: T | None = None
     low, high = first, last - _LOOKS
     while low <= high:

@@ -32,12 +32,11 @@ from airflow_provider_elementary.storage.layout import (
     begun_at,
     manifest_key,
     numbered,
-    result_of,
     writer_of,
 )
-from airflow_provider_elementary.storage.results import Result, all_results, pointed_at
+from airflow_provider_elementary.storage.results import Result, all_results, kept_for_next_run
 from airflow_provider_elementary.storage.signed_documents import Signed
-from airflow_provider_elementary.storage.store import Store, StoredObject
+from airflow_provider_elementary.storage.store import StoredObject
 from airflow_provider_elementary.times import in_utc, without_zone
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ class _Plan:
     manifests: tuple[int, ...]
     expired: tuple[ExpiredFile, ...]
     newly_expired: Mapping[str, FileEntry]
-    results: tuple[str, ...]
+    results: tuple[Result, ...]
     oldest_orphan: datetime
 
 
@@ -183,7 +182,7 @@ def prune(
         store.delete(manifest_key(sequence))
     for key in _unused_generations(repository, plan):
         store.delete(key)
-    for key in plan.results:
+    for key in (result.key for result in plan.results):
         store.delete(key)
     # Read again: a snapshot may have been committed meanwhile.
     doomed = _unnamed(repository, set(), plan)
@@ -257,9 +256,7 @@ def _plan(
             ),
         ),
         newly_expired=newly,
-        results=tuple(
-            _outdated_results(repository.store, {manifest.snapshot_id for manifest in kept}, now - orphan_age)
-        ),
+        results=tuple(_outdated_results(repository, {manifest.snapshot_id for manifest in kept}, now - orphan_age)),
         oldest_orphan=now - orphan_age,
     )
 
@@ -312,8 +309,10 @@ def _unnamed(repository: Repository, without: set[int], plan: _Plan) -> list[Sto
         writer = writer_of(found.key)
         if found.key not in named and (writer in removed or _is_before(writer, oldest_orphan)):
             doomed.append(found)
+    prefixes = {result.file_prefix for result in plan.results}
+    keys = {result.key for result in plan.results}
     for found in store.list(RESULTS):
-        if result_of(found.key) in plan.results:
+        if found.key in keys or any(found.key.startswith(prefix) for prefix in prefixes):
             doomed.append(found)
     return doomed
 
@@ -340,19 +339,18 @@ def _is_before(snapshot_id: str, moment: datetime) -> bool:
     return begun is not None and begun < moment
 
 
-def _outdated_results(store: Store, alive: set[str], moment: datetime) -> list[str]:
+def _outdated_results(repository: Repository, alive: set[str], moment: datetime) -> list[Result]:
     """Return the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays."""
-    results = all_results(store)
+    results = all_results(repository)
     newest: dict[str, str] = {}
     for key, result in sorted(results.items(), key=lambda entry: entry[1].created_at):
         newest[result.kind] = key
     # What the next run compares itself with stays too.
-    spared = {*newest.values(), *pointed_at(store)}
-    return [
-        key
-        for key, result in results.items()
-        if key not in spared and _is_outdated(result, results, alive) and _created_before(result, moment)
-    ]
+    spared = {*newest.values(), *kept_for_next_run(results)}
+    # Another attempt of a run that stays may share its files' prefix, and goes with it later.
+    prefixes = {results[key].file_prefix for key in spared}
+    old = (result for result in results.values() if _created_before(result, moment))
+    return [result for result in old if result.file_prefix not in prefixes and _is_outdated(result, results, alive)]
 
 
 def _is_outdated(result: Result, results: Mapping[str, Result], alive: set[str]) -> bool:

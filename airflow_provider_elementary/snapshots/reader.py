@@ -128,7 +128,7 @@ def committed_sequences(repository: Repository) -> list[int]:
 
 
 def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> Signed[ManifestDocument] | None:
-    """Return the newest proved manifest, or None in an empty store; what strangers put beside it is passed over.
+    """Return the newest proved manifest, or None in an empty store; what outsiders put beside it is passed over.
 
     :param numbers: those that were found below ``manifests/``, where the caller listed them.
     """

@@ -1,4 +1,4 @@
-"""Writes a signed document under a name that a stranger may occupy."""
+"""Writes a signed document under a name that an outsider may occupy."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.storage.documents import Codec, sha256
+from airflow_provider_elementary.storage.documents import MAX_BYTES, Codec, sha256
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import quarantine_key
-from airflow_provider_elementary.storage.signed_documents import MAX_BYTES, Documents, Signed
+from airflow_provider_elementary.storage.signed_documents import Documents, Signed
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,10 +27,10 @@ T = TypeVar("T", bound="DataclassInstance")
 def claim(
     documents: Documents, name: str, codec: Codec[T], document: T, role: Role, *, number: int | None = None
 ) -> Signed[T] | None:
-    """Write a document where no writer of the store wrote one; what a stranger put there goes to ``quarantine/``.
+    """Write a document where no writer of the store wrote one; what an outsider put there goes to ``quarantine/``.
 
     :return: the document; None where another writer's is there.
-    :raises SnapshotConflictError: a stranger's object is there, and the store cannot replace it in one step.
+    :raises SnapshotConflictError: an outsider's object is there, and the store cannot replace it in one step.
     """
     try:
         return documents.write(name, codec, document, role, number=number)

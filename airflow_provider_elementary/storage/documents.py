@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 #: Larger documents are neither written nor read.
-MAX_BYTES = 10 * 2**20
+MAX_BYTES = 4 * 2**20
 #: ``__pydantic_config__`` of every document: no conversions, and no further fields.
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 

@@ -25,13 +25,13 @@ INDEX = "index/"
 PRUNE_RECORDS = "prunes/"
 DATA = "data/"
 RESULTS = "results/"
-NEWEST_RESULTS = f"{RESULTS}newest/"
-SIGNATURES = "signatures/"
 ACCESS_REPORTS = "access/"
 
 _NUMBERED = re.compile(r"\d{10}")
 _BEGUN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
 _HASH = 32
+_LAST_NUMBER = 9_999_999_999
+_RESULT = re.compile(r"results/[a-z]+/[0-9a-f]{32}/[0-9]{10}")
 
 
 def manifest_key(sequence: int) -> str:
@@ -84,7 +84,7 @@ def begun_at(snapshot_id: str) -> datetime | None:
 
 
 def quarantine_key(key: str, content_sha256: str) -> str:
-    """Return where a stranger's object goes that lay in the place of a document."""
+    """Return where an outsider's object goes that lay in the place of a document."""
     return f"{QUARANTINE}{key}-{content_sha256[:_HASH]}"
 
 
@@ -113,41 +113,37 @@ def result_kind(kind: str) -> str:
     return f"{RESULTS}{kind}/"
 
 
-def result_key(kind: str, run_key: str) -> str:
-    """Return the name of the document of a run's result."""
-    return f"{result_kind(kind)}{result_id(run_key)}.json"
+def result_series(kind: str, series: str) -> str:
+    """Return the prefix of the results of a series of a kind."""
+    return f"{result_kind(kind)}{sha256(series.encode())[:_HASH]}/"
 
 
-def result_file(kind: str, run_key: str, attempt: str, category: Category) -> str:
+def result_files(kind: str, series: str, run_key: str) -> str:
+    """Return the prefix of the encrypted files of a run's results."""
+    return f"{result_series(kind, series)}files/{result_id(run_key)}-"
+
+
+def result_file(kind: str, series: str, run_key: str, attempt: str, category: Category) -> str:
     """Return the name of one encrypted file of a result."""
-    return f"{result_kind(kind)}{result_id(run_key)}/{attempt}-{category.value}.parquet"
+    return f"{result_files(kind, series, run_key)}{attempt}-{category.value}.parquet"
 
 
 def is_result(key: str) -> bool:
     """Return whether a name is that of a result's document."""
-    return key.startswith(RESULTS) and key.endswith(".json") and not key.startswith(NEWEST_RESULTS)
+    return _RESULT.fullmatch(key) is not None
 
 
-def result_of(key: str) -> str:
-    """Return the name of the result's document that a result's file belongs to."""
-    return f"{key.rpartition('/')[0]}.json"
+def series_key(folder: str, number: int) -> str:
+    """Return the name of the document of that number in a series; the newest is listed first."""
+    return f"{folder}{_LAST_NUMBER - number:010d}"
 
 
-def newest_result_key(kind: str, series: str) -> str:
-    """Return the name of the document that points at the newest result of a series."""
-    return f"{NEWEST_RESULTS}{kind}-{sha256(series.encode())[:_HASH]}.json"
-
-
-def signature_key(key: str) -> str:
-    """Return the name of the signature of an object."""
-    return f"{SIGNATURES}{key}"
+def series_number(folder: str, key: str) -> int | None:
+    """Return the number of a document in a series, or None for an object that is none."""
+    name = key.removeprefix(folder)
+    return _LAST_NUMBER - int(name) if re.fullmatch("[0-9]{10}", name) else None
 
 
 def access_folder(subject: str) -> str:
     """Return the prefix of the access reports of a connection."""
     return f"{ACCESS_REPORTS}{quote(subject, safe='')}/"
-
-
-def access_report_key(subject: str, checked_at: datetime) -> str:
-    """Return the name of an access report; names sort as times do."""
-    return f"{access_folder(subject)}{checked_at:%Y%m%dT%H%M%S%f}Z.json"

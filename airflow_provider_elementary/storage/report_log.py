@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.access.check.report import AccessReport, Drift, drift
-from airflow_provider_elementary.storage.documents import STRICT, Codec, Time, sha256
-from airflow_provider_elementary.storage.layout import access_folder, access_report_key
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
+from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.layout import access_folder
+from airflow_provider_elementary.storage.series import append, newest_first
+from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.storage.store import Store
-
-FORMAT_VERSION = 1
+    from airflow_provider_elementary.storage.open_store import OpenStore
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Recorded:
     """A report in the log.
 
     :param key: the name of its document in the store.
-    :param sha256: of the document, hexadecimal: to be recorded outside the store.
+    :param sha256: of the document's JSON, hexadecimal: to be recorded outside the store.
     :param previous: the previous report; None for the first.
     :param drift: what changed since the previous report; empty for the first.
     """
@@ -43,61 +46,56 @@ class Recorded:
 
 @dataclass(frozen=True)
 class _Document:
-    """The stored document."""
+    """The stored document.
+
+    :param report: as :meth:`~airflow_provider_elementary.access.check.report.AccessReport.to_dict` returns it.
+    """
 
     subject: str
     run_key: str
-    report: AccessReport
+    report: Mapping[str, Any]
     since: Time | None
     appeared: tuple[str, ...]
     gone: tuple[str, ...]
-    format_version: int
+    format_version: int = 2
 
     __pydantic_config__ = STRICT
 
 
 _CODEC = Codec(
-    _Document,
-    "access report",
-    "Find out who changed it, then move it out of the store: the next report is compared with the one before it.",
-    FORMAT_VERSION,
+    _Document, "access report", "Move it out of the store: the next report is compared with the one before it.", 2
 )
 
 
-def record(store: Store, report: AccessReport, *, subject: str, run_key: str) -> Recorded:
-    """Store a report, also one with failed checks, and compare it with the previous one.
+def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: str) -> Recorded:
+    """Sign and store a report, also one with failed checks, and compare it with the one of the previous run.
 
     Like a manifest, the document names tables and roles and holds no row; only the store protects it.
 
     :param subject: a connection's id, with the schema if it is not the connection's own.
-    :param run_key: the run that the report belongs to; a second attempt of the run replaces it.
+    :param run_key: the run that the report belongs to; of several attempts of one run, the newest counts.
     :raises SnapshotCorruptError: the previous report is not valid.
     :raises StoreError: the store failed; a retry may help.
     """
     folder = access_folder(subject)
-    documents = [found.key for found in store.list(folder) if found.key.endswith(".json")]
-    previous = None
-    key = access_report_key(subject, report.checked_at)
-    for older in reversed(documents):
-        document_before = _CODEC.read(store.get(older) or b"", older)
-        if document_before.run_key == run_key:
-            key = older
-            continue
-        previous = document_before.report
-        break
+    older = newest_first(opened.documents, folder, _CODEC, Role.ACCESS)
+    before = next((found for found in older if found.document.run_key != run_key), None)
+    previous = _report(before) if before is not None else None
     change = drift(previous, report) if previous else Drift((), ())
-    document = _CODEC.dump(
-        {
-            "format_version": FORMAT_VERSION,
-            "subject": subject,
-            "run_key": run_key,
-            "report": report.to_dict(),
-            "since": previous.checked_at.isoformat() if previous else None,
-            "appeared": list(change.appeared),
-            "gone": list(change.gone),
-        },
-        separators=(",", ":"),
-        ensure_ascii=False,
+    document = _Document(
+        subject=subject,
+        run_key=run_key,
+        report=report.to_dict(),
+        since=previous.checked_at.isoformat() if previous else None,
+        appeared=tuple(change.appeared),
+        gone=tuple(change.gone),
     )
-    store.put(key, document)
-    return Recorded(key, sha256(document), previous, change)
+    written = append(opened.documents, folder, _CODEC, lambda _: document, Role.ACCESS)
+    return Recorded(written.name, written.sha256, previous, change)
+
+
+def _report(signed: Signed[_Document]) -> AccessReport:
+    try:
+        return AccessReport.from_dict(signed.document.report)
+    except ValueError as error:
+        raise SnapshotCorruptError(f"{signed.name} is not a valid access report: {error} {_CODEC.remedy}") from None

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,22 +15,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError, UnprovedError
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
 from airflow_provider_elementary.storage.file_binding import FileBinding
-from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
+from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.keys import Purpose, WrappedKey
 from airflow_provider_elementary.storage.layout import (
-    NEWEST_RESULTS,
     RESULTS,
     is_result,
-    newest_result_key,
     result_file,
-    result_key,
+    result_files,
     result_kind,
+    result_series,
 )
-from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.storage.open_store import OpenStore
+from airflow_provider_elementary.storage.series import append, newest_first
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ class Result:
 
     :param key: the name of this document in the store; ``read_result`` opens it.
     :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests`` or ``memories``.
-    :param run_key: what it was computed for; a second try for the same replaces it.
+    :param series: what it is the newest result of, from run to run; empty where nothing follows it.
+    :param run_key: what it was computed for; of several attempts of one run, the newest counts.
     :param created_at: UTC, ISO 8601.
     :param origin: what it was computed from: a snapshot's id, or a warehouse's dialect and schema.
     :param parameters: how it was computed.
@@ -63,12 +64,14 @@ class Result:
 
     key: str
     kind: ResultKind
+    series: str
     run_key: str
     created_at: Time
     origin: Mapping[str, Any]
     parameters: Mapping[str, Any]
     files: tuple[ResultFile, ...]
     keys: Mapping[str, WrappedKey]
+    format_version: int = 2
 
     __pydantic_config__ = STRICT
 
@@ -77,38 +80,31 @@ class Result:
         """Rows over all files."""
         return sum(file.rows for file in self.files)
 
-
-@dataclass(frozen=True)
-class _Newest:
-    """The newest result of a series, and the one before it, by their keys."""
-
-    newest: str | None = None
-    before: str | None = None
-
-    __pydantic_config__ = STRICT
+    @property
+    def file_prefix(self) -> str:
+        """How the names of its files begin, and of those that earlier attempts of its run left."""
+        return result_files(self.kind, self.series, self.run_key)
 
 
-_CODEC = Codec(Result, "result", "Compute it again.")
-_NEWEST = Codec(_Newest, "pointer to the newest result", "Remove it, and compute the result again.")
+_CODEC = Codec(Result, "result", "Compute it again.", 2)
 
 
 def write_result(
-    store: Store,
-    keys: StoreKeys,
+    opened: OpenStore,
     kind: ResultKind,
     rows: pa.RecordBatchReader,
     *,
     run_key: str,
     origin: Mapping[str, Any],
     parameters: Mapping[str, Any],
-    series: str | None = None,
+    series: str = "",
 ) -> Result:
     """Encrypt rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
 
     Rows that know no such column may be about either, and are encrypted as Aggregated metrics, the narrower of the two.
 
-    The document that names the files is written last and replaces that of an earlier try; readers see one or the
-    other, never a mixture.
+    The signed document that names the files is written last, under the next number of its series; that of an earlier
+    attempt of the run is then removed.
 
     :param rows: what to keep, a batch at a time.
     :param run_key: what it was computed for.
@@ -116,9 +112,11 @@ def write_result(
     :param parameters: how it was computed.
     :param series: what this is the newest result of, for :func:`previous_result` of the next run.
     """
+    store, keys = opened.store, opened.keys
+    opened.documents.require_signer()
     attempt = os.urandom(4).hex()
     data_keys = {category: keys.new_data_key(category, Purpose.RESULT) for category in _CATEGORIES}
-    names = {category: result_file(kind, run_key, attempt, category) for category in _CATEGORIES}
+    names = {category: result_file(kind, series, run_key, attempt, category) for category in _CATEGORIES}
     with (
         store.create(names[Category.TABLE_METRICS]) as of_tables,
         store.create(names[Category.AGGREGATED_METRICS]) as of_columns,
@@ -135,124 +133,140 @@ def write_result(
             table_file.write(batch.filter(without_column))
             column_file.write(batch.filter(pc.invert(without_column)))
     written = {Category.TABLE_METRICS: table_file, Category.AGGREGATED_METRICS: column_file}
-    result = Result(
-        key=result_key(kind, run_key),
-        kind=kind,
-        run_key=run_key,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        origin=origin,
-        parameters=parameters,
-        files=tuple(
-            ResultFile(key=names[category], category=category, **asdict(file.binding))
-            for category, file in written.items()
-        ),
-        keys={category.value: key.wrapped for category, key in data_keys.items()},
-    )
-    superseded = find_result(store, result.key)
-    store.put(result.key, _CODEC.dump(asdict(result), default=str))
-    for file in superseded.files if superseded else ():
-        store.delete(file.key)
-    if series is not None:
-        _point(store, kind, series, result.key)
+    before = next(_of_series(opened, kind, series), None)
+
+    def named(key: str) -> Result:
+        return Result(
+            key=key,
+            kind=kind,
+            series=series,
+            run_key=run_key,
+            created_at=_now().isoformat(timespec="seconds"),
+            origin=_plain(origin),
+            parameters=_plain(parameters),
+            files=tuple(
+                ResultFile(**asdict(file.binding), key=names[category], category=category)
+                for category, file in written.items()
+            ),
+            keys={category.value: key.wrapped for category, key in data_keys.items()},
+        )
+
+    result = append(opened.documents, result_series(kind, series), _CODEC, named, Role.RESULTS).document
+    if before is not None and before.run_key == run_key:
+        delete_result(opened, before.key)
     log.info("wrote %s %s to %s", f"{result.rows:,}", kind, store.uri)
     return result
 
 
-def read_result(store: Store, keys: StoreKeys, key: str) -> pa.RecordBatchReader:
+def read_result(opened: OpenStore, key: str) -> pa.RecordBatchReader:
     """Stream the rows of a result.
 
     :param key: the result's key, as the task that computed it returned it.
     :raises SnapshotNotFoundError: the store holds no such result.
     :raises KeyUnavailableError: the keys do not open it.
     """
-    if (result := find_result(store, key)) is None:
-        raise SnapshotNotFoundError(f"{store.uri} holds no {key}. Run the task that computes it first.")
-    return reader_of_first(_batches(store, keys, result))
+    if (result := find_result(opened, key)) is None:
+        raise SnapshotNotFoundError(f"{opened.uri} holds no {key}. Run the task that computes it first.")
+    return reader_of_first(_batches(opened, result))
 
 
-def latest_result(store: Store, kind: ResultKind) -> Result | None:
+def latest_result(opened: OpenStore, kind: ResultKind) -> Result | None:
     """Return the newest result of a kind, or None where there is none."""
-    found = (find_result(store, entry.key) for entry in store.list(result_kind(kind)) if entry.key.endswith(".json"))
-    return max((result for result in found if result), key=lambda result: result.created_at, default=None)
+    return max(all_results(opened, result_kind(kind)).values(), key=lambda result: result.created_at, default=None)
 
 
-def previous_result(store: Store, kind: ResultKind, series: str, run_key: str) -> Result | None:
+def previous_result(opened: OpenStore, kind: ResultKind, series: str, run_key: str) -> Result | None:
     """Return the newest result of a series that is not of this run, or None: a second try sees what the first did.
 
     :param series: as given to :func:`write_result`.
     :param run_key: what the result now in the making is computed for.
     """
-    own = result_key(kind, run_key)
-    found = _pointer(store, kind, series)
-    key = found.before if found.newest == own else found.newest
-    return find_result(store, key) if key else None
+    return next((found for found in _of_series(opened, kind, series) if found.run_key != run_key), None)
 
 
-def newest_result(store: Store, kind: ResultKind, series: str) -> Result | None:
+def newest_result(opened: OpenStore, kind: ResultKind, series: str) -> Result | None:
     """Return the newest result of a series, of this run or of one before, or None.
 
     :param series: as given to :func:`write_result`.
     """
-    key = _pointer(store, kind, series).newest
-    return find_result(store, key) if key else None
+    return next(_of_series(opened, kind, series), None)
 
 
-def find_result(store: Store, key: str) -> Result | None:
+def find_result(opened: OpenStore, key: str) -> Result | None:
     """Return what describes a result, or None where the store holds none of that key.
 
-    :raises SnapshotCorruptError: what is there describes none.
+    :raises UnprovedError: no key that may sign results signed it, or the key is no name of a result.
+    :raises SnapshotCorruptError: it is proved, and not valid.
     """
-    if (content := store.get(key)) is None:
-        return None
-    return _CODEC.read(content, key)
+    if not isinstance(key, str) or not is_result(key):
+        raise UnprovedError("What should be the key of a result is none. Run the task that computes it again.")
+    found = opened.documents.read(key, _CODEC, Role.RESULTS)
+    return _checked(found.document, key) if found is not None else None
 
 
-def all_results(store: Store) -> dict[str, Result]:
-    """Return every result of a store by its key; what is none is passed over."""
+def all_results(opened: OpenStore, prefix: str = RESULTS) -> dict[str, Result]:
+    """Return every result of a store by its key; what is none is passed over.
+
+    :param prefix: of the results.
+    """
     found = {}
-    for entry in store.list(RESULTS):
+    for entry in opened.store.list(prefix):
         if is_result(entry.key):
-            with suppress(SnapshotCorruptError):
-                if (result := find_result(store, entry.key)) is not None:
+            try:
+                if (result := find_result(opened, entry.key)) is not None:
                     found[entry.key] = result
+            except SnapshotCorruptError as error:
+                log.warning("ignoring %s", error)
     return found
 
 
-def pointed_at(store: Store) -> set[str]:
-    """Return the results that are the newest of their series, and those before them."""
+def kept_for_next_run(results: Mapping[str, Result]) -> set[str]:
+    """Return the newest result of each series, and of the run before."""
+    runs: dict[tuple[str, str], list[str]] = {}
     found: set[str] = set()
-    for entry in store.list(NEWEST_RESULTS):
-        with suppress(SnapshotCorruptError):
-            pointer = _read_pointer(store, entry.key)
-            found |= {key for key in (pointer.newest, pointer.before) if key}
+    # The newest number of a series has the least name.
+    for key, result in sorted(results.items()):
+        newest = runs.setdefault((result.kind, result.series), [])
+        if result.run_key not in newest and len(newest) < 2:
+            newest.append(result.run_key)
+            found.add(key)
     return found
 
 
-def delete_result(store: Store, key: str) -> None:
+def delete_result(opened: OpenStore, key: str) -> None:
     """Remove a result; its files go first, so that what a crash leaves is still found by its document."""
-    if found := find_result(store, key):
+    if found := find_result(opened, key):
         for file in found.files:
-            store.delete(file.key)
-    store.delete(key)
+            opened.store.delete(file.key)
+        opened.store.delete(key)
 
 
-def _point(store: Store, kind: ResultKind, series: str, key: str) -> None:
-    """Note the newest result of a series, and the one before it; listing all results would take longer each hour."""
-    found = _pointer(store, kind, series)
-    before = found.before if found.newest == key else found.newest
-    store.put(newest_result_key(kind, series), json.dumps({"newest": key, "before": before}).encode())
+def _of_series(opened: OpenStore, kind: ResultKind, series: str) -> Iterator[Result]:
+    """Yield the results of a series, the newest first."""
+    for found in newest_first(opened.documents, result_series(kind, series), _CODEC, Role.RESULTS):
+        yield _checked(found.document, found.name)
 
 
-def _pointer(store: Store, kind: ResultKind, series: str) -> _Newest:
-    return _read_pointer(store, newest_result_key(kind, series))
+def _checked(result: Result, key: str) -> Result:
+    """Return a result whose names are those that its writer computes."""
+    if result.key != key or any(not file.key.startswith(result.file_prefix) for file in result.files):
+        raise SnapshotCorruptError(
+            f"{key} is not a valid result: it names objects of another result. Compute it again."
+        )
+    return result
 
 
-def _read_pointer(store: Store, key: str) -> _Newest:
-    content = store.get(key)
-    return _NEWEST.read(content, key) if content else _Newest()
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
-def _batches(store: Store, keys: StoreKeys, result: Result) -> Iterator[pa.RecordBatch]:
+def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as JSON has them."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(facts), default=str))
+    return plain
+
+
+def _batches(opened: OpenStore, result: Result) -> Iterator[pa.RecordBatch]:
     for file in result.files:
-        data_key = keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
-        yield from open_encrypted(partial(store.get_range, file.key), data_key, file.key, file)
+        data_key = opened.keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
+        yield from open_encrypted(partial(opened.store.get_range, file.key), data_key, file.key, file)

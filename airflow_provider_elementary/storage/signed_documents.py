@@ -16,7 +16,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     UnprovedError,
 )
-from airflow_provider_elementary.storage.documents import Codec, sha256
+from airflow_provider_elementary.storage.documents import MAX_BYTES, Codec, sha256
 from airflow_provider_elementary.storage.genesis import Role, Trust
 from airflow_provider_elementary.storage.signers import Algorithm, Signer, verify_signature
 from airflow_provider_elementary.storage.store import Store
@@ -24,8 +24,6 @@ from airflow_provider_elementary.storage.store import Store
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-#: Larger documents are neither written nor read, the line of the signature included.
-MAX_BYTES = 4 * 2**20
 _WORDS = "elementary-signed 2"
 _LINE = re.compile(rb"elementary-signed 2 (ed25519|ecdsa-p256-sha256) ([0-9a-f]{32}) ([A-Za-z0-9+/]{80,120}={0,2})")
 _LONGEST_LINE = 256
@@ -76,8 +74,9 @@ class Documents:
         :raises UnprovedError: no key that may sign it did; nothing of it was parsed.
         :raises SnapshotCorruptError: it is proved, and not valid.
         """
-        content = self.store.get(name)
-        return None if content is None else self.decode(content, name, codec, role, number=number)
+        # One byte more shows that an object is too large, and is not read further.
+        found = self.store.get_capped(name, MAX_BYTES + 1)
+        return None if found is None else self.decode(found.content, name, codec, role, number=number)
 
     def write(self, name: str, codec: Codec[T], document: T, role: Role, *, number: int | None = None) -> Signed[T]:
         """Sign a document and store it under a name that is free.

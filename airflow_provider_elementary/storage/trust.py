@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_elementary.exceptions import SnapshotCorruptError, StoreRefusedError, UnprovedError
+from airflow_provider_elementary.storage.documents import MAX_BYTES
 from airflow_provider_elementary.storage.genesis import INTRODUCTIONS, Introduction, SignerEntry, Trust, parse_genesis
 from airflow_provider_elementary.storage.layout import GENESIS, signer_key
 from airflow_provider_elementary.storage.signed_documents import Documents
@@ -17,7 +18,8 @@ def read_trust(store: Store, store_id: str | None) -> Trust:
     :raises SnapshotCorruptError: the pinned store is gone.
     :raises UnprovedError: it is another store than the one pinned.
     """
-    content = store.get(GENESIS)
+    found = store.get_capped(GENESIS, MAX_BYTES + 1)
+    content = found.content if found is not None else None
     if content is None and store_id is None:
         raise StoreRefusedError(
             f"{store.uri} is not a store: there is no {GENESIS}. Check the uri, or create the store with "
@@ -63,10 +65,10 @@ def _introduction(store: Store, trust: Trust) -> Introduction | None:
     """Return the next introduction; a foreign object in its place is passed over."""
     number = len(trust.introductions) + 1
     name = signer_key(number)
-    if (content := store.get(name)) is None:
+    if (there := store.get_capped(name, MAX_BYTES + 1)) is None:
         return None
     try:
-        found = Documents(store, trust).decode_introduction(content, name, INTRODUCTIONS).document
+        found = Documents(store, trust).decode_introduction(there.content, name, INTRODUCTIONS).document
     except UnprovedError:
         return None
     if found.number != number:

@@ -113,7 +113,7 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     ):
         rows = engine.sql(query, params={"tables": tables, "series": series, "days": of_days}).to_arrow_reader(100_000)
         how = {"method": "elementary", "days": of_days}
-        result = write_result(store, keys, kind, rows, run_key="1", origin={}, parameters=how)  # type: ignore[arg-type]
+        result = write_result(opened(store, keys), kind, rows, run_key="1", origin={}, parameters=how)  # type: ignore[arg-type]
         sizes.append(f"{result.rows:,} {kind}")
     return ", ".join(sizes)
 

@@ -62,9 +62,9 @@ def write_results(store: Store, keys: Keys) -> None:
     origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}
     with compute_metrics(source) as reader:
         metrics = reader.read_all()
-    write_result(store, repository.keys, "metrics", metrics.to_reader(), run_key="docs/m", origin=origin, parameters={})
+    write_result(opened(store, keys), "metrics", metrics.to_reader(), run_key="docs/m", origin=origin, parameters={})
     verdicts = recent(detect(scored_metrics(metrics)), 60)
-    write_result(store, repository.keys, "verdicts", verdicts.to_reader(), run_key="docs/v", origin=origin, parameters={})
+    write_result(opened(store, keys), "verdicts", verdicts.to_reader(), run_key="docs/v", origin=origin, parameters={})
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,19 @@ STORE, DAMAGED, BROKEN, ODD, EMPTY, NO_KEYS, OTHER_KEYS = (
     f"--store-conn-id {name}" for name in ("sound", "damaged", "broken", "odd", "empty", "no_keys", "other_keys")
 )
 OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
-    "keys generate": [(FINE, ""), (USAGE, "--loud")],
+    "keys generate": [
+        (FINE, "--file {folder}/new.json"),
+        (USAGE, ""),
+        (USAGE, "--file {folder}/other.json --loud"),
+        (NOT_DONE, "--file {store_path}/keys.json"),
+    ],
+    "store init": [
+        (FINE, "--uri {sound}-new --keys-file {folder}/init.json"),
+        (USAGE, "--uri {sound}-new"),
+        (USAGE, "--store-conn-id sound"),
+        (USAGE, "--store-conn-id sound --after abc"),
+        (NOT_DONE, "--store-conn-id nowhere"),
+    ],
     "grants": [
         (FINE, "postgres --database dwh"),
         (USAGE, ""),
@@ -378,7 +390,6 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
         ["snapshot", "take", *store, "--conn-id", "tight"],
         ["snapshot", "list", *store],
         ["snapshot", "verify", *store],
-        ["snapshot", "sign", *store],
         ["snapshot", "restore", *store, "--to", str(tmp_path / "back.duckdb")],
         ["snapshot", "prune", *store, "--keep-last", "1"],
         ["snapshot", "diff", "latest", *store],

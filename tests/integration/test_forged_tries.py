@@ -63,7 +63,7 @@ def unsigned(sync: Sync) -> bytes:
     return MANIFEST.write(forged(sync))
 
 
-def signed_by_a_strangers_key(sync: Sync) -> bytes:
+def signed_by_a_outsiders_key(sync: Sync) -> bytes:
     return signed(new_signer(), sync.rest.repository.trust.store_id, manifest_key(2), unsigned(sync))
 
 
@@ -82,7 +82,7 @@ def with_the_signature_of_another(sync: Sync) -> bytes:
 
 FORGERIES = [
     unsigned,
-    signed_by_a_strangers_key,
+    signed_by_a_outsiders_key,
     signed_for_another_store,
     signed_for_another_place,
     with_the_signature_of_another,

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
+from airflow_provider_elementary.storage.layout import is_result
 from airflow_provider_elementary.storage.results import find_result, read_result
 from tests.support.connections import duckdb_file, local_store
 from tests.support.datasets import small_world, write_duckdb
@@ -91,7 +92,7 @@ def returned(run: Any, task_id: str, map_index: int = -1) -> Any:
 
 def said(store: str, keys: LocalKeys, key: str) -> list[tuple[Any, ...]]:
     """Return the verdicts; a sum over rows in another order differs in the last of its 16 digits."""
-    with read_result(open_store(store), keys, key) as reader:
+    with read_result(opened(open_store(store), keys), key) as reader:
         rows = reader.read_all().to_pylist()
     return [(row["id"], f"{row['score']:.12g}", row["is_anomalous"], row["reason"], row["severity"]) for row in rows]
 
@@ -108,7 +109,7 @@ def test_a_day_in_the_life_of_the_operators(dag: tuple[DAG, LocalKeys, str]) -> 
     # The breaker fails after everything is recorded, and says what it found.
     assert states["breaker", -1] == states["typo", -1] == "failed"
     assert breaker["anomalous"] == whole["anomalous"] > 0
-    assert find_result(open_store(store), breaker["verdicts"]) is not None
+    assert find_result(opened(open_store(store)), breaker["verdicts"]) is not None
     # The verdicts of the shards are those of the whole, and so are the incidents made of them.
     together = [row for shard in shards for row in said(store, keys, shard["verdicts"])]
     assert sorted(together) == sorted(said(store, keys, whole["verdicts"]))
@@ -142,15 +143,15 @@ def test_an_incident_of_the_run_before_continues(dag: tuple[DAG, LocalKeys, str]
 
     first, second = (returned(scored.test(), "whole") for _ in range(2))
 
-    opened, continued = (
+    at_first, continued = (
         {change["incident_id"]: change["transition"] for change in run["changes"]} for run in (first, second)
     )
-    assert set(opened.values()) <= {"opened", "resolved"}
+    assert set(at_first.values()) <= {"opened", "resolved"}
     assert {id_ for id_, transition in continued.items() if transition == "continues"} == {
-        id_ for id_, transition in opened.items() if transition == "opened"
+        id_ for id_, transition in at_first.items() if transition == "opened"
     }
-    with read_result(open_store(store), keys, second["incidents"]) as reader:
-        assert len(incidents_of(reader.read_all())) == len(opened)
+    with read_result(opened(open_store(store), keys), second["incidents"]) as reader:
+        assert len(incidents_of(reader.read_all())) == len(at_first)
 
 
 def test_the_robust_method_saves_its_state_for_the_next_run(dag: tuple[DAG, LocalKeys, str]) -> None:
@@ -158,9 +159,9 @@ def test_the_robust_method_saves_its_state_for_the_next_run(dag: tuple[DAG, Loca
 
     first, second = (returned(scored.test(), "robust") for _ in range(2))
 
-    states = [entry.key for entry in open_store(store).list("results/memories/") if entry.key.endswith(".json")]
+    states = [entry.key for entry in open_store(store).list("results/memories/") if is_result(entry.key)]
     assert len(states) == 2
-    before = {key: find_result(open_store(store), key).parameters["before"] for key in states}
+    before = {key: find_result(opened(open_store(store)), key).parameters["before"] for key in states}
     [oldest] = [key for key, earlier in before.items() if earlier is None]
     assert set(before.values()) == {None, oldest}
     assert [first[name] for name in ("scored", "anomalous")] == [second[name] for name in ("scored", "anomalous")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -26,10 +26,11 @@ from airflow_provider_elementary.snapshots.prune_record import RECORD, PruneReco
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage import results
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.results import write_result
-from airflow_provider_elementary.storage.store import StoredObject
+from airflow_provider_elementary.storage.store import Fetched, StoredObject
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
 
@@ -61,17 +62,10 @@ def write_metrics(rest: Rest, snapshot_id: str, day: int) -> str:
     schema = pa.schema([("full_table_name", pa.string()), ("column_name", pa.string())])
     rows = pa.table({"full_table_name": ["A"], "column_name": [None]}, schema)
     origin = {"store": rest.store.uri, "snapshot_id": snapshot_id}
-    result = write_result(
-        rest.store,
-        rest.repository.keys,
-        "metrics",
-        rows.to_reader(),
-        run_key=f"run {day}",
-        origin=origin,
-        parameters={},
-    )
-    facts = json.loads(rest.store.get(result.key) or b"")
-    rest.store.put(result.key, json.dumps({**facts, "created_at": f"2026-11-{day:02}T00:00:00+00:00"}).encode())
+    with patch.object(results, "_now", return_value=datetime(2026, 11, day, tzinfo=UTC)):
+        result = write_result(
+            rest.repository, "metrics", rows.to_reader(), run_key=f"run {day}", origin=origin, parameters={}
+        )
     return result.key
 
 
@@ -103,6 +97,9 @@ class BreakingStore:
 
     def get(self, key: str) -> bytes | None:
         return self._store.get(key)
+
+    def get_capped(self, key: str, limit: int) -> Fetched | None:
+        return self._store.get_capped(key, limit)
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         return self._store.get_range(key, start, length)

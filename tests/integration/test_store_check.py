@@ -62,7 +62,7 @@ class TestOfALocalStore:
         status, findings = check(airflow_connection("store", local_store(rest.store.uri, MASTER_KEYS)))
 
         passing = dict.fromkeys(("read", "put-if-absent", "encryption", "delete"), "pass")
-        assert (status, statuses(findings)) == (0, {**passing, **KEYS_PASS, "signature": "not applicable"})
+        assert (status, statuses(findings)) == (0, {**passing, **KEYS_PASS, "signature": "pass"})
         assert {found.key for found in rest.store.list("")} == before
 
     def test_a_category_without_a_key_fails(self, check: Any, tmp_path: Path, airflow_connection: Connect) -> None:
@@ -87,7 +87,7 @@ class TestOfALocalStore:
         failed = [found for found in report.findings if found.status == "fail"]
         assert [found.name for found in failed] == ["put-if-absent"]
         assert "If-None-Match is not honoured" in failed[0].evidence
-        assert list(store.list("")) == []
+        assert [found.key for found in store.list("")] == ["store.json"]
 
     def test_people_read_a_table(self, rest: Rest, airflow_connection: Connect, capsys: Any) -> None:
         airflow_connection("elementary_store_default", local_store(rest.store.uri, MASTER_KEYS))
@@ -114,8 +114,8 @@ class TestOnS3:
 
         assert (status, set(statuses(findings).values())) == (0, {"pass"})
         assert findings["encryption"][1] == f"at rest: SSE-KMS with {key}; on the way: TLS, verified"
-        assert "KeyCount" in (listed := aws_server.client("s3").list_objects_v2(Bucket=bucket))
-        assert listed["KeyCount"] == 0
+        listed = aws_server.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+        assert [found["Key"] for found in listed] == ["elementary/store.json"]
 
     def test_a_missing_key_fails_by_name(
         self, bucket: str, aws_server: AwsServer, check: Any, airflow_connection: Connect
@@ -155,8 +155,8 @@ class TestOnS3:
     ) -> None:
         login, password = _user(aws_server, ["s3:*", "kms:*"])
         own = {"region_name": aws_server.region, "endpoint_url": aws_server.endpoint_url, "verify": str(aws_server.ca)}
-        extra = {"uri": f"s3://{bucket}/own", "kms_key_id": aws_server.create_key(), **own}
-        connection = {"conn_type": "elementary_store", "login": login, "password": password, "extra": extra}
+        connection = s3_store(aws_server, f"s3://{bucket}/own", aws_server.create_key(), aws_conn_id="", **own)
+        connection |= {"login": login, "password": password}
 
         with aws_server.enforcing():
             status, findings = check(airflow_connection("store", connection))

@@ -75,11 +75,11 @@ def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
     uri = _fill(directory, keys, path, [passing, passing, passing, drifted], with_results=True)
     store = open_store(uri)
     snapshot = open_snapshot(opened(store, keys))
-    newest = latest_result(store, "verdicts")
+    newest = latest_result(opened(store, keys), "verdicts")
     assert newest is not None
-    with read_result(store, keys, newest.key) as rows:
+    with read_result(opened(store, keys), newest.key) as rows:
         incidents = incidents_table(track_incidents(rows.read_all(), read_lineage(snapshot)))
-    write_result(store, keys, "incidents", incidents.to_reader(), run_key="incidents", origin={}, parameters={})
+    write_result(opened(store, keys), "incidents", incidents.to_reader(), run_key="incidents", origin={}, parameters={})
     add_backtest(uri, keys, {"anomaly_sensitivity": 2})
     return uri
 
@@ -102,10 +102,10 @@ def add_results(uri: str, keys: LocalKeys) -> None:
     store = open_store(uri)
     with compute_metrics(open_snapshot(opened(store, keys))) as rows:
         metrics = rows.read_all()
-    write_result(store, keys, "metrics", metrics.to_reader(), run_key="metrics", origin={}, parameters={})
+    write_result(opened(store, keys), "metrics", metrics.to_reader(), run_key="metrics", origin={}, parameters={})
     verdicts = detect(scored_metrics(metrics), method="elementary")
     how = {"method": "elementary", "days": DAYS}
-    write_result(store, keys, "verdicts", verdicts.to_reader(), run_key="verdicts", origin={}, parameters=how)
+    write_result(opened(store, keys), "verdicts", verdicts.to_reader(), run_key="verdicts", origin={}, parameters=how)
 
 
 def add_backtest(uri: str, keys: LocalKeys, parameters: Mapping[str, Any]) -> None:
@@ -115,7 +115,7 @@ def add_backtest(uri: str, keys: LocalKeys, parameters: Mapping[str, Any]) -> No
         found = backtest(metrics, "elementary", parameters, DAYS)
     how = {"method": "elementary", "days": DAYS, **parameters}
     run = f"elementary_backtest/manual/elementary/{json.dumps(parameters)}"
-    write_result(store, keys, "backtests", found.verdicts.to_reader(), run_key=run, origin={}, parameters=how)
+    write_result(opened(store, keys), "backtests", found.verdicts.to_reader(), run_key=run, origin={}, parameters=how)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from tests.servers.webhook import Webhook, webhook_server
 from tests.support.connections import duckdb_file, local_store
 from tests.support.dag_runs import DagRunOutcome, run_parsed_dag
 from tests.support.datasets import FAILED_ROW_VALUE, World, small_world, write_duckdb
+from tests.support.signing import opened
 
 Connect = Callable[[str, Mapping[str, object]], str]
 
@@ -124,7 +125,7 @@ def test_an_incident_is_sent_once_over_each_route_and_not_in_every_run(office: O
     assert posted["subscribers"] == ["@board"]
     assert FAILED_ROW_VALUE not in f"{posted} {office.mails}"
     # The notifications are stored encrypted.
-    stored = latest_result(open_store(office.store), "alerts")
+    stored = latest_result(opened(open_store(office.store)), "alerts")
     files = [path.read_bytes() for path in Path(office.store.removeprefix("file://")).rglob("*") if path.is_file()]
     assert stored is not None
     assert stored.rows == 2

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
 
 
 def found_incidents(store: Store, keys: Keys, key: str) -> set[tuple[str, str | None, str, str]]:
-    with read_result(store, keys, key) as reader:
+    with read_result(opened(store, keys), key) as reader:
         rows = reader.read_all().to_pylist()
     return {
         (row["full_table_name"], row["column_name"], row["metric_name"], f"{row['bucket_start']:%Y-%m-%d}")

@@ -51,7 +51,7 @@ class ModelStateStore:
                 log.info("ignoring saved state %s: parameters changed", result.key)
                 continue
             try:
-                with read_result(self.repository.store, self.repository.keys, result.key) as rows:
+                with read_result(self.repository, result.key) as rows:
                     return ModelState(rows.read_all(), int(result.parameters["until"]))
             except (ElementaryError, KeyError, ValueError) as error:
                 log.warning("ignoring saved state %s: it cannot be read: %s", result.key, error)
@@ -66,8 +66,7 @@ class ModelStateStore:
         """
         earlier = list(self._earlier())
         result = write_result(
-            self.repository.store,
-            self.repository.keys,
+            self.repository,
             "memories",
             state.series.to_reader(_BATCH_ROWS),
             run_key=self.run_key,
@@ -80,16 +79,16 @@ class ModelStateStore:
             series=self.series,
         )
         for old in earlier[1:]:
-            delete_result(self.repository.store, old.key)
+            delete_result(self.repository, old.key)
         return result.key
 
     def _earlier(self) -> Iterator[Result]:
         """Yield the state of the run before, and the one that it resumed from."""
         try:
-            if newest := previous_result(self.repository.store, "memories", self.series, self.run_key):
+            if newest := previous_result(self.repository, "memories", self.series, self.run_key):
                 yield newest
                 before = newest.parameters.get("before")
-                if before and (older := find_result(self.repository.store, before)):
+                if before and (older := find_result(self.repository, before)):
                     yield older
         except ElementaryError as error:
             log.warning("ignoring an earlier state: %s", error)

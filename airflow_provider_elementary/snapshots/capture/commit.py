@@ -55,7 +55,7 @@ _PROBE = Codec(Parent, "probe", "")
 def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest | None:
     """Write the manifest under the number after the newest; of several writers one gets each number.
 
-    A full snapshot stands on its own, so it is committed after whatever came first. What a stranger put in its place is
+    A full snapshot stands on its own, so it is committed after whatever came first. What others put in its place is
     moved to ``quarantine/``.
 
     :return: the manifest as committed; None where the parent of an incremental snapshot is no longer the newest.

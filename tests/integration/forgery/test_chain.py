@@ -1,4 +1,4 @@
-"""Whoever may write to the bucket cannot make a command believe, build upon or remove a snapshot."""
+"""Anyone who may write to the bucket cannot make a command believe, build upon or remove a snapshot."""
 
 from __future__ import annotations
 

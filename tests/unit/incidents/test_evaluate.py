@@ -90,7 +90,7 @@ def test_stored_verdicts_record_their_options_and_origin(repository: Repository)
         origin={"adapter": "duckdb"},
     )
 
-    result = find_result(repository.store, str(found.key))
+    result = find_result(repository, str(found.key))
     assert result is not None
     assert result.parameters == {
         "method": "elementary", "days": 3, "shard": 0, "shards": 1, "anomaly_sensitivity": 2,
@@ -116,8 +116,7 @@ def test_the_robust_method_resumes_from_the_state_of_the_previous_run(repository
 
 def test_stored_metrics_are_opened_with_their_origin(repository: Repository) -> None:
     stored = write_result(
-        repository.store,
-        repository.keys,
+        repository,
         "metrics",
         metrics().to_reader(),
         run_key="run",

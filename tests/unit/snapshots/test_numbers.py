@@ -1,4 +1,4 @@
-"""The newest proved document is found whatever strangers put among the numbered ones."""
+"""The newest proved document is found whatever outsiders put among the numbered ones."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from airflow_provider_elementary.snapshots.numbers import newest_proved, runs
         "a chain",
         "an older part was pruned",
         "the largest number",
-        "a stranger's object after the newest",
+        "an outsider's object after the newest",
         "one that was changed inside",
         "one that is missing inside",
-        "many strangers' objects after the newest",
-        "many strangers' objects beyond the newest",
+        "many outsiders' objects after the newest",
+        "many outsiders' objects beyond the newest",
         "the newest is gone",
         "no proved one",
     ],

@@ -18,11 +18,11 @@ from airflow_provider_elementary.snapshots.manifest_document import MANIFEST
 from airflow_provider_elementary.snapshots.prune_record import RECORD as RECORDS
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone
 from airflow_provider_elementary.storage import documents
-from airflow_provider_elementary.storage.layout import newest_result_key
+from airflow_provider_elementary.storage.layout import access_folder, result_files, result_series, series_key
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.storage.report_log import record
-from airflow_provider_elementary.storage.results import find_result, newest_result
-from airflow_provider_elementary.storage.signatures import read_signature
+from airflow_provider_elementary.storage.results import find_result
+from tests.support.signing import SIGNER, STORE_ID, opened, signed
 from tests.unit.snapshots.test_manifest import WHOLE as BASE
 from tests.unit.storage.test_report_log import MONDAY, TUESDAY
 
@@ -45,15 +45,16 @@ RECORD = PruneRecord(
     expired=(ExpiredFile("data/x", "ef" * 32, Category.METADATA, "2026-11-22T00:00:00+00:00"),),
 )
 RESULT = {
-    "key": "results/metrics/r.json",
+    "key": series_key(result_series("metrics", "s"), 1),
     "kind": "metrics",
+    "series": "s",
     "run_key": "dag/run",
     "created_at": "2026-11-22T00:00:00+00:00",
     "origin": {"snapshot_id": "x"},
     "parameters": {"days": 28},
     "files": [
         {
-            "key": "results/metrics/r/f",
+            "key": result_files("metrics", "s", "dag/run") + "f",
             "category": "table_metrics",
             "rows": 1,
             "size": 2,
@@ -64,6 +65,7 @@ RESULT = {
         }
     ],
     "keys": {"table_metrics": {"master_key_id": "local:1", "ciphertext": "AAAA"}},
+    "format_version": 2,
 }
 
 
@@ -77,36 +79,30 @@ class Kind:
     number: str | None = None
 
 
-def _in_store(key: str, read: Callable[[LocalStore], Any]) -> Callable[[bytes, Path], Any]:
-    def read_it(content: bytes, folder: Path) -> Any:
-        store = LocalStore(folder)
-        store.put(key, content)
-        return read(store)
+RESULT_NAME = series_key(result_series("metrics", "s"), 1)
 
-    return read_it
+
+def _result(content: bytes, folder: Path) -> Any:
+    repository = opened(LocalStore(folder))
+    repository.store.put(RESULT_NAME, signed(SIGNER, STORE_ID, RESULT_NAME, content))
+    return find_result(repository, RESULT_NAME)
 
 
 def _report(content: bytes, folder: Path) -> Any:
-    store = LocalStore(folder)
-    kept = record(store, MONDAY, subject="dwh", run_key="monday")
-    store.put(kept.key, content)
-    return record(store, TUESDAY, subject="dwh", run_key="tuesday").previous
+    repository = opened(LocalStore(folder))
+    name = series_key(access_folder("dwh"), 1)
+    repository.store.put(name, signed(SIGNER, STORE_ID, name, content))
+    return record(repository, TUESDAY, subject="dwh", run_key="tuesday").previous
 
 
 def _kept_report(folder: Path) -> bytes:
-    store = LocalStore(folder)
-    return store.get(record(store, MONDAY, subject="dwh", run_key="monday").key) or b""
+    repository = opened(LocalStore(folder))
+    stored = repository.store.get(record(repository, MONDAY, subject="dwh", run_key="monday").key) or b""
+    return stored.partition(b"\n")[2]
 
 
-def _newest(content: bytes, folder: Path) -> Any:
-    store = LocalStore(folder)
-    store.put(newest_result_key("metrics", "s"), content)
-    return newest_result(store, "metrics", "s")
-
-
-@pytest.fixture(params=["manifest", "prune record", "result", "signature", "access report", "pointer"])
+@pytest.fixture(params=["manifest", "prune record", "result", "access report"])
 def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kind:
-    signature = {"algorithm": "DATA_KEY", "key_id": "local:1", "value": "AAAA"}
     return {
         "manifest": Kind(
             MANIFEST.write(WHOLE), lambda content, _: MANIFEST.write(MANIFEST.read(content, "m")), "added", "sequence"
@@ -115,14 +111,7 @@ def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             RECORDS.write(RECORD), lambda content, _: RECORDS.write(RECORDS.read(content, "p")), "head", "sequence"
         ),
         "result": Kind(
-            json.dumps(RESULT, sort_keys=True).encode(),
-            _in_store("results/metrics/r.json", lambda store: find_result(store, "results/metrics/r.json")),
-            "origin",
-        ),
-        "signature": Kind(
-            json.dumps(signature, sort_keys=True).encode(),
-            _in_store("signatures/manifests/1.json", lambda store: read_signature(store, "manifests/1.json")),
-            "value",
+            json.dumps(RESULT, sort_keys=True, separators=(",", ":")).encode(), _result, "origin", "format_version"
         ),
         "access report": Kind(
             _kept_report(tmp_path_factory.mktemp("kept")),
@@ -130,7 +119,6 @@ def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             "report",
             "format_version",
         ),
-        "pointer": Kind(b'{"newest": null, "before": null}', _newest, ""),
     }[request.param]
 
 
@@ -182,12 +170,16 @@ def test_the_bytes_of_a_prune_record() -> None:
         (b"7", "it is not a JSON object"),
         (f'"{SECRET}"'.encode(), "it is not a JSON object"),
         (f'{{"{SECRET}": 1}}'.encode(), "field"),
-        (b"x" * (documents.MAX_BYTES + 1), "it is larger than 10 MiB"),
     ],
     ids=lambda value: repr(value[:12]),
 )
 def test_what_is_no_document_is_refused(kind: Kind, tmp_path: Path, content: bytes, fault: str) -> None:
     assert fault in refusal(kind, content, tmp_path)
+
+
+def test_what_is_larger_than_4_mib_is_refused() -> None:
+    with pytest.raises(SnapshotCorruptError, match="it is larger than 4 MiB"):
+        MANIFEST.read(b"x" * (documents.MAX_BYTES + 1), "m")
 
 
 def test_a_missing_field_is_named(kind: Kind, tmp_path: Path) -> None:
@@ -217,9 +209,8 @@ def test_a_field_of_another_type_is_refused_in_every_place(kind: Kind, tmp_path:
             continue
         content = json.dumps({**facts, name: value}).encode()
         folder = tmp_path / str(number)
-        if name in ("newest", "before", "parent", "reason") or old is None:
-            if isinstance(value, str | int):
-                continue
+        if old is None or (name == "reason" and isinstance(value, str)):
+            continue
         refusal(kind, content, folder)
 
 
@@ -286,7 +277,7 @@ def test_a_manifest_says_where_it_is_not_valid(tmp_path: Path, change: Callable[
 
 
 def test_a_document_too_large_to_be_read_is_not_written() -> None:
-    with pytest.raises(ConfigurationError, match="and at most 10,485,760 can be read"):
+    with pytest.raises(ConfigurationError, match="and at most 4,194,304 can be read"):
         MANIFEST.write(replace(WHOLE, run_key="x" * documents.MAX_BYTES))
 
 

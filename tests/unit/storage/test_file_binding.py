@@ -1,4 +1,4 @@
-"""Of a file only the bytes that were written are read: nothing else passes, for whoever has the data key or not."""
+"""Of a file only the bytes that were written are read: nothing else passes, for anyone who has the data key or not."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ PREFIXES = (
     layout.PRUNE_RECORDS,
     layout.DATA,
     layout.RESULTS,
-    layout.SIGNATURES,
     layout.ACCESS_REPORTS,
 )
 
@@ -35,25 +33,34 @@ def test_no_other_module_spells_a_prefix(prefix: str) -> None:
     assert others == []
 
 
-def test_names_are_what_format_1_says() -> None:
-    moment = datetime(2026, 11, 22, 9, tzinfo=UTC)
-
-    assert layout.manifest_key(7) == "manifests/0000000007.json"
-    assert layout.record_key(7) == "prunes/0000000007.json"
+def test_names_are_what_format_2_says() -> None:
+    assert layout.manifest_key(7) == "manifests/0000000007"
+    assert layout.record_key(7) == "prunes/0000000007"
     assert layout.data_file("S", "dbt_models", Category.METADATA) == "data/S/dbt_models/metadata.parquet"
-    assert layout.result_key("metrics", "run") == "results/metrics/acba25512100f80b56fc3ccd14c65be5.json"
-    assert layout.signature_key(layout.manifest_key(7)) == "signatures/manifests/0000000007.json"
-    assert layout.access_report_key("a/b", moment) == "access/a%2Fb/20261122T090000000000Z.json"
+    assert layout.series_key(layout.access_folder("a/b"), 1) == "access/a%2Fb/9999999998"
+    assert layout.signer_key(7) == "signers/0000000007"
 
 
 def test_a_file_leads_to_what_it_belongs_to() -> None:
-    file = layout.result_file("metrics", "run", "0badf00d", Category.TABLE_METRICS)
+    file = layout.result_file("metrics", "series", "run", "0badf00d", Category.TABLE_METRICS)
+    folder = layout.result_series("metrics", "series")
 
     assert layout.writer_of(layout.data_file("S", "dbt_models", Category.METADATA)) == "S"
-    assert layout.result_of(file) == layout.result_key("metrics", "run")
-    assert layout.is_result(layout.result_key("metrics", "run"))
+    assert file.startswith(layout.result_files("metrics", "series", "run"))
+    assert layout.is_result(layout.series_key(folder, 1))
     assert not layout.is_result(file)
-    assert not layout.is_result(layout.newest_result_key("metrics", "series"))
+    assert layout.series_number(folder, layout.series_key(folder, 41)) == 41
+    assert layout.series_number(folder, file) is None
+
+
+def test_the_newest_document_of_a_series_is_listed_first(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    for number in (1, 2, 10):
+        store.put(layout.series_key("access/dwh/", number), b"")
+
+    listed = [layout.series_number("access/dwh/", found.key) for found in store.list("access/dwh/")]
+
+    assert listed == [10, 2, 1]
 
 
 def test_numbered_and_other_names_are_separated(tmp_path: Path) -> None:

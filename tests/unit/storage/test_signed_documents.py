@@ -76,7 +76,7 @@ def _line(ours: Documents) -> list[str]:
 
 
 def _forged(body: bytes) -> Callable[[Documents], bytes]:
-    """Return what a stranger would write with a key of his own."""
+    """Return what an outsider would write with a key of his own."""
     return lambda ours: signed(new_signer(), ours.trust.store_id, NAME, body)
 
 
@@ -277,7 +277,7 @@ def test_what_could_not_be_read_again_is_not_written(note: Note, ours: Documents
 
 
 def test_a_document_above_the_limit_is_not_written(ours: Documents) -> None:
-    with pytest.raises(ConfigurationError, match="at most 4,194,304 are read"):
+    with pytest.raises(ConfigurationError, match="at most 4,194,304 can be read"):
         ours.write(NAME, CODEC, replace(NOTE, words=("x" * MAX_BYTES,)), Role.STORE)
 
 

@@ -174,12 +174,12 @@ def test_junk_in_place_of_an_introduction_is_passed_over(content: bytes, store: 
     assert read_trust(store, trust.store_id) == trust
 
 
-def test_an_introduction_by_a_stranger_is_passed_over(store: LocalStore, tmp_path: Path) -> None:
+def test_an_introduction_by_a_outsider_is_passed_over(store: LocalStore, tmp_path: Path) -> None:
     trust = created(store, entry(new_signer()))
-    stranger = new_signer()
+    outsider = new_signer()
     elsewhere = LocalStore(tmp_path / "elsewhere")
-    theirs = created(elsewhere, entry(stranger))
-    introduced(elsewhere, theirs, stranger, new_signer(), 1)
+    theirs = created(elsewhere, entry(outsider))
+    introduced(elsewhere, theirs, outsider, new_signer(), 1)
     store.put(signer_key(1), elsewhere.get(signer_key(1)) or b"")
 
     assert read_trust(store, trust.store_id) == trust

@@ -1,0 +1,30 @@
+"""Defines ``OpenStore``: a store with its keys and signed documents."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from airflow_provider_elementary.storage.keys import StoreKeys
+from airflow_provider_elementary.storage.signed_documents import Documents
+from airflow_provider_elementary.storage.store import Store
+
+
+class OpenStore(Protocol):
+    """What results and reports need of a repository."""
+
+    store: Store
+
+    @property
+    def uri(self) -> str:
+        """The store's URI."""
+        ...
+
+    @property
+    def keys(self) -> StoreKeys:
+        """The master keys."""
+        ...
+
+    @property
+    def documents(self) -> Documents:
+        """The signed documents."""
+        ...
