@@ -92,9 +92,7 @@ def test_what_the_events_lack_is_followed_into_the_sessions(incidents: list[Any]
     assert (nulls.root, nulls.followers) == ("JAFFLE.RAW_WEB.EVENTS", ("JAFFLE.CORE.FCT_SESSIONS",))
 
 
-def test_each_test_with_a_bad_newest_result_is_of_an_open_incident(
-    source: TableSource, incidents: list[Any]
-) -> None:
+def test_each_test_with_a_bad_newest_result_is_of_an_open_incident(source: TableSource, incidents: list[Any]) -> None:
     newest: dict[str, tuple[Any, str]] = {}
     for row in source.held["elementary_test_results"].to_pylist():
         seen = newest.get(row["test_unique_id"])
