@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from typing import Protocol
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.elementary_schema.tables import ColumnType
-from airflow_provider_elementary.exceptions import UnknownColumnError, UnknownTableError
+from airflow_provider_elementary.exceptions import ElementaryError, UnknownColumnError, UnknownTableError
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -126,6 +127,26 @@ def read_all(source: Source, table: str, columns: Sequence[str] | None = None) -
 def reader_of(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
     """Return a reader over batches that are made one at a time."""
     return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+@contextmanager
+def with_own_errors(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatchReader]:
+    """Yield a reader to hand to an engine, which passes an error of the stream on as one of its own: raise ours."""
+    failure: list[ElementaryError] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        except ElementaryError as error:
+            failure.append(error)
+            raise
+
+    try:
+        yield reader_of(reader.schema, batches())
+    except Exception:
+        if failure:
+            raise failure[0] from None
+        raise
 
 
 def reader_of_first(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:

@@ -18,7 +18,7 @@ from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import Definition
 from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
-from airflow_provider_elementary.source import Source, arrow_schema, reader_of
+from airflow_provider_elementary.source import Source, arrow_schema, reader_of, with_own_errors
 
 log = logging.getLogger(__name__)
 
@@ -188,8 +188,8 @@ def _load(engine: duckdb.DuckDBPyConnection, source: Source, table: str, columns
     except ElementaryError:
         # A table that only adds detail, and that is not there or not readable.
         return
-    with source.read(table, columns=held) as reader:
-        engine.register("incoming", reader)
+    with source.read(table, columns=held) as reader, with_own_errors(reader) as rows:
+        engine.register("incoming", rows)
         # A number that is none, or infinite, would make every sum that it is in the same.
         numbers = [field.name for field in schema if pa.types.is_floating(field.type) and field.name in held]
         finite = ", ".join(f"CASE WHEN isfinite({name}) THEN {name} END AS {name}" for name in numbers)

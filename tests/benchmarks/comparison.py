@@ -162,8 +162,8 @@ def _snapshot(place: Place) -> Work:
     extra = {"uri": f"s3://{place.bucket}/ours", "aws_conn_id": "rival_aws", "kms_key_id": place.kms_key_id}
     connection = {"conn_type": "elementary_store", "extra": extra}
     os.environ["AIRFLOW_CONN_RIVAL_STORE"] = json.dumps(connection)
-    repository = ElementaryStoreHook("rival_store").repository
-    store, keys = repository.store, repository.keys
+    hook = ElementaryStoreHook("rival_store")
+    store, keys = hook.open_store(), hook.open_keys()
 
     def work() -> Mapping[str, Any]:
         with ElementaryHook("rival_postgres").source() as source:

@@ -35,7 +35,7 @@ def shown(driver: Any) -> dict[str, bool]:
 
 
 def press(driver: Any, selector: str, text: str) -> None:
-    """Press what has a text or a label, once it is there; in one step, as the page may draw it again meanwhile."""
+    """Press what has a text or a label, once it is there; in one step, since the page may redraw it meanwhile."""
     script = (
         "const found = [...document.querySelectorAll(arguments[0])].find(one => !one.disabled &&"
         " [one.textContent.trim(), one.getAttribute('aria-label')].includes(arguments[1]));"

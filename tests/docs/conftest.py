@@ -108,7 +108,7 @@ def store(master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.fixture
 def taken(store: Scene, taken_store: Path, tmp_path: Path) -> Scene:
     """The local store with two snapshots, metrics and verdicts."""
-    shutil.copytree(taken_store, tmp_path / "store")
+    shutil.copytree(taken_store, tmp_path / "store", dirs_exist_ok=True)
     return store
 
 

@@ -47,9 +47,9 @@ def opened(content: bytes, key: bytes = KEY) -> pq.ParquetFile:
     return pq.ParquetFile(pa.BufferReader(content), decryption_properties=pe.create_decryption_properties(key))
 
 
-def chunks(content: bytes) -> Iterator[Chunk]:
+def chunks(content: bytes, key: bytes = KEY) -> Iterator[Chunk]:
     """Yield the column chunks of a file, in their order in it."""
-    metadata = opened(content).metadata
+    metadata = opened(content, key).metadata
     for group in range(metadata.num_row_groups):
         for column in range(metadata.num_columns):
             facts = metadata.row_group(group).column(column)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
-from airflow_provider_elementary.source import Source, reader_of
+from airflow_provider_elementary.source import Source, reader_of, with_own_errors
 
 HISTORY_COLUMNS = (
     "full_table_name",
@@ -49,7 +49,10 @@ def read_histories(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
             yield batch
 
     with bounded_connection() as connection:
-        with source.read("data_monitoring_metrics", columns=list(HISTORY_COLUMNS)) as rows:
+        with (
+            source.read("data_monitoring_metrics", columns=list(HISTORY_COLUMNS)) as reader,
+            with_own_errors(reader) as rows,
+        ):
             connection.register("incoming", reader_of(rows.schema, noted(rows)))
             connection.execute(_HISTORY)
             connection.unregister("incoming")

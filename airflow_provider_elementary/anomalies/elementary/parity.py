@@ -26,7 +26,7 @@ from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.elementary_schema.statuses import status_sql
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.quoting import literal
-from airflow_provider_elementary.source import Source, adapter_of, arrow_schema, catalog_table
+from airflow_provider_elementary.source import Source, adapter_of, arrow_schema, catalog_table, with_own_errors
 
 #: What is read of each table; the first names are those without which no verdict can be recomputed.
 _READ: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -136,8 +136,8 @@ def _load(connection: duckdb.DuckDBPyConnection, source: Source, table: str) -> 
     connection.unregister("incoming")
     if not held:
         return [table] if required else []
-    with source.read(table, columns=columns) as reader:
-        connection.register("incoming", reader)
+    with source.read(table, columns=columns) as reader, with_own_errors(reader) as read:
+        connection.register("incoming", read)
         rows = _KEPT.get(table, "TRUE")
         connection.execute(f"INSERT INTO {table} BY NAME FROM incoming WHERE {rows}")
         connection.unregister("incoming")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Kind, Table
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots import redaction
 from airflow_provider_elementary.snapshots.capture import consistency
@@ -307,7 +307,7 @@ def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[
                     samples.update(sample_part.rows(batch)["elementary_test_results_id"].to_pylist())
                     batch = _since(batch, table, window_from, undated=reads_undated)
                 rows.add(batch, columns)
-    except SnapshotCorruptError as error:
+    except (SnapshotCorruptError, ObjectNotFoundError) as error:
         raise ParentCorrupt(str(error)) from None
     return _Earlier(rows, columns, samples)
 

@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 21)
 
 
 def plan(settled_rows: int | None = 100, watermark: datetime | None = WATERMARK) -> Plan:
-    """Return the plan to build upon a snapshot that saw that many settled rows up to a watermark."""
+    """Return the plan to build upon a snapshot that saw this number of settled rows up to a watermark."""
     consistency = ConsistencyEntry(
         watermark=watermark.isoformat() if watermark else None,
         committed_until=None,

@@ -1,0 +1,170 @@
+"""Who may write to the bucket, with a data key or without, cannot give a snapshot other rows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ElementaryError, SnapshotCorruptError, StoreRefusedError
+from airflow_provider_elementary.metrics import compute_metrics
+from airflow_provider_elementary.snapshots import Manifest, open_snapshot
+from airflow_provider_elementary.snapshots.manifest import FileEntry
+from airflow_provider_elementary.snapshots.restore import restore
+from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
+from airflow_provider_elementary.snapshots.verify import verify
+from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
+from airflow_provider_elementary.storage.outcomes import Outcome
+from tests.support.encrypted_files import chunks, opened, with_forged_rows
+from tests.support.stores import Rest, grow, local_rest, take, world_after
+
+TABLE = "dbt_run_results"
+Attack = Callable[[Rest, list[Manifest]], None]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+    directory = tmp_path_factory.mktemp("original")
+    rest = local_rest(directory)
+    return rest, grow(rest, directory, [3, 4])
+
+
+def file_of(manifest: Manifest, table: str = TABLE, category: Category = Category.RUN_RESULTS) -> FileEntry:
+    """Return the newest file of a category of a table."""
+    return [file for file in manifest.files if (file.table, file.category) == (table, category)][-1]
+
+
+def other_category(manifest: Manifest) -> FileEntry:
+    return next(file for file in manifest.files if file.category is not Category.RUN_RESULTS and file.rows)
+
+
+def target(rest: Rest, manifests: list[Manifest]) -> Path:
+    return rest.path(file_of(manifests[-1]).key)
+
+
+def data_key(rest: Rest) -> bytes:
+    return open_snapshot(rest.repository).data_key(Category.RUN_RESULTS)
+
+
+def changed(change: Callable[[bytes], bytes]) -> Attack:
+    def attack(rest: Rest, manifests: list[Manifest]) -> None:
+        path = target(rest, manifests)
+        path.write_bytes(change(path.read_bytes()))
+
+    return attack
+
+
+def content_of(choose: Callable[[list[Manifest]], FileEntry]) -> Attack:
+    def attack(rest: Rest, manifests: list[Manifest]) -> None:
+        target(rest, manifests).write_bytes(rest.path(choose(manifests).key).read_bytes())
+
+    return attack
+
+
+def forged_under_its_footer(rest: Rest, manifests: list[Manifest]) -> None:
+    path, key = target(rest, manifests), data_key(rest)
+    path.write_bytes(with_forged_rows(path.read_bytes(), next(iter(chunks(path.read_bytes(), key))), key))
+
+
+def rows_left_out(rest: Rest, manifests: list[Manifest]) -> None:
+    """Write the file again without its last row, as who has the data key can."""
+    path, key = target(rest, manifests), data_key(rest)
+    rows = opened(path.read_bytes(), key).read()
+    forged = io.BytesIO()
+    with encrypted_file(forged, rows.schema, key, frozenset()) as file:
+        for batch in rows.slice(0, rows.num_rows - 1).to_batches():
+            file.write(batch)
+    path.write_bytes(forged.getvalue())
+
+
+def of_another_store(rest: Rest, manifests: list[Manifest]) -> None:
+    """Put the file that another store of the same master keys has of the same rows."""
+    other = Rest(type(rest.store)(rest.folder.parent / "other"), rest.keys, rest.folder.parent / "other")
+    taken = grow(other, rest.folder.parent, [3, 4])
+    target(rest, manifests).write_bytes(other.path(file_of(taken[-1]).key).read_bytes())
+
+
+def a_link_to_the_same_bytes(rest: Rest, manifests: list[Manifest]) -> None:
+    path = target(rest, manifests)
+    moved = path.rename(rest.folder.parent / "moved.parquet")
+    path.symlink_to(moved)
+
+
+def its_folder_elsewhere(rest: Rest, manifests: list[Manifest]) -> None:
+    folder = target(rest, manifests).parent
+    moved = folder.rename(rest.folder.parent / "moved")
+    folder.symlink_to(moved)
+
+
+ATTACKS: Mapping[str, Attack] = {
+    "a bit": changed(lambda content: content[:500] + bytes([content[500] ^ 1]) + content[501:]),
+    "a bit of the footer": changed(lambda content: content[:-50] + bytes([content[-50] ^ 1]) + content[-49:]),
+    "zeros": changed(lambda content: bytes(len(content))),
+    "padding": changed(lambda content: content + bytes(100)),
+    "cut short": changed(lambda content: content[:-10]),
+    "empty": changed(lambda content: b""),
+    "file of the snapshot before": content_of(lambda manifests: file_of(manifests[0])),
+    "file of another table": content_of(lambda manifests: file_of(manifests[-1], "dbt_invocations")),
+    "file of another category": content_of(lambda manifests: other_category(manifests[-1])),
+    "file of another store": of_another_store,
+    "rows forged with the data key under the same footer": forged_under_its_footer,
+    "rows left out with the data key": rows_left_out,
+    "removed": lambda rest, manifests: target(rest, manifests).unlink(),
+    "a link to the same bytes": a_link_to_the_same_bytes,
+    "its folder is a link": its_folder_elsewhere,
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+class TestChangedFiles:
+    def test_are_not_read_measured_or_restored(
+        self, rest: Rest, manifests: list[Manifest], tmp_path: Path, attack: Attack
+    ) -> None:
+        attack(rest, manifests)
+        source = open_snapshot(rest.repository)
+
+        with pytest.raises(ElementaryError, match=r"run_results\.parquet|on the way to"):
+            read_all(source, TABLE)
+        with pytest.raises(ElementaryError), compute_metrics(source) as metrics:
+            metrics.read_all()
+        with pytest.raises(ElementaryError):
+            restore(rest.repository, DuckDBTarget(tmp_path / "restored.duckdb"))
+
+        assert not (tmp_path / "restored.duckdb").exists()
+
+    def test_are_found_by_verify(self, rest: Rest, manifests: list[Manifest], attack: Attack) -> None:
+        attack(rest, manifests)
+
+        report = verify(rest.repository)
+
+        assert report.outcome is Outcome.DAMAGED
+        assert file_of(manifests[-1]).key in {finding.object for finding in report.findings}
+
+    def test_are_not_encrypted_again_by_the_next_sync(
+        self, rest: Rest, manifests: list[Manifest], tmp_path: Path, attack: Attack
+    ) -> None:
+        attack(rest, manifests)
+        world = world_after(5)
+        if attack is its_folder_elsewhere:
+            with pytest.raises(StoreRefusedError, match="on the way to"):
+                take(rest, tmp_path / "warehouse.duckdb", world)
+            return
+
+        taken = take(rest, tmp_path / "warehouse.duckdb", world)
+
+        assert taken.kind == "full"
+        read: pa.Table = read_all(open_snapshot(rest.repository), TABLE)
+        assert sorted(read["model_execution_id"].to_pylist()) == sorted(world[TABLE]["model_execution_id"].to_pylist())
+
+
+def test_a_file_that_no_damage_touches_is_still_read(rest: Rest, manifests: list[Manifest]) -> None:
+    ATTACKS["zeros"](rest, manifests)
+
+    assert read_all(open_snapshot(rest.repository), "dbt_models").num_rows > 0
+    with pytest.raises(SnapshotCorruptError, match="is not the file that was written"):
+        read_all(open_snapshot(rest.repository), TABLE)
