@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, QueryRefusedError
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    ElementaryError,
+    QueryRefusedError,
+    WarehouseError,
+)
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.unit.access.corpus import Case, cases
@@ -117,6 +122,22 @@ def test_a_file_whose_macros_replace_builtin_functions_is_not_queried(tmp_path: 
         pytest.raises(ConfigurationError, match="defines macros"),
     ):
         source.query("SELECT lower(name || 'x') FROM dbt_models")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "words"), [("QUERY_SECONDS", -1.0, "took longer"), ("QUERY_BATCH_BYTES", 0, "One batch")]
+)
+def test_an_authors_query_ends_with_its_session_beyond_its_time_or_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: float, words: str
+) -> None:
+    monkeypatch.setattr(f"airflow_provider_elementary.warehouses.source.{limit}", value)
+    path = make(tmp_path / "analytics.duckdb", _TRAPS)
+
+    with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+        with pytest.raises(WarehouseError, match=words):
+            source.query("SELECT name FROM dbt_models").read_all()
+        with pytest.raises(WarehouseError):
+            source.query("SELECT name FROM dbt_models").read_all()
 
 
 WORDS = st.sampled_from(

@@ -246,6 +246,7 @@ _CLICKHOUSE = _common("grouping", "conditional aggregates", "boolean aggregates"
     "simplejsonhas visitparamextractstring visitparamextractint isvalidjson tojsonstring",
     "array tuple has hasany hasall indexof arrayelement arraymap arrayfilter arrayexists arrayall arraycount arraysum",
     "arrayavg arraymin arraymax arraysort arrayreversesort arraydistinct arrayuniq arrayconcat arrayslice arrayreverse",
+    "arrayenumerate arrayzip",
     "arrayfirst arraylast arraycompact arrayflatten arraydifference arraycumsum tupleelement map mapkeys mapvalues",
     "mapcontains bar formatreadablesize formatreadablequantity formatreadabletimedelta runningdifference",
 )  # fmt: skip

@@ -111,7 +111,7 @@ FUNCTION_NODES = _names(
 
 #: What the table functions of :mod:`functions` become.
 TABLE_FUNCTION_NODES = _names(
-    "Explode ExplodeOuter Posexplode PosexplodeOuter Inline SplitToTable Unnest OpenJSON Anonymous",
+    "Explode ExplodeOuter _ExplodeOuter Posexplode PosexplodeOuter Inline SplitToTable Unnest OpenJSON Anonymous",
 )
 
 ALLOWED = EXPRESSIONS | FUNCTION_NODES | TABLE_FUNCTION_NODES | frozenset(CLAUSES)

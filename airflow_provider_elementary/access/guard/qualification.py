@@ -1,4 +1,4 @@
-"""Rewrites the names of a checked query so that each has one meaning."""
+"""Qualifies and quotes the names of a checked query."""
 
 from __future__ import annotations
 

@@ -100,6 +100,19 @@ def test_every_table_that_runs_is_fully_qualified(dialect: str, database: str | 
     assert all(part.args["quoted"] for part in table.parts)
 
 
+@pytest.mark.parametrize("dialect", FUNCTIONS)
+def test_the_query_that_reads_a_whole_table_passes_in_every_dialect(dialect: str) -> None:
+    name = FOLDINGS[dialect].stored("dbt_models")
+    column = exp.column(exp.to_identifier("name", quoted=True))
+    table = exp.table_(name, db="elementary", catalog="analytics", quoted=True)
+
+    guarded = guard_query(
+        exp.select(column).from_(table).sql(dialect), dialect=dialect, schema="elementary", database="analytics"
+    )
+
+    assert guarded.tables == ("dbt_models",)
+
+
 @pytest.mark.parametrize("word", ["\u212a", "\u017f", "\u0130", "\uff53"])
 @pytest.mark.parametrize("dialect", FUNCTIONS)
 def test_a_cte_whose_name_only_looks_like_a_table_hides_none(dialect: str, word: str) -> None:
