@@ -96,13 +96,14 @@ def check(arguments: argparse.Namespace) -> int:
     :return: 0 if every check passes, 1 if one fails, 3 if none fails and one is unknown.
     """
     require_checks(arguments.accept_unknown)
+    reasons = _reasons(arguments.accept_failed)
     enable_metadata_db_connections()
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
     hook = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database)
     with hook.source() as source:
         require_probes(arguments.probe, source)
-        report = hook.check(source, arguments.probe, _reasons(arguments.accept_failed))
+        report = hook.check(source, arguments.probe, reasons)
     if arguments.json:
         print_json(report.to_dict())
     else:
@@ -121,8 +122,7 @@ def require_checks(names: Sequence[str]) -> None:
 
     if wrong := sorted(set(names) - CHECKS.keys()):
         raise UsageError(
-            f"There is no access check {', '.join(map(repr, wrong))} to accept as unknown. The checks are: "
-            f"{', '.join(CHECKS)}."
+            f"There is no access check {', '.join(map(repr, wrong))} to accept. The checks are: {', '.join(CHECKS)}."
         )
 
 
@@ -156,6 +156,8 @@ def _show(report: AccessReport) -> None:
 def _reasons(arguments: Sequence[str]) -> dict[str, str]:
     reasons = dict(argument.partition("=")[::2] for argument in arguments)
     require_checks([name.split(": ")[0] for name in reasons])
+    if silent := sorted(name for name, reason in reasons.items() if not reason.strip()):
+        raise UsageError(f"--accept-failed gives no reason for {', '.join(silent)}. Write CHECK=REASON.")
     return reasons
 
 
