@@ -87,7 +87,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
 
     def _log(self, report: AccessReport) -> None:
         """Fold the checks that pass; log those accepted as unknown; the error names the failed ones."""
-        with log_group(self.log, report.headline):
+        with log_group(self.log, f"{len(report.passed)} of {report.applicable} checks pass"):
             for finding in report.findings:
                 if finding.status in ("pass", "not applicable"):
                     self.log.info("%s %s: %s", finding.status, finding.name, finding.evidence)
