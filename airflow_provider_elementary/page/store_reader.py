@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
+    from airflow_provider_elementary.storage.report_log import StoredReport
     from airflow_provider_elementary.storage.results import Result, ResultKind
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,12 @@ class Reader:
 
         seconds = 0.0 if newest else OPENED_SECONDS * 10
         return self._manifests.get(sequence, lambda: read_manifest(self.opened.store, sequence), seconds=seconds)
+
+    def access_reports(self, count: int) -> list[StoredReport]:
+        """Return the newest reports of access checks and audits, newest first."""
+        from airflow_provider_elementary.storage.report_log import newest_reports
+
+        return newest_reports(self.opened.store, count)
 
     def pruned(self) -> dict[int, str]:
         """Return the hashes of the manifests that prune removed, by their place in the chain."""

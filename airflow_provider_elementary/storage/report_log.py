@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.access.check.report import AccessReport, Drift, drift
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time, sha256
-from airflow_provider_elementary.storage.layout import access_folder, access_report_key
+from airflow_provider_elementary.storage.layout import ACCESS_REPORTS, access_folder, access_report_key
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.storage.store import Store
@@ -42,8 +42,12 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class _Document:
-    """The stored document."""
+class StoredReport:
+    """The document of one report.
+
+    :param subject: the connection's id, with the schema if it is not the connection's own.
+    :param since: when the previous report was made; None for the first.
+    """
 
     subject: str
     run_key: str
@@ -57,11 +61,27 @@ class _Document:
 
 
 _CODEC = Codec(
-    _Document,
+    StoredReport,
     "access report",
     "Find out who changed it, then move it out of the store: the next report is compared with the one before it.",
     FORMAT_VERSION,
 )
+
+
+def newest_reports(store: Store, count: int) -> list[StoredReport]:
+    """Return the newest reports of all subjects, newest first: failed ones as well as others.
+
+    :raises SnapshotCorruptError: one of them is not valid.
+    """
+    keys = [found.key for found in store.list(ACCESS_REPORTS) if found.key.endswith(".json")]
+    newest = sorted(keys, key=lambda key: key.rsplit("/", 1)[-1], reverse=True)[:count]
+    # A report may be removed between the list and the read.
+    return [_CODEC.read(body, key) for key in newest if (body := store.get(key)) is not None]
+
+
+def newest_report(store: Store) -> StoredReport | None:
+    """Return the newest report of any subject."""
+    return next(iter(newest_reports(store, 1)), None)
 
 
 def record(store: Store, report: AccessReport, *, subject: str, run_key: str) -> Recorded:

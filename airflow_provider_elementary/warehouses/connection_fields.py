@@ -73,7 +73,13 @@ CHECKS = (
     FormField(
         "accept_unknown",
         "Checks that may stay unknown",
-        "Names of access checks that this warehouse cannot answer, separated by commas. A failed check always stops.",
+        "Names of access checks that this warehouse cannot answer, separated by commas.",
+    ),
+    FormField(
+        "accept_failed",
+        "Failed checks that are accepted",
+        'Reasons by check, as JSON: {"other-databases": "shared cluster, agreed with its owner"}. The report keeps '
+        "each as a warning.",
     ),
 )
 #: Extra fields that this package reads itself: no driver gets them.

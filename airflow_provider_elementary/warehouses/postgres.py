@@ -14,7 +14,6 @@ from adbc_driver_manager.dbapi import Connection
 from airflow_provider_elementary.access.check.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError, WarehouseError
-from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.postgres_locks import TableLocks
@@ -118,9 +117,9 @@ class PostgresWarehouse(SystemCatalogSession):
         if not self._begun:
             with self._connection.cursor() as cursor:
                 cursor.execute(_READ_ONLY)
-                # Unless named, the temporary schema is searched first.
-                schema = identifier(self.schema, self.dialect)
-                cursor.execute(f"SET LOCAL search_path = {schema}, pg_temp")
+                # Every table is qualified; the operators, functions and types of a query are the server's own. Unless
+                # named, the temporary schema is searched first.
+                cursor.execute("SET LOCAL search_path = pg_catalog, pg_temp")
                 # The driver takes text for UTF-8, whatever encoding the database has.
                 cursor.execute("SET LOCAL client_encoding = 'UTF8'")
             self._begun = True

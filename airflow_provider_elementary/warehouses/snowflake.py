@@ -53,7 +53,6 @@ class SnowflakeWarehouse(SystemCatalogSession):
         except SnowflakeError as error:
             raise connection_lost_error(self.dialect, "switching secondary roles off", error) from None
         self.database = self._find_database(database)
-        self._is_in_schema = False
 
     def _find_database(self, database: str | None) -> str | None:
         """Return the database's name as Snowflake spells it: the one given, or the session's."""
@@ -88,11 +87,6 @@ class SnowflakeWarehouse(SystemCatalogSession):
         """Yield the rows of a guarded query, one result chunk at a time."""
         try:
             with self._connection.cursor() as cursor:
-                if not self._is_in_schema:
-                    # Names without a schema refer to the session's, whose spelling may differ after the login.
-                    schema = exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)
-                    cursor.execute(f"USE SCHEMA {schema}")
-                    self._is_in_schema = True
                 cursor.execute(query.sql)
                 if cursor.rowcount == 0:
                     yield from batches_of(cursor.fetch_arrow_all(force_return_table=True).to_reader())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
@@ -23,6 +24,7 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
     UnknownTableError,
     UnsupportedElementaryVersionError,
+    WarehouseError,
 )
 from airflow_provider_elementary.quoting import column
 from airflow_provider_elementary.source import (
@@ -57,6 +59,10 @@ SELECT matviewname::text, 'materialized view' FROM pg_catalog.pg_matviews WHERE 
 """
 _SCHEMAS = "SELECT DISTINCT schema_name FROM information_schema.schemata"
 _LOCK_ATTEMPTS = 3
+#: Seconds for an author's query, result included; each wait for rows has its own deadline.
+QUERY_SECONDS = 3600.0
+#: Bytes of one batch of its result: batches of honest queries have a few MB.
+QUERY_BATCH_BYTES = 256 * 2**20
 _ELEMENTARY_SCHEMAS = """
 SELECT DISTINCT table_schema FROM information_schema.tables
 WHERE lower(table_name) IN ('dbt_invocations', 'elementary_test_results', 'data_monitoring_metrics')
@@ -272,7 +278,25 @@ class WarehouseSource:
 
         :raises QueryRefusedError: it is not one read-only query over Elementary's tables.
         """
-        return reader_of_first(self.warehouse.stream(self.guarded(sql)))
+        return reader_of_first(self._bounded(self.warehouse.stream(self.guarded(sql))))
+
+    def _bounded(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield an author's result; a query that takes too long or makes too much ends with its session."""
+        give_up_at = time.monotonic() + QUERY_SECONDS
+        for batch in batches:
+            if batch.nbytes > QUERY_BATCH_BYTES:
+                self.cancel()
+                raise WarehouseError(
+                    f"One batch of the result has more than {QUERY_BATCH_BYTES // 2**20} MiB. Select fewer or shorter "
+                    "values."
+                )
+            yield batch
+            if time.monotonic() > give_up_at:
+                self.cancel()
+                raise WarehouseError(
+                    f"The query took longer than {QUERY_SECONDS:.0f} s and was ended. Read less: filter by created_at, "
+                    "or aggregate."
+                )
 
     def guarded(self, sql: str) -> GuardedQuery:
         """Pass a statement through the guard, for this session's dialect, schema and database."""

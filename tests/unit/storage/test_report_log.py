@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_elementary.access import AccessFinding, AccessReport
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots import open_store
-from airflow_provider_elementary.storage.report_log import record
+from airflow_provider_elementary.storage.report_log import newest_report, newest_reports, record
 from airflow_provider_elementary.storage.store import Store
 
 MONDAY = AccessReport(
@@ -78,3 +78,15 @@ def test_a_report_that_was_tampered_with_stops(content: bytes, store: Store) -> 
         SnapshotCorruptError, match=r"20261123T040000000000Z\.json is (not a valid access report|in format 2)"
     ):
         record(store, TUESDAY, subject="dwh", run_key="tuesday")
+
+
+def test_the_newest_reports_are_those_of_all_subjects_failed_or_not(store: Store) -> None:
+    record(store, MONDAY, subject="zoo", run_key="monday")
+    record(store, TUESDAY, subject="dwh", run_key="tuesday")
+
+    assert [(found.subject, found.report) for found in newest_reports(store, 5)] == [("dwh", TUESDAY), ("zoo", MONDAY)]
+    assert [found.subject for found in newest_reports(store, 1)] == ["dwh"]
+
+
+def test_a_store_without_reports_has_no_newest(store: Store) -> None:
+    assert newest_report(store) is None
