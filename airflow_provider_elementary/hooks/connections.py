@@ -218,13 +218,14 @@ def open_with_dbapi_hook(
         **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
     )
     calls = calls_for(connection)
+    # Airflow's hooks of Databricks and Trino begin the session in that catalog.
+    database = database or connection.extra_dejson.get("catalog")
     return DbApiWarehouse(
         _login(connection, lambda: calls.log_in(hook.get_conn), database),
         calls=calls,
         dialect=str(kind.dialect),
         schema=schema,
         database=database,
-        placeholder=hook.placeholder,
         transport=transport,
         adapter=kind.adapters[0],
     )

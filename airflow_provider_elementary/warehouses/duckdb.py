@@ -47,7 +47,7 @@ class DuckDBWarehouse(SystemCatalogSession):
     """
 
     dialect = adapter = "duckdb"
-    placeholder = str(WAREHOUSES[adapter].placeholder)
+    placeholder = WAREHOUSES[adapter].driver.placeholder
     transport: TransportFacts | None = TransportFacts(
         encrypted=None, version=None, certificate_verified=None, detail="local file, no network"
     )
@@ -74,7 +74,7 @@ class DuckDBWarehouse(SystemCatalogSession):
         except _DENIED as error:
             raise StatementDeniedError(type(error).__name__) from None
         except duckdb.Error as error:
-            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
+            raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""
@@ -83,7 +83,7 @@ class DuckDBWarehouse(SystemCatalogSession):
                 cursor.execute(f"USE {exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)}")
                 yield from batches_of(cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS))
         except (duckdb.Error, OSError) as error:
-            raise read_error(self.dialect, query, error) from None
+            raise read_error(self.adapter, query, error) from None
 
     def disconnect(self) -> None:
         """Close the file."""

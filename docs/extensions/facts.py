@@ -83,7 +83,7 @@ def warehouses() -> tuple[Row, list[Row]]:
             ", ".join(f"`{name}`" for name in (kind.connection_type, *kind.connection_types)),
             "yes" if kind.grants else "no",
             "the standard's" if kind.inspector.endswith("information_schema") else "its own",
-            "Arrow batches" if kind.placeholder else "row by row",
+            "Arrow batches" if kind.driver.reads_arrow else "row by row",
         )
         for kind in CONNECTABLE
     ]
