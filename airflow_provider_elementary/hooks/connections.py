@@ -190,6 +190,22 @@ def open_redshift(connection: WarehouseConnection, schema: str, database: str | 
     return open_with_dbapi_hook(own, schema, database, transport)
 
 
+def open_clickhouse(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    """Open a session on ClickHouse, or on the engine inside this process."""
+    from airflow_provider_elementary.access.check.session import TransportFacts
+    from airflow_provider_elementary.warehouses.clickhouse import ClickHouseWarehouse
+
+    extra = connection.extra_dejson
+    calls = calls_for(connection)
+    client = _login(connection, lambda: calls.log_in(_sql_hook(connection).get_client), schema)
+    if (extra.get("client_kwargs") or {}).get("interface") == "chdb":
+        transport = TransportFacts(None, None, None, "the engine runs in this process, no network")
+    else:
+        is_secure, verifies = bool(extra.get("secure", False)), bool(extra.get("verify", True))
+        transport = TransportFacts(is_secure, None, is_secure and verifies, f"secure={is_secure}, verify={verifies}")
+    return ClickHouseWarehouse(client, schema, transport, calls)
+
+
 def open_with_dbapi_hook(
     connection: WarehouseConnection, schema: str, database: str | None, transport: TransportFacts | None = None
 ) -> Warehouse:
@@ -197,26 +213,10 @@ def open_with_dbapi_hook(
 
     :param transport: how the link is protected, as far as the client knows.
     """
-    from airflow.providers.common.sql.hooks.sql import DbApiHook
-
     from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 
     kind = _kind_of(connection)
-    try:
-        hook_class = type(connection.get_hook())  # type: ignore[no-untyped-call]
-    except Exception as error:
-        # No provider has this type, or its driver is not installed: Airflow's text names neither.
-        hook_class, failed = object, type(error).__name__
-    else:
-        failed = hook_class.__name__
-    if not issubclass(hook_class, DbApiHook):
-        raise ConfigurationError(
-            f"Airflow has no SQL hook for connection {connection.conn_id!r} of type {connection.conn_type!r} on this "
-            f"worker ({failed}). Install the Airflow provider of that warehouse, with its driver."
-        )
-    hook = bind_connection(hook_class, _without_our_fields(connection))(
-        **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
-    )
+    hook = _sql_hook(connection)
     calls = calls_for(connection)
     # Airflow's hooks of Databricks and Trino begin the session in that catalog.
     database = database or connection.extra_dejson.get("catalog")
@@ -228,6 +228,32 @@ def open_with_dbapi_hook(
         database=database,
         transport=transport,
         adapter=kind.adapters[0],
+    )
+
+
+def _sql_hook(connection: WarehouseConnection) -> Any:
+    """Return the SQL hook of a connection's Airflow provider.
+
+    :raises ConfigurationError: no provider has it, or its driver is not installed.
+    """
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+    kind = _kind_of(connection)
+    try:
+        hook_class = type(connection.get_hook())  # type: ignore[no-untyped-call]
+    except Exception as error:
+        # No provider has this type, or its driver is not installed: Airflow's text names neither.
+        hook_class, failed = object, type(error).__name__
+    else:
+        failed = hook_class.__name__
+    if not issubclass(hook_class, DbApiHook):
+        named = f"airflow-provider-elementary[{kind.extra}]" if kind.extra else "the Airflow provider of that warehouse"
+        raise ConfigurationError(
+            f"Airflow has no SQL hook for connection {connection.conn_id!r} of type {connection.conn_type!r} on this "
+            f"worker ({failed}). Install {named}, with its driver."
+        )
+    return bind_connection(hook_class, _without_our_fields(connection))(
+        **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
     )
 
 

@@ -83,9 +83,8 @@ class WarehouseKind:
     :param keeps_locks: a transaction keeps its locks, and DDL waits for them, until it ends.
     :param has_one_view: every statement of one session sees the tables as of one moment, and the clock says which.
     :param has_pg_catalog: PostgreSQL's own system catalog names the tables that a role may not read.
-    :param instants: names of types, without their brackets, that hold a moment whatever the session's time zone, and
-        elsewhere do not.
-    :param time_type: the type that a watermark is compared as, where the standard's lacks microseconds.
+    :param instants: names of types with a time zone that elsewhere have none.
+    :param counts_time_since_1970: every type of time is a count since 1970, which the session's time zone only shows.
     :param sorts_nulls_first: ascending order puts nulls first.
     :param week_starts_on_sunday: a truncation to weeks starts them on Sunday.
     :param standard_deviation: what Elementary's ``stddev`` computes.
@@ -118,7 +117,7 @@ class WarehouseKind:
     has_one_view: bool = False
     has_pg_catalog: bool = False
     instants: tuple[str, ...] = ()
-    time_type: str | None = None
+    counts_time_since_1970: bool = False
     sorts_nulls_first: bool = False
     week_starts_on_sunday: bool = False
     standard_deviation: str = "sample"
@@ -290,9 +289,19 @@ _ROWS = (
         dialect="clickhouse",
         adapters=("clickhouse",),
         connection_types=("clickhouse",),
+        form=ConnectionForm(
+            placeholders=(("host", "clickhouse.example.com"), ("port", "8443"), ("login", "elementary_reader")),
+            fields=fields.CLICKHOUSE,
+            # ClickHouse has no level above the schema.
+            asks_database=False,
+        ),
+        opener=f"{_OPEN}:open_clickhouse",
         grants=f"{_GRANTS}.clickhouse",
         driver=Driver("%(p1)s", "dict", has_transactions=False, has_own_session=True),
         extra="clickhouse",
+        reading=Proof("real engine", "ClickHouse 26.9 (chdb)"),
+        counts_time_since_1970=True,
+        driver_port=8123,
         namespace="host and port",
         scheme="clickhouse",
         port=8123,
