@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -206,6 +207,30 @@ def open_clickhouse(connection: WarehouseConnection, schema: str, database: str 
     return ClickHouseWarehouse(client, schema, transport, calls)
 
 
+def open_bigquery(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    """Open a session on BigQuery."""
+    from airflow_provider_elementary.access.check.session import TransportFacts
+    from airflow_provider_elementary.warehouses.bigquery import BigQueryWarehouse
+
+    calls = calls_for(connection)
+    hook = _sql_hook(connection, use_legacy_sql=False)
+    # Google's client reads this variable, and then speaks to an emulator of the REST API.
+    emulator = os.environ.get("BIGQUERY_EMULATOR_HOST", "")
+
+    def log_in() -> tuple[Any, Any]:
+        client = hook.get_client(project_id=hook.project_id)
+        if emulator:
+            return client, None
+        storage = importlib.import_module("google.cloud.bigquery_storage")
+        return client, storage.BigQueryReadClient(credentials=hook.get_credentials())
+
+    client, storage = _login(connection, lambda: calls.log_in(log_in), database)
+    is_plain = emulator.startswith("http:")
+    detail = "BIGQUERY_EMULATOR_HOST is set" if emulator else "Google's client over https"
+    transport = TransportFacts(not is_plain, None, not is_plain, detail)
+    return BigQueryWarehouse(client, storage, schema, database, transport, calls)
+
+
 def open_with_dbapi_hook(
     connection: WarehouseConnection, schema: str, database: str | None, transport: TransportFacts | None = None
 ) -> Warehouse:
@@ -231,9 +256,10 @@ def open_with_dbapi_hook(
     )
 
 
-def _sql_hook(connection: WarehouseConnection) -> Any:
+def _sql_hook(connection: WarehouseConnection, **options: Any) -> Any:
     """Return the SQL hook of a connection's Airflow provider.
 
+    :param options: further arguments of the hook.
     :raises ConfigurationError: no provider has it, or its driver is not installed.
     """
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -253,7 +279,7 @@ def _sql_hook(connection: WarehouseConnection) -> Any:
             f"worker ({failed}). Install {named}, with its driver."
         )
     return bind_connection(hook_class, _without_our_fields(connection))(
-        **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
+        **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False, **options
     )
 
 
