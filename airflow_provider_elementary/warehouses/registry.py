@@ -208,7 +208,9 @@ _ROWS = (
         grants=f"{_GRANTS}.redshift",
         driver=Driver(parameters="list", has_sql_cursors=True),
         extra="redshift",
-        reading=Proof("stand-in", "PostgreSQL 15, through Redshift's own driver"),
+        reading=Proof(
+            "stand-in", "PostgreSQL 15, through Redshift's own driver; dividing results by SQL's cursor was not tried"
+        ),
         namespace="host and port",
         scheme="redshift",
         port=5439,
