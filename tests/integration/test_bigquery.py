@@ -16,7 +16,6 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.exceptions import SchemaNotFoundError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -93,8 +92,3 @@ def test_a_query_without_rows_has_its_columns(source: WarehouseSource) -> None:
     reader = source.query("select name from dbt_models where name = 'no such model'")
 
     assert reader.read_all().column_names == ["name"]
-
-
-def test_a_missing_dataset_is_named(source: WarehouseSource) -> None:
-    with pytest.raises(SchemaNotFoundError, match="no_such_dataset"):
-        ElementaryHook("bigquery", schema="no_such_dataset").source()
