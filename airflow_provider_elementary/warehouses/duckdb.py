@@ -56,7 +56,7 @@ class DuckDBWarehouse(SystemCatalogSession):
     """
 
     dialect = adapter = "duckdb"
-    placeholder = str(WAREHOUSES[adapter].placeholder)
+    placeholder = WAREHOUSES[adapter].driver.placeholder
     transport: TransportFacts | None = TransportFacts(
         encrypted=None, version=None, certificate_verified=None, detail="local file, no network"
     )
@@ -84,7 +84,7 @@ class DuckDBWarehouse(SystemCatalogSession):
         except _DENIED as error:
             raise StatementDeniedError(type(error).__name__) from None
         except duckdb.Error as error:
-            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
+            raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""
@@ -93,7 +93,7 @@ class DuckDBWarehouse(SystemCatalogSession):
             with self._cursor() as cursor:
                 yield from batches_of(cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS))
         except (duckdb.Error, OSError) as error:
-            raise read_error(self.dialect, query, error) from None
+            raise read_error(self.adapter, query, error) from None
 
     def _require_own_functions(self) -> None:
         """Refuse a file whose macros have names of DuckDB's own functions and operators: they would run instead."""

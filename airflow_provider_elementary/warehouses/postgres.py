@@ -38,7 +38,7 @@ class PostgresWarehouse(SystemCatalogSession):
     """
 
     dialect = adapter = "postgres"
-    placeholder = str(WAREHOUSES[adapter].placeholder)
+    placeholder = WAREHOUSES[adapter].driver.placeholder
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class PostgresWarehouse(SystemCatalogSession):
             self._locks.begin(tables)
         except AdbcError as error:
             self._roll_back()
-            raise connection_lost_error(self.dialect, f"locking {', '.join(tables)}", error) from None
+            raise connection_lost_error(self.adapter, f"locking {', '.join(tables)}", error) from None
         except ElementaryError:
             self._roll_back()
             raise
@@ -86,7 +86,7 @@ class PostgresWarehouse(SystemCatalogSession):
             self._roll_back()
             if error.sqlstate in _DENIED:
                 raise StatementDeniedError(error.sqlstate) from None
-            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
+            raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query; all queries of one session see the database as of the first."""
@@ -102,7 +102,7 @@ class PostgresWarehouse(SystemCatalogSession):
                 with closing(AdbcRecordBatchReader._import_from_c(handle.address)) as reader:
                     yield from batches_of(reader)
         except (AdbcError, OSError, pa.ArrowException) as error:
-            failure = read_error(self.dialect, query, error)
+            failure = read_error(self.adapter, query, error)
             if isinstance(failure, TableUnreadableError):
                 # The server aborted the transaction; the other tables are read in a new one.
                 self._roll_back()

@@ -66,8 +66,8 @@ def test_the_form_of_airflow_3_1_hides_the_private_key(widgets: dict[str, Any]) 
     ]
 
 
-def test_the_form_of_airflow_3_1_has_a_tick_box_for_iam(widgets: dict[str, Any]) -> None:
-    assert [name for name, field in widgets.items() if type(field).__name__ == "Boolean"] == ["iam"]
+def test_the_form_of_airflow_3_1_has_a_tick_box_for_each_flag(widgets: dict[str, Any]) -> None:
+    assert [name for name, field in widgets.items() if type(field).__name__ == "Boolean"] == ["iam", "secure"]
 
 
 @pytest.mark.parametrize("name", [kind.hook_class for kind in CONNECTABLE])
