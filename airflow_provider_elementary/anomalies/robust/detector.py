@@ -160,14 +160,17 @@ class Detector:
         ready = self.buckets[rows] >= frequency.warm_up
         expected = scales.from_scale(evidence.forecast.value, bucket.kind, reading.unit)
         season = self._season(bucket, frequency, reading.unit)
+        second = self.forecasts.second_opinion(rows, bucket.number, bucket.kind, frequency, parameters)
+        low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
+        usual = np.fmin(low, season[0]), np.fmax(high, season[1])
         scores = self._scores(bucket, reading, evidence, frequency, parameters)
-        scores = np.where(ready, self._as_configured(scores, bucket, reading, evidence, expected, season), 0)
+        scores = np.where(ready, self._as_configured(scores, bucket, reading, evidence, expected, usual), 0)
         value, gap, zero, load, run, repeat, drift = scores > 1
         flagged = _Flagged(value, gap, zero, load, run | repeat, drift)
         shifted = self._new_level(rows, reading, evidence, flagged, frequency)
         shifted |= (bucket.mark == NEW_NORMAL) & evidence.is_sized
         kind = np.where(bucket.mark == MUTED, 0, self._kind(bucket, evidence, flagged, shifted, frequency))
-        lowest, highest = self._range(bucket, reading, evidence, expected, season, flagged, parameters, frequency)
+        lowest, highest = self._range(bucket, reading, evidence, expected, usual, flagged, parameters, frequency)
         verdicts = BucketVerdicts(
             score=np.where(ready & (reading.is_sized | ~reading.known | reading.is_zero), scores.max(axis=0), np.nan),
             expected=np.where(ready, expected, np.nan),
@@ -330,14 +333,14 @@ class Detector:
         reading: _Reading,
         evidence: _Evidence,
         expected: Floats,
-        season: tuple[Floats, Floats],
+        usual: tuple[Floats, Floats],
     ) -> Floats:
         """Return the scores as the series' tests and people want them: what they exclude reaches no alarm."""
         settings = bucket.settings
         scores = scores / settings.level
         small_low, small_high = ranges.small_changes(bucket, expected)
         plain = reading.known & ~(bucket.value < settings.least)
-        plain &= ~((bucket.value >= season[0]) & (bucket.value <= season[1]))
+        plain &= ~((bucket.value >= usual[0]) & (bucket.value <= usual[1]))
         above, below = plain & ~(bucket.value <= small_high), plain & ~(bucket.value >= small_low)
         above, below = above & settings.above, below & (settings.below | (bucket.kind == scales.DURATION))
         is_late = (bucket.kind == scales.DURATION) & plain & ~(bucket.value <= small_high)
@@ -365,7 +368,7 @@ class Detector:
         reading: _Reading,
         evidence: _Evidence,
         expected: Floats,
-        season: tuple[Floats, Floats],
+        usual: tuple[Floats, Floats],
         flagged: _Flagged,
         parameters: Parameters,
         frequency: Frequency,
@@ -376,7 +379,7 @@ class Detector:
         reach = self.tails.reach(bucket.rows, alarm, parameters)
         bounds = evidence.mixture.range(two_sided(reach, parameters.degrees))
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in bounds)
-        low, high = ranges.stated(bucket, expected, low, high, reading.unit, season, flagged.value)
+        low, high = ranges.stated(bucket, expected, low, high, reading.unit, usual, flagged.value)
         # A zero is an event: where it is flagged, more than zero was expected.
         zero = flagged.zero & ~(low > 0)
         low = np.where(zero, np.where(bucket.kind == scales.COUNT, 1, np.nan), low)
@@ -401,7 +404,10 @@ class Detector:
         gap, none, repeat, settled = evidence.gap, evidence.none, evidence.repeat, frequency.accept_run_after
         self.missing.learn(
             rows, number, evidence.missing, ~reading.known,
-            np.where(~flagged.gap | (gap.length <= 1) | (gap.length > settled), 1.0, 0.0), frequency,
+            np.select(
+                [~flagged.gap | (gap.length > settled), gap.length <= 1], [1.0, parameters.missing_weight], 0.0
+            ),
+            frequency,
         )  # fmt: skip
         weight = np.select(
             [~flagged.zero | (none.length > settled), none.length <= 1], [1.0, _FLAGGED_ZERO_WEIGHT], 0.0

@@ -24,6 +24,8 @@ Kinds = npt.NDArray[np.int8]
 _ERROR_TO_SCALE = 1.2
 #: Days of a week, and how many Sundays say what they are like.
 _WEEK, _SUNDAYS = 7, 4
+#: Mean absolute difference of two values to the standard deviation of one, and how many make one.
+_UNLIKE_TO_SCALE, _FEWEST_CYCLES = 0.886, 7
 #: Number of errors from which an expert and a scale are used, and from which errors are clipped.
 _HEARD_FROM, _CLIPPED_FROM = 3, 6
 
@@ -117,6 +119,30 @@ class Forecasts:
         if frequency.name == DAILY.name:
             quietest = np.fmin.reduce(self.values.lags(rows, number, range(1, 8)), axis=1).astype(np.float64)
         return Combined(value, scale, experts, heard, bases, scales, quietest)
+
+    def second_opinion(
+        self, rows: Rows, number: int, kind: Kinds, frequency: Frequency, parameters: Parameters
+    ) -> tuple[Floats, Floats]:
+        """Return between which values a simpler model expects the bucket; NaN where it knows too little.
+
+        Its errors are unlike those of the experts: it looks at past values alone, and at how unlike two cycles are.
+        """
+        nothing = np.full(len(rows), np.nan)
+        if not (parameters.agreement and frequency.seasons):
+            return nothing, nothing
+        cycle = frequency.seasons[0]
+        step = 1 if frequency.name == DAILY.name else cycle
+        past = self.values.lags(rows, number, range(step, frequency.second_opinion + 1, step)).astype(np.float64)
+        apart = cycle // step
+        unlike = np.abs(past[:, apart:] - past[:, :-apart])
+        known = np.isfinite(unlike).sum(axis=1)
+        spread = _UNLIKE_TO_SCALE * np.where(np.isfinite(unlike), unlike, 0).sum(axis=1) / np.maximum(known, 1)
+        same = past[:, apart - 1 :: apart]
+        centres = np.stack([self.last[rows], median(same), median(past)], axis=1)
+        lowest, highest = np.fmin.reduce(centres, axis=1), np.fmax.reduce(centres, axis=1)
+        reach = parameters.agreement * np.maximum(spread, smallest_noise(self.last[rows], kind))
+        enough = known >= _FEWEST_CYCLES
+        return np.where(enough, lowest - reach, np.nan), np.where(enough, highest + reach, np.nan)
 
     def sundays(self, bucket: Bucket, frequency: Frequency) -> Floats:
         """Return the median of the same time of the last Sundays; NaN where days do not make weeks."""

@@ -57,6 +57,11 @@ class Frequency:
         return 86_400 // self.seconds if self.seconds else 0
 
     @property
+    def second_opinion(self) -> int:
+        """How many buckets back the second model looks: four weeks of days, two of hours."""
+        return self.seasons[0] * self.season_lags[0] if self.seasons else 0
+
+    @property
     def history(self) -> int:
         """How many buckets back the seasonal forecasts look."""
         return max([lag * cycles for lag, cycles in zip(self.seasons, self.season_lags, strict=True)], default=1)
@@ -99,7 +104,7 @@ HOURLY = Frequency(
     flagged_for=3,
 )
 #: Rates: parts of a whole.
-_SHARES = ("slow", "fast", "level_rate", "profile_level_rate", "profile_rate")
+_SHARES = ("missing_weight", "slow", "fast", "level_rate", "profile_level_rate", "profile_rate")
 #: Ranges of the numbers. The doubts are parts of one probability, and the forecast needs most of it.
 _MOST_DEGREES, _MOST_DOUBT, _MOST, _LEAST = 100, 0.25, 1e6, 1e-3
 
@@ -127,6 +132,9 @@ class Parameters:
         Without it a new weekly habit, flagged and so not learned, would be flagged forever.
     :param doubt_return: weight of the hypothesis that the level before the last shift is back.
     :param doubt_quiet: weight of the hypothesis that a working day is as quiet as the quietest day of the last week.
+    :param agreement: scales of a second, simpler model by which a value must be out too: the last value, the medians of
+        the same time of earlier cycles and of all of them, and how unlike two cycles are; 0 for no such model.
+    :param missing_weight: how much a flagged missing bucket teaches about the rate of missing buckets.
     :param slow: rate at which an expert's own recent error is followed, slowly.
     :param fast: the same, fast.
     :param level_rate: rate of the level.
@@ -161,6 +169,8 @@ class Parameters:
     doubt_again: float = 0.02
     doubt_return: float = 0.02
     doubt_quiet: float = 0.02
+    agreement: float = 2.0
+    missing_weight: float = 0.25
     slow: float = 0.1
     fast: float = 0.4
     level_rate: float = 0.07

@@ -27,18 +27,18 @@ def stated(
     lowest: Floats,
     highest: Floats,
     unit: Floats,
-    season: tuple[Floats, Floats],
+    usual: tuple[Floats, Floats],
     flagged: Flags,
 ) -> tuple[Floats, Floats]:
     """Return the range to state: a flagged value lies outside, any other inside.
 
     :param lowest: below, as ``highest`` above, the surprise is that of an alarm.
-    :param season: the least and the largest value of the same season, NaN without a seasonality.
+    :param usual: between which values the second model and the season of a test see nothing unusual, NaN for none.
     :param flagged: by its size.
     """
     settings, value = bucket.settings, bucket.value
     small_low, small_high = small_changes(bucket, expected)
-    low, high = np.fmin(np.fmin(lowest, small_low), season[0]), np.fmax(np.fmax(highest, small_high), season[1])
+    low, high = np.fmin(np.fmin(lowest, small_low), usual[0]), np.fmax(np.fmax(highest, small_high), usual[1])
     low = np.where(bucket.kind == scales.COUNT, np.maximum(low, 0), low)
     far = _NO_BOUND * np.fmax(np.fmax(np.abs(expected), unit), np.abs(value))
     low = np.where(settings.below & (bucket.kind != scales.DURATION) & (low > -far), low, np.nan)
