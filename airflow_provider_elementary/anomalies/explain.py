@@ -104,7 +104,7 @@ def robust_sentence(row: Mapping[str, Any], test: str | None = None) -> str:
     value = "has no value" if row["metric_value"] is None else _with_unit(metric, row["metric_value"])
     when = _moment(row["bucket_start"], row["bucket_end"])
     what = f"{_subject(row)}: {metric} {value} {when} {_ROBUST_KINDS[kind].format(run=row['run'])}"
-    seen = f"{row['training_size'] or 'no'} earlier values{_named(test)}"
+    seen = f"{row['training_size'] or 'no'} earlier buckets{_named(test)}"
     if low is not None and high is not None:
         return f"{what}; expected {amounts(metric, low, high)}, from {seen}"
     if low is not None or high is not None:

@@ -52,7 +52,7 @@ class BucketVerdicts:
     :ivar score: surprise relative to the one at which it is flagged, NaN without a verdict.
     :ivar kind: place in :data:`KINDS`.
     :ivar run: length of the run of missing, zero or equal values.
-    :ivar seen: values that the forecast was made from.
+    :ivar seen: buckets that the forecast was made from.
     """
 
     score: Floats

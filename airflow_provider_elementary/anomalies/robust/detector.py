@@ -180,7 +180,8 @@ class Detector:
             run=np.select(
                 [gap, zero, flagged.frozen], [evidence.gap.length, evidence.none.length, evidence.repeat.length + 1], 1
             ).astype(np.int64),
-            seen=self.forecasts.combined_errors[rows].astype(np.int64),
+            # Whether anything arrives is learned from all buckets, a size from those that had one.
+            seen=np.where(gap | zero | load, self.buckets[rows], self.forecasts.combined_errors[rows]).astype(np.int64),
         )
         self.cooldown.learn(rows, verdicts.kind > 0, frequency)
         if bucket.holiday == HOLIDAY:
@@ -383,7 +384,7 @@ class Detector:
         # A zero is an event: where it is flagged, more than zero was expected.
         zero = flagged.zero & ~(low > 0)
         low = np.where(zero, np.where(bucket.kind == scales.COUNT, 1, np.nan), low)
-        high = np.where(zero, np.where(bucket.kind == scales.COUNT, np.fmax(high, 1), np.nan), high)
+        high = np.where(zero, np.where(bucket.kind == scales.COUNT, np.maximum(high, 1), np.nan), high)
         # A value where zero is the rule, one that does not change and one that drifts are flagged for another reason.
         other = (flagged.load | flagged.frozen | flagged.drift) & ~flagged.value & ~flagged.zero
         low = np.where(other, np.where(flagged.load, 0, np.nan), low)

@@ -108,4 +108,4 @@ def test_a_gap_and_a_zero_are_named_with_what_was_expected(values: list[float | 
     reason = robust.score(daily(values))["reason"].to_pylist()[-1]
 
     assert sentence in reason
-    assert "from 56 earlier values" in reason
+    assert "from 60 earlier buckets" in reason
