@@ -73,6 +73,7 @@ class Reader:
         self._results = Cache(20_000)
         self._projects = Cache(2)
         self._outcomes = Cache(2)
+        self._configurations = Cache(2)
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
         self._histories = Cache(32)
@@ -151,6 +152,17 @@ class Reader:
             manifest.snapshot_id,
             lambda: read_outcomes(self.snapshot(manifest)),
             seconds=lambda outcomes: OPENED_SECONDS if outcomes.missing else math.inf,
+        )
+
+    def configurations(self, manifest: Manifest) -> pa.Table:
+        """Return the configurations of a snapshot's anomaly tests.
+
+        :raises ConfigurationError: the store's connection names no keys.
+        """
+        from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
+
+        return self._configurations.get(
+            manifest.snapshot_id, lambda: read_test_configurations(self.snapshot(manifest)), seconds=math.inf
         )
 
     def results(self, kind: ResultKind) -> list[Result]:

@@ -95,8 +95,8 @@ def test_an_evaluation_logs_anomalies_and_opened_incidents(
 
     lines = unfolded(log)
     assert len(lines) <= 10
-    assert any(line.startswith("found orders: row_count 100 on ") for line in lines)
-    assert any(line.startswith("incident opened: orders: row_count 100 on ") for line in lines)
+    assert any(line.startswith("found orders: row_count 100 rows on ") for line in lines)
+    assert any(line.startswith("incident opened: orders: row_count 100 rows on ") for line in lines)
     assert any(line.startswith("scored ") and line.endswith(" tables") for line in lines)
     assert lines[-1].startswith("incidents: 1 opened, 0 continue, ")
 

@@ -36,7 +36,7 @@ def test_the_overview_shows_health_incidents_sync_and_access(
 
     assert "Last sync" in text
     assert "1 of 2 checks pass, 1 unknown" in text
-    assert "orders: row_count 100 on" in text
+    assert "orders: row_count 100 rows on" in text
     assert "SHOP.CORE" in text
     assert "dbt build" in text
 
@@ -65,7 +65,7 @@ def test_a_table_shows_metrics_tests_runs_lineage_and_owners(
 
     assert '<path class="band"' in html
     assert '<path class="mark"' in html
-    assert "row_count 100 on" in text
+    assert "row_count 100 rows on" in text
     assert "expected" in text
     assert "volume" in text
     assert "success" in text
@@ -102,7 +102,7 @@ def test_incidents_are_shown_with_their_root(admin: TestClient, store: str, stor
     text = words(admin.get("/elementary/incidents").text)
 
     assert ORDERS in text
-    assert "row_count 100 on" in text
+    assert "row_count 100 rows on" in text
     assert "open" in text
 
 
