@@ -43,9 +43,13 @@ FILTERED = (
     "row-level security may hide rows of it from this role; add a policy FOR SELECT TO the role USING (true), or "
     "disable row-level security on it"
 )
-#: SQLSTATEs that concern one table: no privilege, no such operation on this type, a value that cannot be converted, a
-#: damaged page. A missing table (42P01) is not among them: it may be about to be replaced, and a retry finds it.
-_OF_ONE_TABLE = ("42501", "42804", "42846", "42883", "42725", "0A000", "XX001", "XX002", "22")
+#: SQLSTATEs that concern one table: no privilege, no such operation on this type, a value that cannot be converted or
+#: is too long, a damaged page, a lost file, a partition on a server that is away (our own session is open by then).
+#: A missing table (42P01) is not among them: it may be about to be replaced, and a retry finds it.
+_OF_ONE_TABLE = (
+    *("08001", "0A000", "22", "42501", "42725", "42804", "42846", "42883", "54"),
+    *("58030", "58P01", "HV", "XX000", "XX001", "XX002"),
+)
 #: The same from drivers that name no SQLSTATE.
 _ERRORS_OF_ONE_TABLE = frozenset({"DataError", "NotSupportedError"})
 
