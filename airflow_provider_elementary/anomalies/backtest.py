@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_elementary.anomalies.configurations import without_arguments
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.snapshots.repository import Repository
@@ -46,6 +47,7 @@ def backtest(
     parameters: Mapping[str, Any] | None = None,
     days: int = 30,
     adapter: str | None = None,
+    configurations: pa.Table | None = None,
 ) -> Backtest:
     """Score the buckets of the last days, each from what came before it.
 
@@ -54,10 +56,19 @@ def backtest(
     :param parameters: of the method.
     :param days: how many days back from the newest bucket.
     :param adapter: dbt's name of the warehouse that the metrics were measured on, where the parameters name none.
+    :param configurations: of each series, the parameters of its dbt test; those in ``parameters`` replace them.
     :raises ConfigurationError: a parameter does not fit.
     """
+    given = parameters or {}
     rows = metrics.to_reader() if isinstance(metrics, pa.Table) else metrics
-    verdicts = score_recent(rows, method=method, days=days, parameters=parameters or {}, adapter=adapter).verdicts
+    verdicts = score_recent(
+        rows,
+        method=method,
+        days=days,
+        parameters=given,
+        adapter=adapter,
+        configurations=without_arguments(configurations, given),
+    ).verdicts
     return Backtest(verdicts, by_metric(verdicts))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
 from airflow_provider_elementary.anomalies.detect import Method, detect
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust import ModelState, Replay
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
@@ -62,6 +63,8 @@ def score_recent(
     shards: int = 1,
     load_state: LoadState | None = None,
     adapter: str | None = None,
+    configurations: pa.Table | None = None,
+    feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None = None,
 ) -> Scored:
     """Score the buckets that end within the last days before the newest bucket of all tables.
 
@@ -78,36 +81,49 @@ def score_recent(
         shard; the verdicts are those of a replay of everything, in less time.
     :param adapter: dbt's name of the warehouse that the metrics were measured on, where the parameters of the method
         ``elementary`` name none.
+    :param configurations: of each series, the parameters of its dbt test; see
+        :func:`~airflow_provider_elementary.anomalies.detect`.
+    :param feedback: what people said about verdicts.
     :raises ConfigurationError: there is no such shard, or a parameter does not fit.
     """
     if not 0 <= shard < shards:
         raise ConfigurationError(f"There is no shard {shard}. Shards are numbered from 0 to {shards - 1}.")
     stream = _Stream(rows, shard, shards)
-    if method == "robust":
-        return _score_robust(stream, days, parameters, load_state)
-    if method == "elementary" and adapter:
+    if adapter:
         parameters = {"adapter": adapter, **parameters}
+    if method == "robust":
+        return _score_robust(stream, days, parameters, load_state, configurations, feedback)
+    parameters = {**parameters, **({"feedback": feedback} if feedback is not None else {})}
     # A run as of a given time picks its own buckets.
     is_windowed = method == "elementary" and not {"since", "as_of"} & set(parameters)
-    window = _Window(stream, _history(parameters, days) if is_windowed else None)
+    window = _Window(stream, _history(parameters, days, configurations) if is_windowed else None)
     for batch in stream:
         stream.note(batch["full_table_name"])
         window.add(batch)
     metrics = window.rows()
     if stream.newest is None:
-        verdicts = detect(metrics, method=method, **parameters)
+        verdicts = detect(metrics, method, configurations, **parameters)
     elif is_windowed:
-        verdicts = detect(metrics, method=method, since=stream.newest - timedelta(days=days), **parameters)
+        verdicts = detect(metrics, method, configurations, since=stream.newest - timedelta(days=days), **parameters)
     else:
-        verdicts = recent(detect(metrics, method=method, **parameters), days, stream.newest)
+        verdicts = recent(detect(metrics, method, configurations, **parameters), days, stream.newest)
     return Scored(verdicts, stream.tables)
 
 
-def _score_robust(stream: _Stream, days: int, parameters: Mapping[str, Any], load_state: LoadState | None) -> Scored:
+def _score_robust(
+    stream: _Stream,
+    days: int,
+    parameters: Mapping[str, Any],
+    load_state: LoadState | None,
+    configurations: pa.Table | None,
+    feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None,
+) -> Scored:
     window = _Window(stream, timedelta(days=days), pa.field(_SERIES, pa.int32()))
     with bounded_connection(_SPOOL_LIMIT) as connection:
         # Only the replay refers to the earlier state, so that it can release it while the new one grows.
-        replay = Replay(connection, load_state() if load_state else None)
+        given = dict(parameters)
+        adapter = given.pop("adapter", None)
+        replay = Replay(connection, load_state() if load_state else None, configurations, feedback, adapter)
         for batch in stream:
             window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
         stream.note(replay.tables)
@@ -117,7 +133,7 @@ def _score_robust(stream: _Stream, days: int, parameters: Mapping[str, Any], loa
             rows.drop_columns([_SERIES]),
             rows[_SERIES].to_numpy(),
             (until - _EPOCH) // timedelta(seconds=1),
-            dict(parameters),
+            given,
         )
     return Scored(found.verdicts, stream.tables, found.state, found.resumed, found.replayed)
 
@@ -127,11 +143,11 @@ def shard_of(table: str, shards: int) -> int:
     return int.from_bytes(hashlib.sha256(table.upper().encode()).digest()[:8]) % shards
 
 
-def _history(parameters: Mapping[str, Any], days: int) -> timedelta:
+def _history(parameters: Mapping[str, Any], days: int, configurations: pa.Table | None) -> timedelta:
     """Return how far back from the newest bucket a verdict on one of the last days may look."""
-    known = {name: value for name, value in parameters.items() if name != "adapter"}
-    resolved = Parameters.from_arguments(known)
-    return timedelta(days=days + resolved.days_back + resolved.backfill_days) + _LONGEST_PERIOD
+    known = {name: value for name, value in parameters.items() if name not in ("adapter", "feedback")}
+    configured = SeriesConfigurations.of(configurations, known)
+    return timedelta(days=days + configured.longest_days_back) + _LONGEST_PERIOD
 
 
 class _Stream:

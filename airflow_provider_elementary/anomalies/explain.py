@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
-from airflow_provider_elementary.metrics.definitions import Family
-from airflow_provider_elementary.metrics.registry import family_of, names_of
+from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
+from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
 
 #: The reason of every bucket that is scored and not anomalous.
 AS_EXPECTED = "as expected"
@@ -27,69 +30,87 @@ NOT_ENOUGH = "not enough history to compare with: fewer than two values in the t
 ROBUST_REASONS = (
     AS_EXPECTED,
     "not enough history: {warm_up} buckets are needed before the first verdict",
-    "a holiday is not scored",
+    EXCLUDED,
     "continues as flagged before",
     "another row of this bucket is newer",
     "earlier than the last bucket of this series that was scored",
+    NOT_COMPLETE,
+    "marked as expected",
+    "marked as the new normal",
+    "muted",
 )
-EXPECTED, TOO_YOUNG, HOLIDAY, CONTINUES, SUPERSEDED, TOO_LATE = range(len(ROBUST_REASONS))
+(
+    EXPECTED, TOO_YOUNG, SET_ASIDE, CONTINUES, SUPERSEDED, TOO_LATE, INCOMPLETE, SAID_EXPECTED, SAID_NORMAL, SAID_MUTED,
+) = range(len(ROBUST_REASONS))  # fmt: skip
 
 #: Metrics whose value is that of a single row.
 RAW_VALUE_METRICS = frozenset(names_of(lambda metric: metric.is_raw))
 
 
-def with_sentences(verdicts: pa.Table, metrics: pa.Table, points: pa.Array[Any], parameters: Parameters) -> pa.Table:
+def with_sentences(
+    verdicts: pa.Table,
+    metrics: pa.Table,
+    points: pa.Array[Any],
+    configured: SeriesConfigurations,
+    numbers: Callable[[pa.Array[Any]], list[int]],
+) -> pa.Table:
     """Return verdicts whose ``reason`` is a sentence for each anomaly, and as before for all others.
 
     :param points: the rows of ``metrics`` that the verdicts are on.
-    :param parameters: the configuration under which they were scored.
+    :param configured: the configurations under which they were scored.
+    :param numbers: returns the configurations of some rows of ``metrics``.
     """
     is_anomalous = verdicts["is_anomalous"].combine_chunks()
     if not pc.any(is_anomalous).as_py():
         return verdicts
-    rows = metrics.take(points.filter(is_anomalous))
+    chosen = points.filter(is_anomalous)
+    rows = metrics.take(chosen)
     for name in ("expected_min", "expected_max", "training_size"):
         rows = rows.append_column(name, verdicts[name].filter(is_anomalous))
-    sentences = pa.array([sentence(row, parameters) for row in rows.to_pylist()], pa.string())
+    configurations = [(configured.parameters[number], configured.tests[number]) for number in numbers(chosen)]
+    sentences = pa.array(
+        [sentence(row, *pair) for row, pair in zip(rows.to_pylist(), configurations, strict=True)], pa.string()
+    )
     explained = pc.replace_with_mask(verdicts["reason"], is_anomalous, sentences)
     return verdicts.set_column(verdicts.column_names.index("reason"), "reason", explained)
 
 
-def sentence(row: Mapping[str, Any], parameters: Parameters) -> str:
+def sentence(row: Mapping[str, Any], parameters: Parameters, test: str | None = None) -> str:
     """Return a scored bucket as a sentence.
 
-    ``orders: row_count 12,031 on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets``
+    ``orders: row_count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets
+    (volume_anomalies)``
 
     :param row: the metric's columns, ``expected_min``, ``expected_max`` and ``training_size``.
     :param parameters: the configuration under which it was scored; its seasonality names the buckets compared with.
+    :param test: its name.
     """
-    metric = row["metric_name"]
-    value = amount(metric, row["metric_value"])
-    expected = amounts(metric, row["expected_min"], row["expected_max"])
-    return (
-        f"{_subject(row)}: {metric} {value} {_when(row['bucket_start'], row['bucket_end'])}; "
-        f"expected {expected} from the last {_training(row, parameters)}"
-    )
+    metric, value, low, high = (row[name] for name in ("metric_name", "metric_value", "expected_min", "expected_max"))
+    what = f"{_subject(row)}: {metric} {_with_unit(metric, value)} {_when(row['bucket_start'], row['bucket_end'])}"
+    history = f"from the last {_training(row, parameters)}{_named(test)}"
+    if parameters.fail_on_zero and value == 0 and low <= 0 <= high:
+        return f"{what}; a zero always fails this test, whatever is expected {history}"
+    return f"{what}; expected {amounts(metric, low, high)} {history}"
 
 
-def robust_sentence(row: Mapping[str, Any]) -> str:
+def robust_sentence(row: Mapping[str, Any], test: str | None = None) -> str:
     """Return a bucket that the robust method flagged as a sentence.
 
-    ``orders: row_count 12,031 on Tue 3 Nov 2026 is a spike; expected 9,800 to 10,900 from 58 buckets``
+    ``orders: row_count 12,031 rows on Tue 3 Nov 2026 is a spike; expected 9,800 to 10,900 from 58 buckets``
 
     :param row: the metric's columns, ``kind``, ``expected_min``, ``expected_max``, ``training_size`` and ``run``.
     """
-    metric, low, high = row["metric_name"], row["expected_min"], row["expected_max"]
-    value = "has no value" if row["metric_value"] is None else amount(metric, row["metric_value"])
-    what = _ROBUST_KINDS[row["kind"]].format(run=row["run"])
-    if high is None:
-        expected = "expected a value, learned"
-    elif low is None:
-        expected = f"expected at most {amount(metric, high)}"
-    else:
-        expected = f"expected {amounts(metric, low, high)}"
+    metric, low, high, kind = (row[name] for name in ("metric_name", "expected_min", "expected_max", "kind"))
+    value = "has no value" if row["metric_value"] is None else _with_unit(metric, row["metric_value"])
     when = _moment(row["bucket_start"], row["bucket_end"])
-    return f"{_subject(row)}: {metric} {value} {when} {what}; {expected} from {row['training_size']} buckets"
+    what = f"{_subject(row)}: {metric} {value} {when} {_ROBUST_KINDS[kind].format(run=row['run'])}"
+    seen = f"{row['training_size'] or 'no'} earlier buckets{_named(test)}"
+    if low is not None and high is not None:
+        return f"{what}; expected {amounts(metric, low, high)}, from {seen}"
+    if low is not None or high is not None:
+        bound = f"at least {amount(metric, low)}" if high is None else f"at most {amount(metric, high)}"
+        return f"{what}; expected {bound}, from {seen}"
+    return f"{what}; {_UNSIZED.get(kind, 'expected a value other than 0')}, from {seen}"
 
 
 _ROBUST_KINDS = {
@@ -99,8 +120,16 @@ _ROBUST_KINDS = {
     "level shift": "makes a new level",
     "drift": "has drifted",
     "missing bucket": "where one was due ({run} in a row)",
-    "run of zeros": "is zero {run} times in a row",
-    "frozen": "is the same {run} times in a row",
+    "run of zeros": "is zero, {run} buckets in a row",
+    "frozen": "is the same in {run} buckets in a row",
+}
+
+
+#: What was expected instead of something that has no size.
+_UNSIZED = {
+    "frozen": "expected it to change",
+    "drift": "expected it to vary around its level, not to keep to one side of it",
+    "missing bucket": "expected a value",
 }
 
 
@@ -123,6 +152,13 @@ def public_sentence(verdict: Mapping[str, Any]) -> str:
 def amount(metric: str, value: float | None) -> str:
     """Return a metric's value in its unit, as a person would write it: ``12,031``, ``31.7 %``, ``2 h 5 min``."""
     return "nothing" if value is None else _WRITTEN.get(family_of(metric), _number)(value)
+
+
+def _with_unit(metric: str, value: float | None) -> str:
+    """Return a metric's value with its unit, which durations and percentages have already: ``12,031 rows``."""
+    unit = METRICS[metric.lower()].unit if metric.lower() in METRICS else ""
+    names_unit = value is not None and FAMILIES.get(unit) in ("count", "number") and "'" not in unit and unit != "ratio"
+    return f"{amount(metric, value)} {unit}" if names_unit else amount(metric, value)
 
 
 def amounts(metric: str, low: float | None, high: float | None) -> str:
@@ -168,6 +204,10 @@ def _duration(seconds: float) -> str:
 
 #: How values are written; those of all other families are plain numbers.
 _WRITTEN: Mapping[Family, Callable[[float], str]] = {"percent": _percent, "duration": _duration}
+
+
+def _named(test: str | None) -> str:
+    return f" ({test})" if test else ""
 
 
 def _table(row: Mapping[str, Any]) -> str:

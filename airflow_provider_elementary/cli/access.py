@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
-_COLOURS = {"pass": "green", "fail": "bold red", "unknown": "yellow"}
+_COLOURS = {"pass": "green", "warning": "yellow", "fail": "bold red", "unknown": "yellow", "not applicable": "dim"}
 
 
 def add_grants(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,11 @@ def add_grants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
     parser.add_argument(
         "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"
+    )
+    parser.add_argument(
+        "--harden",
+        action="store_true",
+        help="also take from PUBLIC what the reader would hold through it: this changes rights of others",
     )
     parser.set_defaults(command=print_grants)
 
@@ -49,6 +54,13 @@ def add_check_access(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--accept-unknown", action="append", default=[], metavar="CHECK", help="a check that may stay unknown"
+    )
+    parser.add_argument(
+        "--accept-failed",
+        action="append",
+        default=[],
+        metavar="CHECK=REASON",
+        help="a check whose failure was accepted, and why: it becomes a warning",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(command=check)
@@ -74,6 +86,7 @@ def _statements(arguments: argparse.Namespace) -> list[str]:
         warehouse=arguments.warehouse,
         public_key=_read(arguments.public_key) if arguments.public_key else None,
         network=arguments.network,
+        harden=arguments.harden,
     )
 
 
@@ -83,13 +96,14 @@ def check(arguments: argparse.Namespace) -> int:
     :return: 0 if every check passes, 1 if one fails, 3 if none fails and one is unknown.
     """
     require_checks(arguments.accept_unknown)
+    reasons = _reasons(arguments.accept_failed)
     enable_metadata_db_connections()
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
     hook = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database)
     with hook.source() as source:
         require_probes(arguments.probe, source)
-        report = hook.check(source, arguments.probe)
+        report = hook.check(source, arguments.probe, reasons)
     if arguments.json:
         print_json(report.to_dict())
     else:
@@ -108,8 +122,7 @@ def require_checks(names: Sequence[str]) -> None:
 
     if wrong := sorted(set(names) - CHECKS.keys()):
         raise UsageError(
-            f"There is no access check {', '.join(map(repr, wrong))} to accept as unknown. The checks are: "
-            f"{', '.join(CHECKS)}."
+            f"There is no access check {', '.join(map(repr, wrong))} to accept. The checks are: {', '.join(CHECKS)}."
         )
 
 
@@ -130,14 +143,22 @@ def _show(report: AccessReport) -> None:
 
     console = Console(highlight=False)
     place = ".".join(part for part in (report.database, report.schema) if part)
-    passed = len(report.findings) - len(report.failed) - len(report.unknown)
     table = Table("Check", "Status", "Evidence", title=Text(f"{report.user} on {report.dialect}, {place}"))
     for finding in report.findings:
-        evidence = finding.evidence + (f"\nFix: {finding.remediation}" if finding.remediation else "")
+        evidence = finding.evidence + (f"\nAccepted: {finding.accepted}" if finding.accepted else "")
+        evidence += f"\nFix: {finding.remediation}" if finding.remediation else ""
         # Names of tables and roles come from the warehouse: print them as text, not markup.
         table.add_row(finding.name, Text(finding.status, _COLOURS[finding.status]), Text(evidence))
     console.print(table)
-    console.print(f"{passed} pass, {len(report.failed)} fail, {len(report.unknown)} unknown")
+    console.print(report.headline)
+
+
+def _reasons(arguments: Sequence[str]) -> dict[str, str]:
+    reasons = dict(argument.partition("=")[::2] for argument in arguments)
+    require_checks([name.split(": ")[0] for name in reasons])
+    if silent := sorted(name for name, reason in reasons.items() if not reason.strip()):
+        raise UsageError(f"--accept-failed gives no reason for {', '.join(silent)}. Write CHECK=REASON.")
+    return reasons
 
 
 def _read(path: Path) -> str:

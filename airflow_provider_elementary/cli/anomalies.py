@@ -56,6 +56,7 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
     """
     from rich.console import Console
 
+    from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
     from airflow_provider_elementary.cli.summary import show_incidents
     from airflow_provider_elementary.incidents import track_incidents
     from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
@@ -72,7 +73,8 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
         fail_on=fail_on[0] if len(fail_on) == 1 else fail_on,
     )
     with usage(), compute_metrics(source) as metrics:
-        found = evaluate(metrics, read_lineage(source), options, adapter=source.adapter)
+        configurations = read_test_configurations(source)
+        found = evaluate(metrics, read_lineage(source), options, adapter=source.adapter, configurations=configurations)
     conditions = current_conditions(found.verdicts, found.lineage, read_dbt_conditions(source))
     incidents = track_incidents(conditions, found.lineage)
     if arguments.json:
@@ -113,11 +115,14 @@ def show_backtest(arguments: argparse.Namespace) -> None:
 
     from airflow_provider_elementary.anomalies import backtest
     from airflow_provider_elementary.anomalies.backtest import metric_in_words
+    from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
     from airflow_provider_elementary.metrics import compute_metrics
 
     source = _open(arguments)
     with usage(), compute_metrics(source) as metrics:
-        found = backtest(metrics, arguments.method, _parameters(arguments), arguments.days, source.adapter)
+        configurations = read_test_configurations(source)
+        given = _parameters(arguments)
+        found = backtest(metrics, arguments.method, given, arguments.days, source.adapter, configurations)
     if arguments.svg:
         # The chart shows values of the warehouse.
         with os.fdopen(os.open(arguments.svg, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

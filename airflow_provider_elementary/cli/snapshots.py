@@ -121,16 +121,16 @@ def _list(arguments: argparse.Namespace) -> int:
         raise none_found(repository)
     listed = [
         {
-            "sequence": stored.manifest.sequence,
-            "snapshot_id": stored.manifest.snapshot_id,
-            "kind": stored.manifest.kind,
-            "created_at": stored.manifest.created_at,
-            "rows": stored.manifest.rows,
-            "bytes": stored.manifest.size,
-            "categories": sorted({file.category.value for file in stored.manifest.files}),
-            "manifest_sha256": stored.sha256,
+            "sequence": document.sequence,
+            "snapshot_id": document.snapshot_id,
+            "kind": document.kind,
+            "created_at": document.created_at,
+            "rows": document.rows,
+            "bytes": document.size,
+            "categories": sorted(document.categories),
+            "manifest_sha256": document.sha256,
         }
-        for stored in repository.snapshots(chain)
+        for document in repository.snapshots(chain)
     ]
     findings = [*chain.findings, *check_chain(chain)[0]]
     if arguments.json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from airflow_provider_elementary.access.check.report import headline
 from airflow_provider_elementary.anomalies.summary import summarise
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
@@ -19,6 +20,7 @@ from airflow_provider_elementary.incidents.tracking import Incident, track_incid
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Manifest, Repository
 from airflow_provider_elementary.snapshots.summary import problems
+from airflow_provider_elementary.storage.report_log import newest_report
 from airflow_provider_elementary.storage.results import latest_result, read_result
 
 _INCIDENTS_SHOWN = 15
@@ -32,6 +34,11 @@ def show_store(repository: Repository, console: Console | None = None) -> None:
     """
     console = console or Console(highlight=False)
     _show_snapshot(console, repository.uri, repository.latest())
+    if (audit := newest_report(repository)) is not None:
+        console.print(
+            f"Newest access report of {audit.subject}, checked {audit.report.checked_at:%Y-%m-%d %H:%M} UTC: "
+            f"{audit.report.headline}"
+        )
     if (result := latest_result(repository, "verdicts")) is not None:
         verdicts = _read(repository, result.key)
         found = latest_result(repository, "incidents")
@@ -58,8 +65,8 @@ def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
         f"encryption at rest: {manifest.protection['at_rest']}; in transit: {manifest.protection['in_transit']}"
     )
     if manifest.access is not None:
-        passed = sum(finding["status"] == "pass" for finding in manifest.access["findings"])
-        console.print(f"Access check before the first read: {passed} of {len(manifest.access['findings'])} checks pass")
+        counts = Counter(finding["status"] for finding in manifest.access["findings"])
+        console.print(f"Access check before the first read: {headline(counts)}")
     tables = Table("Table", "Rows", "Bytes", "Categories", title="Contents", title_justify="left")
     for column in tables.columns[1:3]:
         column.justify = "right"

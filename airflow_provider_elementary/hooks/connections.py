@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -190,6 +191,46 @@ def open_redshift(connection: WarehouseConnection, schema: str, database: str | 
     return open_with_dbapi_hook(own, schema, database, transport)
 
 
+def open_clickhouse(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    """Open a session on ClickHouse, or on the engine inside this process."""
+    from airflow_provider_elementary.access.check.session import TransportFacts
+    from airflow_provider_elementary.warehouses.clickhouse import ClickHouseWarehouse
+
+    extra = connection.extra_dejson
+    calls = calls_for(connection)
+    client = _login(connection, lambda: calls.log_in(_sql_hook(connection).get_client), schema)
+    if (extra.get("client_kwargs") or {}).get("interface") == "chdb":
+        transport = TransportFacts(None, None, None, "the engine runs in this process, no network")
+    else:
+        is_secure, verifies = bool(extra.get("secure", False)), bool(extra.get("verify", True))
+        transport = TransportFacts(is_secure, None, is_secure and verifies, f"secure={is_secure}, verify={verifies}")
+    return ClickHouseWarehouse(client, schema, transport, calls)
+
+
+def open_bigquery(connection: WarehouseConnection, schema: str, database: str | None) -> Warehouse:
+    """Open a session on BigQuery."""
+    from airflow_provider_elementary.access.check.session import TransportFacts
+    from airflow_provider_elementary.warehouses.bigquery import BigQueryWarehouse
+
+    calls = calls_for(connection)
+    hook = _sql_hook(connection, use_legacy_sql=False)
+    # Google's client reads this variable, and then speaks to an emulator of the REST API.
+    emulator = os.environ.get("BIGQUERY_EMULATOR_HOST", "")
+
+    def log_in() -> tuple[Any, Any]:
+        client = hook.get_client(project_id=hook.project_id)
+        if emulator:
+            return client, None
+        storage = importlib.import_module("google.cloud.bigquery_storage")
+        return client, storage.BigQueryReadClient(credentials=hook.get_credentials())
+
+    client, storage = _login(connection, lambda: calls.log_in(log_in), database)
+    is_plain = emulator.startswith("http:")
+    detail = "BIGQUERY_EMULATOR_HOST is set" if emulator else "Google's client over https"
+    transport = TransportFacts(not is_plain, None, not is_plain, detail)
+    return BigQueryWarehouse(client, storage, schema, database, transport, calls)
+
+
 def open_with_dbapi_hook(
     connection: WarehouseConnection, schema: str, database: str | None, transport: TransportFacts | None = None
 ) -> Warehouse:
@@ -197,9 +238,31 @@ def open_with_dbapi_hook(
 
     :param transport: how the link is protected, as far as the client knows.
     """
-    from airflow.providers.common.sql.hooks.sql import DbApiHook
-
     from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
+
+    kind = _kind_of(connection)
+    hook = _sql_hook(connection)
+    calls = calls_for(connection)
+    # Airflow's hooks of Databricks and Trino begin the session in that catalog.
+    database = database or connection.extra_dejson.get("catalog")
+    return DbApiWarehouse(
+        _login(connection, lambda: calls.log_in(hook.get_conn), database),
+        calls=calls,
+        dialect=str(kind.dialect),
+        schema=schema,
+        database=database,
+        transport=transport,
+        adapter=kind.adapters[0],
+    )
+
+
+def _sql_hook(connection: WarehouseConnection, **options: Any) -> Any:
+    """Return the SQL hook of a connection's Airflow provider.
+
+    :param options: further arguments of the hook.
+    :raises ConfigurationError: no provider has it, or its driver is not installed.
+    """
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     kind = _kind_of(connection)
     try:
@@ -210,23 +273,13 @@ def open_with_dbapi_hook(
     else:
         failed = hook_class.__name__
     if not issubclass(hook_class, DbApiHook):
+        named = f"airflow-provider-elementary[{kind.extra}]" if kind.extra else "the Airflow provider of that warehouse"
         raise ConfigurationError(
             f"Airflow has no SQL hook for connection {connection.conn_id!r} of type {connection.conn_type!r} on this "
-            f"worker ({failed}). Install the Airflow provider of that warehouse, with its driver."
+            f"worker ({failed}). Install {named}, with its driver."
         )
-    hook = bind_connection(hook_class, _without_our_fields(connection))(
-        **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False
-    )
-    calls = calls_for(connection)
-    return DbApiWarehouse(
-        _login(connection, lambda: calls.log_in(hook.get_conn), database),
-        calls=calls,
-        dialect=str(kind.dialect),
-        schema=schema,
-        database=database,
-        placeholder=hook.placeholder,
-        transport=transport,
-        adapter=kind.adapters[0],
+    return bind_connection(hook_class, _without_our_fields(connection))(
+        **{hook_class.conn_name_attr: connection.conn_id}, log_sql=False, **options
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -93,11 +94,35 @@ class ElementaryHook(BaseHook):
         value = self._field("accept_unknown") or ()
         return value.replace(",", " ").split() if isinstance(value, str) else list(value)
 
-    def check(self, source: WarehouseSource, probes: Sequence[str] = ()) -> AccessReport:
-        """Prove what the open session of a source may do; see :meth:`check_access`."""
+    @property
+    def accept_failed(self) -> dict[str, str]:
+        """Why failed checks are accepted, by name, from the connection's extra ``accept_failed``.
+
+        :raises ConfigurationError: it is not a JSON object of reasons.
+        """
+        value = self._field("accept_failed") or {}
+        try:
+            reasons = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            reasons = None
+        if not isinstance(reasons, dict) or not all(isinstance(reason, str) for reason in reasons.values()):
+            raise ConfigurationError(
+                f"The extra accept_failed of connection {self.elementary_conn_id!r} is not a JSON object. Write "
+                '{"other-databases": "the reason why this is accepted"}.'
+            )
+        return reasons
+
+    def check(
+        self, source: WarehouseSource, probes: Sequence[str] = (), accept_failed: Mapping[str, str] | None = None
+    ) -> AccessReport:
+        """Prove what the open session of a source may do; see :meth:`check_access`.
+
+        :param accept_failed: reasons for failed checks, beside those of the connection; they become warnings.
+        """
         from airflow_provider_elementary.access import check_access
 
-        return check_access(source.warehouse, allowed_addresses=self._allowed_addresses(), probes=probes)
+        report = check_access(source.warehouse, allowed_addresses=self._allowed_addresses(), probes=probes)
+        return report.accept({**self.accept_failed, **(accept_failed or {})})
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in, find the Elementary schema and run the access check: the UI's Test button."""
@@ -109,11 +134,12 @@ class ElementaryHook(BaseHook):
         except ElementaryError as error:
             # The button tests a temporary connection, whose id no person knows.
             return False, str(error).replace(f"of connection {self.elementary_conn_id!r}", "of this connection")
-        passed = sum(finding.status == "pass" for finding in report.findings)
-        if report.unknown:
-            accepted = f"{passed} checks pass, {len(report.unknown)} are unknown and accepted"
-            return True, f"{tables} Elementary tables can be read: {accepted}."
-        return True, f"Read-only access to {tables} Elementary tables proved by {passed} checks."
+        if report.unknown or report.warnings:
+            accepted = [f"{len(report.unknown)} unknown and accepted"] if report.unknown else []
+            accepted += [f"{len(report.warnings)} failed and accepted"] if report.warnings else []
+            passing = f"{len(report.passed)} of {report.applicable} checks pass"
+            return True, f"{tables} Elementary tables can be read: {', '.join([passing, *accepted])}."
+        return True, f"Read-only access to {tables} Elementary tables proved by {len(report.passed)} checks."
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from airflow_provider_elementary.anomalies.circuit_breaker import stopping_tables
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
+from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 from airflow_provider_elementary.anomalies.summary import Summary, summarise
 from airflow_provider_elementary.incidents.conditions import Condition
@@ -80,12 +81,14 @@ def evaluate(
     options: EvaluationOptions,
     *,
     adapter: str | None = None,
+    configurations: pa.Table | None = None,
     state: ModelStateStore | None = None,
 ) -> Evaluation:
     """Score metrics and add owners, lineage and severity to the verdicts.
 
     :param rows: metrics, as :func:`~airflow_provider_elementary.metrics.compute_metrics` yields them.
     :param adapter: dbt's name of the warehouse that the metrics were measured on.
+    :param configurations: of each series, the parameters of its dbt test.
     :param state: where the robust method finds the model state of the previous run; without it, it replays all.
     :raises ConfigurationError: an option is invalid.
     """
@@ -98,6 +101,7 @@ def evaluate(
         shards=options.shards,
         load_state=state.load if state else None,
         adapter=adapter,
+        configurations=configurations,
     )
     verdicts = enrich(scored.verdicts, lineage)
     return Evaluation(verdicts, lineage, stopping_tables(options.fail_on, verdicts, lineage, scored.tables), scored)
@@ -112,15 +116,19 @@ def evaluate_and_store(
     series: str,
     run_key: str,
     origin: Mapping[str, Any],
+    configurations: pa.Table | None = None,
 ) -> Evaluation:
     """Score metrics; store the verdicts, and with the robust method the model state for the next run.
 
     :param series: whose state it is from run to run, as in a DAG's and a task's id.
     :param run_key: identifies this run; a retry starts from the same previous run.
     :param origin: what the metrics were computed from.
+    :param configurations: of each series, the parameters of its dbt test.
     """
     state = _open_state(repository, options, series, run_key) if options.method == "robust" else None
-    evaluation = evaluate(rows, lineage, options, adapter=origin.get("adapter"), state=state)
+    evaluation = evaluate(
+        rows, lineage, options, adapter=origin.get("adapter"), configurations=configurations, state=state
+    )
     result = write_result(
         repository,
         "verdicts",
@@ -150,6 +158,14 @@ def open_metrics(repository: Repository, key: str) -> Iterator[tuple[pa.RecordBa
     origin = {"metrics": key, **(found.origin if found else {})}
     with read_result(repository, key) as rows:
         yield rows, lineage_of(repository, origin), origin
+
+
+def configurations_of(repository: Repository, origin: Mapping[str, Any]) -> pa.Table | None:
+    """Read the test configurations of the snapshot that metrics were computed from; None for those of a warehouse."""
+    if snapshot_id := origin.get("snapshot_id"):
+        return read_test_configurations(repository.source(snapshot_id))
+    log.warning("metrics were read from a warehouse, not from a snapshot: the configurations of tests are not applied")
+    return None
 
 
 def lineage_of(repository: Repository, origin: Mapping[str, Any]) -> Lineage:

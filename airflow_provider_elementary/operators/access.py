@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -27,7 +27,9 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
     :param schema: the Elementary schema. (templated)
     :param database: the database of the schema. (templated)
     :param probes: canary tables outside the schema, as ``schema.table``, which must be unreadable. (templated)
-    :param accept_unknown: names of checks that may stay unknown; a failed check always fails the task. (templated)
+    :param accept_unknown: names of checks that may stay unknown. (templated)
+    :param accept_failed: why failed checks are accepted, by name; the report keeps each as a warning, with the reason.
+        (templated)
     :param store_conn_id: the store of the reports; without it, none are stored. They are not encrypted: a report holds
         names of roles and tables, no rows. (templated)
     """
@@ -39,6 +41,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         "database",
         "probes",
         "accept_unknown",
+        "accept_failed",
     )
     operator_extra_links = (ElementaryPageLink(),)
     ui_color = "#d5f0e3"
@@ -51,6 +54,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         database: str | None = None,
         probes: Sequence[str] = (),
         accept_unknown: Sequence[str] = (),
+        accept_failed: Mapping[str, str] | None = None,
         store_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -60,6 +64,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         self.database = database
         self.probes = probes
         self.accept_unknown = accept_unknown
+        self.accept_failed = accept_failed
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run and log the checks, store the report, and return it; raise last, when everything is recorded."""
@@ -68,7 +73,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         with clear_failures():
             hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
             with hook.source() as source:
-                report = hook.check(source, self.probes or ())
+                report = hook.check(source, self.probes or (), self.accept_failed)
             self._log(report)
             drift = self._record(context, report) if self.store_conn_id else None
             report.require([*(self.accept_unknown or ()), *hook.accept_unknown])
@@ -82,10 +87,10 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
 
     def _log(self, report: AccessReport) -> None:
         """Fold the checks that pass; log those accepted as unknown; the error names the failed ones."""
-        passed = [finding for finding in report.findings if finding.status == "pass"]
-        with log_group(self.log, f"{len(passed)} of {len(report.findings)} checks pass"):
-            for finding in passed:
-                self.log.info("pass %s: %s", finding.name, finding.evidence)
+        with log_group(self.log, f"{len(report.passed)} of {report.applicable} checks pass"):
+            for finding in report.findings:
+                if finding.status in ("pass", "not applicable"):
+                    self.log.info("%s %s: %s", finding.status, finding.name, finding.evidence)
         for finding in report.unknown:
             if finding.name in self.accept_unknown:
                 self.log.warning("accepted as unknown: %s: %s", finding.name, finding.evidence)

@@ -31,8 +31,9 @@ def require_access(
 
 
 def log_access(log: Any, title: str, report: AccessReport) -> None:
-    """Log how many checks pass: as an error if one fails, as a warning if one is unknown."""
-    level = logging.ERROR if report.failed else logging.WARNING if report.unknown else logging.INFO
-    passed = len(report.findings) - len(report.failed) - len(report.unknown)
-    counts = (passed, len(report.findings), len(report.failed), len(report.unknown))
-    log.log(level, "%s: %s of %s checks pass, %s fail, %s unknown", title, *counts)
+    """Log how many checks pass: as an error if one fails, as a warning if one is unknown or was accepted."""
+    doubtful = report.unknown or report.warnings
+    level = logging.ERROR if report.failed else logging.WARNING if doubtful else logging.INFO
+    log.log(level, "%s: %s", title, report.headline)
+    for finding in report.warnings:
+        log.warning("accepted although it fails: %s: %s. Reason: %s", finding.name, finding.evidence, finding.accepted)

@@ -56,8 +56,8 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     :param metrics: the key of the metrics in the store: ``metrics`` of what
         :class:`~airflow_provider_elementary.operators.metrics.ElementaryTableMetricsOperator` returned. (templated)
     :param method: ``elementary`` for the dbt package's own rule, or ``robust``. (templated)
-    :param parameters: the method's parameters, by Elementary's names, as in ``{"anomaly_sensitivity": 3.5}``.
-        (templated)
+    :param parameters: the method's parameters, by Elementary's names, as in ``{"anomaly_sensitivity": 3.5}``. A series
+        with a dbt test is scored with the test's own configuration instead. (templated)
     :param days: buckets that end within this many days before the newest are reported. Where dbt ran today, the
         newest is today's, which is not complete: 2 takes yesterday's and today's. (templated)
     :param fail_on: fails the task, after everything is recorded: ``none`` never, ``any`` when there is an anomaly,
@@ -149,7 +149,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             shards=number(self, "shards"),
         )
         started = time.monotonic()
-        with self._open_metrics() as (rows, lineage, origin):
+        with self._open_metrics() as (rows, lineage, origin, configurations):
             evaluation = evaluate_and_store(
                 self.repository,
                 rows,
@@ -158,26 +158,28 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 series=task_series(context),
                 run_key=run_key(context),
                 origin=origin,
+                configurations=configurations,
             )
         self._log(evaluation, time.monotonic() - started)
         self._evaluated = (evaluation, origin)
         return evaluation, origin
 
     @contextmanager
-    def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
+    def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any], pa.Table | None]]:
+        from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
         from airflow_provider_elementary.incidents.current import read_dbt_conditions
-        from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, open_metrics
+        from airflow_provider_elementary.incidents.evaluate import configurations_of, dbt_conditions_of, open_metrics
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.project.lineage import read_lineage
 
         if self.metrics:
-            with open_metrics(self.repository, self.metrics) as opened:
-                self._of_dbt = dbt_conditions_of(self.repository, opened[2])
-                yield opened
+            with open_metrics(self.repository, self.metrics) as (rows, lineage, origin):
+                self._of_dbt = dbt_conditions_of(self.repository, origin)
+                yield rows, lineage, origin, configurations_of(self.repository, origin)
         else:
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
                 self._of_dbt = read_dbt_conditions(source)
-                yield rows, read_lineage(source), origin
+                yield rows, read_lineage(source), origin, read_test_configurations(source)
 
     def _describe(self, evaluation: Evaluation, origin: Mapping[str, Any]) -> dict[str, Any]:
         facts = {

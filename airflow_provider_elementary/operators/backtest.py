@@ -47,12 +47,14 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Score the last days, store the verdicts, and return the counts by metric."""
         from airflow_provider_elementary.anomalies.backtest import backtest, store_backtest
+        from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
         from airflow_provider_elementary.metrics import compute_metrics
 
         with clear_failures():
             days, parameters = number(self, "days"), dict(self.parameters or {})
             with self.open_source() as (source, origin), compute_metrics(source) as metrics:
-                found = backtest(metrics, self.method, parameters, days, origin["adapter"])
+                configurations = read_test_configurations(source)
+                found = backtest(metrics, self.method, parameters, days, origin["adapter"], configurations)
             options = {"method": self.method, "days": days, **parameters}
             key = store_backtest(self.repository, found, options, run_key=run_key(context), origin=origin)
         self.summary = {"store": self.repository.uri, "backtest": key, "method": self.method, "days": days}

@@ -85,6 +85,7 @@ def page_of_series(
     page: int,
     first: frozenset[tuple[str | None, str]],
     rule: Mapping[str, Any] | None,
+    configurations: pa.Table | None = None,
 ) -> SeriesPage:
     """Return one page of a table's series.
 
@@ -93,6 +94,7 @@ def page_of_series(
     :param page: from 1.
     :param first: column and metric of the series that come first: those with anomalies.
     :param rule: the parameters of the newest verdicts; without any, there is no expected range.
+    :param configurations: of each series, the parameters of its dbt test.
     """
     if not len(history):
         return SeriesPage((), 0, "")
@@ -100,7 +102,7 @@ def page_of_series(
     keys.sort(key=lambda key: ((key[0], key[1]) not in first, key[0] is not None, key[0] or "", key[1], key[2] or ""))
     shown = keys[(page - 1) * PAGE : page * PAGE]
     rows = _newest(history, shown)
-    verdicts, note = _detect(rows, rule)
+    verdicts, note = _detect(rows, rule, configurations)
     numbers = _configurations(keys)
     series = tuple(Series(key[1], key[0], *numbers[key], tuple(_points(rows.get(key, []), verdicts))) for key in shown)
     return SeriesPage(series, len(keys), note)
@@ -138,7 +140,7 @@ def _newest(history: pa.Table, keys: Sequence[Key]) -> dict[Key, list[dict[str, 
 
 
 def _detect(
-    rows: Mapping[Key, Sequence[Mapping[str, Any]]], rule: Mapping[str, Any] | None
+    rows: Mapping[Key, Sequence[Mapping[str, Any]]], rule: Mapping[str, Any] | None, configurations: pa.Table | None
 ) -> tuple[dict[tuple[Any, ...], dict[str, Any]], str]:
     """Evaluate these buckets with the parameters of the newest verdicts."""
     import pyarrow as pa
@@ -158,7 +160,7 @@ def _detect(
     if metrics is None or not len(metrics):
         return {}, ""
     try:
-        verdicts = detect(metrics, method=rule.get("method", "elementary"), **parameters)
+        verdicts = detect(metrics, rule.get("method", "elementary"), configurations, **parameters)
     except (ElementaryError, TypeError) as error:
         reason = str(error) if isinstance(error, ElementaryError) else "this version does not know its parameters"
         return {}, f"No expected range is shown: the detector of the newest verdicts cannot be run again: {reason}"

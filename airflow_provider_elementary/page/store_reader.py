@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
+    from airflow_provider_elementary.storage.report_log import StoredReport
     from airflow_provider_elementary.storage.results import Result, ResultFile, ResultKind
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Reader:
         self._results = Cache(20_000)
         self._projects = Cache(2)
         self._outcomes = Cache(2)
+        self._configurations = Cache(2)
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
         self._histories = Cache(32)
@@ -110,6 +112,12 @@ class Reader:
         seconds = 0.0 if newest else OPENED_SECONDS * 10
         return self._manifests.get(sequence, lambda: read_manifest(self.opened.repository, sequence), seconds=seconds)
 
+    def access_reports(self, count: int) -> list[StoredReport]:
+        """Return the newest reports of access checks and audits, newest first."""
+        from airflow_provider_elementary.storage.report_log import newest_reports
+
+        return newest_reports(self.opened.repository, count)
+
     def pruned(self) -> dict[int, str]:
         """Return the hashes of the manifests that prune removed, by their place in the chain."""
         from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
@@ -145,6 +153,17 @@ class Reader:
             manifest.snapshot_id,
             lambda: read_outcomes(self.snapshot(manifest)),
             seconds=lambda outcomes: OPENED_SECONDS if outcomes.missing else math.inf,
+        )
+
+    def configurations(self, manifest: Manifest) -> pa.Table:
+        """Return the configurations of a snapshot's anomaly tests.
+
+        :raises ConfigurationError: the store's connection names no keys.
+        """
+        from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
+
+        return self._configurations.get(
+            manifest.snapshot_id, lambda: read_test_configurations(self.snapshot(manifest)), seconds=math.inf
         )
 
     def results(self, kind: ResultKind) -> list[Result]:

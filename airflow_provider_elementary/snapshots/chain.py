@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     SnapshotCorruptError,
-    SnapshotNotFoundError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
+from airflow_provider_elementary.snapshots.index import Row, read_rows
+from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.numbers import runs
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, Tombstone, read_records, tombstones
-from airflow_provider_elementary.snapshots.reader import find_head, read_signed
-from airflow_provider_elementary.storage.layout import MANIFESTS, PRUNE_RECORDS, manifest_key, numbered
+from airflow_provider_elementary.snapshots.reader import find_head
+from airflow_provider_elementary.storage.layout import MANIFESTS, PRUNE_RECORDS, manifest_key, numbered, record_key
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
@@ -57,39 +56,6 @@ class ChainFinding:
 
 
 @dataclass(frozen=True)
-class ChainLink:
-    """One proved manifest.
-
-    :param sequence: its number.
-    :param sha256: of the signed JSON.
-    :param snapshot_id: its snapshot.
-    :param taken_at: when it was taken.
-    :param parent: what it says of the snapshot before it.
-    :param lost_until: up to which number it says that snapshots after its parent are lost.
-    """
-
-    sequence: int
-    sha256: str
-    snapshot_id: str
-    taken_at: datetime
-    parent: Parent | None
-    lost_until: int | None = None
-
-    @classmethod
-    def of(cls, found: Signed[Manifest]) -> ChainLink:
-        """Return the link of a proved manifest."""
-        manifest = found.document
-        return cls(
-            manifest.sequence,
-            found.sha256,
-            manifest.snapshot_id,
-            manifest.taken_at,
-            manifest.parent,
-            manifest.lost_until,
-        )
-
-
-@dataclass(frozen=True)
 class Anchor:
     """A recorded hash of a manifest, kept outside the manifests.
 
@@ -113,13 +79,19 @@ class Chain:
     :param notes: what others put beside them; it is passed over.
     """
 
-    links: Mapping[int, ChainLink]
+    links: Mapping[int, Row]
     records: Sequence[Signed[PruneRecord]]
     findings: Sequence[ChainFinding] = ()
     notes: tuple[str, ...] = ()
 
     @property
-    def head(self) -> ChainLink | None:
+    def snapshots(self) -> list[Row]:
+        """The snapshots that were not pruned, oldest first; manifests to whose lists later ones add may stay."""
+        pruned = self.tombstones
+        return [link for number, link in sorted(self.links.items()) if number not in pruned]
+
+    @property
+    def head(self) -> Row | None:
         """The newest manifest."""
         return self.links[max(self.links)] if self.links else None
 
@@ -129,26 +101,22 @@ class Chain:
         return tombstones(self.records)
 
 
-def read_chain(repository: Repository) -> Chain:
-    """Read every manifest and prune record of a store; what is not proved becomes a finding or a note."""
+def read_chain(repository: Repository, *, each: bool = False) -> Chain:
+    """Read the chain of manifests and prune records of a store; what is not proved becomes a finding or a note.
+
+    :param each: read every manifest, not the pages of the index.
+    """
     findings: list[ChainFinding] = []
     numbers, unexpected = numbered(repository.store, MANIFESTS)
     notes = [f"{name}: not part of a store, ignored" for name in unexpected]
     head = find_head(repository, list(numbers))
     last = head.document.sequence if head is not None else 0
-    links: dict[int, ChainLink] = {}
-    for sequence, name in numbers.items():
-        if sequence > last:
-            continue
-        try:
-            links[sequence] = ChainLink.of(read_signed(repository, sequence))
-        except UnprovedError as error:
-            findings.append(ChainFinding(Damage.UNPROVED, name, str(error)))
-        except SnapshotCorruptError as error:
-            findings.append(ChainFinding(Damage.CHANGED, name, str(error)))
-        except SnapshotNotFoundError:
-            # A prune that runs meanwhile removed it, or else it is found missing.
-            continue
+    links, errors = read_rows(repository, numbers, last, each=each)
+    for sequence, error in errors.items():
+        if isinstance(error, UnprovedError):
+            findings.append(ChainFinding(Damage.UNPROVED, numbers[sequence], str(error)))
+        elif isinstance(error, SnapshotCorruptError):
+            findings.append(ChainFinding(Damage.CHANGED, numbers[sequence], str(error)))
     notes += [f"{name}: no key of the store signed it, ignored" for number, name in numbers.items() if number > last]
     records = list(read_records(repository))
     numbers, unexpected = numbered(repository.store, PRUNE_RECORDS)
@@ -179,6 +147,7 @@ def check_chain(
     stones = {**chain.tombstones, **{stone.sequence: stone for stone in lost}}
     findings, notes = _check_links(chain, stones)
     findings += _check_records(chain.records)
+    findings += _check_newest_record(chain)
     named = {(finding.damage, finding.object) for finding in findings}
     for anchor in (*anchors, *heads):
         finding = _check_anchor(chain, anchor)
@@ -255,15 +224,13 @@ def _check_links(chain: Chain, stones: Mapping[int, Tombstone]) -> tuple[list[Ch
         own = link.sha256 if link else stone.sha256 if stone else ""
         if child is not None and child != Parent(sequence, own) and sequence + 1 not in lost:
             findings.append(_does_not_fit(sequence, own, child))
-        elif link and stone:
-            notes.append(f"{manifest_key(sequence)}: recorded as pruned and still there; the next prune removes it")
     if lost:
         notes.append(f"{len(lost)} snapshots are recorded as lost, from number {min(lost)} on")
     findings += _missing(chain, stones, lost, newest)
     return sorted(findings, key=lambda finding: finding.object), notes
 
 
-def _check_link(link: ChainLink, stone: Tombstone | None) -> ChainFinding | None:
+def _check_link(link: Row, stone: Tombstone | None) -> ChainFinding | None:
     """Check one manifest by itself."""
     key = manifest_key(link.sequence)
     if stone is not None and stone.sha256 != link.sha256:
@@ -325,6 +292,18 @@ def _check_records(records: Sequence[Signed[PruneRecord]]) -> list[ChainFinding]
             findings.append(ChainFinding(Damage.CHANGED, record.key, detail))
         before = stored
     return findings
+
+
+def _check_newest_record(chain: Chain) -> list[ChainFinding]:
+    """Check that the prune record is there which the newest manifest names."""
+    named = chain.head.prune_record if chain.head else None
+    if named is None:
+        return []
+    found = {stored.document.sequence: stored.sha256 for stored in chain.records}
+    if (own := found.get(named.sequence)) == named.sha256:
+        return []
+    damage = Damage.MISSING if own is None else Damage.CHANGED
+    return [ChainFinding(damage, record_key(named.sequence), "The newest manifest names this prune record.")]
 
 
 def _check_anchor(chain: Chain, anchor: Anchor) -> ChainFinding | None:

@@ -1,18 +1,17 @@
-"""Describes a snapshot in one JSON document, which commits it."""
+"""Describes what a snapshot is and consists of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, sha256
+from airflow_provider_elementary.storage.documents import STRICT, NaiveTime
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import APPLICATION
@@ -116,6 +115,14 @@ class Parent:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Another document, by its name and the hash of what it says."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a snapshot is.
 
@@ -145,6 +152,9 @@ class Manifest:
         null or ``rows`` left out in place of them.
     :param lost_until: snapshots up to this number, from the one after the parent on, are lost: an anchor named them,
         and the store held them no more when this one was taken. None where nothing is.
+    :param generation: where its columns, policy and data keys are stored; None before it is committed.
+    :param base: the number of the last full snapshot, or its own; 0 before it is committed.
+    :param sha256: of its document, by which the next snapshot and the anchors name it; empty before it is committed.
     """
 
     snapshot_id: str
@@ -170,9 +180,9 @@ class Manifest:
     excluded: Mapping[str, str] = field(default_factory=dict)
     rejected: tuple[Mapping[str, Any], ...] = ()
     lost_until: int | None = None
-    format_version: int = FORMAT_VERSION
-
-    __pydantic_config__ = STRICT
+    generation: Reference | None = None
+    base: int = 0
+    sha256: str = ""
 
     @property
     def rows(self) -> int:
@@ -193,20 +203,6 @@ class Manifest:
     def taken_at(self) -> datetime:
         """When it was taken, with its zone."""
         return datetime.fromisoformat(self.created_at).replace(tzinfo=UTC)
-
-    @cached_property
-    def sha256(self) -> str:
-        """The SHA-256 of the canonical JSON: by it the next snapshot and the anchors name the manifest."""
-        return sha256(MANIFEST.write(self))
-
-
-#: How a manifest is stored.
-MANIFEST = Codec(
-    Manifest,
-    "manifest",
-    "Use another snapshot, or restore the object from a replica or an older version.",
-    FORMAT_VERSION,
-)
 
 
 def writer_versions() -> dict[str, str]:

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
+from airflow_provider_elementary.snapshots.index import Row, read_rows
+from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
 from airflow_provider_elementary.snapshots.prune_record import (
     ExpiredFile,
@@ -22,7 +24,16 @@ from airflow_provider_elementary.snapshots.prune_record import (
 )
 from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
-from airflow_provider_elementary.storage.layout import DATA, RESULTS, begun_at, manifest_key, writer_of
+from airflow_provider_elementary.storage.layout import (
+    DATA,
+    GENERATIONS,
+    MANIFESTS,
+    RESULTS,
+    begun_at,
+    manifest_key,
+    numbered,
+    writer_of,
+)
 from airflow_provider_elementary.storage.results import Result, all_results, kept_for_next_run
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.storage.store import StoredObject
@@ -101,11 +112,11 @@ class PruneReport:
 class _Plan:
     """What a prune is going to do."""
 
-    head: Manifest
+    head: Row
     head_sha256: str
     decisions: tuple[PruneDecision, ...]
     tombstones: tuple[Tombstone, ...]
-    unfinished: tuple[int, ...]
+    manifests: tuple[int, ...]
     expired: tuple[ExpiredFile, ...]
     newly_expired: Mapping[str, FileEntry]
     results: tuple[Result, ...]
@@ -161,15 +172,16 @@ def prune(
         # Nothing depends on the parts of an upload that never became an object.
         uploads=len(store.discard_unfinished(plan.oldest_orphan, dry_run=dry_run)),
     )
-    gone = {*(stone.sequence for stone in plan.tombstones), *plan.unfinished}
     if dry_run:
-        doomed = _unnamed(repository, gone, plan)
+        doomed = _unnamed(repository, {stone.sequence for stone in plan.tombstones}, plan)
         return replace(report, files=len(doomed), size=sum(found.size for found in doomed))
     if plan.tombstones or plan.newly_expired:
         record = _write_record(repository, retention, records, plan, now)
         report = replace(report, record=record.name, record_sha256=record.sha256)
-    for sequence in sorted(gone):
+    for sequence in plan.manifests:
         store.delete(manifest_key(sequence))
+    for key in _unused_generations(repository, plan):
+        store.delete(key)
     for key in (result.key for result in plan.results):
         store.delete(key)
     # Read again: a snapshot may have been committed meanwhile.
@@ -193,39 +205,49 @@ def _plan(
     if not sequences:
         raise SnapshotNotFoundError(f"{repository.uri} holds no snapshots. Check the URI.")
     stones = tombstones(records)
-    # Recorded as pruned and still there: the prune that wrote the record broke off.
-    unfinished = tuple(sequence for sequence in sequences if sequence in stones)
-    contents = {
-        sequence: read_signed(repository, sequence) for sequence in reversed(sequences) if sequence not in stones
-    }
-    manifests = {sequence: signed.document for sequence, signed in contents.items()}
-    reasons = reasons_to_keep([manifest.taken_at for manifest in manifests.values()], retention)
+    rows, errors = read_rows(repository, sequences, sequences[-1])
+    for error in errors.values():
+        raise error
+    documents = {sequence: rows[sequence] for sequence in reversed(sequences)}
+    there = numbered(repository.store, MANIFESTS)[0].keys()
+    complete = {number: document for number, document in documents.items() if there >= {*path(number, document.base)}}
+    if max(documents) not in complete:
+        raise SnapshotCorruptError(
+            f"The newest snapshot in {repository.uri}, number {max(documents)}, adds to the list of one that is lost; "
+            "nothing was pruned. Take a snapshot first: it will be full."
+        )
+    reasons = reasons_to_keep([document.taken_at for document in complete.values()], retention)
+    # One that adds to a list whose loss was acknowledged is lost with it.
+    kept_as = dict(zip(complete, reasons, strict=True))
     decisions = tuple(
-        PruneDecision(sequence, manifest.snapshot_id, manifest.created_at, why)
-        for (sequence, manifest), why in zip(manifests.items(), reasons, strict=True)
+        PruneDecision(number, document.snapshot_id, document.created_at, kept_as.get(number, ()))
+        for number, document in documents.items()
     )
-    kept = [manifests[snapshot.sequence] for snapshot in decisions if snapshot.reasons]
+    kept = [read_manifest(repository, snapshot.sequence) for snapshot in decisions if snapshot.reasons]
+    # Of what was pruned, now or before, the manifests stay to whose lists kept ones add.
+    needed = {number for manifest in kept for number in path(manifest.sequence, manifest.base)}
+    pruned = {*stones, *(snapshot.sequence for snapshot in decisions if not snapshot.reasons)}
     newest = decisions[0].sequence
     before = records[-1].document.expired if records else ()
     already = {file.key for file in before}
     newly = {key: file for key, file in _outdated(kept, retention, now).items() if key not in already}
     named = {file.key for manifest in kept for file in manifest.files}
     return _Plan(
-        head=manifests[newest],
-        head_sha256=contents[newest].sha256,
+        head=documents[newest],
+        head_sha256=documents[newest].sha256,
         decisions=decisions,
         tombstones=tuple(
             Tombstone(
                 snapshot.sequence,
                 snapshot.snapshot_id,
                 snapshot.created_at,
-                contents[snapshot.sequence].sha256,
-                manifests[snapshot.sequence].parent,
+                documents[snapshot.sequence].sha256,
+                documents[snapshot.sequence].parent,
             )
             for snapshot in reversed(decisions)
             if not snapshot.reasons
         ),
-        unfinished=unfinished,
+        manifests=tuple(sorted(pruned & there - needed)),
         expired=(
             *(file for file in before if file.key in named),
             *(
@@ -293,6 +315,22 @@ def _unnamed(repository: Repository, without: set[int], plan: _Plan) -> list[Sto
         if found.key in keys or any(found.key.startswith(prefix) for prefix in prefixes):
             doomed.append(found)
     return doomed
+
+
+def _unused_generations(repository: Repository, plan: _Plan) -> list[str]:
+    """Return the generations that no manifest names, apart from what may belong to a snapshot in the making."""
+    numbers, _ = numbered(repository.store, MANIFESTS)
+    used = {
+        read_signed(repository, number).document.generation.name
+        for number in numbers
+        if number <= plan.head.sequence and number not in plan.manifests
+    }
+    return [
+        found.key
+        for found in repository.store.list(GENERATIONS)
+        if found.key not in used
+        and _is_before(found.key.partition("-")[2], min(plan.oldest_orphan, plan.head.taken_at))
+    ]
 
 
 def _is_before(snapshot_id: str, moment: datetime) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,13 +11,15 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, read_chain
+from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.manifest import Manifest
+from airflow_provider_elementary.snapshots.manifest_document import Generation, ManifestDocument
 from airflow_provider_elementary.snapshots.prune_record import without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, read_manifest
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, read_signed
 from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
 from airflow_provider_elementary.storage.genesis import Trust
 from airflow_provider_elementary.storage.keys import Keys, StoreKeys
-from airflow_provider_elementary.storage.signed_documents import Documents
+from airflow_provider_elementary.storage.signed_documents import Documents, Signed
 from airflow_provider_elementary.storage.signers import Signer
 from airflow_provider_elementary.storage.store import Store, open_store
 from airflow_provider_elementary.storage.trust import read_trust
@@ -30,18 +31,6 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.restore_targets import RestoreTarget
     from airflow_provider_elementary.snapshots.retention import Retention
     from airflow_provider_elementary.snapshots.verify import VerifyReport
-
-
-@dataclass(frozen=True)
-class StoredSnapshot:
-    """One snapshot of the chain.
-
-    :param manifest: what it is.
-    :param sha256: the hash of its manifest.
-    """
-
-    manifest: Manifest
-    sha256: str
 
 
 class Repository:
@@ -66,6 +55,10 @@ class Repository:
         self.store_id = store_id
         self._signing = signing
         self._keys = keys
+        #: Documents that were read, by number and hash: none is ever replaced.
+        self.read: dict[int, Signed[ManifestDocument]] = {}
+        self.generations: dict[str, Generation] = {}
+        self.pages: dict[str, Sequence[Row]] = {}
 
     @classmethod
     def open(
@@ -126,15 +119,17 @@ class Repository:
         signing = self._signing() if callable(self._signing) else self._signing
         return signer_of(signing, self.trust) if signing is not None else None
 
+    def read_signed(self, number: int) -> Signed[ManifestDocument]:
+        """Return the document of a manifest; see :func:`airflow_provider_elementary.snapshots.reader.read_signed`."""
+        return read_signed(self, number)
+
     def chain(self) -> Chain:
         """Read the chain of manifests and prune records."""
         return read_chain(self)
 
-    def snapshots(self, chain: Chain) -> list[StoredSnapshot]:
+    def snapshots(self, chain: Chain) -> list[Row]:
         """Return the snapshots of a chain that are in their place, oldest first."""
-        return [
-            StoredSnapshot(read_manifest(self, sequence), link.sha256) for sequence, link in sorted(chain.links.items())
-        ]
+        return chain.snapshots
 
     def latest(self) -> Manifest:
         """Return the manifest of the newest snapshot.

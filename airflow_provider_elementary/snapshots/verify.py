@@ -18,11 +18,12 @@ from airflow_provider_elementary.snapshots.chain import (
     Anchor,
     Chain,
     ChainFinding,
-    ChainLink,
     Damage,
     check_chain,
     read_chain,
 )
+from airflow_provider_elementary.snapshots.index import Row
+from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.reader import none_found, read_manifest
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
@@ -172,12 +173,12 @@ def verify(
     store = repository.store
     keys = repository.keys if decrypt or (decrypt is None and repository.has_keys) else None
     anchors = list(anchors)
-    chain = read_chain(repository)
+    chain = read_chain(repository, each=snapshot == "all")
     findings, notes = check_chain(chain, anchors)
     findings = [*chain.findings, *findings]
     notes = [*chain.notes, *notes]
     selected = _select(repository, chain, snapshot)
-    named = _files_named(repository, selected)
+    named = _files_named(repository, selected, findings)
     expired = {file.key for stored in chain.records for file in stored.document.expired}
     checked = _check_files(store, keys, frozenset(categories), named, expired, progress)
     findings += checked.findings
@@ -192,7 +193,7 @@ def verify(
     return VerifyReport(
         store=store.uri,
         snapshots=tuple(link.snapshot_id for link in selected),
-        manifests=len(chain.links),
+        manifests=len(chain.snapshots),
         pruned=len(chain.tombstones),
         head=head,
         files=checked.files,
@@ -205,9 +206,9 @@ def verify(
     )
 
 
-def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> list[ChainLink]:
+def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> list[Row]:
     """Return the readable manifests whose files are to be checked."""
-    readable = [link for _, link in sorted(chain.links.items())]
+    readable = chain.snapshots
     if snapshot == "all":
         return readable
     if isinstance(snapshot, datetime):
@@ -225,11 +226,20 @@ def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> l
     return found
 
 
-def _files_named(repository: Repository, selected: Sequence[ChainLink]) -> dict[str, _Named]:
-    """Return every file that the manifests name, once, however many name it."""
+def _files_named(repository: Repository, selected: Sequence[Row], findings: list[ChainFinding]) -> dict[str, _Named]:
+    """Return every file that the manifests name, once, however many name it.
+
+    :param findings: gets those manifests of which the list is not complete, unless the reason is among them.
+    """
     named: dict[str, _Named] = {}
+    reported = {found.object for found in findings}
     for link in selected:
-        manifest = read_manifest(repository, link.sequence)
+        try:
+            manifest = read_manifest(repository, link.sequence)
+        except SnapshotCorruptError as error:
+            if reported.isdisjoint(manifest_key(number) for number in path(link.sequence, link.base)):
+                findings.append(ChainFinding(Damage.CHANGED, manifest_key(link.sequence), str(error)))
+            continue
         for file in manifest.files:
             entry = named.setdefault(file.key, _Named(file, [], []))
             entry.by.append(manifest.snapshot_id)

@@ -22,24 +22,8 @@ if TYPE_CHECKING:
 
 #: Larger documents are neither written nor read.
 MAX_BYTES = 4 * 2**20
-#: Attributes whose field has another name in documents of format 1.
-_FIELD_NAMES = {
-    "consistency": "cut",
-    "excluded_categories": "withheld",
-    "exclusions": "held_back",
-    "expired": "withdrawn",
-    "expired_at": "withdrawn_at",
-}
-
-
-def _field_name(attribute: str) -> str:
-    return _FIELD_NAMES.get(attribute, attribute)
-
-
 #: ``__pydantic_config__`` of every document: no conversions, and no further fields.
-STRICT = ConfigDict(
-    strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, alias_generator=_field_name
-)
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 _LARGEST = 2**63 - 1
 #: A field's name may come from anyone: only what could be one of ours is repeated.
@@ -119,7 +103,7 @@ class Codec(Generic[T]):
 
         :raises ConfigurationError: it holds a number that JSON does not know, or is too large to be read again.
         """
-        facts = asdict(document, dict_factory=_by_field_name)
+        facts = asdict(document)
         return self.dump(facts, separators=(",", ":"), ensure_ascii=False)
 
     def canonical(self, document: T, name: str) -> tuple[bytes, T]:
@@ -165,10 +149,6 @@ class Codec(Generic[T]):
 
     def _refuse(self, name: str, fault: str) -> NoReturn:
         raise SnapshotCorruptError(f"{name} is not a valid {self.noun}: {fault}. {self.remedy}") from None
-
-
-def _by_field_name(attributes: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {_field_name(name): value for name, value in attributes}
 
 
 @dataclass(frozen=True)

@@ -211,11 +211,13 @@ def init_store(
     :param master_keys: the master key of each category.
     :param after: the store that it continues.
     :raises ConfigurationError: there is a store already; it is not touched.
+    :raises StoreRefusedError: of two writers that create one object, both would win; nothing was created.
     """
     genesis = Genesis(datetime.now(UTC).isoformat(timespec="seconds"), salt, signers, recovery, master_keys, after)
     if fault := _fault(genesis):
         raise ConfigurationError(f"The store cannot be created: {fault}. Correct the keys.")
     content = GENESIS_CODEC.write(genesis)
+    store.probe()
     if not store.put_if_absent(GENESIS, content):
         raise ConfigurationError(
             f"{store.uri} is a store already: there is a {GENESIS}. Nothing was changed. Name its id as store_id in "

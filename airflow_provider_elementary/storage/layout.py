@@ -20,6 +20,8 @@ GENESIS = "store.json"
 SIGNERS = "signers/"
 QUARANTINE = "quarantine/"
 MANIFESTS = "manifests/"
+GENERATIONS = "generations/"
+INDEX = "index/"
 PRUNE_RECORDS = "prunes/"
 DATA = "data/"
 RESULTS = "results/"
@@ -35,6 +37,22 @@ _RESULT = re.compile(r"results/[a-z]+/[0-9a-f]{32}/[0-9]{10}")
 def manifest_key(sequence: int) -> str:
     """Return the name under which the snapshot of that number commits; names sort as numbers do."""
     return f"{MANIFESTS}{sequence:010d}"
+
+
+def generation_key(sequence: int, snapshot_id: str) -> str:
+    """Return the name of the generation that begins with a snapshot."""
+    return f"{GENERATIONS}{sequence:010d}-{snapshot_id}"
+
+
+def generation_number(key: str) -> int:
+    """Return the number of the snapshot that a generation begins with; 0 for what is no such name."""
+    number = key.removeprefix(GENERATIONS)[:10]
+    return int(number) if number.isdecimal() else 0
+
+
+def index_key(width: int, place: int) -> str:
+    """Return the name of a page of the index, by how many snapshots it lists and its place among such pages."""
+    return f"{INDEX}{width}/{place:010d}"
 
 
 def signer_key(number: int) -> str:

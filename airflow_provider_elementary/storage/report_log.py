@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.access.check.report import AccessReport, Drift, drift
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.genesis import Role
-from airflow_provider_elementary.storage.layout import access_folder
+from airflow_provider_elementary.storage.layout import ACCESS_REPORTS, access_folder
 from airflow_provider_elementary.storage.series import append, newest_first
 from airflow_provider_elementary.storage.signed_documents import Signed
 
@@ -45,6 +46,21 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class StoredReport:
+    """A stored report.
+
+    :param subject: the connection's id, with the schema if it is not the connection's own.
+    :param since: when the previous report was made; None for the first.
+    """
+
+    subject: str
+    report: AccessReport
+    since: Time | None
+    appeared: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Document:
     """The stored document.
 
@@ -65,6 +81,25 @@ class _Document:
 _CODEC = Codec(
     _Document, "access report", "Move it out of the store: the next report is compared with the one before it.", 2
 )
+
+
+def newest_reports(opened: OpenStore, count: int) -> list[StoredReport]:
+    """Return the newest reports of all subjects, newest first: failed ones as well as others.
+
+    :raises SnapshotCorruptError: one of them is signed, and not valid.
+    """
+    folders = sorted({f"{found.key.rpartition('/')[0]}/" for found in opened.store.list(ACCESS_REPORTS)})
+    found = [
+        StoredReport(each.document.subject, _report(each), *_changes(each.document))
+        for folder in folders
+        for each in islice(newest_first(opened.documents, folder, _CODEC, Role.ACCESS), count)
+    ]
+    return sorted(found, key=lambda stored: stored.report.checked_at, reverse=True)[:count]
+
+
+def newest_report(opened: OpenStore) -> StoredReport | None:
+    """Return the newest report of any subject."""
+    return next(iter(newest_reports(opened, 1)), None)
 
 
 def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: str) -> Recorded:
@@ -92,6 +127,10 @@ def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: st
     )
     written = append(opened.documents, folder, _CODEC, lambda _: document, Role.ACCESS)
     return Recorded(written.name, written.sha256, previous, change)
+
+
+def _changes(document: _Document) -> tuple[Time | None, tuple[str, ...], tuple[str, ...]]:
+    return document.since, document.appeared, document.gone
 
 
 def _report(signed: Signed[_Document]) -> AccessReport:

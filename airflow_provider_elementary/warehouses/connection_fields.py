@@ -73,7 +73,13 @@ CHECKS = (
     FormField(
         "accept_unknown",
         "Checks that may stay unknown",
-        "Names of access checks that this warehouse cannot answer, separated by commas. A failed check always stops.",
+        "Names of access checks that this warehouse cannot answer, separated by commas.",
+    ),
+    FormField(
+        "accept_failed",
+        "Failed checks that are accepted",
+        'Reasons by check, as JSON: {"other-databases": "shared cluster, agreed with its owner"}. The report keeps '
+        "each as a warning.",
     ),
 )
 #: Extra fields that this package reads itself: no driver gets them.
@@ -135,6 +141,7 @@ BIGQUERY = (
     FormField("key_path", "File of the key", "Path of the key (JSON) on every worker, instead of its content."),
     FormField("location", "Location", "The location of the dataset, as in EU."),
 )
+CLICKHOUSE = (FormField("secure", "TLS", "Use HTTPS. Without it the access check fails.", is_flag=True),)
 DATABRICKS = (FormField("http_path", "HTTP path", "The HTTP path of the SQL warehouse that runs the queries."),)
 ATHENA = (
     FormField("region_name", "AWS region", "The region of Athena and of the data catalog."),

@@ -9,10 +9,10 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from sqlglot import exp
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.access.guard import GuardedQuery
+from airflow_provider_elementary.access.guard.functions import FUNCTIONS, TABLE_FUNCTIONS
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
@@ -24,6 +24,8 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "lock_configuration": "true",
+    # A name in a query never means a variable of this process.
+    "python_enable_replacements": "false",
     # The buffer pool would otherwise grow with the file, up to most of the machine's memory.
     "memory_limit": "128MB",
     # The second core encrypts what this one reads.
@@ -33,6 +35,13 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
 _BATCH_ROWS = 2_048
 #: The position of the bytes DUCK in a file.
 _MAGIC = slice(8, 12)
+_MACROS = """
+SELECT DISTINCT function_name FROM duckdb_functions() WHERE NOT internal AND (
+    NOT regexp_full_match(function_name, '[a-zA-Z0-9_]+')
+    OR lower(function_name) IN (SELECT lower(function_name) FROM duckdb_functions() WHERE internal)
+    OR lower(function_name) IN (SELECT unnest(?))
+)
+"""
 _DENIED = (duckdb.CatalogException, duckdb.BinderException, duckdb.PermissionException)
 
 
@@ -47,7 +56,7 @@ class DuckDBWarehouse(SystemCatalogSession):
     """
 
     dialect = adapter = "duckdb"
-    placeholder = str(WAREHOUSES[adapter].placeholder)
+    placeholder = WAREHOUSES[adapter].driver.placeholder
     transport: TransportFacts | None = TransportFacts(
         encrypted=None, version=None, certificate_verified=None, detail="local file, no network"
     )
@@ -56,6 +65,7 @@ class DuckDBWarehouse(SystemCatalogSession):
         self.calls = calls or Calls(self.dialect)
         self.calls.cancel = self._interrupt
         self.schema = schema
+        self._has_own_functions = False
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         _require_duckdb_file(path)
         try:
@@ -74,16 +84,29 @@ class DuckDBWarehouse(SystemCatalogSession):
         except _DENIED as error:
             raise StatementDeniedError(type(error).__name__) from None
         except duckdb.Error as error:
-            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
+            raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""
         try:
+            self._require_own_functions()
             with self._cursor() as cursor:
-                cursor.execute(f"USE {exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)}")
                 yield from batches_of(cursor.sql(query.sql).to_arrow_reader(_BATCH_ROWS))
         except (duckdb.Error, OSError) as error:
-            raise read_error(self.dialect, query, error) from None
+            raise read_error(self.adapter, query, error) from None
+
+    def _require_own_functions(self) -> None:
+        """Refuse a file whose macros have names of DuckDB's own functions and operators: they would run instead."""
+        if not self._has_own_functions:
+            with self._cursor() as cursor:
+                macros = cursor.execute(_MACROS, [sorted(FUNCTIONS[self.dialect] | TABLE_FUNCTIONS[self.dialect])])
+                shadowing = sorted(name for (name,) in macros.fetchall())
+            if shadowing:
+                raise ConfigurationError(
+                    "The DuckDB file defines macros that take the place of built-in functions or operators: "
+                    f"{', '.join(shadowing[:5])}. Drop them, or export the Elementary schema to a file of its own."
+                )
+            self._has_own_functions = True
 
     def disconnect(self) -> None:
         """Close the file."""

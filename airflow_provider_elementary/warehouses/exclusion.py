@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
-from airflow_provider_elementary.warehouses.registry import by_adapter, by_dialect
+from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of, sqlstate
+from airflow_provider_elementary.warehouses.registry import by_adapter
+from airflow_provider_elementary.warehouses.system_catalog import bound
 from airflow_provider_elementary.warehouses.time_values import TIME
 from airflow_provider_elementary.warehouses.warehouse import Warehouse, connection_lost_error
 from airflow_provider_elementary.warehouses.watermarks import Undated
@@ -41,9 +43,13 @@ FILTERED = (
     "row-level security may hide rows of it from this role; add a policy FOR SELECT TO the role USING (true), or "
     "disable row-level security on it"
 )
-#: SQLSTATEs that concern one table: no privilege, no such operation on this type, a value that cannot be converted, a
-#: damaged page. A missing table (42P01) is not among them: it may be about to be replaced, and a retry finds it.
-_OF_ONE_TABLE = ("42501", "42804", "42846", "42883", "42725", "0A000", "XX001", "XX002", "22")
+#: SQLSTATEs that concern one table: no privilege, no such operation on this type, a value that cannot be converted or
+#: is too long, a damaged page, a lost file, a partition on a server that is away (our own session is open by then).
+#: A missing table (42P01) is not among them: it may be about to be replaced, and a retry finds it.
+_OF_ONE_TABLE = (
+    *("08001", "0A000", "22", "42501", "42725", "42804", "42846", "42883", "54"),
+    *("58030", "58P01", "HV", "XX000", "XX001", "XX002"),
+)
 #: The same from drivers that name no SQLSTATE.
 _ERRORS_OF_ONE_TABLE = frozenset({"DataError", "NotSupportedError"})
 
@@ -61,27 +67,29 @@ def filtered_tables(warehouse: Warehouse, schema: str) -> list[str]:
 def _named_by_catalog(warehouse: Warehouse, schema: str, query: str) -> list[str]:
     if not by_adapter(warehouse.adapter).has_pg_catalog:
         return []
-    placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
+    value, parameters = bound(warehouse, schema)
     try:
-        return [str(row[0]) for row in warehouse.rows(query.format(placeholder), [schema])]
+        return [str(row[0]) for row in warehouse.rows(query.format(value), parameters)]
     except StatementDeniedError:
         return []
 
 
-def read_error(dialect: str, query: GuardedQuery, error: BaseException) -> WarehouseError:
+def read_error(adapter: str, query: GuardedQuery, error: BaseException) -> WarehouseError:
     """Return the error for a failed read: of one table, or of the warehouse."""
-    state = getattr(error, "sqlstate", None)
-    if isinstance(state, str) and state:
+    state = sqlstate(error)
+    if state:
         is_of_table = state.startswith(_OF_ONE_TABLE)
     else:
-        is_of_table = any(kind.__name__ in _ERRORS_OF_ONE_TABLE for kind in type(error).__mro__)
+        is_of_table = cause_of(error) is Cause.DENIED or any(
+            kind.__name__ in _ERRORS_OF_ONE_TABLE for kind in type(error).__mro__
+        )
     if is_of_table and len(query.tables) == 1:
         if state == "42501":
             reason = "this connection may not read it (SQLSTATE 42501); grant SELECT on it"
             return TableUnreadableError(query.tables[0], reason)
         cause = f"SQLSTATE {state}" if state else type(error).__name__
-        return TableUnreadableError(query.tables[0], f"{by_dialect(dialect).label} refused ({cause})")
-    return connection_lost_error(dialect, f"reading {', '.join(query.tables)}", error)
+        return TableUnreadableError(query.tables[0], f"{by_adapter(adapter).label} refused ({cause})")
+    return connection_lost_error(adapter, f"reading {', '.join(query.tables)}", error)
 
 
 def within(

@@ -14,7 +14,6 @@ from adbc_driver_manager.dbapi import Connection
 from airflow_provider_elementary.access.check.session import StatementDeniedError, TransportFacts
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import ElementaryError, TableUnreadableError, WarehouseError
-from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.postgres_locks import TableLocks
@@ -39,7 +38,7 @@ class PostgresWarehouse(SystemCatalogSession):
     """
 
     dialect = adapter = "postgres"
-    placeholder = str(WAREHOUSES[adapter].placeholder)
+    placeholder = WAREHOUSES[adapter].driver.placeholder
 
     def __init__(
         self,
@@ -70,7 +69,7 @@ class PostgresWarehouse(SystemCatalogSession):
             self._locks.begin(tables)
         except AdbcError as error:
             self._roll_back()
-            raise connection_lost_error(self.dialect, f"locking {', '.join(tables)}", error) from None
+            raise connection_lost_error(self.adapter, f"locking {', '.join(tables)}", error) from None
         except ElementaryError:
             self._roll_back()
             raise
@@ -87,7 +86,7 @@ class PostgresWarehouse(SystemCatalogSession):
             self._roll_back()
             if error.sqlstate in _DENIED:
                 raise StatementDeniedError(error.sqlstate) from None
-            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
+            raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query; all queries of one session see the database as of the first."""
@@ -103,7 +102,7 @@ class PostgresWarehouse(SystemCatalogSession):
                 with closing(AdbcRecordBatchReader._import_from_c(handle.address)) as reader:
                     yield from batches_of(reader)
         except (AdbcError, OSError, pa.ArrowException) as error:
-            failure = read_error(self.dialect, query, error)
+            failure = read_error(self.adapter, query, error)
             if isinstance(failure, TableUnreadableError):
                 # The server aborted the transaction; the other tables are read in a new one.
                 self._roll_back()
@@ -118,9 +117,9 @@ class PostgresWarehouse(SystemCatalogSession):
         if not self._begun:
             with self._connection.cursor() as cursor:
                 cursor.execute(_READ_ONLY)
-                # Unless named, the temporary schema is searched first.
-                schema = identifier(self.schema, self.dialect)
-                cursor.execute(f"SET LOCAL search_path = {schema}, pg_temp")
+                # Every table is qualified; the operators, functions and types of a query are the server's own. Unless
+                # named, the temporary schema is searched first.
+                cursor.execute("SET LOCAL search_path = pg_catalog, pg_temp")
                 # The driver takes text for UTF-8, whatever encoding the database has.
                 cursor.execute("SET LOCAL client_encoding = 'UTF8'")
             self._begun = True

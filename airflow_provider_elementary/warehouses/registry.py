@@ -9,6 +9,7 @@ from typing import Literal
 
 from airflow_provider_elementary.warehouses import connection_fields as fields
 from airflow_provider_elementary.warehouses.connection_fields import ConnectionForm
+from airflow_provider_elementary.warehouses.drivers import Driver
 
 _PACKAGE = "airflow_provider_elementary"
 _CHECK = f"{_PACKAGE}.access.check"
@@ -16,8 +17,39 @@ _GRANTS = f"{_PACKAGE}.access.grants"
 _OPEN = f"{_PACKAGE}.hooks.connections"
 
 _PLAIN_FORM = ConnectionForm()
+_PLAIN_DRIVER = Driver()
 
 NamespaceRule = Literal["host and port", "host", "account", "region", "path", "scheme alone"]
+CatalogName = Literal[
+    "information_schema",
+    "the database's information_schema",
+    "the dataset's INFORMATION_SCHEMA",
+    "v_catalog",
+    "SHOW",
+]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the code for a warehouse was run against.
+
+    :param on: the real engine; something that imitates it, or another engine; nothing, as the code follows the
+        documentation; or nothing, as it cannot work.
+    :param what: its name and release, or what is missing.
+    """
+
+    on: Literal["real engine", "stand-in", "documentation", "not at all"] = "documentation"
+    what: str = ""
+
+    def __str__(self) -> str:
+        if self.on == "not at all":
+            return f"does not work yet: {self.what}"
+        if self.on == "documentation":
+            return "written to its documentation, never run"
+        return f"run on {'the real engine' if self.on == 'real engine' else 'a stand-in'}: {self.what}"
+
+
+_NEVER_RUN = Proof()
 
 
 @dataclass(frozen=True)
@@ -34,7 +66,14 @@ class WarehouseKind:
     :param opener: the function that opens a session, as ``module:function``.
     :param inspector: the module of its access check.
     :param grants: the module that writes the statements for a dedicated role; None where they are not known.
-    :param placeholder: how the driver of its own session class marks a bound value; None where a DB-API hook knows.
+    :param driver: how its driver takes statements and returns rows.
+    :param extra: the extra of this distribution that installs its driver and Airflow provider; None where they are
+        installed always, or not by this distribution.
+    :param system_catalog: where it lists its tables.
+    :param table_types: what its catalog calls a table that is stored.
+    :param databases_without_information_schema: databases that only SHOW and DESCRIBE list.
+    :param reading: what reading was run against.
+    :param access: what the grants and the access check were run against.
     :param namespace: what OpenLineage's integration with dbt builds the namespace of its tables from.
     :param scheme: the scheme of that namespace.
     :param port: the port of a dbt profile that names none.
@@ -45,6 +84,7 @@ class WarehouseKind:
     :param has_one_view: every statement of one session sees the tables as of one moment, and the clock says which.
     :param has_pg_catalog: PostgreSQL's own system catalog names the tables that a role may not read.
     :param instants: names of types with a time zone that elsewhere have none.
+    :param counts_time_since_1970: every type of time is a count since 1970, which the session's time zone only shows.
     :param sorts_nulls_first: ascending order puts nulls first.
     :param week_starts_on_sunday: a truncation to weeks starts them on Sunday.
     :param standard_deviation: what Elementary's ``stddev`` computes.
@@ -60,7 +100,13 @@ class WarehouseKind:
     opener: str = f"{_OPEN}:open_with_dbapi_hook"
     inspector: str = f"{_CHECK}.information_schema"
     grants: str | None = None
-    placeholder: str | None = None
+    driver: Driver = _PLAIN_DRIVER
+    extra: str | None = None
+    system_catalog: CatalogName = "information_schema"
+    table_types: tuple[str, ...] = ("BASE TABLE",)
+    databases_without_information_schema: tuple[str, ...] = ()
+    reading: Proof = _NEVER_RUN
+    access: Proof = _NEVER_RUN
     namespace: NamespaceRule | None = None
     scheme: str | None = None
     port: int | None = None
@@ -71,6 +117,7 @@ class WarehouseKind:
     has_one_view: bool = False
     has_pg_catalog: bool = False
     instants: tuple[str, ...] = ()
+    counts_time_since_1970: bool = False
     sorts_nulls_first: bool = False
     week_starts_on_sunday: bool = False
     standard_deviation: str = "sample"
@@ -108,7 +155,9 @@ _ROWS = (
         opener=f"{_OPEN}:open_snowflake",
         inspector=f"{_CHECK}.snowflake",
         grants=f"{_GRANTS}.snowflake",
-        placeholder="%s",
+        driver=Driver(has_own_session=True),
+        reading=Proof("stand-in", "fakesnow, with roles and chunked results added"),
+        access=Proof("stand-in", "fakesnow, with roles added after the documentation"),
         namespace="account",
         scheme="snowflake",
         has_read_timeout=True,
@@ -126,7 +175,10 @@ _ROWS = (
         opener=f"{_OPEN}:open_postgres_warehouse",
         inspector=f"{_CHECK}.postgres",
         grants=f"{_GRANTS}.postgres",
-        placeholder="$",
+        driver=Driver("$", "list", has_own_session=True),
+        extra="postgres",
+        reading=Proof("real engine", "PostgreSQL 15"),
+        access=Proof("real engine", "PostgreSQL 15"),
         namespace="host and port",
         scheme="postgres",
         port=5432,
@@ -154,6 +206,11 @@ _ROWS = (
         opener=f"{_OPEN}:open_redshift",
         inspector=f"{_CHECK}.redshift",
         grants=f"{_GRANTS}.redshift",
+        driver=Driver(parameters="list", has_sql_cursors=True),
+        extra="redshift",
+        reading=Proof(
+            "stand-in", "PostgreSQL 15, through Redshift's own driver; dividing results by SQL's cursor was not tried"
+        ),
         namespace="host and port",
         scheme="redshift",
         port=5439,
@@ -176,7 +233,9 @@ _ROWS = (
         opener=f"{_OPEN}:open_duckdb",
         inspector=f"{_CHECK}.duckdb",
         grants=f"{_GRANTS}.duckdb",
-        placeholder="?",
+        driver=Driver("?", "list", has_own_session=True),
+        reading=Proof("real engine", "DuckDB"),
+        access=Proof("real engine", "DuckDB"),
         namespace="path",
         scheme="duckdb",
         has_read_timeout=True,
@@ -193,7 +252,12 @@ _ROWS = (
             placeholders=(),
             fields=fields.BIGQUERY,
         ),
+        opener=f"{_OPEN}:open_bigquery",
         grants=f"{_GRANTS}.bigquery",
+        driver=Driver("@p1", "dict", has_transactions=False, has_own_session=True),
+        extra="bigquery",
+        reading=Proof("stand-in", "bqemulator 1.4.0, by REST; the Storage Read API was never run"),
+        system_catalog="the dataset's INFORMATION_SCHEMA",
         namespace="scheme alone",
         scheme="bigquery",
         instants=("timestamp",),
@@ -213,6 +277,11 @@ _ROWS = (
             fields=fields.DATABRICKS,
         ),
         grants=f"{_GRANTS}.databricks",
+        driver=Driver("?", "list", has_transactions=False, arrow="fetchmany_arrow", batch_rows=50_000),
+        extra="databricks",
+        system_catalog="the database's information_schema",
+        table_types=("MANAGED", "EXTERNAL", "BASE TABLE"),
+        databases_without_information_schema=("hive_metastore", "spark_catalog"),
         namespace="host",
         scheme="databricks",
         instants=("timestamp",),
@@ -224,7 +293,19 @@ _ROWS = (
         dialect="clickhouse",
         adapters=("clickhouse",),
         connection_types=("clickhouse",),
+        form=ConnectionForm(
+            placeholders=(("host", "clickhouse.example.com"), ("port", "8443"), ("login", "elementary_reader")),
+            fields=fields.CLICKHOUSE,
+            # ClickHouse has no level above the schema.
+            asks_database=False,
+        ),
+        opener=f"{_OPEN}:open_clickhouse",
         grants=f"{_GRANTS}.clickhouse",
+        driver=Driver("%(p1)s", "dict", has_transactions=False, has_own_session=True),
+        extra="clickhouse",
+        reading=Proof("real engine", "ClickHouse 26.9 (chdb)"),
+        counts_time_since_1970=True,
+        driver_port=8123,
         namespace="host and port",
         scheme="clickhouse",
         port=8123,
@@ -237,6 +318,9 @@ _ROWS = (
         adapters=("trino",),
         connection_types=("trino",),
         grants=f"{_GRANTS}.trino",
+        driver=Driver("?", "list", has_transactions=False),
+        extra="trino",
+        system_catalog="the database's information_schema",
         namespace="host and port",
         scheme="trino",
         port=8080,
@@ -247,6 +331,9 @@ _ROWS = (
         dialect="presto",
         adapters=("presto",),
         connection_types=("presto",),
+        # Its client ignores parameters.
+        driver=Driver("", has_transactions=False),
+        system_catalog="the database's information_schema",
         namespace="host and port",
         scheme="presto",
     ),
@@ -262,6 +349,9 @@ _ROWS = (
             placeholders=(("login", "empty with the machine's own role"),),
             fields=fields.ATHENA,
         ),
+        driver=Driver("%(p1)s", "dict", has_transactions=False, batch_rows=1_000),
+        extra="athena",
+        system_catalog="the database's information_schema",
         namespace="region",
         scheme="awsathena",
     ),
@@ -274,6 +364,7 @@ _ROWS = (
         form=ConnectionForm(
             hidden=(), labels=(("schema", "Database"), ("login", "User of the read-only role")), asks_database=False
         ),
+        reading=Proof("not at all", "the SQL guard does not read T-SQL"),
         namespace="host and port",
         scheme="mssql",
         port=1433,
@@ -290,14 +381,19 @@ _ROWS = (
         form=ConnectionForm(
             hidden=(), labels=(("schema", "Database"), ("login", "User of the read-only role")), asks_database=False
         ),
+        system_catalog="v_catalog",
         keeps_locks=True,
         standard_deviation="sample, 6 digits",
     ),
     WarehouseKind(
         "spark",
         "Spark",
-        dialect="spark",
+        dialect="databricks",
         adapters=("spark", "fabricspark"),
+        connection_types=("hiveserver2",),
+        driver=Driver("%(p1)s", "dict", has_transactions=False),
+        extra="spark",
+        system_catalog="SHOW",
         instants=("timestamp",),
         sorts_nulls_first=True,
     ),

@@ -31,7 +31,7 @@ class SnowflakeWarehouse(SystemCatalogSession):
     """
 
     dialect = adapter = "snowflake"
-    placeholder = str(WAREHOUSES[adapter].placeholder)
+    placeholder = WAREHOUSES[adapter].driver.placeholder
 
     def __init__(
         self,
@@ -51,9 +51,8 @@ class SnowflakeWarehouse(SystemCatalogSession):
         try:
             self.calls.run("switching secondary roles off", self._disable_secondary_roles)
         except SnowflakeError as error:
-            raise connection_lost_error(self.dialect, "switching secondary roles off", error) from None
+            raise connection_lost_error(self.adapter, "switching secondary roles off", error) from None
         self.database = self._find_database(database)
-        self._is_in_schema = False
 
     def _find_database(self, database: str | None) -> str | None:
         """Return the database's name as Snowflake spells it: the one given, or the session's."""
@@ -82,24 +81,19 @@ class SnowflakeWarehouse(SystemCatalogSession):
             # Snowflake answers the same for what does not exist and what is not granted.
             raise StatementDeniedError(error.sqlstate or type(error).__name__) from None
         except SnowflakeError as error:
-            raise connection_lost_error(self.dialect, "reading its system catalog", error) from None
+            raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query, one result chunk at a time."""
         try:
             with self._connection.cursor() as cursor:
-                if not self._is_in_schema:
-                    # Names without a schema refer to the session's, whose spelling may differ after the login.
-                    schema = exp.table_(self.schema, db=self.database, quoted=True).sql(self.dialect)
-                    cursor.execute(f"USE SCHEMA {schema}")
-                    self._is_in_schema = True
                 cursor.execute(query.sql)
                 if cursor.rowcount == 0:
                     yield from batches_of(cursor.fetch_arrow_all(force_return_table=True).to_reader())
                 for chunk in cursor.fetch_arrow_batches():
                     yield from chunk.to_batches()
         except (SnowflakeError, OSError) as error:
-            raise read_error(self.dialect, query, error) from None
+            raise read_error(self.adapter, query, error) from None
 
     def disconnect(self) -> None:
         """Disconnect."""

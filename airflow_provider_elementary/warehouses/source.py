@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
@@ -23,6 +24,7 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
     UnknownTableError,
     UnsupportedElementaryVersionError,
+    WarehouseError,
 )
 from airflow_provider_elementary.quoting import column
 from airflow_provider_elementary.source import (
@@ -35,32 +37,19 @@ from airflow_provider_elementary.source import (
 )
 from airflow_provider_elementary.warehouses.columns import selected
 from airflow_provider_elementary.warehouses.exclusion import FILTERED, denied_tables, filtered_tables, within
+from airflow_provider_elementary.warehouses.registry import by_adapter
+from airflow_provider_elementary.warehouses.system_catalog import SystemCatalog, system_catalog
 from airflow_provider_elementary.warehouses.values import Rejections, conform
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest, watermark_type
 
 log = logging.getLogger(__name__)
 
-_TABLES = """
-SELECT t.table_name, c.column_name, c.data_type
-FROM information_schema.tables AS t
-JOIN information_schema.columns AS c ON c.table_schema = t.table_schema AND c.table_name = t.table_name
-WHERE t.table_schema = {0} AND t.table_type = 'BASE TABLE'
-ORDER BY t.table_name, c.ordinal_position
-"""
-_OTHERS = """
-SELECT table_name, table_type FROM information_schema.tables
-WHERE table_schema = {0} AND table_type <> 'BASE TABLE'
-"""
-_MATERIALIZED_VIEWS = """
-SELECT matviewname::text, 'materialized view' FROM pg_catalog.pg_matviews WHERE schemaname = {0}
-"""
-_SCHEMAS = "SELECT DISTINCT schema_name FROM information_schema.schemata"
 _LOCK_ATTEMPTS = 3
-_ELEMENTARY_SCHEMAS = """
-SELECT DISTINCT table_schema FROM information_schema.tables
-WHERE lower(table_name) IN ('dbt_invocations', 'elementary_test_results', 'data_monitoring_metrics')
-"""
+#: Seconds for an author's query, result included; each wait for rows has its own deadline.
+QUERY_SECONDS = 3600.0
+#: Bytes of one batch of its result: batches of honest queries have a few MB.
+QUERY_BATCH_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -99,7 +88,14 @@ class WarehouseSource:
         self.warehouse = warehouse
         self.namespace = namespace
         # From here on the schema has the warehouse's own spelling, also in the access check.
-        warehouse.schema = _find_schema(warehouse)
+        try:
+            warehouse.schema = _find_schema(warehouse)
+        except StatementDeniedError as denied:
+            raise SchemaNotFoundError(
+                f"{by_adapter(warehouse.adapter).label} refused to list its schemas ({denied}), so "
+                f"{warehouse.schema!r} cannot be found. Name the database, catalog or project that holds it in "
+                "`elementary_database`, and let the role read the system catalog."
+            ) from None
         #: dbt's name of the warehouse.
         self.adapter = warehouse.adapter
         self._incomparable: set[str] = set()
@@ -272,7 +268,25 @@ class WarehouseSource:
 
         :raises QueryRefusedError: it is not one read-only query over Elementary's tables.
         """
-        return reader_of_first(self.warehouse.stream(self.guarded(sql)))
+        return reader_of_first(self._bounded(self.warehouse.stream(self.guarded(sql))))
+
+    def _bounded(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield an author's result; a query that takes too long or makes too much ends with its session."""
+        give_up_at = time.monotonic() + QUERY_SECONDS
+        for batch in batches:
+            if batch.nbytes > QUERY_BATCH_BYTES:
+                self.cancel()
+                raise WarehouseError(
+                    f"One batch of the result has more than {QUERY_BATCH_BYTES // 2**20} MiB. Select fewer or shorter "
+                    "values."
+                )
+            yield batch
+            if time.monotonic() > give_up_at:
+                self.cancel()
+                raise WarehouseError(
+                    f"The query took longer than {QUERY_SECONDS:.0f} s and was ended. Read less: filter by created_at, "
+                    "or aggregate."
+                )
 
     def guarded(self, sql: str) -> GuardedQuery:
         """Pass a statement through the guard, for this session's dialect, schema and database."""
@@ -289,7 +303,8 @@ class WarehouseSource:
 
 def _find_schema(warehouse: Warehouse) -> str:
     """Return the schema's name as the warehouse spells it: the one given, or the only one that differs by case."""
-    names = {str(row[0]) for row in warehouse.rows(_SCHEMAS)}
+    catalog = system_catalog(warehouse)
+    names = set(catalog.schemas())
     # PostgreSQL cuts names to 63 bytes when it makes them.
     stored = warehouse.schema.encode()[:63].decode(errors="ignore") if warehouse.dialect == "postgres" else ""
     for given in (warehouse.schema, stored):
@@ -304,7 +319,7 @@ def _find_schema(warehouse: Warehouse) -> str:
             f"{', '.join(folded)}. Spell the one that Elementary writes to exactly, in `schema` or in the extra field "
             "elementary_schema of the connection."
         )
-    seen = sorted({str(row[0]) for row in warehouse.rows(_ELEMENTARY_SCHEMAS)})
+    seen = sorted(set(catalog.elementary_schemas()))
     raise SchemaNotFoundError(
         f"Schema {warehouse.schema!r} does not exist, or this connection may not see it. "
         + (f"Elementary schemas that it sees: {', '.join(seen)}." if seen else "It sees no Elementary schema.")
@@ -317,9 +332,9 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
     found: dict[str, dict[str, str]] = {}
     types: dict[str, dict[str, str]] = {}
     spelled: dict[str, str] = {}
-    placeholder = "$1" if warehouse.placeholder == "$" else warehouse.placeholder
+    catalog = system_catalog(warehouse)
     folding = FOLDINGS.get(warehouse.dialect)
-    rows = warehouse.rows(_TABLES.format(placeholder), [schema])
+    rows = list(catalog.columns(schema))
     listed = {row[0] for row in rows}
     for table_name, column_name, data_type in rows:
         name = table_name.lower()
@@ -346,7 +361,7 @@ def _find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTab
         if table.name in found
     }
     denied = [name for name in denied_tables(warehouse, schema) if name in TABLES]
-    others = _others(warehouse, schema, placeholder) if len(there) < len(TABLES) else {}
+    others = _others(catalog, schema) if len(there) < len(TABLES) else {}
     if others and not there:
         kinds = sorted({kind.lower() for kind in others.values()})
         raise NotAnElementarySchemaError(
@@ -380,16 +395,9 @@ def _is_written_by_dbt(table: str, listed: set[str], folding: Folding) -> bool:
     return folding.stored_in_quotes is not None and table == folding.stored_in_quotes(table) and usual not in listed
 
 
-def _others(warehouse: Warehouse, schema: str, placeholder: str) -> dict[str, str]:
+def _others(catalog: SystemCatalog, schema: str) -> dict[str, str]:
     """Return views and others that have the name of a table of Elementary's, with their kind."""
-    rows = warehouse.rows(_OTHERS.format(placeholder), [schema])
-    if warehouse.dialect == "postgres":
-        try:
-            rows += warehouse.rows(_MATERIALIZED_VIEWS.format(placeholder), [schema])
-        except StatementDeniedError:
-            # Another engine that speaks PostgreSQL's SQL.
-            pass
-    return {name.lower(): str(kind) for name, kind in rows if name.lower() in TABLES}
+    return {name.lower(): str(kind) for name, kind in catalog.others(schema) if name.lower() in TABLES}
 
 
 def _require_any(schema: str, usable: Mapping[str, SourceTable], excluded: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from airflow_provider_elementary.access.check.session import Session
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.timeouts import Calls
-from airflow_provider_elementary.warehouses.registry import by_dialect
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 
 class Warehouse(Session, Protocol):
@@ -108,14 +108,15 @@ def batches_of(reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch, None, 
         yield pa.RecordBatch.from_pylist([], schema=reader.schema)
 
 
-def connection_lost_error(dialect: str, doing: str, error: BaseException) -> WarehouseError:
+def connection_lost_error(adapter: str, doing: str, error: BaseException) -> WarehouseError:
     """Return the error for a failed call, without the driver's own text: it may quote SQL, values or passwords.
 
+    :param adapter: dbt's name of the warehouse.
     :param doing: what was being done, as in ``reading dbt_models``.
     """
     state = getattr(error, "sqlstate", None)
     name = type(error).__name__ + (f", SQLSTATE {state}" if isinstance(state, str) else "")
     return WarehouseError(
-        f"{by_dialect(dialect).label}: {doing} failed ({name}). Nothing was committed. Retry; if it happens again, see "
+        f"{by_adapter(adapter).label}: {doing} failed ({name}). Nothing was committed. Retry; if it happens again, see "
         "the warehouse's own log."
     )

@@ -22,6 +22,8 @@ class WatermarkType(StrEnum):
     """A time with a zone; it leaves the warehouse in UTC."""
     NANOSECONDS = "nanoseconds"
     """A time without a zone that reaches from 1677 to 2262 only."""
+    EPOCH = "epoch"
+    """A count since 1970, which a session's time zone only shows: ClickHouse's, of any precision."""
     OTHER = "other"
     """Any other type, as text and numbers: rows are compared after they are read."""
 
@@ -47,7 +49,10 @@ def watermark_type(declared: str, dialect: str) -> WatermarkType:
     kind = declared.strip().lower()
     while wrapped := _WRAPPED.fullmatch(kind):
         kind = wrapped[1]
-    if kind in by_dialect(dialect).instants or re.match(r"timestamp_?(?:l?tz)\b|datetimeoffset", kind):
+    warehouse = by_dialect(dialect)
+    if warehouse.counts_time_since_1970 and re.match(r"datetime(?:64)?(?:\(|$)", kind):
+        return WatermarkType.EPOCH
+    if kind in warehouse.instants or re.match(r"timestamp_?(?:l?tz)\b|datetimeoffset", kind):
         return WatermarkType.INSTANT
     if re.match(r"timestamp.* with (?:local )?time zone", kind):
         return WatermarkType.INSTANT
@@ -65,6 +70,9 @@ def earliest(kind: WatermarkType) -> datetime:
 def bound(moment: datetime, kind: WatermarkType) -> exp.Cast:
     """Return a time as SQL that a watermark of that type is compared with, whatever the session's time zone."""
     text = moment.isoformat(sep=" ", timespec="microseconds")
+    if kind is WatermarkType.EPOCH:
+        # The plain type has neither microseconds nor this zone.
+        return exp.cast(exp.Literal.string(text), exp.DataType.build("DateTime64(6, 'UTC')", dialect="clickhouse"))
     if kind is WatermarkType.INSTANT:
         return exp.cast(exp.Literal.string(f"{text}+00:00"), "timestamptz")
     return exp.cast(exp.Literal.string(text), "timestamp")

@@ -81,13 +81,23 @@ def warehouses() -> tuple[Row, list[Row]]:
         (
             kind.label,
             ", ".join(f"`{name}`" for name in (kind.connection_type, *kind.connection_types)),
+            f"`[{kind.extra}]`" if kind.extra else "",
             "yes" if kind.grants else "no",
             "the standard's" if kind.inspector.endswith("information_schema") else "its own",
-            "Arrow batches" if kind.placeholder else "row by row",
+            "Arrow batches" if kind.driver.reads_arrow else "row by row",
         )
         for kind in CONNECTABLE
     ]
-    return ("warehouse", "connection type", "grants", "access check", "read"), rows
+    return ("warehouse", "connection type", "extra", "grants", "access check", "read"), rows
+
+
+def warehouse_proofs() -> tuple[Row, list[Row]]:
+    """Every warehouse that a connection can open, and what the code for it was run against."""
+    from airflow_provider_elementary.warehouses.registry import CONNECTABLE
+
+    return ("warehouse", "reading", "grants and access check"), [
+        (kind.label, str(kind.reading), str(kind.access)) for kind in CONNECTABLE
+    ]
 
 
 def store_fields() -> tuple[Row, list[Row]]:
@@ -136,6 +146,7 @@ FACTS: dict[str, Callable[[], tuple[Row, list[Row]]]] = {
     "sensitive-columns": sensitive_columns,
     "connection-fields": connection_fields,
     "warehouses": warehouses,
+    "warehouse-proofs": warehouse_proofs,
     "store-fields": store_fields,
     "configuration": configuration,
     "exceptions": exceptions,

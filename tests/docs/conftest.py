@@ -57,7 +57,8 @@ def write_results(store: Store, keys: Keys) -> None:
     from airflow_provider_elementary.snapshots import open_snapshot
     from airflow_provider_elementary.storage.results import write_result
 
-    source = open_snapshot(opened(store, keys))
+    repository = opened(store, keys)
+    source = open_snapshot(repository)
     origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}
     with compute_metrics(source) as reader:
         metrics = reader.read_all()

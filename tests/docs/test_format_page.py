@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots import open_store
-from airflow_provider_elementary.snapshots.manifest import MANIFEST
+from airflow_provider_elementary.snapshots.manifest_document import MANIFEST
 from airflow_provider_elementary.storage import layout
 from airflow_provider_elementary.storage.documents import sha256
 from tests.docs.blocks import ROOT, blocks_of
@@ -48,8 +48,11 @@ def names_of_the_layout() -> set[str]:
         layout.manifest_key(1),
         layout.record_key(1),
         layout.data_file("SNAPSHOT", "TABLE", Category.METADATA),
-        layout.signature_key(layout.manifest_key(1)),
-        layout.signature_key(layout.record_key(1)),
+        layout.GENESIS,
+        layout.signer_key(1),
+        layout.generation_key(1, "SNAPSHOT"),
+        layout.index_key(16, 0),
+        layout.index_key(256, 0),
         layout.result_key("metrics", "run").replace(run, "<run>"),
         layout.result_file("metrics", "run", "ATTEMPT", Category.METADATA).replace(run, "<run>"),
         layout.newest_result_key("metrics", "series").replace(series, "<series>"),
@@ -61,7 +64,7 @@ def names_of_the_layout() -> set[str]:
 
 def fields_of(document: Any) -> Any:
     """Return the names of the fields of a manifest, nested ones included."""
-    nested = ("cut", "source", "parent", "policy", "protection")
+    nested = ("consistency", "source", "parent", "generation")
     return {name: sorted(value) if name in nested and value else None for name, value in document.items()}
 
 
@@ -80,12 +83,11 @@ def test_the_example_is_a_manifest_with_every_field() -> None:
 def test_the_example_has_the_fields_of_a_real_manifest(taken_store: Path) -> None:
     content = open_store(taken_store.as_uri()).get(layout.manifest_key(2))
     assert content is not None
-    shown, real = json.loads(BLOCKS["format-example"]), json.loads(content)
+    shown, real = json.loads(BLOCKS["format-example"]), json.loads(content.partition(b"\n")[2])
 
     assert fields_of(shown) == fields_of(real)
-    assert sorted(shown["files"][0]) == sorted(real["files"][0])
+    assert sorted(shown["added"][0]) == sorted(real["added"][0])
     assert sorted(shown["tables"]["dbt_groups"]) == sorted(real["tables"]["dbt_groups"])
-    assert sorted(shown["keys"]["metadata"]) == sorted(real["keys"]["metadata"])
 
 
 def test_every_field_is_described() -> None:
@@ -93,5 +95,5 @@ def test_every_field_is_described() -> None:
     page = PAGE.read_text()
     described = set(re.findall(r"`(\w+)`", page.partition("## Manifest")[2].partition("## Keys")[0]))
 
-    fields = {*shown, *shown["cut"], *shown["files"][0], *shown["tables"]["dbt_groups"], *shown["parent"]}
+    fields = {*shown, *shown["consistency"], *shown["added"][0], *shown["tables"]["dbt_groups"], *shown["parent"]}
     assert fields - described == set()

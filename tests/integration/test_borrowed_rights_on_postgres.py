@@ -142,7 +142,11 @@ def test_a_tight_reader_passes(warehouse: Warehouse, sql: str) -> None:
 
     report = warehouse.check()
 
-    assert [(finding.name, finding.evidence) for finding in report.findings if finding.status != "pass"] == []
+    assert [
+        (finding.name, finding.evidence)
+        for finding in report.findings
+        if finding.status not in ("pass", "not applicable")
+    ] == []
 
 
 def test_a_view_over_a_function_with_its_callers_rights_reads_nothing(warehouse: Warehouse) -> None:

@@ -177,7 +177,7 @@ class TestALostManifest:
 
         assert verify(rest.repository, snapshot="all").findings == ()
 
-    @pytest.mark.parametrize("lost", [[2], [1, 2], [2, 3], [1, 2, 3]], ids=str)
+    @pytest.mark.parametrize("lost", [[2], [1, 2]], ids=str)
     def test_is_given_up_by_its_number_and_the_record_says_so(self, rest: Rest, lost: list[int]) -> None:
         for number in lost:
             remove(rest.path(manifest_key(number)))
@@ -188,13 +188,20 @@ class TestALostManifest:
         assert (report.acknowledged_losses, report.removed, again.acknowledged_losses) == (tuple(lost), (), ())
         assert verify(rest.repository, snapshot="all").findings == ()
 
-    def test_keeps_the_files_that_a_later_one_names(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_of_a_full_snapshot_takes_those_with_it_that_add_to_it(
+        self, rest: Rest, manifests: list[Manifest], tmp_path: Path
+    ) -> None:
         remove(rest.path(manifest_key(3)))
 
-        prune(rest.repository, Retention(), acknowledge_loss=[3], now=LATER)
+        with pytest.raises(SnapshotCorruptError, match="number 4, adds to the list of one that is lost"):
+            prune(rest.repository, Retention(), acknowledge_loss=[3], now=LATER)
+        taken = take(rest, tmp_path / "warehouse.duckdb", world_after(7))
+        report = prune(rest.repository, Retention(), acknowledge_loss=[3], now=LATER)
 
+        assert (taken.kind, [decision.sequence for decision in report.removed]) == ("full", [4])
+        assert verify(rest.repository, snapshot="all").findings == ()
         held = {found.key for found in rest.store.list("data/")}
-        assert held == {file.key for manifest in manifests for file in manifest.files}
+        assert held == {file.key for manifest in (*manifests[:2], taken) for file in manifest.files}
 
     @pytest.mark.parametrize("number", [0, 2, 4, 5], ids=["none", "there", "the newest", "beyond"])
     def test_is_not_given_up_where_it_is_not_lost(self, rest: Rest, number: int) -> None:

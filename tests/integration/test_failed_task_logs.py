@@ -172,8 +172,20 @@ def test_a_failed_access_check_is_logged_as_an_error(
 
     (counts,) = [record for record in caplog.records if "checks pass, " in record.getMessage()]
     assert counts.levelno == logging.ERROR
-    assert counts.getMessage().endswith("of 23 checks pass, 2 fail, 0 unknown")
+    assert counts.getMessage().endswith("of 11 checks pass, 2 fail")
     assert "proved" not in caplog.text
+
+
+def test_an_accepted_failure_is_logged_as_a_warning_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    finding = AccessFinding("ownership", "warning", "x is owned", accepted="agreed with its owner")
+    report = AccessReport("postgres", None, "elementary", "reader", (), datetime.now(UTC), (finding,))
+
+    log_access(logging.getLogger("task"), "access check of dwh", report)
+
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, "access check of dwh: 0 of 1 checks pass, 1 accepted as a warning"),
+        (logging.WARNING, "accepted although it fails: ownership: x is owned. Reason: agreed with its owner"),
+    ]
 
 
 def test_a_check_that_is_accepted_as_unknown_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
@@ -185,5 +197,5 @@ def test_a_check_that_is_accepted_as_unknown_is_a_warning(caplog: pytest.LogCapt
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (
         logging.WARNING,
-        "access check of dwh: 0 of 1 checks pass, 0 fail, 1 unknown",
+        "access check of dwh: 0 of 1 checks pass, 1 unknown",
     )

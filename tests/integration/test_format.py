@@ -14,18 +14,22 @@ from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Policy, op
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.layout import manifest_key
+from tests.support.signing import STORE_ID
 from tests.support.stores import Rest, grow, local_rest
+from tests.support.tampering import edit_signed
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
 
 PAGE = Path(__file__).parents[2] / "docs" / "format.md"
 EVERYTHING = Policy(categories=tuple(Category), failed_rows_days=100_000)
-OPENING = ("format-manifest", "format-withdrawn")
+OPENING = ("format-documents", "format-manifest", "format-expired")
 
 
 def run_blocks(*names: str, **scene: Any) -> dict[str, Any]:
     """Run code of the page, block after block, and return the names that it made."""
+    scene.setdefault("STORE_ID", STORE_ID)
     blocks = dict(re.findall(r"<!-- name: ([\w-]+) -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
     for name in names:
         exec(compile(blocks[name], f"{PAGE.name}: {name}", "exec"), scene)  # noqa: S102 - our own page
@@ -84,11 +88,22 @@ def test_the_chain_is_checked_by_hashes_alone(rest: Rest) -> None:
 def test_a_changed_manifest_does_not_pass(tmp_path: Path) -> None:
     rest = local_rest(tmp_path)
     grow(rest, tmp_path, [2, 3])
-    first = rest.path("manifests/0000000001.json")
-    first.write_bytes(first.read_bytes().replace(b'"full"', b'"fool"'))
+    edit_signed(rest, manifest_key(1), lambda facts: facts.update(run_key="another"))
 
-    with pytest.raises(AssertionError, match=r"0000000001\.json was changed"):
+    with pytest.raises(AssertionError, match="0000000001 was changed"):
         run_blocks(*OPENING, "format-chain", STORE=rest.folder)
+
+
+def test_what_no_key_of_the_store_signed_is_passed_over(rest: Rest) -> None:
+    newest = run_blocks(*OPENING, STORE=rest.folder)["manifest"]
+    rest.store.put(manifest_key(9_999_999_999), b"{}")
+
+    assert run_blocks(*OPENING, STORE=rest.folder)["manifest"] == newest
+
+
+def test_another_store_is_not_read(rest: Rest) -> None:
+    with pytest.raises(AssertionError, match="this is another store"):
+        run_blocks(*OPENING, STORE=rest.folder, STORE_ID="ab" * 32)
 
 
 def test_expired_files_are_left_out(tmp_path: Path, master_keys: dict[str, str]) -> None:

@@ -14,7 +14,11 @@ pytestmark = pytest.mark.postgres
 def test_the_reader_passes_every_check(warehouse: Warehouse) -> None:
     report = warehouse.check()
 
-    assert [(finding.name, finding.evidence) for finding in report.findings if finding.status != "pass"] == []
+    assert [
+        (finding.name, finding.evidence)
+        for finding in report.findings
+        if finding.status not in ("pass", "not applicable")
+    ] == []
     report.require()
 
 
@@ -95,3 +99,39 @@ def test_names_with_sql_inside_are_only_names(warehouse: Warehouse) -> None:
     assert found == [(f"r{nasty}",), (f"u{nasty}",)]
     for (name,) in found:
         warehouse.server.drop_role(name, database=warehouse.database)
+
+
+def test_what_the_default_leaves_open_is_listed_and_fails_the_check(warehouse: Warehouse) -> None:
+    warehouse.run("GRANT TEMPORARY ON DATABASE {database} TO PUBLIC")
+
+    warehouse.grant(harden=False)
+
+    report = warehouse.check()
+    assert [finding.name for finding in report.failed] == ["temporary-objects"]
+    report.accept({"temporary-objects": "agreed"}).require()
+    statement = grants("postgres", role=warehouse.role, user=warehouse.user, schema="elementary")[-1]
+    with warehouse.server.connect(database=warehouse.database) as connection:
+        listed = connection.execute(statement.encode()).fetchall()
+    assert (f"DATABASE {warehouse.database}", "TEMPORARY") in listed
+
+
+def test_the_undo_that_harden_prints_restores_every_right(warehouse: Warehouse) -> None:
+    state = (
+        "SELECT d.datname::text, a.grantee::int, a.privilege_type FROM pg_catalog.pg_database d, "
+        "aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a ORDER BY 1, 2, 3"
+    )
+    warehouse.run("GRANT TEMPORARY ON DATABASE {database} TO PUBLIC; GRANT TEMPORARY ON DATABASE {database} TO {dbt}")
+    before = warehouse.server.execute(state)
+    undo: list[str] = []
+
+    with warehouse.server.connect(database=warehouse.database) as connection:
+        connection.add_notice_handler(lambda notice: undo.append(notice.message_primary or ""))
+        for statement in grants("postgres", role=warehouse.role, user=warehouse.user, schema="elementary", harden=True):
+            connection.execute(statement.encode())
+        hardened = warehouse.server.execute(state)
+        for line in undo:
+            if line.startswith("undo: "):
+                connection.execute(line.removeprefix("undo: ").encode())
+
+    assert hardened != before
+    assert warehouse.server.execute(state) == before

@@ -88,6 +88,11 @@ def place(postgres_server: PostgresServer) -> Iterator[Callable[..., Place]]:
         ("dbt-prod.elementary", "dbt-prod.elementary", "dwh-1.x"),
         ("1élémentaire 🙂", "1élémentaire 🙂", "dwh"),
         ("x" * 63, "x" * 63 + "_cut_off", "dwh"),
+        ("é" * 31 + "x", "é" * 31 + "x", "é" * 27),
+        ("é" * 31, "é" * 32, "dwh"),
+        (" 'a' \\ {0} %s $1 ? ", " 'a' \\ {0} %s $1 ? ", "d'w\"h %20 &x=1 #/\\"),
+        ("select", "select", "🙂"),
+        ("a;--/*\n", "a;--/*\n", "template"),
     ],
 )
 def test_a_schema_works_from_the_check_to_metrics_however_it_is_spelled(

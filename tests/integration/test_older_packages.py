@@ -234,6 +234,45 @@ def test_a_table_that_may_not_be_read_on_postgres_is_excluded_alone(
     assert len(manifest.tables) == 16
 
 
+#: What makes each read of a PostgreSQL table fail, and the SQLSTATE of the failure.
+FAILING_READS = {
+    "22P03": "CREATE TYPE kind AS ENUM ('core'); ALTER TABLE elementary.dbt_groups ALTER name TYPE kind "
+    "USING 'core'::kind; DELETE FROM pg_enum WHERE enumlabel = 'core'",
+    "08001": "CREATE EXTENSION postgres_fdw; CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS "
+    "(host '127.0.0.1', port '1'); CREATE USER MAPPING FOR PUBLIC SERVER away OPTIONS (user 'a', password 'b');"
+    "ALTER TABLE elementary.dbt_groups RENAME TO kept; CREATE TABLE elementary.dbt_groups (LIKE elementary.kept) "
+    "PARTITION BY LIST (name); GRANT SELECT ON elementary.dbt_groups TO PUBLIC; DROP TABLE elementary.kept;"
+    "CREATE FOREIGN TABLE elementary.part PARTITION OF elementary.dbt_groups DEFAULT SERVER away",
+    "58P01": "CHECKPOINT",
+}
+
+
+@pytest.mark.parametrize("state", FAILING_READS)
+def test_a_table_that_fails_while_it_is_read_on_postgres_is_excluded_alone(
+    postgres_server: PostgresServer,
+    postgres_database: str,
+    airflow_connection: Callable[[str, Mapping[str, object]], str],
+    tmp_path: Path,
+    state: str,
+) -> None:
+    write_postgres(small_world(days=2), postgres_server, postgres_database)
+    connection = postgres_reader(postgres_server, postgres_database)
+    postgres_server.execute(FAILING_READS[state], database=postgres_database)
+    if state == "58P01":
+        ((directory, file),) = postgres_server.execute(
+            "SELECT current_setting('data_directory'), pg_relation_filepath('elementary.dbt_groups')",
+            database=postgres_database,
+        )
+        (Path(directory) / file).unlink()
+    store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
+
+    with ElementaryHook(airflow_connection("reader", connection)).source() as source:
+        manifest = write_snapshot(source, store, keys)
+
+    assert dict(manifest.excluded) == {"dbt_groups": f"PostgreSQL refused (SQLSTATE {state})"}
+    assert len(manifest.tables) == 16
+
+
 @pytest.mark.parametrize(
     ("policies", "is_excluded"),
     [

@@ -16,6 +16,7 @@ from airflow_provider_elementary.exceptions import ObjectNotFoundError, StoreErr
 from airflow_provider_elementary.snapshots import Store, open_store
 from airflow_provider_elementary.storage.s3 import S3Store
 from tests.servers.faulty import Answer, Fault, FaultyAws, Request, breaks_off, faulty_aws, loses_the_answer, refuses
+from tests.support.signing import created, entry, new_signer
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -198,6 +199,14 @@ class TestLookAlikes:
 
         with pytest.raises(StoreRefusedError, match=r"ignores If-None-Match.*Use a store that supports conditional"):
             on_s3.probe()
+
+        assert list(on_s3.list("")) == []
+
+    def test_no_store_is_created_on_one_that_ignores_if_none_match(self, faulty: FaultyAws, on_s3: S3Store) -> None:
+        faulty.plan(without("if-none-match"))
+
+        with pytest.raises(StoreRefusedError, match="ignores If-None-Match"):
+            created(on_s3, entry(new_signer()))
 
         assert list(on_s3.list("")) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
-from tests.support.tampering import digest_of, edit, edit_signed, flip, rewrite_chain, swap
+from tests.support.tampering import digest_of, edit, edit_generation, edit_signed, flip, rewrite_chain, swap
 
 
 @pytest.fixture(scope="module")
@@ -131,18 +132,18 @@ class TestFiles:
         assert report.opened == 0
 
     def test_a_data_key_that_was_exchanged_opens_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
-        edit_signed(rest, manifest_key(4), lambda facts: facts["keys"].update(metadata=facts["keys"]["configuration"]))
+        edit_generation(rest, 4, lambda facts: facts["keys"].update(metadata=facts["keys"]["configuration"]))
 
         report = verify(rest.repository)
 
         assert {damage for damage, _ in found(report)} == {"not decryptable"}
 
     def test_rows_are_counted_against_the_manifest(self, rest: Rest, manifests: list[Manifest]) -> None:
-        edit_signed(rest, manifest_key(4), lambda facts: facts["files"][0].update(rows=1_000))
+        edit_signed(rest, manifest_key(4), lambda facts: facts["added"][0].update(rows=1_000))
 
         report = verify(rest.repository)
 
-        assert found(report) == {("changed", manifests[-1].files[0].key)}
+        assert found(report) == {("changed", manifests[-1].new_files[0].key)}
         assert "instead of 1,000" in report.findings[0].detail
 
 
@@ -236,6 +237,14 @@ class TestTheChain:
             verify(opened(rest.store), anchors=[anchor])
 
 
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def change(path: Path) -> None:
+    edit(path, lambda facts: facts.update(retention={"keep_last": 1}))
+
+
 class TestPrunedStores:
     KEEP_NEWEST = Retention(keep_last=1)
 
@@ -257,20 +266,22 @@ class TestPrunedStores:
 
         assert found(report) == {("missing", manifest_key(2))}
 
-    def test_a_record_changed_after_it_was_signed_covers_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
+    @pytest.mark.parametrize("spoil", [remove, change], ids=["removed", "changed"])
+    def test_a_record_that_is_gone_is_missed_by_the_next_snapshot(
+        self, rest: Rest, manifests: list[Manifest], tmp_path: Path, spoil: Callable[[Path], None]
+    ) -> None:
         prune(rest.repository, Retention(keep_last=3))
-        edit(rest.path(record_key(1)), lambda facts: facts.update(retention={"keep_last": 1}))
+        grow(rest, tmp_path, [7])
+        spoil(rest.path(record_key(1)))
 
-        assert found(verify(rest.repository)) == {("missing", manifest_key(1))}
+        assert ("missing", record_key(1)) in found(verify(rest.repository))
 
-    def test_a_removed_record_leaves_what_it_covered_missing(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_a_record_that_is_gone_is_missed_by_the_next_record(self, rest: Rest, manifests: list[Manifest]) -> None:
         prune(rest.repository, Retention(keep_last=3))
         prune(rest.repository, Retention(keep_last=2))
         rest.store.delete(record_key(1))
 
-        report = verify(rest.repository)
-
-        assert found(report) == {("missing", manifest_key(1)), ("changed", "prunes/0000000002")}
+        assert found(verify(rest.repository)) == {("changed", record_key(2))}
 
     def test_a_rollback_to_before_a_prune_is_found_by_its_record(self, rest: Rest, manifests: list[Manifest]) -> None:
         prune(rest.repository, Retention(keep_last=3))

@@ -56,6 +56,13 @@ _SQL_TYPES: dict[str, dict[ColumnType, str]] = {
         "boolean": "boolean",
         "timestamp": "timestamp without time zone",
     },
+    "clickhouse": {
+        "string": "Nullable(String)",
+        "float64": "Nullable(Float64)",
+        "int64": "Nullable(Int64)",
+        "boolean": "Nullable(Bool)",
+        "timestamp": "Nullable(DateTime64(6))",
+    },
     "snowflake": {
         "string": "VARCHAR",
         "float64": "FLOAT",
@@ -122,6 +129,15 @@ def write_postgres(world: World, server: PostgresServer, database: str, schema: 
     for name, table in world.items():
         server.execute(create_table("postgres", name, f'{quoted}."{name}"'), database=database)
         copy_postgres(table.to_reader(), server, database, schema, name)
+
+
+def write_clickhouse(world: World, client: Any, schema: str = "elementary") -> None:
+    """Write a world into a schema of ClickHouse, made where it is missing; ``client`` is one of clickhouse-connect."""
+    client.command(f"CREATE DATABASE IF NOT EXISTS `{schema}`")
+    for name, table in world.items():
+        statement = create_table("clickhouse", name, f"`{schema}`.`{name}`")
+        client.command(f"{statement} ENGINE = MergeTree ORDER BY tuple()")
+        client.insert_arrow(name, table, database=schema)
 
 
 def write_snowflake(world: World, server: SnowflakeServer, database: str, schema: str = "ELEMENTARY") -> None:

@@ -71,7 +71,7 @@ class Warehouse:
         """Run SQL as the superuser; names in braces are this warehouse's."""
         self.server.execute(sql.format(**vars(self)), database=database or self.database)
 
-    def grant(self) -> None:
+    def grant(self, *, harden: bool = True) -> None:
         """Run the grants once more."""
         with self.server.connect(database=self.database) as connection:
             for statement in grants(
@@ -81,6 +81,7 @@ class Warehouse:
                 schema="elementary",
                 database=self.database,
                 dbt_role=self.dbt,
+                harden=harden,
             ):
                 connection.execute(statement.encode())
 

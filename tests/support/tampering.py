@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
+from airflow_provider_elementary.storage.layout import GENESIS, generation_key, manifest_key
 from tests.support.signing import SIGNER, signed
 from tests.support.stores import Rest
 
@@ -38,6 +38,16 @@ def edit_signed(rest: Rest, name: str, change: Callable[[dict[str, Any]], None])
     _, _, body = rest.path(name).read_bytes().partition(b"\n")
     store_id = sha256(rest.path(GENESIS).read_bytes())
     rest.path(name).write_bytes(signed(SIGNER, store_id, name, _changed(body, change)))
+
+
+def edit_generation(rest: Rest, sequence: int, change: Callable[[dict[str, Any]], None]) -> None:
+    """Give one manifest a generation of its own, with other facts, as a writer with a bug would."""
+    facts = json.loads(rest.path(manifest_key(sequence)).read_bytes().partition(b"\n")[2])
+    name = generation_key(sequence, "of-its-own")
+    rest.path(name).write_bytes(rest.path(facts["generation"]["name"]).read_bytes())
+    edit_signed(rest, name, change)
+    digest = sha256(rest.path(name).read_bytes().partition(b"\n")[2])
+    edit_signed(rest, manifest_key(sequence), lambda facts: facts["generation"].update(name=name, sha256=digest))
 
 
 def _changed(body: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
@@ -70,4 +80,4 @@ def exchange_data_keys(rest: Rest, sequence: int, one: str, other: str) -> None:
         keys = facts["keys"]
         keys[one], keys[other] = keys[other], keys[one]
 
-    edit_signed(rest, manifest_key(sequence), change)
+    edit_generation(rest, sequence, change)

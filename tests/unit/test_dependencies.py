@@ -31,6 +31,7 @@ DISTRIBUTIONS = {
     "starlette": "apache-airflow",
     "openlineage": "openlineage-python",
     "snowflake": "snowflake-connector-python",
+    "google.cloud.bigquery": "google-cloud-bigquery",
 }
 #: Airflow 3.1 puts stand-ins in their place when it builds a connection's form.
 STAND_INS = {"flask_appbuilder", "wtforms"}
@@ -43,6 +44,7 @@ OPTIONAL = (
     "airflow.providers.openlineage.extractors",
     "airflow.providers.postgres.hooks.postgres",
     "airflow.providers.smtp.notifications.smtp",
+    "google.cloud.bigquery",
     "openlineage.client",
 )
 #: The first release of common-compat whose sdk has the name; measured. ``mask_secret`` came with 1.22.

@@ -12,7 +12,7 @@ from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
 from airflow_provider_elementary.access.check.findings import Canary, ExcessPrivilege, evaluate, unanswered
 from airflow_provider_elementary.access.check.report import AccessFinding
-from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
+from airflow_provider_elementary.access.check.session import Session, StatementDeniedError, StatementFailedError
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 
@@ -73,10 +73,14 @@ def read_all(session: Session, canaries: Sequence[Canary]) -> AccessFinding:
     for canary in {canary.statement or canary.name: canary for canary in canaries}.values():
         if canary.statement is None or canary.exists is False:
             absent.append(canary.name)
-        elif _is_denied(session, canary.statement):
-            denied.append(canary.name)
-        else:
+            continue
+        try:
+            session.rows(canary.statement)
             open_.append(canary.name)
+        except StatementFailedError:
+            absent.append(canary.name)
+        except StatementDeniedError:
+            denied.append(canary.name)
     if open_:
         excess = [
             ExcessPrivilege("canary-reads", f"{name} was read", f"Revoke the role's SELECT on {name}.")
@@ -86,7 +90,7 @@ def read_all(session: Session, canaries: Sequence[Canary]) -> AccessFinding:
     if absent:
         return unanswered(
             "canary-reads",
-            f"denied: {', '.join(denied) or 'none'}; not found, so a denial proves nothing: {', '.join(absent)}",
+            f"denied: {', '.join(denied) or 'none'}; not found or not read, which proves nothing: {', '.join(absent)}",
             "Name tables that exist, spelled as in the warehouse's SQL.",
         )
     if not denied:
@@ -96,11 +100,3 @@ def read_all(session: Session, canaries: Sequence[Canary]) -> AccessFinding:
             "Name a table outside the schema in probes.",
         )
     return AccessFinding("canary-reads", "pass", f"denied: {', '.join(denied)}")
-
-
-def _is_denied(session: Session, statement: str) -> bool:
-    try:
-        session.rows(statement)
-    except StatementDeniedError:
-        return True
-    return False

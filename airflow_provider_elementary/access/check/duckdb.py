@@ -12,6 +12,7 @@ from airflow_provider_elementary.access.check.findings import (
     Inspection,
     Link,
     evaluate,
+    not_applicable,
     passed,
 )
 from airflow_provider_elementary.access.check.report import AccessFinding
@@ -83,8 +84,10 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
             _readable(session.schema, file),
             _outside(file),
             _attached(file),
-            *passed(_ROLELESS, "DuckDB has no roles: anyone who can open the file can read all of it"),
-            *passed(_BORROWING, "views and macros run with the rights of the session, which the other checks cover"),
+            *not_applicable(_ROLELESS, "DuckDB has no roles: anyone who can open the file can read all of it"),
+            *not_applicable(
+                _BORROWING, "views and macros run with the rights of the session, which the other checks cover"
+            ),
             *passed(["temporary-objects"], "temporary tables exist only in the memory of this process"),
             *(_proved(name, read_only, "the file is open read-only", "it is open for writing") for name in _WRITING),
             *(_proved(name, not external_access and locked, state, state) for name in _ESCAPING),

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_elementary.access.check.report import CHECKS, ONLY_ON, AccessFinding
+from airflow_provider_elementary.access.check.report import CHECKS, LISTED, ONLY_ON, AccessFinding
 from airflow_provider_elementary.warehouses.registry import by_dialect
 
-#: A finding lists at most this many excess privileges; the others are only counted.
-LISTED = 100
 _QUOTED = 5
 
 DEDICATED_ROLE = "Connect as a role that was made for this sync: `airflow-elementary grants` prints the statements."
@@ -132,6 +130,11 @@ def passed(names: Iterable[str], evidence: str) -> list[AccessFinding]:
     return [AccessFinding(name, "pass", evidence) for name in names]
 
 
+def not_applicable(names: Iterable[str], evidence: str) -> list[AccessFinding]:
+    """Return that several checks do not apply, for one reason."""
+    return [AccessFinding(name, "not applicable", evidence) for name in names]
+
+
 def complete(findings: Iterable[AccessFinding], dialect: str) -> tuple[AccessFinding, ...]:
     """Return one finding per check in the order of the checks; one without an answer is unknown, if it can apply."""
     by_name = {finding.name: finding for finding in findings}
@@ -141,7 +144,7 @@ def complete(findings: Iterable[AccessFinding], dialect: str) -> tuple[AccessFin
 def _without_answer(name: str, claim: str, dialect: str) -> AccessFinding:
     kind = by_dialect(dialect)
     if kind.key and name in ONLY_ON and dialect not in ONLY_ON[name][0]:
-        return AccessFinding(name, "pass", f"{kind.label} has no {ONLY_ON[name][1]}")
+        return AccessFinding(name, "not applicable", f"{kind.label} has no {ONLY_ON[name][1]}")
     return unanswered(
         name,
         f"The system catalog of {dialect} does not show whether {claim}.",

@@ -13,7 +13,7 @@ from airflow_provider_elementary.access.check.findings import (
     Link,
     count_wider_roles,
     evaluate,
-    passed,
+    not_applicable,
     unanswered,
 )
 from airflow_provider_elementary.access.check.report import AccessFinding
@@ -88,9 +88,11 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
             *count_wider_roles(findings, excess, {user, "public"}),
             _readable(session, tables),
             _views(session, database),
-            *passed(["secondary-roles"], "Redshift has none: rights come by membership only"),
-            *passed(["server-functions"], "Redshift's SQL cannot reach its servers' files"),
-            *passed(["other-privileges"], "every kind of privilege that Redshift shows is covered by another check"),
+            *not_applicable(["secondary-roles"], "Redshift has none: rights come by membership only"),
+            *not_applicable(["server-functions"], "Redshift's SQL cannot reach its servers' files"),
+            *not_applicable(
+                ["other-privileges"], "every kind of privilege that Redshift shows is covered by another check"
+            ),
         ],
         link=Link(),
         canaries=_canaries(session, probes, tables, database),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
@@ -14,7 +15,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from airflow_provider_elementary.exceptions import AccessDeniedError, AccessUnknownError, ConfigurationError
 
-Status = Literal["pass", "fail", "unknown"]
+#: A finding lists at most this many excess privileges; the others are only counted.
+LISTED = 100
+Status = Literal["pass", "warning", "fail", "unknown", "not applicable"]
 
 #: Every check by name, and the claim that it proves where it passes.
 CHECKS: Mapping[str, str] = MappingProxyType(
@@ -46,7 +49,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
 )
 
 #: Checks of something that only some warehouses have: the dialects of those, and what it is. On any other warehouse of
-#: the registry such a check passes where its inspector gives no answer: there is nothing to find.
+#: the registry such a check does not apply where its inspector gives no answer.
 ONLY_ON: Mapping[str, tuple[frozenset[str], str]] = MappingProxyType(
     {"secondary-roles": (frozenset({"snowflake"}), "secondary roles")}
 )
@@ -57,10 +60,12 @@ class AccessFinding:
     """The outcome of one check.
 
     :param name: one of :data:`CHECKS`.
-    :param status: ``pass``, ``fail``, or ``unknown`` if the warehouse did not answer.
+    :param status: ``pass``, ``fail``, ``warning`` for a fail that a person accepted, ``unknown`` if the warehouse did
+        not answer, or ``not applicable`` where there is nothing to check.
     :param evidence: what was seen, in a sentence; never a secret or a data row.
     :param remediation: what to change; empty if the check passed.
     :param excess: each excess privilege, sorted; a long list is truncated.
+    :param accepted: why a person accepted the fail.
     """
 
     name: str
@@ -68,6 +73,7 @@ class AccessFinding:
     evidence: str
     remediation: Annotated[str, Field(alias="mend")] = ""
     excess: Annotated[tuple[str, ...], Field(alias="holes")] = ()
+    accepted: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as JSON-ready values."""
@@ -77,6 +83,7 @@ class AccessFinding:
             "evidence": self.evidence,
             "mend": self.remediation,
             "holes": list(self.excess),
+            **({"accepted": self.accepted} if self.accepted else {}),
         }
 
 
@@ -104,6 +111,26 @@ class AccessReport:
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     @property
+    def passed(self) -> tuple[AccessFinding, ...]:
+        """The findings that passed."""
+        return tuple(finding for finding in self.findings if finding.status == "pass")
+
+    @property
+    def warnings(self) -> tuple[AccessFinding, ...]:
+        """The findings that failed and were accepted."""
+        return tuple(finding for finding in self.findings if finding.status == "warning")
+
+    @property
+    def applicable(self) -> int:
+        """How many checks apply."""
+        return sum(finding.status != "not applicable" for finding in self.findings)
+
+    @property
+    def headline(self) -> str:
+        """How many of the checks that apply pass, and how many do not."""
+        return headline(Counter(finding.status for finding in self.findings))
+
+    @property
     def failed(self) -> tuple[AccessFinding, ...]:
         """The findings that failed."""
         return tuple(finding for finding in self.findings if finding.status == "fail")
@@ -123,10 +150,26 @@ class AccessReport:
                 return finding
         raise KeyError(name)
 
-    def require(self, accept_unknown: Sequence[str] = ()) -> None:
-        """Raise unless every check passed; unknown is not pass.
+    def accept(self, reasons: Mapping[str, str]) -> AccessReport:
+        """Return the report with failed checks as warnings, where a person has accepted what they found.
 
-        :param accept_unknown: names of checks that may be unknown; a failed check is never accepted.
+        :param reasons: why, by the name of a check; or by one thing that it found, as :func:`drift` writes it
+            (``reads-outside-schema: raw.users: SELECT through PUBLIC``): then anything else that it finds still fails.
+        :raises ConfigurationError: a name is no check, or a reason is empty.
+        """
+        if wrong := sorted(key for key in reasons if key.split(": ")[0] not in CHECKS):
+            raise ConfigurationError(
+                f"accept_failed names no access check: {', '.join(map(repr, wrong))}. "
+                f"The checks are: {', '.join(CHECKS)}."
+            )
+        if silent := sorted(key for key, reason in reasons.items() if not str(reason).strip()):
+            raise ConfigurationError(f"accept_failed gives no reason for {', '.join(silent)}. Say why it is accepted.")
+        return replace(self, findings=tuple(_accepted(finding, reasons) for finding in self.findings))
+
+    def require(self, accept_unknown: Sequence[str] = ()) -> None:
+        """Raise unless every check that applies passed; unknown is not pass.
+
+        :param accept_unknown: names of checks that may be unknown; see :meth:`accept` for failed ones.
         :raises AccessDeniedError: a check failed, or is unknown and was not accepted; the message lists each of them.
         :raises AccessUnknownError: none failed, and one is unknown and was not accepted.
         :raises ConfigurationError: ``accept_unknown`` names a check that does not exist.
@@ -166,7 +209,7 @@ class AccessReport:
 
     def _refusal(self, stopping: Sequence[AccessFinding]) -> str:
         lines = [
-            f"{len(stopping)} of {len(self.findings)} access checks do not pass for {self.user!r}, which may read the "
+            f"{len(stopping)} of {self.applicable} access checks do not pass for {self.user!r}, which may read the "
             f"schema {self.schema!r} and nothing else:"
         ]
         for finding in stopping:
@@ -176,6 +219,25 @@ class AccessReport:
         if any(finding.status == "unknown" for finding in stopping):
             lines.append("After you have verified an unknown check yourself, name it in accept_unknown.")
         return "\n".join(lines)
+
+
+def headline(counts: Mapping[str, int]) -> str:
+    """Return how many of the checks that apply pass, from the number of checks by status."""
+    applying = sum(counts.values()) - counts.get("not applicable", 0)
+    others = [("fail", "fail"), ("unknown", "unknown"), ("warning", "accepted as a warning")]
+    details = [f"{counts[status]} {words}" for status, words in others if counts.get(status)]
+    return ", ".join([f"{counts.get('pass', 0)} of {applying} checks pass", *details])
+
+
+def _accepted(finding: AccessFinding, reasons: Mapping[str, str]) -> AccessFinding:
+    if finding.status != "fail":
+        return finding
+    reason = reasons.get(finding.name)
+    each = [reasons.get(f"{finding.name}: {privilege}") for privilege in finding.excess]
+    # A long list is truncated, so that not everything in it can have been accepted.
+    if reason is None and each and all(each) and len(each) < LISTED:
+        reason = "; ".join(dict.fromkeys(str(one) for one in each))
+    return finding if reason is None else replace(finding, status="warning", accepted=reason)
 
 
 @cache
@@ -219,7 +281,7 @@ def _facts(report: AccessReport) -> dict[str, None]:
         *(f"reachable role: {role}" for role in report.roles),
     ]
     for finding in report.findings:
-        if finding.status != "pass":
+        if finding.status not in ("pass", "not applicable"):
             facts.append(f"{finding.name}: {finding.status}")
         facts.extend(f"{finding.name}: {privilege}" for privilege in finding.excess)
     return dict.fromkeys(facts)

@@ -14,6 +14,13 @@ class StatementDeniedError(Exception):
     """
 
 
+class StatementFailedError(StatementDeniedError):
+    """The warehouse refused a statement, and not for a missing right: no such object, or SQL that it does not know.
+
+    Only for warehouses that say which; as a canary read it proves nothing.
+    """
+
+
 @dataclass(frozen=True)
 class TransportFacts:
     """How the client protects the link; the server cannot know whether its certificate was verified.

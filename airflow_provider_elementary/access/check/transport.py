@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from airflow_provider_elementary.access.check.findings import ExcessPrivilege, Link, evaluate, passed, unanswered
+from airflow_provider_elementary.access.check.findings import (
+    ExcessPrivilege,
+    Link,
+    evaluate,
+    not_applicable,
+    unanswered,
+)
 from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import TransportFacts
 from airflow_provider_elementary.exceptions import ConfigurationError
@@ -41,7 +47,7 @@ def evaluate_link(link: Link, transport: TransportFacts | None, allowed: Sequenc
     :param allowed: where the client may connect from; empty if no list is configured.
     """
     if link.local:
-        return passed(["link-encrypted", "tls-version", "certificate-verified", "client-address"], link.local)
+        return not_applicable(["link-encrypted", "tls-version", "certificate-verified", "client-address"], link.local)
     return [
         _encrypted(link, transport),
         _version(link, transport),
@@ -91,7 +97,7 @@ def _verified(transport: TransportFacts | None) -> AccessFinding:
 def _address(address: str | None, allowed: Sequence[Network]) -> AccessFinding:
     if not allowed:
         seen = address or "no address"
-        return AccessFinding("client-address", "pass", f"no allow-list configured; the warehouse sees {seen}")
+        return AccessFinding("client-address", "not applicable", f"no allow-list configured; the warehouse sees {seen}")
     if address is None:
         return unanswered("client-address", "the warehouse does not report the client's address")
     if any(ip_address(address) in network for network in allowed):

@@ -26,6 +26,7 @@ def grants(
     warehouse: str | None = None,
     public_key: str | None = None,
     network: Sequence[str] = (),
+    harden: bool = False,
 ) -> list[str]:
     """Return the statements that let one user read the Elementary schema and nothing else.
 
@@ -41,6 +42,9 @@ def grants(
     :param warehouse: Snowflake's virtual warehouse that the queries run on.
     :param public_key: the user's public key, in PEM or base64: RSA for Snowflake, SSH for ClickHouse.
     :param network: IP addresses and CIDR ranges that the user may come from; none means any.
+    :param harden: also take from PUBLIC what the reader would hold through it. That changes rights of others: a comment
+        says which, and how to undo it. Without it, the statements touch the role, the user and the schema only, and
+        say what stays open.
     :raises ConfigurationError: a name cannot be quoted, an address is not valid, or a value that this warehouse
         needs is missing.
     """
@@ -57,6 +61,7 @@ def grants(
             warehouse=warehouse,
             public_key=public_key,
             network=tuple(network),
+            harden=harden,
         )
     )
     return statements

@@ -17,7 +17,8 @@ _CREATE_ROLE = """\
   END IF;"""
 
 # PostgreSQL cannot deny: what PUBLIC holds, every role holds. Roles that the reader is in get nothing, nor do
-# those of managed services, which it may have to join to log in.
+# those of managed services, which it may have to join to log in. A role that holds a right of its own keeps it, so that
+# the undo takes nothing away.
 _TAKE_FROM_PUBLIC = """\
   FOR held IN
     {held}
@@ -29,24 +30,29 @@ _TAKE_FROM_PUBLIC = """\
     FOR other IN
       SELECT rolname FROM pg_catalog.pg_roles
       WHERE rolname NOT IN ({role}, {user}) AND NOT pg_has_role({user}, oid, 'MEMBER')
-        AND rolname !~ '^(pg_|rds_|cloudsql|azure_)' AND NOT rolsuper
+        AND rolname !~ '^(pg_|rds_|cloudsql|azure_)' AND NOT rolsuper AND NOT oid = ANY (held.holders)
     LOOP
       EXECUTE format('GRANT %s ON %s TO %I', held.privilege, held.place, other);
+      RAISE NOTICE 'undo: REVOKE % ON % FROM %;', held.privilege, held.place, quote_ident(other);
     END LOOP;
     EXECUTE format('REVOKE %s ON %s FROM PUBLIC', held.privilege, held.place);
+    RAISE NOTICE 'undo: GRANT % ON % TO PUBLIC;', held.privilege, held.place;
   END LOOP;"""
 
 _HELD_HERE = """\
-SELECT 'DATABASE ' || quote_ident(d.datname) AS place, d.datdba AS owner, a.privilege_type AS privilege
+SELECT 'DATABASE ' || quote_ident(d.datname) AS place, d.datdba AS owner, a.privilege_type AS privilege,
+           ARRAY(SELECT x.grantee FROM aclexplode(d.datacl) x WHERE x.privilege_type = a.privilege_type) AS holders
     FROM pg_catalog.pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
     WHERE d.datname = current_database() AND a.grantee = 0 AND a.privilege_type IN ('TEMPORARY', 'CREATE')
     UNION ALL
-    SELECT 'SCHEMA ' || quote_ident(n.nspname), n.nspowner, a.privilege_type
+    SELECT 'SCHEMA ' || quote_ident(n.nspname), n.nspowner, a.privilege_type,
+           ARRAY(SELECT x.grantee FROM aclexplode(n.nspacl) x WHERE x.privilege_type = a.privilege_type)
     FROM pg_catalog.pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
     WHERE a.grantee = 0 AND a.privilege_type = 'CREATE'"""
 
 _HELD_ELSEWHERE = """\
-SELECT 'DATABASE ' || quote_ident(d.datname) AS place, d.datdba AS owner, a.privilege_type AS privilege
+SELECT 'DATABASE ' || quote_ident(d.datname) AS place, d.datdba AS owner, a.privilege_type AS privilege,
+           ARRAY(SELECT x.grantee FROM aclexplode(d.datacl) x WHERE x.privilege_type = a.privilege_type) AS holders
     FROM pg_catalog.pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
     WHERE d.datallowconn AND d.datname <> current_database() AND d.datname NOT IN ('template0', 'template1')
       AND a.grantee = 0 AND a.privilege_type = 'CONNECT'"""
@@ -89,17 +95,39 @@ def statements(reader: Reader) -> list[str]:
         f"GRANT USAGE ON SCHEMA {schema} TO {role};",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
         _future_tables(reader, role, schema),
+        f"ALTER ROLE {user} SET default_transaction_read_only = on;",
+        *(_hardened(reader) if reader.harden else [_stays_open()]),
+    ]
+
+
+def _hardened(reader: Reader) -> list[str]:
+    return [
         commented(
             _take_from_public(reader, _HELD_HERE),
             "PUBLIC is every role, this reader too. What PUBLIC may create here is handed to each role that exists",
-            "today, then taken from PUBLIC: roles that are made later need a grant of their own.",
+            "today, then taken from PUBLIC.",
+            "Changes for others: roles that are made later need a grant of their own to create temporary tables here,",
+            "or anything in these schemas.",
+            "Undo: run the statements that its notices print.",
         ),
         commented(
             _take_from_public(reader, _HELD_ELSEWHERE),
             "The same for the right to connect to the other databases of this cluster.",
+            "Changes for others: roles that are made later need GRANT CONNECT to enter these databases.",
+            "Undo: run the statements that its notices print.",
         ),
-        f"ALTER ROLE {user} SET default_transaction_read_only = on;",
     ]
+
+
+def _stays_open() -> str:
+    return commented(
+        f"SELECT place, privilege\nFROM (\n    {_HELD_HERE}\n"
+        f"    UNION ALL\n    {_HELD_ELSEWHERE}\n) held\nORDER BY 1, 2;",
+        "Changes nothing: lists what stays open to this reader, since PUBLIC, which is every role, holds it. By",
+        "default that is TEMPORARY on this database, CONNECT to the others and, before PostgreSQL 15, CREATE on schema",
+        "public. The access check fails on each. `--harden` prints statements that close them, or accept them with",
+        "accept_failed.",
+    )
 
 
 def _connect(reader: Reader, role: str) -> str:

@@ -51,14 +51,38 @@ def statements(reader: Reader) -> list[str]:
         commented(
             f"ALTER DEFAULT PRIVILEGES FOR USER {writer} IN SCHEMA {schema} GRANT SELECT ON TABLES TO ROLE {role};",
             "dbt drops and rebuilds tables: without FOR USER, these privileges would not hold for what it builds.",
+            *([] if reader.harden else _OPEN),
         ),
+        *(_hardened(database, writer) if reader.harden else []),
+    ]
+
+
+_OPEN = (
+    "Stays open through PUBLIC, which is every user: TEMPORARY on the database, and CREATE on schema public. The",
+    "access check fails on both. `--harden` prints statements that close them, or accept them with accept_failed.",
+)
+
+
+def _hardened(database: str, writer: str) -> list[str]:
+    return [
         commented(
             f"GRANT TEMPORARY ON DATABASE {database} TO {writer};",
-            "PUBLIC is every user, this reader too. dbt keeps what it needs; grant the same to others who need it.",
+            "PUBLIC is every user, this reader too. dbt keeps what it needs.",
+            f"Undo: REVOKE TEMPORARY ON DATABASE {database} FROM {writer};",
         ),
-        f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;",
-        f"GRANT CREATE ON SCHEMA public TO {writer};",
-        "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+        commented(
+            f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;",
+            "Changes for others: users need a grant of their own to create temporary tables.",
+            f"Undo: GRANT TEMPORARY ON DATABASE {database} TO PUBLIC;",
+        ),
+        commented(
+            f"GRANT CREATE ON SCHEMA public TO {writer};", f"Undo: REVOKE CREATE ON SCHEMA public FROM {writer};"
+        ),
+        commented(
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+            "Changes for others: users need a grant of their own to create anything in schema public.",
+            "Undo: GRANT CREATE ON SCHEMA public TO PUBLIC;",
+        ),
     ]
 
 

@@ -28,6 +28,7 @@ class Reader:
     warehouse: str | None = None
     public_key: str | None = None
     network: tuple[str, ...] = ()
+    harden: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -13,20 +13,25 @@ _QUOTED = re.compile(r'"(?:[^"]|"")+"')
 
 
 def statements(reader: Reader) -> list[str]:
-    """Return the statements; run them as SECURITYADMIN, or as a role that owns the schema and may create users."""
+    """Return the statements; the comment before each says which role runs it, unless the one before does."""
     role, user = _name(reader.role), _name(reader.user)
     database = _name(reader.require("database", "snowflake", "the database that holds the schema"))
     warehouse = _name(reader.require("warehouse", "snowflake", "the virtual warehouse that its queries run on"))
     schema = f"{database}.{_name(reader.schema)}"
     return [
-        f"CREATE ROLE IF NOT EXISTS {role};",
+        commented(
+            f"CREATE ROLE IF NOT EXISTS {role};", "Run as USERADMIN, which owns the role and the user from then on."
+        ),
         _create_user(reader, role, user, warehouse, schema),
         commented(
             f"ALTER USER {user} SET DEFAULT_SECONDARY_ROLES = ();",
             "Otherwise every role that the user is ever given would add its rights to each session.",
         ),
         f"GRANT ROLE {role} TO USER {user};",
-        f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role};",
+        commented(
+            f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role};",
+            "Run as SECURITYADMIN, or as the owners of the warehouse, the database and the schema.",
+        ),
         f"GRANT USAGE ON DATABASE {database} TO ROLE {role};",
         f"GRANT USAGE ON SCHEMA {schema} TO ROLE {role};",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO ROLE {role};",
@@ -37,7 +42,7 @@ def statements(reader: Reader) -> list[str]:
             "on the database, repeat those on the schema: Snowflake ignores the database's where a schema has its own.",
         ),
         f"GRANT SELECT ON FUTURE VIEWS IN SCHEMA {schema} TO ROLE {role};",
-        *_network_policy(reader, user),
+        *_network_policy(reader, user, schema),
     ]
 
 
@@ -50,22 +55,33 @@ def _create_user(reader: Reader, role: str, user: str, warehouse: str, schema: s
         "DEFAULT_SECONDARY_ROLES = ()",
     ]
     if reader.public_key is None:
-        hint = f"Give the user its key with ALTER USER {user} SET RSA_PUBLIC_KEY = '…'; until then it cannot log in."
+        hints = [
+            f"Give the user its key with ALTER USER {user} SET RSA_PUBLIC_KEY = '…'; until then it cannot log in.",
+            "A key pair, and the file for --public-key:",
+            "  openssl genrsa 2048 | openssl pkcs8 -topk8 -v2 aes256 -inform PEM -out elementary.p8",
+            "  openssl rsa -in elementary.p8 -pubout -out elementary.pub",
+        ]
     else:
         properties.append(f"RSA_PUBLIC_KEY = '{public_key_body(reader.public_key)}'")
-        hint = f"A user that exists keeps its key; change it with ALTER USER {user} SET RSA_PUBLIC_KEY_2."
-    return commented(f"CREATE USER IF NOT EXISTS {user}\n  " + "\n  ".join(properties) + ";", hint)
+        hints = [f"A user that exists keeps its key; change it with ALTER USER {user} SET RSA_PUBLIC_KEY_2."]
+    return commented(f"CREATE USER IF NOT EXISTS {user}\n  " + "\n  ".join(properties) + ";", *hints)
 
 
-def _network_policy(reader: Reader, user: str) -> list[str]:
+def _network_policy(reader: Reader, user: str, schema: str) -> list[str]:
     if not reader.network:
         return []
     policy = _name(f"{reader.user.strip(chr(34))}_network")
+    rule = f"{schema}.{policy}"
     addresses = ", ".join(literal(address, "snowflake") for address in reader.network)
     return [
         commented(
-            f"CREATE NETWORK POLICY IF NOT EXISTS {policy} ALLOWED_IP_LIST = ({addresses});",
-            f"A policy that exists keeps its list; change it with ALTER NETWORK POLICY {policy} SET ALLOWED_IP_LIST.",
+            f"CREATE NETWORK RULE IF NOT EXISTS {rule}\n  TYPE = IPV4\n  MODE = INGRESS\n  VALUE_LIST = ({addresses});",
+            "Run as the owner of the schema, which holds the rule.",
+            f"A rule that exists keeps its list; change it with ALTER NETWORK RULE {rule} SET VALUE_LIST.",
+        ),
+        commented(
+            f"CREATE NETWORK POLICY IF NOT EXISTS {policy} ALLOWED_NETWORK_RULE_LIST = ({literal(rule, 'snowflake')});",
+            "Run as SECURITYADMIN. It concerns this user only.",
         ),
         f"ALTER USER {user} SET NETWORK_POLICY = {policy};",
     ]

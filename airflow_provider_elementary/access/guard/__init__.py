@@ -1,9 +1,9 @@
 """Refuses every statement except one plain query over Elementary's tables.
 
 Two parsers read the statement: sqlparse splits and classifies it, sqlglot parses it in the warehouse's dialect. They
-have to agree on every literal and every relation. Only what :mod:`grammar` and :mod:`functions` list is allowed. The
-guard is the second line of defence, after the role of the connection. It assumes a session whose unqualified names
-mean the Elementary schema (``search_path``, ``USE SCHEMA``).
+have to agree on every literal and every relation. Only what :mod:`grammar` and :mod:`functions` list is allowed. What
+runs has every table fully qualified and every name of a relation in quotes, and is itself checked. The guard is the
+second line of defence, after the role of the connection.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from sqlglot import Dialects, Token, TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ErrorLevel
 
-from airflow_provider_elementary.access.guard.functions import FUNCTIONS, PORTABLE
+from airflow_provider_elementary.access.guard.functions import FUNCTIONS, PORTABLE, TABLE_FUNCTIONS
 from airflow_provider_elementary.access.guard.grammar import GRAMMAR_WORDS, TYPE_WORDS, check_grammar, column_lists
-from airflow_provider_elementary.access.guard.name_resolution import Place, resolve
+from airflow_provider_elementary.access.guard.name_resolution import Place, Resolved, resolve
 from airflow_provider_elementary.access.guard.preprocess import LEXICONS, Lexicon, Text, read_text
+from airflow_provider_elementary.access.guard.qualification import qualify
+from airflow_provider_elementary.access.guard.sizes import check_sizes
 from airflow_provider_elementary.access.guard.sqlparse_outline import outline, without_quotes
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
@@ -30,7 +32,7 @@ _PASSED = object()
 class GuardedQuery:
     """A statement that has passed the guard; only :func:`guard_query` creates one.
 
-    :param sql: the statement to run: stripped, without comments and without a trailing semicolon.
+    :param sql: the statement to run: every table qualified, without comments and without a trailing semicolon.
     :param tables: the catalog tables that it reads, lower case, sorted.
     :param dialect: sqlglot's name of the SQL that it is written in.
     """
@@ -67,20 +69,46 @@ def guard_query(
 def _guard(sql: str, dialect: str, schema: str, database: str | None, quoted_tables: frozenset[str]) -> GuardedQuery:
     if dialect not in Dialects.__members__.values() or not dialect:
         raise QueryRefusedError(f"no grammar is known for the dialect {dialect!r}; known well: {', '.join(LEXICONS)}")
-    lexicon = LEXICONS.get(dialect, Lexicon())
+    place = Place(dialect, schema, database, FUNCTIONS.get(dialect, PORTABLE), quoted_tables)
+    checked = _check(sql, place)
+    rewritten = qualify(checked.sql, checked.statement, checked.resolved, place)
+    # What runs is what was checked: the rewritten text passes on its own, and there is nothing left to rewrite in it.
+    again = _check(rewritten, place)
+    unchanged = qualify(again.sql, again.statement, again.resolved, place) == again.sql == rewritten
+    if not unchanged or again.resolved.tables != checked.resolved.tables:
+        raise QueryRefusedError("its names mean something else once they are qualified")
+    return GuardedQuery(rewritten, again.resolved.tables, dialect, _PASSED)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    sql: str
+    statement: exp.Query
+    resolved: Resolved
+
+
+def _check(sql: str, place: Place) -> _Checked:
+    """Return the statement without comments, parsed and resolved.
+
+    :raises QueryRefusedError: it is not allowed.
+    """
+    lexicon = LEXICONS.get(place.dialect, Lexicon())
     text = read_text(sql, lexicon)
-    functions = FUNCTIONS.get(dialect, PORTABLE)
+    table_functions = TABLE_FUNCTIONS.get(place.dialect, frozenset())
     first = outline(text.sql)
-    tokens, statement = _parse(text, dialect)
+    tokens, statement = _parse(text, place.dialect)
     if text.literals != first.literals or text.literals != _literals(tokens, text):
         raise QueryRefusedError("the two parsers disagree about where a string or a quoted name ends")
-    _check_calls(statement, tokens, text.sql, functions)
-    check_grammar(statement, dialect)
+    _check_calls(statement, tokens, text.sql, place.functions | table_functions)
+    check_sizes(tokens, text.sql, place.dialect)
+    check_grammar(statement, place.dialect)
     _check_no_string_is_a_table(statement, text.sql, lexicon)
-    resolved = resolve(statement, Place(dialect, schema, database, functions, quoted_tables))
+    resolved = resolve(statement, place)
     if frozenset(map(without_quotes, resolved.relations)) != first.relations:
         raise QueryRefusedError("the two parsers disagree about which tables it reads")
-    return GuardedQuery(text.sql, resolved.tables, dialect, _PASSED)
+    if others := first.functions - table_functions - GRAMMAR_WORDS:
+        raise QueryRefusedError(f"the table function {_shown(min(others))} is not on the allow-list")
+    return _Checked(text.sql, statement, resolved)
 
 
 def _parse(text: Text, dialect: str) -> tuple[list[Token], exp.Query]:

@@ -246,20 +246,67 @@ _CLICKHOUSE = _common("grouping", "conditional aggregates", "boolean aggregates"
     "simplejsonhas visitparamextractstring visitparamextractint isvalidjson tojsonstring",
     "array tuple has hasany hasall indexof arrayelement arraymap arrayfilter arrayexists arrayall arraycount arraysum",
     "arrayavg arraymin arraymax arraysort arrayreversesort arraydistinct arrayuniq arrayconcat arrayslice arrayreverse",
+    "arrayenumerate arrayzip",
     "arrayfirst arraylast arraycompact arrayflatten arraydifference arraycumsum tupleelement map mapkeys mapvalues",
     "mapcontains bar formatreadablesize formatreadablequantity formatreadabletimedelta runningdifference",
 )  # fmt: skip
 
+# Without the functions that only Databricks has: a user-defined one could have their name.
+_SPARK = _DATABRICKS - _names(
+    "parse_json try_parse_json variant_get try_variant_get is_variant_null try_to_date to_varchar array_size",
+    "iff",
+)
+
+# Every user-defined scalar function has to be called with its schema, so none can take the place of these.
+_TSQL = _names(
+    "len isnull iif choose nullif count_big stdev stdevp var varp string_agg approx_count_distinct grouping",
+    "grouping_id percentile_cont percentile_disc square log10 pi rand cot",
+    "charindex patindex stuff concat_ws format str translate ascii char nchar unicode string_escape soundex difference",
+    "dateadd datediff datediff_big datename datepart datefromparts datetimefromparts datetime2fromparts timefromparts",
+    "eomonth datetrunc date_bucket year month day getdate getutcdate sysutcdatetime sysdatetime sysdatetimeoffset",
+    "switchoffset todatetimeoffset isdate isnumeric convert try_convert try_cast isjson json_value json_query",
+    "json_object json_array hashbytes top",
+)
+
 #: The allow-list of each warehouse that is known well, lower case.
 FUNCTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
+        "athena": PORTABLE | _TRINO,
         "bigquery": PORTABLE | _BIGQUERY,
         "clickhouse": PORTABLE | _CLICKHOUSE,
         "databricks": PORTABLE | _DATABRICKS,
         "duckdb": PORTABLE | _DUCKDB,
+        "mysql": PORTABLE,
         "postgres": PORTABLE | _POSTGRES,
+        "presto": PORTABLE | _TRINO,
         "redshift": PORTABLE | _REDSHIFT,
         "snowflake": PORTABLE | _SNOWFLAKE,
+        "spark": PORTABLE | _SPARK,
         "trino": PORTABLE | _TRINO,
+        "tsql": PORTABLE | _TSQL,
+    }
+)
+
+_EXPLODE = _names("explode explode_outer posexplode posexplode_outer inline inline_outer json_tuple")
+
+#: Functions that return one row for each element of their argument, which is an expression like any other.
+TABLE_FUNCTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "athena": _names("unnest"),
+        "bigquery": _names("unnest"),
+        "clickhouse": _names("arrayjoin"),
+        "databricks": _EXPLODE | _names("variant_explode variant_explode_outer"),
+        "duckdb": _names("unnest json_each json_tree"),
+        "postgres": _names(
+            "unnest json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text",
+            "json_each json_each_text jsonb_each jsonb_each_text json_object_keys jsonb_object_keys jsonb_path_query",
+            "json_to_record jsonb_to_record json_to_recordset jsonb_to_recordset",
+            "regexp_split_to_table regexp_matches string_to_table",
+        ),
+        "presto": _names("unnest"),
+        "snowflake": _names("table flatten split_to_table strtok_split_to_table"),
+        "spark": _EXPLODE,
+        "trino": _names("unnest"),
+        "tsql": _names("openjson string_split"),
     }
 )

@@ -27,14 +27,17 @@ CLAUSES: Mapping[str, frozenset[str]] = MappingProxyType(
         "With": _names("expressions recursive"),
         "CTE": _names("this alias scalar materialized"),
         "TableAlias": _names("this columns"),
-        "Table": _names("this db catalog alias joins"),
+        "Table": _names("this db catalog alias joins ordinality"),
+        "TableFromRows": _names("this alias joins"),
         "From": _names("this"),
-        "Join": _names("this on side kind using method match_condition"),
-        "Lateral": _names("this alias"),
+        "Join": _names("this expressions on side kind using method match_condition"),
+        "Lateral": _names("this alias view outer ordinality cross_apply"),
+        "OpenJSON": _names("this path expressions"),
+        "OpenJSONColumnDef": _names("this kind path as_json"),
         "Values": _names("expressions alias"),
         "Final": _names("this"),
         "In": _names("this expressions query unnest"),
-        "Unnest": _names("expressions"),
+        "Unnest": _names("expressions alias offset joins"),
         "Identifier": _names("this quoted"),
         "Column": _names("this table db catalog"),
         "Star": _names("except_ replace rename ilike"),
@@ -74,7 +77,7 @@ FUNCTION_NODES = _names(
     "ArraySize ArraySlice ArraySort ArraySum ArrayToString ArrayUniqueAgg Ascii Asin Asinh Atan Atan2 Atanh Avg",
     "Base64Encode BitLength BitwiseAndAgg BitwiseCount BitwiseOrAgg BitwiseXorAgg Booland Boolnot Boolor BoolxorAgg",
     "ByteLength CastToStrType Cbrt Ceil CheckJson Chr CityHash64 Coalesce CodePointsToString Collate",
-    "CombinedAggFunc CombinedParameterizedAgg Concat ConcatWs Contains ConvertTimezone Corr Cos Cosh Cot Count",
+    "CombinedAggFunc CombinedParameterizedAgg Concat ConcatWs Contains Convert ConvertTimezone Corr Cos Cosh Cot Count",
     "CountIf CovarPop CovarSamp CumeDist CurrentDate CurrentDatetime CurrentTime CurrentTimestamp Date DateAdd",
     "DateBin DateDiff DateFromParts DateFromUnixDate DateSub DateTrunc Datetime DatetimeAdd DatetimeDiff DatetimeSub",
     "DatetimeTrunc Day DayOfMonth DayOfWeek DayOfWeekIso DayOfYear Dayname Decode DecodeCase Degrees DenseRank",
@@ -106,7 +109,12 @@ FUNCTION_NODES = _names(
     "UnixToTime Upper VarMap Variance VariancePop Week WeekOfYear WidthBucket XMLGet Year YearOfWeek YearOfWeekIso",
 )
 
-ALLOWED = EXPRESSIONS | FUNCTION_NODES | frozenset(CLAUSES)
+#: What the table functions of :mod:`functions` become.
+TABLE_FUNCTION_NODES = _names(
+    "Explode ExplodeOuter _ExplodeOuter Posexplode PosexplodeOuter Inline SplitToTable Unnest OpenJSON Anonymous",
+)
+
+ALLOWED = EXPRESSIONS | FUNCTION_NODES | TABLE_FUNCTION_NODES | frozenset(CLAUSES)
 
 #: Types that only hold values: none that names an object (regclass), none that a user defined.
 PLAIN_TYPES = _names(
@@ -134,7 +142,6 @@ TYPE_WORDS = _names(
 
 _REASONS = {
     "DynamicIdentifier": "IDENTIFIER() is not allowed",
-    "Explode": "a table function is not allowed",
     "HistoricalData": "time travel is not allowed",
     "Hint": "hints are not allowed",
     "Into": "SELECT INTO is not allowed",
@@ -143,10 +150,8 @@ _REASONS = {
     "Parameter": "parameters and session variables are not allowed",
     "Pivot": "PIVOT is not allowed",
     "Placeholder": "bind placeholders are not allowed",
-    "TableFromRows": "a table function is not allowed",
     "TableSample": "sampling is not allowed",
     "UnicodeString": "U& escapes are not allowed",
-    "Unnest": "a table function is not allowed",
     "Version": "time travel is not allowed",
 }
 _CLAUSE_REASONS = {
@@ -194,22 +199,38 @@ def _spelled(name: str) -> str:
 
 
 def _check_table(node: exp.Expr, dialect: str) -> None:
-    if not isinstance(node.this, exp.Identifier):
+    if _is_table_function(node.this):
+        if node.args.get("db") is not None:
+            raise QueryRefusedError("a qualified function, or a field of an expression, is not allowed")
+    elif not isinstance(node.this, exp.Identifier):
         inner = type(node.this).__name__
         if isinstance(node.this, (exp.Var, exp.Literal)):
             raise QueryRefusedError("stages and files are not tables")
         raise QueryRefusedError(_REASONS.get(inner, "a table function is not allowed"))
 
 
+def _is_table_function(node: object) -> bool:
+    # Their names are checked where all calls are.
+    return type(node).__name__ in TABLE_FUNCTION_NODES
+
+
+_RELATIONS = (exp.Table, exp.Subquery, exp.Lateral, exp.Values, exp.Final, exp.Unnest, exp.TableFromRows)
+
+
 def _check_relation(node: exp.Expr, dialect: str) -> None:
-    if not isinstance(node.this, (exp.Table, exp.Subquery, exp.Lateral, exp.Values, exp.Final)):
+    if not isinstance(node.this, _RELATIONS):
         inner = type(node.this).__name__
         raise QueryRefusedError(_REASONS.get(inner, "only tables and subqueries can be read from"))
 
 
 def _check_join(node: exp.Expr, dialect: str) -> None:
-    _check_relation(node, dialect)
     method, kind = (str(node.args.get(key) or "").upper() for key in ("method", "kind"))
+    if kind == "ARRAY" and dialect == "clickhouse" and not method:
+        # What follows is a list of expressions, not of relations.
+        return
+    _check_relation(node, dialect)
+    if node.expressions:
+        raise QueryRefusedError("a list after JOIN is not allowed")
     if method not in ("", "NATURAL", "ASOF") or kind not in (
         "",
         "INNER",
@@ -230,7 +251,7 @@ def _check_exists(node: exp.Expr, dialect: str) -> None:
 
 
 def _check_lateral(node: exp.Expr, dialect: str) -> None:
-    if not isinstance(node.this, exp.Subquery):
+    if not isinstance(node.this, exp.Subquery) and not _is_table_function(node.this):
         raise QueryRefusedError("a table function is not allowed")
 
 
@@ -259,8 +280,8 @@ def _check_alias(node: exp.Expr, dialect: str) -> None:
         raise QueryRefusedError("an alias inside an expression is not allowed")
 
 
-def _check_unnest(node: exp.Expr, dialect: str) -> None:
-    if not isinstance(node.parent, exp.In):
+def _check_table_from_rows(node: exp.Expr, dialect: str) -> None:
+    if not _is_table_function(node.this):
         raise QueryRefusedError("a table function is not allowed")
 
 
@@ -291,7 +312,7 @@ _CHECKS: Mapping[str, Callable[[exp.Expr, str], None]] = MappingProxyType(
         "Lateral": _check_lateral,
         "Values": _check_values,
         "In": _check_in,
-        "Unnest": _check_unnest,
+        "TableFromRows": _check_table_from_rows,
         "Dot": _check_dot,
         "DataType": _check_type,
         "Collate": _check_collate,

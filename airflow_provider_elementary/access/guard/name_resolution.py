@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
 from sqlglot import exp
 
+from airflow_provider_elementary.access.guard.preprocess import lower
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 Fold = Callable[[str], str]
 
 
+_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
+
+
 def _exact(name: str) -> str:
     return name
+
+
+def _upper(name: str) -> str:
+    return name.translate(_UPPER)
 
 
 @dataclass(frozen=True)
@@ -27,13 +36,15 @@ class Folding:
     :param stored: how it stores the tables that the dbt package writes.
     :param stored_in_quotes: how it stores them where dbt quotes their names; None if that is the same.
     :param cte: the same for the name of a CTE or an alias, quoted or not; None if they are no special case.
+    :param spelled: how a name without quotes is written in quotes.
     """
 
-    unquoted: Fold = str.lower
+    unquoted: Fold = lower
     quoted: Fold = _exact
-    stored: Fold = str.lower
+    stored: Fold = lower
     stored_in_quotes: Fold | None = None
     cte: Fold | None = None
+    spelled: Fold = _exact
 
     def name(self, identifier: exp.Identifier) -> str:
         """Return the table or schema that this name means."""
@@ -45,21 +56,27 @@ class Folding:
 
 
 #: Warehouses that compare names without regard to case still never confuse two tables of the catalog.
-_CASELESS = Folding(quoted=str.lower)
+_CASELESS = Folding(quoted=lower)
 #: For a warehouse whose rule is not known, names have to be written as the dbt package writes them.
-_UNKNOWN = Folding(unquoted=_exact)
+UNKNOWN = Folding(unquoted=_exact)
 
 FOLDINGS: Mapping[str, Folding] = MappingProxyType(
     {
-        "bigquery": Folding(unquoted=_exact, cte=str.lower),
+        "athena": _CASELESS,
+        "bigquery": Folding(unquoted=_exact, cte=lower),
         "clickhouse": Folding(unquoted=_exact),
         "databricks": _CASELESS,
         "duckdb": _CASELESS,
-        "postgres": Folding(),
+        "mysql": UNKNOWN,
+        "postgres": Folding(spelled=lower),
+        "presto": _CASELESS,
         # Quoted names fold too unless enable_case_sensitive_identifier is set, which a guard cannot see.
-        "redshift": Folding(),
-        "snowflake": Folding(unquoted=str.upper, stored=str.upper, stored_in_quotes=str.lower),
+        "redshift": Folding(spelled=lower),
+        "snowflake": Folding(unquoted=_upper, stored=_upper, stored_in_quotes=lower, spelled=_upper),
+        "spark": _CASELESS,
         "trino": _CASELESS,
+        # The collation of the database decides.
+        "tsql": UNKNOWN,
     }
 )
 
@@ -68,13 +85,22 @@ _STRICT_QUALIFIERS = frozenset({"postgres", "redshift", "snowflake"})
 #: Warehouses where `t.f` calls the function f(t) if table t has no column f.
 _CALLS_BY_DOT = frozenset({"postgres", "redshift"})
 
+#: The columns of table functions that have no alias for them.
+_UNNESTED = frozenset("element index key ordinality path seq this value".split())
 _CATALOG_COLUMNS = frozenset(column.name for table in TABLES.values() for column in table.known_columns)
 
-#: Names that look like columns and return the session, the position of the row or the next number of a sequence.
+#: Columns that every table has without defining them: the position, version or file of a row, or a sequence. Others
+#: begin with ``_`` or hold a ``$``, as ``_metadata`` and ``"$path"``.
 PSEUDO_COLUMNS = frozenset(
-    "user current_user session_user system_user current_role current_catalog current_schema current_database "
-    "ctid xmin xmax cmin cmax tableoid oid nextval currval rowid _file _path _table_suffix".split()
+    "ctid xmin xmax cmin cmax tableoid oid insertxid deletexid nextval currval rowid rownum input_file_name".split()
 )
+#: Words that return the session, unless they are quoted or qualified.
+_SESSION_VALUES = frozenset(
+    "user system_user current_user current_role current_catalog current_schema current_database current_path "
+    "current_account current_warehouse current_session current_statement current_transaction session_user".split()
+)
+#: How the names of others begin; a query may define columns of such names.
+_SESSION_PREFIXES = ("current_", "session_")
 
 
 @dataclass(frozen=True)
@@ -113,12 +139,17 @@ class Place:
 class Resolved:
     """What a query reads.
 
-    :param tables: the catalog's names, each once, sorted.
+    :param of_catalog: the catalog's name of each table, by the ``id`` of its node; all others are CTEs.
     :param relations: every relation as it is written, CTEs included, lower case.
     """
 
-    tables: tuple[str, ...]
+    of_catalog: Mapping[int, str]
     relations: frozenset[str]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The catalog's names, each once, sorted."""
+        return tuple(sorted(set(self.of_catalog.values())))
 
 
 def resolve(statement: exp.Expr, place: Place) -> Resolved:
@@ -126,17 +157,18 @@ def resolve(statement: exp.Expr, place: Place) -> Resolved:
 
     :raises QueryRefusedError: a relation is neither a table of the catalog in its place nor a CTE in scope.
     """
-    folding = FOLDINGS.get(place.dialect, _UNKNOWN)
+    folding = FOLDINGS.get(place.dialect, UNKNOWN)
     introduced = frozenset(_introduced(statement))
-    tables: set[str] = set()
+    of_catalog: dict[int, str] = {}
     written: set[str] = set()
     waiting: list[tuple[exp.Expr, _Scope]] = [(statement, _Scope(frozenset(), {}))]
     while waiting:
         node, scope = waiting.pop()
         if isinstance(node, exp.Table):
-            written.add(".".join(part.name for part in node.parts).lower())
+            if isinstance(node.this, exp.Identifier):
+                written.add(lower(".".join(part.name for part in node.parts)))
             if not _is_cte(node, scope, folding):
-                tables.add(_catalog_table(node, place, folding))
+                of_catalog[id(node)] = _catalog_table(node, place, folding)
         elif isinstance(node, exp.Column):
             _check_column(node, scope, place, folding, introduced)
         itself = frozenset({scope.recursive}) if scope.recursive and isinstance(node, exp.SetOperation) else frozenset()
@@ -148,15 +180,15 @@ def resolve(statement: exp.Expr, place: Place) -> Resolved:
                 # The term before UNION starts the recursion: there the name still means a table.
                 seen = scope.ctes | itself if child is node.args.get("expression") else scope.ctes
                 waiting.append((child, replace(scope, ctes=seen)))
-    return Resolved(tuple(sorted(tables)), frozenset(written))
+    return Resolved(of_catalog, frozenset(written))
 
 
 def _introduced(statement: exp.Expr) -> Iterator[str]:
     """Yield the column names that the statement itself defines."""
     for alias in statement.find_all(exp.Alias):
-        yield alias.alias.lower()
+        yield lower(alias.alias)
     for source in statement.find_all(exp.TableAlias):
-        yield from (column.name.lower() for column in source.columns)
+        yield from (lower(column.name) for column in source.columns)
 
 
 def _enter(query: exp.Query, scope: _Scope, folding: Folding) -> tuple[_Scope, list[tuple[exp.Expr, _Scope]]]:
@@ -211,6 +243,9 @@ def _bracketed(source: exp.Subquery) -> Iterator[exp.Expr]:
 
 
 def _is_cte(table: exp.Table, scope: _Scope, folding: Folding) -> bool:
+    if not isinstance(table.this, exp.Identifier):
+        # A table function.
+        return True
     return table.args.get("db") is None and folding.local(table.this) in scope.ctes
 
 
@@ -226,7 +261,7 @@ def _catalog_table(table: exp.Table, place: Place, folding: Folding) -> str:
     if found is None and name in place.quoted_tables & TABLES.keys() and folding.stored_in_quotes is not None:
         found = name
     if found is None:
-        other_case = table.this.name.lower() in TABLES
+        other_case = lower(table.this.name) in TABLES
         reason = " in this spelling of upper and lower case" if other_case else ""
         raise QueryRefusedError(f"{_shown(table.this)} is not a table of the Elementary schema{reason}")
     return found
@@ -241,6 +276,15 @@ def _check_part(part: object, expected: str | None, level: str, folding: Folding
         raise QueryRefusedError(f"only tables of the Elementary {level} are allowed, not of the {level} {_shown(part)}")
 
 
+def _is_pseudo(part: exp.Expr, is_alone: bool, introduced: frozenset[str]) -> bool:
+    name = lower(part.name)
+    if name in PSEUDO_COLUMNS or name.startswith("_") or "$" in name:
+        return True
+    if not is_alone or part.args.get("quoted"):
+        return False
+    return name in _SESSION_VALUES or (name.startswith(_SESSION_PREFIXES) and name not in introduced)
+
+
 def _shown(identifier: exp.Identifier) -> str:
     name = identifier.name
     return repr(name if len(name) <= 63 else name[:60] + "...")
@@ -249,10 +293,10 @@ def _shown(identifier: exp.Identifier) -> str:
 def _check_column(
     column: exp.Column, scope: _Scope, place: Place, folding: Folding, introduced: frozenset[str]
 ) -> None:
-    name = column.name.lower()
-    unquoted = isinstance(column.this, exp.Identifier) and not column.this.args.get("quoted")
-    if name in PSEUDO_COLUMNS and (unquoted or column.args.get("table")):
-        raise QueryRefusedError(f"the system column or session value {name} is not allowed")
+    for part in column.parts:
+        name = lower(part.name)
+        if _is_pseudo(part, len(column.parts) == 1, introduced) and name not in _CATALOG_COLUMNS:
+            raise QueryRefusedError(f"the system column or session value {name[:63]} is not allowed")
     qualifier = column.args.get("table")
     if qualifier is None or place.dialect not in _STRICT_QUALIFIERS:
         return
@@ -262,8 +306,8 @@ def _check_column(
     _check_part(column.args.get("db"), place.schema, "schema", folding)
     _check_part(column.args.get("catalog"), place.database, "database", folding)
     if place.dialect in _CALLS_BY_DOT and isinstance(column.this, exp.Identifier):
-        known = _CATALOG_COLUMNS | place.functions | (frozenset() if of_catalog else introduced)
-        if name not in known:
+        known = _CATALOG_COLUMNS | place.functions | (frozenset() if of_catalog else introduced | _UNNESTED)
+        if lower(column.name) not in known:
             raise QueryRefusedError(
                 f"{_shown(column.this)} is no column of the catalog, and a dot could call a function of that name"
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
 from airflow_provider_elementary.exceptions import QueryRefusedError
@@ -19,6 +20,14 @@ MAX_LENGTH = 50_000
 MAX_DEPTH = 60
 
 
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def lower(name: str) -> str:
+    """Fold a name as warehouses do. ``str.lower`` makes the Kelvin sign a k, which is another name to them."""
+    return name.translate(_LOWER)
+
+
 @dataclass(frozen=True)
 class Lexicon:
     """The spelling of one SQL dialect.
@@ -27,6 +36,7 @@ class Lexicon:
     :param names: the characters that open and close a quoted name.
     :param backslash: whether a backslash in a string escapes the character after it.
     :param prefixes: letters that may touch the opening quote of a string, lower case.
+    :param brackets: whether ``[name]`` is a quoted name; it becomes one in the first quotes of ``names``.
     :param operators: operators with characters that are refused elsewhere (``#``, ``@``, ``//``, ``->>``).
     """
 
@@ -35,21 +45,27 @@ class Lexicon:
     backslash: bool = False
     prefixes: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset({"->>"})
+    brackets: bool = False
 
 
 LEXICONS: Mapping[str, Lexicon] = MappingProxyType(
     {
+        "athena": Lexicon(),
         "bigquery": Lexicon("'\"", "`", backslash=True, prefixes=frozenset({"r"})),
         "clickhouse": Lexicon("'", '"`', backslash=True),
         "databricks": Lexicon("'\"", "`", backslash=True, prefixes=frozenset({"r"})),
         "duckdb": Lexicon(operators=frozenset({"->>", "//", "@>", "<@"})),
+        "mysql": Lexicon("'\"", "`"),
         "postgres": Lexicon(
             prefixes=frozenset({"e"}),
             operators=frozenset({"->>", "#>", "#>>", "@>", "<@"}),
         ),
+        "presto": Lexicon(),
         "redshift": Lexicon(),
         "snowflake": Lexicon(backslash=True, operators=frozenset()),
+        "spark": Lexicon("'\"", "`", backslash=True, prefixes=frozenset({"r"})),
         "trino": Lexicon(),
+        "tsql": Lexicon(operators=frozenset(), brackets=True),
     }
 )
 
@@ -115,6 +131,9 @@ def read_text(sql: str, lexicon: Lexicon) -> Text:
             end = _literal(sql, i, lexicon)
             i, piece = end, sql[i:end]
             literals.append((written, written + len(piece) - 1))
+        elif here == "[" and lexicon.brackets:
+            i, piece = _bracketed(sql, i, lexicon)
+            literals.append((written, written + len(piece) - 1))
         else:
             piece = _plain(sql, i, lexicon)
             depth += (piece in "([") - (piece in ")]")
@@ -175,6 +194,17 @@ def _literal(sql: str, start: int, lexicon: Lexicon) -> int:
     if end == start + 1 and not is_string:
         raise QueryRefusedError("a name with an empty part is not allowed")
     return end + 1
+
+
+def _bracketed(sql: str, start: int, lexicon: Lexicon) -> tuple[int, str]:
+    """Return the position after a name in brackets, and that name in quotes."""
+    name, closed, _ = sql[start + 1 :].partition("]")
+    end, quote = start + len(name) + 2, lexicon.names[0]
+    if not closed or not name or quote in name or "[" in name or sql.startswith("]", end):
+        raise QueryRefusedError("a name in brackets with a bracket or a quote in it is not allowed")
+    if _WORD_BEFORE_QUOTE.search(sql, max(0, start - 64), start):
+        raise QueryRefusedError("a prefix that touches a quote is not allowed")
+    return end, f"{quote}{name}{quote}"
 
 
 def _closing(sql: str, start: int, *, escapes: bool) -> int | None:

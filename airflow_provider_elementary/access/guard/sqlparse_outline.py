@@ -14,6 +14,7 @@ from sqlparse import tokens as kinds
 from sqlparse.engine import FilterStack
 from sqlparse.lexer import tokenize
 
+from airflow_provider_elementary.access.guard.preprocess import lower
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 
@@ -47,10 +48,12 @@ class Outline:
     """What sqlparse sees in a statement.
 
     :param relations: the dotted names after FROM, JOIN and the commas between, lower case, without quotes.
+    :param functions: the names among them that a bracket follows.
     :param literals: first and last position of every string and quoted name.
     """
 
     relations: frozenset[str]
+    functions: frozenset[str]
     literals: tuple[tuple[int, int], ...]
 
 
@@ -64,7 +67,13 @@ def outline(sql: str) -> Outline:
         raise QueryRefusedError("more than one statement is not allowed")
     words = list(_words((token.ttype, token.value) for token in statements[0].flatten()))
     _check_kind([word for word in words if not word.is_literal])
-    return Outline(frozenset(_relations(words)), tuple((word.start, word.end) for word in words if word.is_literal))
+    names = frozenset(_relations(words))
+    functions = frozenset(name for name in names if name.endswith("("))
+    return Outline(
+        names - functions,
+        frozenset(name[:-1] for name in functions),
+        tuple((word.start, word.end) for word in words if word.is_literal),
+    )
 
 
 def _words(tokens: Iterable[tuple[kinds._TokenType, str]], position: int = 0) -> Iterator[Word]:
@@ -136,11 +145,16 @@ def _relations(words: list[Word]) -> Iterator[str]:
         elif keyword[0] in _ENDS_FROM:
             level.in_from = False
         elif keyword[-1] == "JOIN" or (word.text == "," and level.in_from):
+            # ClickHouse's ARRAY JOIN takes expressions.
+            named = "ARRAY" not in (keyword[0], keyword[-2:][0], words[i - 1].upper)
+            level.in_from = level.in_from and named
+        elif keyword == ["APPLY"] and words[i - 1].upper in ("CROSS", "OUTER"):
             named = True
         elif keyword == ["FROM"] and level.selects and not _is_distinct_from(words, i):
             level.in_from = named = True
-        elif keyword == ["LATERAL"] and level.in_from:
-            named = True
+        elif keyword[0] == "LATERAL" and level.in_from:
+            # The names after LATERAL VIEW are those of columns.
+            named = level.in_from = "VIEW" not in (*keyword, *(word.upper for word in words[i + 1 : i + 2]))
         level.opened_by_from = named
         if named and (relation := _dotted_name(words, i + 1)):
             level.opened_by_from = False
@@ -164,7 +178,8 @@ def _dotted_name(words: list[Word], i: int) -> str | None:
         if not (adjacent or word.text == "." or (text.endswith(".") and word.is_name)):
             break
         text, end = text + word.text, word.end
-    return without_quotes(text).lower()
+    following = next((word.text for word in words[i:] if word.start > end), "")
+    return lower(without_quotes(text)) + ("(" if following == "(" else "")
 
 
 def without_quotes(name: str) -> str:

@@ -123,8 +123,8 @@ class Parameters:
         seasonality = _seasonality(given.get("seasonality"), time_bucket)
         training = _period("training_period", given.get("training_period"))
         detection = _period("detection_period", given.get("detection_period"))
-        days_back = training.days if training else _whole("days_back", given.get("days_back", 14))
-        backfill_days = detection.days if detection else _whole("backfill_days", given.get("backfill_days", 2))
+        days_back = training.days if training else whole("days_back", given.get("days_back", 14))
+        backfill_days = detection.days if detection else whole("backfill_days", given.get("backfill_days", 2))
         stretch = SEASONALITIES[seasonality][1] if seasonality else 1
         final = {**given, "days_back": days_back * stretch, "backfill_days": max(backfill_days, time_bucket.days)}
         return _resolve(final, time_bucket, seasonality)
@@ -162,8 +162,8 @@ def _resolve(given: Mapping[str, Any], time_bucket: Period, seasonality: str | N
     return Parameters(
         anomaly_sensitivity=sensitivity,
         anomaly_direction=direction,
-        days_back=_whole("days_back", given.get("days_back", 14)),
-        backfill_days=_whole("backfill_days", given.get("backfill_days", 2)),
+        days_back=whole("days_back", given.get("days_back", 14)),
+        backfill_days=whole("backfill_days", given.get("backfill_days", 2)),
         time_bucket=time_bucket,
         seasonality=seasonality,
         # A threshold of 0 is no threshold: the package tests it for truth.
@@ -202,13 +202,17 @@ def _period(name: str, value: Any) -> Period | None:
     if period not in PERIODS:
         raise ConfigurationError(f"{name} has the unknown period {period!r}. Use one of {', '.join(PERIODS)}.")
     count = value.get("count")
-    whole = 1 if count is None else _whole(name, count)
-    if name == "time_bucket" and not whole:
+    number = 1 if count is None else whole(name, count)
+    if name == "time_bucket" and not number:
         raise ConfigurationError("time_bucket has a count of 0. Use at least 1 hour.")
-    return Period(period, whole)
+    return Period(period, number)
 
 
-def _whole(name: str, value: Any) -> int:
+def whole(name: str, value: Any) -> int:
+    """Return a count of days or buckets.
+
+    :raises ConfigurationError: it is no number, or out of range.
+    """
     number = int(_number(name, value))
     if number > _MOST:
         raise ConfigurationError(f"{name} is {number:,}. Use at most {_MOST:,}.")
@@ -217,8 +221,8 @@ def _whole(name: str, value: Any) -> int:
 
 def _number(name: str, value: Any) -> float:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = float("" if isinstance(value, bool) else value)
+    except (TypeError, ValueError, OverflowError):
         raise ConfigurationError(f"{name} is {type(value).__name__} {value!r}. Use a number.") from None
     if not math.isfinite(number) or number < 0:
         raise ConfigurationError(f"{name} is {number}. Use a number of at least 0.")

@@ -67,7 +67,7 @@ def _statements() -> dict[str, str]:
 
 
 #: The statements of parity.sql by name.
-_SQL = _statements()
+STATEMENTS = _statements()
 
 
 def compare_with_elementary(source: Source, *, adapter: str | None = None) -> pa.Table:
@@ -82,7 +82,7 @@ def compare_with_elementary(source: Source, *, adapter: str | None = None) -> pa
     """
     with _replayed_runs(source, adapter) as connection:
         connection.execute(_answers(connection))
-        return _fetch(connection, _SQL["comparison"])
+        return fetch(connection, STATEMENTS["comparison"])
 
 
 def recompute_scores(source: Source, *, adapter: str | None = None) -> pa.Table:
@@ -94,7 +94,7 @@ def recompute_scores(source: Source, *, adapter: str | None = None) -> pa.Table:
         ``is_anomalous``: the names that ``test_result_rows.result_row`` uses.
     """
     with _replayed_runs(source, adapter) as connection:
-        return _fetch(connection, _SQL["scored_buckets"])
+        return fetch(connection, STATEMENTS["scored_buckets"])
 
 
 @contextmanager
@@ -102,14 +102,14 @@ def _replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckD
     """Open a connection with the stored verdicts in ``test_results`` and the buckets of their runs in ``scored``."""
     adapter = adapter or adapter_of(source)
     with bounded_connection() as connection:
-        lacking = _load(connection, source, "elementary_test_results")
-        connection.execute(_SQL["tested_tables"])
+        lacking = load_table(connection, source, "elementary_test_results")
+        connection.execute(STATEMENTS["tested_tables"])
         for table in ("data_monitoring_metrics", "dbt_invocations", "dbt_run_results", "dbt_models", "dbt_tests"):
-            lacking += _load(connection, source, table)
-        configurations = read_configurations(_fetch(connection, _SQL["configured"]), adapter)
+            lacking += load_table(connection, source, table)
+        configurations = read_configurations(fetch(connection, STATEMENTS["configured"]), adapter)
         _register(connection, configurations, adapter)
         connection.execute(_statement("test_results", status=status_sql("status"), lacking=_sql(_lack(lacking))))
-        connection.execute(_SQL["seen"])
+        connection.execute(STATEMENTS["seen"])
         connection.execute(
             _statement(
                 "points",
@@ -125,7 +125,7 @@ def _replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckD
         yield connection
 
 
-def _load(connection: duckdb.DuckDBPyConnection, source: Source, table: str) -> list[str]:
+def load_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str) -> list[str]:
     """Copy what is needed of a table; return the columns (or the table) without which every verdict is unknown."""
     required, useful = _READ[table]
     held = source.schema(table).names if table in source.tables() or table == "elementary_test_results" else []
@@ -144,14 +144,15 @@ def _load(connection: duckdb.DuckDBPyConnection, source: Source, table: str) -> 
     return [f"{table}.{name}" for name in required if name not in columns]
 
 
-def _fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """Run a query."""
     table: pa.Table = connection.sql(query).to_arrow_table()
     return table
 
 
 def _statement(name: str, **texts: str) -> str:
     """Return a statement of parity.sql with texts of this package put in for the names in braces."""
-    statement = _SQL[name]
+    statement = STATEMENTS[name]
     for placeholder, text in texts.items():
         statement = statement.replace(f"{{{placeholder}}}", text)
     return statement
@@ -164,7 +165,7 @@ def _register(connection: duckdb.DuckDBPyConnection, configurations: Configurati
 
 def _answers(connection: duckdb.DuckDBPyConnection) -> str:
     """Return the view of what dbt makes of the anomalies, with the conditions that the tests declare."""
-    declared = _fetch(connection, "SELECT DISTINCT warn_if, error_if FROM dbt_tests").to_pydict()
+    declared = fetch(connection, "SELECT DISTINCT warn_if, error_if FROM dbt_tests").to_pydict()
     is_error, is_warning = (_failures_meet(column, declared[column]) for column in ("error_if", "warn_if"))
     return _statement("answers", is_error=is_error, is_warning=is_warning)
 

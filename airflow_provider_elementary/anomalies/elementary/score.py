@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
-from airflow_provider_elementary.anomalies.elementary.predicates import (
-    METRIC_COLUMNS,
-    duckdb_predicate,
-    sqlglot_dialect,
-)
+from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
 from airflow_provider_elementary.anomalies.elementary.rounding import rounded
 from airflow_provider_elementary.anomalies.elementary.rule import (
     GROUPED_STATISTICS,
@@ -49,6 +45,7 @@ FEW_BUCKET_ENDS = 8
 def score(
     metrics: pa.Table,
     *,
+    configurations: pa.Table | None = None,
     as_of: datetime | None = None,
     since: datetime | None = None,
     adapter: str | None = None,
@@ -57,20 +54,22 @@ def score(
     """Score metrics by Elementary's rule.
 
     :param metrics: Elementary's columns; with ``updated_at``, only the newest row of each bucket is scored.
+    :param configurations: the configuration of each series; see :meth:`SeriesConfigurations.of`.
     :param as_of: score as the one run that started then: its window, its detection period. By default every bucket is
         scored as if a run had started at its end.
     :param since: score only buckets that end after this time; the others are history and have no row in the result.
     :param adapter: dbt's name of the warehouse: its standard deviation is computed and rounded, its weeks are counted,
         its SQL is expected in predicates.
-    :param arguments: the test's arguments by Elementary's names; see :meth:`Parameters.from_arguments`.
+    :param arguments: the test's arguments by Elementary's names, of series whose configuration does not give them; see
+        :meth:`Parameters.from_arguments`.
     :raises ConfigurationError: the metrics lack a column, or an argument is unknown or out of range.
     """
-    parameters = Parameters.from_arguments(arguments)
+    configured = SeriesConfigurations.of(configurations, arguments)
     series = series_metrics(metrics)
     with bounded_connection() as connection:
         connection.register("metrics", series)
-        connection.register("parameters", parameters_table([parameters], adapter))
-        _create_buckets(connection, series, parameters, adapter)
+        connection.register("parameters", parameters_table(configured.parameters, adapter))
+        _create_buckets(connection, series, configured, adapter)
         if as_of:
             connection.execute(_RUN, {"as_of": _utc(as_of)})
         connection.execute(_RUN_WINDOWS if as_of else _REPLAY_WINDOWS)
@@ -91,19 +90,29 @@ def score(
         )
         with connection.sql(_VERDICTS).to_arrow_reader(BATCH_ROWS) as reader:
             points, verdicts = gather_verdicts(reader, metrics.num_rows)
-    explained = with_sentences(verdicts, series, points, parameters)
+        explained = with_sentences(verdicts, series, points, configured, _configurations(connection))
     return beside_keys(metrics, points, explained)
 
 
 def _create_buckets(
-    connection: duckdb.DuckDBPyConnection, series: pa.Table, parameters: Parameters, adapter: str | None
+    connection: duckdb.DuckDBPyConnection, series: pa.Table, configured: SeriesConfigurations, adapter: str | None
 ) -> None:
     """Create ``buckets``: one row per bucket, numbered by the row of the metrics, with the reason if not scored."""
     rewritten = series["updated_at"].null_count < series.num_rows
     connection.execute(_LATEST if rewritten else _UNIQUE)
-    predicate = parameters.anomaly_exclude_metrics
-    is_excluded = duckdb_predicate(predicate, METRIC_COLUMNS, sqlglot_dialect(adapter)) if predicate else "FALSE"
-    connection.execute(_BUCKETS.replace("{is_excluded}", is_excluded))
+    connection.execute(f"CREATE TEMP VIEW configured AS {configured.numbers(connection, 'latest')}")
+    connection.execute(_BUCKETS.replace("{is_excluded}", configured.excluded(adapter)))
+
+
+def _configurations(connection: duckdb.DuckDBPyConnection) -> Callable[[pa.Array[Any]], list[int]]:
+    """Return what finds the configurations of rows of the metrics."""
+
+    def find(points: pa.Array[Any]) -> list[int]:
+        connection.register("found", pa.table({"point": points}))
+        query = "SELECT configuration FROM configured JOIN found USING (point) ORDER BY point"
+        return [number for (number,) in connection.sql(query).fetchall()]
+
+    return find
 
 
 def _cheaper_statistics(connection: duckdb.DuckDBPyConnection) -> str:
@@ -134,10 +143,10 @@ SELECT
     *,
     CASE WHEN abs(metric_value) < 1e150 THEN metric_value END AS value,
     epoch_us(bucket_end) AS ends,
-    coalesce({is_excluded}, FALSE) AS is_excluded
+    {is_excluded} AS is_excluded
 FROM (
     SELECT *, coalesce(bucket_start, bucket_end) AS metric_time_bucket, metric_time_bucket::DATE AS metric_date
-    FROM latest
+    FROM configured
 )
 """
 
@@ -153,9 +162,11 @@ SELECT
     CASE WHEN p.excludes_detection_period THEN b.ends - p.backfill_microseconds ELSE b.ends END AS closes,
     CASE
         WHEN b.bucket_end IS NULL THEN '{NO_END}'
+        WHEN p.delay_microseconds > 0
+            AND b.ends > (SELECT max(epoch_us(bucket_end)) FROM metrics) - p.delay_microseconds THEN '{NOT_COMPLETE}'
         WHEN b.is_excluded THEN '{EXCLUDED}'
     END AS omission
-FROM buckets AS b CROSS JOIN parameters AS p
+FROM buckets AS b JOIN parameters AS p USING (configuration)
 """  # noqa: S608 - only constants of this package are put in
 
 _RUN = """
@@ -184,15 +195,15 @@ SELECT
         WHEN b.ends > r.run_ends THEN '{NOT_COMPLETE}'
         WHEN b.is_excluded THEN '{EXCLUDED}'
     END AS omission
-FROM buckets AS b CROSS JOIN run AS r
+FROM buckets AS b JOIN run AS r USING (configuration)
 """  # noqa: S608 - only constants of this package are put in
 
 _POINTS = f"""
 CREATE TEMP VIEW points AS
 SELECT
     point,
-    0 AS configuration,
-    full_table_name AS test,
+    configuration,
+    full_table_name || '/' || configuration AS test,
     hash(full_table_name, column_name, metric_name, dimension, dimension_value, metric_properties, season) AS series_a,
     hash(season, metric_properties, dimension_value, dimension, metric_name, column_name, full_table_name) AS series_b,
     value,
@@ -205,7 +216,7 @@ FROM (
     SELECT
         *,
         {SEASON} AS season
-    FROM windows CROSS JOIN (SELECT seasonality FROM parameters)
+    FROM windows JOIN (SELECT configuration, seasonality FROM parameters) USING (configuration)
 )
 WHERE omission IS NULL
 """  # noqa: S608 - only constants of this package are put in

@@ -8,6 +8,9 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from airflow_provider_elementary.anomalies.robust.calendar import NO
+from airflow_provider_elementary.anomalies.robust.settings import Settings
+
 Floats = npt.NDArray[np.float64]
 Kinds = npt.NDArray[np.int8]
 Rows = npt.NDArray[np.intp]
@@ -24,14 +27,22 @@ class Bucket:
     :ivar number: its number, the same for all.
     :ivar value: NaN for a bucket without a value.
     :ivar kind: scale of each series' metric.
+    :ivar settings: what the series' tests ask for.
+    :ivar mark: what people say of it, as a place in :data:`~airflow_provider_elementary.anomalies.feedback.MARKS`.
     :ivar day: its date, for daily series.
+    :ivar weekday: of daily and hourly series, 0 for a Monday.
+    :ivar holiday: whether its day is a holiday; see :mod:`~airflow_provider_elementary.anomalies.robust.calendar`.
     """
 
     rows: Rows
     number: int
     value: Floats
     kind: Kinds
+    settings: Settings
+    mark: Kinds
     day: date | None = None
+    weekday: int | None = None
+    holiday: int = NO
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class BucketVerdicts:
     :ivar score: surprise relative to the one at which it is flagged, NaN without a verdict.
     :ivar kind: place in :data:`KINDS`.
     :ivar run: length of the run of missing, zero or equal values.
-    :ivar seen: values that the forecast was made from.
+    :ivar seen: buckets that the forecast was made from.
     """
 
     score: Floats

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from airflow_provider_elementary.anomalies.feedback import EXPECTED, MUTED, NEW_NORMAL
 from airflow_provider_elementary.anomalies.robust import events as occurrence
+from airflow_provider_elementary.anomalies.robust import ranges
 from airflow_provider_elementary.anomalies.robust import transform as scales
-from airflow_provider_elementary.anomalies.robust.alternatives import Alternatives
+from airflow_provider_elementary.anomalies.robust.alternatives import Alternatives, Mixture
 from airflow_provider_elementary.anomalies.robust.bucket import (
     DRIFT,
     DROP,
@@ -25,6 +27,7 @@ from airflow_provider_elementary.anomalies.robust.bucket import (
     BucketVerdicts,
     Kinds,
 )
+from airflow_provider_elementary.anomalies.robust.calendar import HOLIDAY
 from airflow_provider_elementary.anomalies.robust.cooldown import Cooldown
 from airflow_provider_elementary.anomalies.robust.drift import Drift
 from airflow_provider_elementary.anomalies.robust.events import Occurrence, Surprise
@@ -32,7 +35,7 @@ from airflow_provider_elementary.anomalies.robust.forecast import Combined, Fore
 from airflow_provider_elementary.anomalies.robust.parameters import Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.repeats import Repeat, Repeats
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History
-from airflow_provider_elementary.anomalies.robust.tails import Tails, scales_of, surprise
+from airflow_provider_elementary.anomalies.robust.tails import Tails, scales_of, surprise, two_sided
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -42,6 +45,13 @@ Rows = npt.NDArray[np.intp]
 _FIRST_MISSING, _FIRST_LOAD = 0.01, 0.01
 #: A flagged zero says less about the rate of zeros than an ordinary one: it may be an incident.
 _FLAGGED_ZERO_WEIGHT = 0.25
+#: Fewest values of the same season that say what is usual in it.
+_FEWEST_OF_SEASON = 3
+#: Place of the question of zeros among the scores, and the score of a zero that always fails.
+_ZERO, _FAILS = 2, 1.5
+#: Places of the questions of missing buckets and zeros.
+_ABSENCES = [1, 2]
+_SUNDAY = 6
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class _Evidence:
     """
 
     forecast: Combined
+    mixture: Mixture
     is_sized: Flags
     size: Floats
     above: Flags
@@ -146,23 +157,39 @@ class Detector:
         self._skip(bucket)
         reading = self._read(bucket)
         evidence = self._weigh(bucket, reading, frequency, parameters)
-        is_holiday = bucket.day is not None and bucket.day in parameters.holidays
-        ready = (self.buckets[rows] >= frequency.warm_up) & (not is_holiday)
-        scores = np.where(ready, self._scores(bucket, reading, evidence, frequency, parameters), 0)
+        ready = self.buckets[rows] >= frequency.warm_up
+        expected = scales.from_scale(evidence.forecast.value, bucket.kind, reading.unit)
+        season = self._season(bucket, frequency, reading.unit)
+        second = self.forecasts.second_opinion(rows, bucket.number, bucket.kind, frequency, parameters)
+        low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
+        usual = np.fmin(low, season[0]), np.fmax(high, season[1])
+        scores = self._scores(bucket, reading, evidence, frequency, parameters)
+        scores = np.where(ready, self._as_configured(scores, bucket, reading, evidence, expected, usual), 0)
         value, gap, zero, load, run, repeat, drift = scores > 1
         flagged = _Flagged(value, gap, zero, load, run | repeat, drift)
         shifted = self._new_level(rows, reading, evidence, flagged, frequency)
+        shifted |= (bucket.mark == NEW_NORMAL) & evidence.is_sized
+        kind = np.where(bucket.mark == MUTED, 0, self._kind(bucket, evidence, flagged, shifted, frequency))
+        lowest, highest = self._range(bucket, reading, evidence, expected, usual, flagged, parameters, frequency)
         verdicts = BucketVerdicts(
             score=np.where(ready & (reading.is_sized | ~reading.known | reading.is_zero), scores.max(axis=0), np.nan),
-            **self._range(bucket, reading, evidence.forecast, frequency, parameters),
-            kind=self._kind(bucket, evidence, flagged, shifted, frequency),
+            expected=np.where(ready, expected, np.nan),
+            lowest=np.where(ready, lowest, np.nan),
+            highest=np.where(ready, highest, np.nan),
+            kind=np.where(bucket.mark == NEW_NORMAL, 0, kind).astype(np.int8),
             run=np.select(
                 [gap, zero, flagged.frozen], [evidence.gap.length, evidence.none.length, evidence.repeat.length + 1], 1
             ).astype(np.int64),
-            seen=self.forecasts.combined_errors[rows].astype(np.int64),
+            # Whether anything arrives is learned from all buckets, a size from those that had one.
+            seen=np.where(gap | zero | load, self.buckets[rows], self.forecasts.combined_errors[rows]).astype(np.int64),
         )
         self.cooldown.learn(rows, verdicts.kind > 0, frequency)
-        if not is_holiday:
+        if bucket.holiday == HOLIDAY:
+            # One on a Sunday says nothing of what others are like.
+            says_so = evidence.is_sized & (bucket.weekday != _SUNDAY)
+            error = np.where(says_so, reading.y - evidence.forecast.value, np.nan)
+            self.alternatives.learn_holiday(rows, error)
+        else:
             self._learn(bucket, reading, evidence, flagged, frequency, parameters)
             self._move(bucket, reading, evidence, shifted, frequency)
         self.buckets[rows] += 1
@@ -196,14 +223,18 @@ class Detector:
         rows, number = bucket.rows, bucket.number
         forecast = self.forecasts.predict(rows, number, bucket.kind, frequency, parameters)
         has_forecast = np.isfinite(forecast.value) & np.isfinite(forecast.scale)
-        chance, zero_chance = self.alternatives.probability(bucket, reading.y, forecast, frequency, parameters)
+        mixture = self.alternatives.mixture(
+            bucket, forecast, self.forecasts.sundays(bucket, frequency), frequency, parameters
+        )
+        chance = mixture.probability(reading.y)
         is_sized = reading.is_sized & has_forecast
         size = np.where(is_sized, scales_of(surprise(np.where(is_sized, chance, 1)), parameters.degrees), 0)
         missing = self.missing.predict(rows, number, frequency, np.full(len(rows), _FIRST_MISSING), _FIRST_MISSING)
-        first_zero = np.where(has_forecast, np.clip(zero_chance, 1e-8, 0.3), 0.01)
+        first_zero = np.where(has_forecast, np.clip(mixture.probability_of_zero(), 1e-8, 0.3), 0.01)
         zero = self.zero.predict(rows, number, frequency, first_zero, _FIRST_LOAD)
         return _Evidence(
             forecast=forecast,
+            mixture=mixture,
             is_sized=is_sized,
             size=size,
             above=reading.y > forecast.value,
@@ -281,19 +312,84 @@ class Detector:
         )
         return np.select([flags for flags, _ in kinds], [kind for _, kind in kinds], 0).astype(np.int8)
 
-    def _range(
-        self, bucket: Bucket, reading: _Reading, forecast: Combined, frequency: Frequency, parameters: Parameters
-    ) -> dict[str, Floats]:
-        """Return the expected value and the range outside of which a value is flagged, in the metric's own unit."""
-        alarm = parameters.alarm + self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
-        reach = self.tails.reach(bucket.rows, alarm, parameters) * forecast.scale
-        expected, lowest, highest = (
-            scales.from_scale(y, bucket.kind, reading.unit)
-            for y in (forecast.value, forecast.value - reach, forecast.value + reach)
+    def _season(self, bucket: Bucket, frequency: Frequency, unit: Floats) -> tuple[Floats, Floats]:
+        """Return the least and the largest value of the same season, where a test asks for one; NaN elsewhere."""
+        low, high = np.full((2, len(bucket.rows)), np.nan)
+        for days in np.unique(bucket.settings.season[bucket.settings.season > 0]):
+            lag = days * frequency.buckets_a_day
+            mine = np.flatnonzero(bucket.settings.season == days)
+            if not lag or lag > frequency.history:
+                continue
+            lags = range(lag, frequency.history + 1, lag)
+            y = self.forecasts.values.lags(bucket.rows[mine], bucket.number, lags).astype(np.float64)
+            enough = np.isfinite(y).sum(axis=1) >= _FEWEST_OF_SEASON
+            for side, ends in ((low, np.fmin.reduce(y, axis=1)), (high, np.fmax.reduce(y, axis=1))):
+                side[mine] = np.where(enough, scales.from_scale(ends, bucket.kind[mine], unit[mine]), np.nan)
+        return low, high
+
+    def _as_configured(
+        self,
+        scores: Floats,
+        bucket: Bucket,
+        reading: _Reading,
+        evidence: _Evidence,
+        expected: Floats,
+        usual: tuple[Floats, Floats],
+    ) -> Floats:
+        """Return the scores as the series' tests and people want them: what they exclude reaches no alarm."""
+        settings = bucket.settings
+        scores = scores / settings.level
+        small_low, small_high = ranges.small_changes(bucket, expected)
+        plain = reading.known & ~(bucket.value < settings.least)
+        plain &= ~((bucket.value >= usual[0]) & (bucket.value <= usual[1]))
+        above, below = plain & ~(bucket.value <= small_high), plain & ~(bucket.value >= small_low)
+        above, below = above & settings.above, below & (settings.below | (bucket.kind == scales.DURATION))
+        is_late = (bucket.kind == scales.DURATION) & plain & ~(bucket.value <= small_high)
+        of_size = np.where(evidence.above, above | is_late, below)
+        drifts = np.where(evidence.drift[:, 0] >= evidence.drift[:, 1], above | is_late, below)
+        both = settings.above & settings.below & np.isnan(settings.spike) & np.isnan(settings.drop)
+        none = reading.is_zero & below
+        allowed = np.stack(
+            [of_size, settings.below | (bucket.kind == scales.DURATION), none, above, both, both, drifts]
         )
-        lowest = np.where(bucket.kind == scales.COUNT, np.maximum(lowest, 0), lowest)
-        lowest = np.where(bucket.kind == scales.DURATION, np.nan, lowest)
-        return {"expected": expected, "lowest": lowest, "highest": highest}
+        scores = np.where(allowed, scores, np.minimum(scores, 1))
+        zero = settings.zero & reading.known & (bucket.value == 0)
+        scores[_ZERO] = np.where(zero, np.maximum(scores[_ZERO], _FAILS), scores[_ZERO])
+        if bucket.holiday == HOLIDAY:
+            # That nothing arrives is what holidays are for, and how far the first one falls nobody can know.
+            scores[_ABSENCES] = np.minimum(scores[_ABSENCES], 1)
+            is_first = ~evidence.above & np.isnan(self.alternatives.holiday[bucket.rows])
+            scores[0] = np.where(is_first, np.minimum(scores[0], 1), scores[0])
+        accepted = np.isin(bucket.mark, (EXPECTED, NEW_NORMAL))
+        return np.where(accepted, np.minimum(scores, 1), scores)
+
+    def _range(
+        self,
+        bucket: Bucket,
+        reading: _Reading,
+        evidence: _Evidence,
+        expected: Floats,
+        usual: tuple[Floats, Floats],
+        flagged: _Flagged,
+        parameters: Parameters,
+        frequency: Frequency,
+    ) -> tuple[Floats, Floats]:
+        """Return the range outside of which a value is flagged, in the metric's own unit."""
+        caution = self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
+        alarm = (parameters.alarm + caution) * bucket.settings.level
+        reach = self.tails.reach(bucket.rows, alarm, parameters)
+        bounds = evidence.mixture.range(two_sided(reach, parameters.degrees))
+        low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in bounds)
+        low, high = ranges.stated(bucket, expected, low, high, reading.unit, usual, flagged.value)
+        # A zero is an event: where it is flagged, more than zero was expected.
+        zero = flagged.zero & ~(low > 0)
+        low = np.where(zero, np.where(bucket.kind == scales.COUNT, 1, np.nan), low)
+        high = np.where(zero, np.where(bucket.kind == scales.COUNT, np.maximum(high, 1), np.nan), high)
+        # A value where zero is the rule, one that does not change and one that drifts are flagged for another reason.
+        other = (flagged.load | flagged.frozen | flagged.drift) & ~flagged.value & ~flagged.zero
+        low = np.where(other, np.where(flagged.load, 0, np.nan), low)
+        high = np.where(other, np.where(flagged.load, 0, np.nan), high)
+        return low, high
 
     def _learn(
         self,
@@ -309,7 +405,10 @@ class Detector:
         gap, none, repeat, settled = evidence.gap, evidence.none, evidence.repeat, frequency.accept_run_after
         self.missing.learn(
             rows, number, evidence.missing, ~reading.known,
-            np.where(~flagged.gap | (gap.length <= 1) | (gap.length > settled), 1.0, 0.0), frequency,
+            np.select(
+                [~flagged.gap | (gap.length > settled), gap.length <= 1], [1.0, parameters.missing_weight], 0.0
+            ),
+            frequency,
         )  # fmt: skip
         weight = np.select(
             [~flagged.zero | (none.length > settled), none.length <= 1], [1.0, _FLAGGED_ZERO_WEIGHT], 0.0
@@ -325,7 +424,7 @@ class Detector:
         )
         learns = reading.is_sized & ~flagged.value & ~flagged.frozen & ~flagged.load
         self.drift.learn(rows, evidence.drift, learns & evidence.is_sized, parameters)
-        self.forecasts.learn(rows, number, reading.y, learns, forecast, frequency, parameters)
+        self.forecasts.learn(rows, number, reading.y, learns, forecast, bucket.settings, frequency, parameters)
         self.pending.put(rows, number, reading.y)
 
     def _move(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from airflow_provider_elementary.anomalies.robust.bucket import Bucket
 from airflow_provider_elementary.anomalies.robust.parameters import DAILY, Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History, median
+from airflow_provider_elementary.anomalies.robust.settings import Settings
 from airflow_provider_elementary.anomalies.robust.tails import log_density
 from airflow_provider_elementary.anomalies.robust.transform import smallest_noise
 from airflow_provider_elementary.anomalies.robust.weekly_profile import Profile
@@ -20,6 +22,10 @@ Kinds = npt.NDArray[np.int8]
 
 #: Mean absolute error to standard deviation, a little less than Gauss's 1.25: the largest errors are clipped.
 _ERROR_TO_SCALE = 1.2
+#: Days of a week, and how many Sundays say what they are like.
+_WEEK, _SUNDAYS = 7, 4
+#: Mean absolute difference of two values to the standard deviation of one, and how many make one.
+_UNLIKE_TO_SCALE, _FEWEST_CYCLES = 0.886, 7
 #: Number of errors from which an expert and a scale are used, and from which errors are clipped.
 _HEARD_FROM, _CLIPPED_FROM = 3, 6
 
@@ -114,6 +120,38 @@ class Forecasts:
             quietest = np.fmin.reduce(self.values.lags(rows, number, range(1, 8)), axis=1).astype(np.float64)
         return Combined(value, scale, experts, heard, bases, scales, quietest)
 
+    def second_opinion(
+        self, rows: Rows, number: int, kind: Kinds, frequency: Frequency, parameters: Parameters
+    ) -> tuple[Floats, Floats]:
+        """Return between which values a simpler model expects the bucket; NaN where it knows too little.
+
+        Its errors are unlike those of the experts: it looks at past values alone, and at how unlike two cycles are.
+        """
+        nothing = np.full(len(rows), np.nan)
+        if not (parameters.agreement and frequency.seasons):
+            return nothing, nothing
+        cycle = frequency.seasons[0]
+        step = 1 if frequency.name == DAILY.name else cycle
+        past = self.values.lags(rows, number, range(step, frequency.second_opinion + 1, step)).astype(np.float64)
+        apart = cycle // step
+        unlike = np.abs(past[:, apart:] - past[:, :-apart])
+        known = np.isfinite(unlike).sum(axis=1)
+        spread = _UNLIKE_TO_SCALE * np.where(np.isfinite(unlike), unlike, 0).sum(axis=1) / np.maximum(known, 1)
+        same = past[:, apart - 1 :: apart]
+        centres = np.stack([self.last[rows], median(same), median(past)], axis=1)
+        lowest, highest = np.fmin.reduce(centres, axis=1), np.fmax.reduce(centres, axis=1)
+        reach = parameters.agreement * np.maximum(spread, smallest_noise(self.last[rows], kind))
+        enough = known >= _FEWEST_CYCLES
+        return np.where(enough, lowest - reach, np.nan), np.where(enough, highest + reach, np.nan)
+
+    def sundays(self, bucket: Bucket, frequency: Frequency) -> Floats:
+        """Return the median of the same time of the last Sundays; NaN where days do not make weeks."""
+        if bucket.weekday is None:
+            return np.full(len(bucket.rows), np.nan)
+        back = (bucket.weekday + 1) % _WEEK or _WEEK
+        lags = [(back + _WEEK * week) * frequency.buckets_a_day for week in range(_SUNDAYS)]
+        return median(self.values.lags(bucket.rows, bucket.number, lags).astype(np.float64))
+
     def learn(
         self,
         rows: Rows,
@@ -121,15 +159,18 @@ class Forecasts:
         y: Floats,
         learns: Flags,
         forecast: Combined,
+        settings: Settings,
         frequency: Frequency,
         parameters: Parameters,
     ) -> None:
         """Take the values of one bucket into account.
 
         :param learns: the rows whose value is no incident.
+        :param settings: whose training period says over how many errors a scale is averaged.
         """
         self.values.put(rows, number, np.where(learns, y, np.nan).astype(np.float32))
-        self._learn_errors(rows, y, learns, forecast, frequency, parameters)
+        window = settings.error_window(frequency.error_window, frequency.buckets_a_day or 1)
+        self._learn_errors(rows, y, learns, forecast, window, frequency, parameters)
         self._learn_bias(rows, y, learns, forecast.bases, parameters)
         self._learn_level(rows, y, learns, forecast.scale, parameters)
         self.profile.learn(rows, number, y, learns, forecast.scale, frequency, parameters)
@@ -157,14 +198,27 @@ class Forecasts:
         ]
 
     def _learn_errors(
-        self, rows: Rows, y: Floats, learns: Flags, forecast: Combined, frequency: Frequency, parameters: Parameters
+        self,
+        rows: Rows,
+        y: Floats,
+        learns: Flags,
+        forecast: Combined,
+        window: Floats,
+        frequency: Frequency,
+        parameters: Parameters,
     ) -> None:
         off = y[:, None] - forecast.experts
         fit = log_density(off / forecast.expert_scales, parameters.expert_degrees) - np.log(forecast.expert_scales)
         skill = frequency.skill_discount * self.skill[rows] + np.where(forecast.heard, fit, 0)
         self.skill[rows] = np.where(learns[:, None], skill, self.skill[rows])
         self.error[rows], self.errors[rows] = _running_error(
-            self.error[rows], self.errors[rows], off, learns[:, None], forecast.expert_scales, frequency, parameters
+            self.error[rows],
+            self.errors[rows],
+            off,
+            learns[:, None],
+            forecast.expert_scales,
+            window[:, None],
+            parameters,
         )
         self.combined_error[rows], self.combined_errors[rows] = _running_error(
             self.combined_error[rows],
@@ -172,7 +226,7 @@ class Forecasts:
             y - forecast.value,
             learns,
             forecast.scale,
-            frequency,
+            window,
             parameters,
         )
 
@@ -199,13 +253,16 @@ def _running_error(
     off: Floats,
     learns: Flags,
     scale: Floats,
-    frequency: Frequency,
+    window: Floats,
     parameters: Parameters,
 ) -> tuple[Floats, Floats]:
-    """Return a scale of error, and the number of errors that made it, after one more error each."""
+    """Return a scale of error, and the number of errors that made it, after one more error each.
+
+    :param window: over how many errors it is averaged.
+    """
     known = learns & np.isfinite(off)
     most = np.where((errors >= _CLIPPED_FROM) & np.isfinite(scale), parameters.clip * scale, np.inf)
     errors = errors + known
-    step = np.maximum(1 / frequency.error_window, 1 / np.maximum(errors, 1))
+    step = np.maximum(1 / window, 1 / np.maximum(errors, 1))
     moved = error + step * (_ERROR_TO_SCALE * np.minimum(np.abs(off), most) - error)
     return np.where(known, moved, error), errors

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 
+from airflow_provider_elementary.anomalies.robust.calendar import dates_of, holiday_of, require_country
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 
@@ -50,6 +52,16 @@ class Frequency:
     flagged_for: int
 
     @property
+    def buckets_a_day(self) -> int:
+        """How many buckets a day has; 0 where they have no fixed length."""
+        return 86_400 // self.seconds if self.seconds else 0
+
+    @property
+    def second_opinion(self) -> int:
+        """How many buckets back the second model looks: four weeks of days, two of hours."""
+        return self.seasons[0] * self.season_lags[0] if self.seasons else 0
+
+    @property
     def history(self) -> int:
         """How many buckets back the seasonal forecasts look."""
         return max([lag * cycles for lag, cycles in zip(self.seasons, self.season_lags, strict=True)], default=1)
@@ -66,7 +78,7 @@ DAILY = Frequency(
     skill_discount=0.97,
     rate_discount=0.985,
     new_level_after=3,
-    return_within=14,
+    return_within=3,
     accept_run_after=28,
     unit_from=8,
     caution_per_alarm=0.8,
@@ -84,13 +96,18 @@ HOURLY = Frequency(
     skill_discount=0.99,
     rate_discount=0.998,
     new_level_after=2,
-    return_within=48,
+    return_within=3,
     accept_run_after=168,
     unit_from=24,
     caution_per_alarm=1.0,
     alarm_discount=0.99,
     flagged_for=3,
 )
+#: Rates: parts of a whole.
+_SHARES = ("missing_weight", "slow", "fast", "level_rate", "profile_level_rate", "profile_rate")
+#: Ranges of the numbers. The doubts are parts of one probability, and the forecast needs most of it.
+_MOST_DEGREES, _MOST_DOUBT, _MOST, _LEAST = 100, 0.25, 1e6, 1e-3
+
 #: Buckets of another length, or points taken whenever a test ran: daily, but for the week.
 OTHER = replace(DAILY, name="other", seconds=None, seasons=(), season_lags=(), profile=0)
 
@@ -115,6 +132,9 @@ class Parameters:
         Without it a new weekly habit, flagged and so not learned, would be flagged forever.
     :param doubt_return: weight of the hypothesis that the level before the last shift is back.
     :param doubt_quiet: weight of the hypothesis that a working day is as quiet as the quietest day of the last week.
+    :param agreement: scales of a second, simpler model by which a value must be out too: the last value, the medians of
+        the same time of earlier cycles and of all of them, and how unlike two cycles are; 0 for no such model.
+    :param missing_weight: how much a flagged missing bucket teaches about the rate of missing buckets.
     :param slow: rate at which an expert's own recent error is followed, slowly.
     :param fast: the same, fast.
     :param level_rate: rate of the level.
@@ -126,7 +146,12 @@ class Parameters:
     :param tail_weight: worth, in buckets of the tail, of that belief.
     :param tail_weight_rate: worth, in buckets, of the belief that the tail is as frequent as Gauss's.
     :param tail_cap: largest contribution (natural logarithm) of one bucket to the shape of the tail.
-    :param holidays: dates on which a value is never flagged and teaches nothing.
+    :param doubt_holiday: on a holiday, weight of each of the hypotheses that it is like the last Sundays, like earlier
+        holidays, and as quiet as the quietest day of the last week.
+    :param doubt_beside_holiday: the same on a day next to a holiday.
+    :param doubt_quiet_with_calendar: ``doubt_quiet`` on all other days, where a calendar says which are holidays.
+    :param holidays: dates, datetimes or ISO strings. A holiday teaches the model nothing but how holidays are.
+    :param country: a country whose holidays are added, as in ``DE`` or ``DE-BY``; needs the extra ``holidays``.
     """
 
     alarm: float = 2.8
@@ -144,6 +169,8 @@ class Parameters:
     doubt_again: float = 0.02
     doubt_return: float = 0.02
     doubt_quiet: float = 0.02
+    agreement: float = 2.0
+    missing_weight: float = 0.25
     slow: float = 0.1
     fast: float = 0.4
     level_rate: float = 0.07
@@ -155,7 +182,11 @@ class Parameters:
     tail_weight: float = 40.0
     tail_weight_rate: float = 300.0
     tail_cap: float = 1.0
+    doubt_holiday: float = 0.2
+    doubt_beside_holiday: float = 0.05
+    doubt_quiet_with_calendar: float = 0.002
     holidays: Sequence[date] = ()
+    country: str | None = None
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Parameters:
@@ -170,7 +201,35 @@ class Parameters:
                 f"method='robust' has no parameter {', '.join(map(repr, unknown))}. "
                 f"Its parameters are: {', '.join(known)}."
             )
+        if "holidays" in given:
+            given = {**given, "holidays": dates_of(given["holidays"])}
+        require_country(given.get("country"))
+        for field in fields(cls):
+            if field.name in given and field.name not in ("holidays", "country"):
+                _require_number(field.name, given[field.name], is_whole=isinstance(field.default, int))
         parameters = cls(**given)
-        if parameters.degrees % 2 or parameters.degrees < 2:
+        if parameters.degrees % 2:
             raise ConfigurationError(f"degrees is {parameters.degrees}. Use an even number of at least 2.")
         return parameters
+
+    @property
+    def has_calendar(self) -> bool:
+        """Whether it is known which days are holidays."""
+        return bool(self.holidays or self.country)
+
+    def holiday_of(self, day: date | None) -> int:
+        """Return whether a day is a holiday; see :func:`~.calendar.holiday_of`."""
+        return holiday_of(day, tuple(self.holidays), self.country)
+
+
+def _require_number(name: str, value: Any, *, is_whole: bool) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if is_whole:
+        if not is_number or value != int(value) or not 1 <= value <= _MOST_DEGREES:
+            raise ConfigurationError(f"{name} is {value!r}. Use a whole number from 1 to {_MOST_DEGREES}.")
+        return
+    is_share = name.startswith("doubt") or name in _SHARES
+    most = _MOST_DOUBT if name.startswith("doubt") else 1 if is_share else _MOST
+    least = _LEAST if name.startswith(("alarm", "tail_from", "tail_shape", "tail_weight", "clip")) else 0
+    if not is_number or not least <= value <= most:
+        raise ConfigurationError(f"{name} is {value!r}. Use a number from {least:g} to {most:g}.")

@@ -7,7 +7,8 @@ first bucket. The state for the next run ends where the scored buckets begin, so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
+from airflow_provider_elementary.anomalies.feedback import Feedback, feedback_of
 from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints
-from airflow_provider_elementary.anomalies.robust.parameters import Parameters
-from airflow_provider_elementary.anomalies.robust.scoring import learn, score_buckets
+from airflow_provider_elementary.anomalies.robust.scoring import learn, score_buckets, split_parameters
 from airflow_provider_elementary.anomalies.robust.series import (
-    KEYS,
     Buckets,
     buckets_of_series,
     frequency_of,
@@ -28,6 +29,7 @@ from airflow_provider_elementary.anomalies.robust.series import (
     values_of,
 )
 from airflow_provider_elementary.anomalies.robust.series_spool import Spool
+from airflow_provider_elementary.anomalies.robust.settings import SeriesSettings
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
@@ -69,9 +71,19 @@ class Replay:
 
     :param connection: where buckets wait; it belongs to the replay.
     :param earlier: the state of an earlier run with the same parameters.
+    :param configurations: as ``feedback`` and ``adapter`` of :func:`~.scoring.score`; a series of which they changed is
+        replayed.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, earlier: ModelState | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        earlier: ModelState | None = None,
+        configurations: pa.Table | None = None,
+        feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None = None,
+        adapter: str | None = None,
+    ) -> None:
+        self._configurations, self._feedback, self._adapter = configurations, feedback_of(feedback), adapter
         self._earlier = earlier
         self._spool = Spool(connection, earlier.series.select(KEYS), earlier.until) if earlier else Spool(connection)
 
@@ -92,29 +104,35 @@ class Replay:
         :param until: seconds since 1970.
         :param given: see :class:`Parameters`; those that the earlier state was made with.
         """
-        parameters = Parameters.of(given)
+        parameters, arguments = split_parameters(given)
+        configured = SeriesConfigurations.of(self._configurations, arguments)
+        keys = self._spool.keys
+        settings = [
+            SeriesSettings.of(keys[first : first + SERIES_AT_A_TIME], configured, self._feedback, self._adapter)
+            for first in range(0, max(keys.num_rows, 1), SERIES_AT_A_TIME)
+        ]
+        codes = np.concatenate([each.codes() for each in settings])
         # A state that has learned from the buckets to score, or from later ones, cannot be used for them.
         earlier = self._earlier if self._earlier and self._earlier.until <= until else None
         after = earlier.until if earlier else _BEFORE_ALL
-        found = self._series(earlier)
+        found = self._series(earlier, codes)
         arrays = _Arrays(earlier.series["arrays"] if earlier else pa.chunked_array([], pa.large_binary()))
         del earlier
         self._earlier = None
         by_series = np.argsort(series, kind="stable")
         ordered = series[by_series]
         verdicts, states = [], []
-        for first in range(0, max(len(found.is_resumed), 1), SERIES_AT_A_TIME):
+        for first, of_series in zip(itertools.count(0, SERIES_AT_A_TIME), settings, strict=False):
             some = slice(first, first + SERIES_AT_A_TIME)
             state = found.state(some, arrays.next(SERIES_AT_A_TIME))
             for past in self._spool.slices(first, np.where(found.is_resumed[some], after, _BEFORE_ALL), until):
-                learn(_buckets(state, past), state, parameters)
+                learn(_buckets(state, of_series, past), state, parameters)
                 found.learned.add(past["series"] + first, past["starts"], past["ends"], past["value"])
             states.append(found.beside_learned(some, state.table()))
             mine = by_series[slice(*np.searchsorted(ordered, [first, first + SERIES_AT_A_TIME]))]
             chosen = rows.take(pa.array(mine))
-            verdicts.append(
-                score_buckets(chosen, _buckets_to_score(state, chosen, series[mine] - first), state, parameters)
-            )
+            buckets = _buckets_to_score(state, of_series, chosen, series[mine] - first, self._spool.newest)
+            verdicts.append(score_buckets(chosen, buckets, state, parameters, configured))
         resumed = int(found.is_resumed.sum())
         return Replayed(
             verdicts=pa.concat_tables(verdicts).take(pa.array(np.argsort(by_series))),
@@ -123,7 +141,7 @@ class Replay:
             replayed=int(found.is_here.sum()) - resumed,
         )
 
-    def _series(self, earlier: ModelState | None) -> _Series:
+    def _series(self, earlier: ModelState | None, codes: npt.NDArray[np.uint64]) -> _Series:
         """Return each series, and whether its buckets are those that the earlier state was learned from."""
         keys = self._spool.keys
         frequency, is_here = frequency_of(self._spool.lengths), self._spool.is_here
@@ -131,16 +149,19 @@ class Replay:
         learned = Fingerprints.of_nothing(keys.num_rows)
         if earlier:
             seen, known = self._spool.seen, earlier.series.num_rows
-            before = {name: earlier.series[name].to_numpy() for name in ("frequency", "buckets", "fingerprint")}
+            before = {
+                name: earlier.series[name].to_numpy() for name in ("frequency", "buckets", "fingerprint", "settings")
+            }
             is_resumed[:known] = (
                 is_here[:known]
                 & (frequency[:known] == before["frequency"])
                 & (seen.buckets == before["buckets"])
                 & (seen.fingerprint == before["fingerprint"])
+                & (codes[:known] == before["settings"])
             )
             for name in ("buckets", "fingerprint"):
                 getattr(learned, name)[is_resumed] = before[name][is_resumed[:known]]
-        return _Series(keys, frequency, is_here, is_resumed, learned)
+        return _Series(keys, frequency, is_here, is_resumed, learned, codes)
 
 
 class _Arrays:
@@ -168,6 +189,7 @@ class _Series:
 
     :ivar is_here: it has buckets.
     :ivar is_resumed: its buckets are those that the earlier state was learned from.
+    :ivar settings: hashes of its configuration and feedback.
     :ivar learned: fingerprints of the buckets that its state was learned from.
     """
 
@@ -176,6 +198,7 @@ class _Series:
     is_here: npt.NDArray[np.bool_]
     is_resumed: npt.NDArray[np.bool_]
     learned: Fingerprints
+    settings: npt.NDArray[np.uint64]
 
     def state(self, some: slice, stored: pa.Table) -> SeriesStates:
         """Return the state of some series before their first bucket to read.
@@ -191,29 +214,39 @@ class _Series:
         """Return the states of some series with what they were learned from, without those that have no buckets."""
         state = state.append_column("buckets", pa.array(self.learned.buckets[some]))
         state = state.append_column("fingerprint", pa.array(self.learned.fingerprint[some]))
+        state = state.append_column("settings", pa.array(self.settings[some]))
         return state.filter(pa.array(self.is_here[some]))
 
 
-def _buckets(state: SeriesStates, rows: Mapping[str, npt.NDArray[Any]]) -> Buckets:
+def _buckets(
+    state: SeriesStates,
+    settings: SeriesSettings,
+    rows: Mapping[str, npt.NDArray[Any]],
+    newest: int | None = None,
+) -> Buckets:
+    series = rows["series"].astype(np.int64)
     return buckets_of_series(
         keys=state.keys,
         frequency=state.keys["frequency"].to_numpy(),
-        series=rows["series"].astype(np.int64),
+        settings=settings.settings,
+        series=series,
         start=rows["starts"],
         value=rows["value"],
         updated=rows["updated"],
+        mark=settings.marks(series, rows["starts"], rows["ends"], rows["value"], newest),
     )
 
 
-def _buckets_to_score(state: SeriesStates, rows: pa.Table, series: npt.NDArray[np.int32]) -> Buckets:
+def _buckets_to_score(
+    state: SeriesStates, settings: SeriesSettings, rows: pa.Table, series: npt.NDArray[np.int32], newest: int
+) -> Buckets:
     typed = series_metrics(rows)
     start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
-    return _buckets(
-        state,
-        {
-            "series": series,
-            "starts": np.where(start >= 0, start, end),
-            "value": values_of(typed["metric_value"]),
-            "updated": seconds_of(typed["updated_at"]),
-        },
-    )
+    given = {
+        "series": series,
+        "starts": np.where(start >= 0, start, end),
+        "ends": end,
+        "value": values_of(typed["metric_value"]),
+        "updated": seconds_of(typed["updated_at"]),
+    }
+    return _buckets(state, settings, given, newest)

@@ -31,7 +31,8 @@ class History:
     def lags(self, rows: Rows, number: int, lags: Sequence[int]) -> npt.NDArray[Any]:
         """Return the values at these distances before bucket ``number``; shape (rows, lags)."""
         length = self.values.shape[1]
-        return np.stack([self.values[rows, (number - lag) % length] for lag in lags], axis=1)
+        found: npt.NDArray[Any] = self.values[rows[:, None], (number - np.asarray(lags, np.int64)) % length]
+        return found
 
     def put(self, rows: Rows, number: int, values: npt.NDArray[Any]) -> None:
         """Set the values of a bucket."""

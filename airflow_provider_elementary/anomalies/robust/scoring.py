@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,30 +11,81 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies import explain
+from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
+from airflow_provider_elementary.anomalies.elementary.parameters import ARGUMENTS, IGNORED
+from airflow_provider_elementary.anomalies.feedback import (
+    EXCLUDED,
+    EXPECTED,
+    MUTED,
+    NEW_NORMAL,
+    NOT_COMPLETE,
+    Feedback,
+    feedback_of,
+)
 from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket, BucketVerdicts
-from airflow_provider_elementary.anomalies.robust.parameters import Frequency, Parameters
-from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, Buckets, Step, buckets_of, day_of, steps
+from airflow_provider_elementary.anomalies.robust.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.series import (
+    FREQUENCIES,
+    Buckets,
+    Step,
+    buckets_of,
+    date_of,
+    day_of,
+    steps,
+)
+from airflow_provider_elementary.anomalies.robust.settings import SeriesSettings
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA, series_metrics
 
 
-def score(metrics: pa.Table, **parameters: Any) -> pa.Table:
+def score(
+    metrics: pa.Table,
+    *,
+    configurations: pa.Table | None = None,
+    feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None = None,
+    adapter: str | None = None,
+    **parameters: Any,
+) -> pa.Table:
     """Score every bucket of every series from its past alone.
 
     :param metrics: columns as in :func:`airflow_provider_elementary.anomalies.detect`.
-    :param parameters: see :class:`Parameters`.
+    :param configurations: as there: sensitivity scales the level of an alarm (at 3 it is the model's own), direction,
+        ``ignore_small_changes``, ``min_value``, ``fail_on_zero``, ``anomaly_exclude_metrics`` and ``detection_delay``
+        hold as in Elementary's rule, values that the same season has had are no anomaly, and the training period says
+        over how many errors noise is averaged.
+    :param feedback: what people said about verdicts; see
+        :class:`~airflow_provider_elementary.anomalies.feedback.Feedback`.
+    :param adapter: dbt's name of the warehouse whose SQL ``anomaly_exclude_metrics`` is.
+    :param parameters: see :class:`Parameters`, and those of a test by Elementary's names.
     :return: the metrics' rows in their order, with the columns of a verdict. ``score`` is the surprise relative to the
         bar at which a bucket is flagged, null is no verdict. Above 1 is anomalous, but for a run of missing, zero or
-        equal values, which is flagged in its first buckets only.
+        equal values, which is flagged in its first buckets only. A flagged value lies outside its range, any other
+        inside.
     :raises ConfigurationError: a parameter is unknown, or the metrics lack a column.
     """
-    buckets = buckets_of(metrics)
-    return score_buckets(
-        metrics, buckets, SeriesStates.resumed(buckets.keys, buckets.frequency), Parameters.of(parameters)
-    )
+    model, arguments = split_parameters(parameters)
+    configured, said = SeriesConfigurations.of(configurations, arguments), feedback_of(feedback)
+    buckets = buckets_of(metrics, lambda keys: SeriesSettings.of(keys, configured, said, adapter))
+    states = SeriesStates.resumed(buckets.keys, buckets.frequency)
+    return score_buckets(metrics, buckets, states, model, configured)
 
 
-def score_buckets(metrics: pa.Table, buckets: Buckets, states: SeriesStates, parameters: Parameters) -> pa.Table:
+def split_parameters(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
+    """Return the model's parameters and the arguments of tests among those given.
+
+    :raises ConfigurationError: one is neither, or does not fit.
+    """
+    arguments = {name: value for name, value in given.items() if name in ARGUMENTS | IGNORED}
+    return Parameters.of({name: value for name, value in given.items() if name not in arguments}), arguments
+
+
+def score_buckets(
+    metrics: pa.Table,
+    buckets: Buckets,
+    states: SeriesStates,
+    parameters: Parameters,
+    configured: SeriesConfigurations,
+) -> pa.Table:
     """Return the verdicts on some buckets, and learn from them.
 
     :param metrics: the rows that ``buckets`` numbers.
@@ -42,10 +93,12 @@ def score_buckets(metrics: pa.Table, buckets: Buckets, states: SeriesStates, par
     """
     columns = _Columns.empty(metrics.num_rows)
     columns.reason[:] = explain.SUPERSEDED
-    for place, frequency in enumerate(FREQUENCIES):
+    columns.reason[buckets.mark == EXCLUDED] = explain.SET_ASIDE
+    columns.reason[buckets.mark == NOT_COMPLETE] = explain.INCOMPLETE
+    for place in range(len(FREQUENCIES)):
         for step in _fresh(buckets, place, states, columns):
-            _note(columns, step, _score_step(step, buckets, place, states, parameters), frequency, parameters)
-    return _verdicts(metrics, buckets, columns)
+            _note(columns, step, _score_step(step, buckets, place, states, parameters), buckets.mark)
+    return _verdicts(metrics, buckets, columns, configured)
 
 
 def learn(buckets: Buckets, states: SeriesStates, parameters: Parameters) -> None:
@@ -81,6 +134,8 @@ def _fresh(buckets: Buckets, place: int, states: SeriesStates, columns: _Columns
     mine = buckets.frequency == place
     last[mine] = detector.last_number[row_of[mine]]
     for step in steps(buckets, place, last):
+        is_given = ~np.isin(buckets.mark[step.rows], (EXCLUDED, NOT_COMPLETE))
+        step = Step(step.number, step.rows[is_given])
         is_new = step.number > detector.last_number[row_of[buckets.series[step.rows]]]
         if columns is not None:
             columns.reason[step.rows[~is_new]] = explain.TOO_LATE
@@ -92,28 +147,33 @@ def _score_step(
     step: Step, buckets: Buckets, place: int, states: SeriesStates, parameters: Parameters
 ) -> BucketVerdicts:
     series, frequency = buckets.series[step.rows], FREQUENCIES[place]
+    day = date_of(step.number, frequency)
     bucket = Bucket(
         rows=states.row_of[series],
         number=step.number,
         value=buckets.value[step.rows],
         kind=buckets.kind[series],
+        settings=buckets.settings.of(series),
+        mark=buckets.mark[step.rows],
         day=day_of(step.number, frequency),
+        weekday=day.weekday() if day else None,
+        holiday=parameters.holiday_of(day),
     )
     return states.detectors[place].step(bucket, frequency, parameters)
 
 
-def _note(columns: _Columns, step: Step, scored: BucketVerdicts, frequency: Frequency, parameters: Parameters) -> None:
+def _note(columns: _Columns, step: Step, scored: BucketVerdicts, marks: np.ndarray) -> None:
     for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
         getattr(columns, name)[step.rows] = getattr(scored, name)
-    day = day_of(step.number, frequency)
-    unscored = explain.HOLIDAY if day is not None and day in parameters.holidays else explain.TOO_YOUNG
-    is_resumed = (scored.score > 1) & (scored.kind == 0)
+    quiet, mark = (scored.score > 1) & (scored.kind == 0), marks[step.rows]
     columns.reason[step.rows] = np.select(
-        [np.isnan(scored.score), is_resumed], [unscored, explain.CONTINUES], explain.EXPECTED
+        [np.isnan(scored.score), mark == EXPECTED, mark == NEW_NORMAL, quiet & (mark == MUTED), quiet],
+        [explain.TOO_YOUNG, explain.SAID_EXPECTED, explain.SAID_NORMAL, explain.SAID_MUTED, explain.CONTINUES],
+        explain.EXPECTED,
     )
 
 
-def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns) -> pa.Table:
+def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns, configured: SeriesConfigurations) -> pa.Table:
     flagged = columns.kind > 0
     plain = [text.format(warm_up=frequency.warm_up) for frequency in FREQUENCIES for text in explain.ROBUST_REASONS]
     place = buckets.frequency[buckets.series].astype(np.int64) * len(explain.ROBUST_REASONS) + columns.reason
@@ -131,7 +191,7 @@ def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns) -> pa.Tabl
     found["training_size"] = pa.array(columns.seen)
     found["reason"] = pa.array(plain, pa.string()).take(pa.array(place))
     verdicts = pa.table([found[name].cast(type_) for name, type_ in _TYPES.items()], names=list(_TYPES))
-    verdicts = _with_sentences(verdicts, metrics, flagged, columns.run)
+    verdicts = _with_sentences(verdicts, metrics, flagged, columns.run, configured)
     kept = metrics.drop_columns([name for name in _TYPES if name in metrics.column_names])
     for name in _TYPES:
         kept = kept.append_column(name, verdicts[name])
@@ -141,13 +201,18 @@ def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns) -> pa.Tabl
 _TYPES: dict[str, pa.DataType] = {field.name: field.type for field in VERDICT_SCHEMA}
 
 
-def _with_sentences(verdicts: pa.Table, metrics: pa.Table, flagged: np.ndarray, run: np.ndarray) -> pa.Table:
+def _with_sentences(
+    verdicts: pa.Table, metrics: pa.Table, flagged: np.ndarray, run: np.ndarray, configured: SeriesConfigurations
+) -> pa.Table:
     if not flagged.any():
         return verdicts
     mask = pa.array(flagged)
     rows = series_metrics(metrics).filter(mask).append_column("run", pa.array(run[flagged]))
     for name in ("kind", "expected_min", "expected_max", "training_size"):
         rows = rows.append_column(name, verdicts[name].filter(mask))
-    sentences = pa.array([explain.robust_sentence(row) for row in rows.to_pylist()], pa.string())
+    tests = [configured.tests[number] for number in configured.of_series(rows.select(KEYS))]
+    sentences = pa.array(
+        [explain.robust_sentence(row, test) for row, test in zip(rows.to_pylist(), tests, strict=True)], pa.string()
+    )
     explained = pc.replace_with_mask(verdicts["reason"].combine_chunks(), mask, sentences)
     return verdicts.set_column(verdicts.column_names.index("reason"), "reason", explained)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.anomalies.robust.parameters import DAILY, HOURLY, OTHER, Frequency
+from airflow_provider_elementary.anomalies.robust.settings import SeriesSettings, Settings
 from airflow_provider_elementary.anomalies.robust.transform import kind_of
-from airflow_provider_elementary.anomalies.schema import SERIES_COLUMNS, series_metrics
+from airflow_provider_elementary.anomalies.schema import series_metrics
 
-#: Columns that identify a series; each configuration of a test is a series of its own.
-KEYS = (*SERIES_COLUMNS, "metric_properties")
 KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
 FREQUENCIES = (HOURLY, DAILY, OTHER)
 #: A day is from 23 to 25 hours long.
@@ -33,6 +33,8 @@ class Buckets:
     :ivar series: per row, its series.
     :ivar frequency: per series, its place in :data:`FREQUENCIES`.
     :ivar kind: per series, the scale of its metric.
+    :ivar settings: per series, what its test asks for.
+    :ivar mark: per row, what people and tests say of it.
     :ivar start: per row, seconds since 1970 of the bucket's start, or of its end where it has no start.
     :ivar order: the rows that count, in the order of their buckets; a second row for a bucket replaces the first.
     """
@@ -41,6 +43,8 @@ class Buckets:
     series: npt.NDArray[np.int64]
     frequency: npt.NDArray[np.int8]
     kind: npt.NDArray[np.int8]
+    settings: Settings
+    mark: npt.NDArray[np.int8]
     start: npt.NDArray[np.int64]
     order: npt.NDArray[np.int64]
     value: npt.NDArray[np.float64]
@@ -54,21 +58,27 @@ class Step:
     rows: npt.NDArray[np.int64]
 
 
-def buckets_of(metrics: pa.Table) -> Buckets:
+def buckets_of(metrics: pa.Table, settings_of: Callable[[pa.Table], SeriesSettings]) -> Buckets:
     """Return the series and buckets of a table of metrics.
 
+    :param settings_of: returns what tests and people ask for of series, by their keys.
     :raises ConfigurationError: a column that no verdict can do without is missing, or is of another type.
     """
     typed = series_metrics(metrics)
     series, first = numbered(typed, KEYS)
     start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
+    keys = typed.select(KEYS).take(first).cast(KEYS_SCHEMA)
+    settings, value = settings_of(keys), values_of(typed["metric_value"])
+    starts = np.where(start >= 0, start, end)
     return buckets_of_series(
-        keys=typed.select(KEYS).take(first).cast(KEYS_SCHEMA),
+        keys=keys,
         frequency=frequency_of(np.where(start >= 0, end - start, -1)[first]),
+        settings=settings.settings,
         series=series,
-        start=np.where(start >= 0, start, end),
-        value=values_of(typed["metric_value"]),
+        start=starts,
+        value=value,
         updated=seconds_of(typed["updated_at"]),
+        mark=settings.marks(series, starts, end, value, int(end.max(initial=0))),
     )
 
 
@@ -76,10 +86,12 @@ def buckets_of_series(
     *,
     keys: pa.Table,
     frequency: npt.NDArray[np.int8],
+    settings: Settings,
     series: npt.NDArray[np.int64],
     start: npt.NDArray[np.int64],
     value: npt.NDArray[np.float64],
     updated: npt.NDArray[np.int64],
+    mark: npt.NDArray[np.int8],
 ) -> Buckets:
     """Return the buckets of series that are numbered already; ``updated`` says which of two rows is the newer."""
     by_frequency = np.array([frequency_.seconds or 1 for frequency_ in FREQUENCIES])[frequency][series]
@@ -90,6 +102,8 @@ def buckets_of_series(
         series=series,
         frequency=frequency,
         kind=kinds[names.indices.to_numpy()] if len(kinds) else np.zeros(0, np.int8),
+        settings=settings,
+        mark=mark,
         start=start,
         order=_newest_of_each(series, start // by_frequency, updated),
         value=value,
@@ -136,6 +150,11 @@ def numbered(table: pa.Table, columns: Sequence[str]) -> tuple[npt.NDArray[np.in
 def day_of(number: int, frequency: Frequency) -> date | None:
     """Return the date of a daily bucket."""
     return date(1970, 1, 1) + timedelta(days=number) if frequency.name == DAILY.name else None
+
+
+def date_of(number: int, frequency: Frequency) -> date | None:
+    """Return the date on which a daily or hourly bucket starts."""
+    return date(1970, 1, 1) + timedelta(seconds=number * frequency.seconds) if frequency.seconds else None
 
 
 def seconds_of(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints, mixed
-from airflow_provider_elementary.anomalies.robust.series import KEYS, KEYS_SCHEMA, seconds_of, values_of
+from airflow_provider_elementary.anomalies.robust.series import KEYS_SCHEMA, seconds_of, values_of
 from airflow_provider_elementary.anomalies.robust.series_index import Numbering
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
@@ -31,12 +32,14 @@ class Spool:
     :param connection: where the numbers wait; it belongs to the spool.
     :param keys: series that are known already: they are numbered first, in their order.
     :param before: seconds since 1970: buckets that end by then are what the known series were learned from.
+    :ivar newest: seconds since 1970, the end of the newest bucket.
     :ivar seen: of each known series, what these buckets are now.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, keys: pa.Table | None = None, before: int = -1) -> None:
         self._connection = connection
         self._before = before
+        self.newest = -1
         self._numbering = Numbering()
         self._keys: list[pa.Table] = []
         self._firsts = np.zeros(0, np.int64)
@@ -79,6 +82,7 @@ class Spool:
         }
         if (end < 0).any():
             rows = {name: values[end >= 0] for name, values in rows.items()}
+        self.newest = max(self.newest, int(rows["ends"].max(initial=-1)))
         self._note(rows)
         self._connection.register("incoming", pa.table({name: pa.array(values) for name, values in rows.items()}))
         self._connection.execute("INSERT INTO rows SELECT * FROM incoming")

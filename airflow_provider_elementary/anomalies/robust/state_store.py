@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_provider_elementary import __version__
-from airflow_provider_elementary.anomalies.robust import ModelState, Parameters
+from airflow_provider_elementary.anomalies.robust import ModelState
+from airflow_provider_elementary.anomalies.robust.scoring import split_parameters
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 from airflow_provider_elementary.anomalies.robust.state import FORMAT
 from airflow_provider_elementary.exceptions import ElementaryError
@@ -104,7 +105,7 @@ def scoring_settings(parameters: Mapping[str, Any], *, days: int, shard: int, sh
     model = {
         "format": FORMAT.decode(),
         "version": __version__,
-        "parameters": asdict(Parameters.of(dict(parameters))),
+        "parameters": asdict(split_parameters(parameters)[0]),
         "frequencies": [asdict(frequency) for frequency in FREQUENCIES],
     }
     text = json.dumps(model, sort_keys=True, default=str)

@@ -15,6 +15,7 @@ Rows = npt.NDArray[np.intp] | slice
 
 _GRID = np.linspace(0, 60, 6001)
 _LARGEST_SURPRISE = 16.0
+_LARGEST_POWER = 300.0
 
 
 def two_sided(z: Floats, degrees: int) -> Floats:
@@ -87,12 +88,15 @@ class Tails:
         """Return how surprising an error of a given size in scales is in view of the series' own past."""
         shape, rate = self._tail(rows, parameters)
         beyond = rate + np.log10(np.maximum(size / parameters.tail_from, 1)) / shape
-        return np.where(size > parameters.tail_from, beyond, surprise(two_sided(size, parameters.degrees)))
+        within = np.minimum(surprise(two_sided(size, parameters.degrees)), rate)
+        return np.where(size > parameters.tail_from, beyond, within)
 
     def reach(self, rows: Rows, alarm: Floats, parameters: Parameters) -> Floats:
         """Return how many scales an error must have to be as surprising as ``alarm``."""
         shape, rate = self._tail(rows, parameters)
-        return parameters.tail_from * 10 ** np.maximum((alarm - rate) * shape, 0)
+        beyond = parameters.tail_from * 10 ** np.clip((alarm - rate) * shape, 0, _LARGEST_POWER)
+        within = np.minimum(scales_of(alarm, parameters.degrees), parameters.tail_from)
+        return np.where(alarm < rate, within, beyond)
 
     def learn(self, rows: Rows, size: Floats, known: npt.NDArray[np.bool_], parameters: Parameters) -> None:
         """Take the errors of one bucket into account, flagged or not: a frequent alarm is no alarm.

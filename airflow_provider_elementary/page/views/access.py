@@ -13,23 +13,29 @@ from airflow_provider_elementary.page.views.base import Request
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
+    from airflow_provider_elementary.storage.report_log import StoredReport
 
-#: How many snapshots are read.
+#: How many snapshots, and how many reports of checks and audits, are read.
 _SHOWN = 25
-_ORDER = ("fail", "unknown", "pass")
+_ORDER = ("fail", "unknown", "warning", "pass", "not applicable")
 
 
 @dataclass(frozen=True)
 class AccessState:
-    """Summary of the access report of one snapshot: number of checks by status.
+    """Summary of one access report: number of checks by status.
 
-    :param status: ``pass``, ``fail``, ``unknown``, or ``not checked``.
+    :param sequence: of the snapshot that holds the report; None for the report of a check or an audit.
+    :param subject: the connection that a check or an audit was of; empty for a snapshot.
+    :param taken_at: when the snapshot was taken, or the report made.
+    :param status: the worst of its checks, or ``not checked``.
+    :param headline: how many of the checks that apply pass.
     """
 
-    sequence: int
+    sequence: int | None
+    subject: str
     taken_at: datetime
     status: str
-    counts: Mapping[str, int]
+    headline: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class CheckResult:
 
     :param claim: what the check proves if it passes.
     :param remediation: what to do if it does not pass.
+    :param accepted: why its failure was accepted.
     :param items: the objects that were found.
     """
 
@@ -46,6 +53,7 @@ class CheckResult:
     claim: str
     evidence: str
     remediation: str
+    accepted: str
     items: Sequence[str]
 
 
@@ -53,17 +61,17 @@ class CheckResult:
 class Access:
     """What the template ``access.html`` shows.
 
-    :param manifest: of the newest snapshot with a report, or None.
-    :param report: user, roles and schema of the session.
-    :param compared_with: the number of the snapshot with the previous report, or None.
+    :param newest: summary of the newest report of any kind, or None.
+    :param report: user, roles and schema of its session.
+    :param compared_with: what the previous report is of, or None.
     :param appeared: facts that only the newer report holds; ``gone``: only the older one.
     """
 
     total: int
-    manifest: Manifest | None
+    newest: AccessState | None
     report: Mapping[str, Any]
     findings: tuple[CheckResult, ...]
-    compared_with: int | None
+    compared_with: str | None
     appeared: tuple[str, ...]
     gone: tuple[str, ...]
     history: tuple[AccessState, ...]
@@ -84,26 +92,66 @@ def build(request: Request) -> Access:
         )
         manifests += [found] if found else []
     checked = [manifest for manifest in manifests if manifest.access]
-    report = checked[0].access or {} if checked else {}
-    appeared, gone = _drift(checked)
+    audits = attempt(problems, reader.uri, lambda: reader.access_reports(_SHOWN)) or []
+    history = sorted(
+        [*map(access_state, manifests), *map(_audit_state, audits)], key=lambda state: state.taken_at, reverse=True
+    )
+    newest = _newest(manifests, audits)
+    report: Mapping[str, Any] = {}
+    compared_with: str | None = None
+    appeared: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    if newest is not None and newest.sequence is None:
+        report = audits[0].report.to_dict()
+        appeared, gone = audits[0].appeared, audits[0].gone
+        compared_with = f"{audits[0].since:%Y-%m-%d %H:%M} UTC" if audits[0].since else None
+    elif checked:
+        report = checked[0].access or {}
+        appeared, gone = _drift(checked)
+        compared_with = f"snapshot {checked[1].sequence}" if len(checked) > 1 else None
     return Access(
         total=len(sequences),
-        manifest=checked[0] if checked else None,
+        newest=newest,
         report=report,
         findings=_findings(report),
-        compared_with=checked[1].sequence if len(checked) > 1 else None,
+        compared_with=compared_with,
         appeared=appeared,
         gone=gone,
-        history=tuple(access_state(manifest) for manifest in manifests),
+        history=tuple(history[:_SHOWN]),
         problems=tuple(problems),
     )
 
 
+def newest_access(manifest: Manifest | None, audits: Sequence[StoredReport]) -> AccessState | None:
+    """Return the summary of the newest report: of the newest snapshot, or of a check or an audit."""
+    return _newest([manifest] if manifest else [], audits) or (access_state(manifest) if manifest else None)
+
+
+def _newest(manifests: Sequence[Manifest], audits: Sequence[StoredReport]) -> AccessState | None:
+    """Compare the times of the checks: a snapshot is taken after its own."""
+    checked = [manifest for manifest in manifests if manifest.access][:1]
+    dated = [(str((manifest.access or {}).get("checked_at", "")), access_state(manifest)) for manifest in checked]
+    dated += [(audit.report.checked_at.isoformat(), _audit_state(audit)) for audit in audits[:1]]
+    return max(dated, key=lambda found: found[0])[1] if dated else None
+
+
 def access_state(manifest: Manifest) -> AccessState:
     """Return the summary of the access report of a snapshot."""
-    counts = Counter(str(finding.get("status")) for finding in (manifest.access or {}).get("findings", ()))
+    statuses = [str(finding.get("status")) for finding in (manifest.access or {}).get("findings", ())]
+    return _state(manifest.sequence, "", manifest.taken_at, statuses)
+
+
+def _audit_state(stored: StoredReport) -> AccessState:
+    statuses = [finding.status for finding in stored.report.findings]
+    return _state(None, stored.subject, stored.report.checked_at, statuses)
+
+
+def _state(sequence: int | None, subject: str, taken_at: datetime, statuses: Sequence[str]) -> AccessState:
+    from airflow_provider_elementary.access.check.report import headline
+
+    counts = Counter(statuses)
     worst = next((status for status in _ORDER if counts[status]), "not checked")
-    return AccessState(manifest.sequence, manifest.taken_at, worst, dict(counts))
+    return AccessState(sequence, subject, taken_at, worst, headline(counts) if statuses else "")
 
 
 def _findings(report: Mapping[str, Any]) -> tuple[CheckResult, ...]:
@@ -116,6 +164,7 @@ def _findings(report: Mapping[str, Any]) -> tuple[CheckResult, ...]:
             claim=CHECKS.get(finding.get("name", ""), ""),
             evidence=str(finding.get("evidence", "")),
             remediation=str(finding.get("mend", "")),
+            accepted=str(finding.get("accepted", "")),
             items=[str(item) for item in finding.get("holes", ())],
         )
         for finding in report.get("findings", ())

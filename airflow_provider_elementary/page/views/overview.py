@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.access import AccessState, access_state
+from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
+from airflow_provider_elementary.page.views.access import AccessState, newest_access
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 from airflow_provider_elementary.project.health import STATES, SchemaHealth, TableHealth, failing_tests, schema_health
 
@@ -45,13 +45,15 @@ def build(request: Request) -> Overview:
     from airflow_provider_elementary.snapshots.summary import problems
 
     store_status = load_store_status(request.reader)
+    audit_problems: list[str] = []
+    audits = attempt(audit_problems, request.reader.uri, lambda: request.reader.access_reports(1))
     opened = [incident for incident in store_status.incidents if incident.status == "open"]
     schemas, page = page_of(schema_health(store_status.tables), request.number("page"), _SCHEMAS)
     failing = failing_tests(store_status.tables)
     counted = Counter(table.state for table in store_status.tables)
     return Overview(
         store_status=store_status,
-        access=access_state(store_status.manifest) if store_status.manifest else None,
+        access=newest_access(store_status.manifest, audits or ()),
         states={state: counted[state] for state in STATES},
         opened=tuple(opened[:_INCIDENTS]),
         open_count=len(opened),
@@ -59,5 +61,5 @@ def build(request: Request) -> Overview:
         failing_test_count=len(failing),
         schemas=tuple(schemas),
         pagination=page,
-        sync_problems=tuple(problems(store_status.manifest)) if store_status.manifest else (),
+        sync_problems=(*(problems(store_status.manifest) if store_status.manifest else ()), *audit_problems),
     )

@@ -102,6 +102,7 @@ def _charts(
 ) -> SeriesPage:
     first = frozenset((anomaly.column, anomaly.metric) for anomaly in _anomalies(store_status, table))
     rule = store_status.verdicts.parameters if store_status.verdicts else None
+    manifest = store_status.manifest
 
     def read() -> SeriesPage:
         results = reader.results("metrics")
@@ -110,7 +111,12 @@ def _charts(
         return reader.derived.get(
             ("series", results[0].key, results[0].created_at, store_status.verdicts, table.full_name, search, number),
             lambda: page_of_series(
-                reader.history(results[0], table.full_name), search=search, page=number, first=first, rule=rule
+                reader.history(results[0], table.full_name),
+                search=search,
+                page=number,
+                first=first,
+                rule=rule,
+                configurations=reader.configurations(manifest) if manifest and rule else None,
             ),
         )
 

@@ -14,12 +14,31 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
 )
 from airflow_provider_elementary.snapshots.capture.plan import Plan
-from airflow_provider_elementary.snapshots.manifest import MANIFEST, Manifest, Parent
-from airflow_provider_elementary.snapshots.reader import find_head, read_manifest
+from airflow_provider_elementary.snapshots.index import write_pages
+from airflow_provider_elementary.snapshots.lists import merge
+from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, Reference
+from airflow_provider_elementary.snapshots.manifest_document import (
+    GENERATION,
+    MANIFEST,
+    ManifestDocument,
+    continues,
+    document_of,
+    entries,
+    generation_of,
+    manifest_of,
+)
+from airflow_provider_elementary.snapshots.prune_record import newest_record
+from airflow_provider_elementary.snapshots.reader import (
+    find_head,
+    list_before,
+    read_generation,
+    read_signed,
+    resolve,
+)
 from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role
-from airflow_provider_elementary.storage.layout import data_folder, manifest_key
+from airflow_provider_elementary.storage.layout import data_folder, generation_key, manifest_key
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
@@ -54,18 +73,53 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
             parent=Parent(newest, head.sha256) if head else None,
             lost_until=lost_until,
         )
+        if head is not None and head.document.created_at > manifest.created_at:
+            # A clock that went back, or a snapshot that took longer than the next: times go by the numbers.
+            manifest = replace(manifest, created_at=head.document.created_at)
         if plan.base is None and head is not None:
             manifest = replace(manifest, epoch=head.document.epoch + (1 if plan.is_new_epoch else 0))
         _require_files(repository, manifest)
-        number = manifest.sequence
-        name = manifest_key(number)
-        if claim(repository.documents, name, MANIFEST, manifest, Role.STORE, number=number) is not None:
+        if (committed := _write(repository, manifest, head.document if head and plan.base else None)) is not None:
+            number = committed.sequence
             log.info("committed snapshot %s as number %s in %s", manifest.snapshot_id, number, repository.uri)
-            return manifest
+            write_pages(repository, number)
+            return committed
     raise SnapshotConflictError(
         f"Could not commit snapshot {manifest.snapshot_id} to {repository.uri}: {_COMMIT_ATTEMPTS} attempts conflicted "
         "with other writers. Let one DAG run at a time write to a store (max_active_runs=1), and retry."
     )
+
+
+def _write(repository: Repository, manifest: Manifest, before: ManifestDocument | None) -> Manifest | None:
+    """Write the documents of a manifest; None where another writer has its number.
+
+    :param before: the newest manifest, where this one adds to its list.
+    """
+    documents, number = repository.documents, manifest.sequence
+    generation = read_generation(repository, before) if before is not None else None
+    reference = before.generation if before is not None else None
+    if generation is None or reference is None or not continues(manifest, generation):
+        name = generation_key(number, manifest.snapshot_id)
+        begun = claim(documents, name, GENERATION, generation_of(manifest), Role.STORE, number=number)
+        if begun is None:
+            return None
+        generation, reference = begun.document, Reference(name, begun.sha256)
+    base = before.base if before is not None else number
+    earlier = list_before(repository, number, base, generation)
+    record = newest_record(repository)
+    document = document_of(
+        manifest,
+        generation,
+        reference,
+        base=base,
+        before=earlier,
+        prune_record=Parent(record.document.sequence, record.sha256) if record else None,
+    )
+    signed = claim(documents, manifest_key(number), MANIFEST, document, Role.STORE, number=number)
+    if signed is None:
+        return None
+    added = (entries(signed.document, generation), signed.document.dropped)
+    return manifest_of(signed.document, signed.sha256, generation, merge([(earlier, ()), added]))
 
 
 def require_writer(repository: Repository) -> None:
@@ -89,11 +143,11 @@ def committed_for(repository: Repository, run_key: str, categories: Collection[C
     newest = head.document.sequence if head else 0
     for sequence in range(newest, max(0, newest - _RECENT), -1):
         try:
-            manifest = read_manifest(repository, sequence)
+            found = read_signed(repository, sequence)
         except (SnapshotCorruptError, SnapshotNotFoundError):
             continue
-        if manifest.run_key == run_key and set(manifest.keys) == {category.value for category in categories}:
-            return manifest
+        if found.document.run_key == run_key and set(found.document.categories) == set(categories):
+            return resolve(repository, found)
     return None
 
 

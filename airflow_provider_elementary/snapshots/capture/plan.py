@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.exceptions import SnapshotConflictError
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, anchor_finding, find_head
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, anchor_finding, find_head, resolve
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -101,7 +101,7 @@ def plan_snapshot(
         number = head.document.sequence if head else 0
         # Nothing new is encrypted under a key that an older chain brought back.
         return Plan(
-            head.document if head else None,
+            resolve(repository, head) if head else None,
             None,
             f"the snapshot chain does not contain {anchor.origin}: {damage}",
             damage=damage,
@@ -109,7 +109,10 @@ def plan_snapshot(
         )
     if head is None:
         return Plan(None, None, "the first snapshot of this store")
-    parent = head.document
+    try:
+        parent = resolve(repository, head)
+    except SnapshotCorruptError as error:
+        return Plan(None, None, f"the snapshot before is not complete: {error}")
     plan = Plan(parent, None, None)
     if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)

@@ -1,7 +1,8 @@
 """The detection benchmark: how many labelled incidents a method finds, and how many false alarms it raises.
 
-``python -m tests.benchmarks detection [--method robust elementary] [--by family kind] [--pictures FOLDER]`` prints the
-tables for the public halves of the corpora beside the checkout, and says so where there are none.
+``python -m tests.benchmarks detection [--method robust elementary] [--corpus nab] [--by family kind]`` prints one line
+per corpus and method, and tables by family and kind; it says so where no corpora lie beside the checkout.
+``--pictures FOLDER`` draws some series, ``--parameter doubt=0.01`` tries another value of a robust parameter.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from tests.benchmarks.detection.corpora import NAMES
+
 METHODS = ("robust", "elementary")
 
 
@@ -17,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks detection", description=__doc__)
     parser.add_argument("--method", nargs="*", choices=METHODS, default=["robust"])
-    parser.add_argument("--by", nargs="*", choices=("family", "kind"), default=["family", "kind"])
+    parser.add_argument("--corpus", nargs="*", choices=NAMES, default=NAMES)
+    parser.add_argument("--by", nargs="*", choices=("family", "kind"), default=[])
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=NUMBER", help="of the robust method")
     parser.add_argument("--pictures", metavar="FOLDER", help="also draw some series with their verdicts, as SVG")
     given = parser.parse_args(arguments)
     from tests.benchmarks.detection.corpora import corpora, missing
@@ -25,12 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if reason := missing():
         print(f"Skipped: {reason}", file=sys.stderr)
         return 0
-    from tests.benchmarks.detection.accuracy import print_accuracy
+    from tests.benchmarks.detection.accuracy import print_accuracy, print_heading
     from tests.benchmarks.detection.pictures import draw
 
-    for corpus in corpora():
+    pairs = (text.split("=") for text in given.parameter)
+    parameters = {name: float(number) for name, number in pairs}
+    print_heading()
+    for corpus in corpora(given.corpus):
         for method in given.method:
-            print_accuracy(corpus, method, given.by)
+            print_accuracy(corpus, method, given.by, parameters)
         if given.pictures:
             draw(corpus, given.pictures)
     return 0

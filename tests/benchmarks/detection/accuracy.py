@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,25 +13,36 @@ from airflow_provider_elementary.anomalies import detect
 from tests.benchmarks.detection.corpora import LabelledCorpus, evaluator
 
 _FIGURES = ("events", "detected", "false_alarms", "P", "R", "F1", "FA100")
+_DRAWS = 500
 
 
-def print_accuracy(corpus: LabelledCorpus, method: str, by: Sequence[str]) -> None:
-    """Score a corpus with a method's defaults and print its tables."""
-    flagged, score = _aligned(corpus, verdicts(corpus.metrics, method))
-    tables = [evaluator().summary(corpus.truth, flagged, score, grouping) for grouping in by or ["none"]]
-    print(f"\n{corpus.name}, method={method!r}, best F1 at any threshold {tables[0].bestF1[0]:.3f}\n")
-    print("| | " + " | ".join(_FIGURES) + " |")
-    print("|---" * (len(_FIGURES) + 1) + "|")
-    _print_row(tables[0].iloc[0])
-    for table in tables:
-        for _, row in table.iloc[1:].iterrows():
-            _print_row(row)
+def print_heading() -> None:
+    """Print the head of the table that :func:`print_accuracy` fills."""
+    print("| corpus | method | " + " | ".join(_FIGURES) + " | error of F1 | error of FA100 |")
+    print("|---" * (len(_FIGURES) + 4) + "|", flush=True)
 
 
-def verdicts(metrics: pa.Table, method: str) -> pa.Table:
-    """Return a method's verdicts with its defaults; Elementary's rule takes one length of bucket at a time."""
+def print_accuracy(
+    corpus: LabelledCorpus, method: str, by: Sequence[str], parameters: Mapping[str, float] | None = None
+) -> None:
+    """Score a corpus with a method and print a line, and a table for each grouping.
+
+    :param parameters: of the robust method, where not its defaults.
+    """
+    flagged, score = _aligned(corpus, verdicts(corpus.metrics, method, parameters or {}))
+    [(_, row)] = evaluator().summary(corpus.truth, flagged, score, sweep=False).iterrows()
+    cells = [_written(row[name]) for name in _FIGURES] + [f"{error:.3f}" for error in _errors(corpus, flagged)]
+    print(f"| {corpus.name} | {method} | " + " | ".join(cells) + " |", flush=True)
+    for grouping in by:
+        table = evaluator().summary(corpus.truth, flagged, score, grouping, sweep=False)
+        for _, group in table.iloc[1:].iterrows():
+            print(f"| {group['group']} | | " + " | ".join(_written(group[name]) for name in _FIGURES) + " | | |")
+
+
+def verdicts(metrics: pa.Table, method: str, parameters: Mapping[str, float]) -> pa.Table:
+    """Return a method's verdicts; Elementary's rule has its defaults, and takes one length of bucket at a time."""
     if method == "robust":
-        return detect(metrics, method="robust")
+        return detect(metrics, method="robust", **parameters)
     hours = pc.equal(
         pc.subtract(metrics["bucket_end"], metrics["bucket_start"]), pa.scalar(3_600_000_000, pa.duration("us"))
     )
@@ -39,6 +51,26 @@ def verdicts(metrics: pa.Table, method: str) -> pa.Table:
         detect(part, method="elementary", time_bucket={"period": period, "count": 1}) for part, period in parts if part
     ]
     return pa.concat_tables(scored)
+
+
+def _errors(corpus: LabelledCorpus, flagged: Any) -> tuple[float, float]:
+    """Return the standard errors of F1 and of false alarms per 100 buckets, by a bootstrap over series."""
+    truth = corpus.truth
+    series = int(truth.sid.max()) + 1
+    found, _ = truth.detect(flagged)
+    of_event = truth.sid[truth.events.start.to_numpy()]
+    counts = np.stack(
+        [
+            np.bincount(of_event, minlength=series),
+            np.bincount(of_event[found], minlength=series),
+            np.bincount(truth.sid[truth.fa_runs(flagged)], minlength=series),
+            np.bincount(truth.sid[truth.normal], minlength=series),
+        ]
+    )
+    drawn = counts[:, np.random.default_rng(0).integers(0, series, (_DRAWS, series))].sum(axis=2)
+    events, detected, false, normal = drawn
+    f1 = 2 * detected / np.maximum(detected + false + events, 1)
+    return float(f1.std()), float((100 * false / normal).std())
 
 
 def _aligned(corpus: LabelledCorpus, found: pa.Table) -> tuple[Any, Any]:
@@ -53,12 +85,6 @@ def _aligned(corpus: LabelledCorpus, found: pa.Table) -> tuple[Any, Any]:
         }
     )
     return evaluator().align(corpus.truth, frame)  # type: ignore[no-any-return]
-
-
-def _print_row(row: Any) -> None:
-    figures = [row[name] for name in _FIGURES]
-    written = [_written(figure) for figure in figures]
-    print(f"| {row['group']} | " + " | ".join(written) + " |")
 
 
 def _written(figure: float) -> str:

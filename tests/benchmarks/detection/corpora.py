@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 FOLDER = Path(__file__).parents[3] / ".." / "shared" / "detection"
-NAMES = ("corpus", "nab")
+NAMES = ("corpus", "real_injected", "real_daily", "cloud_monitoring", "nab")
 _BUCKET = {"D": np.timedelta64(1, "D"), "h": np.timedelta64(1, "h")}
 
 
@@ -43,9 +43,9 @@ def missing() -> str | None:
     return None
 
 
-def corpora() -> Iterator[LabelledCorpus]:
+def corpora(names: Sequence[str] = NAMES) -> Iterator[LabelledCorpus]:
     """Yield the public corpora."""
-    for name in NAMES:
+    for name in names:
         rows = pq.read_table(_file(name))
         yield LabelledCorpus(name, _metrics(rows), evaluator().Corpus(str(_file(name))))
 

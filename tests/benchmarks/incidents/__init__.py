@@ -1,8 +1,8 @@
 """The incidents of world A's truth file, found and missed by each method, and the false alarms beside them.
 
-``python -m tests.benchmarks incidents`` prints both tables. Each method scores every bucket with its defaults, as if a
-run had started at the bucket's end, on the values as they stood in the end: a bucket that was filled in late looks
-well. :mod:`tests.benchmarks.incidents.matching` defines *found*.
+``python -m tests.benchmarks incidents`` prints both tables. Each method scores every bucket with the
+configuration of its dbt test, as if a run had started at the bucket's end, on the values as they stood in the end: a
+bucket that was filled in late looks well. :mod:`tests.benchmarks.incidents.matching` defines *found*.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[Truth], Mapping[str, l
     from pyarrow import csv
 
     from airflow_provider_elementary.anomalies import detect
+    from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
     from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
     from airflow_provider_elementary.project.lineage import read_lineage
     from tests.support.datasets import world_a
@@ -66,7 +67,8 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[Truth], Mapping[str, l
     lineage = read_lineage(source)
     metrics = scored_metrics(compute_metrics(source).read_all())
     rows = csv.read_csv(file).to_pylist()
-    verdicts = {name: detect(metrics, method=name).to_pylist() for name in ("elementary", "robust")}  # type: ignore[arg-type]
+    configurations = read_test_configurations(source)
+    verdicts = {name: detect(metrics, name, configurations).to_pylist() for name in ("elementary", "robust")}  # type: ignore[arg-type]
     return rows, [_truth(row, lineage) for row in rows], verdicts
 
 

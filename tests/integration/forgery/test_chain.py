@@ -15,7 +15,7 @@ from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
-from airflow_provider_elementary.snapshots.manifest import MANIFEST, Parent
+from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
@@ -43,8 +43,8 @@ def put(rest: Rest, name: str, content: bytes) -> None:
     rest.path(name).write_bytes(content)
 
 
-def body_of(manifest: Manifest, **changes: Any) -> bytes:
-    facts = {**json.loads(MANIFEST.write(manifest)), **changes}
+def body_of(rest: Rest, **changes: Any) -> bytes:
+    facts = {**json.loads(rest.path(manifest_key(HEAD)).read_bytes().partition(b"\n")[2]), **changes}
     return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -56,9 +56,10 @@ def three_empty_snapshots(sign: Callable[[Rest, str, bytes], bytes]) -> Callable
         for number in range(HEAD + 1, HEAD + 4):
             created_at = (manifests[-1].taken_at + timedelta(hours=number)).replace(tzinfo=None).isoformat()
             body = body_of(
-                manifests[-1],
+                rest,
                 sequence=number,
-                files=[],
+                base=number,
+                added=[],
                 created_at=created_at,
                 parent={"sequence": number - 1, "sha256": parent},
             )

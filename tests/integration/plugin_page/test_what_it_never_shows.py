@@ -85,7 +85,7 @@ def test_what_a_manifest_says_is_text_and_never_markup(
 ) -> None:
     def edit(facts: dict[str, Any]) -> None:
         facts["snapshot_id"] = HOSTILE
-        facts["held_back"] = [{"rule": HOSTILE, "table": HOSTILE, "rows": 1}]
+        facts["exclusions"] = [{"rule": HOSTILE, "table": HOSTILE, "rows": 1}]
         facts["access"] = {"user": HOSTILE, "findings": [{"name": HOSTILE, "status": HOSTILE, "holes": [HOSTILE]}]}
 
     stores(edit_manifest(store, tmp_path, edit))

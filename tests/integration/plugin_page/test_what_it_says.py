@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
 
+from airflow_provider_elementary.access import AccessFinding, AccessReport
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.report_log import record
 from tests.support.datasets import OWNER_EMAIL, SECRET_VAR
 from tests.support.page import fill_store
 from tests.support.page_answers import ORDERS, VIEWS, Elements, edit_manifest, words
@@ -30,8 +35,8 @@ def test_the_overview_shows_health_incidents_sync_and_access(
     text = words(admin.get("/elementary/").text)
 
     assert "Last sync" in text
-    assert "1 pass, 1 unknown" in text
-    assert "orders: row_count 100 on" in text
+    assert "1 of 2 checks pass, 1 unknown" in text
+    assert "orders: row_count 100 rows on" in text
     assert "SHOP.CORE" in text
     assert "dbt build" in text
 
@@ -60,7 +65,7 @@ def test_a_table_shows_metrics_tests_runs_lineage_and_owners(
 
     assert '<path class="band"' in html
     assert '<path class="mark"' in html
-    assert "row_count 100 on" in text
+    assert "row_count 100 rows on" in text
     assert "expected" in text
     assert "volume" in text
     assert "success" in text
@@ -97,7 +102,7 @@ def test_incidents_are_shown_with_their_root(admin: TestClient, store: str, stor
     text = words(admin.get("/elementary/incidents").text)
 
     assert ORDERS in text
-    assert "row_count 100 on" in text
+    assert "row_count 100 rows on" in text
     assert "open" in text
 
 
@@ -170,6 +175,38 @@ def test_access_shows_the_newest_report(admin: TestClient, store: str, stores: C
     assert "tls-version was inspected" in text
     assert "the link uses TLS 1.2 or newer" in text
     assert "no earlier report to compare with" in text
+
+
+def test_a_failed_audit_after_the_snapshot_is_what_overview_and_access_show(
+    admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]
+) -> None:
+    shutil.copytree(urlsplit(store).path, tmp_path / "store")
+    changed = (tmp_path / "store").as_uri()
+    failed = AccessFinding("ownership", "fail", "raw.users is owned", "Give it away.", ("raw.users",))
+    unused = AccessFinding("secondary-roles", "not applicable", "none")
+    audit = AccessReport("duckdb", None, "elementary", "auditor", (), datetime.now(UTC), (failed, unused))
+    record(open_store(changed), audit, subject="nightly_conn", run_key="night")
+    stores(changed)
+
+    overview, access = (words(admin.get(f"/elementary/{view}").text) for view in ("", "access"))
+
+    assert "fail 0 of 1 checks pass, 1 fail, nightly_conn" in overview
+    assert "the check of connection nightly_conn" in access
+    assert "raw.users is owned" in access
+
+
+def test_access_shows_audits_of_a_store_without_snapshots(
+    admin: TestClient, tmp_path: Path, stores: Callable[..., None]
+) -> None:
+    accepted = AccessFinding("ownership", "warning", "x is owned", accepted="agreed with its owner")
+    audit = AccessReport("duckdb", None, "elementary", "auditor", (), datetime.now(UTC), (accepted,))
+    record(open_store((tmp_path / "new").as_uri()), audit, subject="nightly_conn", run_key="night")
+    stores((tmp_path / "new").as_uri())
+
+    text = words(admin.get("/elementary/access").text)
+
+    assert "Accepted: agreed with its owner" in text
+    assert "0 of 1 checks pass, 1 accepted as a warning" in text
 
 
 def test_a_broken_chain_is_shown(admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]) -> None:

@@ -199,9 +199,11 @@ class TestSnowflake:
         assert bare("snowflake", role=name)[0] == f"CREATE ROLE IF NOT EXISTS {quoted};"
 
     def test_a_network_policy_is_made_and_given_to_the_user(self) -> None:
-        assert bare("snowflake", network=["10.0.0.0/8", "192.0.2.7"])[-2:] == [
-            'CREATE NETWORK POLICY IF NOT EXISTS "ELEMENTARY_AIRFLOW_NETWORK" '
-            "ALLOWED_IP_LIST = ('10.0.0.0/8', '192.0.2.7');",
+        assert bare("snowflake", network=["10.0.0.0/8", "192.0.2.7"])[-3:] == [
+            'CREATE NETWORK RULE IF NOT EXISTS "DBT"."ELEMENTARY"."ELEMENTARY_AIRFLOW_NETWORK"\n'
+            "  TYPE = IPV4\n  MODE = INGRESS\n  VALUE_LIST = ('10.0.0.0/8', '192.0.2.7');",
+            'CREATE NETWORK POLICY IF NOT EXISTS "ELEMENTARY_AIRFLOW_NETWORK" ALLOWED_NETWORK_RULE_LIST = '
+            """('"DBT"."ELEMENTARY"."ELEMENTARY_AIRFLOW_NETWORK"');""",
             'ALTER USER "ELEMENTARY_AIRFLOW" SET NETWORK_POLICY = "ELEMENTARY_AIRFLOW_NETWORK";',
         ]
 
@@ -270,3 +272,27 @@ class TestDuckDB:
             'CREATE SCHEMA IF NOT EXISTS elementary_only."elementary";',
         ]
         assert 'CREATE TABLE elementary_only."elementary".dbt_models AS FROM "elementary".dbt_models;' in made
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_without_harden_nothing_of_others_changes_and_what_stays_open_is_said(dialect: str) -> None:
+    assert not any(re.search(r"FROM PUBLIC|REVOKE", statement) for statement in bare(dialect))
+    if dialect in ("postgres", "redshift"):
+        assert any("tays open" in statement for statement in statements(dialect))
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "redshift"])
+def test_harden_adds_statements_that_say_what_changes_for_others_and_how_to_undo_it(dialect: str) -> None:
+    added = [statement for statement in statements(dialect, harden=True) if statement not in statements(dialect)]
+    taking = [statement for statement in added if "FROM PUBLIC" in statement]
+
+    assert len(taking) == 2
+    assert all("-- Changes for others: " in statement and "-- Undo: " in statement for statement in taking)
+
+
+def test_snowflakes_statements_say_which_role_runs_them_and_how_to_make_a_key_pair() -> None:
+    text = "\n".join(statements("snowflake", network=["10.0.0.0/8"], public_key=None))
+
+    assert [text.count(f"-- Run as {role}") for role in ("USERADMIN", "SECURITYADMIN", "the owner")] == [1, 2, 1]
+    assert "openssl genrsa" in text
+    assert "openssl rsa" in text

@@ -37,29 +37,29 @@ def hour(number: int) -> dict[str, Any]:
         (
             {},
             None,
-            "orders: row_count 12,031 on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets",
+            "orders: row_count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets",
         ),
         (
             {"training_size": 8},
             "day_of_week",
-            "orders: row_count 12,031 on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 8 Tuesdays",
+            "orders: row_count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 8 Tuesdays",
         ),
         (
             hour(14),
             "hour_of_day",
-            "orders: row_count 12,031 at 14:00 on Tue 3 Nov 2026; "
+            "orders: row_count 12,031 rows at 14:00 on Tue 3 Nov 2026; "
             "expected 9,800 to 10,900 from the last 14 buckets at 14:00",
         ),
         (
             hour(9),
             "hour_of_week",
-            "orders: row_count 12,031 at 09:00 on Tue 3 Nov 2026; "
+            "orders: row_count 12,031 rows at 09:00 on Tue 3 Nov 2026; "
             "expected 9,800 to 10,900 from the last 14 Tuesdays at 09:00",
         ),
         (
             {"bucket_start": None, "bucket_end": TUESDAY + timedelta(hours=6, minutes=8)},
             None,
-            "orders: row_count 12,031 in the run at 06:08 on Tue 3 Nov 2026; "
+            "orders: row_count 12,031 rows in the run at 06:08 on Tue 3 Nov 2026; "
             "expected 9,800 to 10,900 from the last 14 buckets",
         ),
         (
@@ -73,7 +73,7 @@ def hour(number: int) -> dict[str, Any]:
             {"dimension": "channel; status", "dimension_value": "web; paid", "metric_name": "dimension",
              "metric_value": 3.0, "expected_min": 40.5, "expected_max": 60.0},
             None,
-            "orders where channel; status = web; paid: dimension 3 on Tue 3 Nov 2026; "
+            "orders where channel; status = web; paid: dimension 3 rows on Tue 3 Nov 2026; "
             "expected 41 to 60 from the last 14 buckets",
         ),
     ],

@@ -70,7 +70,33 @@ class TestCheckAccess:
         status = main(["check-access", "--conn-id", conn_id])
 
         assert status == 0
-        assert "23 pass, 0 fail, 0 unknown" in capsys.readouterr().out
+        assert "11 of 11 checks pass" in capsys.readouterr().out
+
+    def test_a_failure_that_was_accepted_is_a_warning_with_its_reason(
+        self, sample: Path, airflow_connection: Connect, capsys: Output, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with duckdb.connect(str(sample)) as connection:
+            connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.users (email text)")
+        conn_id = airflow_connection("sample", duckdb_file(sample))
+        monkeypatch.setenv("COLUMNS", "200")
+        accepted = ["reads-outside-schema: raw.users=the file is a demo", "canary-reads=the file is a demo"]
+
+        status = main(
+            ["check-access", "--conn-id", conn_id, *(word for one in accepted for word in ("--accept-failed", one))]
+        )
+
+        shown = capsys.readouterr().out
+        assert status == 0
+        assert "9 of 11 checks pass, 2 accepted as a warning" in shown
+        assert "Accepted: the file is a demo" in shown
+
+    @pytest.mark.parametrize("reason", ["no-such-check=x", "ownership="])
+    def test_an_acceptance_without_a_check_or_a_reason_is_wrong_usage(
+        self, sample: Path, airflow_connection: Connect, capsys: Output, reason: str
+    ) -> None:
+        conn_id = airflow_connection("sample", duckdb_file(sample))
+
+        assert main(["check-access", "--conn-id", conn_id, "--accept-failed", reason]) == 2
 
     def test_a_connection_that_reads_more_fails_with_the_reason(
         self, sample: Path, airflow_connection: Connect, capsys: Output, monkeypatch: pytest.MonkeyPatch

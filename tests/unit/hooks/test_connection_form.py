@@ -44,7 +44,7 @@ def widgets(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_the_form_of_one_warehouse_has_its_fields_alone() -> None:
     fields: dict[str, Any] = warehouse_types.__dict__["ElementaryDuckdbHook"].get_connection_form_widgets()
 
-    assert list(fields) == ["elementary_schema", "allowed_addresses", "accept_unknown"]
+    assert list(fields) == ["elementary_schema", "allowed_addresses", "accept_unknown", "accept_failed"]
 
 
 def test_the_form_of_airflow_3_1_has_the_fields_of_the_metadata(widgets: dict[str, Any]) -> None:
@@ -66,8 +66,8 @@ def test_the_form_of_airflow_3_1_hides_the_private_key(widgets: dict[str, Any]) 
     ]
 
 
-def test_the_form_of_airflow_3_1_has_a_tick_box_for_iam(widgets: dict[str, Any]) -> None:
-    assert [name for name, field in widgets.items() if type(field).__name__ == "Boolean"] == ["iam"]
+def test_the_form_of_airflow_3_1_has_a_tick_box_for_each_flag(widgets: dict[str, Any]) -> None:
+    assert [name for name, field in widgets.items() if type(field).__name__ == "Boolean"] == ["iam", "secure"]
 
 
 @pytest.mark.parametrize("name", [kind.hook_class for kind in CONNECTABLE])

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from airflow_provider_elementary.snapshots.chain import Anchor, Chain, ChainLink, check_chain
+from airflow_provider_elementary.snapshots.chain import Anchor, Chain, check_chain
+from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune_record import Tombstone
 
 
-def link(number: int, own: str | None = None, *, parent: str | None = None) -> ChainLink:
+def link(number: int, own: str | None = None, *, parent: str | None = None) -> Row:
     """Return a manifest whose hash is ``hash-<number>``, with the hash of the one before it as its parent."""
     before = Parent(number - 1, parent or f"hash-{number - 1}") if number > 1 else None
-    return ChainLink(
-        number,
-        own or f"hash-{number}",
-        f"snapshot-{number}",
-        datetime(2026, 1, 1, tzinfo=UTC),
-        before,
+    return Row(
+        sequence=number,
+        sha256=own or f"hash-{number}",
+        snapshot_id=f"snapshot-{number}",
+        kind="full",
+        created_at="2026-01-01T00:00:00",
+        epoch=1,
+        parent=before,
+        base=number,
+        lost_until=None,
+        prune_record=None,
+        categories=(),
+        files=0,
+        rows=0,
+        size=0,
     )
 
 
-def links(*changed: ChainLink, without: int | None = None) -> Chain:
+def links(*changed: Row, without: int | None = None) -> Chain:
     found = {**{number: link(number) for number in (1, 2, 3)}, **{one.sequence: one for one in changed}}
     return Chain({number: one for number, one in found.items() if number != without}, [], [])
 

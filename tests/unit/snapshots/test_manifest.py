@@ -1,73 +1,131 @@
-"""A manifest is read as it was written, or refused."""
+"""A manifest is stored as what it adds to another, and comes back as it was."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
-from airflow_provider_elementary.snapshots.manifest import MANIFEST, FileEntry, Manifest, Parent, TableEntry
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, Reference, TableEntry
+from airflow_provider_elementary.snapshots.manifest_document import (
+    GENERATION,
+    MANIFEST,
+    AddedFile,
+    ManifestDocument,
+    TableShape,
+    TableState,
+    continues,
+    document_of,
+    entries,
+    generation_of,
+    manifest_of,
+)
 from airflow_provider_elementary.storage.keys import WrappedKey
-from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.layout import data_file, manifest_key
 
-WHOLE = Manifest(
-    snapshot_id="20261122T000000Z-00000000",
+SNAPSHOT = "20261122T000000Z-00000000"
+BEFORE = "20261121T000000Z-00000000"
+REFERENCE = Reference("generations/0000000001-x", "ef" * 32)
+
+
+def file_of(snapshot_id: str, rows: int = 1) -> FileEntry:
+    return FileEntry(
+        key=data_file(snapshot_id, "metadata", Category.CONFIGURATION),
+        snapshot_id=snapshot_id,
+        table="metadata",
+        category=Category.CONFIGURATION,
+        columns=("dbt_pkg_version",),
+        by_rows=False,
+        rows=rows,
+        size=570,
+        sha256="cd" * 32,
+        footer_size=300,
+        footer_sha256="ef" * 32,
+        row_groups=(),
+        min_watermark=None,
+        max_watermark=None,
+    )
+
+
+TAKEN = Manifest(
+    snapshot_id=SNAPSHOT,
     sequence=2,
-    kind="full",
+    kind="incremental",
     created_at="2026-11-22T00:00:00",
     run_key="dag/run",
     source={"dialect": "postgres", "database": "dwh", "schema": "elementary", "elementary_version": "0.25.1"},
     parent=Parent(1, "ab" * 32),
-    tables={"metadata": TableEntry(1, (), (), ())},
-    files=(
-        FileEntry(
-            key="data/x",
-            snapshot_id="20261122T000000Z-00000000",
-            table="metadata",
-            category=Category.CONFIGURATION,
-            columns=("dbt_pkg_version",),
-            by_rows=False,
-            rows=1,
-            size=570,
-            sha256="cd" * 32,
-            footer_size=300,
-            footer_sha256="ef" * 32,
-            row_groups=(),
-            min_watermark=None,
-            max_watermark=None,
-        ),
-    ),
+    tables={"metadata": TableEntry(1, ("x",), (), (), ("dbt_pkg_version",), fingerprint="f")},
+    files=(file_of(SNAPSHOT),),
     keys={"configuration": WrappedKey("local:1", "AAAA")},
     policy={"categories": ["configuration"]},
     exclusions=({"rule": "masked", "column": "dbt_invocations.vars", "values": 3},),
-    access=None,
+    access={"checked_at": "2026-11-22T00:00:00+00:00", "findings": [{"status": "pass"}]},
     protection={"at_rest": "x"},
     versions={"pyarrow": "26"},
 )
+SHARED = replace(
+    generation_of(TAKEN), access={"checked_at": "2026-11-21T00:00:00+00:00", "findings": [{"status": "pass"}]}
+)
 
 
-def test_a_manifest_comes_back_as_it_was_written() -> None:
-    assert MANIFEST.read(MANIFEST.write(WHOLE), "m") == WHOLE
+def document(manifest: Manifest = TAKEN, before: tuple[FileEntry, ...] = (file_of(BEFORE),)) -> ManifestDocument:
+    return document_of(manifest, SHARED, REFERENCE, base=1, before=before, prune_record=None)
 
 
-def test_the_same_manifest_is_always_the_same_bytes() -> None:
-    again = MANIFEST.read(MANIFEST.write(WHOLE), "m")
-
-    assert MANIFEST.write(again) == MANIFEST.write(WHOLE)
+WHOLE = document()
 
 
-def test_the_first_snapshot_has_no_parent() -> None:
-    first = replace(WHOLE, parent=None)
+def test_a_manifest_comes_back_as_it_was() -> None:
+    stored = MANIFEST.read(MANIFEST.write(WHOLE), "m")
+    generation = GENERATION.read(GENERATION.write(SHARED), "g")
 
-    assert MANIFEST.read(MANIFEST.write(first), "m").parent is None
+    found = manifest_of(stored, "ab" * 32, generation, entries(stored, generation))
+
+    assert found == replace(TAKEN, generation=REFERENCE, base=1, sha256="ab" * 32)
+
+
+def test_every_field_of_a_table_and_a_file_is_stored() -> None:
+    stored = {field.name for kind in (TableShape, TableState) for field in fields(kind)}
+
+    assert stored == {field.name for field in fields(TableEntry)}
+    assert {field.name for field in fields(AddedFile)} | {"key", "columns", "by_rows"} == {
+        field.name for field in fields(FileEntry)
+    }
+
+
+def test_it_holds_only_what_changed() -> None:
+    assert [file.snapshot_id for file in WHOLE.added] == [SNAPSHOT]
+    assert WHOLE.dropped == (file_of(BEFORE).key,)
+    assert WHOLE.access == {"checked_at": "2026-11-22T00:00:00+00:00"}
+    assert document(before=(file_of(SNAPSHOT),)).added == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"run_key": "another"}, True),
+        ({"files": ()}, True),
+        ({"access": None}, True),
+        ({"policy": {"categories": []}}, False),
+        ({"keys": {"configuration": WrappedKey("local:2", "AAAA")}}, False),
+        ({"tables": {"metadata": TableEntry(1, ("x", "y"), (), ())}}, False),
+        ({"protection": {}}, False),
+    ],
+    ids=str,
+)
+def test_what_begins_another_generation(change: dict[str, Any], expected: bool) -> None:
+    assert continues(replace(TAKEN, **change), SHARED) is expected
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\x80", MANIFEST.write(WHOLE)[:-20]])
 def test_what_is_no_manifest_is_refused_by_its_name(content: bytes) -> None:
-    with pytest.raises(SnapshotCorruptError, match=r"manifests/0000000002 is not a valid manifest"):
+    with pytest.raises(SnapshotCorruptError, match="manifests/0000000002 is not a valid manifest"):
         MANIFEST.read(content, manifest_key(2))
 
 

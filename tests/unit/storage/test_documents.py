@@ -13,11 +13,11 @@ import pytest
 from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
-from airflow_provider_elementary.snapshots.manifest import MANIFEST, ConsistencyEntry, Parent
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Parent
+from airflow_provider_elementary.snapshots.manifest_document import MANIFEST
 from airflow_provider_elementary.snapshots.prune_record import RECORD as RECORDS
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone
 from airflow_provider_elementary.storage import documents
-from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import access_folder, result_files, result_series, series_key
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.storage.report_log import record
@@ -33,7 +33,6 @@ WHOLE = replace(
     BASE,
     consistency=POINT,
     full_at="2026-11-22T00:00:00",
-    hash_key=WrappedKey("local:1", "AAAA"),
     access=MONDAY.to_dict(),
 )
 RECORD = PruneRecord(
@@ -106,7 +105,7 @@ def _kept_report(folder: Path) -> bytes:
 def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kind:
     return {
         "manifest": Kind(
-            MANIFEST.write(WHOLE), lambda content, _: MANIFEST.write(MANIFEST.read(content, "m")), "files", "sequence"
+            MANIFEST.write(WHOLE), lambda content, _: MANIFEST.write(MANIFEST.read(content, "m")), "added", "sequence"
         ),
         "prune record": Kind(
             RECORDS.write(RECORD), lambda content, _: RECORDS.write(RECORDS.read(content, "p")), "head", "sequence"
@@ -146,13 +145,13 @@ def test_manifests_and_prune_records_come_back_as_the_same_bytes() -> None:
 
 def test_the_bytes_of_a_prune_record() -> None:
     assert RECORDS.write(RECORD).decode() == (
-        '{"created_at":"2026-11-22T00:00:00","format_version":2,"head":{"sequence":3,"sha256":"'
+        '{"created_at":"2026-11-22T00:00:00","expired":[{"category":"metadata","expired_at":"2026-11-22T00:00:00+00:00",'
+        '"key":"data/x","sha256":"'
+        + "ef" * 32
+        + '"}],"format_version":2,"head":{"sequence":3,"sha256":"'
         + "ab" * 32
         + '"},"parent":null,"retention":{"keep_last":1},"sequence":1,"snapshots":[{"created_at":"2026-11-22T00:00:00",'
-        '"parent":null,"sequence":1,"sha256":"' + "cd" * 32 + '","snapshot_id":"20261122T000000Z-00000000"}],'
-        '"withdrawn":[{"category":"metadata","key":"data/x","sha256":"'
-        + "ef" * 32
-        + '","withdrawn_at":"2026-11-22T00:00:00+00:00"}]}'
+        '"parent":null,"sequence":1,"sha256":"' + "cd" * 32 + '","snapshot_id":"20261122T000000Z-00000000"}]}'
     )
 
 
@@ -244,24 +243,26 @@ def test_a_field_that_comes_twice_is_refused(kind: Kind, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda facts: facts["files"][0].update(rows="1"), "field files.0.rows has another type"),
-        (lambda facts: facts["files"][0].update(rows=True), "field files.0.rows has another type"),
-        (lambda facts: facts["files"][0].update(category=SECRET), "field files.0.category has another type or value"),
-        (lambda facts: facts["files"][0].update(max_watermark=SECRET), "field files.0.max_watermark has another"),
-        (lambda facts: facts["files"][0].update({SECRET: 1}), "field files.0.(unprintable) is not known"),
-        (lambda facts: facts["files"][0].pop("size"), "field files.0.size is missing"),
+        (lambda facts: facts["added"][0].update(rows="1"), "field added.0.rows has another type"),
+        (lambda facts: facts["added"][0].update(rows=True), "field added.0.rows has another type"),
+        (lambda facts: facts["added"][0].update(category=SECRET), "field added.0.category has another type or value"),
+        (lambda facts: facts["added"][0].update(max_watermark=SECRET), "field added.0.max_watermark has another"),
+        (lambda facts: facts["added"][0].update({SECRET: 1}), "field added.0.(unprintable) is not known"),
+        (lambda facts: facts["added"][0].pop("size"), "field added.0.size is missing"),
         (lambda facts: facts["parent"].update(x=1), "field parent.x is not known"),
-        (lambda facts: facts["cut"].update(window_from="2026-11-22T00:00:00+00:00"), "field cut.window_from has"),
-        (lambda facts: facts["tables"]["metadata"].update(withheld=[SECRET]), "field tables.metadata.withheld.0 has"),
-        (lambda facts: facts["keys"]["configuration"].update(context={"x": 1}), "field keys.configuration.context is"),
         (
-            lambda facts: facts["keys"]["configuration"].update(ciphertext="!"),
-            "field keys.configuration.ciphertext has",
+            lambda facts: facts["consistency"].update(window_from="2026-11-22T00:00:00+00:00"),
+            "field consistency.window_from has",
         ),
+        (
+            lambda facts: facts["tables"]["metadata"].update(settled_from=SECRET),
+            "field tables.metadata.settled_from has",
+        ),
+        (lambda facts: facts["generation"].update(x=1), "field generation.x is not known"),
         (lambda facts: facts.update(kind=7), "field kind has another type"),
         (lambda facts: facts.update(kind=SECRET), "field kind has another type or value"),
         (lambda facts: facts.update(created_at=SECRET), "field created_at has another type or value"),
-        (lambda facts: facts.update(policy={"a": {"a": float("nan")}}), "a number is too large"),
+        (lambda facts: facts.update(source={"a": {"a": float("nan")}}), "a number is too large"),
     ],
 )
 def test_a_manifest_says_where_it_is_not_valid(tmp_path: Path, change: Callable[[Any], Any], fault: str) -> None:
@@ -283,7 +284,7 @@ def test_a_document_too_large_to_be_read_is_not_written() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
 def test_what_could_not_be_read_again_is_not_written(value: float | str) -> None:
     with pytest.raises(ConfigurationError, match="A manifest cannot be written with a number that is not finite"):
-        MANIFEST.write(replace(WHOLE, policy={"failed_rows_days": value}))
+        MANIFEST.write(replace(WHOLE, source={"failed_rows_days": value}))
 
 
 @pytest.mark.parametrize("change", [{"findings": 1}, {"roles": "x"}, {"checked_at": 7}, {"more": SECRET}])

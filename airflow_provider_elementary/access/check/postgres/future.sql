@@ -1,7 +1,7 @@
--- Default privileges, except SELECT on tables of the Elementary schema. Global entries repeat what PostgreSQL gives
--- PUBLIC anyway: EXECUTE on functions, USAGE on types.
+-- Default privileges, except SELECT on tables of the Elementary schema without a grant option. Global entries repeat what
+-- PostgreSQL gives PUBLIC anyway: EXECUTE on functions, USAGE on types.
 SELECT 'future-grants',
-       a.privilege_type || ' on future ' || kind.name
+       a.privilege_type || CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END || ' on future ' || kind.name
          || coalesce(' in schema ' || quote_ident(n.nspname), ' in any schema')
          || ' of ' || pg_get_userbyid(d.defaclrole) || ' through ' || r.name,
        r.name,
@@ -15,7 +15,7 @@ LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
 CROSS JOIN LATERAL aclexplode(d.defaclacl) a
 JOIN reach r ON r.oid = a.grantee
 WHERE a.grantee <> d.defaclrole
-  AND NOT (a.privilege_type = 'SELECT' AND kind.letter IN ('r', 'S')
+  AND NOT (a.privilege_type = 'SELECT' AND NOT a.is_grantable AND kind.letter IN ('r', 'S')
     AND d.defaclnamespace IN (SELECT oid FROM target))
   AND NOT (a.grantee = 0 AND d.defaclnamespace = 0
     AND (kind.letter, a.privilege_type) IN (('f', 'EXECUTE'), ('T', 'USAGE')))

@@ -15,7 +15,7 @@ from airflow_provider_elementary.access.check.findings import (
     Link,
     count_wider_roles,
     evaluate,
-    passed,
+    not_applicable,
     unanswered,
 )
 from airflow_provider_elementary.access.check.report import AccessFinding
@@ -72,8 +72,8 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
             _secondary_roles(session, who, roles, secondary),
             _readable(session, place),
             _views(session, place),
-            *passed(["server-functions"], "Snowflake's SQL cannot reach its servers' files or settings"),
-            *passed(
+            *not_applicable(["server-functions"], "Snowflake's SQL cannot reach its servers' files or settings"),
+            *not_applicable(
                 ["untrusted-languages"], "Snowflake runs every function in a sandbox; definer-functions names those"
             ),
         ],

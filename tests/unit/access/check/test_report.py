@@ -94,3 +94,48 @@ def test_drift_lists_what_appeared_and_what_is_gone() -> None:
 
     assert change.appeared == ("reads-outside-schema: fail", "reads-outside-schema: raw.users: SELECT through reader")
     assert change.gone == ("reachable role: elementary_reader", "certificate-verified: unknown")
+
+
+UNUSED = AccessFinding("secondary-roles", "not applicable", "PostgreSQL has none")
+
+
+def test_a_check_that_does_not_apply_is_not_counted_and_stops_nothing() -> None:
+    report = report_of(PASSED, UNUSED, UNUSED)
+
+    report.require()
+    assert report.headline == "1 of 1 checks pass"
+    assert drift(report_of(PASSED), report).appeared == ()
+
+
+def test_an_accepted_failure_is_a_warning_with_its_reason_and_never_a_pass() -> None:
+    report = report_of(PASSED, OPEN).accept({"reads-outside-schema": "agreed with the owner"})
+
+    report.require()
+    (warning,) = report.warnings
+    assert (warning.status, warning.accepted, warning.excess) == ("warning", "agreed with the owner", OPEN.excess)
+    assert report.headline == "1 of 2 checks pass, 1 accepted as a warning"
+    assert AccessReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+def test_one_accepted_privilege_accepts_no_other() -> None:
+    reasons = {"reads-outside-schema: raw.users: SELECT through reader": "a public table"}
+    wider = replace(OPEN, excess=(*OPEN.excess, "raw.orders: SELECT through reader"))
+
+    assert report_of(OPEN).accept(reasons).failed == ()
+    assert report_of(wider).accept(reasons).failed == (wider,)
+
+
+def test_a_truncated_list_of_privileges_is_not_accepted_one_by_one() -> None:
+    many = replace(OPEN, excess=tuple(f"raw.t{i}: SELECT" for i in range(100)))
+
+    assert report_of(many).accept({f"{many.name}: {each}": "fine" for each in many.excess}).failed == (many,)
+
+
+@pytest.mark.parametrize("reasons", [{"no-such-check": "x"}, {"ownership": " "}, {"raw.users": "x"}])
+def test_a_failure_is_accepted_only_by_the_name_of_a_check_and_with_a_reason(reasons: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="accept_failed"):
+        report_of(PASSED).accept(reasons)
+
+
+def test_an_unknown_check_is_not_accepted_as_a_failure() -> None:
+    assert report_of(UNKNOWN).accept({"certificate-verified": "x"}).unknown == (UNKNOWN,)

@@ -14,7 +14,7 @@ CARELESS = TransportFacts(True, "TLSv1.3", False, "require")
 PLAIN = TransportFacts(False, None, False, "disable")
 SILENT = TransportFacts(None, None, None, "the driver says nothing")
 
-PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
+PASS, FAIL, UNKNOWN, UNUSED = "pass", "fail", "unknown", "not applicable"
 
 #: The link as the warehouse sees it, as the client knows it, and the outcome: encrypted, version, certificate.
 OUTCOMES = [
@@ -30,7 +30,7 @@ OUTCOMES = [
     (Link(), PLAIN, (FAIL, FAIL, FAIL)),
     (Link(), SILENT, (UNKNOWN, UNKNOWN, UNKNOWN)),
     (Link(), None, (UNKNOWN, UNKNOWN, UNKNOWN)),
-    (Link(local="Unix socket, no network"), None, (PASS, PASS, PASS)),
+    (Link(local="Unix socket, no network"), None, (UNUSED, UNUSED, UNUSED)),
 ]
 
 
@@ -49,8 +49,8 @@ def test_both_ends_count(link: Link, transport: TransportFacts | None, expected:
         ("192.0.2.2", ["192.0.2.1", "10.0.0.0/8"], FAIL),
         ("2001:db8::1", ["2001:db8::/32"], PASS),
         ("2001:db8::1", ["10.0.0.0/8"], FAIL),
-        ("10.1.2.3", [], PASS),
-        (None, [], PASS),
+        ("10.1.2.3", [], UNUSED),
+        (None, [], UNUSED),
         (None, ["10.0.0.0/8"], UNKNOWN),
     ],
 )

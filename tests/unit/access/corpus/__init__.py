@@ -35,9 +35,12 @@ class Case:
         return f"{self.dialect}:{self.line}"
 
 
-def cases() -> Iterator[Case]:
-    """Yield every case, in the order of the files."""
-    for path in sorted(HERE.glob("*.sql")):
+def cases(kind: str = ".") -> Iterator[Case]:
+    """Yield every case, in the order of the files.
+
+    :param kind: the folder: ``honest`` holds what analysts write, ``dangerous`` what has to be refused.
+    """
+    for path in sorted((HERE / kind).glob("*.sql")):
         yield from _read(path)
 
 

@@ -145,10 +145,10 @@ SELECT IF(EXISTS (SELECT 1 FROM raw.users), 1, 0)
 -- > refused: not of the schema 'raw'
 SELECT STRUCT((SELECT email FROM `raw`.`users`) AS a)
 
--- > refused: table function
+-- > allowed: dbt_models
 SELECT * FROM dbt_models, UNNEST(SPLIT(tags, ','))
 
--- > refused: table function
+-- > refused: disagree about which tables
 SELECT * FROM dbt_models d, d.tags
 
 -- > refused: 'external_query'

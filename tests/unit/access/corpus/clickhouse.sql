@@ -158,10 +158,10 @@ SELECT currentUser()
 -- > refused: 'sleep'
 SELECT sleep(3)
 
--- > refused: 'arrayjoin'
+-- > allowed: dbt_models
 SELECT arrayJoin(splitByChar(',', tags)) FROM dbt_models
 
--- > refused: only tables and subqueries
+-- > allowed: dbt_models
 SELECT name, t FROM dbt_models ARRAY JOIN tags AS t
 
 -- > refused: not valid clickhouse

@@ -115,10 +115,10 @@ SELECT * FROM IDENTIFIER('raw' || '.users')
 -- > refused: 'range'
 SELECT * FROM range(1000000000)
 
--- > refused: 'posexplode'
+-- > allowed: dbt_models
 SELECT * FROM dbt_models LATERAL VIEW posexplode(split(tags, ',')) t AS p, x
 
--- > refused: 'explode'
+-- > allowed: dbt_models
 SELECT explode(split(tags, ',')) FROM dbt_models
 
 -- > refused: 'java_method'

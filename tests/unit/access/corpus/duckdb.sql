@@ -154,10 +154,10 @@ SELECT * FROM range(1000000000000)
 -- > refused: 'generate_series'
 SELECT * FROM generate_series(1, 10)
 
--- > refused: table function
+-- > allowed:
 SELECT * FROM unnest([1, 2])
 
--- > refused: 'unnest'
+-- > allowed: dbt_models
 SELECT unnest(string_split(path, '/')) FROM dbt_models
 
 -- > refused: 'current_setting'

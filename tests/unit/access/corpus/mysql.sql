@@ -9,7 +9,7 @@ SELECT coalesce(m.name, '') FROM dbt_models m WHERE m.alias IN ('a', 'b')
 -- > refused: in this spelling
 SELECT * FROM DBT_MODELS
 
--- > refused: backticks
+-- > allowed: dbt_models
 SELECT * FROM `dbt_models`
 
 -- > refused: 'ifnull'

@@ -109,7 +109,7 @@ SELECT current_setting('x')
 -- > refused: 'explain_model'
 SELECT explain_model('x')
 
--- > refused: table function
+-- > refused: disagree about which tables
 SELECT * FROM dbt_models a, a.tags t
 
 -- > refused: a field of an expression

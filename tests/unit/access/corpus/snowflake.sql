@@ -187,10 +187,10 @@ SELECT * FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY())
 -- > refused: 'generator'
 SELECT * FROM TABLE(GENERATOR(ROWCOUNT => 1000000000))
 
--- > refused: 'flatten'
+-- > allowed: dbt_models
 SELECT f.value FROM dbt_models m, LATERAL FLATTEN(input => PARSE_JSON(m.tags)) f
 
--- > refused: 'flatten'
+-- > allowed: dbt_models
 SELECT f.value FROM dbt_models m, TABLE(FLATTEN(PARSE_JSON(m.tags))) f
 
 -- > refused: stages

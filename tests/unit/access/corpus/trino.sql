@@ -86,10 +86,10 @@ SELECT * FROM TABLE(system.query('x'))
 -- > refused: function
 SELECT * FROM TABLE(exclude_columns(input => TABLE(raw.users), columns => DESCRIPTOR(a)))
 
--- > refused: table function
+-- > allowed:
 SELECT * FROM UNNEST(ARRAY[1, 2]) AS t(x)
 
--- > refused: table function
+-- > allowed: dbt_models
 SELECT * FROM dbt_models CROSS JOIN UNNEST(split(tags, ',')) AS t(x)
 
 -- > refused: 'sequence'

@@ -259,5 +259,5 @@ class TestModelStateStore:
         assert "no saved state; replaying all series from the beginning" in caplog.text
 
     def test_a_parameter_that_is_unknown_is_refused_before_anything_is_read(self) -> None:
-        with pytest.raises(ConfigurationError, match="anomaly_sensitivity"):
-            scoring_settings({"anomaly_sensitivity": 3}, days=2, shard=0, shards=1)
+        with pytest.raises(ConfigurationError, match="sensibility"):
+            scoring_settings({"sensibility": 3}, days=2, shard=0, shards=1)

@@ -1,0 +1,210 @@
+"""Reads and writes pages that list many snapshots at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import (
+    ElementaryError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+)
+from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, Parent
+from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
+from airflow_provider_elementary.storage.claim import claim
+from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
+from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.layout import index_key
+from airflow_provider_elementary.storage.signed_documents import Signed
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+log = logging.getLogger(__name__)
+
+#: Snapshots a page; a page of the second width is made of pages of the first.
+NARROW, WIDE = 16, 256
+_READERS = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a page says of a snapshot; see :class:`~.manifest_document.ManifestDocument` for the fields.
+
+    :param sha256: of the manifest.
+    """
+
+    sequence: int
+    sha256: str
+    snapshot_id: str
+    kind: Literal["full", "incremental"]
+    created_at: NaiveTime
+    epoch: int
+    parent: Parent | None
+    base: int
+    lost_until: int | None
+    prune_record: Parent | None
+    categories: tuple[Category, ...]
+    files: int
+    rows: int
+    size: int
+
+    @property
+    def taken_at(self) -> datetime:
+        """When it was taken, with its zone."""
+        return datetime.fromisoformat(self.created_at).replace(tzinfo=UTC)
+
+    @classmethod
+    def of(cls, found: Signed[ManifestDocument]) -> Row:
+        """Return the row of a manifest."""
+        document = found.document
+        return cls(
+            sequence=document.sequence,
+            sha256=found.sha256,
+            snapshot_id=document.snapshot_id,
+            kind=document.kind,
+            created_at=document.created_at,
+            epoch=document.epoch,
+            parent=document.parent,
+            base=document.base,
+            lost_until=document.lost_until,
+            prune_record=document.prune_record,
+            categories=document.categories,
+            files=document.files,
+            rows=document.rows,
+            size=document.size,
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """The snapshots of a range of numbers, oldest first; those that were gone when it was written are not in it."""
+
+    rows: tuple[Row, ...]
+    format_version: int = FORMAT_VERSION
+
+    __pydantic_config__ = STRICT
+
+
+PAGE = Codec(Page, "page of the index", "Remove it: the numbers are then read one by one.", FORMAT_VERSION)
+
+
+def pages_of(newest: int) -> list[tuple[int, int]]:
+    """Return the widths and places of the pages that cover the numbers up to the newest, as far as pages do."""
+    wide, rest = divmod(newest, WIDE)
+    narrow = wide * WIDE // NARROW
+    return [(WIDE, place) for place in range(wide)] + [(NARROW, narrow + place) for place in range(rest // NARROW)]
+
+
+def numbers_of(width: int, place: int) -> range:
+    """Return the numbers that a page covers."""
+    return range(place * width + 1, (place + 1) * width + 1)
+
+
+def read_page(repository: Repository, width: int, place: int) -> Sequence[Row] | None:
+    """Return the rows of a page, or None where there is none that is proved."""
+    name = index_key(width, place)
+    if (known := repository.pages.get(name)) is not None:
+        return known
+    with suppress(SnapshotCorruptError):
+        number = numbers_of(width, place)[-1]
+        if (found := repository.documents.read(name, PAGE, Role.STORE, number=number)) is not None:
+            repository.pages[name] = found.document.rows
+            return found.document.rows
+    return None
+
+
+def read_rows(
+    repository: Repository, numbers: Iterable[int], newest: int, *, each: bool = False
+) -> tuple[dict[int, Row], dict[int, ElementaryError]]:
+    """Return what is known of the snapshots of these numbers, and which of them cannot be read.
+
+    :param numbers: those that were found below ``manifests/``.
+    :param newest: the newest that is proved; later ones are left out.
+    :param each: read every manifest, not pages.
+    """
+    wanted = {number for number in numbers if number <= newest}
+    rows: dict[int, Row] = {}
+    if not each:
+        pages = _side_by_side(lambda page: read_page(repository, *page), pages_of(newest))
+        rows = {row.sequence: row for page in pages for row in page or () if row.sequence in wanted}
+    errors: dict[int, ElementaryError] = {}
+
+    def read(number: int) -> None:
+        try:
+            rows[number] = Row.of(repository.read_signed(number))
+        except (SnapshotCorruptError, SnapshotNotFoundError) as error:
+            errors[number] = error
+
+    _side_by_side(read, sorted(wanted - rows.keys()))
+    return rows, errors
+
+
+def candidates(
+    repository: Repository, there: Sequence[int], newest: int, moment: datetime | None
+) -> Iterator[Sequence[int]]:
+    """Yield numbers among which a snapshot of a time is, or all of them where no page says more; the newest first.
+
+    :param there: the numbers of the snapshots, in order.
+    :param moment: when it was taken; times go by the numbers.
+    """
+    wide = newest // WIDE
+    yield [number for number in there if number > wide * WIDE]
+    low, high = 0, wide - 1
+    while moment is not None and low < high:
+        middle = (low + high + 1) // 2
+        rows = read_page(repository, WIDE, middle)
+        if not rows:
+            break
+        low, high = (middle, high) if rows[0].taken_at <= moment else (low, middle - 1)
+    # A snapshot may be listed as later than its id says, where a clock went back: then it is in the next page.
+    near = [place for place in (low, low + 1, low - 1) if 0 <= place < wide] if low >= high else []
+    for place in (*near, *(place for place in range(wide - 1, -1, -1) if place not in near)):
+        covered = numbers_of(WIDE, place)
+        yield [number for number in there if number in covered]
+
+
+def write_pages(repository: Repository, number: int) -> None:
+    """Write the pages that a snapshot fills, and earlier ones that are missing beside them."""
+    if number % NARROW:
+        return
+    for width, place in _filled_by(number):
+        if read_page(repository, width, place) is None:
+            _write_page(repository, width, place)
+
+
+def _filled_by(number: int) -> list[tuple[int, int]]:
+    """Return the pages up to a number that are to be there: those of its wide page, and that itself where it ends."""
+    first = (number - 1) // WIDE * WIDE // NARROW
+    narrow = [(NARROW, place) for place in range(first, number // NARROW)]
+    return narrow if number % WIDE else [*narrow, (WIDE, number // WIDE - 1)]
+
+
+def _write_page(repository: Repository, width: int, place: int) -> None:
+    numbers = numbers_of(width, place)
+    known: Mapping[int, Row] = {}
+    if width == WIDE:
+        narrow = [read_page(repository, NARROW, numbers[0] // NARROW + part) or () for part in range(WIDE // NARROW)]
+        known = {row.sequence: row for rows in narrow for row in rows}
+    else:
+        known, _ = read_rows(repository, numbers, numbers[-1], each=True)
+    page = Page(tuple(row for _, row in sorted(known.items())))
+    if claim(repository.documents, index_key(width, place), PAGE, page, Role.STORE, number=numbers[-1]) is not None:
+        log.info("wrote a page of %s snapshots up to number %s", len(page.rows), numbers[-1])
+
+
+def _side_by_side(work: Callable[[A], B], items: Sequence[A]) -> list[B]:
+    if len(items) < 2:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(_READERS) as threads:
+        return list(threads.map(work, items))

@@ -1,0 +1,77 @@
+"""Reads ClickHouse through its own driver, as a stream of Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_elementary.access.check.session import (
+    StatementDeniedError,
+    StatementFailedError,
+    TransportFacts,
+)
+from airflow_provider_elementary.access.guard import GuardedQuery
+from airflow_provider_elementary.timeouts import Calls
+from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of
+from airflow_provider_elementary.warehouses.exclusion import read_error
+from airflow_provider_elementary.warehouses.registry import WAREHOUSES
+from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
+
+#: ClickHouse's own default is the same; a profile may have raised it.
+_SETTINGS = {"max_block_size": 65_409}
+
+
+class ClickHouseWarehouse(SystemCatalogSession):
+    """A session on ClickHouse.
+
+    :param client: an open client of clickhouse-connect.
+    :param schema: the Elementary schema, which ClickHouse calls a database.
+    :param transport: how the link is protected, as the client asked for it.
+    :param calls: runs the driver's calls.
+    """
+
+    dialect = adapter = "clickhouse"
+    placeholder = WAREHOUSES[adapter].driver.placeholder
+    #: ClickHouse has no level above the schema.
+    database: str | None = None
+
+    def __init__(self, client: Any, schema: str, transport: TransportFacts, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls(self.dialect)
+        self.schema = schema
+        self.transport: TransportFacts | None = transport
+        self._client = client
+
+    def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run one statement over the system catalog."""
+        try:
+            answer = self._client.query(statement, *WAREHOUSES[self.adapter].driver.arguments(parameters))
+        except Exception as error:
+            cause = cause_of(error)
+            if cause is Cause.LOST:
+                raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
+            refusal = StatementDeniedError if cause is Cause.DENIED else StatementFailedError
+            raise refusal(type(error).__name__) from None
+        return list(answer.column_names), [tuple(row) for row in answer.result_rows]
+
+    def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of a guarded query, one block at a time."""
+        empty = True
+        try:
+            with self._client.query_arrow_stream(query.sql, settings=_SETTINGS, use_strings=True) as stream:
+                for batch in stream:
+                    empty = False
+                    yield batch
+            if empty:
+                # A stream without rows does not say its columns; it is run again as a table.
+                table = self._client.query_arrow(query.sql, settings=_SETTINGS, use_strings=True)
+                yield from batches_of(table.to_reader())
+        except GeneratorExit:
+            raise
+        except Exception as error:
+            raise read_error(self.adapter, query, error) from None
+
+    def disconnect(self) -> None:
+        """Disconnect."""
+        self._client.close()

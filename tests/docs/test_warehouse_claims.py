@@ -1,0 +1,54 @@
+"""What the documents say of each warehouse is what the registry says, and nothing more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WarehouseKind
+from docs.extensions import facts
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = (README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+#: Words that claim more than the registry's own sentences.
+_CLAIM = re.compile(r"\b(?:supported|works|proven|tested|verified)\b", re.IGNORECASE)
+
+
+def table() -> str:
+    head, rows = facts.warehouse_proofs()
+    return "\n".join(facts._line(row) for row in (head, ["---"] * len(head), *rows))
+
+
+def test_the_readme_has_the_claims_of_the_registry() -> None:
+    found = re.search(r"<!-- warehouse-proofs -->\n(.*?)\n<!-- /warehouse-proofs -->", README.read_text(), re.DOTALL)
+
+    assert found is not None
+    assert found[1] == table(), f"Replace the table in README.md by:\n{table()}"
+
+
+def test_the_quickstart_shows_the_claims_of_the_registry() -> None:
+    page = (ROOT / "docs" / "quickstart" / "other-warehouses.md").read_text()
+
+    assert "```{facts} warehouse-proofs\n```" in page
+
+
+@pytest.mark.parametrize("kind", CONNECTABLE, ids=lambda kind: kind.key)
+def test_a_proof_names_what_it_ran_on(kind: WarehouseKind) -> None:
+    for proof in (kind.reading, kind.access):
+        assert bool(proof.what) is (proof.on != "documentation")
+
+
+def test_no_sentence_claims_more_of_a_warehouse_that_was_never_run() -> None:
+    never_run = [kind.label for kind in CONNECTABLE if kind.reading.on in ("documentation", "not at all")]
+    named = re.compile(rf"\b(?:{'|'.join(map(re.escape, never_run))})\b")
+    claims = [
+        f"{page.relative_to(ROOT)}: {sentence.strip()[:120]}"
+        for page in PAGES
+        for sentence in re.split(r"(?<=[.:;])\s", page.read_text())
+        if named.search(sentence) and _CLAIM.search(sentence) and "|" not in sentence
+    ]
+
+    assert claims == []

@@ -1,0 +1,139 @@
+"""ClickHouse is read on its real engine, in this process, through Airflow's own hook."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.access.check.session import StatementFailedError
+from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.exceptions import SchemaNotFoundError
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.datasets import World, small_world, world_a, write_clickhouse, write_duckdb
+
+pytest.importorskip("chdb", reason="pip install chdb: ClickHouse inside the process")
+clickhouse_connect = pytest.importorskip("clickhouse_connect", reason="pip install clickhouse-connect")
+
+PATH_VARIABLE = "AIRFLOW_CONN_CLICKHOUSE"
+PLANTED = datetime(2026, 10, 20, 12, 30, 15, 123456)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    # The engine has one directory in a process, and as long as a client is open.
+    path = tmp_path_factory.mktemp("clickhouse")
+    connection = {
+        "conn_type": "elementary_clickhouse",
+        "host": "localhost",
+        "extra": {"client_kwargs": {"interface": "chdb", "path": str(path)}},
+    }
+    opened = clickhouse_connect.get_client(interface="chdb", path=str(path))
+    os.environ[PATH_VARIABLE] = json.dumps(connection)
+    yield opened
+    del os.environ[PATH_VARIABLE]
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def world(client: Any) -> World:
+    made = dict(small_world(days=10))
+    write_clickhouse(made, client)
+    return made
+
+
+@pytest.fixture
+def source(world: World) -> Iterator[WarehouseSource]:
+    with ElementaryHook("clickhouse").source() as opened:
+        yield opened
+
+
+def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
+    return sorted(table.to_pylist(), key=repr)
+
+
+def test_clickhouse_gives_the_same_rows_in_the_same_types(source: WarehouseSource, world: World) -> None:
+    assert source.tables() == list(TABLES)
+    for name, table in world.items():
+        found = read_all(source, name)
+        assert found.schema == table.schema
+        assert sorted_rows(found) == sorted_rows(table)
+    assert source.rejections.to_list() == []
+
+
+@pytest.mark.parametrize("declared", ["DateTime64(6)", "DateTime64(6, 'Asia/Tokyo')", "Nullable(DateTime64(9))"])
+def test_a_time_span_is_cut_at_the_microsecond_in_every_type(client: Any, world: World, declared: str) -> None:
+    client.command("DROP DATABASE IF EXISTS times")
+    client.command("CREATE DATABASE times")
+    columns = ", ".join(f"`{column.name}` Nullable(String)" for column in TABLES["dbt_invocations"].columns)
+    columns = columns.replace("`created_at` Nullable(String)", f"`created_at` {declared}")
+    client.command(f"CREATE TABLE times.dbt_invocations ({columns}) ENGINE = MergeTree ORDER BY tuple()")
+    for microseconds in (-1, 0, 1):
+        moment = PLANTED + timedelta(microseconds=microseconds)
+        client.command(
+            "INSERT INTO times.dbt_invocations (invocation_id, created_at) VALUES "
+            f"('{microseconds}', toDateTime64('{moment.isoformat(sep=' ', timespec='microseconds')}', 6, 'UTC'))"
+        )
+
+    with ElementaryHook("clickhouse", schema="times").source() as source:
+        since = source.read("dbt_invocations", since=PLANTED).read_all()
+        until = source.read("dbt_invocations", until=PLANTED).read_all()
+
+    assert sorted(since["invocation_id"].to_pylist()) == ["0", "1"]
+    assert until["invocation_id"].to_pylist() == ["-1"]
+    assert until["created_at"].to_pylist() == [PLANTED - timedelta(microseconds=1)]
+
+
+def test_seconds_without_a_zone_are_counts_since_1970(client: Any, world: World) -> None:
+    client.command("DROP DATABASE IF EXISTS seconds")
+    client.command("CREATE DATABASE seconds")
+    client.command(
+        "CREATE TABLE seconds.dbt_invocations ENGINE = MergeTree ORDER BY tuple() AS "
+        "SELECT * REPLACE (toDateTime(assumeNotNull(created_at)) AS created_at) FROM elementary.dbt_invocations"
+    )
+    expected = [row["created_at"].replace(microsecond=0) for row in sorted_rows(world["dbt_invocations"])]
+
+    with ElementaryHook("clickhouse", schema="seconds").source() as source:
+        found = source.read("dbt_invocations", since=min(expected)).read_all()
+
+    assert sorted(found["created_at"].to_pylist()) == sorted(expected)
+
+
+def test_a_query_without_rows_has_its_columns(source: WarehouseSource) -> None:
+    reader = source.query("select name from elementary.dbt_models where name = 'no such model'")
+
+    assert reader.read_all().column_names == ["name"]
+
+
+def test_a_missing_object_is_not_taken_for_a_denial(source: WarehouseSource) -> None:
+    with pytest.raises(StatementFailedError):
+        source.warehouse.rows("SELECT 1 FROM raw.no_such_table")
+
+
+def test_a_missing_schema_names_the_elementary_schemas(world: World) -> None:
+    with pytest.raises(SchemaNotFoundError, match="Elementary schemas that it sees: elementary"):
+        ElementaryHook("clickhouse", schema="no_such_schema").source()
+
+
+def test_world_a_is_read_as_duckdb_reads_it(client: Any, world: World, shared: Path, tmp_path: Path) -> None:
+    world = world_a(shared)
+    write_clickhouse(world, client, "world_a")
+    path = write_duckdb(world, tmp_path / "world.duckdb")
+    os.environ["AIRFLOW_CONN_DUCKDB"] = json.dumps({"conn_type": "duckdb", "host": str(path)})
+    try:
+        with ElementaryHook("clickhouse", "world_a").source() as one, ElementaryHook("duckdb").source() as other:
+            assert one.tables() == other.tables()
+            for name in other.tables():
+                ours, theirs = read_all(one, name), read_all(other, name)
+                assert ours.schema == theirs.schema
+                assert sorted_rows(ours) == sorted_rows(theirs)
+    finally:
+        del os.environ["AIRFLOW_CONN_DUCKDB"]

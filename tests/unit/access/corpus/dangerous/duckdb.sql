@@ -1,0 +1,121 @@
+-- Statements that would read or do something outside; none may pass.
+
+-- > refused:
+WITH "stoc<U+212A>s" AS (SELECT 1) SELECT * FROM stocks
+
+-- > refused:
+WITH "STOC<U+212A>S" AS (SELECT 1) SELECT * FROM "stocks"
+
+-- > refused:
+WITH "user<U+017F>" AS (SELECT 1) SELECT * FROM users
+
+-- > refused:
+WITH show AS (SELECT 1) SELECT * FROM (show users)
+
+-- > refused:
+SELECT * FROM (show users)
+
+-- > refused:
+SELECT * FROM (desc users)
+
+-- > refused:
+SELECT * FROM (describe users)
+
+-- > refused:
+SELECT * FROM (summarize users)
+
+-- > refused:
+SELECT * FROM (from users)
+
+-- > refused:
+SELECT * FROM (table users)
+
+-- > refused:
+SELECT * FROM (show all tables)
+
+-- > refused:
+SELECT * FROM (pragma version)
+
+-- > refused:
+SELECT * FROM (explain select 1)
+
+-- > refused:
+SELECT * FROM (call pragma_version())
+
+-- > refused:
+SELECT * FROM (show tables)
+
+-- > refused:
+SELECT rowid, "rowid" FROM dbt_models
+
+-- > refused:
+SELECT lpad(name, 1000000000, 'x') FROM dbt_models
+
+-- > refused:
+SELECT rpad('x', length(name) * 100000000, 'x') FROM dbt_models
+
+-- > refused:
+SELECT format('{:>1000000000}', name) FROM dbt_models
+
+-- > refused:
+SELECT format('{:>{}}', name, 1000000000) FROM dbt_models
+
+-- > refused:
+SELECT format(name, 1) FROM dbt_models
+
+-- > refused:
+SELECT printf('%1000000000d', 1)
+
+-- > refused:
+SELECT printf('%*d', 1000000000, 1)
+
+-- > refused:
+SELECT bar(1, 0, 1, 1000000000)
+
+-- > refused:
+SELECT repeat('x', 10)
+
+-- > refused:
+SELECT replace(description, 'a', description) FROM dbt_models
+
+-- > refused:
+SELECT * FROM unnest(range(1000000000))
+
+-- > refused:
+SELECT * FROM dbt_models, read_csv('/etc/passwd')
+
+-- > refused:
+SELECT * FROM dbt_models, unnest(glob('/etc/*'))
+
+-- > refused:
+SELECT * FROM dbt_models, json_each((SELECT max(email) FROM raw.users))
+
+-- > refused:
+SELECT * FROM json_execute_serialized_sql('{}')
+
+-- > refused:
+SELECT * FROM query('select 1')
+
+-- > refused:
+SELECT * FROM query_table('users')
+
+-- > refused:
+SELECT * FROM duckdb_tables()
+
+-- > refused:
+SELECT * FROM main.dbt_models
+
+-- > refused:
+SELECT COLUMNS('.*') FROM dbt_models
+
+-- > refused:
+SELECT getvariable('x')
+
+-- > refused:
+PIVOT users ON name
+
+-- > refused:
+SELECT * FROM dbt_models POSITIONAL JOIN users
+
+-- > refused:
+SELECT * FROM dbt_models ASOF JOIN users USING (name)

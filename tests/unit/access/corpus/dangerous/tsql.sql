@@ -1,0 +1,82 @@
+-- Statements that would read or do something outside; none may pass.
+
+-- > refused:
+SELECT name FROM dbt_models EXEC sp_configure
+
+-- > refused:
+SELECT name FROM dbt_models SELECT email FROM raw.users
+
+-- > refused:
+SELECT name FROM dbt_models DROP TABLE dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models WAITFOR DELAY '0:1:0'
+
+-- > refused:
+SELECT name FROM dbt_models WITH (TABLOCKX)
+
+-- > refused:
+SELECT name INTO x FROM dbt_models
+
+-- > refused:
+SELECT * FROM OPENROWSET(BULK '/etc/passwd', SINGLE_CLOB) AS x
+
+-- > refused:
+SELECT * FROM OPENQUERY(linked, 'select 1')
+
+-- > refused:
+SELECT * FROM sys.objects
+
+-- > refused:
+SELECT * FROM [raw].[users]
+
+-- > refused:
+SELECT * FROM [raw]]x].[users]
+
+-- > refused:
+SELECT * FROM dbt_models m CROSS APPLY raw.leak(m.name) x
+
+-- > refused:
+SELECT * FROM dbt_models m CROSS APPLY leak(m.name) x
+
+-- > refused:
+SELECT dbo.evil(name) FROM dbt_models
+
+-- > refused:
+SELECT REPLICATE('x', 1000000000)
+
+-- > refused:
+SELECT SPACE(1000000000)
+
+-- > refused:
+SELECT STR(1, 1000000000)
+
+-- > refused:
+SELECT FORMAT(1, name) FROM dbt_models
+
+-- > refused:
+SELECT @@version
+
+-- > refused:
+SELECT name FROM dbt_models FOR XML AUTO
+
+-- > refused:
+SELECT SUSER_NAME(), USER_NAME()
+
+-- > refused:
+SELECT $identity FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models SHUTDOWN
+
+-- > refused:
+SELECT name FROM dbt_models shutdown WHERE 1 = 1
+
+-- > refused:
+SELECT 1 CHECKPOINT
+
+-- > refused:
+SELECT name RECONFIGURE FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models m JOIN dbt_tests ROLLBACK ON 1 = 1

@@ -1,0 +1,10 @@
+-- Queries that an analyst would write; the reason stands where one is refused.
+
+-- > allowed: dbt_models
+SELECT m.name, t.tag FROM dbt_models m CROSS JOIN UNNEST(CAST(json_parse(m.tags) AS array(varchar))) AS t(tag)
+
+-- > allowed: dbt_run_results
+SELECT date_trunc('day', created_at) AS day, avg(execution_time) FROM "elementary"."dbt_run_results" WHERE created_at >= date_add('day', -7, current_timestamp) GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT json_extract_scalar(meta, '$.owner') AS owner, count(*) FROM elementary.dbt_models GROUP BY 1 ORDER BY 2 DESC LIMIT 10

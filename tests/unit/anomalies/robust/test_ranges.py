@@ -1,0 +1,111 @@
+"""A flagged value lies outside the range that its verdict states, any other inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_elementary.anomalies import robust
+from tests.benchmarks.detection.corpora import NAMES, corpora, missing
+from tests.support.metric_series import daily, hourly
+
+#: Every such series of each public corpus: the property is of single buckets.
+_ONE_IN = 15
+
+
+def contradictions(verdicts: pa.Table) -> list[dict[str, Any]]:
+    """Return verdicts whose range says otherwise."""
+    value, low, high = (
+        verdicts[name].to_numpy(zero_copy_only=False).astype(float)
+        for name in ("metric_value", "expected_min", "expected_max")
+    )
+    flagged = verdicts["is_anomalous"].to_numpy(zero_copy_only=False)
+    continues = np.array([reason == "continues as flagged before" for reason in verdicts["reason"].to_pylist()])
+    inside = ~(value < low) & ~(value > high)
+    stated = np.isfinite(low) | np.isfinite(high)
+    wrong = np.isfinite(value) & np.where(flagged, inside & stated, ~inside & ~continues)
+    return verdicts.filter(pa.array(wrong | (low > high))).to_pylist()
+
+
+def wild(seed: int, scale: float, zeros: float) -> list[float | None]:
+    """Return values of any size with zeros, gaps, jumps and stretches of equal values."""
+    generator = np.random.default_rng(seed)
+    values = scale * np.exp(generator.normal(0, generator.uniform(0.01, 1), 130))
+    values[60:] *= generator.choice([0.2, 1, 4])
+    values[generator.random(130) < 0.03] *= 20
+    values[generator.random(130) < zeros] = 0
+    if generator.random() < 0.3:
+        values[90:100] = values[90]
+    return [None if generator.random() < 0.05 else float(value) for value in values]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    scale=st.sampled_from([0.001, 3.0, 50.0, 1e6, 1e12]),
+    zeros=st.sampled_from([0.0, 0.1, 0.6]),
+    metric=st.sampled_from(["row_count", "null_percent", "freshness", "sum", "average"]),
+    direction=st.sampled_from(["both", "spike", "drop"]),
+    threshold=st.sampled_from([None, 30.0]),
+    sensitivity=st.sampled_from([1.0, 3.0, 5.0]),
+)
+def test_a_range_agrees_with_the_verdict(
+    seed: int, scale: float, zeros: float, metric: str, direction: str, threshold: float | None, sensitivity: float
+) -> None:
+    configurations = {
+        "full_table_name": "SHOP.CORE.ORDERS",
+        "anomaly_direction": direction,
+        "spike_failure_percent_threshold": threshold,
+        "anomaly_sensitivity": sensitivity,
+    }
+
+    verdicts = robust.score(
+        daily(wild(seed, scale, zeros), metric_name=metric), configurations=pa.Table.from_pylist([configurations])
+    )
+
+    assert contradictions(verdicts) == []
+
+
+def test_a_range_agrees_with_the_verdict_of_an_hour() -> None:
+    values = [value for seed in range(4) for value in wild(seed, 100, 0.02)]
+
+    assert contradictions(robust.score(hourly(values))) == []
+
+
+@pytest.mark.skipif(missing() is not None, reason="the public corpora do not lie beside the checkout")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_range_agrees_with_the_verdict_on_public_data(name: str) -> None:
+    [corpus] = corpora([name])
+    series = corpus.metrics["full_table_name"].unique()
+
+    verdicts = robust.score(corpus.metrics.filter(pc.is_in(corpus.metrics["full_table_name"], series[::_ONE_IN])))
+
+    assert contradictions(verdicts) == []
+
+
+def test_no_bound_is_beyond_what_was_ever_near() -> None:
+    values = [float(value) for value in np.random.default_rng(1).standard_cauchy(200) * 100 + 1000]
+
+    bounds = robust.score(daily(values, metric_name="average"))["expected_max"].drop_null().to_pylist()
+
+    assert max(bounds) < 1e9
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ([1000.0, 1010.0, 990.0] * 20 + [None], "row_count has no value on Mon 30 Nov 2026 where one was due"),
+        ([1000.0, 1010.0, 990.0] * 20 + [0.0], "row_count 0 rows on Mon 30 Nov 2026 is a drop"),
+    ],
+)
+def test_a_gap_and_a_zero_are_named_with_what_was_expected(values: list[float | None], sentence: str) -> None:
+    reason = robust.score(daily(values))["reason"].to_pylist()[-1]
+
+    assert sentence in reason
+    assert "from 60 earlier buckets" in reason

@@ -1,0 +1,126 @@
+"""Long chains are listed, searched and pruned by few requests, whatever happened to the pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+import pytest
+
+from airflow_provider_elementary.exceptions import SnapshotNotFoundError
+from airflow_provider_elementary.snapshots import find_manifest
+from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
+from airflow_provider_elementary.snapshots.index import pages_of
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.storage.layout import index_key, manifest_key
+from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
+
+LENGTH = 600
+
+
+@pytest.fixture(scope="module")
+def grown() -> SyntheticChain:
+    chain = SyntheticChain(CountingStore())
+    chain.grow(LENGTH)
+    return chain
+
+
+@pytest.fixture
+def chain(grown: SyntheticChain) -> SyntheticChain:
+    """A copy to spoil."""
+    store = CountingStore()
+    store.objects = dict(grown.store.objects)
+    copy = SyntheticChain(store)
+    copy.newest = grown.newest
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("newest", "pages"),
+    [
+        (0, []),
+        (15, []),
+        (16, [(16, 0)]),
+        (33, [(16, 0), (16, 1)]),
+        (256, [(256, 0)]),
+        (290, [(256, 0), (16, 16), (16, 17)]),
+    ],
+)
+def test_the_pages_that_cover_a_chain(newest: int, pages: list[tuple[int, int]]) -> None:
+    assert pages_of(newest) == pages
+
+
+def test_a_chain_is_read_by_its_pages_and_is_whole(chain: SyntheticChain) -> None:
+    repository = chain.repository()
+    chain.store.reset()
+
+    found = read_chain(repository)
+
+    assert sorted(found.links) == list(range(1, LENGTH + 1))
+    assert check_chain(found) == ([], [])
+    assert chain.store.total <= 25
+
+
+@pytest.mark.parametrize("width", [16, 256])
+def test_pages_that_are_gone_or_forged_cost_requests_and_nothing_else(chain: SyntheticChain, width: int) -> None:
+    for key in [key for key in chain.store.objects if key.startswith(f"index/{width}/")]:
+        chain.store.objects[key] = b"{}"
+
+    assert sorted(read_chain(chain.repository()).links) == list(range(1, LENGTH + 1))
+
+
+def test_the_next_page_is_written_with_those_that_are_missing_beside_it(chain: SyntheticChain) -> None:
+    for place in (33, 34, 35):
+        del chain.store.objects[index_key(16, place)]
+
+    chain.grow(608)
+
+    assert {index_key(16, place) for place in (33, 34, 35, 36, 37)} <= chain.store.objects.keys()
+
+
+@pytest.mark.parametrize("number", [1, 256, 257, 300, 513, 600])
+def test_a_snapshot_is_found_by_id_and_by_time_with_few_requests(chain: SyntheticChain, number: int) -> None:
+    taken_at = (BEGAN + timedelta(hours=number - 1)).replace(tzinfo=UTC)
+    wanted = f"{taken_at:%Y%m%dT%H%M%SZ}-{number - 1:08x}"
+
+    for name in (wanted, taken_at, taken_at + timedelta(minutes=59)):
+        repository = chain.repository()
+        chain.store.reset()
+        assert find_manifest(repository, name).sequence == number
+        assert chain.store.requests["get"] <= 40
+        assert chain.store.bytes <= 1_200_000
+
+
+@pytest.mark.parametrize("name", ["20260110T000000Z-ffffffff", "nonsense", BEGAN - timedelta(days=1)], ids=str)
+def test_one_that_is_not_there_is_not_found(chain: SyntheticChain, name: object) -> None:
+    with pytest.raises(SnapshotNotFoundError, match="but 600 others"):
+        find_manifest(chain.repository(), name)  # type: ignore[arg-type]
+
+
+def test_a_missing_manifest_that_a_page_lists_is_missed(chain: SyntheticChain) -> None:
+    del chain.store.objects[manifest_key(40)]
+
+    findings, _ = check_chain(read_chain(chain.repository()))
+
+    assert [(found.damage.value, found.object) for found in findings] == [("missing", manifest_key(40))]
+
+
+def test_prune_decides_by_the_pages_and_keeps_every_list_that_is_needed(chain: SyntheticChain) -> None:
+    kept = Retention(keep_last=3, keep_daily=5)
+
+    report = prune(chain.repository(), kept, orphan_age=timedelta(0))
+
+    assert len(report.kept) == 7
+    for decision in report.kept:
+        files = find_manifest(chain.repository(), decision.snapshot_id).files
+        assert {file.key for file in files} <= chain.store.objects.keys()
+    with pytest.raises(SnapshotNotFoundError):
+        find_manifest(chain.repository(), f"{BEGAN:%Y%m%dT%H%M%SZ}-00000000")
+    assert check_chain(read_chain(chain.repository())) == ([], [])
+
+
+def test_a_manifest_of_a_sync_stays_small(chain: SyntheticChain) -> None:
+    sizes = [len(chain.store.objects[manifest_key(number)]) for number in range(2, LENGTH)]
+
+    assert sum(sizes) / len(sizes) <= 24_000
+    assert sizes[-1] <= 10_000
