@@ -1,4 +1,4 @@
-"""The commands ``keys generate`` and ``store init``, ``check`` and ``rotate-signing-key``."""
+"""The commands ``keys generate`` and those of ``store``."""
 
 from __future__ import annotations
 
@@ -60,8 +60,24 @@ def add_store_actions(parser: argparse.ArgumentParser) -> None:
 
     check = actions.add_parser("check", help="write probe objects to check that a store can take snapshots")
     add_store(check)
+    check.add_argument(
+        "--reader", action="store_true", help="write nothing: check that this connection reads, and cannot sign"
+    )
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.set_defaults(command=_check)
+
+    rotate = actions.add_parser(
+        "rotate-signing-key", help="let the key that the connection names sign from the next snapshot on"
+    )
+    add_store(rotate)
+    by = rotate.add_mutually_exclusive_group(required=True)
+    by.add_argument("--old-keys-file", type=Path, metavar="FILE", help="the keys file with the signing key until now")
+    by.add_argument("--old-kms-key-id", metavar="KEY", help="the KMS key that signed until now")
+    by.add_argument("--recovery-key", type=Path, metavar="FILE", help="the recovery key, if the signing key is lost")
+    rotate.add_argument(
+        "--revoke", action="store_true", help="the old key was stolen: its results and reports count no more"
+    )
+    rotate.set_defaults(command=_rotate)
 
 
 def _generate_keys(arguments: argparse.Namespace) -> None:
@@ -125,6 +141,19 @@ def _init_without_connection(arguments: argparse.Namespace, after: Predecessor |
     return {**extra, "store_id": trust.store_id}, trust
 
 
+def _rotate(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.snapshots.store_setup import KmsKey, read_signing_key, rotate_signing_key
+
+    hook = open_hook(arguments)
+    old = (
+        KmsKey(hook.kms(), arguments.old_kms_key_id)
+        if arguments.old_kms_key_id
+        else read_signing_key(arguments.old_keys_file or arguments.recovery_key)
+    )
+    entry, first = rotate_signing_key(hook.repository, hook.signing_key(), old, revoke=arguments.revoke)
+    print(f"key {entry.key.key_id} signs {hook.repository.uri} from snapshot {first} on")
+
+
 def _predecessor(arguments: argparse.Namespace) -> Predecessor | None:
     from airflow_provider_elementary.storage.genesis import Predecessor
 
@@ -140,9 +169,13 @@ def _predecessor(arguments: argparse.Namespace) -> Predecessor | None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from airflow_provider_elementary.snapshots.store_check import check_store
+    from airflow_provider_elementary.snapshots.store_check import check_reader, check_store
 
-    report = check_store(open_repository(arguments))
+    if arguments.reader:
+        hook = open_hook(arguments)
+        report = check_reader(hook.repository, hook.kms if hook.settings.is_on_s3 else None)
+    else:
+        report = check_store(open_repository(arguments))
     if arguments.json:
         print_json(report.to_dict())
         return FINE if report.passes else FINDING

@@ -145,6 +145,10 @@ class ElementaryStoreHook(BaseHook):
             return local
         return KmsKeys(self._client("kms"), self.settings.kms_key_ids(), self.settings.former_kms_key_ids)
 
+    def kms(self) -> Any:
+        """Return a KMS client with the connection's credentials."""
+        return self._client("kms")
+
     def signing_key(self) -> SigningKey | None:
         """Return the key that signs what is written, or None for a reader."""
         from airflow_provider_elementary.snapshots.store_setup import KmsKey

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, SnapshotCorruptError
 from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook
 from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.timeouts import break_off_all
@@ -203,26 +203,37 @@ class ElementarySourceOperator(ElementaryStoreOperator):
 
 
 def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | None, context: Context) -> list[Anchor]:
-    """Return the anchors of a chain: the given one, and that of the newest event of each inlet.
+    """Return the anchors of a chain: the given one, and the newest proved one of each inlet's events.
 
-    :param anchor: what a snapshot task returned.
+    :param anchor: what a snapshot task returned, whose signed statement counts; or two numbers that a person gives.
+    :raises UnprovedError: the given statement is not signed by a key of the store.
     """
+    from airflow_provider_elementary.snapshots.anchors import read_anchor
     from airflow_provider_elementary.snapshots.chain import Anchor
 
     anchors = []
-    if anchor:
+    if anchor and "anchor" in anchor:
+        anchors.append(read_anchor(operator.repository, anchor["anchor"]))
+    elif anchor:
         try:
             anchors.append(Anchor(int(anchor["sequence"]), str(anchor["manifest_sha256"])))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise ConfigurationError(
                 "The anchor has no sequence and manifest_sha256. Give what a snapshot task returned, or a mapping with "
                 "these two."
             ) from None
     for asset in operator.inlets or ():
+        proved = []
         for event in context["inlet_events"][asset].ascending(False).limit(_EVENTS_READ):
-            extra = event.extra or {}
-            if extra.get("store") == operator.repository.uri and "manifest_sha256" in extra:
-                origin = f"the event of {asset.name} at {event.timestamp:%Y-%m-%d %H:%M} UTC"
-                anchors.append(Anchor(int(str(extra["sequence"])), str(extra["manifest_sha256"]), origin))
-                break
+            extra = event.extra
+            if not isinstance(extra, dict) or extra.get("store") != operator.repository.uri or "anchor" not in extra:
+                continue
+            origin = f"the event of {asset.name} at {event.timestamp:%Y-%m-%d %H:%M} UTC"
+            try:
+                proved.append(read_anchor(operator.repository, extra["anchor"], origin))
+            except SnapshotCorruptError as error:
+                # Users of Airflow's API may add events with any content.
+                operator.log.warning("ignoring %s: %s", origin, error)
+        if proved:
+            anchors.append(max(proved, key=lambda found: found.sequence))
     return anchors

@@ -13,11 +13,14 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, KeyUnavailableError, StoreError
 from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest
 from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.snapshots.store_setup import KmsKey, signer_of
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.signers import verify_signature
 
 PROBES = "probes/"
+#: Only a refusal proves that credentials may not use a key; one that was not found or disabled proves nothing.
+_REFUSED = ("AccessDenied", ": 403.")
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,47 @@ def _opened(repository: Repository, sequence: int) -> str:
     missing = sorted(set(wrapped) - set(opened))
     rest = f" (not {', '.join(missing)})" if missing else ""
     return f"the keys open {len(opened)} of {len(wrapped)} categories of the newest{rest}"
+
+
+def check_reader(repository: Repository, kms: Callable[[], Any] | None = None) -> StoreReport:
+    """Prove that a reader's connection reads the store, and that it can sign nothing.
+
+    :param kms: returns a KMS client with the connection's credentials, which are tried on the store's signing keys.
+    """
+    findings = [
+        _finding("read", lambda: describe_reading(repository)),
+        _finding("cannot sign", lambda: _attempt_to_sign(repository, kms)),
+    ]
+    return StoreReport(repository.uri, tuple(findings))
+
+
+def _attempt_to_sign(repository: Repository, kms: Callable[[], Any] | None) -> str:
+    if repository.documents.signer is not None:
+        raise ConfigurationError(
+            f"The connection holds signing key {repository.documents.signer.key_id}. Remove signing_kms_key_id and "
+            "signing_key from the connection of a reader."
+        )
+    seen = []
+    for entry in repository.trust.current():
+        if entry.kms_key_id is None:
+            seen.append(f"key {entry.key.key_id} is held by its writer, and not by this connection")
+            continue
+        if kms is None:
+            raise KeyUnavailableError(
+                f"Whether this connection can use KMS key {entry.kms_key_id} was not tried: it names no way to KMS."
+            )
+        try:
+            signer_of(KmsKey(kms(), entry.kms_key_id), repository.trust).sign(b"store check " + uuid.uuid4().bytes)
+        except KeyUnavailableError as error:
+            if not any(code in str(error) for code in _REFUSED):
+                raise
+            seen.append(f"KMS refused key {entry.kms_key_id}")
+        else:
+            raise ConfigurationError(
+                f"The credentials of this connection can sign with KMS key {entry.kms_key_id}. Deny kms:Sign and "
+                "kms:Decrypt on it to all but the writer."
+            )
+    return "; ".join(seen)
 
 
 def check_store(repository: Repository) -> StoreReport:

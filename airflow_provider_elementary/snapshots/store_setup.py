@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError
@@ -23,6 +23,7 @@ from airflow_provider_elementary.storage.genesis import (
 )
 from airflow_provider_elementary.storage.keys import Keys, LocalKeys
 from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.storage.signed_documents import Documents
 from airflow_provider_elementary.storage.signers import (
     Ed25519Signer,
     KmsSigner,
@@ -32,6 +33,10 @@ from airflow_provider_elementary.storage.signers import (
     wrap_signing_key,
 )
 from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.storage.trust import introduce
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 _RECOVERY_KEY = "recovery_key"
 
@@ -110,9 +115,39 @@ def signer_of(signing: SigningKey, trust: Trust) -> Signer:
     return WrappedEd25519Signer(signing.client, signing.key_id, entry.key, entry.ciphertext, trust.genesis.salt)
 
 
-def new_entry(signing: SigningKey, trust: Trust) -> SignerEntry:
-    """Return the entry of a key that is to replace the one that signs."""
-    return _entry(signing, trust.genesis.salt)
+def rotate_signing_key(
+    repository: Repository, new: SigningKey | None, old: SigningKey, *, revoke: bool = False
+) -> tuple[SignerEntry, int]:
+    """Introduce the key that signs from the next snapshot on; no writer may be at work meanwhile.
+
+    :param new: the key that the connection names.
+    :param old: a key of role ``store`` that is not retired, or the recovery key.
+    :param revoke: the keys until now were stolen.
+    :return: the new key, and the first snapshot that it signs.
+    """
+    from airflow_provider_elementary.snapshots.reader import find_head
+
+    trust = repository.trust
+    if new is None:
+        raise ConfigurationError("The connection names no signing key. Name the new one, and rotate again.")
+    entry = _entry(new, trust.genesis.salt)
+    if trust.key(entry.key.key_id) is not None:
+        raise ConfigurationError(
+            f"Signing key {entry.key.key_id} is known to the store already. Name a new key in the connection."
+        )
+    head = find_head(repository)
+    first = head.document.sequence + 1 if head is not None else 1
+    retired = tuple(known.key.key_id for known in trust.current())
+    documents = Documents(repository.store, trust, signer_of(old, trust))
+    introduce(
+        documents,
+        entry,
+        first_number=first,
+        head=head.sha256 if head is not None else None,
+        retired=retired,
+        revoked=retired if revoke else (),
+    )
+    return entry, first
 
 
 def new_local_keys() -> dict[str, str]:
@@ -120,19 +155,20 @@ def new_local_keys() -> dict[str, str]:
     return {**LocalKeys.generate(), SIGNING_KEY: Ed25519Signer.generate()}
 
 
-def read_recovery_key(path: Path) -> Ed25519Signer:
-    """Return the recovery key that a file holds.
+def read_signing_key(path: Path) -> Ed25519Signer:
+    """Return the signing key of a keys file, or the key of a recovery key file.
 
     :raises ConfigurationError: it cannot be read, or holds none.
     """
     try:
-        key = json.loads(path.read_text())[_RECOVERY_KEY]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        found = json.loads(path.read_text())
+        key = found.get(_RECOVERY_KEY) or found.get("secret_keys", found).get(SIGNING_KEY)
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise ConfigurationError(
-            f"The recovery key file {path} cannot be read ({type(error).__name__}). Name the file that "
-            "`airflow-elementary store init --recovery-key` wrote."
+            f"The key file {path} cannot be read ({type(error).__name__}). Name the file that `keys generate` or "
+            "`store init --recovery-key` wrote."
         ) from None
-    return Ed25519Signer.from_text(key, f"recovery key file {path}")
+    return Ed25519Signer.from_text(key or "", f"key file {path}")
 
 
 def write_private_file(path: Path, facts: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
+from airflow_provider_elementary.snapshots.anchors import sign_anchor
 from airflow_provider_elementary.snapshots.capture import write_snapshot
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
@@ -63,7 +64,8 @@ def take_snapshot(
         commit_timeout=commit_timeout,
         rows_read=rows_read,
     )
-    return TakenSnapshot(manifest, summarise(manifest, repository.uri), summary_lines(manifest, started, utc_now()))
+    summary = {**summarise(manifest, repository.uri), "anchor": sign_anchor(repository, manifest)}
+    return TakenSnapshot(manifest, summary, summary_lines(manifest, started, utc_now()))
 
 
 def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:

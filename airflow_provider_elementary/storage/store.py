@@ -184,7 +184,18 @@ def require_store_uri(uri: str) -> None:
 
     :raises ConfigurationError: it is neither an S3 nor a file URI.
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise ConfigurationError(
+            "The store's URI is not valid. Use s3://bucket/prefix or file:///absolute/directory."
+        ) from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        # Not repeated: what stands there may be a password.
+        raise ConfigurationError(
+            "The store's URI holds credentials, a query or a fragment. Use s3://bucket/prefix or "
+            "file:///absolute/directory, and name credentials in the connection."
+        )
     is_local = parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path
     if not is_local and not (parts.scheme == "s3" and parts.netloc):
         raise ConfigurationError(f"{uri!r} is not a store. Use s3://bucket/prefix or file:///absolute/directory.")

@@ -66,6 +66,11 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, "--store-conn-id nowhere"),
         (NOT_DONE, "--store-conn-id tight"),
     ],
+    "store rotate-signing-key": [
+        (USAGE, "--store-conn-id sound"),
+        (NOT_DONE, "--store-conn-id sound --recovery-key /no/such/file"),
+        (NOT_DONE, "--store-conn-id nowhere --old-keys-file {store_path}/keys.json"),
+    ],
     "check-access": [
         (FINE, "--conn-id {tight}"),
         (FINDING, "--conn-id {wide}"),

@@ -150,6 +150,31 @@ class TestOnS3:
         assert statuses(findings)["put-if-absent"] == "fail"
         assert statuses(findings)["encryption"] == "not applicable"
 
+    @pytest.mark.parametrize(
+        ("spec", "usage"), [("ECC_NIST_P256", "SIGN_VERIFY"), ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")]
+    )
+    def test_a_reader_is_proved_to_sign_nothing_unless_kms_lets_it(
+        self, bucket: str, aws_server: AwsServer, airflow_connection: Connect, capsys: Any, spec: str, usage: str
+    ) -> None:
+        kms, key = aws_server.client("kms"), aws_server.create_key()
+        signing = kms.create_key(KeyUsage=usage, KeySpec=spec)["KeyMetadata"]["Arn"]
+        uri = f"s3://{bucket}/elementary"
+        connection = s3_store(aws_server, uri, key, aws_conn_id="aws_reader", signing_kms_key_id=signing)
+        del connection["extra"]["signing_kms_key_id"]
+        airflow_connection("store", connection)
+        found = []
+
+        for actions in (["s3:ListBucket", "s3:GetObject"], ["s3:ListBucket", "s3:GetObject", "kms:*"]):
+            airflow_connection("aws_reader", aws_server.airflow_connection(*_user(aws_server, actions)))
+            with aws_server.enforcing():
+                status = main(["store", "check", "--reader", "--json", "--store-conn-id", "store"])
+            findings = {each["name"]: each for each in json.loads(capsys.readouterr().out)["findings"]}
+            found.append((status, findings["cannot sign"]["status"], findings["cannot sign"]["evidence"]))
+
+        assert found[0] == (0, "pass", f"KMS refused key {signing}"), found[0][2]
+        assert found[1][:2] == (1, "fail")
+        assert f"can sign with KMS key {signing}" in found[1][2]
+
     def test_own_credentials_in_the_connection_open_the_store(
         self, bucket: str, aws_server: AwsServer, check: Any, airflow_connection: Connect
     ) -> None:

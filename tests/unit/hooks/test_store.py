@@ -52,6 +52,13 @@ def hook(airflow_connection: Connect) -> Open:
         ({"uri": "gs://bucket/prefix"}, "'gs://bucket/prefix' is not a store"),
         ({"uri": "relative/directory"}, "'relative/directory' is not a store"),
         ({"uri": "file://host/share"}, "'file://host/share' is not a store"),
+        ({"uri": "s3://user:PLANTED@bucket/prefix"}, "URI holds credentials"),
+        ({"uri": "s3://PLANTED@bucket/prefix"}, "URI holds credentials"),
+        ({"uri": "ftp://user:PLANTED@host/prefix"}, "URI holds credentials"),
+        ({"uri": "file://user:PLANTED@/srv"}, "URI holds credentials"),
+        ({"uri": "s3://bucket/prefix?password=PLANTED"}, "URI holds credentials"),
+        ({"uri": "s3://bucket/prefix#PLANTED"}, "URI holds credentials"),
+        ({"uri": "s3://[PLANTED/prefix"}, "URI is not valid"),
         ({"uri": "s3://bucket/prefix"}, "No kms_key_id in connection 'a_store', for s3://bucket/prefix"),
         ({"uri": "s3://bucket", "secret_keys": MASTER_KEYS}, "No kms_key_id"),
         ({"uri": "s3://bucket", "server_side_encryption": "none"}, "nothing is written to S3 unencrypted"),
@@ -307,4 +314,4 @@ def test_a_local_store_is_opened_without_aws(airflow_connection: Connect, tmp_pa
     repository = ElementaryStoreHook(airflow_connection("local", local_store(tmp_path))).repository
 
     assert repository.uri == tmp_path.as_uri()
-    assert repository.signer is None
+    assert repository.documents.signer is not None
