@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ PLACEHOLDERS = {
     "metadata": "<category>",
     "metrics": "<kind>",
     "CONNECTION": "<connection>",
-    "20260102T030405000000Z": "<time>",
     "ATTEMPT": "<attempt>",
 }
 
@@ -53,10 +51,11 @@ def names_of_the_layout() -> set[str]:
         layout.generation_key(1, "SNAPSHOT"),
         layout.index_key(16, 0),
         layout.index_key(256, 0),
-        layout.result_key("metrics", "run").replace(run, "<run>"),
-        layout.result_file("metrics", "run", "ATTEMPT", Category.METADATA).replace(run, "<run>"),
-        layout.newest_result_key("metrics", "series").replace(series, "<series>"),
-        layout.access_report_key("CONNECTION", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        layout.series_key(layout.result_series("metrics", "series"), 1).replace(series, "<series>"),
+        layout.result_file("metrics", "series", "run", "ATTEMPT", Category.METADATA)
+        .replace(run, "<run>")
+        .replace(series, "<series>"),
+        layout.series_key(layout.access_folder("CONNECTION"), 1),
     }
     pattern = "|".join(map(re.escape, PLACEHOLDERS))
     return {re.sub(pattern, lambda match: PLACEHOLDERS[match.group()], name) for name in made}

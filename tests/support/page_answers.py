@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from fastapi.testclient import TestClient
 
-from airflow_provider_elementary.snapshots import open_store
+from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.page import token
+from tests.support.stores import Rest
+from tests.support.tampering import edit_signed
 
 ORDERS = "SHOP.CORE.ORDERS"
 DATA_ROUTES = (
@@ -33,11 +36,11 @@ def signed_in(api: Any, role: str) -> TestClient:
 
 
 def edit_manifest(store: str, directory: Path, edit: Callable[[dict[str, Any]], None]) -> str:
-    """Copy the newest manifest of a store, changed, into a store of its own."""
-    facts = json.loads(open_store(store).get(manifest_key(2)) or b"")
-    edit(facts)
-    copy = open_store((directory / "copy").as_uri())
-    copy.put(manifest_key(2), json.dumps(facts).encode())
+    """Copy a local store, and change its newest manifest as a writer with a bug would."""
+    folder = directory / "copy"
+    shutil.copytree(unquote(urlsplit(store).path), folder)
+    copy = open_store(folder.as_uri())
+    edit_signed(Rest(copy, LocalKeys({}), folder), manifest_key(2), edit)
     return copy.uri
 
 
