@@ -77,7 +77,7 @@ def test_bigquery_gives_the_same_rows_in_the_same_types(source: WarehouseSource,
         assert sorted_rows(found) == sorted_rows(table)
 
 
-def test_a_time_span_is_cut_in_both_types_of_time(source: WarehouseSource, world: World) -> None:
+def test_a_time_span_is_split_in_both_types_of_time(source: WarehouseSource, world: World) -> None:
     times = sorted(world["dbt_run_results"]["created_at"].to_pylist())
     bound = times[len(times) // 2]
 

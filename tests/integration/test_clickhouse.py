@@ -70,7 +70,7 @@ def test_clickhouse_gives_the_same_rows_in_the_same_types(source: WarehouseSourc
 
 
 @pytest.mark.parametrize("declared", ["DateTime64(6)", "DateTime64(6, 'Asia/Tokyo')", "Nullable(DateTime64(9))"])
-def test_a_time_span_is_cut_at_the_microsecond_in_every_type(client: Any, world: World, declared: str) -> None:
+def test_a_time_span_is_split_at_the_microsecond_in_every_type(client: Any, world: World, declared: str) -> None:
     client.command("DROP DATABASE IF EXISTS times")
     client.command("CREATE DATABASE times")
     columns = ", ".join(f"`{column.name}` Nullable(String)" for column in TABLES["dbt_invocations"].columns)

@@ -132,7 +132,7 @@ class SyntheticChain:
         return opened(self.store)
 
     def grow(self, number: int) -> None:
-        """Commit snapshots until there are so many."""
+        """Commit snapshots until there are that many."""
         while (self.newest.sequence if self.newest else 0) < number:
             self.commit(self.repository())
 
