@@ -29,6 +29,8 @@ _TRIM_ROWS = 500_000
 #: Memory limit of the buffered buckets; the earlier model state and the new one need memory beside it.
 _SPOOL_LIMIT = "128MB"
 _SERIES = "series"
+#: More days than any history has; a time so long ago still has a date.
+_MOST_DAYS = 100_000
 _COLUMNS = [name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours")]
 
 #: Loads the model state of an earlier run.
@@ -88,6 +90,7 @@ def score_recent(
     """
     if not 0 <= shard < shards:
         raise ConfigurationError(f"There is no shard {shard}. Shards are numbered from 0 to {shards - 1}.")
+    days = min(days, _MOST_DAYS)
     stream = _Stream(rows, shard, shards)
     if adapter:
         parameters = {"adapter": adapter, **parameters}

@@ -58,9 +58,12 @@ def whole_number(least: int) -> Callable[[str], int]:
     """Return an argument's type: a whole number of at least this."""
 
     def whole_number(text: str) -> int:
-        value = int(text)
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
         if value < least:
-            raise argparse.ArgumentTypeError(f"{text} is not a number of {least} or more")
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number of {least} or more")
         return value
 
     return whole_number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-#: Every as many snapshots after the last full one, a list repeats what those between it and an earlier one added.
+#: Every N snapshots after the last full one, a list repeats what those between it and an earlier one added.
 _STEPS = (36, 6)
 
 

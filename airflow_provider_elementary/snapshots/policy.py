@@ -27,6 +27,10 @@ _HASHED_WITHOUT_RAW_VALUES = (
 _NEEDS_CARE = frozenset({Sensitivity.RAW_VALUES, Sensitivity.SQL_TEXT, Sensitivity.SECRETS})
 
 
+#: More days than any history has; a time so long ago still has a date.
+_MOST_DAYS = 100_000
+
+
 @dataclass(frozen=True)
 class Policy:
     """What a snapshot takes; the defaults keep the promise of Elementary Cloud's security page.
@@ -63,6 +67,10 @@ class Policy:
             raise ConfigurationError(
                 "failed_rows_per_test and failed_rows_days have to be 0 or more, not "
                 f"{self.failed_rows_per_test} and {self.failed_rows_days}. 0 takes no sampled rows."
+            )
+        if self.failed_rows_days > _MOST_DAYS:
+            raise ConfigurationError(
+                f"failed_rows_days is {self.failed_rows_days}. Give at most {_MOST_DAYS}, which excludes no row by age."
             )
         for name in self.masked_columns:
             _require_text("mask", name)

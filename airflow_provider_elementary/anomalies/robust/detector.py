@@ -160,7 +160,8 @@ class Detector:
         ready = self.buckets[rows] >= frequency.warm_up
         expected = scales.from_scale(evidence.forecast.value, bucket.kind, reading.unit)
         season = self._season(bucket, frequency, reading.unit)
-        second = self.forecasts.second_opinion(rows, bucket.number, bucket.kind, frequency, parameters)
+        age = self.alternatives.shift_age[rows]
+        second = self.forecasts.second_opinion(rows, bucket.number, bucket.kind, age, frequency, parameters)
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
         usual = np.fmin(low, season[0]), np.fmax(high, season[1])
         scores = self._scores(bucket, reading, evidence, frequency, parameters)

@@ -121,18 +121,21 @@ class Forecasts:
         return Combined(value, scale, experts, heard, bases, scales, quietest)
 
     def second_opinion(
-        self, rows: Rows, number: int, kind: Kinds, frequency: Frequency, parameters: Parameters
+        self, rows: Rows, number: int, kind: Kinds, age: Floats, frequency: Frequency, parameters: Parameters
     ) -> tuple[Floats, Floats]:
         """Return between which values a simpler model expects the bucket; NaN where it knows too little.
 
         Its errors are unlike those of the experts: it looks at past values alone, and at how unlike two cycles are.
+
+        :param age: buckets since the level moved; those before are of another level.
         """
         nothing = np.full(len(rows), np.nan)
         if not (parameters.agreement and frequency.seasons):
             return nothing, nothing
         cycle = frequency.seasons[0]
         step = 1 if frequency.name == DAILY.name else cycle
-        past = self.values.lags(rows, number, range(step, frequency.second_opinion + 1, step)).astype(np.float64)
+        lags = np.arange(step, frequency.second_opinion + 1, step)
+        past = np.where(lags <= age[:, None] + 1, self.values.lags(rows, number, lags), np.nan).astype(np.float64)
         apart = cycle // step
         unlike = np.abs(past[:, apart:] - past[:, :-apart])
         known = np.isfinite(unlike).sum(axis=1)

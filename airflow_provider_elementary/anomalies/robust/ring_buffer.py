@@ -28,7 +28,7 @@ class History:
         """Return a ring without values."""
         return cls(np.full((series, max(length, 1)), nothing, dtype), nothing)
 
-    def lags(self, rows: Rows, number: int, lags: Sequence[int]) -> npt.NDArray[Any]:
+    def lags(self, rows: Rows, number: int, lags: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Return the values at these distances before bucket ``number``; shape (rows, lags)."""
         length = self.values.shape[1]
         found: npt.NDArray[Any] = self.values[rows[:, None], (number - np.asarray(lags, np.int64)) % length]

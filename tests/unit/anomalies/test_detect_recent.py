@@ -89,6 +89,18 @@ def test_a_shard_that_is_not_there_is_refused(shard: int) -> None:
         score_recent(METRICS.to_reader(), method="elementary", days=5, parameters={}, shard=shard, shards=4)
 
 
+@pytest.mark.parametrize("method", ["elementary", "robust"])
+def test_more_days_than_a_calendar_has_are_all_days(method: Any) -> None:
+    scored = [
+        score_recent(METRICS.to_reader(), method=method, days=days, parameters={}).verdicts
+        for days in (100_000, 10_000_000, 10**20)
+    ]
+
+    assert scored[0].num_rows > 0
+    assert scored[0].equals(scored[1])
+    assert scored[0].equals(scored[2])
+
+
 def test_no_metrics_are_no_verdicts() -> None:
     empty = METRICS_SCHEMA.empty_table().to_reader()
 

@@ -14,7 +14,7 @@ from airflow_provider_elementary.notifications import route
 from airflow_provider_elementary.notifications.route import AlertRoute
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from airflow_provider_elementary.sensors.invocation import ElementaryInvocationSensor
-from airflow_provider_elementary.timeouts import register
+from airflow_provider_elementary.timeouts import break_off_all, register
 from airflow_provider_elementary.triggers import invocation
 from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
 from tests.support.dag_runs import DAGS
@@ -93,6 +93,25 @@ def test_a_task_that_is_killed_ends_what_is_under_way(task: Any) -> None:
     task.on_kill()
 
     assert waiting.has_ended
+
+
+def test_what_a_killed_task_waits_for_is_ended_all_at_once() -> None:
+    class Waiting:
+        def __init__(self, together: threading.Barrier) -> None:
+            self.together, self.has_ended = together, False
+
+        def break_off(self) -> None:
+            self.together.wait(LONG)
+            self.has_ended = True
+
+    together = threading.Barrier(3)
+    waiting = [Waiting(together) for _ in range(3)]
+    for one in waiting:
+        register(one)
+
+    break_off_all()
+
+    assert [one.has_ended for one in waiting] == [True] * 3
 
 
 @pytest.mark.parametrize("path", sorted(DAGS.glob("elementary_*.py")), ids=lambda path: path.stem)

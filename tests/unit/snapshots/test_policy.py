@@ -46,6 +46,7 @@ def samples(*rows: tuple[str, datetime | None]) -> pa.RecordBatch:
         ({"categories": ()}, "Select at least one category"),
         ({"failed_rows_per_test": -1}, "have to be 0 or more, not -1 and 30"),
         ({"failed_rows_days": -1}, "have to be 0 or more, not 5 and -1"),
+        ({"failed_rows_days": 1_000_000}, "Give at most 100000"),
         ({"masked_columns": ("dbt_models.salary",)}, "'dbt_models.salary' is not a column"),
         ({"masked_columns": ("customers.email",)}, "'customers.email' is not a column"),
         ({"masked_columns": ("dbt_models.unique_id",)}, "a text column that identifies no rows"),
