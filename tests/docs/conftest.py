@@ -115,22 +115,23 @@ def taken(store: Scene, taken_store: Path, tmp_path: Path) -> Scene:
 
 @pytest.fixture
 def tampered(master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Connections of three damaged stores, and ``ANCHOR``, which was kept before the damage."""
+    """Connections of four damaged stores, and ``ANCHOR``, which was kept before the damage."""
     made = local_rest(tmp_path)
     sound = Rest(made.store, LocalKeys(master_keys), made.folder)
     manifests = grow(sound, tmp_path, [3, 4, 5, 6])
     monkeypatch.setenv("ANCHOR", f"4:{digest_of(sound, 4)}")
-    damaged, short, rewritten = (copied(sound, tmp_path / name) for name in ("damaged", "short", "rewritten"))
+    names = ("damaged", "swapped", "short", "rewritten")
+    damaged, swapped, short, rewritten = (copied(sound, tmp_path / name) for name in names)
     files = {(file.snapshot_id, file.table, file.category): damaged.path(file.key) for file in manifests[0].files}
     first = manifests[0].snapshot_id
     flip(files[first, "data_monitoring_metrics", Category.TABLE_METRICS])
     files[first, "dbt_run_results", Category.RUN_RESULTS].unlink()
     swap(*(files[first, name, Category.METADATA] for name in ("dbt_models", "dbt_sources")))
-    swap(*(damaged.path(manifest_key(number)) for number in (2, 3)))
     exchange_data_keys(damaged, 4, "configuration", "failed_rows_sample")
+    swap(*(swapped.path(manifest_key(number)) for number in (2, 3)))
     short.store.delete(manifest_key(4))
     rewrite_chain(rewritten, 2, 4)
-    for name in ("damaged", "short", "rewritten"):
+    for name in names:
         connection = local_store(tmp_path / name / "store", master_keys)
         monkeypatch.setenv(f"AIRFLOW_CONN_ELEMENTARY_{name.upper()}", json.dumps(connection))
     return {}
