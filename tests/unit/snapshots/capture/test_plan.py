@@ -41,7 +41,7 @@ def plan(settled_rows: int | None = 100, watermark: datetime | None = WATERMARK)
 
 def point(**seen: Any) -> ConsistencyPoint:
     """Return what the source holds now; without arguments what the parent saw, grown."""
-    facts: Any = SimpleNamespace(settled_rows=100, settled_from=SETTLED)
+    facts: Any = SimpleNamespace(settled_rows=100, settled_from=SETTLED, undated_rows=0)
     found = ConsistencyPoint({NAME: cast(TableFacts, facts)}, NOW, None, None, NOW, None)
     for name in ("settled_rows", "settled_from"):
         if name in seen:
