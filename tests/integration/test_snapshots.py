@@ -274,7 +274,7 @@ class TestCommit:
         second = write_snapshot(source, rest.repository, run_key="dag/run 1")
 
         assert second == first
-        assert [entry.key for entry in rest.store.list("manifests/")] == ["manifests/0000000001.json"]
+        assert [entry.key for entry in rest.store.list("manifests/")] == ["manifests/0000000001"]
 
     def test_snapshots_form_a_chain(self, source: WarehouseSource, rest: Rest) -> None:
         first = write_snapshot(source, rest.repository)
@@ -308,7 +308,7 @@ class TestCommit:
         with pytest.raises(WarehouseError, match="the server closed the connection"):
             write_snapshot(source, rest.repository)
 
-        assert [entry.key for entry in rest.store.list("manifests/")] == ["manifests/0000000001.json"]
+        assert [entry.key for entry in rest.store.list("manifests/")] == ["manifests/0000000001"]
         assert read_all(open_snapshot(rest.repository), "dbt_models").num_rows > 0
 
     def test_an_empty_store_is_an_error(self, rest: Rest) -> None:
