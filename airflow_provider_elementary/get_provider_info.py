@@ -240,6 +240,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_elementary.links.elementary.ElementaryPageLink",
             "airflow_provider_elementary.links.elementary.ElementaryBacktestLink",
+            "airflow_provider_elementary.links.elementary.ElementaryIncidentLink",
             "airflow_provider_elementary.links.elementary.ElementaryManifestLink",
         ],
         # For the providers page; what loads the plugin is the entry point airflow.plugins.

@@ -54,7 +54,7 @@ class Alert:
     :param subscribers: further people who want to know.
     :param tags: of the tables and tests, without duplicates.
     :param channel: where the project wants it to go; None where the project names none, or several.
-    :param url: of the Elementary page; empty where it is not known.
+    :param url: of the incident on the Elementary page, the worst of many; empty where it is not known.
     """
 
     event: Event
@@ -142,7 +142,7 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
     """Return the alert about one incident.
 
     :param meta: the project's alert settings for it.
-    :param url: of the Elementary page.
+    :param url: of the incident on the Elementary page.
     """
     lines = [
         Line("result_message", "What", incident.title),

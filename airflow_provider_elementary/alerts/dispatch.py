@@ -71,7 +71,7 @@ def send_alerts(
     now: datetime,
     suppression_hours: float = 0,
     at_most: int = AT_MOST,
-    url: str = "",
+    url_of: Callable[[str], str],
 ) -> Outcome:
     """Send each route its pending alerts.
 
@@ -86,7 +86,7 @@ def send_alerts(
     :param now: UTC without a zone.
     :param suppression_hours: the interval of tables whose meta sets none.
     :param at_most: more pending alerts than this for one route are merged into one.
-    :param url: of the Elementary page.
+    :param url_of: returns the address of an incident by its id; empty where it is not known.
     """
     known, metas = _incidents(repository, incidents), _metas(repository, incidents)
     notified = _load_notifications(repository, series)
@@ -95,7 +95,7 @@ def send_alerts(
         pending = pending_notifications(
             known, notified, route=route, wants=wants, metas=metas, now=now, suppression_hours=suppression_hours
         )
-        for alert, items in _alerts(pending, at_most, url):
+        for alert, items in _alerts(pending, at_most, url_of):
             try:
                 send(route, alert)
             except Exception as error:
@@ -113,9 +113,9 @@ def send_alerts(
 
 
 def _alerts(
-    pending: Sequence[PendingNotification], at_most: int, url: str
+    pending: Sequence[PendingNotification], at_most: int, url_of: Callable[[str], str]
 ) -> list[tuple[Alert, Sequence[PendingNotification]]]:
-    alerts = [alert_of(item.event, item.incident, item.meta, url=url) for item in pending]
+    alerts = [alert_of(item.event, item.incident, item.meta, url=url_of(item.incident.incident_id)) for item in pending]
     if len(alerts) > at_most:
         return [(alert_of_many(alerts), pending)]
     return [(alert, [item]) for alert, item in zip(alerts, pending, strict=True)]

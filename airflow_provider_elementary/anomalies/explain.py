@@ -158,7 +158,8 @@ def _with_unit(metric: str, value: float | None) -> str:
     """Return a metric's value with its unit, which durations and percentages have already: ``12,031 rows``."""
     unit = METRICS[metric.lower()].unit if metric.lower() in METRICS else ""
     names_unit = value is not None and FAMILIES.get(unit) in ("count", "number") and "'" not in unit and unit != "ratio"
-    return f"{amount(metric, value)} {unit}" if names_unit else amount(metric, value)
+    written = amount(metric, value)
+    return f"{written} {unit.removesuffix('s') if written == '1' else unit}" if names_unit else written
 
 
 def amounts(metric: str, low: float | None, high: float | None) -> str:

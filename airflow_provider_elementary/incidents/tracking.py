@@ -184,6 +184,12 @@ def count_open(incidents: Iterable[Incident]) -> Counter[str]:
     return Counter(table for incident in incidents if incident.status == "open" for table in incident.tables)
 
 
+def anomalous_tables(incidents: Iterable[Incident]) -> frozenset[str]:
+    """Return the tables with a metric that is anomalous now."""
+    holding = (condition for incident in incidents for condition in incident.holding)
+    return frozenset(condition.table for condition in holding if condition.kind == "anomaly")
+
+
 def _incident_id(group: Sequence[Condition]) -> str:
     return hashlib.sha256(f"incident|{group[0].condition_id}".encode()).hexdigest()[:16]
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import BaseOperatorLink, conf
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
+
+#: From this version on, an address below the frame of Airflow's UI opens that view in the frame.
+_FRAMED_FROM = (3, 3, 2)
 
 
 class ElementaryPageLink(BaseOperatorLink):
@@ -29,7 +34,20 @@ class ElementaryBacktestLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the view's address, or an empty text where the task wrote no backtest."""
         summary = getattr(operator, "summary", None)
-        return view_address("backtests", str(operator.store_conn_id)) if summary else ""
+        return view_address("backtests", operator.store_conn_id) if summary else ""
+
+
+class ElementaryIncidentLink(BaseOperatorLink):
+    """Opens the incident that a task opened, continued or resolved; the list where there are several."""
+
+    name = "Incident"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the view's address, or an empty text where the task changed no incident."""
+        changes = (getattr(operator, "summary", None) or {}).get("changes", ())
+        if len(changes) == 1:
+            return incident_address(changes[0]["incident_id"], operator.store_conn_id)
+        return view_address("incidents", operator.store_conn_id) if changes else ""
 
 
 class ElementaryManifestLink(BaseOperatorLink):
@@ -51,13 +69,22 @@ def page_address() -> str:
     return f"{base}/plugin/elementary" if base else ""
 
 
-def view_address(view: str, store: str) -> str:
-    """Return the address of a view outside Airflow's frame: inside it, only the first view has an address.
+def view_address(view: str, store: str | None, **values: str) -> str:
+    """Return the address of a view: in Airflow's frame where that is possible, else outside it.
 
     :param view: the view's path.
-    :param store: the connection of the store to show.
+    :param store: the connection of the store to show; None for the first one of the page.
+    :param values: further values of the address.
     """
-    return f"{_own_address()}/elementary/{view}?{urlencode({'store': store})}"
+    chosen = {"store": store} if store else {}
+    version = tuple(int(part) for part in re.findall(r"\d+", airflow_version)[:3])
+    frame = "/plugin/elementary" if version >= _FRAMED_FROM else ""
+    return f"{_own_address()}{frame}/elementary/{view}?{urlencode({**values, **chosen})}"
+
+
+def incident_address(incident_id: str, store: str | None) -> str:
+    """Return the address of one incident."""
+    return view_address("incident", store, id=incident_id)
 
 
 def manifest_address(summary: dict[str, Any]) -> str:

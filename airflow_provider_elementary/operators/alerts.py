@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
-from airflow_provider_elementary.links.elementary import ElementaryPageLink, page_address
+from airflow_provider_elementary.links.elementary import ElementaryPageLink, incident_address, page_address
 from airflow_provider_elementary.notifications.route import AlertRoute, filter_of
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
@@ -92,8 +92,12 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
             now=utc_now(),
             suppression_hours=real_number(self, "suppression_hours"),
             at_most=number(self, "at_most"),
-            url=page_address(),
+            url_of=self._url_of,
         )
+
+    def _url_of(self, incident_id: str) -> str:
+        """Return the address of an incident; empty where Airflow does not know its own."""
+        return incident_address(incident_id, self.store_conn_id) if page_address() else ""
 
     def _enabled_filters(self, context: Context) -> dict[str, AlertFilter]:
         """Return which alerts each enabled route gets, by the route's name.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.links.elementary import ElementaryPageLink
+from airflow_provider_elementary.links.elementary import ElementaryIncidentLink, ElementaryPageLink, incident_address
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
@@ -38,12 +38,13 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
     """
 
     template_fields: Sequence[str] = (*ElementaryStoreOperator.template_fields, "verdicts")
-    operator_extra_links = (ElementaryPageLink(),)
+    operator_extra_links = (ElementaryPageLink(), ElementaryIncidentLink())
     ui_color = "#f7dcd7"
 
     def __init__(self, *, verdicts: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.verdicts = verdicts
+        self.summary: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Update, store, log, and return the incidents of this run in short."""
@@ -55,7 +56,8 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
             of_dbt = dbt_conditions_of(self.repository, origin)
             incidents = track_incidents(self, context, verdicts, lineage, of_dbt, origin)
-        return {"store": self.repository.uri, "verdicts": keys, **incidents}
+        self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
+        return self.summary
 
 
 def track_incidents(
@@ -78,18 +80,19 @@ def track_incidents(
         run_key=run_key(context),
         origin=origin,
     )
-    _log(operator.log, tracked)
+    _log(operator.log, tracked, operator.store_conn_id)
     changes = [_brief(incident) for incident in tracked.current[:_INCIDENTS_RETURNED]]
     return {"incidents": tracked.key, "open_incidents": tracked.open, "changes": changes}
 
 
-def _log(log: Any, tracked: TrackedIncidents) -> None:
+def _log(log: Any, tracked: TrackedIncidents, store: str | None) -> None:
     """Log the incidents that opened as warnings, fold the others, and log the counts."""
     incidents = tracked.current
     opened = [incident for incident in incidents if incident.transition == "opened"]
     others = [*opened[_UNFOLDED:], *(incident for incident in incidents if incident.transition != "opened")]
     for incident in opened[:_UNFOLDED]:
-        log.warning("incident opened (%s): %s", incident.severity, incident.title)
+        address = incident_address(incident.incident_id, store)
+        log.warning("incident opened (%s): %s; see %s", incident.severity, incident.title, address)
     if others:
         with log_group(log, f"{len(others)} further incidents"):
             for incident in others:

@@ -54,6 +54,7 @@ VIEWS = (
     View("tables", "Tables", "tables.html", tables.build, is_of_data=True),
     View("table", "Tables", "table.html", table.build, is_of_data=True, in_navigation=False),
     View("incidents", "Incidents", "incidents.html", incidents.build, is_of_data=True),
+    View("incident", "Incidents", "incident.html", incidents.build_one, is_of_data=True, in_navigation=False),
     View("backtests", "Backtests", "backtests.html", backtests.build, is_of_data=True),
     View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
     View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),

@@ -140,9 +140,10 @@ def _tables(
     reader: Reader, project: Project | None, verdicts: Verdicts | None, incidents: tuple[Incident, ...]
 ) -> tuple[TableHealth, ...]:
     def load() -> tuple[TableHealth, ...]:
-        from airflow_provider_elementary.incidents.tracking import count_open
+        from airflow_provider_elementary.incidents.tracking import anomalous_tables, count_open
 
-        return tuple(table_health(project, verdicts.tables if verdicts else (), count_open(incidents)))
+        scored = verdicts.tables if verdicts else ()
+        return tuple(table_health(project, scored, count_open(incidents), anomalous_tables(incidents)))
 
     return reader.derived.get(
         ("tables", project, verdicts, incidents),

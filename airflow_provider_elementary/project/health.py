@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_elementary.elementary_schema.nodes import TEST_PREFIX
@@ -64,12 +64,13 @@ class SchemaHealth:
 
 
 def table_health(
-    project: Project | None, scored: Iterable[str], open_incidents: Mapping[str, int]
+    project: Project | None, scored: Iterable[str], open_incidents: Mapping[str, int], anomalous: Collection[str] = ()
 ) -> list[TableHealth]:
     """Return every table that dbt or the metrics know, the worst first.
 
     :param scored: the tables with scored metrics.
     :param open_incidents: number of open incidents by table.
+    :param anomalous: the tables with a metric that is anomalous now; other incidents may be of a test that warns.
     """
     watched = set(filter(None, scored))
     names = watched | set(open_incidents)
@@ -77,7 +78,7 @@ def table_health(
         names |= {*project.tables, *project.test_states, *project.freshness_states}
         names -= project.own
     ranks = {state: rank for rank, state in enumerate(STATES)}
-    found = [_one(name, project, name in watched, open_incidents.get(name, 0)) for name in names]
+    found = [_one(name, project, name in watched, open_incidents.get(name, 0), name in anomalous) for name in names]
     return sorted(found, key=lambda table: (ranks[table.state], table.full_name))
 
 
@@ -97,13 +98,13 @@ def schema_health(tables: Sequence[TableHealth]) -> list[SchemaHealth]:
     )
 
 
-def _one(name: str, project: Project | None, is_watched: bool, incidents: int) -> TableHealth:
+def _one(name: str, project: Project | None, is_watched: bool, incidents: int, is_anomalous: bool) -> TableHealth:
     node = project.node(name) if project else None
     tests = project.test_states.get(name, {}) if project else {}
     run = project.run_states.get(name) if project else None
     freshness = project.freshness_states.get(name) if project else None
     schema, _, short = name.rpartition(".")
-    state, why = _state(tests, run, freshness, incidents, is_watched)
+    state, why = _state(tests, run, freshness, incidents, is_watched, is_anomalous)
     return TableHealth(
         full_name=name,
         schema="" if name.startswith(TEST_PREFIX) else schema,
@@ -117,7 +118,12 @@ def _one(name: str, project: Project | None, is_watched: bool, incidents: int) -
 
 
 def _state(
-    tests: Mapping[str, int], run: str | None, freshness: str | None, incidents: int, is_watched: bool
+    tests: Mapping[str, int],
+    run: str | None,
+    freshness: str | None,
+    incidents: int,
+    is_watched: bool,
+    is_anomalous: bool,
 ) -> tuple[str, str]:
     total = sum(tests.values())
     if failed := _of_level(tests, "failing"):
@@ -131,8 +137,9 @@ def _state(
         ) else f"the last run ended with {_named(run)}"
     if freshness is not None and meaning_of(freshness).level == "failing":
         return "failing", f"the last freshness check ended with {_named(freshness)}"
-    if incidents:
-        return "anomalous", f"{incidents} open incident{'s' if incidents > 1 else ''}"
+    opened = f"{incidents} open incident{'s' if incidents > 1 else ''}"
+    if incidents and is_anomalous:
+        return "anomalous", opened
     if warned := _of_level(tests, "warning"):
         return "warning", f"{sum(warned.values())} of {total} tests warn"
     if freshness is not None and meaning_of(freshness).level != "good":
@@ -141,6 +148,8 @@ def _state(
         return "warning", "the last run was skipped" if run == "skipped" else f"the last run ended with {_named(run)}"
     if skipped := _of_level(tests, "skipped"):
         return "warning", f"{sum(skipped.values())} of {total} tests were skipped"
+    if incidents:
+        return "anomalous", opened
     if tests or is_watched or freshness is not None:
         watched = "metrics as expected" if is_watched else "the source is fresh"
         return "healthy", f"{total} tests pass" if tests else watched

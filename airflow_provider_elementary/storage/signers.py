@@ -232,7 +232,7 @@ def kms_public_key(client: Any, kms_key_id: str) -> PublicKey | None:
     :raises ConfigurationError: it can neither sign as ECC_NIST_P256 does nor encrypt.
     """
     facts = ask_kms(client, "describe_key", kms_key_id)["KeyMetadata"]
-    spec, usage = facts.get("KeySpec", "SYMMETRIC_DEFAULT"), facts["KeyUsage"]
+    spec, usage = facts.get("KeySpec", "SYMMETRIC_DEFAULT"), facts.get("KeyUsage", "ENCRYPT_DECRYPT")
     if spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT":
         return None
     if spec != "ECC_NIST_P256" or usage != "SIGN_VERIFY":

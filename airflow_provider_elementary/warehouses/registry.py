@@ -33,17 +33,15 @@ CatalogName = Literal[
 class Proof:
     """What the code for a warehouse was run against.
 
-    :param on: the real engine; something that imitates it, or another engine; nothing, as the code follows the
-        documentation; or nothing, as it cannot work.
-    :param what: its name and release, or what is missing.
+    :param on: the real engine; something that imitates it, or another engine; or nothing, as the code follows the
+        documentation.
+    :param what: its name and release.
     """
 
-    on: Literal["real engine", "stand-in", "documentation", "not at all"] = "documentation"
+    on: Literal["real engine", "stand-in", "documentation"] = "documentation"
     what: str = ""
 
     def __str__(self) -> str:
-        if self.on == "not at all":
-            return f"does not work yet: {self.what}"
         if self.on == "documentation":
             return "written to its documentation, never run"
         return f"run on {'the real engine' if self.on == 'real engine' else 'a stand-in'}: {self.what}"
@@ -364,7 +362,6 @@ _ROWS = (
         form=ConnectionForm(
             hidden=(), labels=(("schema", "Database"), ("login", "User of the read-only role")), asks_database=False
         ),
-        reading=Proof("not at all", "the SQL guard does not read T-SQL"),
         namespace="host and port",
         scheme="mssql",
         port=1433,

@@ -16,15 +16,14 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.sample import build_sample
-from airflow_provider_elementary.snapshots import Keys, KmsKeys, LocalKeys, Manifest, Store, open_store, write_snapshot
-from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, open_store, write_snapshot
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.docs.mail import mail_server
 from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store, snowflake_reader
 from tests.support.datasets import small_world, write_postgres, write_snowflake
-from tests.support.signing import opened
+from tests.support.signing import STORE_ID, opened
 from tests.support.stores import Rest, copied, grow, local_rest
-from tests.support.tampering import exchange_data_keys, flip, rewrite_chain, swap
+from tests.support.tampering import digest_of, exchange_data_keys, flip, rewrite_chain, swap
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -35,10 +34,13 @@ Scene = Mapping[str, str]
 
 BUCKET = "my-bucket"
 KEY_ALIAS = "elementary"
+SIGNING_ALIAS = "elementary-signing"
+#: What pages write in place of a store's id.
+ID_ON_THE_PAGE = "<printed by store init>"
 STORE_URI = f"s3://{BUCKET}/elementary"
 
 
-def take_snapshot(file: Path, store: Store, keys: Keys, run_key: str) -> Manifest:
+def take_snapshot(file: Path, repository: Repository, run_key: str) -> Manifest:
     """Take a snapshot of a DuckDB file, its access checked as a task checks it."""
     from airflow_provider_elementary.access import check_access
     from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
@@ -46,10 +48,10 @@ def take_snapshot(file: Path, store: Store, keys: Keys, run_key: str) -> Manifes
 
     with WarehouseSource(DuckDBWarehouse(file, "elementary")) as source:
         access = check_access(source.warehouse).to_dict()
-        return write_snapshot(source, opened(store, keys), run_key=run_key, access=access)
+        return write_snapshot(source, repository, run_key=run_key, access=access)
 
 
-def write_results(store: Store, keys: Keys) -> None:
+def write_results(repository: Repository) -> None:
     """Write metrics and verdicts of the latest snapshot to its store."""
     from airflow_provider_elementary.anomalies import detect
     from airflow_provider_elementary.anomalies.summary import recent
@@ -57,14 +59,13 @@ def write_results(store: Store, keys: Keys) -> None:
     from airflow_provider_elementary.snapshots import open_snapshot
     from airflow_provider_elementary.storage.results import write_result
 
-    repository = opened(store, keys)
     source = open_snapshot(repository)
-    origin = {"store": store.uri, "snapshot_id": source.manifest.snapshot_id}
+    origin = {"store": repository.uri, "snapshot_id": source.manifest.snapshot_id}
     with compute_metrics(source) as reader:
         metrics = reader.read_all()
-    write_result(opened(store, keys), "metrics", metrics.to_reader(), run_key="docs/m", origin=origin, parameters={})
+    write_result(repository, "metrics", metrics.to_reader(), run_key="docs/m", origin=origin, parameters={})
     verdicts = recent(detect(scored_metrics(metrics)), 60)
-    write_result(opened(store, keys), "verdicts", verdicts.to_reader(), run_key="docs/v", origin=origin, parameters={})
+    write_result(repository, "verdicts", verdicts.to_reader(), run_key="docs/v", origin=origin, parameters={})
 
 
 @pytest.fixture(scope="session")
@@ -83,10 +84,10 @@ def master_keys() -> dict[str, str]:
 def taken_store(sample_file: Path, master_keys: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two snapshots of the sample, and metrics and verdicts of the later one; copy it before use."""
     directory = tmp_path_factory.mktemp("taken") / "store"
-    store, keys = open_store(directory.as_uri()), LocalKeys(master_keys)
+    repository = opened(open_store(directory.as_uri()), LocalKeys(master_keys))
     for run in ("first", "second"):
-        take_snapshot(sample_file, store, keys, f"docs/{run}")
-    write_results(store, keys)
+        take_snapshot(sample_file, repository, f"docs/{run}")
+    write_results(repository)
     return directory
 
 
@@ -102,7 +103,7 @@ def store(master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monke
     """The connection ``elementary_store_default``: an empty local store ``/srv/elementary``, and its keys."""
     connection = local_store(tmp_path / "store", master_keys)
     monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", json.dumps(connection))
-    return {"/srv/elementary": str(tmp_path / "store")}
+    return {"/srv/elementary": str(tmp_path / "store"), ID_ON_THE_PAGE: STORE_ID}
 
 
 @pytest.fixture
@@ -114,22 +115,23 @@ def taken(store: Scene, taken_store: Path, tmp_path: Path) -> Scene:
 
 @pytest.fixture
 def tampered(master_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Connections of three damaged stores, and ``ANCHOR``, which was kept before the damage."""
+    """Connections of four damaged stores, and ``ANCHOR``, which was kept before the damage."""
     made = local_rest(tmp_path)
     sound = Rest(made.store, LocalKeys(master_keys), made.folder)
     manifests = grow(sound, tmp_path, [3, 4, 5, 6])
-    monkeypatch.setenv("ANCHOR", f"4:{sha256(sound.path(manifest_key(4)).read_bytes())}")
-    damaged, short, rewritten = (copied(sound, tmp_path / name) for name in ("damaged", "short", "rewritten"))
+    monkeypatch.setenv("ANCHOR", f"4:{digest_of(sound, 4)}")
+    names = ("damaged", "swapped", "short", "rewritten")
+    damaged, swapped, short, rewritten = (copied(sound, tmp_path / name) for name in names)
     files = {(file.snapshot_id, file.table, file.category): damaged.path(file.key) for file in manifests[0].files}
     first = manifests[0].snapshot_id
     flip(files[first, "data_monitoring_metrics", Category.TABLE_METRICS])
     files[first, "dbt_run_results", Category.RUN_RESULTS].unlink()
     swap(*(files[first, name, Category.METADATA] for name in ("dbt_models", "dbt_sources")))
-    swap(*(damaged.path(manifest_key(number)) for number in (2, 3)))
     exchange_data_keys(damaged, 4, "configuration", "failed_rows_sample")
+    swap(*(swapped.path(manifest_key(number)) for number in (2, 3)))
     short.store.delete(manifest_key(4))
     rewrite_chain(rewritten, 2, 4)
-    for name in ("damaged", "short", "rewritten"):
+    for name in names:
         connection = local_store(tmp_path / name / "store", master_keys)
         monkeypatch.setenv(f"AIRFLOW_CONN_ELEMENTARY_{name.upper()}", json.dumps(connection))
     return {}
@@ -143,10 +145,10 @@ def scratch(tmp_path: Path) -> Scene:
 
 
 @pytest.fixture
-def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """An empty bucket ``my-bucket``, the key ``alias/elementary``, and credentials for them in the environment.
+def new_bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """An empty bucket ``my-bucket``, two KMS keys, and credentials for them in the environment.
 
-    The connection ``elementary_store_default`` names them.
+    The connection ``elementary_store_default`` names them, for a store that is to be created.
     """
     s3, kms = aws_server.client("s3"), aws_server.client("kms")
     try:
@@ -154,9 +156,19 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
     except ClientError:
         for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
             s3.delete_object(Bucket=BUCKET, Key=found["Key"])
-    if f"alias/{KEY_ALIAS}" not in [alias["AliasName"] for alias in kms.list_aliases()["Aliases"]]:
+    aliases = [alias["AliasName"] for alias in kms.list_aliases()["Aliases"]]
+    if f"alias/{KEY_ALIAS}" not in aliases:
         aws_server.create_key(KEY_ALIAS)
-    connection = s3_store(aws_server, STORE_URI, f"alias/{KEY_ALIAS}", aws_conn_id="aws_default")
+    if f"alias/{SIGNING_ALIAS}" not in aliases:
+        key = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
+        kms.create_alias(AliasName=f"alias/{SIGNING_ALIAS}", TargetKeyId=key["KeyId"])
+    extra = {
+        "uri": STORE_URI,
+        "aws_conn_id": "aws_default",
+        "kms_key_id": f"alias/{KEY_ALIAS}",
+        "signing_kms_key_id": f"alias/{SIGNING_ALIAS}",
+    }
+    connection = {"conn_type": "elementary_store", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws_server.airflow_connection()))
     for name, value in {
@@ -171,21 +183,12 @@ def bucket(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 @pytest.fixture
-def signing_key(bucket: Scene, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """The key ``alias/elementary-signing``, which signs, and the connection ``elementary_store_signed``."""
-    connection = s3_store(
-        aws_server,
-        STORE_URI,
-        f"alias/{KEY_ALIAS}",
-        aws_conn_id="aws_default",
-        signing_kms_key_id=f"alias/{KEY_ALIAS}-signing",
-    )
-    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_SIGNED", json.dumps(connection))
-    kms, alias = aws_server.client("kms"), f"alias/{KEY_ALIAS}-signing"
-    if alias not in [known["AliasName"] for known in kms.list_aliases()["Aliases"]]:
-        key = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
-        kms.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
-    return {}
+def bucket(new_bucket: Scene, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The bucket with a store that holds no snapshot; the connection ``elementary_store_default`` pins it."""
+    key, signing = f"alias/{KEY_ALIAS}", f"alias/{SIGNING_ALIAS}"
+    connection = s3_store(aws_server, STORE_URI, key, aws_conn_id="aws_default", signing_kms_key_id=signing)
+    monkeypatch.setenv("AIRFLOW_CONN_ELEMENTARY_STORE_DEFAULT", json.dumps(connection))
+    return {ID_ON_THE_PAGE: connection["extra"]["store_id"]}
 
 
 @pytest.fixture
@@ -196,14 +199,14 @@ def samples_key(bucket: Scene, aws_server: AwsServer) -> Scene:
 
 
 @pytest.fixture
-def taken_bucket(bucket: Scene, aws_server: AwsServer, sample_file: Path) -> Scene:
-    """The bucket ``my-bucket`` with a snapshot, metrics and verdicts under ``elementary/``."""
-    alias = f"alias/{KEY_ALIAS}"
-    store = open_store(f"s3://{BUCKET}/elementary", s3_client=aws_server.client("s3"), kms_key_id=alias)
-    master = KmsKeys(aws_server.client("kms"), alias)
-    take_snapshot(sample_file, store, master, "docs/first")
-    write_results(store, master)
-    return {}
+def taken_bucket(bucket: Scene, sample_file: Path) -> Scene:
+    """The store in ``my-bucket`` with a snapshot, metrics and verdicts."""
+    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+
+    repository = ElementaryStoreHook("elementary_store_default").repository
+    take_snapshot(sample_file, repository, "docs/first")
+    write_results(repository)
+    return bucket
 
 
 @pytest.fixture

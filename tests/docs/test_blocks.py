@@ -16,7 +16,7 @@ from tests.docs.running import CHECKS, RUNNERS, has_own_test, is_checked, is_cod
 BLOCKS = all_blocks()
 EXEMPT = [block for block in BLOCKS if block.reason is not None]
 
-_SERVERS = {"bucket": "s3", "taken_bucket": "s3", "postgres": "postgres", "snowflake": "snowflake"}
+_SERVERS = {"new_bucket": "s3", "bucket": "s3", "taken_bucket": "s3", "postgres": "postgres", "snowflake": "snowflake"}
 
 
 def with_marks(blocks: Iterable[Block]) -> list[Any]:

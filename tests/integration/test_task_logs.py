@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,9 +97,11 @@ def test_an_evaluation_logs_anomalies_and_opened_incidents(
     lines = unfolded(log)
     assert len(lines) <= 10
     assert any(line.startswith("found orders: row_count 100 rows on ") for line in lines)
-    assert any(line.startswith("incident opened: orders: row_count 100 rows on ") for line in lines)
+    opened = next(line for line in lines if line.startswith("incident opened ("))
+    assert "row_count 100 rows on " in opened
+    assert re.search(r"/elementary/incident\?id=[0-9a-f]{16}(&store=\w+)?$", opened)
     assert any(line.startswith("scored ") and line.endswith(" tables") for line in lines)
-    assert lines[-1].startswith("incidents: 1 opened, 0 continue, ")
+    assert lines[-1].startswith("incidents: 2 opened, 0 continue, ")
 
 
 def test_an_evaluation_without_history_warns(

@@ -13,6 +13,8 @@ import pyarrow as pa
 from airflow_provider_elementary.access.check.report import CHECKS
 from airflow_provider_elementary.anomalies import backtest, detect
 from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
+from airflow_provider_elementary.incidents.current import read_dbt_conditions
 from airflow_provider_elementary.incidents.store import incidents_table
 from airflow_provider_elementary.incidents.tracking import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
@@ -78,8 +80,10 @@ def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
     newest = latest_result(opened(store, keys), "verdicts")
     assert newest is not None
     with read_result(opened(store, keys), newest.key) as rows:
-        incidents = incidents_table(track_incidents(rows.read_all(), read_lineage(snapshot)))
-    write_result(opened(store, keys), "incidents", incidents.to_reader(), run_key="incidents", origin={}, parameters={})
+        conditions = read_dbt_conditions(snapshot) + anomaly_conditions(rows.read_all(), read_lineage(snapshot))
+    incidents = incidents_table(track_incidents(conditions, read_lineage(snapshot))).to_reader()
+    origin = {"snapshot_id": snapshot.manifest.snapshot_id}
+    write_result(opened(store, keys), "incidents", incidents, run_key="incidents", origin=origin, parameters={})
     add_backtest(uri, keys, {"anomaly_sensitivity": 2})
     return uri
 

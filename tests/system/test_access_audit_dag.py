@@ -31,7 +31,6 @@ from airflow.sdk import DAG
 
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
-from tests.support.signing import opened
 
 with DAG("widened", params={"sql": ""}):
     (
@@ -71,7 +70,7 @@ class Audited:
 
     def kept(self) -> list[dict[str, Any]]:
         store = open_store(self.store)
-        return [json.loads(store.get(found.key) or b"") for found in store.list("access/")]
+        return [json.loads((store.get(found.key) or b"").partition(b"\n")[2]) for found in store.list("access/")]
 
 
 @pytest.fixture

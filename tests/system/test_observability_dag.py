@@ -12,6 +12,7 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, LocalKeys, Store, open_snapshot, open_store
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.results import read_result
 from airflow_provider_elementary.storage.s3 import S3Store
 from tests.docs.mail import mail_server
@@ -130,9 +131,7 @@ class TestOnPostgresToS3:
         assert SECRET_VAR.encode() not in contents
         assert FAILED_ROW_VALUE.encode() not in contents
         assert set(outcome.returned["snapshot"]["tables"]) == set(TABLES)
-        assert isinstance(
-            S3Store(client, bucket, "elementary", kms_key_id=key_id).get("manifests/0000000001.json"), bytes
-        )
+        assert isinstance(S3Store(client, bucket, "elementary", kms_key_id=key_id).get(manifest_key(1)), bytes)
 
 
 class TestWhereItStops:

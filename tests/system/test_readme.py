@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.sample import build_sample
-from tests.support.connections import duckdb_file
+from tests.support.connections import duckdb_file, s3_store
 from tests.support.dag_runs import run_parsed_dag
 
 if TYPE_CHECKING:
@@ -34,9 +34,16 @@ def test_the_dag_in_15_lines_runs_on_s3(aws_server: AwsServer, tmp_path: Path, a
     aws_server.reset()
     aws_server.create_bucket("my-bucket")
     aws_server.create_key("elementary")
+    kms = aws_server.client("kms")
+    signing = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
+    kms.create_alias(AliasName="alias/elementary-signing", TargetKeyId=signing["KeyId"])
+    created = s3_store(
+        aws_server, "s3://my-bucket/elementary", "alias/elementary", signing_kms_key_id="alias/elementary-signing"
+    )
     airflow_connection("aws_default", aws_server.airflow_connection())
     [store] = [block for block in blocks("sh") if "elementary_store" in block]
-    airflow_connection("elementary_store_default", json.loads(store.split("'")[1]))
+    shown = store.split("'")[1].replace("<printed by store init>", created["extra"]["store_id"])
+    airflow_connection("elementary_store_default", json.loads(shown))
     airflow_connection("elementary_default", duckdb_file(build_sample(tmp_path / "sample.duckdb")))
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "readme.py").write_text(block)

@@ -17,6 +17,7 @@ from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.storage.store import patient_config
 from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.dag_runs import run_dag
+from tests.support.signing import STORE_ID
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class TestVerify:
         assert returned["opened"] == returned["files"] > 0
 
     def test_hashes_need_no_keys(self, conf: Conf, rest: Rest, airflow_connection: Connect) -> None:
-        keyless = {"conn_type": "elementary_store", "extra": {"uri": rest.store.uri}}
+        keyless = {"conn_type": "elementary_store", "extra": {"uri": rest.store.uri, "store_id": STORE_ID}}
         form = {"store_conn_id": airflow_connection("keyless", keyless), "decrypt": False}
 
         outcome = run_dag("elementary_snapshot_verify", {**conf, **form})

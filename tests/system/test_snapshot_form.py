@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_elementary.snapshots import (
-    KmsKeys,
     LocalKeys,
+    Repository,
     SnapshotSource,
-    open_snapshot,
     open_store,
 )
 from airflow_provider_elementary.snapshots.reader import read_manifest
 from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.layout import GENESIS
 from airflow_provider_elementary.storage.s3 import S3Store
 from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.dag_runs import parse_dag, run_dag
@@ -99,7 +99,7 @@ class TestTheForm:
         outcome = run_dag(DAG_ID, {**conf, "masked_columns": ["dbt_models.no_such_column"]})
 
         assert outcome.state == "failed"
-        assert list(open_store((tmp_path / "store").as_uri()).list("")) == []
+        assert [found.key for found in open_store((tmp_path / "store").as_uri()).list("")] == [GENESIS]
 
     @pytest.mark.parametrize(
         "wider",
@@ -119,7 +119,7 @@ class TestTheForm:
         outcome = run_dag(DAG_ID, {**warehouse, "store_conn_id": store, **wider})
 
         assert outcome.state == "failed"
-        assert list(open_store((tmp_path / "store").as_uri()).list("")) == []
+        assert [found.key for found in open_store((tmp_path / "store").as_uri()).list("")] == [GENESIS]
 
     @pytest.mark.parametrize("dag_id", [DAG_ID, "elementary_observability"])
     def test_a_scheduled_run_takes_what_the_empty_form_takes(
@@ -144,26 +144,31 @@ class TestTheForm:
 
 
 class TestOnS3:
-    def test_a_category_has_its_own_key_and_the_snapshot_a_verified_signature(
+    def test_a_category_has_its_own_key_and_a_store_that_is_not_pinned_takes_nothing(
         self, warehouse: Conf, aws_server: AwsServer, airflow_connection: Connect
     ) -> None:
         kms = aws_server.client("kms")
         bucket, key, own = aws_server.create_bucket(), aws_server.create_key(), aws_server.create_key()
         signing = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]["Arn"]
         airflow_connection("aws", aws_server.airflow_connection())
-        uri, own_keys = f"s3://{bucket}/elementary", {"category_kms_key_ids": {"run_results": own}}
-        unsigned_store = {"store_conn_id": airflow_connection("unsigned", s3_store(aws_server, uri, key, **own_keys))}
-        signed_connection = s3_store(aws_server, uri, key, signing_kms_key_id=signing, **own_keys)
-        signed_store = {"store_conn_id": airflow_connection("signed", signed_connection)}
+        store = s3_store(
+            aws_server,
+            f"s3://{bucket}/elementary",
+            key,
+            signing_kms_key_id=signing,
+            category_kms_key_ids={"run_results": own},
+        )
+        facts = {name: value for name, value in store["extra"].items() if name != "store_id"}
+        pinned = {"store_conn_id": airflow_connection("pinned", store)}
+        unpinned = {"store_conn_id": airflow_connection("unpinned", {**store, "extra": facts})}
 
-        unsigned = run_dag(DAG_ID, {**warehouse, **unsigned_store})
-        refused = run_dag("elementary_snapshot_verify", signed_store)
-        signed = run_dag(DAG_ID, {**warehouse, **signed_store})
+        refused = run_dag(DAG_ID, {**warehouse, **unpinned})
+        taken = run_dag(DAG_ID, {**warehouse, **pinned})
+        verified = run_dag("elementary_snapshot_verify", pinned)
         s3 = S3Store(aws_server.client("s3"), bucket, "elementary", kms_key_id=key)
-        names = sorted(found.key for found in s3.list("signatures/"))
-        manifest = open_snapshot(opened(s3, KmsKeys(kms, key))).manifest
+        repository = Repository(s3, store_id=store["extra"]["store_id"])
+        manifest = read_manifest(repository, 1)
 
-        assert [outcome.state for outcome in (unsigned, refused, signed)] == ["success", "failed", "success"]
+        assert [outcome.state for outcome in (refused, taken, verified)] == ["failed", "success", "success"]
         assert manifest.keys["run_results"].master_key_id == own
         assert manifest.keys["metadata"].master_key_id == key
-        assert names == ["signatures/manifests/0000000002.json"]

@@ -159,6 +159,7 @@ def test_the_form_of_duckdb_asks_for_a_path_alone() -> None:
     assert standard["relabeling"] == {"host": "Path of the DuckDB file"}
     assert set(CONNECTION_TYPES["elementary_duckdb"]["conn-fields"]) == {
         "elementary_schema",
+        "accept_failed",
         "allowed_addresses",
         "accept_unknown",
     }

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, page_of
 from airflow_provider_elementary.page.views.overview import TESTS_SHOWN
 from airflow_provider_elementary.project.health import TableHealth, failing_tests
 
 if TYPE_CHECKING:
+    from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.tracking import Incident
 
 _PAGE = 25
@@ -43,6 +44,22 @@ class Incidents:
     pagination: Page
 
 
+@dataclass(frozen=True)
+class OneIncident:
+    """What the template ``incident.html`` shows.
+
+    :param timeline: its conditions, the oldest first.
+    :param followed_by: the later incident that names it, by its id.
+    :param tables: names of tables that have a view.
+    """
+
+    store_status: StoreStatus
+    incident: Incident
+    timeline: tuple[Condition, ...]
+    followed_by: str | None
+    tables: frozenset[str]
+
+
 def build(request: Request) -> Incidents:
     """Return one page of the incidents that match."""
     store_status = load_store_status(request.reader)
@@ -68,6 +85,31 @@ def build(request: Request) -> Incidents:
         search=search,
         status=status,
         pagination=page,
+    )
+
+
+def build_one(request: Request) -> OneIncident:
+    """Return one incident.
+
+    :raises NotHereError: the store knows none of that id.
+    """
+    store_status = load_store_status(request.reader)
+    wanted = request.text("id")
+    found = next((each for each in store_status.incidents if each.incident_id == wanted), None)
+    if found is None:
+        # Without keys, or where a part cannot be read, nothing says that there is no such incident.
+        reasons = [*([store_status.notice] if store_status.notice else []), *store_status.problems]
+        why = " ".join(reasons) or (
+            "A resolved incident is removed 90 days after its end. See Incidents for those that exist."
+        )
+        raise NotHereError(f"Incident {wanted!r} is not known in {request.reader.uri}. {why}")
+    later = (each.incident_id for each in store_status.incidents if each.follows == wanted)
+    return OneIncident(
+        store_status=store_status,
+        incident=found,
+        timeline=tuple(sorted(found.conditions, key=lambda each: (each.started_at, each.title))),
+        followed_by=next(later, None),
+        tables=frozenset(table.full_name for table in store_status.tables),
     )
 
 

@@ -141,9 +141,7 @@ def test_a_store_that_does_not_open_is_explained(
 def test_a_damaged_manifest_is_explained_and_the_others_are_shown(
     admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]
 ) -> None:
-    copy = edit_manifest(store, tmp_path, lambda facts: None)
-    open_store(copy).put(manifest_key(3), b"{}")
-    stores(copy)
+    stores(edit_manifest(store, tmp_path, dict.clear))
 
     snapshots = admin.get("/elementary/snapshots").text
     overview = admin.get("/elementary/").text
@@ -152,6 +150,17 @@ def test_a_damaged_manifest_is_explained_and_the_others_are_shown(
     assert "1 of 2 snapshots" in snapshots
     assert "is not a valid manifest" in overview
     assert "Last sync" in overview
+
+
+def test_a_manifest_that_nobody_signed_is_not_shown(
+    admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]
+) -> None:
+    copy = edit_manifest(store, tmp_path, lambda facts: None)
+    open_store(copy).put(manifest_key(3), b"{}")
+    stores(copy)
+
+    assert "2 of 2 snapshots" in admin.get("/elementary/snapshots").text
+    assert "Last sync" in admin.get("/elementary/").text
 
 
 def test_a_changed_file_is_explained(
@@ -165,7 +174,7 @@ def test_a_changed_file_is_explained(
     response = admin.get("/elementary/")
 
     assert response.status_code == 200
-    assert "with its data key" in response.text
+    assert "is not the file that was written" in response.text
     assert "Last sync" in response.text
 
 
@@ -184,7 +193,7 @@ def test_it_reads_a_store_on_s3(admin: TestClient, store: str, stores: Callable[
     client.create_bucket(Bucket="page-bucket", CreateBucketConfiguration={"LocationConstraint": aws.region})
     local = open_store(store)
     for found in local.list(""):
-        client.put_object(Bucket="page-bucket", Key=f"elementary/{found.key}", Body=local.open(found.key).read())
+        client.put_object(Bucket="page-bucket", Key=f"elementary/{found.key}", Body=local.get(found.key))
     stores("s3://page-bucket/elementary", **ON_S3)
 
     assert "2 of 2 snapshots" in admin.get("/elementary/snapshots").text

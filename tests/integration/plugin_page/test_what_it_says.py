@@ -18,6 +18,7 @@ from airflow_provider_elementary.storage.report_log import record
 from tests.support.datasets import OWNER_EMAIL, SECRET_VAR
 from tests.support.page import fill_store
 from tests.support.page_answers import ORDERS, VIEWS, Elements, edit_manifest, words
+from tests.support.signing import opened
 
 
 def test_it_says_how_to_name_stores(admin: TestClient, stores: Callable[..., None]) -> None:
@@ -185,7 +186,7 @@ def test_a_failed_audit_after_the_snapshot_is_what_overview_and_access_show(
     failed = AccessFinding("ownership", "fail", "raw.users is owned", "Give it away.", ("raw.users",))
     unused = AccessFinding("secondary-roles", "not applicable", "none")
     audit = AccessReport("duckdb", None, "elementary", "auditor", (), datetime.now(UTC), (failed, unused))
-    record(open_store(changed), audit, subject="nightly_conn", run_key="night")
+    record(opened(open_store(changed)), audit, subject="nightly_conn", run_key="night")
     stores(changed)
 
     overview, access = (words(admin.get(f"/elementary/{view}").text) for view in ("", "access"))
@@ -200,7 +201,7 @@ def test_access_shows_audits_of_a_store_without_snapshots(
 ) -> None:
     accepted = AccessFinding("ownership", "warning", "x is owned", accepted="agreed with its owner")
     audit = AccessReport("duckdb", None, "elementary", "auditor", (), datetime.now(UTC), (accepted,))
-    record(open_store((tmp_path / "new").as_uri()), audit, subject="nightly_conn", run_key="night")
+    record(opened(open_store((tmp_path / "new").as_uri())), audit, subject="nightly_conn", run_key="night")
     stores((tmp_path / "new").as_uri())
 
     text = words(admin.get("/elementary/access").text)

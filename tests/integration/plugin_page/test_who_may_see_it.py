@@ -60,6 +60,16 @@ def test_nobody_sees_tables_and_metrics_who_may_not_read_assets(
     assert signed_in(api, "viewer").get(route).status_code == status
 
 
+def test_an_incident_is_seen_by_those_only_who_may_read_assets(
+    api: Any, store: str, stores: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores(store)
+    monkeypatch.setattr(api.state.auth_manager, "is_authorized_asset", lambda **asked: False)
+
+    assert TestClient(api).get("/elementary/incident?id=00ff").status_code == 401
+    assert signed_in(api, "viewer").get("/elementary/incident?id=00ff").status_code == 403
+
+
 def test_a_refusal_is_a_page_for_people(anonymous: TestClient) -> None:
     response = anonymous.get("/elementary/incidents")
 

@@ -32,7 +32,7 @@ def project(tests: dict[str, int] | None = None, run: str | None = None, freshne
         ({"pass": 3, "fail": 1}, "success", 0, [], "failing"),
         ({"pass": 3, "error": 1}, "success", 0, [], "failing"),
         ({"pass": 3}, "error", 0, [], "failing"),
-        ({"pass": 3, "warn": 1}, "success", 1, [TABLE], "anomalous"),
+        ({"pass": 3}, "success", 1, [TABLE], "anomalous"),
         ({"pass": 3, "warn": 1}, "success", 0, [TABLE], "warning"),
         ({"pass": 3}, "success", 0, [], "healthy"),
         (None, "success", 0, [TABLE], "healthy"),
@@ -46,6 +46,15 @@ def test_a_table_has_the_worst_of_its_states(
     [table] = table_health(project(tests, run), scored, {TABLE: incidents})
 
     assert table.state == state
+
+
+def test_a_warning_with_an_incident_is_anomalous_only_where_a_metric_is() -> None:
+    known = project({"warn": 1}, "success")
+    [warned] = table_health(known, [TABLE], {TABLE: 1})
+    [anomalous] = table_health(known, [TABLE], {TABLE: 1}, {TABLE})
+
+    assert (warned.state, warned.why) == ("warning", "1 of 1 tests warn")
+    assert (anomalous.state, anomalous.why) == ("anomalous", "1 open incident")
 
 
 def test_a_follower_is_anomalous_with_its_root() -> None:

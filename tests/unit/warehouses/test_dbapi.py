@@ -17,7 +17,6 @@ from airflow_provider_elementary.access.check.session import StatementDeniedErro
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,
-    QueryRefusedError,
     SchemaNotFoundError,
     TableUnreadableError,
     WarehouseError,
@@ -42,10 +41,7 @@ def path(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_duckdb(world, tmp_path_factory.mktemp("drivers") / "world.duckdb")
 
 
-READABLE = [manner for manner in MANNERS if WAREHOUSES[manner.adapter].reading.on != "not at all"]
-
-
-@pytest.fixture(params=READABLE, ids=lambda manner: manner.adapter)
+@pytest.fixture(params=MANNERS, ids=lambda manner: manner.adapter)
 def manner(request: pytest.FixtureRequest) -> Manner:
     found: Manner = request.param
     return found
@@ -153,12 +149,6 @@ def test_a_table_that_may_not_be_read_leaves_the_others(
 def test_a_missing_schema_is_named(manner: Manner, connection: StrictConnection) -> None:
     with pytest.raises((SchemaNotFoundError, NotAnElementarySchemaError), match="no_such"):
         WarehouseSource(open_session(manner, connection, schema="no_such"))
-
-
-@pytest.mark.parametrize("manner", [one for one in MANNERS if one not in READABLE], ids=lambda one: one.adapter)
-def test_a_warehouse_that_is_said_not_to_work_is_refused_by_the_guard(connection: StrictConnection) -> None:
-    with pytest.raises(QueryRefusedError):
-        read_all(WarehouseSource(open_session(connection.manner, connection)), "dbt_models")
 
 
 def test_every_warehouse_of_the_generic_path_has_a_strict_double() -> None:

@@ -96,7 +96,7 @@ def test_a_row_whose_watermark_is_no_time_is_left_out_and_one_without_stays() ->
         ("TIMESTAMP", "databricks", WatermarkType.INSTANT),
         ("datetime2", "tsql", WatermarkType.LOCAL),
         ("datetimeoffset", "tsql", WatermarkType.INSTANT),
-        ("Nullable(DateTime64(6))", "clickhouse", WatermarkType.LOCAL),
+        ("Nullable(DateTime64(6))", "clickhouse", WatermarkType.EPOCH),
         ("date", "postgres", WatermarkType.LOCAL),
         ("text", "postgres", WatermarkType.OTHER),
         ("daterange", "postgres", WatermarkType.OTHER),

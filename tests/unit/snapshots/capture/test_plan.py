@@ -22,7 +22,7 @@ SEEN = datetime(2026, 11, 20, 1)
 NOW = datetime(2026, 11, 21)
 
 
-def plan(settled_rows: int | None = 100, watermark: datetime | None = WATERMARK) -> Plan:
+def plan(settled_rows: int | None = 100, watermark: datetime | None = WATERMARK, undated_rows: int = 0) -> Plan:
     """Return the plan to build upon a snapshot that saw this number of settled rows up to a watermark."""
     consistency = ConsistencyEntry(
         watermark=watermark.isoformat() if watermark else None,
@@ -32,7 +32,9 @@ def plan(settled_rows: int | None = 100, watermark: datetime | None = WATERMARK)
         overlap=3600,
         commit_timeout=21600,
     )
-    table = TableEntry(100, (), (), (), settled_rows=settled_rows, settled_from=SETTLED.isoformat())
+    table = TableEntry(
+        100, (), (), (), settled_rows=settled_rows, settled_from=SETTLED.isoformat(), undated_rows=undated_rows
+    )
     manifest = cast(
         Manifest, SimpleNamespace(consistency=consistency, tables={NAME: table}, epoch=3, snapshot_id="parent")
     )
@@ -41,12 +43,9 @@ def plan(settled_rows: int | None = 100, watermark: datetime | None = WATERMARK)
 
 def point(**seen: Any) -> ConsistencyPoint:
     """Return what the source holds now; without arguments what the parent saw, grown."""
-    facts: Any = SimpleNamespace(settled_rows=100, settled_from=SETTLED)
-    found = ConsistencyPoint({NAME: cast(TableFacts, facts)}, NOW, None, None, NOW, None)
-    for name in ("settled_rows", "settled_from"):
-        if name in seen:
-            setattr(facts, name, seen.pop(name))
-    return replace(found, **seen)
+    of_table = {name: seen.pop(name) for name in ("settled_rows", "settled_from", "undated_rows") if name in seen}
+    facts = replace(TableFacts(WATERMARK, 100, SETTLED), **of_table)
+    return replace(ConsistencyPoint({NAME: facts}, NOW, None, None, NOW, None), **seen)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +60,10 @@ def point(**seen: Any) -> ConsistencyPoint:
         ({"watermark": datetime(2026, 11, 19)}, {}, "the newest row is of 2026-11-19", 4),
         ({"watermark": None}, {}, "the newest row is of None", 4),
         ({"watermark": None}, {"watermark": None}, None, 3),
+        ({"undated_rows": 5}, {"undated_rows": 5}, None, 3),
+        ({"undated_rows": 6}, {"undated_rows": 5}, None, 3),
+        ({"undated_rows": 4}, {"undated_rows": 5}, "history went back", 4),
+        ({"undated_rows": 10**9}, {"undated_rows": 5}, "rows without a time are too many to compare", 3),
         ({"latest": datetime(2026, 11, 19)}, {}, "ahead of the warehouse's clock", 3),
     ],
 )
