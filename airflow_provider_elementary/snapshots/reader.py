@@ -131,7 +131,9 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
     """Return the newest proved manifest, or None in an empty store; what outsiders put beside it is passed over.
 
     :param numbers: those that were found below ``manifests/``, where the caller listed them.
+    :raises SnapshotCorruptError: the connection pins a store, and there is none or another one.
     """
+    repository.require_pinned_store()
 
     def proved(number: int) -> Signed[ManifestDocument] | None:
         with suppress(UnprovedError, SnapshotNotFoundError):
