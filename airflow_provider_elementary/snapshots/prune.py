@@ -151,9 +151,14 @@ def prune(
     :raises SnapshotNotFoundError: the store holds no snapshot.
     :raises SnapshotCorruptError: the chain does not hold: a manifest is missing, changed or was moved, and files that
         only this one names would go.
-    :raises ConfigurationError: what is to be given up is not lost.
+    :raises ConfigurationError: what is to be given up is not lost, or the connection has no pin or no signing key.
     :raises SnapshotConflictError: another prune ran at the same time.
     """
+    # Before anything is decided: without a pin nothing is proved, and who cannot sign may not remove.
+    if dry_run:
+        repository.documents.require_pin()
+    else:
+        repository.documents.require_signer()
     now = now or datetime.now(UTC)
     store = repository.store
     acknowledged_losses = require_intact_chain(repository, anchors, acknowledge_loss)

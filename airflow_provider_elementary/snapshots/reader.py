@@ -131,7 +131,9 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
     """Return the newest proved manifest, or None in an empty store; what outsiders put beside it is passed over.
 
     :param numbers: those that were found below ``manifests/``, where the caller listed them.
+    :raises SnapshotCorruptError: the connection pins a store, and there is none or another one.
     """
+    repository.require_pinned_store()
 
     def proved(number: int) -> Signed[ManifestDocument] | None:
         with suppress(UnprovedError, SnapshotNotFoundError):
@@ -304,6 +306,8 @@ class SnapshotSource:
         #: dbt's name of the warehouse that it was read from; earlier manifests name the dialect alone.
         self.adapter: str | None = manifest.source.get("adapter") or manifest.source.get("dialect")
         self._repository = repository
+        # Opened here, so that a store without keys is told at once, and not once for each table.
+        self._keys = repository.keys
         self._opened: dict[Category, bytes | KeyUnavailableError] = {}
 
     def tables(self) -> list[str]:
@@ -381,9 +385,7 @@ class SnapshotSource:
     def _opens(self, category: Category) -> bool:
         if category not in self._opened:
             try:
-                self._opened[category] = self._repository.keys.unwrap(
-                    category, self.manifest.keys[category], Purpose.SNAPSHOT
-                )
+                self._opened[category] = self._keys.unwrap(category, self.manifest.keys[category], Purpose.SNAPSHOT)
             except KeyUnavailableError as error:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)

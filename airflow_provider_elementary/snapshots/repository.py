@@ -78,6 +78,14 @@ class Repository:
         """
         return cls(open_store(uri), keys, store_id=store_id, signing=signing)
 
+    def require_pinned_store(self) -> None:
+        """Refuse another store than the one that the connection pins, and none: what is unproved is passed over.
+
+        :raises SnapshotCorruptError: the pinned store is gone, or another one is there.
+        """
+        if self.store_id is not None:
+            self.trust  # noqa: B018 - reading the genesis is the check
+
     @cached_property
     def trust(self) -> Trust:
         """Which keys may sign in the store.

@@ -27,8 +27,8 @@ DATA = "data/"
 RESULTS = "results/"
 ACCESS_REPORTS = "access/"
 
-_NUMBERED = re.compile(r"\d{10}")
-_BEGUN_AT = re.compile(r"(\d{8}T\d{6}Z)-")
+_NUMBERED = re.compile(r"[0-9]{10}")
+_BEGUN_AT = re.compile(r"([0-9]{8}T[0-9]{6}Z)-")
 _HASH = 32
 _LAST_NUMBER = 9_999_999_999
 _RESULT = re.compile(r"results/[a-z]+/[0-9a-f]{32}/[0-9]{10}")
@@ -80,7 +80,11 @@ def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
 def begun_at(snapshot_id: str) -> datetime | None:
     """Return when the attempt began that made an id, with its zone; None for what is no such id."""
     begun = _BEGUN_AT.match(snapshot_id)
-    return datetime.strptime(f"{begun[1]}+0000", "%Y%m%dT%H%M%SZ%z") if begun else None
+    try:
+        return datetime.strptime(f"{begun[1]}+0000", "%Y%m%dT%H%M%SZ%z") if begun else None
+    except ValueError:
+        # Anybody who may write to the store can name an object.
+        return None
 
 
 def quarantine_key(key: str, content_sha256: str) -> str:

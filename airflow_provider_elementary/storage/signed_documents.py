@@ -190,16 +190,23 @@ class Documents:
             )
         return _Proved(name, body, digest, key_id)
 
-    def require_signer(self) -> Signer:
-        """Return what signs.
+    def require_pin(self) -> None:
+        """Refuse a store that may be anybody's.
 
-        :raises ConfigurationError: the store id is not pinned, or no signing key is named.
+        :raises ConfigurationError: the store id is not pinned.
         """
         if not self.trust.pinned:
             raise ConfigurationError(
                 f"No store_id in the connection of {self.store.uri}, so nothing is written. Add the id that "
                 "`airflow-elementary store init` printed."
             )
+
+    def require_signer(self) -> Signer:
+        """Return what signs.
+
+        :raises ConfigurationError: the store id is not pinned, or no signing key is named.
+        """
+        self.require_pin()
         if self.signer is None:
             raise ConfigurationError(
                 f"No signing key for {self.store.uri}, so nothing is written. Name signing_kms_key_id in the "

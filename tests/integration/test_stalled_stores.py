@@ -166,7 +166,8 @@ class TestASilentServer:
 
         assert no_upload_is_left()
         proxy.resume()
-        assert "Contents" not in aws_server.client("s3").list_objects_v2(Bucket=bucket)
+        objects = aws_server.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+        assert [found["Key"] for found in objects] == ["e/store.json"]
 
     @pytest.mark.parametrize("sent", [0, 30_000, 80_000])
     def test_a_snapshot_ends_and_leaves_the_last_one_whole_and_the_next_run_takes_it(

@@ -77,3 +77,8 @@ def test_numbered_and_other_names_are_separated(tmp_path: Path) -> None:
 @pytest.mark.parametrize("snapshot_id", ["", "x", "20261122", "20261122T000000Z", "x20261122T000000Z-1"])
 def test_what_is_no_snapshot_id_began_at_no_time(snapshot_id: str) -> None:
     assert layout.begun_at(snapshot_id) is None
+
+
+@pytest.mark.parametrize("name", ["00000000T000000Z-aa", "99999999T999999Z-aa", "20261340T250000Z-aa", "", "latest"])
+def test_an_id_that_holds_no_time_was_begun_at_none(name: str) -> None:
+    assert layout.begun_at(name) is None
