@@ -272,7 +272,7 @@ class TestWhatIsNew:
         assert sync.keys.made == []
         assert sorted(sync.keys.unwrapped) == sorted(Category)
 
-    def test_a_generation_without_a_column_reads_as_null(self, sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_column_that_comes_back_has_everything_read_again(self, sync: Sync) -> None:
         sync.change("ALTER TABLE dbt_run_results DROP COLUMN group_name")
         sync.snapshot()
         sync.change(
@@ -281,12 +281,13 @@ class TestWhatIsNew:
             "UPDATE dbt_run_results SET group_name = 'finance' WHERE invocation_id = 'new'",
             marker("new", after(minutes=31)),
         )
-        # A change of columns has everything read again; here the generations stay side by side.
-        monkeypatch.setattr("airflow_provider_elementary.snapshots.capture.plan._changed_columns", lambda *_: None)
 
         second = sync.snapshot()
 
-        assert second.kind == "incremental"
+        assert (second.kind, second.reason) == (
+            "full",
+            "dbt_run_results has other columns: new group_name, gone none",
+        )
         assert sorted(sync.column("dbt_run_results", "group_name"), key=str) == [None] * 25 + ["finance"]
 
 

@@ -394,7 +394,7 @@ class TestValuesThatDoNotFit:
         said = r"SQLSTATE 22P05\)\. Nothing was restored\. .* encoding UTF8"
 
         with postgres_target(postgres_server, latin) as target, pytest.raises(WarehouseError, match=said) as raised:
-            restore(rest.store, target, rest.keys)
+            restore(rest.repository, target)
 
         assert "planted" not in str(raised.value)
 
@@ -403,14 +403,14 @@ class TestValuesThatDoNotFit:
     ) -> None:
         rest = rest_with("UPDATE elementary.dbt_models SET description = 'caf\u00e9 \u00fc'")
         with postgres_target(postgres_server, latin) as target:
-            restore(rest.store, target, rest.keys)
+            restore(rest.repository, target)
         (tmp_path / "again").mkdir()
         again = local_rest(tmp_path / "again")
 
         snapshot_postgres(again, postgres_server, latin)
 
         stored = postgres_server.execute("SELECT DISTINCT description FROM elementary.dbt_models", database=latin)
-        read = read_all(open_snapshot(again.store, keys=again.keys), "dbt_models")["description"].to_pylist()
+        read = read_all(open_snapshot(again.repository), "dbt_models")["description"].to_pylist()
         assert [row[0] for row in stored] == ["caf\u00e9 \u00fc"]
         assert set(read) == {"caf\u00e9 \u00fc"}
 
