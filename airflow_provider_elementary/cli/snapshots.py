@@ -202,6 +202,9 @@ def _prune(arguments: argparse.Namespace) -> None:
 
     counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
     repository, anchors = open_repository(arguments), _anchors(arguments)
+    if not arguments.dry_run:
+        # Before the arguments are tried: a connection that may not write is no invalid argument.
+        repository.documents.require_signer()
     with usage():
         report = repository.prune(
             Retention(**counts, category_days=_days(arguments.category_days)),

@@ -95,7 +95,7 @@ def _init(arguments: argparse.Namespace) -> None:
         raise UsageError("Only one of --uri and --keys-file is given. Give both, or name a connection.")
     if arguments.uri:
         extra, trust = _init_without_connection(arguments, after)
-        print(json.dumps({"conn_type": "elementary_store", "extra": extra}, indent=2))
+        print_json({"conn_type": "elementary_store", "extra": extra})
         return
     from airflow_provider_elementary.snapshots.store_setup import create_store
 

@@ -306,6 +306,8 @@ class SnapshotSource:
         #: dbt's name of the warehouse that it was read from; earlier manifests name the dialect alone.
         self.adapter: str | None = manifest.source.get("adapter") or manifest.source.get("dialect")
         self._repository = repository
+        # Opened here, so that a store without keys is told at once, and not once for each table.
+        self._keys = repository.keys
         self._opened: dict[Category, bytes | KeyUnavailableError] = {}
 
     def tables(self) -> list[str]:
@@ -383,9 +385,7 @@ class SnapshotSource:
     def _opens(self, category: Category) -> bool:
         if category not in self._opened:
             try:
-                self._opened[category] = self._repository.keys.unwrap(
-                    category, self.manifest.keys[category], Purpose.SNAPSHOT
-                )
+                self._opened[category] = self._keys.unwrap(category, self.manifest.keys[category], Purpose.SNAPSHOT)
             except KeyUnavailableError as error:
                 self._opened[category] = error
         return isinstance(self._opened[category], bytes)

@@ -110,12 +110,6 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, OTHER_KEYS),
         (NOT_DONE, "--store-conn-id nowhere"),
     ],
-    "snapshot sign": [
-        (FINE, STORE),
-        (FINDING, BROKEN),
-        (USAGE, f"{STORE} --anchor 1"),
-        (NOT_DONE, NO_KEYS),
-    ],
     "snapshot restore": [
         (FINE, f"{STORE} --to {{folder}}/back.duckdb"),
         (FINDING, f"{DAMAGED} --to {{folder}}/damaged.duckdb"),
@@ -165,6 +159,13 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, EMPTY),
         (NOT_DONE, NO_KEYS),
     ],
+    "incidents": [
+        (FINE, STORE),
+        (FINDING, f"{STORE} --status resolved --fail-on-open"),
+        (USAGE, f"{STORE} --status closed"),
+        (NOT_DONE, "--store-conn-id nowhere"),
+        (NOT_DONE, "--store-conn-id ftp"),
+    ],
     "lint": [(FINE, STORE), (USAGE, "--loud"), (NOT_DONE, EMPTY)],
     "backtest": [
         (FINE, f"{ODD} --days 60"),
@@ -191,11 +192,13 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for manifest in grow(damaged, folder / "damaged", [6, 8]):
         for file in manifest.files:
             damaged.path(file.key).write_bytes(b"forged")
-    for name, days in (("broken", 8), ("odd", 28)):
+    for name in ("broken", "odd"):
         (folder / name).mkdir()
-        made = Rest(local_rest(folder / name).store, LocalKeys(MASTER_KEYS), folder / name / "store")
-        take(made, folder / name / "warehouse.duckdb", small_world(days))
-    (folder / "broken" / "store" / manifest_key(1)).write_bytes(b"forged")
+    broken = Rest(local_rest(folder / "broken").store, LocalKeys(MASTER_KEYS), folder / "broken" / "store")
+    grow(broken, folder / "broken", [6, 7, 8])
+    broken.path(manifest_key(2)).write_bytes(b"forged")
+    odd = Rest(local_rest(folder / "odd").store, LocalKeys(MASTER_KEYS), folder / "odd" / "store")
+    take(odd, folder / "odd" / "warehouse.duckdb", small_world(28))
     (folder / "store_path").mkdir()
     (folder / "store_path" / "keys.json").write_text("{}")
     write_duckdb(world_after(8), folder / "tight.duckdb")
@@ -391,6 +394,7 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
     store = ["--store-conn-id", "on_s3", "--json"]
     runs = [
         ["check-access", "--conn-id", "wide", "--json"],
+        ["store", "init", "--uri", (tmp_path / "new").as_uri(), "--keys-file", str(tmp_path / "keys.json"), "--json"],
         ["store", "check", *store],
         ["snapshot", "take", *store, "--conn-id", "tight"],
         ["snapshot", "list", *store],
@@ -399,6 +403,7 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
         ["snapshot", "prune", *store, "--keep-last", "1"],
         ["snapshot", "diff", "latest", *store],
         ["anomalies", *store],
+        ["incidents", *store],
         ["lint", *store],
         ["backtest", *store],
         ["table", "dbt_invocations", "--limit", "1", *store[:-1]],
@@ -420,6 +425,6 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
     assert {run[1] if run[0] in ("snapshot", "store") else run[0] for run in runs} >= {
         command.split()[-1] for command in commands() if has_json(command)
     }
-    assert documents[2]["sequence"] == 1
+    assert documents[3]["sequence"] == 1
     for printed in ("a library prints", "a library in C prints", "a library logs", "AWS Connection"):
         assert printed in ended.stderr

@@ -53,7 +53,7 @@ def test_a_snapshot_reads_elementarys_tables_and_writes_its_manifest(reported: E
     [written] = reported.snapshot.outputs
 
     assert {"world.elementary.dbt_models", "world.elementary.data_monitoring_metrics"} <= names
-    assert (written.namespace, written.name) == ("file", f"{reported.folder}/manifests/0000000001.json")
+    assert (written.namespace, written.name) == ("file", f"{reported.folder}/manifests/0000000001")
     assert written.outputFacets["outputStatistics"].rowCount > 0
 
 

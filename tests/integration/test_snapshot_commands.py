@@ -14,10 +14,10 @@ import pytest
 
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Store
-from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.connections import local_store
 from tests.support.stores import Rest, grow, local_rest
+from tests.support.tampering import digest_of
 
 Connect = Callable[[str, Mapping[str, object]], str]
 Run = Callable[..., tuple[int, str]]
@@ -55,15 +55,15 @@ def test_list_names_every_snapshot_with_its_anchor(run: Run, rest: Rest, manifes
     listed = facts_of(printed)["snapshots"]
     assert status == 0
     assert [snapshot["snapshot_id"] for snapshot in listed] == [manifest.snapshot_id for manifest in manifests]
-    assert listed[1]["manifest_sha256"] == sha256(rest.path(manifest_key(2)).read_bytes())
+    assert listed[1]["manifest_sha256"] == digest_of(rest, 2)
 
 
 def test_verify_prints_the_anchor_to_keep(run: Run, rest: Rest) -> None:
     status, printed = run("verify", "--snapshot", "all")
 
     assert status == 0
-    assert f"anchor: 3:{sha256(rest.path(manifest_key(3)).read_bytes())}" in printed
-    assert "is sound: 3 manifests, 0 pruned" in printed
+    assert f"anchor: 3:{digest_of(rest, 3)}" in printed
+    assert "is not anchored: 3 manifests, 0 pruned" in printed
 
 
 def test_verify_fails_and_names_what_is_changed(run: Run, rest: Rest, manifests: list[Manifest]) -> None:
@@ -77,7 +77,7 @@ def test_verify_fails_and_names_what_is_changed(run: Run, rest: Rest, manifests:
 
 
 def test_verify_takes_an_anchor(run: Run, rest: Rest) -> None:
-    anchor = f"3:{sha256(rest.path(manifest_key(3)).read_bytes())}"
+    anchor = f"3:{digest_of(rest, 3)}"
     rest.store.delete(manifest_key(3))
 
     status, printed = run("verify", "--anchor", anchor)
