@@ -306,7 +306,7 @@ class SnapshotSource:
         #: dbt's name of the warehouse that it was read from; earlier manifests name the dialect alone.
         self.adapter: str | None = manifest.source.get("adapter") or manifest.source.get("dialect")
         self._repository = repository
-        # Opened here, so that a store without keys is said at once, and not once for each table.
+        # Opened here, so that missing keys are reported once, and not for each table.
         self._keys = repository.keys
         self._opened: dict[Category, bytes | KeyUnavailableError] = {}
 
