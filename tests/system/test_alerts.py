@@ -75,9 +75,15 @@ def html_of(message: EmailMessage) -> str:
 
 
 def with_meta(world: World) -> World:
-    models = world["dbt_models"]
+    models, results = world["dbt_models"], world["elementary_test_results"]
     metas = pa.array([json.dumps(META)] * len(models))
-    return {**world, "dbt_models": models.set_column(models.column_names.index("meta"), "meta", metas)}
+    # Every test passes, so that the anomaly is the one incident.
+    passed = pa.array(["pass"] * len(results))
+    return {
+        **world,
+        "dbt_models": models.set_column(models.column_names.index("meta"), "meta", metas),
+        "elementary_test_results": results.set_column(results.column_names.index("status"), "status", passed),
+    }
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ def test_an_incident_is_sent_once_over_each_route_and_not_in_every_run(office: O
     )
     [mail], [(path, posted)] = office.mails, office.hook.posted
     message = email.message_from_string(mail, policy=email.policy.default)
-    assert message["Subject"] == posted["title"] == "Incident (warn): SHOP.CORE.ORDERS row_count"
+    assert message["Subject"] == posted["title"] == "Incident (normal): SHOP.CORE.ORDERS row_count"
     assert "core@shop.example" in message["To"]
     assert "<tr><th>Description</th><td>Orders, daily</td></tr>" in html_of(message)
     assert path == "/alerts/data"
@@ -148,7 +154,7 @@ def test_after_a_failed_notifier_only_its_missing_alerts_are_sent(
 
 
 def test_routes_are_filtered_and_switched_off_by_the_form(office: Office) -> None:
-    off, filtered = office.run(enabled=False), office.run(severities=["error"])
+    off, filtered = office.run(enabled=False), office.run(severities=["high"])
 
     assert (off.states["alerts"], off.state) == ("skipped", "success")
     assert filtered.returned["alerts"]["sent"] == {"mail": 0, "hook": 1}
