@@ -267,7 +267,7 @@ def test_a_table_that_fails_while_it_is_read_on_postgres_is_excluded_alone(
     store, keys = open_store((tmp_path / "store").as_uri()), LocalKeys(LocalKeys.generate())
 
     with ElementaryHook(airflow_connection("reader", connection)).source() as source:
-        manifest = write_snapshot(source, store, keys)
+        manifest = write_snapshot(source, opened(store, keys))
 
     assert dict(manifest.excluded) == {"dbt_groups": f"PostgreSQL refused (SQLSTATE {state})"}
     assert len(manifest.tables) == 16

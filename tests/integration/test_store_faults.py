@@ -361,10 +361,11 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.signing import opened
 
 warehouse, store, limit = sys.argv[1:]
+repository = opened(open_store(Path(store).as_uri()), LocalKeys(LocalKeys.generate()))
 with WarehouseSource(DuckDBWarehouse(Path(warehouse), "elementary")) as source:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     try:
-        write_snapshot(source, open_store(Path(store).as_uri()), LocalKeys(LocalKeys.generate()))
+        write_snapshot(source, repository)
     except Exception as error:
         print(type(error).__name__, error)
 """
