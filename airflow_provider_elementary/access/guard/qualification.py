@@ -101,6 +101,6 @@ def _spelled(identifier: exp.Identifier, folding: Folding) -> str:
 
 def _quoted(name: str, lexicon: Lexicon) -> str:
     quote = lexicon.names[0]
-    if "\\" in name or (quote in name and quote != '"'):
+    if ("\\" in name and lexicon.backslash) or (quote in name and quote != '"'):
         raise QueryRefusedError("a name with a quote or a backslash in it is not allowed")
     return f"{quote}{name.replace(quote, quote * 2)}{quote}"
