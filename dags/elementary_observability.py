@@ -95,6 +95,8 @@ with DAG(
         task_id="snapshot",
         categories="{{ params.categories }}",
         outlets=[Asset("elementary_snapshots")],
+        # Its newest event names the newest snapshot: one that is gone from the store is noticed.
+        inlets=[Asset("elementary_snapshots")],
         **WAREHOUSE,
         **STORE,
     )

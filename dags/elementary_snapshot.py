@@ -43,4 +43,6 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["elementary"],
 ):
-    ElementarySnapshotOperator(task_id="snapshot", outlets=[Asset("elementary_snapshots")], **from_form(PARAMS))
+    snapshots = [Asset("elementary_snapshots")]
+    # Its newest event names the newest snapshot: one that is gone from the store is noticed.
+    ElementarySnapshotOperator(task_id="snapshot", inlets=snapshots, outlets=snapshots, **from_form(PARAMS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -249,9 +250,9 @@ def _anchors(arguments: argparse.Namespace) -> list[Anchor]:
     if (text := arguments.anchor) is None:
         return []
     number, _, digest = text.partition(":")
-    if not number.isdecimal() or not digest:
+    if not re.fullmatch("[1-9][0-9]{0,9}", number) or not re.fullmatch("[0-9a-fA-F]{64}", digest):
         raise UsageError(f"--anchor takes a number and a hash, as in 12:<SHA-256 of manifest 12>, not {text!r}.")
-    return [Anchor(int(number), digest)]
+    return [Anchor(int(number), digest.lower())]
 
 
 def _days(pairs: list[str]) -> dict[str, int]:

@@ -82,6 +82,12 @@ class ElementaryStoreHook(BaseHook):
         """
         from airflow_provider_elementary.snapshots.repository import Repository
 
+        if self.settings.store_id is None:
+            self.log.warning(
+                "connection %s pins no store_id: what is read from %s is unproved",
+                self.store_conn_id,
+                self.settings.uri,
+            )
         return Repository(
             self.open_store(),
             self.open_keys if self.settings.has_keys else None,

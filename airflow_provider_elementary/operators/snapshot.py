@@ -12,7 +12,13 @@ from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.links.elementary import ElementaryManifestLink, ElementaryPageLink
 from airflow_provider_elementary.operators.access_gate import require_access
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, log_group, run_key
+from airflow_provider_elementary.operators.base import (
+    ElementaryStoreOperator,
+    anchors_of,
+    clear_failures,
+    log_group,
+    run_key,
+)
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
 from airflow_provider_elementary.operators.prune import ElementaryPruneSnapshotsOperator
 from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator
@@ -145,12 +151,14 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
         from airflow_provider_elementary.snapshots.take import take_snapshot
 
         policy = self._resolve_policy()
+        anchors = anchors_of(self, None, context)
         with self._open_checked() as (source, access), log_group(self.log, "Table by table"):
             return take_snapshot(
                 source,
                 self.repository,
                 policy,
                 access=access.to_dict(),
+                anchor=max(anchors, key=lambda anchor: anchor.sequence, default=None),
                 run_key=run_key(context),
                 overlap=self.overlap,
                 commit_timeout=self.commit_timeout,

@@ -12,7 +12,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.index import Row, read_rows
+from airflow_provider_elementary.snapshots.index import Row, newest_page, read_rows
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.numbers import runs
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, Tombstone, read_records, tombstones
@@ -77,12 +77,14 @@ class Chain:
     :param records: the prune records, oldest first.
     :param findings: what is not proved in the place of a manifest or record.
     :param notes: what others put beside them; it is passed over.
+    :param indexed: the last snapshot of the newest page of the index: there was one, whatever is left of it.
     """
 
     links: Mapping[int, Row]
     records: Sequence[Signed[PruneRecord]]
     findings: Sequence[ChainFinding] = ()
     notes: tuple[str, ...] = ()
+    indexed: Row | None = None
 
     @property
     def snapshots(self) -> list[Row]:
@@ -107,18 +109,24 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
     :param each: read every manifest, not the pages of the index.
     """
     findings: list[ChainFinding] = []
+    # Before the manifests are listed: a snapshot that a page lists was committed before it.
+    indexed = newest_page(repository)
     numbers, unexpected = numbered(repository.store, MANIFESTS)
     notes = [f"{name}: not part of a store, ignored" for name in unexpected]
     head = find_head(repository, list(numbers))
     last = head.document.sequence if head is not None else 0
     links, errors = read_rows(repository, numbers, last, each=each)
+    records = list(read_records(repository))
+    pruned = tombstones(records)
     for sequence, error in errors.items():
-        if isinstance(error, UnprovedError):
+        if sequence in pruned:
+            # Prune removed the true one; where a kept snapshot still needs it, its own list is not complete.
+            notes.append(f"{numbers[sequence]}: of a pruned snapshot, ignored")
+        elif isinstance(error, UnprovedError):
             findings.append(ChainFinding(Damage.UNPROVED, numbers[sequence], str(error)))
         elif isinstance(error, SnapshotCorruptError):
             findings.append(ChainFinding(Damage.CHANGED, numbers[sequence], str(error)))
     notes += [f"{name}: no key of the store signed it, ignored" for number, name in numbers.items() if number > last]
-    records = list(read_records(repository))
     numbers, unexpected = numbered(repository.store, PRUNE_RECORDS)
     known = {stored.document.sequence for stored in records}
     newest = max(known, default=0)
@@ -128,7 +136,7 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
         elif number > newest:
             notes.append(f"{name}: no key of the store signed it, ignored")
     notes += [f"{name}: not part of a store, ignored" for name in unexpected]
-    return Chain(links, records, findings, tuple(notes))
+    return Chain(links, records, findings, tuple(notes), indexed)
 
 
 def check_chain(
@@ -144,6 +152,8 @@ def check_chain(
         Anchor(stored.document.head.sequence, stored.document.head.sha256, f"prune record {stored.document.sequence}")
         for stored in chain.records
     ]
+    if chain.indexed is not None:
+        heads.append(Anchor(chain.indexed.sequence, chain.indexed.sha256, "the newest page of the index"))
     stones = {**chain.tombstones, **{stone.sequence: stone for stone in lost}}
     findings, notes = _check_links(chain, stones)
     findings += _check_records(chain.records)

@@ -21,7 +21,7 @@ from airflow_provider_elementary.snapshots.manifest_document import ManifestDocu
 from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
 from airflow_provider_elementary.storage.genesis import Role
-from airflow_provider_elementary.storage.layout import index_key
+from airflow_provider_elementary.storage.layout import INDEX, index_key, numbered
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 #: Snapshots a page; a page of the second width is made of pages of the first.
 NARROW, WIDE = 16, 256
 _READERS = 8
+#: Pages that nobody proved are passed over; anybody can put them there.
+_LOOKS = 64
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,11 @@ def read_rows(
     if not each:
         pages = _side_by_side(lambda page: read_page(repository, *page), pages_of(newest))
         rows = {row.sequence: row for page in pages for row in page or () if row.sequence in wanted}
+        if (head := rows.get(newest)) is not None and head.sha256 != repository.read_signed(newest).sha256:
+            # The page is of a newest snapshot that was removed, and another one has its number now.
+            width = NARROW if newest % WIDE else WIDE
+            stale = numbers_of(width, (newest - 1) // width)
+            rows = {number: row for number, row in rows.items() if number not in stale}
     errors: dict[int, ElementaryError] = {}
 
     def read(number: int) -> None:
@@ -148,6 +155,16 @@ def read_rows(
 
     _side_by_side(read, sorted(wanted - rows.keys()))
     return rows, errors
+
+
+def newest_page(repository: Repository) -> Row | None:
+    """Return the last row of the newest page that is proved: a snapshot that there was, whatever is left of it."""
+    pages, _ = numbered(repository.store, f"{INDEX}{NARROW}/")
+    for place in sorted(pages, reverse=True)[:_LOOKS]:
+        if rows := read_page(repository, NARROW, place):
+            return rows[-1]
+    # The first page has the place 0, which is no number.
+    return (read_page(repository, NARROW, 0) or (None,))[-1]
 
 
 def candidates(

@@ -11,7 +11,9 @@ T = TypeVar("T")
 _LOOKS = 64
 
 
-def newest_proved(numbers: Sequence[int], start: int, read: Callable[[int], T | None]) -> T | None:
+def newest_proved(
+    numbers: Sequence[int], start: int, read: Callable[[int], T | None], known: Callable[[], int] | None = None
+) -> T | None:
     """Return the newest proved document of a sequence, or None where there is none.
 
     Objects that nobody proved are passed over, in the sequence, after it and far beyond it, however many there are.
@@ -19,34 +21,38 @@ def newest_proved(numbers: Sequence[int], start: int, read: Callable[[int], T | 
     :param numbers: the numbers that are there, in order.
     :param start: a number that is known to be proved or pruned; nothing before it is looked at.
     :param read: returns a document, or None where it is not proved.
+    :param known: returns a later number that was proved once, to begin with where outsiders filled the numbers.
     """
     newest: T | None = None
     looks = 0
     for first, last in runs([number for number in numbers if number >= start]):
         if looks >= _LOOKS and newest is not None:
             break
-        found, looked = _last_proved(first, last, read)
+        found, looked = _last_proved(first, last, read, known)
         looks += looked
         newest = found if found is not None else newest
     return newest
 
 
-def _last_proved(first: int, last: int, read: Callable[[int], T | None]) -> tuple[T | None, int]:
+def _last_proved(
+    first: int, last: int, read: Callable[[int], T | None], known: Callable[[], int] | None
+) -> tuple[T | None, int]:
     """Return the last proved document of a run, and how many were read that are not."""
     for looked, number in enumerate(range(last, max(first, last - _LOOKS + 1) - 1, -1)):
         if (found := read(number)) is not None:
             return found, looked
     if last - first < _LOOKS:
         return None, last - first + 1
-    # Outsiders filled the numbers after the newest: halving finds where they begin.
+    # Outsiders filled the numbers after the newest. One by one from there: an object in place of a true one, wherever
+    # it is put, hides that one alone.
+    begin = max(first, known() if known is not None else first)
     newest: T | None = None
-    low, high = first, last - _LOOKS
-    while low <= high:
-        middle = (low + high) // 2
-        if (found := read(middle)) is not None:
-            newest, low = found, middle + 1
-        else:
-            high = middle - 1
+    missed = 0
+    for number in range(begin, last - _LOOKS + 1):
+        if (found := read(number)) is not None:
+            newest, missed = found, 0
+        elif (missed := missed + 1) >= _LOOKS:
+            break
     return newest, _LOOKS
 
 

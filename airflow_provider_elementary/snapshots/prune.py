@@ -261,7 +261,7 @@ def _plan(
             ),
         ),
         newly_expired=newly,
-        results=tuple(_outdated_results(repository, {manifest.snapshot_id for manifest in kept}, now - orphan_age)),
+        results=tuple(_outdated_results(repository, kept, now - orphan_age)),
         oldest_orphan=now - orphan_age,
     )
 
@@ -344,8 +344,13 @@ def _is_before(snapshot_id: str, moment: datetime) -> bool:
     return begun is not None and begun < moment
 
 
-def _outdated_results(repository: Repository, alive: set[str], moment: datetime) -> list[Result]:
-    """Return the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays."""
+def _outdated_results(repository: Repository, kept: Sequence[Manifest], moment: datetime) -> list[Result]:
+    """Return the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays.
+
+    Those of snapshots after the newest one stay too: it may be hidden.
+    """
+    alive = {manifest.snapshot_id for manifest in kept}
+    newest_taken = max(manifest.taken_at for manifest in kept)
     results = all_results(repository)
     newest: dict[str, str] = {}
     for key, result in sorted(results.items(), key=lambda entry: entry[1].created_at):
@@ -355,10 +360,14 @@ def _outdated_results(repository: Repository, alive: set[str], moment: datetime)
     # Another attempt of a run that stays may share its files' prefix, and goes with it later.
     prefixes = {results[key].file_prefix for key in spared}
     old = (result for result in results.values() if _created_before(result, moment))
-    return [result for result in old if result.file_prefix not in prefixes and _is_outdated(result, results, alive)]
+    return [
+        result
+        for result in old
+        if result.file_prefix not in prefixes and _is_outdated(result, results, alive, newest_taken)
+    ]
 
 
-def _is_outdated(result: Result, results: Mapping[str, Result], alive: set[str]) -> bool:
+def _is_outdated(result: Result, results: Mapping[str, Result], alive: set[str], newest_taken: datetime) -> bool:
     """Return whether the input of a result is gone; a result read from a warehouse is never outdated."""
     seen = {result.key}
     while (key := _computed_from(result)) is not None:
@@ -366,7 +375,10 @@ def _is_outdated(result: Result, results: Mapping[str, Result], alive: set[str])
             return True
         seen.add(key)
         result = results[key]
-    return "snapshot_id" in result.origin and result.origin["snapshot_id"] not in alive
+    if (snapshot_id := result.origin.get("snapshot_id")) is None or snapshot_id in alive:
+        return False
+    begun = begun_at(str(snapshot_id))
+    return begun is None or begun <= newest_taken
 
 
 def _computed_from(result: Result) -> str | None:

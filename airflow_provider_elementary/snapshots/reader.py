@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,15 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     ElementaryError,
     KeyUnavailableError,
+    ObjectNotFoundError,
+    PrunedMeanwhileError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
     SnapshotOverdueError,
     UnknownTableError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.index import candidates, read_rows
+from airflow_provider_elementary.snapshots.index import candidates, newest_page, read_rows
 from airflow_provider_elementary.snapshots.lists import merge, path, since
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.manifest_document import (
@@ -146,8 +147,14 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
         return None
     # The newest snapshot at the time of a prune stays, and all after it do.
     record = newest_record(repository)
-    head = newest_proved(numbers, record.document.head.sequence, proved) if record else None
-    return head or newest_proved(numbers, 1, proved)
+    start = record.document.head.sequence if record else 1
+
+    def known() -> int:
+        row = newest_page(repository)
+        return row.sequence if row is not None else start
+
+    head = newest_proved(numbers, start, proved, known)
+    return head if head is not None or start == 1 else newest_proved(numbers, 1, proved, known)
 
 
 def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocument]:
@@ -402,7 +409,28 @@ class SnapshotSource:
         return rows_within(self._fetch(file), self.data_key(file.category), file.key, file, span)
 
     def _fetch(self, file: FileEntry) -> Fetch:
-        return partial(self._repository.store.get_range, file.key)
+        def fetch(start: int, length: int) -> bytes:
+            try:
+                return self._repository.store.get_range(file.key, start, length)
+            except ObjectNotFoundError:
+                raise self._gone(file) from None
+
+        return fetch
+
+    def _gone(self, file: FileEntry) -> ElementaryError:
+        """Return why a file is gone: pruned since the snapshot was opened, or removed by nobody who may."""
+        records = [stored.document for stored in read_records(self._repository)]
+        if any(stone.sequence == self.manifest.sequence for record in records for stone in record.snapshots) or any(
+            expired.key == file.key for record in records for expired in record.expired
+        ):
+            return PrunedMeanwhileError(
+                f"Snapshot {self.manifest.snapshot_id} of {self._repository.uri} was pruned while it was read. Open a "
+                "newer one, and read again."
+            )
+        return SnapshotCorruptError(
+            f"{file.key} of {self._repository.uri} is missing, and no prune record says that prune removed it. Restore "
+            "it from a replica or an older version of the object."
+        )
 
 
 def _reaches(file: FileEntry, since: datetime | None, until: datetime | None) -> bool:

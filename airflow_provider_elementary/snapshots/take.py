@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
 from airflow_provider_elementary.snapshots.anchors import sign_anchor
 from airflow_provider_elementary.snapshots.capture import write_snapshot
+from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
 from airflow_provider_elementary.snapshots.redaction import count_exported
@@ -40,6 +41,7 @@ def take_snapshot(
     policy: ResolvedPolicy,
     *,
     access: Mapping[str, Any],
+    anchor: Anchor | None = None,
     run_key: str | None = None,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
@@ -51,6 +53,7 @@ def take_snapshot(
     :param repository: where the snapshot goes.
     :param policy: what is taken.
     :param access: the report of the access check, for the manifest.
+    :param anchor: the newest manifest that was recorded outside the store.
     """
     started = utc_now()
     manifest = write_snapshot(
@@ -59,6 +62,7 @@ def take_snapshot(
         policy=policy.policy,
         run_key=run_key,
         access=access,
+        anchor=anchor,
         full_every_days=policy.full_every_days,
         overlap=overlap,
         commit_timeout=commit_timeout,

@@ -177,7 +177,7 @@ def verify(
     findings, notes = check_chain(chain, anchors)
     findings = [*chain.findings, *findings]
     notes = [*chain.notes, *notes]
-    selected = _select(repository, chain, snapshot)
+    selected = _select(repository, chain, snapshot, findings)
     named = _files_named(repository, selected, findings)
     expired = {file.key for stored in chain.records for file in stored.document.expired}
     checked = _check_files(store, keys, frozenset(categories), named, expired, progress)
@@ -206,7 +206,9 @@ def verify(
     )
 
 
-def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> list[Row]:
+def _select(
+    repository: Repository, chain: Chain, snapshot: str | datetime, findings: Sequence[ChainFinding]
+) -> list[Row]:
     """Return the readable manifests whose files are to be checked."""
     readable = chain.snapshots
     if snapshot == "all":
@@ -216,9 +218,9 @@ def _select(repository: Repository, chain: Chain, snapshot: str | datetime) -> l
         found = [link for link in readable if link.taken_at <= snapshot][-1:]
     else:
         found = readable[-1:] if snapshot == "latest" else [link for link in readable if link.snapshot_id == snapshot]
-    if not readable and not chain.findings:
+    if not readable and not findings:
         raise none_found(repository)
-    if not found and not (snapshot == "latest" and chain.findings):
+    if not found and not (snapshot == "latest" and findings):
         raise SnapshotNotFoundError(
             f"{repository.uri} holds no snapshot {snapshot}, but {len(readable)} others. "
             "Name one of those that `airflow-elementary snapshot list` or the Elementary page shows, or latest."

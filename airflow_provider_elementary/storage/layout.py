@@ -70,7 +70,8 @@ def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
     numbers: dict[int, str] = {}
     unexpected: list[str] = []
     for found in store.list(prefix):
-        if (name := _NUMBERED.fullmatch(found.key.removeprefix(prefix))) is not None:
+        # Numbers begin at 1.
+        if (name := _NUMBERED.fullmatch(found.key.removeprefix(prefix))) is not None and int(name[0]):
             numbers[int(name[0])] = found.key
         else:
             unexpected.append(found.key)

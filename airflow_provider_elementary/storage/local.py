@@ -8,6 +8,7 @@ import io
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -26,6 +27,8 @@ from airflow_provider_elementary.storage.store import Fetched, StoredObject, Und
 
 _PARTIAL = ".partial-"
 _LOCK = ".lock"
+#: How long a writer waits for another one to compare and replace.
+LOCK_SECONDS = 60.0
 # Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -198,7 +201,7 @@ class LocalStore:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(_LOCK, flags, 0o600, dir_fd=root)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _wait_for_lock(descriptor, f"{self.uri}/{_LOCK}")
             yield
         finally:
             os.close(descriptor)
@@ -363,3 +366,22 @@ def _make_directory(directory: Path) -> None:
     if not directory.is_dir():
         _make_directory(directory.parent)
         directory.mkdir(mode=0o700, exist_ok=True)
+
+
+def _wait_for_lock(descriptor: int, name: str) -> None:
+    """Lock a file, within a time limit: a comparison takes milliseconds.
+
+    :raises StoreError: another process holds the lock.
+    """
+    ends = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= ends:
+                raise StoreError(
+                    f"{name} is locked by another process for more than {LOCK_SECONDS:g} s. Find it with `lsof`, end "
+                    "it, and retry."
+                ) from None
+            time.sleep(0.05)

@@ -233,8 +233,11 @@ class TestTheChain:
         for sequence in range(1, 5):
             rest.store.delete(manifest_key(sequence))
 
+        report = verify(opened(rest.store), anchors=[anchor])
+
+        assert report.outcome is Outcome.DAMAGED
         with pytest.raises(SnapshotNotFoundError, match=r"holds no snapshot\. .*check the URI"):
-            verify(opened(rest.store), anchors=[anchor])
+            verify(opened(rest.store))
 
 
 def remove(path: Path) -> None:

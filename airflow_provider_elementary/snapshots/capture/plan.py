@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.chain import Anchor
+from airflow_provider_elementary.snapshots.index import newest_page
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, anchor_finding, find_head, resolve
+from airflow_provider_elementary.snapshots.reader import SnapshotSource, anchor_finding, find_head, read_signed, resolve
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -96,7 +97,8 @@ def plan_snapshot(
     """
     head = find_head(repository)
     anchor = _newest_anchor(repository, anchor)
-    damage = anchor_finding(repository, anchor) if anchor is not None else None
+    is_new = anchor is not None and not _is_recorded_as_lost(repository, anchor)
+    damage = anchor_finding(repository, anchor) if anchor is not None and is_new else None
     if anchor is not None and damage is not None:
         number = head.document.sequence if head else 0
         # Nothing new is encrypted under a key that an older chain brought back.
@@ -121,12 +123,22 @@ def plan_snapshot(
 
 
 def _newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:
-    """Return the newer of an anchor and of what the newest prune record says was the head."""
-    record = newest_record(repository)
-    if record is None or (given is not None and given.sequence >= record.document.head.sequence):
-        return given
-    head = record.document.head
-    return Anchor(head.sequence, head.sha256, f"prune record {record.document.sequence}")
+    """Return the newest of an anchor, of what the newest prune record says was the head, and of the newest page."""
+    found = [given] if given is not None else []
+    if (record := newest_record(repository)) is not None:
+        head = record.document.head
+        found.append(Anchor(head.sequence, head.sha256, f"prune record {record.document.sequence}"))
+    if (row := newest_page(repository)) is not None:
+        found.append(Anchor(row.sequence, row.sha256, "the newest page of the index"))
+    return max(found, key=lambda anchor: anchor.sequence, default=None)
+
+
+def _is_recorded_as_lost(repository: Repository, anchor: Anchor) -> bool:
+    """Return whether a snapshot says already that the one of an anchor is lost: it comes right after."""
+    try:
+        return read_signed(repository, anchor.sequence + 1).document.lost_until == anchor.sequence
+    except (SnapshotNotFoundError, SnapshotCorruptError):
+        return False
 
 
 def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:

@@ -239,6 +239,17 @@ class TestAHiddenNewestSnapshot:
         }
         assert verify(rest.repository, snapshot="all").findings == ()
 
+    def test_that_is_recorded_as_lost_makes_no_further_snapshot_full(
+        self, rest: Rest, manifests: list[Manifest], tmp_path: Path
+    ) -> None:
+        self.hide(rest, 3, 4)
+        with pytest.raises(SnapshotCorruptError):
+            take(rest, tmp_path / "warehouse.duckdb", world_after(7), anchor=anchor(manifests))
+
+        following = take(rest, tmp_path / "warehouse.duckdb", world_after(8), anchor=anchor(manifests))
+
+        assert (following.kind, following.sequence) == ("incremental", HEAD + 2)
+
     def test_that_was_forked_around_and_comes_back_is_damage(
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path
     ) -> None:

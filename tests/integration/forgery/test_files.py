@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ElementaryError, SnapshotCorruptError, StoreRefusedError
+from airflow_provider_elementary.exceptions import (
+    ElementaryError,
+    PrunedMeanwhileError,
+    SnapshotCorruptError,
+    StoreRefusedError,
+)
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import Manifest, open_snapshot
 from airflow_provider_elementary.snapshots.manifest import FileEntry
+from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
@@ -168,3 +176,20 @@ def test_a_file_that_no_damage_touches_is_still_read(rest: Rest, manifests: list
     assert read_all(open_snapshot(rest.repository), "dbt_models").num_rows > 0
     with pytest.raises(SnapshotCorruptError, match="is not the file that was written"):
         read_all(open_snapshot(rest.repository), TABLE)
+
+
+def test_a_file_that_is_gone_is_damage(rest: Rest, manifests: list[Manifest]) -> None:
+    target(rest, manifests).unlink()
+
+    with pytest.raises(SnapshotCorruptError, match="is missing, and no prune record says"):
+        read_all(open_snapshot(rest.repository), TABLE)
+
+
+def test_a_snapshot_that_is_pruned_while_it_is_read_says_so(rest: Rest, manifests: list[Manifest]) -> None:
+    source = open_snapshot(rest.repository, manifests[0].snapshot_id)
+    later = datetime.now(UTC) + timedelta(days=400)
+    take(rest, rest.folder.parent / "warehouse.duckdb", world_after(9), full_every_days=0)
+    prune(rest.repository, Retention(keep_last=1), now=later, orphan_age=timedelta(0))
+
+    with pytest.raises(PrunedMeanwhileError, match="was pruned while it was read"):
+        read_all(source, TABLE)

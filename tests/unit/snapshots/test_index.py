@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, timedelta
 
 import pytest
 
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.snapshots import find_manifest
-from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
+from airflow_provider_elementary.snapshots.chain import Damage, check_chain, read_chain
 from airflow_provider_elementary.snapshots.index import pages_of
 from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.reader import find_head
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import index_key, manifest_key
+from tests.support import counting_store
 from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
 
 LENGTH = 600
@@ -124,3 +127,39 @@ def test_a_manifest_of_a_sync_stays_small(chain: SyntheticChain) -> None:
 
     assert sum(sizes) / len(sizes) <= 24_000
     assert sizes[-1] <= 10_000
+
+
+def test_snapshots_that_a_page_lists_and_are_gone_are_damage(chain: SyntheticChain) -> None:
+    for number in range(590, LENGTH + 1):
+        del chain.store.objects[manifest_key(number)]
+
+    findings, _ = check_chain(read_chain(chain.repository()))
+
+    assert [(found.damage, found.object) for found in findings] == [(Damage.ROLLED_BACK, manifest_key(592))]
+
+
+def test_another_snapshot_of_a_number_that_a_page_lists_is_damage(
+    chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(592, LENGTH + 1):
+        del chain.store.objects[manifest_key(number)]
+    chain.newest = find_manifest(chain.repository())
+    monkeypatch.setattr(counting_store, "BEGAN", BEGAN + timedelta(minutes=1))
+    chain.grow(592)
+
+    findings, _ = check_chain(read_chain(chain.repository()))
+
+    assert manifest_key(592) in {found.object for found in findings}
+
+
+@pytest.mark.parametrize("replaced", [(), (300,), (338, 470, 588), range(593, 600)])
+def test_the_newest_is_found_behind_many_objects_of_outsiders(chain: SyntheticChain, replaced: Iterable[int]) -> None:
+    for number in (*replaced, *range(LENGTH + 1, LENGTH + 300)):
+        chain.store.objects[manifest_key(number)] = b"{}"
+    chain.store.reset()
+
+    head = find_head(chain.repository())
+
+    assert head is not None
+    assert head.document.sequence == LENGTH
+    assert chain.store.total < 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, StoreRefusedError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, StoreError, StoreRefusedError
+from airflow_provider_elementary.storage import local
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.storage.store import Store
 
@@ -223,3 +225,16 @@ def test_a_store_whose_directory_is_a_file_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(ElementaryError, match="is a file and not a directory"):
         LocalStore(tmp_path / "file").put("manifests/1.json", b"content")
+
+
+def test_a_lock_that_another_process_holds_is_waited_for_within_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    store.put("a", b"1")
+    monkeypatch.setattr(local, "LOCK_SECONDS", 0.2)
+
+    with (tmp_path / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match=r"\.lock is locked by another process for more than 0\.2 s"):
+            store.replace("a", b"2", "of another")
