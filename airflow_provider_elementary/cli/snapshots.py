@@ -114,7 +114,7 @@ def _take(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.snapshots.chain import check_chain
-    from airflow_provider_elementary.snapshots.reader import none_found
+    from airflow_provider_elementary.snapshots.lookup import none_found
 
     repository = open_repository(arguments)
     chain = repository.chain()

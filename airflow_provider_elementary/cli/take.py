@@ -10,7 +10,7 @@ from airflow_provider_elementary.cli.exits import usage
 from airflow_provider_elementary.cli.options import CATEGORIES, number, whole_number
 from airflow_provider_elementary.cli.progress import counting_rows
 from airflow_provider_elementary.snapshots.policy import PARAMETERS
-from airflow_provider_elementary.snapshots.policy_parameter import PolicyParameter
+from airflow_provider_elementary.snapshots.policy.parameter import PolicyParameter
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
@@ -39,7 +39,7 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook) -> TakenSnaps
     :param hook: opens the store and its keys.
     """
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
-    from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices
+    from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices
     from airflow_provider_elementary.snapshots.take import take_snapshot
 
     require_checks(arguments.accept_unknown)

@@ -13,7 +13,7 @@ from airflow_provider_elementary.hooks.missing import missing_connection
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Keys, Store
-    from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, ResolvedPolicy
+    from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices, ResolvedPolicy
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.snapshots.store_settings import StoreSettings
     from airflow_provider_elementary.snapshots.store_setup import SigningKey
@@ -102,7 +102,7 @@ class ElementaryStoreHook(BaseHook):
         :raises ConfigurationError: the run asks for more.
         """
         from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
-        from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, resolve_policy
+        from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices, resolve_policy
 
         where = "[elementary] of Airflow's configuration"
         configured = {name: conf.get(_SECTION, name, fallback="") for name in POLICY_NAMES}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_elementary.access import AccessReport
-    from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
+    from airflow_provider_elementary.snapshots.policy.choices import ResolvedPolicy
     from airflow_provider_elementary.snapshots.take import TakenSnapshot
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -165,7 +165,7 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
             )
 
     def _resolve_policy(self) -> ResolvedPolicy:
-        from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices
+        from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices
 
         asked = {name: getattr(self, name) for name in POLICY_NAMES}
         policy = self.store_hook.resolve_policy(PolicyChoices.parse(asked, f"task {self.task_id}"))

@@ -98,7 +98,7 @@ class Reader:
 
     def sequences(self) -> list[int]:
         """Return the numbers of the snapshots in the store, oldest first."""
-        from airflow_provider_elementary.snapshots.reader import committed_sequences
+        from airflow_provider_elementary.snapshots.lookup import committed_sequences
 
         return committed_sequences(self.opened.repository)
 
@@ -107,7 +107,7 @@ class Reader:
 
         :param newest: it is read again: an emptied store may have started from scratch.
         """
-        from airflow_provider_elementary.snapshots.reader import read_manifest
+        from airflow_provider_elementary.snapshots.lookup import read_manifest
 
         seconds = 0.0 if newest else OPENED_SECONDS * 10
         return self._manifests.get(sequence, lambda: read_manifest(self.opened.repository, sequence), seconds=seconds)

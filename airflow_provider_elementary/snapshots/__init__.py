@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.capture import write_snapshot
+    from airflow_provider_elementary.snapshots.lookup import find_manifest
     from airflow_provider_elementary.snapshots.manifest import Manifest
     from airflow_provider_elementary.snapshots.policy import Policy
-    from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, open_snapshot
+    from airflow_provider_elementary.snapshots.reader import SnapshotSource, open_snapshot
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.storage.keys import Keys, KmsKeys, LocalKeys
     from airflow_provider_elementary.storage.store import Store, open_store
@@ -31,7 +32,8 @@ _HOMES = {
     "snapshots.capture": ("write_snapshot",),
     "snapshots.manifest": ("Manifest",),
     "snapshots.policy": ("Policy",),
-    "snapshots.reader": ("SnapshotSource", "find_manifest", "open_snapshot"),
+    "snapshots.lookup": ("find_manifest",),
+    "snapshots.reader": ("SnapshotSource", "open_snapshot"),
     "snapshots.repository": ("Repository",),
     "storage.keys": ("Keys", "KmsKeys", "LocalKeys"),
     "storage.store": ("Store", "open_store"),

@@ -13,10 +13,10 @@ from airflow_provider_elementary.exceptions import (
     UnprovedError,
 )
 from airflow_provider_elementary.snapshots.index import Row, newest_page, read_rows
+from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.numbers import runs
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, Tombstone, read_records, tombstones
-from airflow_provider_elementary.snapshots.reader import find_head
 from airflow_provider_elementary.storage.layout import MANIFESTS, PRUNE_RECORDS, manifest_key, numbered, record_key
 from airflow_provider_elementary.storage.signed_documents import Signed
 

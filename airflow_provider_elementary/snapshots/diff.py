@@ -15,9 +15,10 @@ from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.elementary_schema.json_text import json_list
 from airflow_provider_elementary.elementary_schema.newest import newest_rows
 from airflow_provider_elementary.exceptions import KeyUnavailableError
+from airflow_provider_elementary.snapshots.lookup import find_manifest
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository

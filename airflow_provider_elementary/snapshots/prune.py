@@ -13,6 +13,7 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
 from airflow_provider_elementary.snapshots.index import Row, read_rows
 from airflow_provider_elementary.snapshots.lists import path
+from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
 from airflow_provider_elementary.snapshots.prune_record import (
     ExpiredFile,
@@ -22,7 +23,6 @@ from airflow_provider_elementary.snapshots.prune_record import (
     tombstones,
     write_record,
 )
-from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.storage.layout import (
     DATA,

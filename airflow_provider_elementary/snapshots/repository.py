@@ -12,10 +12,11 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, read_chain
 from airflow_provider_elementary.snapshots.index import Row
+from airflow_provider_elementary.snapshots.lookup import find_manifest, read_signed
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import Generation, ManifestDocument
 from airflow_provider_elementary.snapshots.prune_record import without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest, read_signed
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
 from airflow_provider_elementary.storage.genesis import Trust
 from airflow_provider_elementary.storage.keys import Keys, StoreKeys

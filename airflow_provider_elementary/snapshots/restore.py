@@ -16,9 +16,10 @@ from airflow_provider_elementary.elementary_schema.views import create_views
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.fitting import require_fit
+from airflow_provider_elementary.snapshots.lookup import find_manifest
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, find_manifest
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.restore_targets import RestoreSession, RestoreTarget
 from airflow_provider_elementary.storage.keys import Purpose, StoreKeys
 

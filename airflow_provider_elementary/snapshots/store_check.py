@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, KeyUnavailableError, StoreError
-from airflow_provider_elementary.snapshots.reader import committed_sequences, read_manifest
+from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.store_setup import KmsKey, signer_of
 from airflow_provider_elementary.storage.genesis import Role

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
-from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, read_names
+from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices, read_names
 from airflow_provider_elementary.storage.keys import LocalKeys
 from airflow_provider_elementary.storage.signers import Ed25519Signer
 from airflow_provider_elementary.storage.store import require_store_uri

@@ -125,7 +125,7 @@ def rotate_signing_key(
     :param revoke: the keys until now were stolen.
     :return: the new key, and the first snapshot that it signs.
     """
-    from airflow_provider_elementary.snapshots.reader import find_head
+    from airflow_provider_elementary.snapshots.lookup import find_head
 
     trust = repository.trust
     if new is None:

@@ -13,8 +13,8 @@ from airflow_provider_elementary.snapshots.anchors import sign_anchor
 from airflow_provider_elementary.snapshots.capture import write_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.manifest import Manifest
-from airflow_provider_elementary.snapshots.policy_choices import ResolvedPolicy
-from airflow_provider_elementary.snapshots.redaction import count_exported
+from airflow_provider_elementary.snapshots.policy.choices import ResolvedPolicy
+from airflow_provider_elementary.snapshots.policy.redaction import count_exported
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.summary import problems, summary_lines
 from airflow_provider_elementary.times import utc_now

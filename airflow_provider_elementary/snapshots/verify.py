@@ -24,8 +24,8 @@ from airflow_provider_elementary.snapshots.chain import (
 )
 from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lists import path
+from airflow_provider_elementary.snapshots.lookup import none_found, read_manifest
 from airflow_provider_elementary.snapshots.manifest import FileEntry
-from airflow_provider_elementary.snapshots.reader import none_found, read_manifest
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
 from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey

@@ -65,13 +65,6 @@ BANNED_NAMES = {
 }
 #: Where a word is right, by path and word: a term of the field, a name that others gave, a quotation.
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("airflow_provider_elementary/access/check/report.py", "mend"): "a field of the access report's JSON",
-    ("airflow_provider_elementary/access/check/report.py", "holes"): "a field of the access report's JSON",
-    ("airflow_provider_elementary/page/views/access.py", "mend"): "a field of the access report's JSON",
-    ("airflow_provider_elementary/page/views/access.py", "holes"): "a field of the access report's JSON",
-    ("tests/support/page.py", "mend"): "a field of the access report's JSON",
-    ("tests/support/page.py", "holes"): "a field of the access report's JSON",
-    ("tests/integration/plugin_page/test_what_it_never_shows.py", "holes"): "a field of the access report's JSON",
     ("airflow_provider_elementary/storage/encrypted_parquet.py", "memory in default_memory_pool"): "a name of pyarrow",
     ("airflow_provider_elementary/storage/file_binding.py", "tell"): "a method of Python's files",
     ("airflow_provider_elementary/elementary_schema/json_text.py", "memory in memoryerror"): "a name of Python",

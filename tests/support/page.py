@@ -38,7 +38,7 @@ DAYS = 60
 def report(*statuses: tuple[str, str]) -> dict[str, Any]:
     """Return an access report with these checks and statuses."""
     findings = [
-        {"name": name, "status": status, "evidence": f"{name} was inspected", "mend": "", "holes": []}
+        {"name": name, "status": status, "evidence": f"{name} was inspected", "remediation": "", "excess": []}
         for name, status in statuses
     ]
     facts: dict[str, Any] = {

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, open_store
-from airflow_provider_elementary.snapshots.reader import committed_sequences
+from airflow_provider_elementary.snapshots.lookup import committed_sequences
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.s3 import S3Store
 from airflow_provider_elementary.storage.store import patient_config

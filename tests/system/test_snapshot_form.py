@@ -14,7 +14,7 @@ from airflow_provider_elementary.snapshots import (
     SnapshotSource,
     open_store,
 )
-from airflow_provider_elementary.snapshots.reader import read_manifest
+from airflow_provider_elementary.snapshots.lookup import read_manifest
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import GENESIS
 from airflow_provider_elementary.storage.s3 import S3Store

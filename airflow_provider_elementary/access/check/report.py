@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from airflow_provider_elementary.exceptions import AccessDeniedError, AccessUnknownError, ConfigurationError
 
@@ -71,8 +71,8 @@ class AccessFinding:
     name: str
     status: Status
     evidence: str
-    remediation: Annotated[str, Field(alias="mend")] = ""
-    excess: Annotated[tuple[str, ...], Field(alias="holes")] = ()
+    remediation: str = ""
+    excess: tuple[str, ...] = ()
     accepted: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,8 +81,8 @@ class AccessFinding:
             "name": self.name,
             "status": self.status,
             "evidence": self.evidence,
-            "mend": self.remediation,
-            "holes": list(self.excess),
+            "remediation": self.remediation,
+            "excess": list(self.excess),
             **({"accepted": self.accepted} if self.accepted else {}),
         }
 

@@ -163,9 +163,9 @@ def _findings(report: Mapping[str, Any]) -> tuple[CheckResult, ...]:
             status=str(finding.get("status", "")),
             claim=CHECKS.get(finding.get("name", ""), ""),
             evidence=str(finding.get("evidence", "")),
-            remediation=str(finding.get("mend", "")),
+            remediation=str(finding.get("remediation", "")),
             accepted=str(finding.get("accepted", "")),
-            items=[str(item) for item in finding.get("holes", ())],
+            items=[str(item) for item in finding.get("excess", ())],
         )
         for finding in report.get("findings", ())
     ]

@@ -43,7 +43,7 @@ from airflow_provider_elementary.snapshots.capture.table import (
 )
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.redaction import Exclusions, results_with_samples
+from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import utc_now

@@ -16,6 +16,7 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.index import write_pages
 from airflow_provider_elementary.snapshots.lists import merge
+from airflow_provider_elementary.snapshots.lookup import find_head, list_before, read_generation, read_signed, resolve
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, Reference
 from airflow_provider_elementary.snapshots.manifest_document import (
     GENERATION,
@@ -28,13 +29,6 @@ from airflow_provider_elementary.snapshots.manifest_document import (
     manifest_of,
 )
 from airflow_provider_elementary.snapshots.prune_record import newest_record
-from airflow_provider_elementary.snapshots.reader import (
-    find_head,
-    list_before,
-    read_generation,
-    read_signed,
-    resolve,
-)
 from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role

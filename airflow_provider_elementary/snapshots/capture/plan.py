@@ -12,10 +12,11 @@ from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.index import newest_page
+from airflow_provider_elementary.snapshots.lookup import anchor_finding, find_head, read_signed, resolve
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource, anchor_finding, find_head, read_signed, resolve
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Kind, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
-from airflow_provider_elementary.snapshots import redaction
 from airflow_provider_elementary.snapshots.capture import consistency
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
 from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_digests
@@ -25,9 +24,9 @@ from airflow_provider_elementary.snapshots.capture.partition import Part, parts_
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
-from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.snapshots.policy import Policy, redaction
+from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, FailedRowsLimit
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
-from airflow_provider_elementary.snapshots.redaction import Exclusions, FailedRowsLimit
 from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file
 from airflow_provider_elementary.storage.keys import DataKey

@@ -86,7 +86,7 @@ def test_what_a_manifest_says_is_text_and_never_markup(
     def edit(facts: dict[str, Any]) -> None:
         facts["snapshot_id"] = HOSTILE
         facts["exclusions"] = [{"rule": HOSTILE, "table": HOSTILE, "rows": 1}]
-        facts["access"] = {"user": HOSTILE, "findings": [{"name": HOSTILE, "status": HOSTILE, "holes": [HOSTILE]}]}
+        facts["access"] = {"user": HOSTILE, "findings": [{"name": HOSTILE, "status": HOSTILE, "excess": [HOSTILE]}]}
 
     stores(edit_manifest(store, tmp_path, edit))
 

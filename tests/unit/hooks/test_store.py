@@ -17,7 +17,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError, StoreRefusedError
 from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook, suggested_stores
 from airflow_provider_elementary.snapshots import LocalKeys
-from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices
+from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices
 from airflow_provider_elementary.snapshots.store_settings import KEYS_FIELD, StoreSettings
 from airflow_provider_elementary.snapshots.store_setup import new_local_keys, write_private_file
 from tests.support.connections import local_store

@@ -11,8 +11,8 @@ from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.snapshots import find_manifest
 from airflow_provider_elementary.snapshots.chain import Damage, check_chain, read_chain
 from airflow_provider_elementary.snapshots.index import pages_of
+from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.reader import find_head
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import index_key, manifest_key
 from tests.support import counting_store

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots.policy import PARAMETERS, Policy
-from airflow_provider_elementary.snapshots.policy_parameter import Kind, PolicyParameter
+from airflow_provider_elementary.snapshots.policy.parameter import Kind, PolicyParameter
 
 _BUILT_IN = "built in"
 _THIS_RUN = "this run"

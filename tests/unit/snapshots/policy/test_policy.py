@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.redaction import (
+from airflow_provider_elementary.snapshots.policy.redaction import (
     Exclusions,
     FailedRowsLimit,
     count_exported,

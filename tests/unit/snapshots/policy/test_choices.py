@@ -14,7 +14,7 @@ from airflow_provider_elementary.get_provider_info import POLICY_FIELDS as FORM_
 from airflow_provider_elementary.operators.params import policy_params
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from airflow_provider_elementary.snapshots.policy import PARAMETERS, POLICY_NAMES, Policy
-from airflow_provider_elementary.snapshots.policy_choices import PolicyChoices, resolve_policy
+from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices, resolve_policy
 
 STORE = {
     "categories": ("metadata", "run_results", "table_metrics"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Column, Sensitivity, Table
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.snapshots.policy_parameter import PolicyParameter
+from airflow_provider_elementary.snapshots.policy.parameter import PolicyParameter
 
 DEFAULT_CATEGORIES = tuple(category for category in Category if category is not Category.QUERY_LOGS)
 

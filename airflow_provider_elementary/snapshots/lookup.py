@@ -1,0 +1,247 @@
+"""Finds manifests: the newest, and that of an id or a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.exceptions import (
+    ElementaryError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+    UnprovedError,
+)
+from airflow_provider_elementary.snapshots.index import candidates, newest_page, read_rows
+from airflow_provider_elementary.snapshots.lists import merge, path, since
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
+from airflow_provider_elementary.snapshots.manifest_document import (
+    GENERATION,
+    MANIFEST,
+    Generation,
+    ManifestDocument,
+    entries,
+    manifest_of,
+)
+from airflow_provider_elementary.snapshots.numbers import newest_proved
+from airflow_provider_elementary.snapshots.prune_record import newest_record, read_records, tombstones
+from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.layout import MANIFESTS, begun_at, generation_number, manifest_key, numbered
+from airflow_provider_elementary.storage.signed_documents import Signed
+from airflow_provider_elementary.times import in_utc
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.chain import Anchor
+    from airflow_provider_elementary.snapshots.repository import Repository
+
+_READERS = 8
+
+
+def require_anchor(repository: Repository, anchor: Anchor) -> None:
+    """Raise unless the chain contains an anchor.
+
+    :raises SnapshotCorruptError: it ends before it, or has another manifest in its place.
+    """
+    if (finding := anchor_finding(repository, anchor)) is not None:
+        raise SnapshotCorruptError(
+            f"The snapshot chain in {repository.uri} does not contain {anchor.origin}: {finding}. Newer snapshots were "
+            "removed or replaced. Restore them from a replica or older versions of the objects."
+        )
+
+
+def anchor_finding(repository: Repository, anchor: Anchor) -> str | None:
+    """Return how the chain differs from an anchor, in words, or None where it contains it."""
+    head = find_head(repository)
+    if head is None or head.document.sequence < anchor.sequence:
+        ends = f"ends at number {head.document.sequence}" if head else "is empty"
+        return f"it {ends}, and snapshot number {anchor.sequence} was recorded"
+    stones = tombstones(list(read_records(repository)))
+    try:
+        own: str | None = read_signed(repository, anchor.sequence).sha256
+    except SnapshotNotFoundError:
+        own = stones[anchor.sequence].sha256 if anchor.sequence in stones else None
+    except SnapshotCorruptError:
+        own = None
+    if own == anchor.sha256:
+        return None
+    return f"manifest {anchor.sequence} has SHA-256 {own or 'unknown'} and not {anchor.sha256}"
+
+
+def committed_sequences(repository: Repository) -> list[int]:
+    """Return the numbers of the snapshots that a store holds, oldest first: up to the newest that is proved."""
+    numbers = list(numbered(repository.store, MANIFESTS)[0])
+    head = find_head(repository, numbers)
+    # A snapshot that was pruned may stay, as later ones add to its list.
+    pruned = tombstones(list(read_records(repository)))
+    return [number for number in numbers if head and number <= head.document.sequence and number not in pruned]
+
+
+def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> Signed[ManifestDocument] | None:
+    """Return the newest proved manifest, or None in an empty store; what outsiders put beside it is passed over.
+
+    :param numbers: those that were found below ``manifests/``, where the caller listed them.
+    :raises SnapshotCorruptError: the connection pins a store, and there is none or another one.
+    """
+    repository.require_pinned_store()
+
+    def proved(number: int) -> Signed[ManifestDocument] | None:
+        with suppress(UnprovedError, SnapshotNotFoundError):
+            return read_signed(repository, number)
+        return None
+
+    if numbers is None:
+        numbers = list(numbered(repository.store, MANIFESTS)[0])
+    if not numbers:
+        return None
+    # The newest snapshot at the time of a prune stays, and all after it do.
+    record = newest_record(repository)
+    start = record.document.head.sequence if record else 1
+
+    def known() -> int:
+        row = newest_page(repository)
+        return row.sequence if row is not None else start
+
+    head = newest_proved(numbers, start, proved, known)
+    return head if head is not None or start == 1 else newest_proved(numbers, 1, proved, known)
+
+
+def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocument]:
+    """Return the document of the manifest of that number, with its hash.
+
+    :raises SnapshotNotFoundError: there is none.
+    :raises UnprovedError: no key of the store signed it.
+    :raises SnapshotCorruptError: it is not a valid one, or that of another number.
+    """
+    if (known := repository.read.get(sequence)) is not None:
+        return known
+    name = manifest_key(sequence)
+    if (found := repository.documents.read(name, MANIFEST, Role.STORE, number=sequence)) is None:
+        raise SnapshotNotFoundError(f"{repository.uri} holds no snapshot number {sequence}.")
+    if found.document.sequence != sequence:
+        raise SnapshotCorruptError(f"{name} of {repository.uri} holds snapshot number {found.document.sequence}.")
+    repository.read[sequence] = found
+    return found
+
+
+def read_manifest(repository: Repository, sequence: int) -> Manifest:
+    """Return the manifest of that number; see :func:`read_signed`."""
+    return resolve(repository, read_signed(repository, sequence))
+
+
+def resolve(repository: Repository, found: Signed[ManifestDocument]) -> Manifest:
+    """Return the manifest that a document stores, with its whole list.
+
+    :raises SnapshotCorruptError: its generation, or a manifest that its list adds to, is missing or not proved.
+    """
+    document = found.document
+    generation = read_generation(repository, document)
+    numbers = path(document.sequence, document.base)
+    return manifest_of(document, found.sha256, generation, _list(repository, numbers, generation))
+
+
+def list_before(repository: Repository, number: int, base: int, generation: Generation) -> list[FileEntry]:
+    """Return the list to which that of the snapshot of a number adds; empty for a full one.
+
+    :param base: the last full snapshot.
+    """
+    before = since(number, base)
+    return _list(repository, path(before, base), generation) if before else []
+
+
+def read_generation(repository: Repository, document: ManifestDocument) -> Generation:
+    """Return what a snapshot has in common with others.
+
+    :raises SnapshotCorruptError: it is missing, not proved or another one.
+    """
+    reference = document.generation
+    if (known := repository.generations.get(reference.sha256)) is not None:
+        return known
+    number = generation_number(reference.name)
+    found = repository.documents.read(reference.name, GENERATION, Role.STORE, number=number)
+    if found is None or found.sha256 != reference.sha256:
+        raise SnapshotCorruptError(
+            f"{reference.name}, which snapshot {document.snapshot_id} names, is {'another one' if found else 'missing'}"
+            f" in {repository.uri}. Restore it from a replica or an older version of the object."
+        )
+    repository.generations[reference.sha256] = found.document
+    return found.document
+
+
+def _list(repository: Repository, numbers: Sequence[int], generation: Generation) -> list[FileEntry]:
+    unread = [number for number in numbers if number not in repository.read]
+    try:
+        if len(unread) > 1:
+            with ThreadPoolExecutor(_READERS) as threads:
+                list(threads.map(lambda number: read_signed(repository, number), unread))
+        documents = [read_signed(repository, number).document for number in numbers]
+    except SnapshotNotFoundError as error:
+        raise SnapshotCorruptError(
+            f"Snapshot number {numbers[-1]} adds to one that is missing: {error} Restore it from a replica or an older "
+            "version of the object."
+        ) from None
+    return merge((entries(document, generation), document.dropped) for document in documents)
+
+
+def none_found(repository: Repository) -> SnapshotNotFoundError:
+    """Return the error of a store without snapshots."""
+    return SnapshotNotFoundError(f"{repository.uri} holds no snapshot. Run the snapshot task first, and check the URI.")
+
+
+def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -> Manifest:
+    """Return the manifest of a snapshot; see :func:`open_snapshot` for how to name it.
+
+    A manifest that cannot be read is an error only where it may be the one that is meant.
+    """
+    numbers = list(numbered(repository.store, MANIFESTS)[0])
+    if (head := find_head(repository, numbers)) is None:
+        raise none_found(repository)
+    if snapshot == "latest":
+        return resolve(repository, head)
+    newest = head.document.sequence
+    # A snapshot that was pruned may stay, as later ones add to its list.
+    pruned = tombstones(list(read_records(repository)))
+    there = [number for number in numbers if number <= newest and number not in pruned]
+    until = in_utc(snapshot) if isinstance(snapshot, datetime) else None
+    begun = begun_at(snapshot) if isinstance(snapshot, str) else until
+    number = _find(repository, there, newest, snapshot, begun)
+    if number is not None:
+        return read_manifest(repository, number)
+    rows, errors = read_rows(repository, there, newest)
+    more = f", and {len(errors)} manifests that cannot be read" if errors else ""
+    names = [row.snapshot_id for _, row in sorted(rows.items())]
+    others = f"{len(names)} others, from {names[0]} to {names[-1]}" if names else "no other"
+    raise SnapshotNotFoundError(
+        f"{repository.uri} holds no snapshot {snapshot}, but {others}{more}. Name one of those that "
+        "`airflow-elementary snapshot list` or the Elementary page shows, latest, or a time after the oldest was taken."
+    )
+
+
+def _find(
+    repository: Repository, there: Sequence[int], newest: int, snapshot: str | datetime, moment: datetime | None
+) -> int | None:
+    """Return the number of a snapshot by its id or time, reading as few pages as can be; None where there is none.
+
+    :param moment: the time, or that of the id.
+    :raises SnapshotCorruptError: a manifest that may be the one that is meant cannot be read.
+    """
+    for numbers in candidates(repository, there, newest, moment):
+        rows, errors = read_rows(repository, numbers, newest)
+        doubt: ElementaryError | None = None
+        for number in sorted(numbers, reverse=True):
+            if number in errors:
+                doubt = errors[number]
+                continue
+            row = rows[number]
+            if isinstance(snapshot, str):
+                if row.snapshot_id == snapshot:
+                    return number
+            elif row.taken_at > in_utc(snapshot):
+                # Whatever came before this one is older than it, and may be the one.
+                doubt = None
+            elif doubt is not None:
+                raise doubt
+            else:
+                return number
+    return None
