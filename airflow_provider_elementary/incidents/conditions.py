@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, get_args
 
-Kind = Literal["test", "run", "source_freshness", "invocation", "anomaly", "sync", "commit_markers", "access"]
+Kind = Literal["test", "run", "source_freshness", "invocation", "anomaly"]
 Severity = Literal["critical", "high", "normal", "low"]
 #: What a condition is about; conditions of one incident have compatible families.
 Family = Literal["volume", "freshness", "values", "nulls", "schema", "run", "duration", "other"]
@@ -26,7 +26,7 @@ class Condition:
     """Something wrong with one subject, from the first evidence of it until evidence that it is over.
 
     :param kind: where the evidence comes from.
-    :param subject: the id of a dbt test or node, a metric as :func:`metric_subject` names it, a task, a connection.
+    :param subject: the id of a dbt test or node, a dbt command, or a metric as :func:`metric_subject` names it.
     :param table: the table that it is of, as metrics name it; a test without a table is ``test`` and its id;
         :data:`PROJECT` for what is of no table.
     :param column: the column that it is of, or None.
@@ -89,7 +89,7 @@ TEST_FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         **dict.fromkeys(
             (
-                *("volume_anomalies", "volume_threshold", "dimension_anomalies", "unique", "exposure_schema_validity"),
+                *("volume_anomalies", "volume_threshold", "dimension_anomalies", "unique"),
                 *("unique_combination_of_columns", "equal_rowcount", "fewer_rows_than", "row_count"),
                 *("expect_table_row_count_to_be_between", "expect_column_values_to_be_unique", "cardinality_equality"),
             ),
