@@ -53,7 +53,8 @@ class Site:
         return f"{self.address}/elementary/{path}"
 
 
-@pytest.fixture(scope="session")
+# Not of the session: the page's own tests make an API server in this process too, and Airflow holds one alone.
+@pytest.fixture(scope="package")
 def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Airflow's API server with its own login, the page on the sample's store, and all of it again below ``/af``."""
     import uvicorn
@@ -106,11 +107,12 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     driver.quit()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(chromium: Any, site: Site) -> Any:
     """The browser, after a person has signed in to Airflow by its own form."""
     from selenium.webdriver.common.by import By
 
+    chromium.delete_all_cookies()
     chromium.get(f"{site.address}/auth/login")
     wait_for(lambda: chromium.find_elements(By.NAME, "username"), "Airflow's login form")
     chromium.find_element(By.NAME, "username").send_keys("admin")

@@ -201,9 +201,17 @@ def test_an_interrupted_command_ends_with_a_line(run: Run, monkeypatch: pytest.M
     assert run("list") == (130, "airflow-elementary: interrupted\n")
 
 
-def test_an_empty_store_is_an_error(run: Run, tmp_path: Path, airflow_connection: Connect) -> None:
+def test_a_place_without_a_store_is_an_error(run: Run, tmp_path: Path, airflow_connection: Connect) -> None:
     airflow_connection("nowhere", {"conn_type": "elementary_store", "extra": {"uri": (tmp_path / "nowhere").as_uri()}})
 
     status, printed = run("verify", "--hashes-only", "--store-conn-id", "nowhere")
+
+    assert (status, "is not a store: there is no store.json" in printed) == (3, True)
+
+
+def test_an_empty_store_is_an_error(run: Run, tmp_path: Path, airflow_connection: Connect) -> None:
+    airflow_connection("empty", local_store(tmp_path / "empty"))
+
+    status, printed = run("verify", "--hashes-only", "--store-conn-id", "empty")
 
     assert (status, "holds no snapshot. Run the snapshot task first, and check the URI" in printed) == (3, True)
