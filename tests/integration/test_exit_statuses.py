@@ -139,6 +139,7 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
     "summary": [(FINE, STORE), (USAGE, "--loud"), (NOT_DONE, EMPTY)],
     "table": [
         (FINE, f"dbt_models {STORE}"),
+        (FINE, f"DBT_MODELS {STORE}"),
         (FINDING, f"dbt_invocations {DAMAGED}"),
         (USAGE, f"no_such_table {STORE}"),
         (USAGE, f"dbt_models {STORE} --limit -1"),
@@ -173,6 +174,9 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (USAGE, f"{STORE} --days -3"),
         (USAGE, f"{STORE} --parameter no_such_parameter=1"),
         (USAGE, f"{STORE} --svg {{folder}}/picture.svg --table nothing --metric row_count"),
+        (USAGE, f"{STORE} --table shop.core.orders"),
+        (USAGE, f"{STORE} --table shop.core.orders --metric row_count"),
+        (USAGE, f"{STORE} --svg {{folder}}/picture.svg --metric row_count"),
         (NOT_DONE, f"{STORE} --svg /no/such/folder/picture.svg"),
         (NOT_DONE, EMPTY),
     ],
