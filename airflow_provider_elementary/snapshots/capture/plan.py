@@ -13,7 +13,7 @@ from airflow_provider_elementary.snapshots.capture.consistency import Consistenc
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.index import newest_page
 from airflow_provider_elementary.snapshots.lookup import anchor_finding, find_head, read_signed, resolve
-from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
@@ -23,9 +23,11 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
+#: By how much the clocks of two workers may differ.
+_CLOCK_DIFFERENCE = timedelta(minutes=5)
 _PLACE = ("dialect", "database", "schema")
-#: Rows of the window are held as digests, about 150 bytes each.
-_WINDOW_ROWS = 1_000_000
+#: More rows without a time are not looked for one by one: that reads as much as a full snapshot.
+_UNDATED_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
         undated = entry.undated_rows or 0
         if facts.undated_rows < undated:
             return new_epoch(plan, point, f"{name}: {undated} rows without a time, found {facts.undated_rows}")
-        if facts.undated_rows > max(undated, _WINDOW_ROWS):
+        if facts.undated_rows > max(undated, _UNDATED_ROWS):
             # Rows without a time are found again by their contents, all of them.
             return plan.full(f"{name}: {facts.undated_rows:,} rows without a time are too many to compare")
         if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, parse(entry.settled_from)):
@@ -204,10 +206,12 @@ def _reason_for_full(
         return "the source is another one"
     if (changed := _changed_columns(parent, source)) is not None:
         return changed
-    if taken_at - datetime.fromisoformat(parent.full_at) >= options.full_every:
+    age = taken_at - datetime.fromisoformat(parent.full_at)
+    if age >= options.full_every:
         return f"the last full snapshot is of {parent.full_at}"
-    if any(map(_exceeds_window, parent.tables.values())):
-        return f"more than {_WINDOW_ROWS:,} rows would have to be compared with new ones"
+    if age < -_CLOCK_DIFFERENCE:
+        # The clock of the worker that took it was wrong, and would put off the next one.
+        return f"the last full snapshot is of {parent.full_at}, which has not come yet by this machine's clock"
     return None
 
 
@@ -228,9 +232,3 @@ def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
     place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
     return place == {name: manifest.source.get(name) for name in _PLACE}
 
-
-def _exceeds_window(entry: TableEntry) -> bool:
-    """Return whether a table has more rows in the window that is read again than fit in memory."""
-    if entry.settled_rows is None:
-        return False
-    return entry.rows - entry.settled_rows - (entry.undated_rows or 0) > _WINDOW_ROWS
