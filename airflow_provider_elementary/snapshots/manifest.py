@@ -29,11 +29,12 @@ class FileEntry(FileBinding):
     :param snapshot_id: the snapshot that wrote it; a later snapshot may list it too.
     :param table: the table that its rows are of.
     :param category: the one category in it, which names the key that opens it.
-    :param columns: its columns; unless by rows, the files of one table that one snapshot wrote hold the same rows in
-        the same order, each other columns.
+    :param columns: its columns; unless by rows, the files of one table that one part of a snapshot wrote hold the same
+        rows in the same order, each other columns.
     :param by_rows: True where the table's files hold different rows, False where they hold different columns.
     :param min_watermark: the least watermark in it, ISO 8601, or None.
     :param max_watermark: the greatest watermark in it, ISO 8601, or None.
+    :param part: which part of the capture wrote it, and which attempt; empty where one session read all tables.
     """
 
     key: str
@@ -44,6 +45,7 @@ class FileEntry(FileBinding):
     by_rows: bool
     min_watermark: NaiveTime | None
     max_watermark: NaiveTime | None
+    part: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,14 @@ from airflow_provider_elementary.storage.layout import data_file
 
 @dataclass(frozen=True)
 class AddedFile(FileBinding):
-    """One encrypted file; its name follows from the snapshot that wrote it, its table and category.
+    """One encrypted file; its name follows from the snapshot that wrote it, its table, part and category.
 
     :param snapshot_id: the snapshot that wrote it.
     :param table: the table that its rows are of.
     :param category: the one category in it.
     :param min_watermark: the least watermark in it, ISO 8601, or None.
     :param max_watermark: the greatest watermark in it, ISO 8601, or None.
+    :param part: which part of the capture wrote it, and which attempt; empty where one session read all tables.
     """
 
     snapshot_id: str
@@ -41,6 +42,7 @@ class AddedFile(FileBinding):
     category: Category
     min_watermark: NaiveTime | None
     max_watermark: NaiveTime | None
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,7 @@ def entries(document: ManifestDocument, generation: Generation) -> list[FileEntr
     return [
         FileEntry(
             **asdict(file),
-            key=data_file(file.snapshot_id, file.table, file.category),
+            key=data_file(file.snapshot_id, file.table, file.category, file.part),
             columns=generation.columns.get(file.table, {}).get(file.category, ()),
             by_rows=file.table in generation.by_rows,
         )

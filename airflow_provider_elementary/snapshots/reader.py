@@ -139,14 +139,14 @@ class SnapshotSource:
         watermark = require_watermark(known) if since is not None or until is not None else None
         needed = {*wanted, watermark} if watermark is not None else {*wanted}
         files = [file for file in self._files(table) if _reaches(file, since, until)]
-        by_writer = groupby(files, key=lambda file: file.snapshot_id)
+        by_writer = groupby(files, key=lambda file: (file.snapshot_id, file.part))
         span = Span(watermark, since, until) if watermark is not None else None
         batches = chain.from_iterable(self._rows(list(written), needed, span) for _, written in by_writer)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
 
     def _rows(self, files: list[FileEntry], needed: set[str], span: Span | None) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that one snapshot wrote of one table, without many of those of other times."""
+        """Yield the rows that one part of a snapshot has of one table, without many of those of other times."""
         if files[0].by_rows:
             return chain.from_iterable(self._open(file, needed, span=span) for file in files)
         covering = _covering(files, needed)
