@@ -231,4 +231,3 @@ def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
     warehouse = source.warehouse
     place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
     return place == {name: manifest.source.get(name) for name in _PLACE}
-
