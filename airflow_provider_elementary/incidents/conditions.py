@@ -84,6 +84,13 @@ def metric_subject(table: str, column: str | None, metric: str, dimension: str |
     return f"{table}: {name} by {dimension}" if dimension else f"{table}: {name}"
 
 
+def metric_of(subject: str, column: str | None) -> tuple[str, str, str | None]:
+    """Return the table, the metric and the dimension of a subject that :func:`metric_subject` made."""
+    table, _, name = subject.rpartition(": ")
+    metric, _, dimension = name.removeprefix(f"{column}." if column else "").partition(" by ")
+    return table, metric, dimension or None
+
+
 #: The families of Elementary's tests and of the most used generic ones, by the test's short name.
 TEST_FAMILIES: Mapping[str, Family] = MappingProxyType(
     {

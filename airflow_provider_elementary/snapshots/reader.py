@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
@@ -90,6 +91,12 @@ class SnapshotSource:
         # Opened here, so that missing keys are reported once, and not for each table.
         self._keys = repository.keys
         self._opened: dict[Category, bytes | KeyUnavailableError] = {}
+
+    def only(self, files: Sequence[FileEntry]) -> SnapshotSource:
+        """Return the same snapshot as if it consisted of these files; keys that are open stay open."""
+        narrowed = SnapshotSource(self._repository, replace(self.manifest, files=tuple(files)))
+        narrowed._opened = self._opened
+        return narrowed
 
     def tables(self) -> list[str]:
         """Return the tables of which the keys open at least a part."""

@@ -28,6 +28,7 @@ PLANS = "plans/"
 PARTS = "parts/"
 RESULTS = "results/"
 ACCESS_REPORTS = "access/"
+FEEDBACK = "feedback/"
 
 _NUMBERED = re.compile(r"[0-9]{10}")
 _BEGUN_AT = re.compile(r"([0-9]{8}T[0-9]{6}Z)-")

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -236,7 +237,7 @@ def _new_rows(run: Run, table: Table, batch: pa.RecordBatch, earlier: _Earlier |
         return batch if pc.all(included).as_py() else batch.filter(included)
     # Taken rows are stored redacted, so rows are compared after redaction.
     redacted = redaction.redact(batch, table, run.policy, Exclusions(), run.hash_key)
-    known = earlier.rows.match(redacted, earlier.columns)
+    known = earlier.rows.match(row_digests(redacted, earlier.columns))
     run.tally.count(run.point, table, batch, pc.or_(known, included))
     return batch.filter(pc.and_not(included, known))
 
@@ -312,7 +313,7 @@ def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[
                 if is_sample and sample_part is not None:
                     samples.update(sample_part.rows(batch)["elementary_test_results_id"].to_pylist())
                     batch = _since(batch, table, window_from, undated=reads_undated)
-                rows.add(batch, columns)
+                rows.add(row_digests(batch, columns))
     except (SnapshotCorruptError, ObjectNotFoundError) as error:
         raise ParentCorrupt(str(error)) from None
     return _Earlier(rows, columns, samples)
@@ -356,11 +357,10 @@ def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
     columns = [*table.key, "metadata_hash"] if table.kind is Kind.ARTIFACTS else list(table.key)
     if not set(columns) <= set(source.table(table.name).columns):
         return None
-    digests: list[bytes] = []
     with source.read(table.name, columns=columns) as reader:
-        for batch in reader:
-            digests += row_digests(batch, columns)
-    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+        digests = [row_digests(batch, columns) for batch in reader]
+    in_order = np.sort(np.concatenate(digests)) if digests else np.empty(0)
+    return hashlib.sha256(in_order.tobytes()).hexdigest()
 
 
 def _count_excluded_rows(run: Run, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:
