@@ -34,7 +34,7 @@ from airflow_provider_elementary.snapshots.capture.plan import (
     plan_snapshot,
 )
 from airflow_provider_elementary.snapshots.capture.side_by_side import OpenSource, capture_side_by_side
-from airflow_provider_elementary.snapshots.capture.split import split, whole_tables
+from airflow_provider_elementary.snapshots.capture.split import ROWS_PER_PART, split_into_parts, whole_tables
 from airflow_provider_elementary.snapshots.capture.table import ParentCorrupt, SourceHistoryTruncated
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
@@ -64,6 +64,7 @@ def write_snapshot(
     commit_timeout: timedelta = timedelta(hours=6),
     rows_read: RowsRead = no_row_progress,
     open_source: OpenSource | None = None,
+    rows_per_part: int = ROWS_PER_PART,
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
@@ -86,6 +87,7 @@ def write_snapshot(
         they are.
     :param rows_read: called with the table and the number of rows that were read, to show progress.
     :param open_source: opens another session on the same warehouse; with it, threads read ranges of large tables.
+    :param rows_per_part: a full snapshot reads tables with more rows in ranges.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
     :raises SnapshotCorruptError: the chain does not contain the anchor; a full snapshot was committed.
@@ -106,10 +108,11 @@ def write_snapshot(
     # What is refused is refused now, before anything is read.
     require_writer(repository)
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
+    threads = (open_source, rows_per_part) if open_source is not None else None
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source)
+            written = _capture(source, repository, options, taken_at, run_key, anchor, threads)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
             continue
@@ -146,15 +149,15 @@ def _capture(
     taken_at: datetime,
     run_key: str,
     anchor: Anchor | None,
-    open_source: OpenSource | None,
+    threads: tuple[OpenSource, int] | None,
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     source.hold()
     plan = plan_snapshot(source, repository, options, taken_at, anchor)
-    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, open_source)
+    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, threads)
     if isinstance(written, Plan):
         # What was written under the first plan is left for prune to remove.
-        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, open_source)
+        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, threads)
     assert isinstance(written, _Written)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return written
 
@@ -166,7 +169,7 @@ def _capture_as_planned(
     taken_at: datetime,
     run_key: str,
     plan: Plan,
-    open_source: OpenSource | None,
+    threads: tuple[OpenSource, int] | None,
 ) -> _Written | Plan:
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
     prepared = prepare(source, repository, options, taken_at, run_key, plan)
@@ -175,10 +178,11 @@ def _capture_as_planned(
     plan, point = prepared.plan, prepared.point
     log.info("taking snapshot %s: %s", prepared.snapshot_id, plan.reason or "what is new since the one before")
     try:
-        if open_source is None or len(parts := split(source, plan, point)) == 1:
+        parts = split_into_parts(source, plan, point, threads[1]) if threads is not None else ()
+        if threads is None or len(parts) == 1:
             captured = [capture_slices(source, repository.store, prepared, whole_tables(source))]
         else:
-            captured = capture_side_by_side(source, open_source, repository.store, prepared, parts)
+            captured = capture_side_by_side(source, threads[0], repository.store, prepared, parts)
     except SourceHistoryTruncated as evidence:
         return new_epoch(plan, point, str(evidence))
     except ParentCorrupt as damage:

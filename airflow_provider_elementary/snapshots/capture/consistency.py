@@ -198,10 +198,14 @@ class Tally:
 
     def settled(self, table: Table, window_from: datetime | None) -> tuple[int, datetime | None]:
         """Return how many rows of a table are older than a time, and the oldest time among them."""
-        young = np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table.name]])
+        young = self.young_times(table.name)
         older = young[young < np.datetime64(window_from)] if window_from is not None else young[:0]
         oldest = older.min().item() if older.size else None
         return self._old[table.name] + int(older.size), earliest_of(self._oldest.get(table.name), oldest)
+
+    def young_times(self, table: str) -> npt.NDArray[np.datetime64]:
+        """Return the watermarks of the taken rows of a table that are young."""
+        return np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table]])
 
     def _count_age(self, table: Table, created: pa.Array) -> None:
         self.undated[table.name] += created.null_count

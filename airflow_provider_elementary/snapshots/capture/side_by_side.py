@@ -1,4 +1,4 @@
-"""Captures the parts of a snapshot in threads and sessions of their own."""
+"""Captures the parts of a snapshot in threads with own sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names a table, or a watermark range of a large one, to capture."""
+"""Names what to capture: a table, or a watermark range of it."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def whole_tables(source: WarehouseSource) -> tuple[Slice, ...]:
     return tuple(map(Slice, sorted(source.tables(), key=lambda name: TABLES[name].watermark is not None)))
 
 
-def split(
+def split_into_parts(
     source: WarehouseSource, plan: Plan, point: ConsistencyPoint, rows_per_part: int = ROWS_PER_PART
 ) -> tuple[tuple[Slice, ...], ...]:
     """Return the parts of a snapshot: one with all small tables, and one for each range of a large table.
