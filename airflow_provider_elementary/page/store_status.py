@@ -88,13 +88,14 @@ def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts
 
     :raises ElementaryError: the keys do not open them.
     """
-    saved = reader.incidents()
+    saved, answers = reader.incidents(), reader.answers()
     # Nothing of it is newer than the newest snapshot.
     if manifest is None:
         return tuple(saved or ())
 
     def derive() -> tuple[Incident, ...]:
         from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
+        from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
         from airflow_provider_elementary.incidents.current import read_dbt_conditions
         from airflow_provider_elementary.incidents.store import updated
         from airflow_provider_elementary.incidents.tracking import track_incidents
@@ -102,14 +103,16 @@ def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts
 
         snapshot = reader.snapshot(manifest)
         if saved is not None:
-            return tuple(updated(saved, reader.snapshot_of_incidents(), snapshot))
+            return tuple(updated(saved, reader.snapshot_of_incidents(), snapshot, answers))
         lineage = read_lineage(snapshot)
         conditions = read_dbt_conditions(snapshot)
         if verdicts is not None and len(verdicts.rows):
             conditions += anomaly_conditions(verdicts.rows, lineage)
-        return tuple(track_incidents(conditions, lineage))
+        found = track_incidents(with_answers(conditions, answers), lineage, moved=moves(answers))
+        return tuple(answered(found, answers))
 
-    return reader.derived.get(("incidents", manifest.snapshot_id, verdicts, reader.snapshot_of_incidents()), derive)
+    key = ("incidents", manifest.snapshot_id, verdicts, reader.snapshot_of_incidents(), answers)
+    return reader.derived.get(key, derive)
 
 
 def attempt(problems: list[str], uri: str, work: Callable[[], T]) -> T | None:

@@ -74,7 +74,7 @@ def test_a_failing_test_that_dbt_still_has_cannot_be_resolved_by_hand(rest: Rest
     repository = rest.repository
     failing = of(repository, "test")
 
-    with pytest.raises(ConfigurationError, match="is not over: Test .* ended with fail, and its next good result"):
+    with pytest.raises(ConfigurationError, match=r"is not over: Test .* ended with fail, and its next good result"):
         say(repository, failing.incident_id, "resolve")
 
     assert read_answers(repository) == ()
