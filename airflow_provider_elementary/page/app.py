@@ -21,7 +21,7 @@ from airflow_provider_elementary.page.views import base as view
 
 log = logging.getLogger(__name__)
 
-#: The page runs only its own script, loads nothing from other hosts and asks none, submits forms to itself, and is framed
+#: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
 #: by Airflow only.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
