@@ -24,7 +24,7 @@ DATA_ROUTES = (
     *("/elementary/incidents", "/elementary/backtests"),
 )
 MANIFEST_ROUTES = ("/elementary/snapshots", "/elementary/snapshot?number=1", "/elementary/access")
-ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, "/elementary/style.css")
+ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, "/elementary/style.css", "/elementary/answers.js")
 VIEWS = (*DATA_ROUTES, *MANIFEST_ROUTES)
 
 
