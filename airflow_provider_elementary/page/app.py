@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.store import configured_stores
 from airflow_provider_elementary.page import rendering
+from airflow_provider_elementary.page.currency import FindAttempts
 from airflow_provider_elementary.page.store_reader import Readers
 from airflow_provider_elementary.page.views import access, backtests, incidents, overview, snapshots, table, tables
 from airflow_provider_elementary.page.views import base as view
@@ -62,15 +63,21 @@ VIEWS = (
 )
 
 
-def create_app(*, may_see_page: Callable[..., object], may_see_data: Callable[..., object]) -> FastAPI:
+def create_app(
+    *,
+    may_see_page: Callable[..., object],
+    may_see_data: Callable[..., object],
+    find_attempts: FindAttempts | None = None,
+) -> FastAPI:
     """Return the application; its routes only read.
 
     :param may_see_page: dependency of every route, which raises for a person who may not see the page.
     :param may_see_data: further dependency of the views that show synced data.
+    :param find_attempts: returns what Airflow knows of the task that takes snapshots.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_page)])
     templates = rendering.environment()
-    readers = Readers()
+    readers = Readers(find_attempts)
 
     @app.middleware("http")
     async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

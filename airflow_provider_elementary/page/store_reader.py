@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.incidents.tracking import Incident
+    from airflow_provider_elementary.page.currency import FindAttempts
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
     from airflow_provider_elementary.storage.report_log import StoredReport
     from airflow_provider_elementary.storage.results import Result, ResultFile, ResultKind
@@ -47,9 +48,13 @@ _HISTORY_COLUMNS = (
 
 
 class Readers:
-    """The readers of all stores, by connection and URI: a connection may be edited to name another store."""
+    """The readers of all stores, by connection and URI: a connection may be edited to name another store.
 
-    def __init__(self) -> None:
+    :param find_attempts: returns what Airflow knows of the task that took a snapshot.
+    """
+
+    def __init__(self, find_attempts: FindAttempts | None = None) -> None:
+        self._find_attempts = find_attempts
         self._connections = Cache(_STORES)
         self._readers = Cache(_STORES)
 
@@ -59,17 +64,19 @@ class Readers:
         def opened() -> OpenedStore:
             return self._connections.get(store_conn_id, lambda: OpenedStore(store_conn_id), seconds=OPENED_SECONDS)
 
-        return self._readers.get((store_conn_id, opened().uri), lambda: Reader(opened))
+        return self._readers.get((store_conn_id, opened().uri), lambda: Reader(opened, self._find_attempts))
 
 
 class Reader:
     """Reads one store; shared by all requests for it.
 
     :param opened: returns the store and its keys, as its connection names them now.
+    :param find_attempts: returns what Airflow knows of a task; None outside Airflow.
     """
 
-    def __init__(self, opened: Callable[[], OpenedStore]) -> None:
+    def __init__(self, opened: Callable[[], OpenedStore], find_attempts: FindAttempts | None = None) -> None:
         self._opened = opened
+        self.find_attempts = find_attempts
         self._manifests = Cache(256)
         self._results = Cache(20_000)
         self._projects = Cache(2)
