@@ -1,4 +1,4 @@
-"""Says whether a store is up to date: overdue syncs, failed attempts, silent dbt."""
+"""Says whether a store is current: overdue syncs, failed attempts, silent dbt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _COMPARED = 6
 #: Snapshots that follow each other faster were taken by hand.
 _SHORTEST = timedelta(minutes=10)
-#: So many intervals without anything new, and what is shown is too old to be called good.
+#: After this number of intervals without anything new, what is shown is too old to be called good.
 _INTERVALS = 2
 #: A project that runs several times a day is silent after a day, not after an hour without a change.
 _SHORTEST_SILENCE = timedelta(days=1)
