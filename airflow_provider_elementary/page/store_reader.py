@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.page.currency import FindAttempts
+    from airflow_provider_elementary.project.timeline import Timeline
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
     from airflow_provider_elementary.storage.report_log import StoredReport
     from airflow_provider_elementary.storage.results import Result, ResultFile, ResultKind
@@ -81,6 +82,7 @@ class Reader:
         self._results = Cache(20_000)
         self._projects = Cache(2)
         self._outcomes = Cache(2)
+        self._timelines = Cache(2)
         self._configurations = Cache(2)
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
@@ -160,6 +162,19 @@ class Reader:
             manifest.snapshot_id,
             lambda: read_outcomes(self.snapshot(manifest)),
             seconds=lambda outcomes: OPENED_SECONDS if outcomes.missing else math.inf,
+        )
+
+    def timeline(self, manifest: Manifest) -> Timeline:
+        """Return the recent dbt commands of a snapshot.
+
+        :raises ConfigurationError: the store's connection names no keys.
+        """
+        from airflow_provider_elementary.project.timeline import read_timeline
+
+        return self._timelines.get(
+            manifest.snapshot_id,
+            lambda: read_timeline(self.snapshot(manifest)),
+            seconds=lambda timeline: OPENED_SECONDS if timeline.missing else math.inf,
         )
 
     def configurations(self, manifest: Manifest) -> pa.Table:
