@@ -71,7 +71,7 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
 
         policy = self._resolve_policy()
         anchor = newest_anchor(self, context)
-        with self._open_checked() as (source, access), log_group(self.log, "Table by table"):
+        with self._open_checked(run_key(context)) as (source, access), log_group(self.log, "Table by table"):
             return take_snapshot(
                 source,
                 self.repository,
