@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -49,6 +49,11 @@ class Rejections:
             if entry["table"] == table:
                 counts, unit = (self.rows, "rows") if "rows" in entry else (self.values, "values")
                 counts[table, entry["column"], entry["kind"]] = entry[unit]
+
+    def add(self, other: Rejections, tables: Collection[str] | None = None) -> None:
+        """Count what another session counted, of some tables or of all."""
+        for own, counts in ((self.values, other.values), (self.rows, other.rows)):
+            own.update({entry: count for entry, count in counts.items() if tables is None or entry[0] in tables})
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the counts as JSON values, for the manifest."""
