@@ -20,7 +20,10 @@ from airflow_provider_elementary.operators.base import (
     run_key,
 )
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
-from airflow_provider_elementary.operators.prune import ElementaryPruneSnapshotsOperator
+from airflow_provider_elementary.operators.prune import (
+    ElementaryMaintainStoreOperator,
+    ElementaryPruneSnapshotsOperator,
+)
 from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator
 from airflow_provider_elementary.operators.verify import ElementaryVerifySnapshotOperator
 from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ElementaryDiffSnapshotsOperator",
+    "ElementaryMaintainStoreOperator",
     "ElementaryPruneSnapshotsOperator",
     "ElementaryRestoreSnapshotOperator",
     "ElementarySnapshotOperator",

@@ -155,6 +155,7 @@ def _merge(repository: Repository, source: SnapshotSource, merge: Merge, snapsho
             first,
             key=data_file(snapshot_id, table.name, category),
             snapshot_id=snapshot_id,
+            part="",
             **asdict(targets[category].binding),
             min_watermark=min(filter(None, (file.min_watermark for file in merge.files)), default=None),
             max_watermark=max(filter(None, (file.max_watermark for file in merge.files)), default=None),

@@ -200,6 +200,16 @@ def write_pages(repository: Repository, number: int) -> None:
             _write_page(repository, width, place)
 
 
+def write_missing_pages(repository: Repository, newest: int) -> int:
+    """Write the pages up to a number that are not there, and return how many."""
+    there = {found.key for found in repository.store.list(INDEX)}
+    wanted = [(width, place) for width in (NARROW, WIDE) for place in range(newest // width)]
+    missing = [page for page in wanted if index_key(*page) not in there]
+    for width, place in missing:
+        _write_page(repository, width, place)
+    return len(missing)
+
+
 def _filled_by(number: int) -> list[tuple[int, int]]:
     """Return the pages up to a number that are to be there: those of its wide page, and that itself where it ends."""
     first = (number - 1) // WIDE * WIDE // NARROW

@@ -81,6 +81,20 @@ def test_files_of_other_columns_of_the_same_rows_are_merged_together() -> None:
     assert merges[0].rows == SNAPSHOTS
 
 
+def test_parts_of_a_snapshot_hold_rows_of_their_own() -> None:
+    files = [
+        replace(file_of(snapshot, category=category), part=part)
+        for snapshot in range(SNAPSHOTS)
+        for part in ("1", "2")
+        for category in (RUNS, LOGS)
+    ]
+
+    merges = next_merges(files)
+
+    assert [merge.files for merge in merges] == [tuple(files)]
+    assert merges[0].rows == 2 * SNAPSHOTS
+
+
 def test_files_of_other_rows_are_merged_apart() -> None:
     categories = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
     files = [
