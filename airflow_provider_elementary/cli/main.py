@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     add_keys_actions(commands.add_parser("keys", help="keys of a store"))
-    add_store_actions(commands.add_parser("store", help="create a store, check its credentials and keys"))
+    add_store_actions(commands.add_parser("store", help="create a store, check its credentials and keys, maintain it"))
 
     add_grants(commands.add_parser("grants", help="print the statements that create a dedicated read-only role"))
     add_check_access(
