@@ -25,6 +25,7 @@ from airflow_provider_elementary.snapshots.retention import RULES
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 _NAMING = "latest, a snapshot's id, or a time like 2026-11-22T06:00 (UTC)"
 
@@ -42,6 +43,7 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
 
     taking = action("take", _take, "take a snapshot, after checking that the connection can read nothing else")
     add_take(taking)
+    _add_anchor(taking)
 
     action("list", _list, "list the snapshots of a store, oldest first")
 
@@ -103,7 +105,8 @@ def _add_anchor(parser: argparse.ArgumentParser) -> None:
 
 
 def _take(arguments: argparse.Namespace) -> None:
-    facts = take(arguments, open_hook(arguments)).summary
+    anchor = next(iter(_anchors(arguments)), None)
+    facts = take(arguments, open_hook(arguments), anchor).summary
     if arguments.json:
         print_json(facts)
         return
@@ -137,7 +140,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         damaged = [{"damage": found.damage.value, "object": found.object} for found in findings]
         facts = {"store": repository.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
-        print_json(facts)
+        print_json({**facts, "unproved": repository.unproved})
         return 0
     columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
     _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
@@ -145,7 +148,13 @@ def _list(arguments: argparse.Namespace) -> int:
         print(f"note: {found.object} is {found.damage}; see `airflow-elementary snapshot verify`")
     if chain.head is not None:
         print(f"anchor: {chain.head.sequence}:{chain.head.sha256}")
+    _print_unproved(repository)
     return 0
+
+
+def _print_unproved(repository: Repository) -> None:
+    if repository.unproved is not None:
+        print(repository.unproved)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -192,10 +201,11 @@ def _restore(arguments: argparse.Namespace) -> None:
             progress=with_progress,
         )
     if arguments.json:
-        print_json(report.to_dict())
+        print_json({**report.to_dict(), "unproved": repository.unproved})
         return
     _print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
     print(f"restored snapshot {report.snapshot_id} to {report.target}: {', '.join(report.categories)}")
+    _print_unproved(repository)
 
 
 def _prune(arguments: argparse.Namespace) -> None:
@@ -231,9 +241,10 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> None:
-    report = open_repository(arguments).diff(arguments.before, arguments.after)
+    repository = open_repository(arguments)
+    report = repository.diff(arguments.before, arguments.after)
     if arguments.json:
-        print_json(report.to_dict())
+        print_json({**report.to_dict(), "unproved": repository.unproved})
         return
     rows = [[change.kind, change.name, change.direction, ", ".join(change.fields)] for change in report.changes]
     _print_table(("kind", "name", "", "fields"), rows)
@@ -243,6 +254,7 @@ def _diff(arguments: argparse.Namespace) -> None:
         print(
             f"not compared (not in both snapshots, or the keys cannot decrypt them): {', '.join(report.not_compared)}"
         )
+    _print_unproved(repository)
 
 
 def _anchors(arguments: argparse.Namespace) -> list[Anchor]:

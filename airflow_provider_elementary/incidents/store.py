@@ -15,7 +15,14 @@ from airflow_provider_elementary.incidents.current import current_conditions, re
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots import Repository, SnapshotSource
-from airflow_provider_elementary.storage.results import latest_result, previous_result, read_result, write_result
+from airflow_provider_elementary.storage.results import (
+    anchor_result,
+    latest_result,
+    previous_result,
+    read_result,
+    recorded_result,
+    write_result,
+)
 
 INCIDENT_SCHEMA = pa.schema(
     [
@@ -39,6 +46,8 @@ class TrackedIncidents:
 
     key: str
     incidents: tuple[Incident, ...]
+    anchor: str
+    lost: str | None = None
 
     @property
     def current(self) -> tuple[Incident, ...]:
@@ -60,6 +69,7 @@ def update_incidents(
     series: str,
     run_key: str,
     origin: Mapping[str, Any],
+    anchor: Any = None,
 ) -> TrackedIncidents:
     """Update the incidents of the previous run with new verdicts, and save them.
 
@@ -69,7 +79,9 @@ def update_incidents(
     :param series: identifies the incidents across runs, as the ids of a DAG and a task.
     :param run_key: identifies the run; a retry starts from the same previous run.
     :param origin: what the verdicts were computed from.
+    :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
     """
+    number, lost = recorded_result(repository, "incidents", series, anchor)
     before: list[Incident] | None = None
     since: datetime | None = None
     if previous := previous_result(repository, "incidents", series, run_key):
@@ -87,8 +99,9 @@ def update_incidents(
         origin=origin,
         parameters={"before": previous.key if previous else None},
         series=series,
+        known=number,
     )
-    return TrackedIncidents(result.key, tuple(incidents))
+    return TrackedIncidents(result.key, tuple(incidents), anchor_result(repository, result.key), lost)
 
 
 def incidents_table(incidents: Iterable[Incident]) -> pa.Table:

@@ -18,6 +18,7 @@ from airflow_provider_elementary.operators.base import (
     clear_failures,
     log_group,
     number,
+    require_no_loss,
     run_key,
     task_series,
 )
@@ -110,14 +111,16 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
         with clear_failures():
             evaluation, origin = self._evaluate(context)
-            returned = self._describe(evaluation, origin)
+            returned, lost = self._describe(evaluation, origin), None
             if number(self, "shards") == 1:
                 verdicts, lineage = evaluation.verdicts, evaluation.lineage
-                returned |= track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
+                incidents, lost = track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
+                returned |= incidents
             self._emit(context, evaluation.verdicts, returned)
             if evaluation.stopping:
                 # A task that fails returns nothing, and downstream may want to know what stopped it.
                 context["ti"].xcom_push(key="return_value", value=returned)
+            require_no_loss(context, lost, returned)
             require_none(evaluation.stopping, f"{evaluation.key} of {self.repository.uri}")
         return returned
 
