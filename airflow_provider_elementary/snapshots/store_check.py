@@ -156,9 +156,7 @@ def check_store(repository: Repository) -> StoreReport:
         raced = "of two writers of one object at once, one won, and a third was refused"
         if replaces:
             return f"{raced}; an object is replaced only if it is the one that was read (If-Match)"
-        return (
-            f"{raced}; no If-Match, so that an outsider's object in the next place stops the sync, by name"
-        )
+        return f"{raced}; no If-Match, so that an outsider's object in the next place stops the sync, by name"
 
     def encryption() -> str:
         return f"at rest: {store.protection(key)}; on the way: {store.describe()['in_transit']}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from airflow_provider_elementary.access.check.report import AccessReport, Drift, drift
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
@@ -106,13 +107,26 @@ def newest_reports(opened: OpenStore, count: int) -> list[StoredReport]:
 
     :raises SnapshotCorruptError: one of them is signed, and not valid.
     """
-    folders = sorted({f"{found.key.rpartition('/')[0]}/" for found in opened.store.list(ACCESS_REPORTS)})
-    found = [
-        StoredReport(each.document.subject, report_of(each), *_changes(each.document))
-        for folder in folders
-        for each in islice(newest_first(opened.documents, folder, REPORT, Role.ACCESS), count)
-    ]
+    found = [report for _, reports in reports_by_subject(opened, count) for report in reports]
     return sorted(found, key=lambda stored: stored.report.checked_at, reverse=True)[:count]
+
+
+def reports_by_subject(opened: OpenStore, count: int) -> Iterator[tuple[str, Iterator[StoredReport]]]:
+    """Yield each subject that has reports with its newest ones, newest first; they are read one by one.
+
+    :raises SnapshotCorruptError: one of them is signed, and not valid.
+    """
+    folders = sorted({f"{found.key.rpartition('/')[0]}/" for found in opened.store.list(ACCESS_REPORTS)})
+    for folder in folders:
+        reports = newest_first(opened.documents, folder, REPORT, Role.ACCESS)
+        subject = unquote(folder.removeprefix(ACCESS_REPORTS).rstrip("/"))
+        yield (
+            subject,
+            (
+                StoredReport(each.document.subject, report_of(each), *_changes(each.document))
+                for each in islice(reports, count)
+            ),
+        )
 
 
 def newest_report(opened: OpenStore) -> StoredReport | None:

@@ -182,7 +182,32 @@ def append(
         before = Before(series_key(folder, number), previous, _previous_run(newest, previous, run_key))
         if (written := claim(documents, before.name, codec, document_of(before), role)) is not None:
             return written
-    raise SnapshotConflictError(
+    raise _conflicts(documents, folder)
+
+
+def extend(
+    documents: Documents, folder: str, codec: Codec[T], document_of: Callable[[str, T | None], T], role: Role
+) -> Signed[T]:
+    """Write the next document of a series, made from the one before.
+
+    :param document_of: returns the document, given its name and the newest one; it is called again after another
+        writer was faster. If it returns the newest one, nothing is written.
+    :raises SnapshotConflictError: other writers were faster, several times.
+    """
+    for _ in range(_ATTEMPTS):
+        newest = next(newest_first(documents, folder, codec, role), None)
+        number = (series_number(folder, newest.name) or 0) + 1 if newest is not None else 1
+        name = series_key(folder, number)
+        document = document_of(name, newest.document if newest is not None else None)
+        if newest is not None and document is newest.document:
+            return newest
+        if (written := claim(documents, name, codec, document, role)) is not None:
+            return written
+    raise _conflicts(documents, folder)
+
+
+def _conflicts(documents: Documents, folder: str) -> SnapshotConflictError:
+    return SnapshotConflictError(
         f"Could not write to {folder} in {documents.store.uri}: {_ATTEMPTS} attempts conflicted with other writers. "
         "Retry."
     )
