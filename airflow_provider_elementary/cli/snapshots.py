@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.cli.exits import UsageError, say, usage
 from airflow_provider_elementary.cli.options import (
@@ -18,6 +18,9 @@ from airflow_provider_elementary.cli.progress import with_progress
 from airflow_provider_elementary.cli.retention import add_anchor, add_retention, anchors_of, orphan_age_of, retention_of
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.elementary_schema import Category
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 _NAMING = "latest, a snapshot's id, or a time like 2026-11-22T06:00 (UTC)"
 
@@ -35,6 +38,7 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
 
     taking = action("take", _take, "take a snapshot, after checking that the connection can read nothing else")
     add_take(taking)
+    add_anchor(taking)
 
     action("list", _list, "list the snapshots of a store, oldest first")
 
@@ -73,7 +77,8 @@ def _add_categories(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def _take(arguments: argparse.Namespace) -> None:
-    facts = take(arguments, open_hook(arguments)).summary
+    anchor = next(iter(anchors_of(arguments)), None)
+    facts = take(arguments, open_hook(arguments), anchor).summary
     if arguments.json:
         print_json(facts)
         return
@@ -107,7 +112,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         damaged = [{"damage": found.damage.value, "object": found.object} for found in findings]
         facts = {"store": repository.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
-        print_json(facts)
+        print_json({**facts, "unproved": repository.unproved})
         return 0
     columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
     _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
@@ -115,7 +120,13 @@ def _list(arguments: argparse.Namespace) -> int:
         print(f"note: {found.object} is {found.damage}; see `airflow-elementary snapshot verify`")
     if chain.head is not None:
         print(f"anchor: {chain.head.sequence}:{chain.head.sha256}")
+    _print_unproved(repository)
     return 0
+
+
+def _print_unproved(repository: Repository) -> None:
+    if repository.unproved is not None:
+        print(repository.unproved)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -162,10 +173,11 @@ def _restore(arguments: argparse.Namespace) -> None:
             progress=with_progress,
         )
     if arguments.json:
-        print_json(report.to_dict())
+        print_json({**report.to_dict(), "unproved": repository.unproved})
         return
     _print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
     print(f"restored snapshot {report.snapshot_id} to {report.target}: {', '.join(report.categories)}")
+    _print_unproved(repository)
 
 
 def _prune(arguments: argparse.Namespace) -> None:
@@ -201,9 +213,10 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> None:
-    report = open_repository(arguments).diff(arguments.before, arguments.after)
+    repository = open_repository(arguments)
+    report = repository.diff(arguments.before, arguments.after)
     if arguments.json:
-        print_json(report.to_dict())
+        print_json({**report.to_dict(), "unproved": repository.unproved})
         return
     rows = [[change.kind, change.name, change.direction, ", ".join(change.fields)] for change in report.changes]
     _print_table(("kind", "name", "", "fields"), rows)
@@ -213,6 +226,7 @@ def _diff(arguments: argparse.Namespace) -> None:
         print(
             f"not compared (not in both snapshots, or the keys cannot decrypt them): {', '.join(report.not_compared)}"
         )
+    _print_unproved(repository)
 
 
 def _print_table(columns: tuple[str, ...], rows: list[list[Any]]) -> None:

@@ -102,6 +102,27 @@ class Repository:
         """The store's signed documents."""
         return Documents(self.store, self.trust, self._signer)
 
+    def read_again(self) -> None:
+        """Read everything of the store again when it is next needed."""
+        for name in ("trust", "documents", "keys"):
+            self.__dict__.pop(name, None)
+        self.read.clear()
+        self.generations.clear()
+        self.pages.clear()
+
+    @property
+    def unproved(self) -> str | None:
+        """What to say of all that is read, in a sentence; None where the connection pins the store."""
+        if self.store_id is not None:
+            return None
+        return f"unproved: the connection names no store_id, so anybody could have made what is in {self.uri}"
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether a signing key is named; opening it may still fail."""
+        signing = self._signing() if callable(self._signing) else self._signing
+        return self.store_id is not None and signing is not None
+
     @property
     def uri(self) -> str:
         """The store's URI."""
