@@ -172,4 +172,4 @@ def test_a_digest_of_nothing_and_a_heartbeat_are_alerts_too() -> None:
     for sent in (digest_of("weekly", [], None, str), heartbeat()):
         assert sent.key == f"elementary-{sent.event}"
         assert (sent.table, sent.severity, sent.emails) == ("the dbt project", "low", ())
-        assert sent.text and sent.html and sent.slack and sent.blocks and sent.json
+        assert all((sent.text, sent.html, sent.slack, sent.blocks, sent.json))
