@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.page.currency import Currency, currency_of
 from airflow_provider_elementary.page.store_reader import OPENED_SECONDS, Reader
 from airflow_provider_elementary.page.verdicts import Verdicts
 from airflow_provider_elementary.project.health import TableHealth, table_health
@@ -40,6 +41,7 @@ class StoreStatus:
     :param tables: the worst first.
     :param problems: what could not be read, in sentences for the page.
     :param notice: what to configure to see more; empty if nothing is missing.
+    :param currency: how current the newest snapshot is.
     """
 
     total: int
@@ -50,6 +52,12 @@ class StoreStatus:
     tables: tuple[TableHealth, ...]
     problems: tuple[str, ...]
     notice: str
+    currency: Currency
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """Why what is shown is too old to be called good, in sentences."""
+        return self.currency.stale
 
     def table(self, full_name: str) -> TableHealth | None:
         """Return the state of a table, or None where it is not known."""
@@ -71,6 +79,7 @@ def load_store_status(reader: Reader) -> StoreStatus:
             problems.extend(project.missing if project else ())
         verdicts = attempt(problems, uri, reader.newest_verdicts)
         incidents = attempt(problems, uri, lambda: find_incidents(reader, manifest, verdicts)) or ()
+    currency = attempt(problems, uri, lambda: currency_of(reader, sequences or (), manifest, project))
     return StoreStatus(
         total=len(sequences or ()),
         manifest=manifest,
@@ -80,6 +89,7 @@ def load_store_status(reader: Reader) -> StoreStatus:
         tables=_tables(reader, project, verdicts, incidents),
         problems=tuple(dict.fromkeys(problems)),
         notice="" if sequences is None or reader.has_keys else _NO_KEYS,
+        currency=currency or Currency("", ()),
     )
 
 

@@ -24,6 +24,7 @@ FORMS = (
     "elementary_observability",
     "elementary_snapshot",
     "elementary_snapshot_diff",
+    "elementary_snapshot_in_parts",
     "elementary_snapshot_prune",
     "elementary_snapshot_restore",
     "elementary_snapshot_verify",
