@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import UsageError, say, usage
 from airflow_provider_elementary.cli.options import (
@@ -17,7 +17,7 @@ from airflow_provider_elementary.cli.options import (
     open_hook,
     open_repository,
 )
-from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.cli.progress import with_progress
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.elementary_schema import Category
@@ -107,7 +107,7 @@ def _take(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(facts)
         return
-    _print_table(("table", "rows"), [[table, rows] for table, rows in facts["tables"].items()])
+    print_table(("table", "rows"), [[table, rows] for table, rows in facts["tables"].items()])
     print(f"took snapshot {facts['snapshot_id']}, {facts['kind']}: {facts['reason'] or 'what is new since the last'}")
     print(f"anchor: {facts['sequence']}:{facts['manifest_sha256']}")
 
@@ -140,7 +140,7 @@ def _list(arguments: argparse.Namespace) -> int:
         print_json(facts)
         return 0
     columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
-    _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
+    print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
     for found in findings:
         print(f"note: {found.object} is {found.damage}; see `airflow-elementary snapshot verify`")
     if chain.head is not None:
@@ -193,7 +193,7 @@ def _restore(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(report.to_dict())
         return
-    _print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
+    print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
     print(f"restored snapshot {report.snapshot_id} to {report.target}: {', '.join(report.categories)}")
 
 
@@ -218,7 +218,7 @@ def _prune(arguments: argparse.Namespace) -> None:
         print_json(report.to_dict())
         return
     rows = [[kept.sequence, kept.snapshot_id, ", ".join(kept.reasons) or "-"] for kept in report.snapshots]
-    _print_table(("sequence", "snapshot_id", "kept as"), rows)
+    print_table(("sequence", "snapshot_id", "kept as"), rows)
     if report.acknowledged_losses:
         lost = ", ".join(manifest_key(number) for number in report.acknowledged_losses)
         print(f"acknowledged as permanently lost: {lost}")
@@ -235,9 +235,12 @@ def _diff(arguments: argparse.Namespace) -> None:
         print_json(report.to_dict())
         return
     rows = [[change.kind, change.name, change.direction, ", ".join(change.fields)] for change in report.changes]
-    _print_table(("kind", "name", "", "fields"), rows)
+    if rows:
+        print_table(("kind", "name", "", "fields"), rows)
+    else:
+        print(f"no changes of the dbt project between {report.before} and {report.after}")
     counts = [[table, count.before, count.after] for table, count in report.rows.items()]
-    _print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
+    print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
     if report.not_compared:
         print(
             f"not compared (not in both snapshots, or the keys cannot decrypt them): {', '.join(report.not_compared)}"
@@ -257,16 +260,3 @@ def _anchors(arguments: argparse.Namespace) -> list[Anchor]:
 
 def _days(pairs: list[str]) -> dict[str, int]:
     return {name: int(number) for name, number in by_category(pairs, "DAYS", str.isdecimal).items()}
-
-
-def _print_table(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for column in columns:
-        # Ids and hashes are copied into the next command: a narrow terminal must not truncate them.
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    Console(highlight=False, markup=False).print(table)
