@@ -36,10 +36,11 @@ from airflow_provider_elementary.page.views import base as view
 
 log = logging.getLogger(__name__)
 
-#: The page runs no script, loads nothing from other hosts, submits forms to itself, and is framed by Airflow only.
+#: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
+#: by Airflow only.
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'self'; "
-    "base-uri 'none'; form-action 'self'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -132,6 +133,10 @@ def create_app(
     @app.get("/style.css")
     def style() -> Response:
         return Response((rendering.TEMPLATES / "style.css").read_text(), media_type="text/css")
+
+    @app.get("/answers.js")
+    def answers() -> Response:
+        return Response((rendering.TEMPLATES / "answers.js").read_text(), media_type="text/javascript")
 
     return app
 

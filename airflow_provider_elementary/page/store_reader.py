@@ -25,6 +25,7 @@ from airflow_provider_elementary.project.project import Project, read_project
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_elementary.incidents.answers import Answer
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.page.currency import FindAttempts
     from airflow_provider_elementary.project.timeline import Timeline
@@ -232,6 +233,15 @@ class Reader:
         """
         results = self.results("incidents")
         return self._incidents.get(_names(results[:1]), lambda: self._read_incidents(results[0])) if results else None
+
+    def answers(self) -> tuple[Answer, ...]:
+        """Return what people answered to incidents, the oldest first.
+
+        :raises SnapshotCorruptError: the newest document is signed, and not valid.
+        """
+        from airflow_provider_elementary.incidents.answer_log import read_answers
+
+        return read_answers(self.opened.repository)
 
     def snapshot_of_incidents(self) -> str | None:
         """Return the id of the snapshot that the saved incidents are of."""

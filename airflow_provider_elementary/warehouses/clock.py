@@ -41,15 +41,19 @@ def read_clock(source: WarehouseSource, table: str) -> Clock:
     """
     warehouse, here = source.warehouse, datetime.now(UTC).replace(tzinfo=None)
     relation = exp.table_(source.table(table).name, db=warehouse.schema, catalog=warehouse.database, quoted=True)
-    query = exp.select(exp.CurrentTimestamp().as_("read_at"), exp.func("count", exp.Star()).as_("n")).from_(relation)
+    # One row, also of an empty table, and no scan of a large one.
+    first = exp.select(exp.Literal.number(1).as_("one")).from_(relation).limit(1).subquery("first_row")
+    query = exp.select(exp.CurrentTimestamp().as_("read_at"), exp.func("count", exp.Star()).as_("n")).from_(first)
     try:
         answer = one_row(source, query.sql(warehouse.dialect))["read_at"]
     except (QueryRefusedError, TableUnreadableError):
         return Clock(here)
     if not isinstance(answer, datetime):
         return Clock(here)
-    # An answer without a zone is of the session's, which may be behind UTC.
-    return Clock(to_utc(answer) if answer.tzinfo else max(answer, here))
+    if answer.tzinfo:
+        return Clock(to_utc(answer))
+    # An answer without a zone is of the session's, which may be behind UTC; this machine's clock may be wrong.
+    return Clock(min(max(answer, here), answer + MOST_BEHIND))
 
 
 def one_row(source: WarehouseSource, sql: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from airflow_provider_elementary.snapshots import (
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.keys import DataKey, WrappedKey
+from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -409,6 +410,19 @@ class TestReadingEverything:
         assert (second.kind, second.epoch) == ("full", 1)
         assert second.reason is not None
         assert reason in second.reason
+
+    def test_a_snapshot_taken_by_a_clock_of_next_year_does_not_postpone_the_next_full(
+        self, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as wrong:
+            wrong.setattr("airflow_provider_elementary.snapshots.capture.utc_now", lambda: utc_now() + timedelta(365))
+            sync.snapshot()
+
+        second, third = sync.snapshot(), sync.snapshot()
+
+        assert second.reason is not None
+        assert "which has not come yet by this machine's clock" in second.reason
+        assert (second.epoch, third.kind) == (1, "incremental")
 
     def test_a_damaged_file_is_not_built_upon(self, sync: Sync, tmp_path: Path) -> None:
         first = sync.snapshot()

@@ -179,12 +179,33 @@ class Tally:
             unmarked = runs.filter(pc.invert(is_marked(runs, point.markers)))
             self.abandoned_runs.update(pc.unique(unmarked).drop_null().to_pylist())
 
+    def add(self, other: Tally) -> None:
+        """Count what another part of the same snapshot counted."""
+        for own, counts in (
+            (self.taken, other.taken),
+            (self.waiting, other.waiting),
+            (self.undated, other.undated),
+            (self._old, other._old),
+        ):
+            own.update(counts)
+        self.waiting_runs |= other.waiting_runs
+        self.abandoned_runs |= other.abandoned_runs
+        self.waiting_from = earliest_of(self.waiting_from, other.waiting_from)
+        for name, oldest in other._oldest.items():
+            self._oldest[name] = min(oldest, self._oldest.get(name, oldest))
+        for name, young in other._young.items():
+            self._young[name] += young
+
     def settled(self, table: Table, window_from: datetime | None) -> tuple[int, datetime | None]:
         """Return how many rows of a table are older than a time, and the oldest time among them."""
-        young = np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table.name]])
+        young = self.young_times(table.name)
         older = young[young < np.datetime64(window_from)] if window_from is not None else young[:0]
         oldest = older.min().item() if older.size else None
         return self._old[table.name] + int(older.size), earliest_of(self._oldest.get(table.name), oldest)
+
+    def young_times(self, table: str) -> npt.NDArray[np.datetime64]:
+        """Return the watermarks of the taken rows of a table that are young."""
+        return np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table]])
 
     def _count_age(self, table: Table, created: pa.Array) -> None:
         self.undated[table.name] += created.null_count

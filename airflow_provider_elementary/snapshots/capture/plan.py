@@ -13,7 +13,7 @@ from airflow_provider_elementary.snapshots.capture.consistency import Consistenc
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.index import newest_page
 from airflow_provider_elementary.snapshots.lookup import anchor_finding, find_head, read_signed, resolve
-from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
@@ -23,9 +23,11 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
+#: By how much the clocks of two workers may differ.
+_CLOCK_DIFFERENCE = timedelta(minutes=5)
 _PLACE = ("dialect", "database", "schema")
-#: Rows of the window are held as digests, about 150 bytes each.
-_WINDOW_ROWS = 1_000_000
+#: More rows without a time are not looked for one by one: that reads as much as a full snapshot.
+_UNDATED_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,8 @@ def plan_snapshot(
     :param anchor: the newest manifest that was recorded outside the store.
     """
     head = find_head(repository)
-    anchor = _newest_anchor(repository, anchor)
-    is_new = anchor is not None and not _is_recorded_as_lost(repository, anchor)
-    damage = anchor_finding(repository, anchor) if anchor is not None and is_new else None
+    anchor = newest_anchor(repository, anchor)
+    damage = anchor_finding(repository, anchor) if anchor is not None else None
     if anchor is not None and damage is not None:
         number = head.document.sequence if head else 0
         # Nothing new is encrypted under a key that an older chain brought back.
@@ -123,15 +124,19 @@ def plan_snapshot(
     return replace(plan, base=SnapshotSource(repository, left))
 
 
-def _newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:
-    """Return the newest of an anchor, of what the newest prune record says was the head, and of the newest page."""
+def newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:
+    """Return the newest of an anchor, of what the newest prune record says was the head, and of the newest page.
+
+    None where there is none, and where a snapshot says already that it is lost.
+    """
     found = [given] if given is not None else []
     if (record := newest_record(repository)) is not None:
         head = record.document.head
         found.append(Anchor(head.sequence, head.sha256, f"prune record {record.document.sequence}"))
     if (row := newest_page(repository)) is not None:
         found.append(Anchor(row.sequence, row.sha256, "the newest page of the index"))
-    return max(found, key=lambda anchor: anchor.sequence, default=None)
+    newest = max(found, key=lambda anchor: anchor.sequence, default=None)
+    return None if newest is None or _is_recorded_as_lost(repository, newest) else newest
 
 
 def _is_recorded_as_lost(repository: Repository, anchor: Anchor) -> bool:
@@ -159,7 +164,7 @@ def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
         undated = entry.undated_rows or 0
         if facts.undated_rows < undated:
             return new_epoch(plan, point, f"{name}: {undated} rows without a time, found {facts.undated_rows}")
-        if facts.undated_rows > max(undated, _WINDOW_ROWS):
+        if facts.undated_rows > max(undated, _UNDATED_ROWS):
             # Rows without a time are found again by their contents, all of them.
             return plan.full(f"{name}: {facts.undated_rows:,} rows without a time are too many to compare")
         if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, parse(entry.settled_from)):
@@ -201,10 +206,12 @@ def _reason_for_full(
         return "the source is another one"
     if (changed := _changed_columns(parent, source)) is not None:
         return changed
-    if taken_at - datetime.fromisoformat(parent.full_at) >= options.full_every:
+    age = taken_at - datetime.fromisoformat(parent.full_at)
+    if age >= options.full_every:
         return f"the last full snapshot is of {parent.full_at}"
-    if any(map(_exceeds_window, parent.tables.values())):
-        return f"more than {_WINDOW_ROWS:,} rows would have to be compared with new ones"
+    if age < -_CLOCK_DIFFERENCE:
+        # The clock of the worker that took it was wrong, and would put off the next one.
+        return f"the last full snapshot is of {parent.full_at}, which has not come yet by this machine's clock"
     return None
 
 
@@ -224,10 +231,3 @@ def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
     warehouse = source.warehouse
     place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))
     return place == {name: manifest.source.get(name) for name in _PLACE}
-
-
-def _exceeds_window(entry: TableEntry) -> bool:
-    """Return whether a table has more rows in the window that is read again than fit in memory."""
-    if entry.settled_rows is None:
-        return False
-    return entry.rows - entry.settled_rows - (entry.undated_rows or 0) > _WINDOW_ROWS

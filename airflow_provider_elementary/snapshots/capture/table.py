@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +24,7 @@ from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_di
 from airflow_provider_elementary.snapshots.capture.partition import Part, parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
+from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, FailedRowsLimit
@@ -59,6 +61,7 @@ class Run:
     :param sampled_results: the test results whose sampled rows may pass; None for all.
     :param exclusions: what the policy excluded or redacted.
     :param rows_read: called as rows are read.
+    :param part: which part of the capture this is, and which attempt; it is in the names of its files.
     """
 
     source: WarehouseSource
@@ -74,6 +77,7 @@ class Run:
     exclusions: Exclusions
     tally: Tally
     rows_read: RowsRead
+    part: str = ""
 
 
 @dataclass
@@ -99,13 +103,14 @@ class _Earlier:
     samples: Counter[str]
 
 
-def capture_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
-    """Read and encrypt the new rows of a table; where nothing changed, nothing is read.
+def capture_table(run: Run, wanted: Slice) -> tuple[TableEntry, list[FileEntry]]:
+    """Read and encrypt the new rows of a table or of a range of it; where nothing changed, nothing is read.
 
     :return: what the manifest says of the table, and every file that it consists of from now on.
     :raises SourceHistoryTruncated: rows of the window are gone.
     :raises ParentCorrupt: the snapshot before cannot be read.
     """
+    table = TABLES[wanted.table]
     held = run.source.table(table.name)
     taken_columns = redaction.columns_taken(table, list(held.columns), run.policy)
     parts = parts_of(table, taken_columns, run.policy.categories)
@@ -133,26 +138,27 @@ def capture_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
         carried = []
     started = time.monotonic()
     earlier = _load_earlier(run, base, table, parts) if base and table.watermark else None
-    files = _capture_rows(run, table, parts, earlier)
+    files = _capture_rows(run, wanted, parts, earlier)
     entry = _with_rows(run, table, entry)
     _count_excluded_columns(run, table, parts, entry)
     seconds = time.monotonic() - started
     size = sum(file.size for file in files)
     rows = f"{entry.new_rows:,}"
-    log.info("%s: %s new rows, %s bytes in %s files, %.1f s", table.name, rows, f"{size:,}", len(files), seconds)
+    log.info("%s: %s new rows, %s bytes in %s files, %.1f s", wanted, rows, f"{size:,}", len(files), seconds)
     return entry, [*_still_wanted(run, table, carried), *files]
 
 
-def settle(run: Run, table: Table, entry: TableEntry, window_from: datetime | None) -> TableEntry:
+def settle(plan: Plan, tally: Tally, table: Table, entry: TableEntry, window_from: datetime | None) -> TableEntry:
     """Return the entry with what the next snapshot has to find again of the rows before its window.
 
+    :param tally: of all parts.
     :param window_from: where the next snapshot reads from.
     """
     if table.watermark is None or set(entry.excluded_categories) == set(table.categories):
         return entry
-    rows, oldest = run.tally.settled(table, window_from)
-    before = _entry_before(run, table)
-    undated = run.tally.undated[table.name]
+    rows, oldest = tally.settled(table, window_from)
+    before = _entry_before(plan, table)
+    undated = tally.undated[table.name]
     if before is not None:
         rows += before.settled_rows or 0
         oldest = parse(before.settled_from) or oldest
@@ -163,7 +169,7 @@ def settle(run: Run, table: Table, entry: TableEntry, window_from: datetime | No
 def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     """Return the entry with the rows that are taken: those before the window, and those met in it."""
     rows, waiting = run.tally.taken[table.name], run.tally.waiting[table.name]
-    before = _entry_before(run, table)
+    before = _entry_before(run.plan, table)
     if before is None:
         return replace(entry, rows=rows, new_rows=rows, waiting=waiting)
     rows += before.settled_rows or 0
@@ -173,39 +179,41 @@ def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
 
 
-def _entry_before(run: Run, table: Table) -> TableEntry | None:
+def _entry_before(plan: Plan, table: Table) -> TableEntry | None:
     """Return what the snapshot before says of a table that is read from its window on."""
-    base = run.plan.base
+    base = plan.base
     return base.manifest.tables[table.name] if base is not None and table.watermark is not None else None
 
 
 def _reads_undated(run: Run, table: Table) -> bool:
     """Return whether rows without a watermark are read again, as there are more than the snapshot before took."""
-    before = _entry_before(run, table)
+    before = _entry_before(run.plan, table)
     return before is not None and run.point.tables[table.name].undated_rows != (before.undated_rows or 0)
 
 
-def _capture_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
+def _capture_rows(run: Run, wanted: Slice, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
+    table = TABLES[wanted.table]
     held = set(run.source.table(table.name).columns)
     needed = {name for part in parts for name in part.columns}
     needed |= (consistency.columns_needed(table) | redaction.columns_needed(table, run.policy)) & held
     columns = [name for name in run.source.table(table.name).columns if name in needed]
-    since = run.plan.window_from if earlier is not None else None
+    since = run.plan.window_from if earlier is not None else wanted.since
     open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
     groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
     is_sample = table.category is Category.FAILED_ROWS_SAMPLE
     limit = _limit(run, table, earlier) if is_sample else None
-    undated = Undated.NULL if _reads_undated(run, table) else Undated.COUNTED
+    undated = wanted.undated or (Undated.NULL if _reads_undated(run, table) else Undated.COUNTED)
     rejections = run.source.rejections
-    # What planning met of this table is met again, and counted once.
-    rejections.discard(table.name)
+    if wanted.since is None:
+        # What planning met of this table is met again, and counted once.
+        rejections.discard(table.name)
     with ExitStack() as stack:
         if earlier is None:
             for open_part in open_parts:
                 _open(run, stack, open_part)
         with (
-            run.source.read(table.name, columns=columns, since=since, undated=undated) as reader,
+            run.source.read(table.name, columns=columns, since=since, until=wanted.until, undated=undated) as reader,
             read_ahead(reader, cancel=run.source.cancel) as batches,
         ):
             run.rows_read(table.name, 0)
@@ -229,7 +237,7 @@ def _new_rows(run: Run, table: Table, batch: pa.RecordBatch, earlier: _Earlier |
         return batch if pc.all(included).as_py() else batch.filter(included)
     # Taken rows are stored redacted, so rows are compared after redaction.
     redacted = redaction.redact(batch, table, run.policy, Exclusions(), run.hash_key)
-    known = earlier.rows.match(redacted, earlier.columns)
+    known = earlier.rows.match(row_digests(redacted, earlier.columns))
     run.tally.count(run.point, table, batch, pc.or_(known, included))
     return batch.filter(pc.and_not(included, known))
 
@@ -262,7 +270,7 @@ def _add(
 def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
     part = open_part.part
     schema = run.source.schema(part.table)
-    target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category)))
+    target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category, run.part)))
     data_key = run.data_keys[part.category].plaintext
     open_part.file = stack.enter_context(
         encrypted_file(
@@ -305,7 +313,7 @@ def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[
                 if is_sample and sample_part is not None:
                     samples.update(sample_part.rows(batch)["elementary_test_results_id"].to_pylist())
                     batch = _since(batch, table, window_from, undated=reads_undated)
-                rows.add(batch, columns)
+                rows.add(row_digests(batch, columns))
     except (SnapshotCorruptError, ObjectNotFoundError) as error:
         raise ParentCorrupt(str(error)) from None
     return _Earlier(rows, columns, samples)
@@ -349,11 +357,10 @@ def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
     columns = [*table.key, "metadata_hash"] if table.kind is Kind.ARTIFACTS else list(table.key)
     if not set(columns) <= set(source.table(table.name).columns):
         return None
-    digests: list[bytes] = []
     with source.read(table.name, columns=columns) as reader:
-        for batch in reader:
-            digests += row_digests(batch, columns)
-    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+        digests = [row_digests(batch, columns) for batch in reader]
+    in_order = np.sort(np.concatenate(digests)) if digests else np.empty(0)
+    return hashlib.sha256(in_order.tobytes()).hexdigest()
 
 
 def _count_excluded_rows(run: Run, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:
@@ -383,7 +390,7 @@ def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
     part, file = open_part.part, open_part.file
     assert file is not None  # noqa: S101
     return FileEntry(
-        key=data_file(run.snapshot_id, part.table, part.category),
+        key=data_file(run.snapshot_id, part.table, part.category, run.part),
         snapshot_id=run.snapshot_id,
         table=part.table,
         category=part.category,
@@ -392,4 +399,5 @@ def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
         **asdict(file.binding),
         min_watermark=iso(open_part.min_watermark),
         max_watermark=iso(open_part.max_watermark),
+        part=run.part,
     )

@@ -114,7 +114,8 @@ def test_every_answer_is_protected(
     headers = request.getfixturevalue(client).get(route).headers
 
     assert headers["content-security-policy"].startswith("default-src 'none'")
-    assert "script-src" not in headers["content-security-policy"]
+    assert "script-src 'self'; connect-src 'self'; style-src 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -52,9 +54,33 @@ def test_a_column_that_is_not_there_counts_as_null() -> None:
 def test_a_row_is_recognised_as_often_as_it_was_taken() -> None:
     row, other = ("x", "y", AT, 1.0), ("z", "y", AT, 1.0)
     taken = SeenRows()
-    taken.add(rows(row, row, other), SCHEMA.names)
+    taken.add(row_digests(rows(row, row, other), SCHEMA.names))
 
-    recognised = taken.match(rows(row, row, row), SCHEMA.names)
+    recognised = taken.match(row_digests(rows(row, row, row), SCHEMA.names))
 
     assert recognised.to_pylist() == [True, True, False]
     assert len(taken) == 1
+
+
+def test_rows_are_recognised_over_batches_and_in_any_order() -> None:
+    numbers = np.random.default_rng(1).integers(0, 300, 1_000)
+    taken, met = SeenRows(), Counter[int]()
+    for part in np.split(numbers, 4):
+        taken.add(row_digests(rows(*((str(one), "", AT, 1.0) for one in part)), SCHEMA.names))
+    counts = Counter(numbers.tolist())
+
+    for part in np.split(np.tile(np.arange(500), 4), 20):
+        mask = taken.match(row_digests(rows(*((str(one), "", AT, 1.0) for one in part)), SCHEMA.names)).to_pylist()
+        for one, known in zip(part.tolist(), mask, strict=True):
+            met[one] += 1
+            assert known == (met[one] <= counts[one])
+    assert len(taken) == sum(max(0, count - 4) for count in counts.values())
+
+
+def test_digests_with_a_key_differ_and_are_the_same_for_a_part_of_a_batch() -> None:
+    batch = rows(("x", "y", AT, 1.0), ("x", None, None, 2.0))
+
+    keyed = row_digests(batch, SCHEMA.names, b"key")
+
+    assert not {*keyed} & {*row_digests(batch, SCHEMA.names)}
+    assert keyed[1:] == row_digests(batch.slice(1), SCHEMA.names, b"key")
