@@ -29,9 +29,10 @@ unit: $(READY)
 matrix: $(READY)
 	$(BIN)/python -m tests.matrix
 
-# What takes too long for every change: long random histories, and Spark where pyspark and Java are installed.
+# What takes too long for every change: long random histories, many races, and Spark where pyspark and Java are installed.
 acceptance: $(READY)
 	ELEMENTARY_HISTORIES=$${ELEMENTARY_HISTORIES:-150} $(BIN)/pytest -s tests/integration/test_incremental_snapshots.py -k consistent_state
+	ELEMENTARY_RACES=$${ELEMENTARY_RACES:-20} $(BIN)/pytest tests/integration/test_race.py
 	$(BIN)/pytest -rs tests/integration/test_spark.py
 
 benchmarks: $(READY)

@@ -129,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("| syncs | action | requests | kB | CPU s |")
     print("|---|---|---|---|---|")
     for length in lengths:
-        runs += grow(chain, length, year)
+        with chain.listed():
+            runs += grow(chain, length, year)
         costs[length] = measure(chain)
         for name, (requests, size, seconds) in costs[length].items():
             print(f"| {length:,} | {name} | {requests:,} | {size / 1000:,.0f} | {seconds:.2f} |", flush=True)
