@@ -85,6 +85,14 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, "--conn-id {driverless}"),
         (NOT_DONE, "--conn-id {tight} --schema no_such_schema"),
     ],
+    "store maintain": [
+        (FINE, STORE),
+        (FINDING, f"{BROKEN} --keep-last 1"),
+        (USAGE, f"{STORE} --keep-last many"),
+        (USAGE, f"{STORE} --keep-last -7"),
+        (USAGE, f"{STORE} --category-days samples=3"),
+        (NOT_DONE, NO_KEYS),
+    ],
     "snapshot take": [
         (FINE, f"{STORE} --conn-id {{tight}}"),
         (FINDING, f"{STORE} --conn-id {{wide}}"),
@@ -415,6 +423,7 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
         ["snapshot", "verify", *store],
         ["snapshot", "restore", *store, "--to", str(tmp_path / "back.duckdb")],
         ["snapshot", "prune", *store, "--keep-last", "1"],
+        ["store", "maintain", *store],
         ["snapshot", "diff", "latest", *store],
         ["anomalies", *store],
         ["incidents", *store],
