@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -27,7 +28,14 @@ from airflow_provider_elementary.incidents.conditions import PROJECT
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.snapshots import Repository, open_snapshot
-from airflow_provider_elementary.storage.results import find_result, newest_result, read_result, write_result
+from airflow_provider_elementary.storage.results import (
+    anchor_result,
+    find_result,
+    newest_result,
+    read_result,
+    recorded_result,
+    write_result,
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +57,15 @@ class Outcome:
     :param sent: number of alerts sent over each route.
     :param failed: by route, the type of the notifier's error; the message may hold a secret.
     :param open: how many incidents are open.
+    :param anchor: a signed statement about the newest record of what was sent, for the next run.
+    :param lost: what was removed of these records since the run before, in a sentence.
     """
 
     sent: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     open: int = 0
+    anchor: str | None = None
+    lost: str | None = None
 
     def require_all_sent(self) -> None:
         """Fail if sending over a route failed.
@@ -80,6 +92,7 @@ def send_alerts(
     suppression_hours: float = 0,
     at_most: int = AT_MOST,
     url_of: Callable[[str], str],
+    anchor: Any = None,
 ) -> Outcome:
     """Send each route its pending alerts.
 
@@ -95,10 +108,15 @@ def send_alerts(
     :param suppression_hours: the interval of tables whose meta sets none.
     :param at_most: more pending alerts than this for one route are merged into one.
     :param url_of: returns the address of an incident by its id; empty where it is not known.
+    :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
     """
+    number, lost = recorded_result(repository, "alerts", series, anchor)
     known = answered(_incidents(repository, incidents), read_answers(repository))
     metas = _metas(repository, incidents)
     notified = _load_notifications(repository, series)
+    if lost is not None:
+        # Recorded at once, also where nothing is to be sent: the next run continues from here.
+        anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
     sent, failed = dict.fromkeys(routes, 0), {}
     for route, wants in routes.items():
         pending = pending_notifications(
@@ -121,8 +139,8 @@ def send_alerts(
             sent[route] += 1
             notified += [item if isinstance(item, Notification) else item.sent(route, now) for item in items]
             notified = still_needed(notified, known, now)
-            _save_notifications(repository, notified, incidents, series, run_key)
-    return Outcome(sent, failed, sum(incident.status == "open" for incident in known))
+            anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
+    return Outcome(sent, failed, sum(incident.status == "open" for incident in known), anchor, lost)
 
 
 def _heartbeat(incidents: str, notified: Sequence[Notification], route: str, now: datetime) -> _Alerts:
@@ -184,11 +202,12 @@ def _load_notifications(repository: Repository, series: str) -> list[Notificatio
 
 
 def _save_notifications(
-    repository: Repository, notified: Sequence[Notification], incidents: str, series: str, run_key: str
-) -> None:
+    repository: Repository, notified: Sequence[Notification], incidents: str, series: str, run_key: str, known: int
+) -> str:
+    """Save what was sent, and return an anchor of it."""
     rows = pa.Table.from_pylist([asdict(entry) for entry in notified], schema=_NOTIFICATION_SCHEMA)
     origin = {"incidents": incidents}
-    write_result(
+    result = write_result(
         repository,
         "alerts",
         rows.to_reader(),
@@ -196,4 +215,6 @@ def _save_notifications(
         origin=origin,
         parameters={},
         series=series,
+        known=known,
     )
+    return anchor_result(repository, result.key)
