@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
+from airflow_provider_elementary.cli.audit import add_audit
+from airflow_provider_elementary.cli.doctor import add_doctor
 from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, USAGE, UsageError, failure, say
 from airflow_provider_elementary.cli.incidents import add_incidents
 from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
@@ -120,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
             "check-access", help="check that a connection can read the Elementary schema and nothing else"
         )
     )
+
+    add_doctor(commands.add_parser("doctor", help="inspect connections, store, keys and settings; name the next step"))
+
+    add_audit(commands.add_parser("audit", help="write one page for a security reviewer to a file"))
 
     add_snapshot(commands.add_parser("snapshot", help="take, list, verify, sign, restore, prune and compare snapshots"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import UsageError, say, usage
 from airflow_provider_elementary.cli.options import (
@@ -13,7 +13,7 @@ from airflow_provider_elementary.cli.options import (
     open_hook,
     open_repository,
 )
-from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.cli.progress import with_progress
 from airflow_provider_elementary.cli.retention import add_anchor, add_retention, anchors_of, orphan_age_of, retention_of
 from airflow_provider_elementary.cli.take import add_take, take
@@ -82,7 +82,7 @@ def _take(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(facts)
         return
-    _print_table(("table", "rows"), [[table, rows] for table, rows in facts["tables"].items()])
+    print_table(("table", "rows"), [[table, rows] for table, rows in facts["tables"].items()])
     print(f"took snapshot {facts['snapshot_id']}, {facts['kind']}: {facts['reason'] or 'what is new since the last'}")
     print(f"anchor: {facts['sequence']}:{facts['manifest_sha256']}")
 
@@ -115,7 +115,7 @@ def _list(arguments: argparse.Namespace) -> int:
         print_json({**facts, "unproved": repository.unproved})
         return 0
     columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
-    _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
+    print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
     for found in findings:
         print(f"note: {found.object} is {found.damage}; see `airflow-elementary snapshot verify`")
     if chain.head is not None:
@@ -175,7 +175,7 @@ def _restore(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json({**report.to_dict(), "unproved": repository.unproved})
         return
-    _print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
+    print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
     print(f"restored snapshot {report.snapshot_id} to {report.target}: {', '.join(report.categories)}")
     _print_unproved(repository)
 
@@ -199,7 +199,7 @@ def _prune(arguments: argparse.Namespace) -> None:
         print_json(report.to_dict())
         return
     rows = [[kept.sequence, kept.snapshot_id, ", ".join(kept.reasons) or "-"] for kept in report.snapshots]
-    _print_table(("sequence", "snapshot_id", "kept as"), rows)
+    print_table(("sequence", "snapshot_id", "kept as"), rows)
     if report.acknowledged_losses:
         lost = ", ".join(manifest_key(number) for number in report.acknowledged_losses)
         print(f"acknowledged as permanently lost: {lost}")
@@ -219,24 +219,14 @@ def _diff(arguments: argparse.Namespace) -> None:
         print_json({**report.to_dict(), "unproved": repository.unproved})
         return
     rows = [[change.kind, change.name, change.direction, ", ".join(change.fields)] for change in report.changes]
-    _print_table(("kind", "name", "", "fields"), rows)
+    if rows:
+        print_table(("kind", "name", "", "fields"), rows)
+    else:
+        print(f"no changes of the dbt project between {report.before} and {report.after}")
     counts = [[table, count.before, count.after] for table, count in report.rows.items()]
-    _print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
+    print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
     if report.not_compared:
         print(
             f"not compared (not in both snapshots, or the keys cannot decrypt them): {', '.join(report.not_compared)}"
         )
     _print_unproved(repository)
-
-
-def _print_table(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for column in columns:
-        # Ids and hashes are copied into the next command: a narrow terminal must not truncate them.
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    Console(highlight=False, markup=False).print(table)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, usage
 from airflow_provider_elementary.cli.options import add_store, open_hook, open_repository
-from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.cli.retention import add_retention, anchors_of, orphan_age_of, retention_of
 
 if TYPE_CHECKING:
@@ -204,12 +204,6 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(report.to_dict())
         return FINE if report.passes else FINDING
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("Check", "Status", "Evidence", title=Text(report.store), title_justify="left")
-    for found in report.findings:
-        table.add_row(found.name, Text(found.status, _COLOURS[found.status]), Text(found.evidence))
-    Console(highlight=False).print(table)
+    rows = [[found.name, found.status, found.evidence] for found in report.findings]
+    print_table(("check", "status", "evidence"), rows, title=report.store, colours=_COLOURS)
     return FINE if report.passes else FINDING
