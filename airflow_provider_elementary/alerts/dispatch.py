@@ -10,16 +10,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_elementary.alerts.alert import Alert, alert_of, alert_of_many
+from airflow_provider_elementary.alerts.alert import Alert, alert_of, alert_of_many, digest_of, heartbeat
 from airflow_provider_elementary.alerts.dbt_meta import AlertMetas, read_alert_metas
 from airflow_provider_elementary.alerts.selection import (
     AlertFilter,
     Notification,
     PendingNotification,
+    digest_is_due,
+    last_digest,
     pending_notifications,
     still_needed,
 )
 from airflow_provider_elementary.exceptions import AlertsNotSentError, SnapshotNotFoundError
+from airflow_provider_elementary.incidents.answer_effects import answered
+from airflow_provider_elementary.incidents.answer_log import read_answers
+from airflow_provider_elementary.incidents.conditions import PROJECT
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.snapshots import Repository, open_snapshot
@@ -33,6 +38,9 @@ from airflow_provider_elementary.storage.results import (
 )
 
 log = logging.getLogger(__name__)
+
+#: Alerts to send, each with what is recorded of it.
+_Alerts = list[tuple[Alert, Sequence[PendingNotification | Notification]]]
 
 #: More pending alerts than this for one route are merged into one.
 AT_MOST = 10
@@ -103,7 +111,8 @@ def send_alerts(
     :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
     """
     number, lost = recorded_result(repository, "alerts", series, anchor)
-    known, metas = _incidents(repository, incidents), _metas(repository, incidents)
+    known = answered(_incidents(repository, incidents), read_answers(repository))
+    metas = _metas(repository, incidents)
     notified = _load_notifications(repository, series)
     if lost is not None:
         # Recorded at once, also where nothing is to be sent: the next run continues from here.
@@ -113,7 +122,13 @@ def send_alerts(
         pending = pending_notifications(
             known, notified, route=route, wants=wants, metas=metas, now=now, suppression_hours=suppression_hours
         )
-        for alert, items in _alerts(pending, at_most, url_of):
+        if wants.digest:
+            alerts = _digest(known, notified, route, wants, metas, now, url_of)
+        else:
+            alerts = _alerts(pending, at_most, url_of)
+        if wants.heartbeat and not alerts and all(incident.status == "resolved" for incident in known):
+            alerts = _heartbeat(incidents, notified, route, now)
+        for alert, items in alerts:
             try:
                 send(route, alert)
             except Exception as error:
@@ -122,17 +137,37 @@ def send_alerts(
                 break
             log.info("alert sent over %s: %s", route, alert.title)
             sent[route] += 1
-            notified += [
-                Notification(item.incident.incident_id, item.incident.root, route, item.event, now) for item in items
-            ]
+            notified += [item if isinstance(item, Notification) else item.sent(route, now) for item in items]
             notified = still_needed(notified, known, now)
             anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
     return Outcome(sent, failed, sum(incident.status == "open" for incident in known), anchor, lost)
 
 
-def _alerts(
-    pending: Sequence[PendingNotification], at_most: int, url_of: Callable[[str], str]
-) -> list[tuple[Alert, Sequence[PendingNotification]]]:
+def _heartbeat(incidents: str, notified: Sequence[Notification], route: str, now: datetime) -> _Alerts:
+    """Return the heartbeat of a run; its incidents identify the run, so that a retry sends none."""
+    if any((each.incident_id, each.route) == (incidents, route) for each in notified):
+        return []
+    return [(heartbeat(), [Notification(incidents, PROJECT, route, "heartbeat", now)])]
+
+
+def _digest(
+    known: Sequence[Incident],
+    notified: Sequence[Notification],
+    route: str,
+    wants: AlertFilter,
+    metas: AlertMetas,
+    now: datetime,
+    url_of: Callable[[str], str],
+) -> _Alerts:
+    """Return the digest of a route, if it is due."""
+    if wants.digest is None or not digest_is_due(notified, route, wants.digest, now):
+        return []
+    wanted = [incident for incident in known if wants.passes(incident, metas.of(incident))]
+    alert = digest_of(wants.digest, wanted, last_digest(notified, route), url_of)
+    return [(alert, [Notification("", PROJECT, route, "digest", now)])]
+
+
+def _alerts(pending: Sequence[PendingNotification], at_most: int, url_of: Callable[[str], str]) -> _Alerts:
     alerts = [alert_of(item.event, item.incident, item.meta, url=url_of(item.incident.incident_id)) for item in pending]
     if len(alerts) > at_most:
         return [(alert_of_many(alerts), pending)]

@@ -176,7 +176,7 @@ def updated(
     is_current = known is not None and snapshot_id == newest.manifest.snapshot_id
     before = [condition for incident in known or () for condition in incident.conditions]
     current = [*([] if is_current else read_dbt_conditions(newest)), *of_store]
-    conditions = [*with_answers(before, answers), *with_answers(current, answers)]
+    conditions = [*with_answers(before, answers), *with_answers(current, answers)] if answers else [*before, *current]
     if known is not None and is_current and {*conditions} == {*before} and not moves(answers):
         return answered(known, answers)
     return answered(track_incidents(conditions, read_lineage(newest), known, moved=moves(answers)), answers)

@@ -27,6 +27,7 @@ from airflow_provider_elementary.storage.trust import read_trust
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.diff import DiffReport
+    from airflow_provider_elementary.snapshots.maintain import MaintenanceReport
     from airflow_provider_elementary.snapshots.prune import PruneReport
     from airflow_provider_elementary.snapshots.restore import RestoreReport
     from airflow_provider_elementary.snapshots.restore_targets import RestoreTarget
@@ -232,6 +233,19 @@ class Repository:
             dry_run=dry_run,
             orphan_age=orphan_age,
         )
+
+    def maintain(
+        self,
+        retention: Retention,
+        *,
+        anchors: Iterable[Anchor] = (),
+        orphan_age: timedelta,
+        prune_now: bool = True,
+    ) -> MaintenanceReport:
+        """Maintain the store; see :func:`airflow_provider_elementary.snapshots.maintain.maintain`."""
+        from airflow_provider_elementary.snapshots.maintain import maintain
+
+        return maintain(self, retention, anchors=anchors, orphan_age=orphan_age, prune_now=prune_now)
 
     def restore(
         self,

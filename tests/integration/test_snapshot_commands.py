@@ -131,6 +131,12 @@ def test_diff_counts_rows(run: Run, manifests: list[Manifest]) -> None:
     assert facts_of(printed)["rows"]["dbt_invocations"] == {"before": 3, "after": 5}
 
 
+def test_equal_snapshots_have_no_changes(run: Run, manifests: list[Manifest]) -> None:
+    snapshot = manifests[1].snapshot_id
+
+    assert "no changes of the dbt project" in run("diff", snapshot, snapshot)[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected", "message"),
     [
