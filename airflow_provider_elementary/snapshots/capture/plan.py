@@ -23,8 +23,8 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
-#: By how much the clocks of two workers may differ.
-_CLOCK_DIFFERENCE = timedelta(minutes=5)
+#: By how much the clocks of two machines may differ.
+CLOCK_DIFFERENCE = timedelta(minutes=5)
 _PLACE = ("dialect", "database", "schema")
 #: More rows without a time are not looked for one by one: that reads as much as a full snapshot.
 _UNDATED_ROWS = 1_000_000
@@ -209,7 +209,7 @@ def _reason_for_full(
     age = taken_at - datetime.fromisoformat(parent.full_at)
     if age >= options.full_every:
         return f"the last full snapshot is of {parent.full_at}"
-    if age < -_CLOCK_DIFFERENCE:
+    if age < -CLOCK_DIFFERENCE:
         # The clock of the worker that took it was wrong, and would put off the next one.
         return f"the last full snapshot is of {parent.full_at}, which has not come yet by this machine's clock"
     return None
