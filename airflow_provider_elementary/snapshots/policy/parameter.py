@@ -13,7 +13,6 @@ from airflow_provider_elementary.elementary_schema import Category
 Kind = Literal["categories", "names", "columns", "keys", "count", "number", "switch"]
 
 _TYPES = {"count": "integer", "number": "number", "switch": "boolean"}
-_PATTERNS = {"columns": r"^\w+\.\w+$", "keys": r"^\w+\.\w+(\.\w+)?$"}
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ class PolicyParameter:
             names = [category.value for category in Category]
             return {"type": ["null", "array"], "items": {"enum": names}, "examples": names}
         if self.is_list:
-            pattern = {"pattern": _PATTERNS[self.kind]} if self.kind in _PATTERNS else {"minLength": 1}
-            return {"type": ["null", "array"], "items": {"type": "string", **pattern}}
+            # How a name is spelled is checked where a sentence can say what is wrong: a form says "Bad Request".
+            return {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
         limit = {} if self.kind == "switch" else {"minimum": 0}
         return {"type": ["null", _TYPES[self.kind]], **limit}
 
