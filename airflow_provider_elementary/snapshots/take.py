@@ -64,6 +64,7 @@ def take_snapshot(
         access=access,
         anchor=anchor,
         full_every_days=policy.full_every_days,
+        audit_days=policy.audit_days,
         overlap=overlap,
         commit_timeout=commit_timeout,
         rows_read=rows_read,

@@ -80,6 +80,8 @@ class WarehouseKind:
     :param has_read_timeout: the driver ends its reads itself.
     :param keeps_locks: a transaction keeps its locks, and DDL waits for them, until it ends.
     :param has_one_view: every statement of one session sees the tables as of one moment, and the clock says which.
+    :param counts_rows_for_free: it answers ``count(*)`` of a whole table from metadata, without a scan.
+    :param counts_changes: it counts the rows inserted, updated and deleted, and lets every role read the counts.
     :param has_pg_catalog: PostgreSQL's own system catalog names the tables that a role may not read.
     :param instants: names of types with a time zone that elsewhere have none.
     :param counts_time_since_1970: every type of time is a count since 1970, which the session's time zone only shows.
@@ -114,6 +116,8 @@ class WarehouseKind:
     keeps_locks: bool = False
     has_one_view: bool = False
     has_pg_catalog: bool = False
+    counts_rows_for_free: bool = False
+    counts_changes: bool = False
     instants: tuple[str, ...] = ()
     counts_time_since_1970: bool = False
     sorts_nulls_first: bool = False
@@ -158,6 +162,7 @@ _ROWS = (
         access=Proof("stand-in", "fakesnow, with roles added after the documentation"),
         namespace="account",
         scheme="snowflake",
+        counts_rows_for_free=True,
         has_read_timeout=True,
     ),
     WarehouseKind(
@@ -185,6 +190,7 @@ _ROWS = (
         keeps_locks=True,
         has_one_view=True,
         has_pg_catalog=True,
+        counts_changes=True,
         uses_youngs_cramer=True,
     ),
     WarehouseKind(
@@ -236,6 +242,7 @@ _ROWS = (
         access=Proof("real engine", "DuckDB"),
         namespace="path",
         scheme="duckdb",
+        counts_rows_for_free=True,
         has_read_timeout=True,
     ),
     WarehouseKind(
@@ -258,6 +265,7 @@ _ROWS = (
         system_catalog="the dataset's INFORMATION_SCHEMA",
         namespace="scheme alone",
         scheme="bigquery",
+        counts_rows_for_free=True,
         instants=("timestamp",),
         sorts_nulls_first=True,
         week_starts_on_sunday=True,
@@ -282,6 +290,7 @@ _ROWS = (
         databases_without_information_schema=("hive_metastore", "spark_catalog"),
         namespace="host",
         scheme="databricks",
+        counts_rows_for_free=True,
         instants=("timestamp",),
         sorts_nulls_first=True,
     ),
@@ -306,6 +315,7 @@ _ROWS = (
         driver_port=8123,
         namespace="host and port",
         scheme="clickhouse",
+        counts_rows_for_free=True,
         port=8123,
         standard_deviation="population",
     ),

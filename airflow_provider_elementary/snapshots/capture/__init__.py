@@ -18,6 +18,7 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
+from airflow_provider_elementary.snapshots.capture.audit import Audit, compare_days, compare_full, prepare
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
 from airflow_provider_elementary.snapshots.capture.consistency import (
     ConsistencyPoint,
@@ -27,18 +28,13 @@ from airflow_provider_elementary.snapshots.capture.consistency import (
     next_window,
 )
 from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys, categories_of, open_keys
-from airflow_provider_elementary.snapshots.capture.plan import (
-    Plan,
-    SnapshotOptions,
-    check_history,
-    new_epoch,
-    plan_snapshot,
-)
+from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt, check_history, look_back, new_epoch
+from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.table import (
-    ParentCorrupt,
     Run,
     SourceHistoryTruncated,
     capture_table,
+    columns_read,
     settle,
 )
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
@@ -47,7 +43,10 @@ from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, r
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.warehouses.changes import TableChanges, read_changes
+from airflow_provider_elementary.warehouses.indexes import index_statements
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.watermarks import WatermarkType
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
@@ -67,6 +66,7 @@ def write_snapshot(
     access: Mapping[str, Any] | None = None,
     anchor: Anchor | None = None,
     full_every_days: float = 7,
+    audit_days: int = 0,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
     rows_read: RowsRead = no_row_progress,
@@ -87,6 +87,7 @@ def write_snapshot(
     :param anchor: the newest manifest that was recorded outside the store. Where the chain does not contain it, a full
         snapshot with new data keys is committed, and then this raises.
     :param full_every_days: after how many days everything is read again; 0 reads everything each time.
+    :param audit_days: how many settled days of each table an incremental snapshot compares by their contents.
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
         they are.
@@ -110,7 +111,7 @@ def write_snapshot(
         return earlier
     # What is refused is refused now, before anything is read.
     require_writer(repository)
-    options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
+    options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), audit_days, rows_read)
     lost = 0
     while lost < _ATTEMPTS:
         try:
@@ -153,14 +154,49 @@ def _capture(
     anchor: Anchor | None,
 ) -> _Captured:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
+    # Before the tables are held: what is counted later is then seen the next time, and nothing is missed.
+    changes = read_changes(source.warehouse)
+    _advise_indexes(source)
     source.hold()
     plan = plan_snapshot(source, repository, options, taken_at, anchor)
-    captured = _capture_as_planned(source, repository, options, taken_at, run_key, plan)
+    captured = _capture_as_planned(source, repository, options, taken_at, run_key, plan, changes)
     if isinstance(captured, Plan):
         # What was written under the first plan is left for prune to remove.
-        captured = _capture_as_planned(source, repository, options, taken_at, run_key, captured)
+        captured = _capture_as_planned(source, repository, options, taken_at, run_key, captured, changes)
     assert isinstance(captured, _Captured)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return captured
+
+
+def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list[str]]:
+    """Return the columns of the tables whose windows are read once, for planning and capture."""
+    if plan.base is None:
+        return {}
+    columns = {
+        name: columns_read(source, TABLES[name], policy)
+        for name in source.tables()
+        # Rows without a time are of every window: they are counted first.
+        if TABLES[name].watermark is not None
+        and not plan.base.manifest.tables[name].undated_rows
+        and source.table(name).watermark_type is not WatermarkType.OTHER
+    }
+    return {name: found for name, found in columns.items() if found}
+
+
+def _advise_indexes(source: WarehouseSource) -> None:
+    """Log once how the owner of the tables makes a sync read its window alone."""
+    held = {name: source.table(name) for name in source.tables()}
+    watermarks = {
+        one.name: one.columns[one.table.watermark]
+        for one in held.values()
+        if one.table.watermark is not None and one.table.watermark in one.columns
+    }
+    if statements := index_statements(source.warehouse, watermarks):
+        log.info(
+            "each sync scans %d large tables that have no index on their watermark; the owner of dbt's tables can "
+            "create them (a post-hook of the models keeps them): %s",
+            len(statements),
+            " ".join(statements),
+        )
 
 
 def _capture_as_planned(
@@ -170,16 +206,27 @@ def _capture_as_planned(
     taken_at: datetime,
     run_key: str,
     plan: Plan,
+    changes: Mapping[str, TableChanges],
 ) -> _Captured | Plan:
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
     snapshot_id = _new_id(taken_at)
     # The first use of each key comes before the first read: what is refused is refused early.
     plan, opened = open_keys(source, repository.keys, plan, options.policy)
-    point = find_consistency_point(source, options.commit_timeout, plan.window_from)
-    if (checked := check_history(plan, point)) is not plan:
+    point = find_consistency_point(
+        source, options.commit_timeout, plan.window_from, _kept(source, plan, options.policy)
+    )
+    try:
+        point = look_back(source, plan, point, changes, options.policy)
+        checked = check_history(plan, point)
+        audit = prepare(source, repository, plan, options.policy, opened.of_hashes)
+        if checked is plan and plan.base is not None and audit is not None:
+            checked = compare_days(audit, source, plan, point, options.audit_days)
+    except ParentCorrupt as damage:
+        return plan.full(f"the snapshot before cannot be read: {damage}")
+    if checked is not plan:
         return checked
     log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
-    run = _start(source, repository.store, options, snapshot_id, plan, point, opened)
+    run = _start(source, repository.store, options, snapshot_id, plan, point, opened, changes, audit)
     entries: dict[str, TableEntry] = {}
     files: list[FileEntry] = []
     try:
@@ -191,7 +238,18 @@ def _capture_as_planned(
         return new_epoch(plan, point, str(evidence))
     except ParentCorrupt as damage:
         return plan.full(f"the snapshot before cannot be read: {damage}")
-    return _Captured(_manifest(run, options, opened, taken_at, run_key, entries, files), plan)
+    if run.audit is not None:
+        run = replace(run, plan=_compared(run.audit, source, plan, point))
+    return _Captured(_manifest(run, options, opened, taken_at, run_key, entries, files), run.plan)
+
+
+def _compared(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
+    """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
+    try:
+        return compare_full(audit, source, plan, point)
+    except ParentCorrupt as damage:
+        log.warning("the source was not compared with the snapshot before, which cannot be read: %s", damage)
+        return plan
 
 
 def _start(
@@ -202,6 +260,8 @@ def _start(
     plan: Plan,
     point: ConsistencyPoint,
     opened: OpenKeys,
+    changes: Mapping[str, TableChanges],
+    audit: Audit | None,
 ) -> Run:
     since = point.watermark - timedelta(days=options.policy.failed_rows_days) if point.watermark else None
     if plan.window_from is not None:
@@ -224,6 +284,8 @@ def _start(
         exclusions=Exclusions(),
         tally=Tally(young_from),
         rows_read=options.rows_read,
+        changes=changes,
+        audit=audit if plan.base is None else None,
     )
 
 

@@ -8,7 +8,7 @@ newest marker. What is older than the time-out before the newest row of all is t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from airflow_provider_elementary.snapshots.capture.commit_markers import (
     is_marked,
     read_markers,
 )
+from airflow_provider_elementary.snapshots.capture.day_sums import Difference
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
 from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.times import before, iso
@@ -39,13 +40,15 @@ from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_cl
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.values import Rejections
-from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest
+from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest
 
 RESULTS = "elementary_test_results"
 SAMPLES = "test_result_rows"
 FUTURE = "time ahead of the warehouse's clock"
 
 _TIME = pa.timestamp("us")
+#: Windows of at most this size in all are kept in memory, and read once; larger ones are read again.
+_KEPT_BYTES = 64 * 2**20
 #: At most this many runs are named in a manifest; the others are counted.
 _NAMED = 1_000
 
@@ -54,16 +57,26 @@ _NAMED = 1_000
 class TableFacts:
     """What one query returns for a table with a watermark.
 
-    :param newest: its greatest watermark, or None where it holds no rows.
-    :param settled_rows: rows older than the window that is read again.
+    :param newest: its greatest watermark, of the window that is read again where there is one; None without rows.
+    :param settled_rows: rows older than that window; None where nobody looked.
     :param settled_from: the least watermark among them, or None.
     :param undated_rows: rows without a watermark.
+    :param young_rows: rows of the window, those ahead of the clock included.
+    :param ahead_rows: those ahead of the clock.
+    :param difference: how the settled rows differ from those that were taken; None where they do not.
+    :param kept: the rows of the window, which are not read again; None where they are too many.
+    :param rejected: what of them could not be used.
     """
 
     newest: datetime | None
-    settled_rows: int = 0
+    settled_rows: int | None = 0
     settled_from: datetime | None = None
     undated_rows: int = 0
+    young_rows: int = 0
+    ahead_rows: int = 0
+    difference: Difference | None = None
+    kept: tuple[pa.RecordBatch, ...] | None = None
+    rejected: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,7 +212,10 @@ class Tally:
 
 
 def find_consistency_point(
-    source: WarehouseSource, commit_timeout: timedelta, window_from: datetime | None
+    source: WarehouseSource,
+    commit_timeout: timedelta,
+    window_from: datetime | None,
+    kept: Mapping[str, Sequence[str]] | None = None,
 ) -> ConsistencyPoint:
     """Read the consistency point of the source.
 
@@ -208,15 +224,19 @@ def find_consistency_point(
 
     :param commit_timeout: after how long rows of a run without a marker are taken as they are.
     :param window_from: where the window begins that is read again, or None to read everything.
+    :param kept: the columns of the tables whose windows are kept, so that each is read once.
     """
     clock, read_at = _clock(source)
     markers = read_markers(source, clock)
     latest = markers.latest(clock) if markers else clock.latest
-    tables = {
-        name: _facts(source, TABLES[name], window_from, latest)
-        for name in source.tables()
-        if TABLES[name].watermark is not None
-    }
+    tables: dict[str, TableFacts] = {}
+    left = _KEPT_BYTES
+    for name in (name for name in source.tables() if TABLES[name].watermark is not None):
+        if window_from is not None and kept is not None and name in kept:
+            tables[name] = _facts_of_window(source, TABLES[name], kept[name], window_from, latest, left)
+            left -= sum(batch.nbytes for batch in tables[name].kept or ())
+        else:
+            tables[name] = _facts(source, TABLES[name], window_from, latest)
     watermark = max((facts.newest for facts in tables.values() if facts.newest), default=None)
     point = ConsistencyPoint(
         tables=tables,
@@ -318,29 +338,60 @@ def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, 
     if held.watermark_type is WatermarkType.OTHER:
         return _facts_of_rows(source, table, window_from, latest)
     watermark = quoting.column(held.columns[require_watermark(table)])
-    relation = exp.table_(held.name, db=source.warehouse.schema, catalog=source.warehouse.database, quoted=True)
-
-    def is_before(end: exp.Expr) -> exp.Expr:
-        return exp.and_(watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type), end)
-
-    def of_those(function: str, condition: exp.Expr) -> exp.Expr:
-        return exp.func(function, exp.Case().when(condition, watermark.copy()))
-
-    until_now = is_before(watermark.copy() <= bound(latest, held.watermark_type))
-    selected: list[exp.Expr] = [of_those("max", until_now).as_("newest")]
-    if window_from is not None:
-        settled = is_before(watermark.copy() < bound(window_from, held.watermark_type))
-        undated = exp.Case().when(watermark.copy().is_(exp.null()), exp.Literal.number(1))
-        selected += [
-            of_those("min", settled).as_("oldest"),
-            of_those("count", settled.copy()).as_("settled"),
-            exp.func("count", undated).as_("undated"),
-        ]
-    found = one_row(source, exp.select(*selected).from_(relation).sql(source.warehouse.dialect))
-    newest = _naive(found["newest"])
+    until_now = exp.and_(
+        watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type),
+        watermark.copy() <= bound(latest, held.watermark_type),
+    )
+    newest = exp.func("max", exp.Case().when(until_now, watermark.copy()))
     if window_from is None:
-        return TableFacts(newest)
-    return TableFacts(newest, int(found["settled"]), _naive(found["oldest"]), int(found["undated"]))
+        return TableFacts(naive(ask(source, table, {"newest": newest})["newest"]))
+    # Compared with a literal, so that an index or partitions answer; what is older is not read.
+    in_window = watermark.copy() >= bound(window_from, held.watermark_type)
+    undated = watermark.copy().is_(exp.null())
+    found = ask(
+        source,
+        table,
+        {
+            "newest": newest,
+            "young": exp.func("count", watermark.copy()),
+            "in_time": exp.func("count", exp.Case().when(until_now.copy(), watermark.copy())),
+            "undated": exp.func("count", exp.Case().when(undated.copy(), exp.Literal.number(1))),
+        },
+        where=exp.or_(in_window, undated),
+    )
+    young, in_time = int(found["young"]), int(found["in_time"])
+    return TableFacts(naive(found["newest"]), None, None, int(found["undated"]), young, young - in_time)
+
+
+def _facts_of_window(
+    source: WarehouseSource, table: Table, columns: Sequence[str], window_from: datetime, latest: datetime, most: int
+) -> TableFacts:
+    """Return the facts of a window from its rows, with the rows where they have at most this number of bytes."""
+    source.rejections.discard(table.name)
+    newest, young, ahead, undated, size, kept = None, 0, 0, 0, 0, list[pa.RecordBatch]()
+    with source.read(table.name, columns=columns, since=window_from, undated=Undated.NULL) as reader:
+        for batch in reader:
+            created = batch[require_watermark(table)]
+            in_time = created.filter(pc.fill_null(pc.less_equal(created, _moment(latest)), False))
+            newest = latest_of(newest, pc.max(in_time).as_py())
+            undated += created.null_count
+            young += len(created) - created.null_count
+            ahead += len(created) - created.null_count - len(in_time)
+            size += batch.nbytes
+            kept = [*kept, batch] if size <= most else []
+    rejected = tuple(source.rejections.to_list())
+    return TableFacts(newest, None, None, undated, young, ahead, None, tuple(kept) if size <= most else None, rejected)
+
+
+def ask(
+    source: WarehouseSource, table: Table, selected: Mapping[str, exp.Expr], where: exp.Expr | None = None
+) -> dict[str, Any]:
+    """Return the one row of aggregates over a table."""
+    relation = exp.table_(
+        source.table(table.name).name, db=source.warehouse.schema, catalog=source.warehouse.database, quoted=True
+    )
+    query = exp.select(*(one.as_(name) for name, one in selected.items())).from_(relation)
+    return one_row(source, (query.where(where) if where is not None else query).sql(source.warehouse.dialect))
 
 
 def _facts_of_rows(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
@@ -378,7 +429,8 @@ def _clock(source: WarehouseSource) -> tuple[Clock, datetime | None]:
     return clock, clock.now if has_one_view else None
 
 
-def _naive(moment: Any) -> datetime | None:
+def naive(moment: Any) -> datetime | None:
+    """Return a time that a warehouse answered, in UTC without a zone."""
     if isinstance(moment, date) and not isinstance(moment, datetime):
         return datetime.combine(moment, time.min)
     return to_utc(moment) if moment else None
