@@ -154,6 +154,10 @@ class KeyUnavailableError(ElementaryError):
     """A key that encrypts or decrypts a file is missing, disabled or refused."""
 
 
+class KeyDeletedError(KeyUnavailableError):
+    """A KMS key was deleted, or is about to be: what it encrypts is given up."""
+
+
 class SnapshotNotFoundError(ElementaryError):
     """The store has no snapshot with that id or before that time."""
 

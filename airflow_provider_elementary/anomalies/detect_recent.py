@@ -19,6 +19,7 @@ from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, scored_metrics
+from airflow_provider_elementary.times import utc_now
 
 #: A training window starts where its period does: with the month, at the most.
 _LONGEST_PERIOD = timedelta(days=31)
@@ -166,6 +167,7 @@ class _Stream:
         self._shards = shards
         self._tables = pa.array([], pa.string())
         self._mine = pa.array([], pa.string())
+        self._now = utc_now()
         self.newest: datetime | None = None
 
     @property
@@ -180,7 +182,9 @@ class _Stream:
     def __iter__(self) -> Iterator[pa.Table]:
         for rows in _gathered(self._rows):
             batch = has_names(scored_metrics(rows))
-            is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], batch["updated_at"]), _A_DAY)
+            # A wrong date ahead of the clock was not measured then.
+            measured_at = pc.min_element_wise(batch["updated_at"], pa.scalar(self._now, batch["updated_at"].type))
+            is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], measured_at), _A_DAY)
             ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
             self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
             yield self._of_shard(batch)

@@ -58,9 +58,9 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
 
     from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
     from airflow_provider_elementary.cli.summary import show_incidents
-    from airflow_provider_elementary.incidents import track_incidents
     from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
     from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate
+    from airflow_provider_elementary.incidents.tracking import track_incidents
     from airflow_provider_elementary.metrics import compute_metrics
     from airflow_provider_elementary.project.lineage import read_lineage
 

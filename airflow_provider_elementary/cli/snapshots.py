@@ -168,7 +168,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(
             f"{report.store} is {report.outcome}: {report.manifests:,} manifests, "
             f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
-            f"{report.opened:,} decrypted with {report.rows:,} rows"
+            f"{report.opened:,} decrypted with {report.rows:,} rows; "
+            f"{report.results:,} results, {report.reports:,} access reports"
         )
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")

@@ -9,10 +9,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, get_args
 
-Kind = Literal["test", "run", "source_freshness", "invocation", "anomaly"]
+Kind = Literal["test", "run", "source_freshness", "invocation", "anomaly", "sync", "markers", "access"]
 Severity = Literal["critical", "high", "normal", "low"]
 #: What a condition is about; conditions of one incident have compatible families.
-Family = Literal["volume", "freshness", "values", "nulls", "schema", "run", "duration", "other"]
+Family = Literal["volume", "freshness", "values", "nulls", "schema", "run", "duration", "access", "other"]
 
 #: The worst first.
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "normal", "low")
@@ -82,6 +82,13 @@ def metric_subject(table: str, column: str | None, metric: str, dimension: str |
     """Return the subject of an anomaly: ``orders: email.null_percent``; values of a dimension share one."""
     name = f"{column}.{metric}" if column else metric
     return f"{table}: {name} by {dimension}" if dimension else f"{table}: {name}"
+
+
+def metric_of(subject: str, column: str | None) -> tuple[str, str, str | None]:
+    """Return the table, the metric and the dimension of a subject that :func:`metric_subject` made."""
+    table, _, name = subject.rpartition(": ")
+    metric, _, dimension = name.removeprefix(f"{column}." if column else "").partition(" by ")
+    return table, metric, dimension or None
 
 
 #: The families of Elementary's tests and of the most used generic ones, by the test's short name.

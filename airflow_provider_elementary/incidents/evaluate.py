@@ -14,8 +14,11 @@ from airflow_provider_elementary.anomalies.circuit_breaker import stopping_table
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
 from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
+from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 from airflow_provider_elementary.anomalies.summary import Summary, summarise
+from airflow_provider_elementary.incidents.answer_effects import feedback_of_answers
+from airflow_provider_elementary.incidents.answer_log import read_answers
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import read_dbt_conditions
 from airflow_provider_elementary.incidents.enrich import enrich
@@ -83,6 +86,7 @@ def evaluate(
     adapter: str | None = None,
     configurations: pa.Table | None = None,
     state: ModelStateStore | None = None,
+    feedback: Sequence[Feedback] = (),
 ) -> Evaluation:
     """Score metrics and add owners, lineage and severity to the verdicts.
 
@@ -90,6 +94,7 @@ def evaluate(
     :param adapter: dbt's name of the warehouse that the metrics were measured on.
     :param configurations: of each series, the parameters of its dbt test.
     :param state: where the robust method finds the model state of the previous run; without it, it replays all.
+    :param feedback: what people said about series; the method ``elementary`` is the package's own rule and takes none.
     :raises ConfigurationError: an option is invalid.
     """
     scored = score_recent(
@@ -102,6 +107,7 @@ def evaluate(
         load_state=state.load if state else None,
         adapter=adapter,
         configurations=configurations,
+        feedback=feedback if feedback and options.method == "robust" else None,
     )
     verdicts = enrich(scored.verdicts, lineage)
     return Evaluation(verdicts, lineage, stopping_tables(options.fail_on, verdicts, lineage, scored.tables), scored)
@@ -127,7 +133,13 @@ def evaluate_and_store(
     """
     state = _open_state(repository, options, series, run_key) if options.method == "robust" else None
     evaluation = evaluate(
-        rows, lineage, options, adapter=origin.get("adapter"), configurations=configurations, state=state
+        rows,
+        lineage,
+        options,
+        adapter=origin.get("adapter"),
+        configurations=configurations,
+        state=state,
+        feedback=feedback_of_answers(read_answers(repository)),
     )
     result = write_result(
         repository,

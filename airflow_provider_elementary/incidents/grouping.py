@@ -125,7 +125,7 @@ def _with_recurring(groups: Sequence[Sequence[Condition]]) -> list[tuple[Conditi
     for group in sorted(groups, key=lambda group: (min(member.started_at for member in group), group[0].key)):
         # An anomaly that comes and goes beside a failing test is as often a new one.
         earlier = None if group[0].kind == "anomaly" else by_key.get(group[0].key)
-        if earlier is not None and _ends(merged[earlier]) >= group[0].started_at:
+        if earlier is not None and _ends(merged[earlier]) > group[0].started_at:
             merged[earlier] += group
         else:
             earlier = len(merged)

@@ -10,12 +10,17 @@ from typing import Any
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
+from airflow_provider_elementary.incidents.answer_log import read_answers
+from airflow_provider_elementary.incidents.answers import Answer
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
+from airflow_provider_elementary.incidents.store_conditions import store_conditions
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots import Repository, SnapshotSource
 from airflow_provider_elementary.storage.results import latest_result, previous_result, read_result, write_result
+from airflow_provider_elementary.times import utc_now
 
 INCIDENT_SCHEMA = pa.schema(
     [
@@ -60,6 +65,7 @@ def update_incidents(
     series: str,
     run_key: str,
     origin: Mapping[str, Any],
+    now: datetime | None = None,
 ) -> TrackedIncidents:
     """Update the incidents of the previous run with new verdicts, and save them.
 
@@ -69,6 +75,7 @@ def update_incidents(
     :param series: identifies the incidents across runs, as the ids of a DAG and a task.
     :param run_key: identifies the run; a retry starts from the same previous run.
     :param origin: what the verdicts were computed from.
+    :param now: UTC without a zone, to notice that a sync is overdue.
     """
     before: list[Incident] | None = None
     since: datetime | None = None
@@ -77,8 +84,12 @@ def update_incidents(
             before = incidents_of(rows.read_all())
         since = max((each.resolved_at or each.last_seen for each in before), default=None)
     known = [condition for incident in before or () for condition in incident.conditions]
-    conditions = current_conditions(verdicts, lineage, of_dbt, known)
-    incidents = track_incidents(conditions, lineage, before, since=since)
+    answers = read_answers(repository)
+    of_store = store_conditions(repository, known, now or utc_now())
+    current = [*current_conditions(verdicts, lineage, of_dbt, known), *of_store]
+    # Those of a table that cannot be read are known from the run before.
+    conditions = [*with_answers(known, answers), *with_answers(current, answers)]
+    incidents = answered(track_incidents(conditions, lineage, before, since=since, moved=moves(answers)), answers)
     result = write_result(
         repository,
         "incidents",
@@ -119,7 +130,7 @@ def incidents_of(table: pa.Table) -> list[Incident]:
 
 
 def current_incidents(repository: Repository) -> list[Incident]:
-    """Return the incidents as of the newest snapshot, open ones first.
+    """Return the incidents as of the newest snapshot and the newest answer, open ones first.
 
     What a task saved is brought up to date with dbt's results in a newer snapshot; without any saved incidents, dbt's
     results in the newest snapshot are all that is known.
@@ -131,14 +142,28 @@ def current_incidents(repository: Repository) -> list[Incident]:
     if saved:
         with read_result(repository, saved.key) as rows:
             known = incidents_of(rows.read_all())
-    return updated(known, saved.origin.get("snapshot_id") if saved else None, repository.source())
+    snapshot_id = saved.origin.get("snapshot_id") if saved else None
+    conditions = [condition for incident in known or () for condition in incident.conditions]
+    of_store = store_conditions(repository, conditions, utc_now())
+    return updated(known, snapshot_id, repository.source(), read_answers(repository), of_store)
 
 
-def updated(known: list[Incident] | None, snapshot_id: str | None, newest: SnapshotSource) -> list[Incident]:
-    """Return known incidents with dbt's results of a snapshot, unless they are of this snapshot already.
+def updated(
+    known: list[Incident] | None,
+    snapshot_id: str | None,
+    newest: SnapshotSource,
+    answers: Sequence[Answer] = (),
+    of_store: Sequence[Condition] = (),
+) -> list[Incident]:
+    """Return known incidents with dbt's results of a snapshot, and with what people answered.
 
     :param snapshot_id: the snapshot that the known incidents are of.
+    :param of_store: of :func:`~airflow_provider_elementary.incidents.store_conditions.store_conditions`.
     """
-    if known is not None and snapshot_id == newest.manifest.snapshot_id:
-        return known
-    return track_incidents(read_dbt_conditions(newest), read_lineage(newest), known)
+    is_current = known is not None and snapshot_id == newest.manifest.snapshot_id
+    before = [condition for incident in known or () for condition in incident.conditions]
+    current = [*([] if is_current else read_dbt_conditions(newest)), *of_store]
+    conditions = [*with_answers(before, answers), *with_answers(current, answers)]
+    if known is not None and is_current and {*conditions} == {*before} and not moves(answers):
+        return answered(known, answers)
+    return answered(track_incidents(conditions, read_lineage(newest), known, moved=moves(answers)), answers)

@@ -7,8 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Literal
 
+from airflow_provider_elementary.incidents.answers import Answer
 from airflow_provider_elementary.incidents.conditions import Condition, Severity, worst
 from airflow_provider_elementary.incidents.grouping import group_conditions
 from airflow_provider_elementary.project.lineage import Lineage
@@ -16,6 +18,8 @@ from airflow_provider_elementary.project.lineage import Lineage
 Status = Literal["open", "resolved"]
 #: What the last run changed; ``past``: resolved by an earlier run, or over before the first one.
 Transition = Literal["opened", "continues", "resolved", "past"]
+#: Its status with what people answered: all but ``resolved`` are open.
+State = Literal["open", "acknowledged", "muted", "expected", "resolved"]
 
 #: A resolved incident is removed this long after its end.
 KEPT = timedelta(days=90)
@@ -34,6 +38,8 @@ class Incident:
     :param owners: of the root's table.
     :param tags: of the root's table.
     :param downstream: tables and exposures downstream of the root, the nearest first.
+    :param answers: what people said about it, the oldest first.
+    :param merged: ids of the incidents that a person merged into it.
     """
 
     incident_id: str
@@ -45,6 +51,8 @@ class Incident:
     owners: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     downstream: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    merged: tuple[str, ...] = ()
 
     @property
     def cause(self) -> Condition:
@@ -96,6 +104,35 @@ class Incident:
         """What is wrong with the root: names of tests, nodes and metrics."""
         return tuple(dict.fromkeys(name_of(condition) for condition in self.conditions if condition.table == self.root))
 
+    @property
+    def acknowledged(self) -> Answer | None:
+        """The newest answer that a person looks after it."""
+        return next((each for each in reversed(self.answers) if each.answer in ("acknowledge", "assign")), None)
+
+    @property
+    def assignee(self) -> str | None:
+        """Who looks after it."""
+        return next((each.assignee for each in reversed(self.answers) if each.assignee), None)
+
+    @property
+    def muted_until(self) -> datetime | None:
+        """Until when nobody wants alerts about it, UTC; it may be over."""
+        until = next((each.until for each in reversed(self.answers) if each.answer == "mute"), None)
+        return datetime.fromisoformat(until) if until else None
+
+    def state(self, now: datetime) -> State:
+        """Return its status with what people answered.
+
+        :param now: UTC without a zone.
+        """
+        if self.status == "resolved":
+            return "resolved"
+        if self.muted_until is not None and self.muted_until > now:
+            return "muted"
+        if all(_is_expected(condition, self.answers) for condition in self.holding):
+            return "expected"
+        return "acknowledged" if self.acknowledged else "open"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the incident as JSON values."""
         return {
@@ -111,6 +148,7 @@ class Incident:
             "owners": list(self.owners),
             "conditions": [
                 {
+                    "condition_id": condition.condition_id,
                     "kind": condition.kind,
                     "subject": condition.subject,
                     "table": condition.table,
@@ -125,6 +163,11 @@ class Incident:
             "root": self.root,
             "downstream": list(self.downstream),
             "follows": self.follows,
+            "acknowledged": self.acknowledged is not None,
+            "assignee": self.assignee,
+            "muted_until": self.muted_until.isoformat() if self.muted_until else None,
+            "merged": list(self.merged),
+            "answers": [answer.to_dict() for answer in self.answers],
         }
 
 
@@ -142,6 +185,7 @@ def track_incidents(
     before: Sequence[Incident] | None = None,
     *,
     since: datetime | None = None,
+    moved: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Incident]:
     """Update incidents with the conditions of a run; the same conditions a second time change nothing.
 
@@ -154,21 +198,24 @@ def track_incidents(
     :param before: the incidents after the previous run; None in the first run.
     :param since: when the previous run was; an incident that is new and over counts as resolved by this run if it
         ended later, else as past.
+    :param moved: the incident of each condition that a person merged into another or split off, by ids.
     :return: open incidents first, then the newest first.
     """
     now = {condition.condition_id: condition for condition in conditions}
-    homes = {each.condition_id: known for known in before or () for each in known.conditions}
     # What the evidence no longer shows is still what was known of it.
     every = {**{each.condition_id: each for known in before or () for each in known.conditions}, **now}
+    known_by_id = {known.incident_id: known for known in before or ()}
+    homes = {each.condition_id: known.incident_id for known in before or () for each in known.conditions}
+    homes.update({condition_id: home for condition_id, home in moved.items() if condition_id in every})
     members: dict[str, list[Condition]] = defaultdict(list)
     for group in group_conditions(every.values(), lineage):
         # The root decides where conditions belong that no incident has yet.
-        named = [homes[each.condition_id].incident_id for each in group if each.condition_id in homes]
-        fallback = named[0] if named and _is_open(every, homes, group, named[0]) else _incident_id(group)
+        named = next((homes[each.condition_id] for each in group if each.condition_id in homes), None)
+        # One that is resolved is never reopened.
+        is_open = named is not None and (named not in known_by_id or known_by_id[named].status == "open")
+        fallback = named if named is not None and is_open else _incident_id(group)
         for condition in group:
-            known = homes.get(condition.condition_id)
-            members[known.incident_id if known else fallback].append(condition)
-    known_by_id = {known.incident_id: known for known in before or ()}
+            members[homes.get(condition.condition_id, fallback)].append(condition)
     found = [
         _incident(incident_id, tuple(conditions), known_by_id, lineage, since)
         for incident_id, conditions in members.items()
@@ -192,14 +239,6 @@ def anomalous_tables(incidents: Iterable[Incident]) -> frozenset[str]:
 
 def _incident_id(group: Sequence[Condition]) -> str:
     return hashlib.sha256(f"incident|{group[0].condition_id}".encode()).hexdigest()[:16]
-
-
-def _is_open(
-    every: Mapping[str, Condition], homes: Mapping[str, Incident], group: Sequence[Condition], incident_id: str
-) -> bool:
-    """Return whether new conditions of a group can join a known incident: one that is resolved is never reopened."""
-    known = next(homes[each.condition_id] for each in group if each.condition_id in homes)
-    return incident_id == known.incident_id and known.status == "open"
 
 
 def _incident(
@@ -230,6 +269,17 @@ def _incident(
         owners=node.owners if node else (),
         tags=node.tags if node else (),
         downstream=tuple(lineage.downstream(conditions[0].table)),
+    )
+
+
+def _is_expected(condition: Condition, answers: Sequence[Answer]) -> bool:
+    """Return whether a person said of a condition that it is expected now."""
+    return any(
+        known.condition_id == condition.condition_id
+        and (each.until is None or condition.last_seen <= datetime.fromisoformat(each.until))
+        for each in answers
+        if each.answer == "expected"
+        for known in each.conditions
     )
 
 

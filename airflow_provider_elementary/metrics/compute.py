@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from itertools import chain
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from airflow_provider_elementary.metrics.definitions import Definition
 from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
 from airflow_provider_elementary.source import Source, arrow_schema, reader_of, with_own_errors
+from airflow_provider_elementary.times import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ METRICS_SCHEMA = pa.schema(
         ("updated_at", pa.timestamp("us")),
     ]
 )
+#: A month that has just begun, in the zone that is furthest ahead.
+_LONGEST_BUCKET = timedelta(days=32)
 _COLLECTED = "data_monitoring_metrics"
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
@@ -88,7 +92,7 @@ def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | Non
     parts = [_computed(source, possible, weights)]
     if _holds(source, _COLLECTED, _COLLECTED_NEEDS, ("collected monitors",)):
         parts.insert(0, _collected(source))
-    return reader_of(METRICS_SCHEMA, chain.from_iterable(parts))
+    return reader_of(METRICS_SCHEMA, _without_future(chain.from_iterable(parts)))
 
 
 def scored_metrics(metrics: pa.Table) -> pa.Table:
@@ -102,6 +106,18 @@ def has_names(rows: Rows) -> Rows:
     names = [pc.fill_null(pc.utf8_trim_whitespace(rows[name]), "") for name in ("full_table_name", "metric_name")]
     is_named = pc.and_(*(pc.not_equal(name, "") for name in names))
     return rows if pc.all(is_named).as_py() is not False else rows.filter(is_named)
+
+
+def _without_future(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Leave out buckets that end after any that can have begun: one wrong date would be the newest of all."""
+    bound = pa.scalar(utc_now() + _LONGEST_BUCKET, METRICS_SCHEMA.field("bucket_end").type)
+    left_out = 0
+    for batch in batches:
+        kept = batch.filter(pc.fill_null(pc.less_equal(batch["bucket_end"], bound), True))
+        left_out += batch.num_rows - kept.num_rows
+        yield kept
+    if left_out:
+        log.warning("left out %s metrics whose bucket ends in the future", f"{left_out:,}")
 
 
 def _with_finite_values(rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -13,6 +14,7 @@ from airflow_provider_elementary.operators.base import ElementaryStoreOperator, 
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
+    from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
 
 class ElementaryAccessCheckOperator(ElementaryStoreOperator):
@@ -68,22 +70,26 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run and log the checks, store the report, and return it; raise last, when everything is recorded."""
+        with clear_failures():
+            report = self._check()
+            drift = self._record(context, report) if self.store_conn_id else None
+            report.require([*(self.accept_unknown or ()), *self._hook.accept_unknown])
+        facts = {"elementary_conn_id": self.elementary_conn_id, "checked_at": report.checked_at.isoformat()}
+        for asset in self.outlets or ():
+            context["outlet_events"][asset].extra = {**facts, "drift": drift}
+        return {**report.to_dict(), "drift": drift}
+
+    @cached_property
+    def _hook(self) -> ElementaryHook:
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
-        with clear_failures():
-            hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
-            with hook.source() as source:
-                report = hook.check(source, self.probes or (), self.accept_failed)
-            self._log(report)
-            drift = self._record(context, report) if self.store_conn_id else None
-            report.require([*(self.accept_unknown or ()), *hook.accept_unknown])
-        for asset in self.outlets or ():
-            context["outlet_events"][asset].extra = {
-                "elementary_conn_id": self.elementary_conn_id,
-                "checked_at": report.checked_at.isoformat(),
-                "drift": drift,
-            }
-        return {**report.to_dict(), "drift": drift}
+        return ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
+
+    def _check(self) -> AccessReport:
+        with self._hook.source() as source:
+            report = self._hook.check(source, self.probes or (), self.accept_failed)
+        self._log(report)
+        return report
 
     def _log(self, report: AccessReport) -> None:
         """Fold the checks that pass; log those accepted as unknown; the error names the failed ones."""

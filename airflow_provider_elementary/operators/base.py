@@ -237,3 +237,8 @@ def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | No
         if proved:
             anchors.append(max(proved, key=lambda found: found.sequence))
     return anchors
+
+
+def newest_anchor(operator: ElementaryStoreOperator, context: Context) -> Anchor | None:
+    """Return the newest proved anchor of an operator's inlets, or None where there is none."""
+    return max(anchors_of(operator, None, context), key=lambda anchor: anchor.sequence, default=None)

@@ -1,4 +1,4 @@
-"""The operator that updates incidents from verdicts."""
+"""The operators that update incidents from verdicts, and answer one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.links.elementary import ElementaryIncidentLink, ElementaryPageLink, incident_address
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
@@ -16,6 +17,7 @@ from airflow_provider_elementary.operators.base import (
     run_key,
     task_series,
 )
+from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.project.lineage import Lineage
 
+#: The arguments of an answer.
+ANSWER_FIELDS = ("incident_id", "answer", "reason", "until", "since", "assignee", "note", "into", "conditions")
 _INCIDENTS_RETURNED = 20
 #: Lines of a log before the others are folded.
 _UNFOLDED = 3
@@ -58,6 +62,86 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             incidents = track_incidents(self, context, verdicts, lineage, of_dbt, origin)
         self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
         return self.summary
+
+
+class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
+    """Records what a person says about an incident: alerts, page, command line and detector read it.
+
+    Who answered is the user who triggered the DAG run. Every argument may be an empty text or None where the answer
+    does not need it; one that it cannot take is refused.
+
+    :param incident_id: of the incident. (templated)
+    :param answer: ``acknowledge``, ``assign``, ``mute``, ``expected``, ``new-normal``, ``note``, ``resolve``, ``merge``
+        or ``split``. (templated)
+    :param reason: why it was expected: ``insignificant``, ``planned``, ``business-change`` or ``data-fix``. (templated)
+    :param until: until when it is muted or expected, UTC, ISO 8601. (templated)
+    :param since: when the new normal began, UTC, ISO 8601. (templated)
+    :param assignee: who looks after it. (templated)
+    :param note: a remark, with any answer. (templated)
+    :param into: the incident to merge it into, by its id. (templated)
+    :param conditions: ids of the conditions to split off. (templated)
+    """
+
+    template_fields: Sequence[str] = (*ElementaryStoreOperator.template_fields, *ANSWER_FIELDS)
+    operator_extra_links = (ElementaryPageLink(), ElementaryIncidentLink())
+    ui_color = "#f7dcd7"
+
+    def __init__(
+        self,
+        *,
+        incident_id: str,
+        answer: str,
+        reason: str | None = None,
+        until: str | None = None,
+        since: str | None = None,
+        assignee: str | None = None,
+        note: str | None = None,
+        into: str | None = None,
+        conditions: Sequence[str] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.incident_id = incident_id
+        self.answer = answer
+        self.reason = reason
+        self.until = until
+        self.since = since
+        self.assignee = assignee
+        self.note = note
+        self.into = into
+        self.conditions = conditions
+        dag = self.get_dag()
+        # Later, a run adds what is in its conf to the fields of the form.
+        self._form = frozenset(dag.params) if dag else None
+        #: What :meth:`execute` returned, for the task's links.
+        self.summary: dict[str, Any] | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Record the answer, log it, and return it in short."""
+        from airflow_provider_elementary.incidents.answer import answer_incident
+        from airflow_provider_elementary.incidents.answers import AnswerRequest
+
+        with clear_failures():
+            self._refuse_unknown(context["dag_run"].conf)
+            now = utc_now()
+            request = AnswerRequest.parse({name: getattr(self, name) for name in ANSWER_FIELDS}, now)
+            user = getattr(context["dag_run"], "triggering_user_name", None)
+            answer, incident = answer_incident(
+                self.repository, request, answered_by=user, run_key=run_key(context), now=now
+            )
+        self.log.info("%s answered %s: %s", answer.answered_by or "a person", answer.answer, incident.title)
+        # The link "Incident" leads to it.
+        changes = [{"incident_id": answer.incident_id, "title": incident.title}]
+        self.summary = {"store": self.repository.uri, "changes": changes, **answer.to_dict()}
+        return self.summary
+
+    def _refuse_unknown(self, conf: Mapping[str, Any] | None) -> None:
+        """Refuse fields that the form of the DAG does not have: Airflow's API accepts any."""
+        if self._form is not None and (unknown := sorted(str(name) for name in set(conf or ()) - self._form)):
+            raise ConfigurationError(
+                f"The run has the unknown field {', '.join(unknown)[:200]!r}. The fields are "
+                f"{', '.join(sorted(self._form))}."
+            )
 
 
 def track_incidents(

@@ -9,6 +9,7 @@ from airflow.sdk import Param
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.hooks.store import suggested_stores
+from airflow_provider_elementary.incidents.answers import ANSWERS, REASONS
 from airflow_provider_elementary.snapshots.policy import PARAMETERS
 from airflow_provider_elementary.snapshots.retention import RULES, Rule
 
@@ -121,6 +122,56 @@ def retention_params() -> dict[str, Param]:
             **_folded(rule),
         )
         for name, rule in sorted(RULES.items(), key=lambda item: not item[1].is_common)
+    }
+
+
+def answer_params() -> dict[str, Param]:
+    """Return the fields of an answer to an incident; what the answer does not need stays empty."""
+    text: dict[str, Any] = {"type": ["null", "string"]}
+    further: dict[str, Any] = {**text, "section": "For some answers"}
+    return {
+        "incident_id": Param(
+            type="string",
+            minLength=1,
+            title="Incident",
+            description="Id of the incident, from the page, an alert or `airflow-elementary incidents`.",
+        ),
+        "answer": Param(
+            "acknowledge",
+            type="string",
+            enum=list(ANSWERS),
+            title="Answer",
+            description="acknowledge: somebody looks after it. mute: no alerts for a time. expected: no alerts, and no "
+            "anomaly. new-normal: metrics have a new level. resolve: it is over. merge, split: change what belongs "
+            "together.",
+        ),
+        "reason": Param(
+            None,
+            **text,
+            enum=[None, *REASONS],
+            title="Reason",
+            description="Why it is expected. Only for expected.",
+        ),
+        "until": Param(
+            None,
+            **text,
+            title="Until",
+            description="Date or time (UTC), as in 2026-12-01T06:00. For mute and expected.",
+        ),
+        "since": Param(
+            None, **further, title="Since", description="Date or time (UTC) when the new level began. For new-normal."
+        ),
+        "assignee": Param(None, **further, title="Assignee", description="Who looks after it. For assign."),
+        "note": Param(None, **text, title="Note", description="A remark, with any answer. At most 2,000 characters."),
+        "into": Param(None, **further, title="Merge into", description="Id of the incident to join. For merge."),
+        "conditions": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Conditions",
+            description="Ids of the conditions to split off, one per line. For split.",
+            section="For some answers",
+        ),
     }
 
 

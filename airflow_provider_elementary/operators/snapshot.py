@@ -1,37 +1,21 @@
-"""The operators on snapshots."""
+"""Operators that take, check, restore, compare and prune snapshots."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.links.elementary import ElementaryManifestLink, ElementaryPageLink
-from airflow_provider_elementary.operators.access_gate import require_access
-from airflow_provider_elementary.operators.base import (
-    ElementaryStoreOperator,
-    anchors_of,
-    clear_failures,
-    log_group,
-    run_key,
-)
+from airflow_provider_elementary.operators.base import log_group, newest_anchor, run_key
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
 from airflow_provider_elementary.operators.prune import ElementaryPruneSnapshotsOperator
 from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator
+from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator
+from airflow_provider_elementary.operators.snapshot_in_parts import elementary_snapshot_group
 from airflow_provider_elementary.operators.verify import ElementaryVerifySnapshotOperator
-from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
 
 if TYPE_CHECKING:
-    from airflow.providers.openlineage.extractors import OperatorLineage
-
-    from airflow_provider_elementary.access import AccessReport
-    from airflow_provider_elementary.snapshots.policy.choices import ResolvedPolicy
     from airflow_provider_elementary.snapshots.take import TakenSnapshot
-    from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 __all__ = [
     "ElementaryDiffSnapshotsOperator",
@@ -39,10 +23,11 @@ __all__ = [
     "ElementaryRestoreSnapshotOperator",
     "ElementarySnapshotOperator",
     "ElementaryVerifySnapshotOperator",
+    "elementary_snapshot_group",
 ]
 
 
-class ElementarySnapshotOperator(ElementaryStoreOperator):
+class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
     """Takes an encrypted snapshot of the Elementary schema, after checking that the connection can read nothing else.
 
     A snapshot holds finished dbt runs, and reads only what is new since the newest snapshot of the store; from time to
@@ -78,112 +63,24 @@ class ElementarySnapshotOperator(ElementaryStoreOperator):
     :param probes: canary tables outside the schema, which must be unreadable. (templated)
     """
 
-    template_fields: Sequence[str] = (
-        *ElementaryStoreOperator.template_fields,
-        "elementary_conn_id",
-        "schema",
-        "database",
-        *POLICY_NAMES,
-        "accept_unknown",
-        "probes",
-    )
-    operator_extra_links = (ElementaryPageLink(), ElementaryManifestLink())
-    ui_color = "#d7e4f7"
-
-    def __init__(
-        self,
-        *,
-        elementary_conn_id: str = "elementary_default",
-        schema: str | None = None,
-        database: str | None = None,
-        categories: Sequence[str] | None = None,
-        failed_rows_per_test: int | str | None = None,
-        failed_rows_days: int | str | None = None,
-        failed_rows_excluded_tables: Sequence[str] | None = None,
-        masked_columns: Sequence[str] | None = None,
-        hashed_columns: Sequence[str] | None = None,
-        dropped_columns: Sequence[str] | None = None,
-        without_raw_values: bool | str | None = None,
-        full_every_days: float | str | None = None,
-        audit_days: int | str | None = None,
-        overlap: timedelta = timedelta(hours=1),
-        commit_timeout: timedelta = timedelta(hours=6),
-        accept_unknown: Sequence[str] | None = None,
-        probes: Sequence[str] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.elementary_conn_id = elementary_conn_id
-        self.schema = schema
-        self.database = database
-        self.categories = categories
-        self.failed_rows_per_test = failed_rows_per_test
-        self.failed_rows_days = failed_rows_days
-        self.failed_rows_excluded_tables = failed_rows_excluded_tables
-        self.masked_columns = masked_columns
-        self.hashed_columns = hashed_columns
-        self.dropped_columns = dropped_columns
-        self.without_raw_values = without_raw_values
-        self.full_every_days = full_every_days
-        self.audit_days = audit_days
-        self.overlap = overlap
-        self.commit_timeout = commit_timeout
-        self.accept_unknown = accept_unknown
-        self.probes = probes
-        #: What :meth:`execute` returned, for the task's links.
-        self.summary: dict[str, Any] | None = None
-        self._read_from: dict[str, Any] = {}
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Check access, take the snapshot, and return a summary of its manifest."""
-        with clear_failures():
-            taken = self._take(context)
-        self._log(taken)
-        self.summary, self._read_from = taken.summary, dict(taken.manifest.source)
-        for asset in self.outlets or ():
-            context["outlet_events"][asset].extra = taken.summary
-        return taken.summary
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
-        """Return which tables were read and where the manifest is."""
-        from airflow_provider_elementary.operators.openlineage import lineage_of_snapshot
-
-        return lineage_of_snapshot(self.summary, self._read_from) if self.summary else None
+        return self._execute(context)
 
     def _take(self, context: Context) -> TakenSnapshot:
         from airflow_provider_elementary.snapshots.take import take_snapshot
 
         policy = self._resolve_policy()
-        anchors = anchors_of(self, None, context)
-        with self._open_checked() as (source, access), log_group(self.log, "Table by table"):
+        anchor = newest_anchor(self, context)
+        with self._open_checked(run_key(context)) as (source, access), log_group(self.log, "Table by table"):
             return take_snapshot(
                 source,
                 self.repository,
                 policy,
                 access=access.to_dict(),
-                anchor=max(anchors, key=lambda anchor: anchor.sequence, default=None),
+                anchor=anchor,
                 run_key=run_key(context),
                 overlap=self.overlap,
                 commit_timeout=self.commit_timeout,
+                open_source=self.elementary_hook.source,
             )
-
-    def _resolve_policy(self) -> ResolvedPolicy:
-        from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices
-
-        asked = {name: getattr(self, name) for name in POLICY_NAMES}
-        policy = self.store_hook.resolve_policy(PolicyChoices.parse(asked, f"task {self.task_id}"))
-        self.log.info("policy from %s", policy.describe())
-        return policy
-
-    @contextmanager
-    def _open_checked(self) -> Iterator[tuple[WarehouseSource, AccessReport]]:
-        """Open the warehouse, after its access check."""
-        from airflow_provider_elementary.hooks.elementary import ElementaryHook
-
-        hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
-        with hook.source() as source:
-            yield source, require_access(hook, source, self.accept_unknown, self.probes)
-
-    def _log(self, taken: TakenSnapshot) -> None:
-        for line in taken.lines:
-            self.log.log(logging.WARNING if line in taken.summary["problems"] else logging.INFO, line)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
@@ -16,7 +16,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     SnapshotNotFoundError,
 )
-from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, Parent
+from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, Kind, Parent
 from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
 from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
@@ -49,7 +49,7 @@ class Row:
     sequence: int
     sha256: str
     snapshot_id: str
-    kind: Literal["full", "incremental"]
+    kind: Kind
     created_at: NaiveTime
     epoch: int
     parent: Parent | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-#: Every N snapshots after the last full one, a list repeats what those between it and an earlier one added.
+#: Every N snapshots after the base, a list repeats what those between it and an earlier one added.
 _STEPS = (36, 6)
 
 
@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Listed)
 def since(number: int, base: int) -> int:
     """Return the number of the snapshot to whose list a snapshot adds; the base adds to none, which is 0.
 
-    :param base: the last full snapshot up to it, or it itself.
+    :param base: the last full snapshot or compaction up to it, or it itself.
     """
     distance = number - base
     if not distance:

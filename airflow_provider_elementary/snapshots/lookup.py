@@ -144,7 +144,7 @@ def resolve(repository: Repository, found: Signed[ManifestDocument]) -> Manifest
 def list_before(repository: Repository, number: int, base: int, generation: Generation) -> list[FileEntry]:
     """Return the list to which that of the snapshot of a number adds; empty for a full one.
 
-    :param base: the last full snapshot.
+    :param base: the last full snapshot or compaction.
     """
     before = since(number, base)
     return _list(repository, path(before, base), generation) if before else []

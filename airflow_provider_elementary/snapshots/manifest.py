@@ -18,6 +18,8 @@ from airflow_provider_elementary.storage.layout import APPLICATION
 from airflow_provider_elementary.warehouses.changes import TableChanges
 
 FORMAT_VERSION = 2
+#: What a snapshot can be.
+Kind = Literal["full", "incremental", "compaction"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,12 @@ class FileEntry(FileBinding):
     :param snapshot_id: the snapshot that wrote it; a later snapshot may list it too.
     :param table: the table that its rows are of.
     :param category: the one category in it, which names the key that opens it.
-    :param columns: its columns; unless by rows, the files of one table that one snapshot wrote hold the same rows in
-        the same order, each other columns.
+    :param columns: its columns; unless by rows, the files of one table that one part of a snapshot wrote hold the same
+        rows in the same order, each other columns.
     :param by_rows: True where the table's files hold different rows, False where they hold different columns.
     :param min_watermark: the least watermark in it, ISO 8601, or None.
     :param max_watermark: the greatest watermark in it, ISO 8601, or None.
+    :param part: which part of the capture wrote it, and which attempt; empty where one session read all tables.
     """
 
     key: str
@@ -43,6 +46,7 @@ class FileEntry(FileBinding):
     by_rows: bool
     min_watermark: NaiveTime | None
     max_watermark: NaiveTime | None
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ class Manifest:
 
     :param snapshot_id: unique; begins with the time at which it was taken.
     :param sequence: its place in the store's chain, from 1.
-    :param kind: ``full``, or ``incremental``: files of the snapshot before it, and those that are new since then.
+    :param kind: ``full``; ``incremental``: files of the snapshot before it, and those that are new since then; or
+        ``compaction``: the rows of the snapshot before it, in fewer files.
     :param created_at: when it was taken, UTC, ISO 8601.
     :param run_key: what it was taken for; a second attempt for the same gets the same snapshot.
     :param source: dialect, dbt adapter, database and schema that it was read from, and the package's version.
@@ -156,13 +161,13 @@ class Manifest:
     :param lost_until: snapshots up to this number, from the one after the parent on, are lost: an anchor named them,
         and the store held them no more when this one was taken. None where nothing is.
     :param generation: where its columns, policy and data keys are stored; None before it is committed.
-    :param base: the number of the last full snapshot, or its own; 0 before it is committed.
+    :param base: the number of the last full snapshot or compaction, or its own; 0 before it is committed.
     :param sha256: of its document, by which the next snapshot and the anchors name it; empty before it is committed.
     """
 
     snapshot_id: str
     sequence: int
-    kind: Literal["full", "incremental"]
+    kind: Kind
     created_at: NaiveTime
     run_key: str
     source: Mapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots.lists import difference, since
@@ -13,6 +13,7 @@ from airflow_provider_elementary.snapshots.manifest import (
     FORMAT_VERSION,
     ConsistencyEntry,
     FileEntry,
+    Kind,
     Manifest,
     Parent,
     Reference,
@@ -27,13 +28,14 @@ from airflow_provider_elementary.warehouses.changes import TableChanges
 
 @dataclass(frozen=True)
 class AddedFile(FileBinding):
-    """One encrypted file; its name follows from the snapshot that wrote it, its table and category.
+    """One encrypted file; its name follows from the snapshot that wrote it, its table, part and category.
 
     :param snapshot_id: the snapshot that wrote it.
     :param table: the table that its rows are of.
     :param category: the one category in it.
     :param min_watermark: the least watermark in it, ISO 8601, or None.
     :param max_watermark: the greatest watermark in it, ISO 8601, or None.
+    :param part: which part of the capture wrote it, and which attempt; empty where one session read all tables.
     """
 
     snapshot_id: str
@@ -41,6 +43,7 @@ class AddedFile(FileBinding):
     category: Category
     min_watermark: NaiveTime | None
     max_watermark: NaiveTime | None
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class ManifestDocument:
     """What commits a snapshot; see :class:`~.manifest.Manifest` for the fields that are not described here.
 
     :param generation: columns, policy and data keys.
-    :param base: the number of the last full snapshot, or its own.
+    :param base: the number of the last full snapshot or compaction, or its own.
     :param added: the files that it adds to the list of the snapshot of number ``lists.since``.
     :param dropped: the names of the files of that list that are not in its own.
     :param categories: those that it has data keys of.
@@ -112,7 +115,7 @@ class ManifestDocument:
 
     snapshot_id: str
     sequence: int
-    kind: Literal["full", "incremental"]
+    kind: Kind
     created_at: NaiveTime
     run_key: str
     parent: Parent | None
@@ -211,7 +214,7 @@ def document_of(
 
     :param generation: what it has in common with others.
     :param reference: the name and hash of that.
-    :param base: the last full snapshot.
+    :param base: the last full snapshot or compaction.
     :param before: the list to which it adds.
     """
     added, dropped = difference(before, manifest.files)
@@ -268,7 +271,7 @@ def entries(document: ManifestDocument, generation: Generation) -> list[FileEntr
     return [
         FileEntry(
             **asdict(file),
-            key=data_file(file.snapshot_id, file.table, file.category),
+            key=data_file(file.snapshot_id, file.table, file.category, file.part),
             columns=generation.columns.get(file.table, {}).get(file.category, ()),
             by_rows=file.table in generation.by_rows,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
@@ -91,6 +92,12 @@ class SnapshotSource:
         self._keys = repository.keys
         self._opened: dict[Category, bytes | KeyUnavailableError] = {}
 
+    def only(self, files: Sequence[FileEntry]) -> SnapshotSource:
+        """Return the same snapshot as if it consisted of these files; keys that are open stay open."""
+        narrowed = SnapshotSource(self._repository, replace(self.manifest, files=tuple(files)))
+        narrowed._opened = self._opened
+        return narrowed
+
     def tables(self) -> list[str]:
         """Return the tables of which the keys open at least a part."""
         files = {file.table for file in self.manifest.files if self._opens(file.category)}
@@ -132,14 +139,14 @@ class SnapshotSource:
         watermark = require_watermark(known) if since is not None or until is not None else None
         needed = {*wanted, watermark} if watermark is not None else {*wanted}
         files = [file for file in self._files(table) if _reaches(file, since, until)]
-        by_writer = groupby(files, key=lambda file: file.snapshot_id)
+        by_writer = groupby(files, key=lambda file: (file.snapshot_id, file.part))
         span = Span(watermark, since, until) if watermark is not None else None
         batches = chain.from_iterable(self._rows(list(written), needed, span) for _, written in by_writer)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
 
     def _rows(self, files: list[FileEntry], needed: set[str], span: Span | None) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that one snapshot wrote of one table, without many of those of other times."""
+        """Yield the rows that one part of a snapshot has of one table, without many of those of other times."""
         if files[0].by_rows:
             return chain.from_iterable(self._open(file, needed, span=span) for file in files)
         covering = _covering(files, needed)

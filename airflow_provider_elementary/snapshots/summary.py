@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.snapshots.manifest import Manifest
 
 _MOST_NAMED = 10
@@ -43,13 +45,20 @@ def problems(manifest: Manifest) -> list[str]:
     sentences = [f"excluded table {table}: {reason}" for table, reason in manifest.excluded.items()]
     if manifest.consistency is not None and manifest.consistency.marker_problem:
         sentences.append(manifest.consistency.marker_problem)
-    for entry in manifest.rejected[:_MOST_NAMED]:
-        what = f"{entry['rows']:,} rows" if "rows" in entry else f"{entry['values']:,} values"
-        done = "excluded" if "rows" in entry else "replaced by null"
-        sentences.append(f"{done} {what} of {entry['table']}.{entry['column']}: {entry['kind']}")
+    sentences += [_unusable(entry, manifest.kind) for entry in manifest.rejected[:_MOST_NAMED]]
     if len(manifest.rejected) > _MOST_NAMED:
         sentences.append(f"and {len(manifest.rejected) - _MOST_NAMED} more kinds of unusable values")
     return sentences
+
+
+def _unusable(entry: Mapping[str, Any], kind: str) -> str:
+    """Return the sentence of one kind of unusable value, which claims no more rows than were read."""
+    column = f"{entry['table']}.{entry['column']}"
+    if "rows" in entry:
+        return f"excluded {entry['rows']:,} rows of {column}: {entry['kind']}"
+    is_part = kind == "incremental" and TABLES[entry["table"]].watermark is not None
+    where = " in the rows that this increment read" if is_part else ""
+    return f"replaced by null {entry['values']:,} values of {column}{where}: {entry['kind']}"
 
 
 def _consistency(manifest: Manifest) -> str:

@@ -23,7 +23,7 @@ class Role(StrEnum):
 
     #: Manifests, prune records and all else that snapshots consist of; also the introduction of another key.
     STORE = "store"
-    #: Metrics, verdicts, incidents, sent alerts and model state.
+    #: Metrics, verdicts, incidents, answers to them, sent alerts and model state.
     RESULTS = "results"
     #: Reports of access checks.
     ACCESS = "access"

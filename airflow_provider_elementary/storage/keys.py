@@ -17,7 +17,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, StoreError
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    KeyDeletedError,
+    KeyUnavailableError,
+    StoreError,
+)
 from airflow_provider_elementary.storage.documents import STRICT, Base64
 from airflow_provider_elementary.storage.layout import APPLICATION
 from airflow_provider_elementary.storage.tls import require_tls
@@ -34,6 +39,8 @@ _KMS_BUSY = frozenset(
         "ExpiredTokenException",
     }
 )
+# A key that waits for its deletion is in the wrong state; one whose time is over is not found.
+_KMS_DELETED = frozenset({"KMSInvalidStateException", "NotFoundException"})
 
 
 @dataclass(frozen=True)
@@ -300,7 +307,8 @@ def _kms_refused(doing: str, key_id: str, category: Category, error: Exception) 
             f"KMS key {key_id} did not {doing} for {category.label} ({code}), after several attempts. Nothing was "
             "committed. Check KMS's request quota, the network and how long credentials last, and retry."
         )
-    return KeyUnavailableError(
+    kind = KeyDeletedError if code in _KMS_DELETED else KeyUnavailableError
+    return kind(
         f"KMS key {key_id} did not {doing} for {category.label}: {code}. Check that the key exists in this "
         "region, is enabled, and that the credentials may use it (kms:GenerateDataKey to write, kms:Decrypt to read, "
         "kms:Encrypt to continue with hashed columns under another key)."

@@ -24,8 +24,11 @@ GENERATIONS = "generations/"
 INDEX = "index/"
 PRUNE_RECORDS = "prunes/"
 DATA = "data/"
+PLANS = "plans/"
+PARTS = "parts/"
 RESULTS = "results/"
 ACCESS_REPORTS = "access/"
+FEEDBACK = "feedback/"
 
 _NUMBERED = re.compile(r"[0-9]{10}")
 _BEGUN_AT = re.compile(r"([0-9]{8}T[0-9]{6}Z)-")
@@ -98,9 +101,28 @@ def data_folder(snapshot_id: str) -> str:
     return f"{DATA}{snapshot_id}/"
 
 
-def data_file(snapshot_id: str, table: str, category: Category) -> str:
-    """Return the name of one encrypted file of a snapshot."""
-    return f"{data_folder(snapshot_id)}{table}/{category.value}.parquet"
+def data_file(snapshot_id: str, table: str, category: Category, part: str = "") -> str:
+    """Return the name of one encrypted file of a snapshot.
+
+    :param part: which part of the capture wrote it, and which attempt; empty where one session read all tables.
+    """
+    folder = f"{table}/{part}" if part else table
+    return f"{data_folder(snapshot_id)}{folder}/{category.value}.parquet"
+
+
+def plan_key(snapshot_id: str) -> str:
+    """Return the name of the plan by which the parts of a snapshot are captured."""
+    return f"{PLANS}{snapshot_id}"
+
+
+def part_folder(snapshot_id: str) -> str:
+    """Return the prefix of what the captured parts of a snapshot report."""
+    return f"{PARTS}{snapshot_id}/"
+
+
+def part_key(snapshot_id: str, part: str) -> str:
+    """Return the name of what one attempt at a part reports."""
+    return f"{part_folder(snapshot_id)}{part}"
 
 
 def writer_of(key: str) -> str:

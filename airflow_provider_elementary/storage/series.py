@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from airflow_provider_elementary.exceptions import SnapshotConflictError, UnprovedError
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError, UnprovedError
 from airflow_provider_elementary.storage.claim import claim
-from airflow_provider_elementary.storage.documents import Codec
+from airflow_provider_elementary.storage.documents import STRICT, Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import series_key, series_number
 from airflow_provider_elementary.storage.signed_documents import Documents, Signed
@@ -22,6 +23,118 @@ T = TypeVar("T", bound="DataclassInstance")
 
 #: The shards of one task write at once.
 _ATTEMPTS = 30
+#: How many objects that nobody proved are passed over; anybody can put more of them there.
+_LOOKS = 256
+#: No object has this name: a statement travels in XCom.
+_ANCHOR = "anchor of a series"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A document of a series, as a later one names it.
+
+    :param number: its place in the series, from 1.
+    :param sha256: of its JSON.
+    """
+
+    number: int
+    sha256: str
+
+    __pydantic_config__ = STRICT
+
+
+class Numbered(Protocol):
+    """A document of a series."""
+
+    @property
+    def run_key(self) -> str:
+        """What it was written for."""
+        ...
+
+    @property
+    def previous(self) -> Place | None:
+        """The newest document of the series when it was written."""
+        ...
+
+    @property
+    def previous_run(self) -> Place | None:
+        """The newest of these that another run wrote, which is kept as long as this one is the newest."""
+        ...
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a series holds before the next document.
+
+    :param name: of the next document.
+    :param previous: see :class:`Numbered`.
+    :param previous_run: see :class:`Numbered`.
+    """
+
+    name: str
+    previous: Place | None
+    previous_run: Place | None
+
+
+@dataclass(frozen=True)
+class SeriesAnchor:
+    """That a series had a document: what a task keeps outside the store, for its next run.
+
+    :param folder: of the series.
+    :param number: of the document.
+    :param sha256: of its JSON.
+    """
+
+    folder: str
+    number: int
+    sha256: str
+    format_version: int = 2
+
+    __pydantic_config__ = STRICT
+
+
+_ANCHORS = Codec(SeriesAnchor, "anchor of a series", "Run the task that returned it again.", 2)
+
+
+def place_of(signed: Signed[Any], folder: str) -> Place:
+    """Return by what a later document names one."""
+    return Place(series_number(folder, signed.name) or 0, signed.sha256)
+
+
+def sign_place(documents: Documents, folder: str, place: Place, role: Role) -> str:
+    """Return a signed statement that a series has a document, to be kept outside the store."""
+    statement = SeriesAnchor(folder, place.number, place.sha256)
+    return documents.encode(_ANCHOR, _ANCHORS, statement, role)[1].decode()
+
+
+def read_place(documents: Documents, folder: str, statement: Any, role: Role) -> Place | None:
+    """Return the document of a series that a statement names; None for a statement that is not proved, or of another.
+
+    :param statement: whatever an earlier run left in XCom.
+    """
+    if statement is None:
+        return None
+    try:
+        found = documents.decode(statement, _ANCHOR, _ANCHORS, role).document
+    except SnapshotCorruptError as error:
+        # Users of Airflow's API may change what a task returned.
+        log.warning("ignoring the anchor of %s: %s", folder, error)
+        return None
+    return Place(found.number, found.sha256) if found.folder == folder else None
+
+
+def missing_place(documents: Documents, folder: str, codec: Codec[T], role: Role, anchor: Place | None) -> str | None:
+    """Return what a series has lost, in words, or None where it reaches to the document that was recorded.
+
+    :param anchor: recorded outside the store.
+    """
+    if anchor is None:
+        return None
+    newest = next(newest_first(documents, folder, codec, role), None)
+    number = place_of(newest, folder).number if newest is not None else 0
+    if number >= anchor.number:
+        return None
+    return f"{folder} ends at number {number}, and number {anchor.number} was recorded"
 
 
 def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role) -> Iterator[Signed[T]]:
@@ -30,12 +143,18 @@ def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role)
     :param folder: of the series, which ends with a slash.
     :raises SnapshotCorruptError: a document is proved, and not valid.
     """
+    unproved = 0
     for found in documents.store.list(folder):
         if series_number(folder, found.key) is None:
             continue
         try:
             document = documents.read(found.key, codec, role)
         except UnprovedError as error:
+            if (unproved := unproved + 1) > _LOOKS:
+                raise SnapshotCorruptError(
+                    f"More than {_LOOKS} objects of {folder} in {documents.store.uri} are not signed by a key of the "
+                    f"store, up to {found.key}. Remove them, and find out who wrote them."
+                ) from None
             log.warning("ignoring %s", error)
             continue
         if document is not None:
@@ -43,20 +162,63 @@ def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role)
 
 
 def append(
-    documents: Documents, folder: str, codec: Codec[T], document_of: Callable[[str], T], role: Role
+    documents: Documents,
+    folder: str,
+    codec: Codec[T],
+    document_of: Callable[[Before], T],
+    role: Role,
+    *,
+    run_key: str,
+    known: Place | None = None,
 ) -> Signed[T]:
     """Write the next document of a series.
 
-    :param document_of: returns the document, given its name.
+    :param document_of: returns the document, given what is before it.
+    :param run_key: what the document is for.
+    :param known: a document that the series had; the numbers up to it are not given again.
+    :raises SnapshotConflictError: other writers were faster, several times.
+    """
+    for _ in range(_ATTEMPTS):
+        newest = next(newest_first(documents, folder, codec, role), None)
+        previous = place_of(newest, folder) if newest is not None else None
+        number = max(previous.number if previous else 0, known.number if known else 0) + 1
+        before = Before(series_key(folder, number), previous, _previous_run(newest, previous, run_key))
+        if (written := claim(documents, before.name, codec, document_of(before), role)) is not None:
+            return written
+    raise _conflicts(documents, folder)
+
+
+def extend(
+    documents: Documents, folder: str, codec: Codec[T], document_of: Callable[[str, T | None], T], role: Role
+) -> Signed[T]:
+    """Write the next document of a series, made from the one before.
+
+    :param document_of: returns the document, given its name and the newest one; it is called again after another
+        writer was faster. If it returns the newest one, nothing is written.
     :raises SnapshotConflictError: other writers were faster, several times.
     """
     for _ in range(_ATTEMPTS):
         newest = next(newest_first(documents, folder, codec, role), None)
         number = (series_number(folder, newest.name) or 0) + 1 if newest is not None else 1
         name = series_key(folder, number)
-        if (written := claim(documents, name, codec, document_of(name), role)) is not None:
+        document = document_of(name, newest.document if newest is not None else None)
+        if newest is not None and document is newest.document:
+            return newest
+        if (written := claim(documents, name, codec, document, role)) is not None:
             return written
-    raise SnapshotConflictError(
+    raise _conflicts(documents, folder)
+
+
+def _conflicts(documents: Documents, folder: str) -> SnapshotConflictError:
+    return SnapshotConflictError(
         f"Could not write to {folder} in {documents.store.uri}: {_ATTEMPTS} attempts conflicted with other writers. "
         "Retry."
     )
+
+
+def _previous_run(newest: Signed[Any] | None, previous: Place | None, run_key: str) -> Place | None:
+    """Return the newest document of another run; an earlier attempt of this run has named it."""
+    if newest is None:
+        return None
+    document: Numbered = newest.document
+    return document.previous_run if document.run_key == run_key else previous

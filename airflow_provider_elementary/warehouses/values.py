@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -49,6 +49,11 @@ class Rejections:
             if entry["table"] == table:
                 counts, unit = (self.rows, "rows") if "rows" in entry else (self.values, "values")
                 counts[table, entry["column"], entry["kind"]] = entry[unit]
+
+    def add(self, other: Rejections, tables: Collection[str] | None = None) -> None:
+        """Count what another session counted, of some tables or of all."""
+        for own, counts in ((self.values, other.values), (self.rows, other.rows)):
+            own.update({entry: count for entry, count in counts.items() if tables is None or entry[0] in tables})
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the counts as JSON values, for the manifest."""
@@ -104,9 +109,11 @@ def to_type(values: pa.Array, target: pa.DataType) -> tuple[pa.Array, Mapping[st
 
 
 def _plain(values: pa.Array) -> pa.Array:
-    """Return the values of an extension type or of a dictionary as they are stored."""
+    """Return the values of an extension type, a dictionary or a view as those of the plain type."""
     if isinstance(values, pa.ExtensionArray):
         values = values.storage
+    if pa.types.is_string_view(values.type):
+        return values.cast(pa.string())
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 

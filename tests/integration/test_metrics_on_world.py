@@ -11,9 +11,9 @@ import pytest
 
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.anomalies.elementary.lint import lint
-from airflow_provider_elementary.incidents import track_incidents
 from airflow_provider_elementary.incidents.conditions import PROJECT
 from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
+from airflow_provider_elementary.incidents.tracking import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.project.lineage import read_lineage
 from tests.support.datasets import world_a

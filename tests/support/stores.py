@@ -74,6 +74,24 @@ def world_after(days: int) -> World:
     }
 
 
+def world_after_hours(hours: int) -> World:
+    """Return the little project's schema as if it had run once an hour: all its :data:`DAYS` days in one day."""
+    first = SMALL_WORLD_END - timedelta(days=DAYS)
+
+    def moved(table: pa.Table) -> pa.Table:
+        times = [
+            first + timedelta(hours=(time - first).days, minutes=time.minute, seconds=time.second)
+            for time in table["created_at"].to_pylist()
+        ]
+        place = table.column_names.index("created_at")
+        return table.set_column(place, table.schema.field(place), pa.array(times, pa.timestamp("us")))
+
+    return {
+        name: moved(table) if "created_at" in table.column_names else table
+        for name, table in world_after(hours).items()
+    }
+
+
 def take(rest: Rest, warehouse: Path, world: World, **options: Any) -> Manifest:
     """Take a snapshot of a world, as a DuckDB file of always the same name holds it."""
     warehouse.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: How many snapshots, and how many reports of checks and audits, are read.
 _SHOWN = 25
+_SESSION = ("dialect", "database", "schema", "user")
 _ORDER = ("fail", "unknown", "warning", "pass", "not applicable")
 
 
@@ -125,6 +126,29 @@ def build(request: Request) -> Access:
 def newest_access(manifest: Manifest | None, audits: Sequence[StoredReport]) -> AccessState | None:
     """Return the summary of the newest report: of the newest snapshot, or of a check or an audit."""
     return _newest([manifest] if manifest else [], audits) or (access_state(manifest) if manifest else None)
+
+
+def failing_access(manifest: Manifest | None, audits: Sequence[StoredReport]) -> tuple[AccessState, ...]:
+    """Return the reports with a failed check that no newer report of the same subject, or session, replaces."""
+    from datetime import UTC
+
+    report = (manifest.access or {}) if manifest else {}
+    session = tuple(report.get(name) for name in _SESSION)
+    newest: dict[str, StoredReport] = {}
+    for audit in audits:
+        newest.setdefault(audit.subject, audit)
+    failed = [audit for audit in newest.values() if audit.report.failed]
+    if manifest and manifest.access:
+        # A snapshot was taken over the same session since.
+        checked_at = datetime.fromisoformat(str(report.get("checked_at") or manifest.taken_at.isoformat()))
+        checked_at = checked_at if checked_at.tzinfo else checked_at.replace(tzinfo=UTC)
+        failed = [
+            audit
+            for audit in failed
+            if audit.report.checked_at > checked_at
+            or tuple(getattr(audit.report, name) for name in _SESSION) != session
+        ]
+    return tuple(_audit_state(audit) for audit in failed)
 
 
 def _newest(manifests: Sequence[Manifest], audits: Sequence[StoredReport]) -> AccessState | None:

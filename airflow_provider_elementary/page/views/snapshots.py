@@ -14,6 +14,7 @@ from airflow_provider_elementary.page.store_reader import Reader
 from airflow_provider_elementary.page.store_status import attempt
 from airflow_provider_elementary.page.views.access import AccessState, access_state
 from airflow_provider_elementary.page.views.base import NotHereError, Page, Request
+from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
@@ -194,11 +195,11 @@ def _link_to_parent(manifest: Manifest, manifests: Mapping[int, Manifest], prune
     return "missing"
 
 
-def _sentence(rule: Mapping[str, object]) -> str:
+def _sentence(rule: Mapping[str, Any]) -> str:
     what = (
-        f"{rule['rows']} rows of {rule.get('table')}"
+        f"{plural(rule['rows'], 'row')} of {rule.get('table')}"
         if "rows" in rule
-        else f"{rule.get('values')} values of {rule.get('column')}"
+        else f"{plural(rule.get('values', 0), 'value')} of {rule.get('column')}"
     )
     return f"{what}: {rule.get('rule')}"
 
@@ -261,7 +262,7 @@ def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
     kept, expired = without_expired(reader.opened.repository, manifest)
     folders = sorted({"/".join(file.key.split("/")[:2]) + "/" for file in kept.files})
     if len(folders) > _LISTINGS:
-        return f"not checked: {len(folders)} snapshots wrote its files. Run the verify task.", None
+        return f"not checked: {plural(len(folders), 'snapshot')} wrote its files. Run the verify task.", None
     listed: dict[str, int] = {}
     for folder in folders:
         listed.update({found.key: found.size for found in reader.opened.store.list(folder)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,30 +18,24 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
-from airflow_provider_elementary.snapshots.capture.audit import Audit, compare_days, compare_full, prepare
-from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
-from airflow_provider_elementary.snapshots.capture.consistency import (
-    ConsistencyPoint,
-    Tally,
-    consistency_entry,
-    find_consistency_point,
-    next_window,
+from airflow_provider_elementary.snapshots.capture.audit import Audit, compare_days, compare_full, prepare_audit
+from airflow_provider_elementary.snapshots.capture.collect import (
+    Preparation,
+    capture_slices,
+    describe_captured,
+    join,
 )
-from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys, categories_of, open_keys
+from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, find_consistency_point
+from airflow_provider_elementary.snapshots.capture.data_keys import categories_of, open_keys
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt, check_history, look_back, new_epoch
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
-from airflow_provider_elementary.snapshots.capture.table import (
-    Run,
-    SourceHistoryTruncated,
-    capture_table,
-    columns_read,
-    settle,
-)
-from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
+from airflow_provider_elementary.snapshots.capture.side_by_side import OpenSource, capture_side_by_side
+from airflow_provider_elementary.snapshots.capture.split import ROWS_PER_PART, split_into_parts, whole_tables
+from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_read
+from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.changes import TableChanges, read_changes
 from airflow_provider_elementary.warehouses.indexes import index_statements
@@ -70,6 +64,8 @@ def write_snapshot(
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
     rows_read: RowsRead = no_row_progress,
+    open_source: OpenSource | None = None,
+    rows_per_part: int = ROWS_PER_PART,
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
@@ -92,6 +88,8 @@ def write_snapshot(
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
         they are.
     :param rows_read: called with the table and the number of rows that were read, to show progress.
+    :param open_source: opens another session on the same warehouse; with it, threads read ranges of large tables.
+    :param rows_per_part: a full snapshot reads tables with more rows in ranges.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
     :raises SnapshotCorruptError: the chain does not contain the anchor; a full snapshot was committed.
@@ -104,18 +102,19 @@ def write_snapshot(
         )
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
-    run_key = run_key or _new_id(taken_at)
+    run_key = run_key or new_id(taken_at)
     if (earlier := committed_for(repository, run_key, categories_of(source, policy))) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
-        _require_no_damage(repository, earlier)
+        require_no_damage(repository, earlier)
         return earlier
     # What is refused is refused now, before anything is read.
     require_writer(repository)
-    options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), audit_days, rows_read)
+    options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
+    threads = (open_source, rows_per_part) if open_source is not None else None
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            captured = _capture(source, repository, options, taken_at, run_key, anchor)
+            written = _capture(source, repository, options, taken_at, run_key, anchor, threads)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
             continue
@@ -125,9 +124,9 @@ def write_snapshot(
                 raise
             log.warning("reading from the start again, attempt %d of %d: %s", lost + 1, _ATTEMPTS, error)
             continue
-        manifest = replace(captured.manifest, access=access)
-        if (committed := commit(repository, manifest, captured.plan)) is not None:
-            _require_no_damage(repository, committed, captured.plan.damage)
+        manifest = replace(written.manifest, access=access)
+        if (committed := commit(repository, manifest, written.plan)) is not None:
+            require_no_damage(repository, committed, written.plan.damage)
             return committed
         lost += 1
         log.info("commit conflict in %s; retrying on top of the new snapshot", repository.uri)
@@ -138,7 +137,7 @@ def write_snapshot(
 
 
 @dataclass(frozen=True)
-class _Captured:
+class _Written:
     """A snapshot whose files are written, and that is not committed yet."""
 
     manifest: Manifest
@@ -152,19 +151,99 @@ def _capture(
     taken_at: datetime,
     run_key: str,
     anchor: Anchor | None,
-) -> _Captured:
+    threads: tuple[OpenSource, int] | None,
+) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     # Before the tables are held: what is counted later is then seen the next time, and nothing is missed.
     changes = read_changes(source.warehouse)
     _advise_indexes(source)
     source.hold()
     plan = plan_snapshot(source, repository, options, taken_at, anchor)
-    captured = _capture_as_planned(source, repository, options, taken_at, run_key, plan, changes)
-    if isinstance(captured, Plan):
+    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, threads, changes)
+    if isinstance(written, Plan):
         # What was written under the first plan is left for prune to remove.
-        captured = _capture_as_planned(source, repository, options, taken_at, run_key, captured, changes)
-    assert isinstance(captured, _Captured)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
-    return captured
+        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, threads, changes)
+    assert isinstance(written, _Written)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
+    return written
+
+
+def _capture_as_planned(
+    source: WarehouseSource,
+    repository: Repository,
+    options: SnapshotOptions,
+    taken_at: datetime,
+    run_key: str,
+    plan: Plan,
+    threads: tuple[OpenSource, int] | None,
+    changes: Mapping[str, TableChanges],
+) -> _Written | Plan:
+    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
+    prepared = prepare(source, repository, options, taken_at, run_key, plan, changes, keeps_windows=True)
+    if isinstance(prepared, Plan):
+        return prepared
+    plan, point = prepared.plan, prepared.point
+    log.info("taking snapshot %s: %s", prepared.snapshot_id, plan.reason or "what is new since the one before")
+    try:
+        parts = split_into_parts(source, plan, point, threads[1]) if threads is not None else ()
+        if threads is None or len(parts) == 1:
+            captured = [capture_slices(source, repository.store, prepared, whole_tables(source))]
+        else:
+            captured = capture_side_by_side(source, threads[0], repository.store, prepared, parts)
+    except SourceHistoryTruncated as evidence:
+        return new_epoch(plan, point, str(evidence))
+    except ParentCorrupt as damage:
+        return plan.full(f"the snapshot before cannot be read: {damage}")
+    if prepared.audit is not None and plan.base is None:
+        plan = _compared(prepared.audit, source, plan, point)
+    prepared = replace(prepared, excluded=dict(source.excluded), plan=plan)
+    protection = repository.store.describe()
+    return _Written(describe_captured(prepared, join(prepared, captured), protection, None), plan)
+
+
+def prepare(
+    source: WarehouseSource,
+    repository: Repository,
+    options: SnapshotOptions,
+    taken_at: datetime,
+    run_key: str,
+    plan: Plan,
+    changes: Mapping[str, TableChanges],
+    *,
+    keeps_windows: bool,
+) -> Preparation | Plan:
+    """Decide keys and consistency point of a snapshot, or return the plan of a full one with the reason why.
+
+    :param changes: what the warehouse counted of changes before its tables were held.
+    :param keeps_windows: what planning reads of the windows is kept for the capture, in this process.
+    """
+    # The first use of each key comes before the first read: what is refused is refused early.
+    plan, opened = open_keys(source, repository.keys, plan, options.policy)
+    kept = _kept(source, plan, options.policy) if keeps_windows else {}
+    point = find_consistency_point(source, options.commit_timeout, plan.window_from, kept)
+    try:
+        point = look_back(source, plan, point, changes, options.policy)
+        checked = check_history(plan, point)
+        audit = prepare_audit(source, repository, plan, options.policy, opened.of_hashes)
+        if checked is plan and plan.base is not None and audit is not None:
+            checked = compare_days(audit, source, plan, point, options.audit_days)
+    except ParentCorrupt as damage:
+        return plan.full(f"the snapshot before cannot be read: {damage}")
+    if checked is not plan:
+        return checked
+    return Preparation(
+        snapshot_id=new_id(taken_at),
+        taken_at=taken_at,
+        run_key=run_key,
+        options=options,
+        plan=plan,
+        point=point,
+        opened=opened,
+        source=_describe(source),
+        excluded=dict(source.excluded),
+        rejected=source.rejections,
+        changes=changes,
+        audit=audit,
+    )
 
 
 def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list[str]]:
@@ -180,6 +259,15 @@ def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list
         and source.table(name).watermark_type is not WatermarkType.OTHER
     }
     return {name: found for name, found in columns.items() if found}
+
+
+def _compared(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
+    """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
+    try:
+        return compare_full(audit, source, plan, point)
+    except ParentCorrupt as damage:
+        log.warning("the source was not compared with the snapshot before, which cannot be read: %s", damage)
+        return plan
 
 
 def _advise_indexes(source: WarehouseSource) -> None:
@@ -199,143 +287,7 @@ def _advise_indexes(source: WarehouseSource) -> None:
         )
 
 
-def _capture_as_planned(
-    source: WarehouseSource,
-    repository: Repository,
-    options: SnapshotOptions,
-    taken_at: datetime,
-    run_key: str,
-    plan: Plan,
-    changes: Mapping[str, TableChanges],
-) -> _Captured | Plan:
-    """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
-    snapshot_id = _new_id(taken_at)
-    # The first use of each key comes before the first read: what is refused is refused early.
-    plan, opened = open_keys(source, repository.keys, plan, options.policy)
-    point = find_consistency_point(
-        source, options.commit_timeout, plan.window_from, _kept(source, plan, options.policy)
-    )
-    try:
-        point = look_back(source, plan, point, changes, options.policy)
-        checked = check_history(plan, point)
-        audit = prepare(source, repository, plan, options.policy, opened.of_hashes)
-        if checked is plan and plan.base is not None and audit is not None:
-            checked = compare_days(audit, source, plan, point, options.audit_days)
-    except ParentCorrupt as damage:
-        return plan.full(f"the snapshot before cannot be read: {damage}")
-    if checked is not plan:
-        return checked
-    log.info("taking snapshot %s: %s", snapshot_id, plan.reason or "what is new since the one before")
-    run = _start(source, repository.store, options, snapshot_id, plan, point, opened, changes, audit)
-    entries: dict[str, TableEntry] = {}
-    files: list[FileEntry] = []
-    try:
-        # dbt replaces tables without a watermark at every run: they are read first, while nobody has replaced them yet.
-        for name in sorted(source.tables(), key=lambda name: TABLES[name].watermark is not None):
-            entries[name], written = capture_table(run, TABLES[name])
-            files += written
-    except SourceHistoryTruncated as evidence:
-        return new_epoch(plan, point, str(evidence))
-    except ParentCorrupt as damage:
-        return plan.full(f"the snapshot before cannot be read: {damage}")
-    if run.audit is not None:
-        run = replace(run, plan=_compared(run.audit, source, plan, point))
-    return _Captured(_manifest(run, options, opened, taken_at, run_key, entries, files), run.plan)
-
-
-def _compared(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
-    """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
-    try:
-        return compare_full(audit, source, plan, point)
-    except ParentCorrupt as damage:
-        log.warning("the source was not compared with the snapshot before, which cannot be read: %s", damage)
-        return plan
-
-
-def _start(
-    source: WarehouseSource,
-    store: Store,
-    options: SnapshotOptions,
-    snapshot_id: str,
-    plan: Plan,
-    point: ConsistencyPoint,
-    opened: OpenKeys,
-    changes: Mapping[str, TableChanges],
-    audit: Audit | None,
-) -> Run:
-    since = point.watermark - timedelta(days=options.policy.failed_rows_days) if point.watermark else None
-    if plan.window_from is not None:
-        since = plan.window_from
-    # The earliest time at which the next snapshot's window can begin, whatever this one meets.
-    longest = max(options.overlap + point.spread_ever, options.commit_timeout + point.spread)
-    young_from = point.watermark - longest if point.watermark else None
-    sampled = results_with_samples(source, options.policy, since - options.commit_timeout) if since else None
-    return Run(
-        source=source,
-        store=store,
-        policy=options.policy,
-        snapshot_id=snapshot_id,
-        plan=plan,
-        point=point,
-        commit_timeout=options.commit_timeout,
-        data_keys=opened.of_categories,
-        hash_key=opened.of_hashes.plaintext if opened.of_hashes else None,
-        sampled_results=sampled,
-        exclusions=Exclusions(),
-        tally=Tally(young_from),
-        rows_read=options.rows_read,
-        changes=changes,
-        audit=audit if plan.base is None else None,
-    )
-
-
-def _manifest(
-    run: Run,
-    options: SnapshotOptions,
-    opened: OpenKeys,
-    taken_at: datetime,
-    run_key: str,
-    entries: Mapping[str, TableEntry],
-    files: Sequence[FileEntry],
-) -> Manifest:
-    """Return the manifest of what was written; it has no place in the chain yet."""
-    plan = run.plan
-    window_from = next_window(run.point, run.tally, options.overlap, plan.window_from)
-    return Manifest(
-        snapshot_id=run.snapshot_id,
-        sequence=0,
-        kind=plan.kind,
-        created_at=taken_at.isoformat(),
-        run_key=run_key,
-        source=_describe(run.source),
-        parent=None,
-        tables={name: settle(run, TABLES[name], entry, window_from) for name, entry in entries.items()},
-        files=tuple(files),
-        keys={category.value: key.wrapped for category, key in opened.of_categories.items()},
-        policy=run.policy.to_dict(),
-        exclusions=tuple(run.exclusions.to_list()),
-        excluded=dict(run.source.excluded),
-        rejected=tuple(run.source.rejections.to_list()),
-        access=None,
-        protection=run.store.describe(),
-        versions=writer_versions(),
-        epoch=plan.epoch,
-        reason=plan.reason,
-        full_at=plan.base.manifest.full_at if plan.base else taken_at.isoformat(),
-        consistency=consistency_entry(
-            run.point,
-            run.tally,
-            window_from=window_from,
-            overlap=options.overlap,
-            commit_timeout=options.commit_timeout,
-            earlier=plan.earlier,
-        ),
-        hash_key=opened.of_hashes.wrapped if opened.of_hashes else None,
-        lost_until=plan.lost_until,
-    )
-
-
-def _require_no_damage(repository: Repository, committed: Manifest, damage: str | None = None) -> None:
+def require_no_damage(repository: Repository, committed: Manifest, damage: str | None = None) -> None:
     """Raise where the snapshot was taken upon a damaged chain; it is committed, and a retry ends in the same way.
 
     :raises SnapshotCorruptError: the chain is damaged.
@@ -362,5 +314,6 @@ def _describe(source: WarehouseSource) -> dict[str, Any]:
     }
 
 
-def _new_id(taken_at: datetime) -> str:
+def new_id(taken_at: datetime) -> str:
+    """Return the id of a snapshot: when the attempt began, and a random end."""
     return f"{taken_at:%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"

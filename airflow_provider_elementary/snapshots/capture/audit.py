@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,9 +13,10 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
-from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, difference, in_words
-from airflow_provider_elementary.snapshots.capture.dedup import row_digests
+from airflow_provider_elementary.snapshots.capture.dedup import Digests, row_digests
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.history import (
     ParentCorrupt,
     holds_all_rows,
@@ -55,6 +57,7 @@ class Audit:
     columns: Mapping[str, tuple[str, ...]]
     hash_key: bytes | None
     found: dict[str, DaySums] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def add(self, table: Table, taken: pa.RecordBatch) -> None:
         """Add rows of the source that are taken."""
@@ -62,7 +65,12 @@ class Audit:
         if table.watermark is None or entry is None or not entry.settled_rows:
             return
         is_settled = pc.less(taken[table.watermark], pa.scalar(self.until, pa.timestamp("us")))
-        self._add(self.found.setdefault(table.name, DaySums()), table, taken.filter(pc.fill_null(is_settled, False)))
+        settled = taken.filter(pc.fill_null(is_settled, False))
+        digests = self._digests(table, settled)
+        # Threads read ranges of one table.
+        with self._lock:
+            found = self.found.setdefault(table.name, DaySums())
+            found.add(settled[require_watermark(table)], digests)
 
     def held(self, table: Table, since: datetime | None, until: datetime) -> DaySums:
         """Add up what the snapshot before holds of a span.
@@ -85,19 +93,16 @@ class Audit:
         sums = DaySums()
         with source.read(table.name, columns=[n for n in held if n in needed], since=since, until=until) as reader:
             for batch in reader:
-                self._add(sums, table, batch)
+                sums.add(batch[require_watermark(table)], self._digests(table, batch))
         return sums
 
-    def _add(self, sums: DaySums, table: Table, rows: pa.RecordBatch) -> None:
-        columns = self.columns.get(table.name, ())
-        digests = None
-        if columns:
-            redacted = redaction.redact(rows, table, self.policy, Exclusions(), self.hash_key)
-            digests = row_digests(redacted, columns)
-        sums.add(rows[require_watermark(table)], digests)
+    def _digests(self, table: Table, rows: pa.RecordBatch) -> Digests | None:
+        if not (columns := self.columns.get(table.name)):
+            return None
+        return row_digests(redaction.redact(rows, table, self.policy, Exclusions(), self.hash_key), columns)
 
 
-def prepare(
+def prepare_audit(
     source: WarehouseSource, repository: Repository, plan: Plan, policy: Policy, hash_key: DataKey | None
 ) -> Audit | None:
     """Return how rows are compared with the snapshot before; None where that is of another source, or is damaged."""

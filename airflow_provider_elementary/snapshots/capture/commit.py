@@ -14,6 +14,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
 )
 from airflow_provider_elementary.snapshots.capture.plan import Plan
+from airflow_provider_elementary.snapshots.capture.rebase import rebase
 from airflow_provider_elementary.snapshots.index import write_pages
 from airflow_provider_elementary.snapshots.lists import merge
 from airflow_provider_elementary.snapshots.lookup import find_head, list_before, read_generation, read_signed, resolve
@@ -49,17 +50,19 @@ _PROBE = Codec(Parent, "probe", "")
 def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest | None:
     """Write the manifest under the number after the newest; of several writers one gets each number.
 
-    A full snapshot stands on its own, so it is committed after whatever came first. What others put in its place is
-    moved to ``quarantine/``.
+    A full snapshot stands on its own, so it is committed after whatever came first, and an incremental one after
+    compactions of its parent. What others put in its place is moved to ``quarantine/``.
 
-    :return: the manifest as committed; None where the parent of an incremental snapshot is no longer the newest.
+    :return: the manifest as committed; None where another snapshot came after the parent of an incremental one.
     :raises SnapshotConflictError: others came first each time, or removed files of this snapshot.
     """
     for _ in range(_COMMIT_ATTEMPTS):
         head = find_head(repository)
         newest = head.document.sequence if head else 0
-        if plan.base is not None and newest != plan.base.manifest.sequence:
-            return None
+        if plan.base is not None:
+            if head is None or (rebased := rebase(repository, manifest, plan.base.manifest.sequence, newest)) is None:
+                return None
+            manifest = rebased
         lost_until = plan.lost_until if plan.lost_until is not None and plan.lost_until > newest else None
         manifest = replace(
             manifest,
@@ -72,11 +75,9 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
             manifest = replace(manifest, created_at=head.document.created_at)
         if plan.base is None and head is not None:
             manifest = replace(manifest, epoch=head.document.epoch + (1 if plan.is_new_epoch else 0))
-        _require_files(repository, manifest)
-        if (committed := _write(repository, manifest, head.document if head and plan.base else None)) is not None:
-            number = committed.sequence
-            log.info("committed snapshot %s as number %s in %s", manifest.snapshot_id, number, repository.uri)
-            write_pages(repository, number)
+        require_files(repository, manifest)
+        before = head.document if head and plan.base else None
+        if (committed := write_manifest(repository, manifest, before)) is not None:
             return committed
     raise SnapshotConflictError(
         f"Could not commit snapshot {manifest.snapshot_id} to {repository.uri}: {_COMMIT_ATTEMPTS} attempts conflicted "
@@ -84,10 +85,11 @@ def commit(repository: Repository, manifest: Manifest, plan: Plan) -> Manifest |
     )
 
 
-def _write(repository: Repository, manifest: Manifest, before: ManifestDocument | None) -> Manifest | None:
-    """Write the documents of a manifest; None where another writer has its number.
+def write_manifest(repository: Repository, manifest: Manifest, before: ManifestDocument | None) -> Manifest | None:
+    """Write the documents of a manifest, and the pages of the index that it fills.
 
-    :param before: the newest manifest, where this one adds to its list.
+    :param before: the newest manifest, where this one continues it.
+    :return: the manifest as committed; None where another writer has its number.
     """
     documents, number = repository.documents, manifest.sequence
     generation = read_generation(repository, before) if before is not None else None
@@ -98,7 +100,7 @@ def _write(repository: Repository, manifest: Manifest, before: ManifestDocument 
         if begun is None:
             return None
         generation, reference = begun.document, Reference(name, begun.sha256)
-    base = before.base if before is not None else number
+    base = before.base if before is not None and manifest.kind != "compaction" else number
     earlier = list_before(repository, number, base, generation)
     record = newest_record(repository)
     document = document_of(
@@ -112,6 +114,8 @@ def _write(repository: Repository, manifest: Manifest, before: ManifestDocument 
     signed = claim(documents, manifest_key(number), MANIFEST, document, Role.STORE, number=number)
     if signed is None:
         return None
+    log.info("committed snapshot %s as number %s in %s", manifest.snapshot_id, number, repository.uri)
+    write_pages(repository, number)
     added = (entries(signed.document, generation), signed.document.dropped)
     return manifest_of(signed.document, signed.sha256, generation, merge([(earlier, ()), added]))
 
@@ -145,7 +149,11 @@ def committed_for(repository: Repository, run_key: str, categories: Collection[C
     return None
 
 
-def _require_files(repository: Repository, manifest: Manifest) -> None:
+def require_files(repository: Repository, manifest: Manifest) -> None:
+    """Raise unless the files that a snapshot wrote are there.
+
+    :raises SnapshotConflictError: one was removed or replaced.
+    """
     sizes = {found.key: found.size for found in repository.store.list(data_folder(manifest.snapshot_id))}
     missing = next((file.key for file in manifest.new_files if sizes.get(file.key) != file.size), None)
     if missing is not None:

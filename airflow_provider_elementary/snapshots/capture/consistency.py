@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
-from airflow_provider_elementary import quoting
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.snapshots.capture.commit_markers import (
     MARKERS,
@@ -30,53 +27,23 @@ from airflow_provider_elementary.snapshots.capture.commit_markers import (
     is_marked,
     read_markers,
 )
-from airflow_provider_elementary.snapshots.capture.day_sums import Difference
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts, read_facts
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
-from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.times import before, iso
 from airflow_provider_elementary.times import earliest as earliest_of
 from airflow_provider_elementary.times import latest as latest_of
-from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_clock, to_utc
+from airflow_provider_elementary.warehouses.clock import Clock, read_clock
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.values import Rejections
-from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest
 
 RESULTS = "elementary_test_results"
 SAMPLES = "test_result_rows"
 FUTURE = "time ahead of the warehouse's clock"
 
 _TIME = pa.timestamp("us")
-#: Windows of at most this size in all are kept in memory, and read once; larger ones are read again.
-_KEPT_BYTES = 64 * 2**20
 #: At most this many runs are named in a manifest; the others are counted.
 _NAMED = 1_000
-
-
-@dataclass(frozen=True)
-class TableFacts:
-    """What one query returns for a table with a watermark.
-
-    :param newest: its greatest watermark, of the window that is read again where there is one; None without rows.
-    :param settled_rows: rows older than that window; None where nobody looked.
-    :param settled_from: the least watermark among them, or None.
-    :param undated_rows: rows without a watermark.
-    :param young_rows: rows of the window, those ahead of the clock included.
-    :param ahead_rows: those ahead of the clock.
-    :param difference: how the settled rows differ from those that were taken; None where they do not.
-    :param kept: the rows of the window, which are not read again; None where they are too many.
-    :param rejected: what of them could not be used.
-    """
-
-    newest: datetime | None
-    settled_rows: int | None = 0
-    settled_from: datetime | None = None
-    undated_rows: int = 0
-    young_rows: int = 0
-    ahead_rows: int = 0
-    difference: Difference | None = None
-    kept: tuple[pa.RecordBatch, ...] | None = None
-    rejected: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,12 +159,33 @@ class Tally:
             unmarked = runs.filter(pc.invert(is_marked(runs, point.markers)))
             self.abandoned_runs.update(pc.unique(unmarked).drop_null().to_pylist())
 
+    def add(self, other: Tally) -> None:
+        """Count what another part of the same snapshot counted."""
+        for own, counts in (
+            (self.taken, other.taken),
+            (self.waiting, other.waiting),
+            (self.undated, other.undated),
+            (self._old, other._old),
+        ):
+            own.update(counts)
+        self.waiting_runs |= other.waiting_runs
+        self.abandoned_runs |= other.abandoned_runs
+        self.waiting_from = earliest_of(self.waiting_from, other.waiting_from)
+        for name, oldest in other._oldest.items():
+            self._oldest[name] = min(oldest, self._oldest.get(name, oldest))
+        for name, young in other._young.items():
+            self._young[name] += young
+
     def settled(self, table: Table, window_from: datetime | None) -> tuple[int, datetime | None]:
         """Return how many rows of a table are older than a time, and the oldest time among them."""
-        young = np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table.name]])
+        young = self.young_times(table.name)
         older = young[young < np.datetime64(window_from)] if window_from is not None else young[:0]
         oldest = older.min().item() if older.size else None
         return self._old[table.name] + int(older.size), earliest_of(self._oldest.get(table.name), oldest)
+
+    def young_times(self, table: str) -> npt.NDArray[np.datetime64]:
+        """Return the watermarks of the taken rows of a table that are young."""
+        return np.concatenate([np.empty(0, dtype="datetime64[us]"), *self._young[table]])
 
     def _count_age(self, table: Table, created: pa.Array) -> None:
         self.undated[table.name] += created.null_count
@@ -229,14 +217,7 @@ def find_consistency_point(
     clock, read_at = _clock(source)
     markers = read_markers(source, clock)
     latest = markers.latest(clock) if markers else clock.latest
-    tables: dict[str, TableFacts] = {}
-    left = _KEPT_BYTES
-    for name in (name for name in source.tables() if TABLES[name].watermark is not None):
-        if window_from is not None and kept is not None and name in kept:
-            tables[name] = _facts_of_window(source, TABLES[name], kept[name], window_from, latest, left)
-            left -= sum(batch.nbytes for batch in tables[name].kept or ())
-        else:
-            tables[name] = _facts(source, TABLES[name], window_from, latest)
+    tables = read_facts(source, window_from, latest, kept or {})
     watermark = max((facts.newest for facts in tables.values() if facts.newest), default=None)
     point = ConsistencyPoint(
         tables=tables,
@@ -333,85 +314,6 @@ def next_window(point: ConsistencyPoint, tally: Tally, overlap: timedelta, earli
     return latest_of(window_from, earlier)
 
 
-def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
-    held = source.table(table.name)
-    if held.watermark_type is WatermarkType.OTHER:
-        return _facts_of_rows(source, table, window_from, latest)
-    watermark = quoting.column(held.columns[require_watermark(table)])
-    until_now = exp.and_(
-        watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type),
-        watermark.copy() <= bound(latest, held.watermark_type),
-    )
-    newest = exp.func("max", exp.Case().when(until_now, watermark.copy()))
-    if window_from is None:
-        return TableFacts(naive(ask(source, table, {"newest": newest})["newest"]))
-    # Compared with a literal, so that an index or partitions answer; what is older is not read.
-    in_window = watermark.copy() >= bound(window_from, held.watermark_type)
-    undated = watermark.copy().is_(exp.null())
-    found = ask(
-        source,
-        table,
-        {
-            "newest": newest,
-            "young": exp.func("count", watermark.copy()),
-            "in_time": exp.func("count", exp.Case().when(until_now.copy(), watermark.copy())),
-            "undated": exp.func("count", exp.Case().when(undated.copy(), exp.Literal.number(1))),
-        },
-        where=exp.or_(in_window, undated),
-    )
-    young, in_time = int(found["young"]), int(found["in_time"])
-    return TableFacts(naive(found["newest"]), None, None, int(found["undated"]), young, young - in_time)
-
-
-def _facts_of_window(
-    source: WarehouseSource, table: Table, columns: Sequence[str], window_from: datetime, latest: datetime, most: int
-) -> TableFacts:
-    """Return the facts of a window from its rows, with the rows where they have at most this number of bytes."""
-    source.rejections.discard(table.name)
-    newest, young, ahead, undated, size, kept = None, 0, 0, 0, 0, list[pa.RecordBatch]()
-    with source.read(table.name, columns=columns, since=window_from, undated=Undated.NULL) as reader:
-        for batch in reader:
-            created = batch[require_watermark(table)]
-            in_time = created.filter(pc.fill_null(pc.less_equal(created, _moment(latest)), False))
-            newest = latest_of(newest, pc.max(in_time).as_py())
-            undated += created.null_count
-            young += len(created) - created.null_count
-            ahead += len(created) - created.null_count - len(in_time)
-            size += batch.nbytes
-            kept = [*kept, batch] if size <= most else []
-    rejected = tuple(source.rejections.to_list())
-    return TableFacts(newest, None, None, undated, young, ahead, None, tuple(kept) if size <= most else None, rejected)
-
-
-def ask(
-    source: WarehouseSource, table: Table, selected: Mapping[str, exp.Expr], where: exp.Expr | None = None
-) -> dict[str, Any]:
-    """Return the one row of aggregates over a table."""
-    relation = exp.table_(
-        source.table(table.name).name, db=source.warehouse.schema, catalog=source.warehouse.database, quoted=True
-    )
-    query = exp.select(*(one.as_(name) for name, one in selected.items())).from_(relation)
-    return one_row(source, (query.where(where) if where is not None else query).sql(source.warehouse.dialect))
-
-
-def _facts_of_rows(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
-    """Return the facts of a table whose watermark the warehouse cannot compare, from its rows."""
-    watermark = require_watermark(table)
-    newest = oldest = None
-    rows = undated = 0
-    with source.read(table.name, columns=[watermark]) as reader:
-        for batch in reader:
-            created = batch[watermark]
-            in_time = created.filter(pc.less_equal(created, _moment(latest)))
-            newest = max(filter(None, (newest, pc.max(in_time).as_py())), default=None)
-            if window_from is not None:
-                settled = created.filter(pc.less(created, _moment(window_from)))
-                rows += len(settled)
-                undated += created.null_count
-                oldest = earliest_of(oldest, pc.min(settled).as_py())
-    return TableFacts(newest, rows, oldest, undated)
-
-
 def _young_results(source: WarehouseSource, point: ConsistencyPoint, since: datetime) -> pa.Array:
     """Return the ids of the test results that are taken, of those young enough to have samples that could wait."""
     table = TABLES[RESULTS]
@@ -427,13 +329,6 @@ def _clock(source: WarehouseSource) -> tuple[Clock, datetime | None]:
     clock = read_clock(source, MARKERS if MARKERS in held else held[0])
     has_one_view = by_adapter(source.adapter).has_one_view and MARKERS in held
     return clock, clock.now if has_one_view else None
-
-
-def naive(moment: Any) -> datetime | None:
-    """Return a time that a warehouse answered, in UTC without a zone."""
-    if isinstance(moment, date) and not isinstance(moment, datetime):
-        return datetime.combine(moment, time.min)
-    return to_utc(moment) if moment else None
 
 
 def _moment(moment: datetime | None) -> pa.Scalar:

@@ -17,7 +17,7 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 log = logging.getLogger(__name__)
 
 # A reader of the samples sees raw values anyway; without that key, nobody can test guesses of hashed values.
-_HASH_CATEGORY = Category.FAILED_ROWS_SAMPLE
+HASH_CATEGORY = Category.FAILED_ROWS_SAMPLE
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,7 +94,7 @@ def _rotated(keys: StoreKeys, policy: Policy, manifest: Manifest, categories: Se
         and wrapped.master_key_id != keys.master_key_id(category, Purpose.SNAPSHOT)
     ]
     if policy.hashed_columns and manifest.hash_key is not None:
-        now = keys.master_key_id(_HASH_CATEGORY, Purpose.HASHED_COLUMNS)
+        now = keys.master_key_id(HASH_CATEGORY, Purpose.HASHED_COLUMNS)
         moved += ["hashed columns"] if manifest.hash_key.master_key_id != now else []
     return f"other master keys than the snapshot before, for {', '.join(moved)}" if moved else None
 
@@ -113,13 +113,13 @@ def _hash_key(keys: StoreKeys, plan: Plan, policy: Policy) -> DataKey | None:
     except KeyUnavailableError as error:
         log.warning("hash key cannot be unwrapped; hashed values change from this snapshot on: %s", error)
     if carried is None:
-        return keys.new_data_key(_HASH_CATEGORY, Purpose.HASHED_COLUMNS)
-    if carried.wrapped.master_key_id == keys.master_key_id(_HASH_CATEGORY, Purpose.HASHED_COLUMNS):
+        return keys.new_data_key(HASH_CATEGORY, Purpose.HASHED_COLUMNS)
+    if carried.wrapped.master_key_id == keys.master_key_id(HASH_CATEGORY, Purpose.HASHED_COLUMNS):
         return carried
-    return keys.wrap(_HASH_CATEGORY, carried.plaintext, Purpose.HASHED_COLUMNS)
+    return keys.wrap(HASH_CATEGORY, carried.plaintext, Purpose.HASHED_COLUMNS)
 
 
 def _carried_hash_key(keys: StoreKeys, policy: Policy, manifest: Manifest) -> DataKey | None:
     if not policy.hashed_columns or manifest.hash_key is None:
         return None
-    return DataKey(keys.unwrap(_HASH_CATEGORY, manifest.hash_key, Purpose.HASHED_COLUMNS), manifest.hash_key)
+    return DataKey(keys.unwrap(HASH_CATEGORY, manifest.hash_key, Purpose.HASHED_COLUMNS), manifest.hash_key)

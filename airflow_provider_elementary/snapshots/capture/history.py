@@ -12,8 +12,9 @@ from sqlglot import exp
 from airflow_provider_elementary import quoting
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotConflictError, SnapshotCorruptError
-from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts, ask, naive
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, difference, in_words
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts, ask, naive
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy

@@ -35,8 +35,8 @@ class SnapshotOptions:
     overlap: timedelta
     commit_timeout: timedelta
     full_every: timedelta
-    audit_days: int
     rows_read: RowsRead
+    audit_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,8 @@ def plan_snapshot(
     :param anchor: the newest manifest that was recorded outside the store.
     """
     head = find_head(repository)
-    anchor = _newest_anchor(repository, anchor)
-    is_new = anchor is not None and not _is_recorded_as_lost(repository, anchor)
-    damage = anchor_finding(repository, anchor) if anchor is not None and is_new else None
+    anchor = newest_anchor(repository, anchor)
+    damage = anchor_finding(repository, anchor) if anchor is not None else None
     if anchor is not None and damage is not None:
         number = head.document.sequence if head else 0
         # Nothing new is encrypted under a key that an older chain brought back.
@@ -123,15 +122,19 @@ def plan_snapshot(
     return replace(plan, base=SnapshotSource(repository, left))
 
 
-def _newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:
-    """Return the newest of an anchor, of what the newest prune record says was the head, and of the newest page."""
+def newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None:
+    """Return the newest of an anchor, of what the newest prune record says was the head, and of the newest page.
+
+    None where there is none, and where a snapshot says already that it is lost.
+    """
     found = [given] if given is not None else []
     if (record := newest_record(repository)) is not None:
         head = record.document.head
         found.append(Anchor(head.sequence, head.sha256, f"prune record {record.document.sequence}"))
     if (row := newest_page(repository)) is not None:
         found.append(Anchor(row.sequence, row.sha256, "the newest page of the index"))
-    return max(found, key=lambda anchor: anchor.sequence, default=None)
+    newest = max(found, key=lambda anchor: anchor.sequence, default=None)
+    return None if newest is None or _is_recorded_as_lost(repository, newest) else newest
 
 
 def _is_recorded_as_lost(repository: Repository, anchor: Anchor) -> bool:

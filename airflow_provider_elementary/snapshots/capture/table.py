@@ -22,10 +22,12 @@ from airflow_provider_elementary.snapshots.capture import consistency
 from airflow_provider_elementary.snapshots.capture.audit import Audit
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
 from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_digests
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
 from airflow_provider_elementary.snapshots.capture.partition import Part, parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
+from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, FailedRowsLimit
@@ -59,7 +61,7 @@ class Run:
     :param sampled_results: the test results whose sampled rows may pass; None for all.
     :param exclusions: what the policy excluded or redacted.
     :param rows_read: called as rows are read.
-    :param changes: what the warehouse had counted of changes to the tables.
+    :param part: which part of the capture this is, and which attempt; it is in the names of its files.
     :param audit: compares the rows of a full snapshot with the snapshot before; None where nothing can be compared.
     """
 
@@ -76,8 +78,8 @@ class Run:
     exclusions: Exclusions
     tally: Tally
     rows_read: RowsRead
-    changes: Mapping[str, TableChanges]
-    audit: Audit | None
+    part: str = ""
+    audit: Audit | None = None
 
 
 @dataclass
@@ -103,13 +105,14 @@ class _Earlier:
     samples: Counter[str]
 
 
-def capture_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
-    """Read and encrypt the new rows of a table; where nothing changed, nothing is read.
+def capture_table(run: Run, wanted: Slice) -> tuple[TableEntry, list[FileEntry]]:
+    """Read and encrypt the new rows of a table or of a range of it; where nothing changed, nothing is read.
 
     :return: what the manifest says of the table, and every file that it consists of from now on.
     :raises SourceHistoryTruncated: rows of the window are gone.
     :raises ParentCorrupt: the snapshot before cannot be read.
     """
+    table = TABLES[wanted.table]
     held = run.source.table(table.name)
     taken_columns = redaction.columns_taken(table, list(held.columns), run.policy)
     parts = parts_of(table, taken_columns, run.policy.categories)
@@ -137,13 +140,13 @@ def capture_table(run: Run, table: Table) -> tuple[TableEntry, list[FileEntry]]:
         carried = []
     started = time.monotonic()
     earlier = _load_earlier(run, base, table, parts) if base and table.watermark else None
-    files = _capture_rows(run, table, parts, earlier)
+    files = _capture_rows(run, wanted, parts, earlier)
     entry = _with_rows(run, table, entry)
     _count_excluded_columns(run, table, parts, entry)
     seconds = time.monotonic() - started
     size = sum(file.size for file in files)
     rows = f"{entry.new_rows:,}"
-    log.info("%s: %s new rows, %s bytes in %s files, %.1f s", table.name, rows, f"{size:,}", len(files), seconds)
+    log.info("%s: %s new rows, %s bytes in %s files, %.1f s", wanted, rows, f"{size:,}", len(files), seconds)
     return entry, [*_still_wanted(run, table, carried), *files]
 
 
@@ -158,28 +161,39 @@ def columns_read(source: WarehouseSource, table: Table, policy: Policy) -> list[
     return [name for name in held if name in needed]
 
 
-def settle(run: Run, table: Table, entry: TableEntry, window_from: datetime | None) -> TableEntry:
+def settle(
+    plan: Plan,
+    point: ConsistencyPoint,
+    changes: TableChanges | None,
+    tally: Tally,
+    table: Table,
+    entry: TableEntry,
+    window_from: datetime | None,
+) -> TableEntry:
     """Return the entry with what the next snapshot has to find again of the rows before its window.
 
+    :param changes: what the warehouse had counted of the table's changes.
+    :param tally: of all parts.
     :param window_from: where the next snapshot reads from.
     """
     if table.watermark is None or set(entry.excluded_categories) == set(table.categories):
         return entry
-    rows, oldest = run.tally.settled(table, window_from)
-    before = _entry_before(run, table)
-    undated = run.tally.undated[table.name]
+    rows, oldest = tally.settled(table, window_from)
+    before = _entry_before(plan, point, table)
+    undated = tally.undated[table.name]
     if before is not None:
         rows += before.settled_rows or 0
         oldest = parse(before.settled_from) or oldest
         undated = undated or before.undated_rows or 0
     settled = replace(entry, settled_rows=rows, settled_from=iso(oldest), undated_rows=undated)
-    return replace(settled, changes=_changes(run, table, before, settled))
+    return replace(settled, changes=_changes(changes, point.tables[table.name], before, settled))
 
 
-def _changes(run: Run, table: Table, before: TableEntry | None, entry: TableEntry) -> TableChanges | None:
+def _changes(
+    now: TableChanges | None, facts: TableFacts, before: TableEntry | None, entry: TableEntry
+) -> TableChanges | None:
     """Return what the warehouse had counted, and what it must have counted since, as we saw the rows."""
-    now = run.changes.get(table.name)
-    if now is None or run.point.tables[table.name].settled_rows is not None:
+    if now is None or (before is not None and facts.settled_rows is not None):
         return now
     # Sessions report late: at least the rows that we saw were inserted.
     seen, counted = entry.rows + entry.waiting, 0
@@ -192,7 +206,7 @@ def _changes(run: Run, table: Table, before: TableEntry | None, entry: TableEntr
 def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     """Return the entry with the rows that are taken: those before the window, and those met in it."""
     rows, waiting = run.tally.taken[table.name], run.tally.waiting[table.name]
-    before = _entry_before(run, table)
+    before = _entry_before(run.plan, run.point, table)
     if before is None:
         return replace(entry, rows=rows, new_rows=rows, waiting=waiting)
     rows += before.settled_rows or 0
@@ -202,14 +216,14 @@ def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
 
 
-def _entry_before(run: Run, table: Table) -> TableEntry | None:
+def _entry_before(plan: Plan, point: ConsistencyPoint, table: Table) -> TableEntry | None:
     """Return what the snapshot before says of a table that is read from its window on.
 
     Rows that the source has removed from the old end since then do not count.
     """
-    if run.plan.base is None or table.watermark is None:
+    if plan.base is None or table.watermark is None:
         return None
-    entry, facts = run.plan.base.manifest.tables[table.name], run.point.tables[table.name]
+    entry, facts = plan.base.manifest.tables[table.name], point.tables[table.name]
     if facts.settled_rows is None or entry.settled_rows is None:
         return entry
     return replace(
@@ -222,24 +236,26 @@ def _entry_before(run: Run, table: Table) -> TableEntry | None:
 
 def _reads_undated(run: Run, table: Table) -> bool:
     """Return whether rows without a watermark are read again, as there are more than the snapshot before took."""
-    before = _entry_before(run, table)
+    before = _entry_before(run.plan, run.point, table)
     return before is not None and run.point.tables[table.name].undated_rows != (before.undated_rows or 0)
 
 
-def _capture_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
+def _capture_rows(run: Run, wanted: Slice, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
+    table = TABLES[wanted.table]
     columns = columns_read(run.source, table, run.policy)
-    since = run.plan.window_from if earlier is not None else None
+    since = run.plan.window_from if earlier is not None else wanted.since
     open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
     groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
     is_sample = table.category is Category.FAILED_ROWS_SAMPLE
     limit = _limit(run, table, earlier) if is_sample else None
-    undated = Undated.NULL if _reads_undated(run, table) else Undated.COUNTED
+    undated = wanted.undated or (Undated.NULL if _reads_undated(run, table) else Undated.COUNTED)
     rejections = run.source.rejections
     facts = run.point.tables.get(table.name) if earlier is not None else None
     kept = facts.kept if facts is not None else None
-    # What planning met of this table is met again, and counted once.
-    rejections.carry(table.name, facts.rejected if facts is not None and kept is not None else ())
+    if wanted.since is None:
+        # What planning met of this table is met again, and counted once.
+        rejections.carry(table.name, facts.rejected if facts is not None and kept is not None else ())
     with ExitStack() as stack:
         if earlier is None:
             for open_part in open_parts:
@@ -247,8 +263,8 @@ def _capture_rows(run: Run, table: Table, parts: Sequence[Part], earlier: _Earli
         if kept is not None:
             batches: Iterable[pa.RecordBatch] = kept
         else:
-            reader = stack.enter_context(run.source.read(table.name, columns=columns, since=since, undated=undated))
-            batches = stack.enter_context(read_ahead(reader, cancel=run.source.cancel))
+            reading = run.source.read(table.name, columns=columns, since=since, until=wanted.until, undated=undated)
+            batches = stack.enter_context(read_ahead(stack.enter_context(reading), cancel=run.source.cancel))
         run.rows_read(table.name, 0)
         for read in batches:
             batch = run.point.without_future(table, read, rejections)
@@ -306,7 +322,7 @@ def _add(
 def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
     part = open_part.part
     schema = run.source.schema(part.table)
-    target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category)))
+    target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category, run.part)))
     data_key = run.data_keys[part.category].plaintext
     open_part.file = stack.enter_context(
         encrypted_file(
@@ -426,7 +442,7 @@ def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
     part, file = open_part.part, open_part.file
     assert file is not None  # noqa: S101
     return FileEntry(
-        key=data_file(run.snapshot_id, part.table, part.category),
+        key=data_file(run.snapshot_id, part.table, part.category, run.part),
         snapshot_id=run.snapshot_id,
         table=part.table,
         category=part.category,
@@ -435,4 +451,5 @@ def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
         **asdict(file.binding),
         min_watermark=iso(open_part.min_watermark),
         max_watermark=iso(open_part.max_watermark),
+        part=run.part,
     )

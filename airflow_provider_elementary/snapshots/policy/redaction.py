@@ -49,6 +49,11 @@ class Exclusions:
         known = table.column(column.partition(".")[0])
         self.values[rule, f"{table.name}.{column}", known.category.value if known else ""] += values
 
+    def add(self, other: Exclusions) -> None:
+        """Count what another part of the same snapshot counted."""
+        self.rows.update(other.rows)
+        self.values.update(other.values)
+
     def to_list(self) -> list[dict[str, Any]]:
         """Return the counts as JSON values, for the manifest."""
         return [

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from airflow_provider_elementary.anomalies import backtest, detect
@@ -99,6 +100,18 @@ def test_more_days_than_a_calendar_has_are_all_days(method: Any) -> None:
     assert scored[0].num_rows > 0
     assert scored[0].equals(scored[1])
     assert scored[0].equals(scored[2])
+
+
+@pytest.mark.parametrize("method", ["elementary", "robust"])
+def test_a_row_dated_ahead_of_the_clock_is_not_the_newest_bucket(method: Any) -> None:
+    row = {**METRICS.slice(0, 1).to_pylist()[0], "id": "ahead", "full_table_name": "SHOP.CORE.AHEAD"}
+    ahead = {name: datetime(9999, 12, 31) for name in ("bucket_start", "bucket_end", "updated_at")}
+    odd = pa.Table.from_pylist([{**row, **ahead}], schema=METRICS_SCHEMA)
+
+    with_it = score_recent(pa.concat_tables([odd, METRICS]).to_reader(200), method=method, days=5, parameters={})
+
+    whole = score_recent(METRICS.to_reader(200), method=method, days=5, parameters={})
+    assert said(with_it.verdicts.filter(pc.not_equal(with_it.verdicts["id"], "ahead"))) == said(whole.verdicts)
 
 
 def test_no_metrics_are_no_verdicts() -> None:

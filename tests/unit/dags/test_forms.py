@@ -19,17 +19,19 @@ ROOT = Path(__file__).parents[3]
 #: A DAG that an event starts shows no form.
 FORMS = (
     "elementary_access_audit",
+    "elementary_answer",
     "elementary_backtest",
     "elementary_observability",
     "elementary_snapshot",
     "elementary_snapshot_diff",
+    "elementary_snapshot_in_parts",
     "elementary_snapshot_prune",
     "elementary_snapshot_restore",
     "elementary_snapshot_verify",
 )
 
 #: A run needs a person's answer: there is no schedule.
-WITHOUT_DEFAULT = {("elementary_snapshot_diff", "before")}
+WITHOUT_DEFAULT = {("elementary_answer", "incident_id"), ("elementary_snapshot_diff", "before")}
 
 FIELD = re.compile(r"params\.(\w+)")
 
@@ -181,6 +183,10 @@ def test_the_form_of_the_snapshot_offers_every_field_of_the_policy() -> None:
         ("elementary_observability", "days", "two"),
         ("elementary_observability", "alert_emails", ["data team"]),
         ("elementary_observability", "alert_emails", "data-team@example.com"),
+        ("elementary_answer", "incident_id", ""),
+        ("elementary_answer", "answer", "maybe"),
+        ("elementary_answer", "reason", "because"),
+        ("elementary_answer", "conditions", "0123456789abcdef"),
         ("elementary_snapshot", "failed_rows_per_test", -1),
         ("elementary_snapshot", "masked_columns", ["owner"]),
         ("elementary_snapshot", "without_raw_values", "maybe"),

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_elementary.anomalies.circuit_breaker import AnomaliesFoundError, require_none, stopping_tables
 from airflow_provider_elementary.anomalies.summary import anomalous_tables, summarise
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.incidents import enrich
+from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import read_lineage
 from tests.support.datasets import OWNER_EMAIL, small_world
 from tests.support.shop import CUSTOMERS, ORDERS, RAW, REVENUE, fine, lineage, verdict, verdicts

@@ -1,0 +1,86 @@
+"""Chooses which small files a compaction merges."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from airflow_provider_elementary.elementary_schema import TABLES, Category
+from airflow_provider_elementary.snapshots.manifest import FileEntry
+from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
+
+#: Fewer snapshots than that are not merged.
+SNAPSHOTS = 6
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Files of one table whose rows belong into one file for each category, in the order of the list.
+
+    :param day: of their newest rows, ISO 8601: files expire by it, so that none is kept for the rows of another day.
+    """
+
+    table: str
+    day: str
+    files: tuple[FileEntry, ...]
+
+    @property
+    def rows(self) -> int:
+        """The rows that they hold: files of other columns beside them hold the same ones."""
+        first = self.files[0].category
+        return sum(file.rows for file in self.files if file.category is first)
+
+    @property
+    def snapshots(self) -> set[str]:
+        """The snapshots that wrote them."""
+        return {file.snapshot_id for file in self.files}
+
+
+def next_merges(files: Sequence[FileEntry], without: Collection[Category] = ()) -> list[Merge]:
+    """Return what one compaction merges: the oldest day; nothing where too few snapshots wrote small files.
+
+    The files of a manifest have one generation, one epoch and one data key for each category.
+
+    :param files: the list of the newest snapshot, without expired files.
+    :param without: categories whose key is gone: their tables stay as they are.
+    """
+    merges = [merge for merge in _merges(files, without) if len(merge.snapshots) > 1]
+    writers = {(merge.day, snapshot) for merge in merges for snapshot in merge.snapshots}
+    if len(writers) < SNAPSHOTS:
+        return []
+    oldest = min(merge.day for merge in merges)
+    chosen: dict[tuple[str, Category], Merge] = {}
+    for merge in merges:
+        places = [(merge.table, file.category) for file in merge.files]
+        # A snapshot writes one file of a table and category.
+        if merge.day == oldest and not any(place in chosen for place in places):
+            chosen.update(dict.fromkeys(places, merge))
+    return list(dict.fromkeys(chosen.values()))
+
+
+def _merges(files: Sequence[FileEntry], without: Collection[Category]) -> list[Merge]:
+    found: dict[tuple[str, tuple[Category, ...], str], list[FileEntry]] = {}
+    for name in dict.fromkeys(file.table for file in files):
+        if TABLES[name].watermark is None:
+            # Replaced in place: one snapshot wrote all of it.
+            continue
+        of_table = [file for file in files if file.table == name]
+        for _, written in groupby(of_table, key=lambda file: file.snapshot_id):
+            parts = list(written)
+            # Files of other rows stand alone; those of other columns stay together.
+            for unit in [[part] for part in parts] if parts[0].by_rows else [parts]:
+                if (day := _day(unit)) is not None and _may_merge(unit, without):
+                    shape = tuple(file.category for file in unit)
+                    found.setdefault((name, shape, day), []).extend(unit)
+    return [Merge(name, day, tuple(unit)) for (name, _, day), unit in found.items()]
+
+
+def _may_merge(unit: Sequence[FileEntry], without: Collection[Category]) -> bool:
+    return all(file.size < WHOLE_BYTES and file.category not in without for file in unit)
+
+
+def _day(unit: Sequence[FileEntry]) -> str | None:
+    """Return the day of the newest row of files; None where no row has a time."""
+    newest = max((file.max_watermark for file in unit if file.max_watermark is not None), default=None)
+    return newest[:10] if newest is not None else None

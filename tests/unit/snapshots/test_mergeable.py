@@ -1,0 +1,103 @@
+"""Only small files whose rows belong together are merged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.snapshots.manifest import FileEntry
+from airflow_provider_elementary.snapshots.mergeable import SNAPSHOTS, next_merges
+from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
+from airflow_provider_elementary.storage.layout import data_file
+
+EVENTS, SPLIT, ARTIFACTS = "dbt_run_results", "data_monitoring_metrics", "dbt_models"
+RUNS, LOGS = Category.RUN_RESULTS, Category.QUERY_LOGS
+
+
+def file_of(snapshot: int, table: str = EVENTS, category: Category = RUNS, day: str | None = "2026-11-22") -> FileEntry:
+    newest = f"{day}T08:00:00" if day else None
+    return FileEntry(
+        rows=1,
+        size=10,
+        sha256="",
+        footer_size=4,
+        footer_sha256="",
+        row_groups=(),
+        key=data_file(f"snapshot-{snapshot}", table, category),
+        snapshot_id=f"snapshot-{snapshot}",
+        table=table,
+        category=category,
+        columns=("created_at",),
+        by_rows=table == SPLIT,
+        min_watermark=newest,
+        max_watermark=newest,
+    )
+
+
+def files_of(number: int = SNAPSHOTS, **facts: str) -> list[FileEntry]:
+    return [file_of(snapshot, **facts) for snapshot in range(number)]
+
+
+def test_files_of_six_snapshots_are_merged_in_their_order() -> None:
+    files = files_of()
+
+    assert [merge.files for merge in next_merges(files)] == [tuple(files)]
+
+
+def test_files_of_five_snapshots_are_not() -> None:
+    assert next_merges(files_of(5)) == []
+
+
+def test_the_oldest_day_is_merged_alone() -> None:
+    yesterday = [file_of(snapshot, day="2026-11-21") for snapshot in range(10, 12)]
+
+    assert [merge.files for merge in next_merges([*yesterday, *files_of(4)])] == [tuple(yesterday)]
+
+
+def test_a_day_with_one_file_of_each_table_stays_as_it_is() -> None:
+    assert next_merges([file_of(snapshot, day=f"2026-11-{snapshot + 10}") for snapshot in range(9)]) == []
+
+
+def test_a_large_file_stays_as_it_is() -> None:
+    large = replace(file_of(99), size=WHOLE_BYTES)
+
+    assert [merge.files for merge in next_merges([large, *files_of()])] == [tuple(files_of())]
+
+
+def test_a_table_that_is_replaced_in_place_is_never_merged() -> None:
+    assert next_merges(files_of(table=ARTIFACTS)) == []
+
+
+def test_files_without_a_time_stay_as_they_are() -> None:
+    assert next_merges([file_of(snapshot, day=None) for snapshot in range(SNAPSHOTS)]) == []
+
+
+def test_files_of_other_columns_of_the_same_rows_are_merged_together() -> None:
+    files = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
+
+    merges = next_merges(files)
+
+    assert [merge.files for merge in merges] == [tuple(files)]
+    assert merges[0].rows == SNAPSHOTS
+
+
+def test_files_of_other_rows_are_merged_apart() -> None:
+    categories = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
+    files = [
+        file_of(snapshot, table=SPLIT, category=category) for snapshot in range(SNAPSHOTS) for category in categories
+    ]
+
+    assert [merge.files[0].category for merge in next_merges(files)] == list(categories)
+
+
+def test_a_snapshot_that_lacks_columns_is_not_merged_with_others() -> None:
+    both = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
+    one = [replace(file, snapshot_id=f"old-{file.snapshot_id}") for file in files_of(3)]
+
+    assert [merge.files for merge in next_merges([*one, *both])] == [tuple(one)]
+
+
+def test_a_table_of_a_category_whose_key_is_gone_stays_as_it_is() -> None:
+    files = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
+
+    assert next_merges(files, {LOGS}) == []
