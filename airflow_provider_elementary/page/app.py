@@ -20,6 +20,7 @@ from airflow_provider_elementary.page.json_values import json_of
 from airflow_provider_elementary.page.store_reader import Readers
 from airflow_provider_elementary.page.views import (
     access,
+    audit,
     backtests,
     coverage,
     freshness,
@@ -83,6 +84,7 @@ VIEWS = (
     View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
     View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),
     View("access", "Access", "access.html", access.build, is_of_data=False),
+    View("audit", "Audit", "audit.html", audit.build, is_of_data=False),
 )
 
 
@@ -100,6 +102,7 @@ def create_app(
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_page)])
     templates = rendering.environment()
+    templates.filters["kind"] = tables.kind_of
     readers = Readers(find_attempts)
 
     @app.middleware("http")
@@ -122,6 +125,10 @@ def create_app(
         app.get(f"/{JSON}/{name}", dependencies=dependencies)(_json_endpoint(shown, readers))
     # For the start of the server: renders the first view, so that its imports and caches are ready.
     app.state.warm_up = lambda: _answer(VIEWS[0], {}, templates, readers)
+
+    @app.get("/tables.csv", dependencies=[Depends(may_see_data)])
+    def tables_csv(request: Request) -> Response:
+        return _csv_answer(dict(request.query_params), templates, readers)
 
     @app.get("/style.css")
     def style() -> Response:
@@ -172,16 +179,33 @@ def _json_error(status_code: int, text: str) -> JSONResponse:
     return JSONResponse({"error": text}, status_code=status_code)
 
 
+def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
+    """Return the tables that match as a file; what goes wrong as the view does."""
+    try:
+        stores = configured_stores()
+        store = _chosen(stores, values.get("store", "")) if stores else ""
+        if not store:
+            return _message(templates, status.HTTP_404_NOT_FOUND, "No store is configured.")
+        text = tables.as_csv(view.Request(readers.of(store), values))
+    except view.NotHereError as error:
+        return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
+    # Before Airflow 3.3.2 the frame of the page does not let files be saved: there the text is shown.
+    if values.get("inline"):
+        return Response(text, media_type="text/plain; charset=utf-8")
+    headers = {"Content-Disposition": 'attachment; filename="tables.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
 def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
     """Return a view; an error becomes the text of the response, never an exception."""
     try:
         stores = configured_stores()
         if not stores:
-            return _page(templates, "unconfigured.html", shown, stores, None, None)
+            return _page(templates, "unconfigured.html", shown, stores)
         store = _chosen(stores, values.get("store", ""))
         reader = readers.of(store)
         built = shown.build(view.Request(reader, values))
-        return _page(templates, shown.template, shown, stores, store, built)
+        return _page(templates, shown.template, shown, stores, store, built, is_pinned=reader.opened.is_pinned)
     except view.NotHereError as error:
         return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
     except ElementaryError as error:
@@ -208,8 +232,10 @@ def _page(
     template: str,
     shown: View,
     stores: list[str],
-    store: str | None,
-    built: object,
+    store: str | None = None,
+    built: object = None,
+    *,
+    is_pinned: bool = True,
 ) -> HTMLResponse:
     chosen = store if store and store != stores[0] else ""
 
@@ -224,6 +250,7 @@ def _page(
         stores=stores,
         store=store or "",
         chosen=chosen,
+        is_pinned=is_pinned,
     )
     return HTMLResponse(text)
 

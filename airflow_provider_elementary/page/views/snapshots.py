@@ -70,7 +70,10 @@ class CategoryState:
 
 @dataclass(frozen=True)
 class TableState:
-    """One table of a snapshot."""
+    """One table of a snapshot.
+
+    :param columns: those that left the warehouse, by category.
+    """
 
     name: str
     rows: int
@@ -78,6 +81,7 @@ class TableState:
     files: int
     excluded: tuple[str, ...]
     unknown_columns: tuple[str, ...]
+    columns: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping
         link=_link_to_parent(manifest, manifests, pruned),
         categories=dict(rows),
         access=access_state(manifest),
-        excluded=tuple(_sentence(rule) for rule in manifest.exclusions),
+        excluded=tuple(exclusion(rule) for rule in manifest.exclusions),
     )
 
 
@@ -195,7 +199,8 @@ def _link_to_parent(manifest: Manifest, manifests: Mapping[int, Manifest], prune
     return "missing"
 
 
-def _sentence(rule: Mapping[str, Any]) -> str:
+def exclusion(rule: Mapping[str, Any]) -> str:
+    """Return what a rule excluded or redacted, in words."""
     what = (
         f"{plural(rule['rows'], 'row')} of {rule.get('table')}"
         if "rows" in rule
@@ -250,9 +255,17 @@ def _tables(manifest: Manifest) -> tuple[TableState, ...]:
             files=len(files[name]),
             excluded=tuple(category.label for category in entry.excluded_categories),
             unknown_columns=entry.unknown_columns,
+            columns=_columns(files[name]),
         )
         for name, entry in manifest.tables.items()
     )
+
+
+def _columns(files: Sequence[Any]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for file in files:
+        found[file.category.label].update(dict.fromkeys(file.columns))
+    return {label: tuple(names) for label, names in sorted(found.items())}
 
 
 def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:

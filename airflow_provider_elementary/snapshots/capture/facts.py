@@ -1,4 +1,4 @@
-"""Reads the facts of each table that planning needs, of the window alone."""
+"""Reads what planning needs to know of each table."""
 
 from __future__ import annotations
 
