@@ -85,4 +85,5 @@ def difference(held: DaySums, found: DaySums, *, holds_all: bool) -> Difference:
 def in_words(days: Sequence[date]) -> str:
     """Return the names of days for a message."""
     named = ", ".join(day.isoformat() for day in days[:_NAMED])
-    return named if len(days) <= _NAMED else f"{named} and {len(days) - _NAMED} more days"
+    more = len(days) - _NAMED
+    return f"{named} and {more} more day{'s' if more > 1 else ''}" if more > 0 else named
