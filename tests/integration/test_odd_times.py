@@ -200,7 +200,7 @@ class TestOneRow:
     def test_too_many_rows_without_a_time_make_a_full_sync_that_says_so(
         self, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("airflow_provider_elementary.snapshots.capture.plan._UNDATED_ROWS", 30)
+        monkeypatch.setattr("airflow_provider_elementary.snapshots.capture.history._UNDATED_ROWS", 30)
         sync.snapshot()
         sync.change("INSERT INTO dbt_run_results (model_execution_id) SELECT i::varchar FROM range(31) AS t(i)")
 
