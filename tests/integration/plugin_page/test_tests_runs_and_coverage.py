@@ -155,3 +155,13 @@ def test_lineage_is_followed_over_several_steps(admin: TestClient) -> None:
 
     assert set(near.values()) == {1}
     assert near.items() <= far.items()
+
+
+def test_two_snapshots_are_compared(admin: TestClient) -> None:
+    same = admin.get("/elementary/compare?before=1&after=2")
+    missing = admin.get("/elementary/compare?before=1&after=99")
+
+    assert "No changes." in same.text
+    assert "the same number of rows" in same.text
+    assert 'action="compare"' in admin.get("/elementary/snapshots").text
+    assert (missing.status_code, admin.get("/elementary/compare?before=x").status_code) == (404, 404)
