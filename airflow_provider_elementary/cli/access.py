@@ -106,18 +106,19 @@ def check(arguments: argparse.Namespace) -> int:
     with hook.source() as source:
         require_probes(arguments.probe, source)
         report = hook.check(source, arguments.probe, reasons)
+    status = FINE
+    try:
+        report.require([*arguments.accept_unknown, *hook.accept_unknown])
+    except AccessDeniedError as error:
+        # The report shows the failed checks.
+        status = failure(error)[0]
     if arguments.json:
         print_json(report.to_dict())
     elif arguments.format == "markdown":
         _show_markdown(report)
     else:
         _show(report)
-    try:
-        report.require([*arguments.accept_unknown, *hook.accept_unknown])
-    except AccessDeniedError as error:
-        # The report has already shown the failed checks.
-        return failure(error)[0]
-    return FINE
+    return status
 
 
 def require_checks(names: Sequence[str]) -> None:

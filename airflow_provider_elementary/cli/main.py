@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     add_keys_actions(commands.add_parser("keys", help="keys of a store"))
-    add_store_actions(commands.add_parser("store", help="create a store, check its credentials and keys"))
+    add_store_actions(commands.add_parser("store", help="create a store, check its credentials and keys, maintain it"))
 
     add_grants(commands.add_parser("grants", help="print the statements that create a dedicated read-only role"))
     add_check_access(
@@ -169,10 +169,11 @@ def _summary(arguments: argparse.Namespace) -> None:
 def _table(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.elementary_schema import TABLES
 
-    if arguments.table.lower() not in TABLES:
+    # Snowflake shows the names in upper case.
+    if (table := arguments.table.lower()) not in TABLES:
         raise UsageError(f"There is no table {arguments.table!r}. The tables are: {', '.join(TABLES)}.")
     left = arguments.limit
-    with open_repository(arguments).source().read(arguments.table) as reader:
+    with open_repository(arguments).source().read(table) as reader:
         for batch in reader:
             for row in batch.slice(0, left).to_pylist():
                 print_json(row, indent=None)

@@ -19,7 +19,14 @@ from airflow_provider_elementary.incidents.store_conditions import store_conditi
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots import Repository, SnapshotSource
-from airflow_provider_elementary.storage.results import latest_result, previous_result, read_result, write_result
+from airflow_provider_elementary.storage.results import (
+    anchor_result,
+    latest_result,
+    previous_result,
+    read_result,
+    recorded_result,
+    write_result,
+)
 from airflow_provider_elementary.times import utc_now
 
 INCIDENT_SCHEMA = pa.schema(
@@ -44,6 +51,8 @@ class TrackedIncidents:
 
     key: str
     incidents: tuple[Incident, ...]
+    anchor: str
+    lost: str | None = None
 
     @property
     def current(self) -> tuple[Incident, ...]:
@@ -65,6 +74,7 @@ def update_incidents(
     series: str,
     run_key: str,
     origin: Mapping[str, Any],
+    anchor: Any = None,
     now: datetime | None = None,
 ) -> TrackedIncidents:
     """Update the incidents of the previous run with new verdicts, and save them.
@@ -75,8 +85,10 @@ def update_incidents(
     :param series: identifies the incidents across runs, as the ids of a DAG and a task.
     :param run_key: identifies the run; a retry starts from the same previous run.
     :param origin: what the verdicts were computed from.
+    :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
     :param now: UTC without a zone, to notice that a sync is overdue.
     """
+    number, lost = recorded_result(repository, "incidents", series, anchor)
     before: list[Incident] | None = None
     since: datetime | None = None
     if previous := previous_result(repository, "incidents", series, run_key):
@@ -98,8 +110,9 @@ def update_incidents(
         origin=origin,
         parameters={"before": previous.key if previous else None},
         series=series,
+        known=number,
     )
-    return TrackedIncidents(result.key, tuple(incidents))
+    return TrackedIncidents(result.key, tuple(incidents), anchor_result(repository, result.key), lost)
 
 
 def incidents_table(incidents: Iterable[Incident]) -> pa.Table:
@@ -163,7 +176,7 @@ def updated(
     is_current = known is not None and snapshot_id == newest.manifest.snapshot_id
     before = [condition for incident in known or () for condition in incident.conditions]
     current = [*([] if is_current else read_dbt_conditions(newest)), *of_store]
-    conditions = [*with_answers(before, answers), *with_answers(current, answers)]
+    conditions = [*with_answers(before, answers), *with_answers(current, answers)] if answers else [*before, *current]
     if known is not None and is_current and {*conditions} == {*before} and not moves(answers):
         return answered(known, answers)
     return answered(track_incidents(conditions, read_lineage(newest), known, moved=moves(answers)), answers)

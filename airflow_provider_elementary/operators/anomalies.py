@@ -18,6 +18,7 @@ from airflow_provider_elementary.operators.base import (
     clear_failures,
     log_group,
     number,
+    require_no_loss,
     run_key,
     task_series,
 )
@@ -108,11 +109,13 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         """Score, store and log; raise last, when everything is recorded."""
         with clear_failures():
             evaluation, origin = self._evaluate(context)
-            returned = self._describe(evaluation, origin)
+            returned, lost = self._describe(evaluation, origin), None
             if number(self, "shards") == 1:
                 verdicts, lineage = evaluation.verdicts, evaluation.lineage
-                returned |= track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
+                incidents, lost = track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
+                returned |= incidents
             self._emit(context, evaluation.verdicts, returned)
+            require_no_loss(context, lost, returned)
             self._stop(context, evaluation, returned)
         return returned
 

@@ -203,11 +203,11 @@ def _answer(shown: View, values: Mapping[str, str], templates: Environment, read
     try:
         stores = configured_stores()
         if not stores:
-            return _page(templates, "unconfigured.html", shown, stores, None, None)
+            return _page(templates, "unconfigured.html", shown, stores)
         store = _chosen(stores, values.get("store", ""))
         reader = readers.of(store)
         built = shown.build(view.Request(reader, values))
-        return _page(templates, shown.template, shown, stores, store, built)
+        return _page(templates, shown.template, shown, stores, store, built, is_pinned=reader.opened.is_pinned)
     except view.NotHereError as error:
         return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
     except ElementaryError as error:
@@ -234,8 +234,10 @@ def _page(
     template: str,
     shown: View,
     stores: list[str],
-    store: str | None,
-    built: object,
+    store: str | None = None,
+    built: object = None,
+    *,
+    is_pinned: bool = True,
 ) -> HTMLResponse:
     chosen = store if store and store != stores[0] else ""
 
@@ -250,6 +252,7 @@ def _page(
         stores=stores,
         store=store or "",
         chosen=chosen,
+        is_pinned=is_pinned,
     )
     return HTMLResponse(text)
 

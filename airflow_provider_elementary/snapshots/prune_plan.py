@@ -51,7 +51,7 @@ class PruneDecision:
 
 @dataclass(frozen=True)
 class Clock:
-    """By what a prune tells what is old enough to be deleted.
+    """How a prune decides what is old enough to be deleted.
 
     :param now: what time it is.
     :param orphan_age: files that no snapshot names stay until they are so old.
@@ -237,7 +237,9 @@ class PrunePlan:
         """Return the files to delete: expired ones, and unlisted ones that are of no snapshot in the making."""
         store = self._repository.store
         over = {stone.snapshot_id for number, stone in self._stones.items() if number not in self.waiting}
-        writers = {self._rows[number].snapshot_id for number in self.kept}
+        writers = {row.snapshot_id for number, row in self._rows.items() if number in self.kept}
+        # The files of one that is still readable stay: it lists them itself.
+        writers |= {self._stones[number].snapshot_id for number in self.waiting}
         # What was begun after the newest snapshot may belong to newer ones, which somebody hid.
         oldest = min(self.clock.oldest_orphan, self.head.taken_at)
         expired = {file.key for file in self.expired if self.clock.is_over(datetime.fromisoformat(file.expired_at))}

@@ -13,7 +13,15 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import ACCESS_REPORTS, access_folder
-from airflow_provider_elementary.storage.series import Before, Place, append, newest_first
+from airflow_provider_elementary.storage.series import (
+    Before,
+    Place,
+    append,
+    lost_since,
+    newest_first,
+    recorded_number,
+    sign_name,
+)
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
@@ -28,12 +36,16 @@ class Recorded:
     :param sha256: of the document's JSON, hexadecimal: to be recorded outside the store.
     :param previous: the previous report; None for the first.
     :param drift: what changed since the previous report; empty for the first.
+    :param anchor: a signed statement that the store has it, for the next run.
+    :param lost: what was removed since the run before, in a sentence.
     """
 
     key: str
     sha256: str
     previous: AccessReport | None
     drift: Drift
+    anchor: str
+    lost: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return small JSON-ready values, for XCom and an Asset event."""
@@ -43,6 +55,7 @@ class Recorded:
             "since": self.previous.checked_at.isoformat() if self.previous else None,
             "appeared": list(self.drift.appeared),
             "gone": list(self.drift.gone),
+            "anchor": self.anchor,
         }
 
 
@@ -121,17 +134,20 @@ def newest_report(opened: OpenStore) -> StoredReport | None:
     return next(iter(newest_reports(opened, 1)), None)
 
 
-def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: str) -> Recorded:
+def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: str, anchor: Any = None) -> Recorded:
     """Sign and store a report, also one with failed checks, and compare it with the one of the previous run.
 
     Like a manifest, the document names tables and roles and holds no row; only the store protects it.
 
     :param subject: a connection's id, with the schema if it is not the connection's own.
     :param run_key: the run that the report belongs to; of several attempts of one run, the newest counts.
+    :param anchor: what the run before recorded outside the store; None for nothing.
     :raises SnapshotCorruptError: the previous report is not valid.
     :raises StoreError: the store failed; a retry may help.
     """
     folder = access_folder(subject)
+    known = recorded_number(opened.documents, folder, anchor, Role.ACCESS)
+    lost = lost_since(opened.documents, folder, REPORT, Role.ACCESS, known)
     older = newest_first(opened.documents, folder, REPORT, Role.ACCESS)
     before = next((found for found in older if found.document.run_key != run_key), None)
     previous = report_of(before) if before is not None else None
@@ -149,8 +165,9 @@ def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: st
             previous_run=place.previous_run,
         )
 
-    written = append(opened.documents, folder, REPORT, document, Role.ACCESS, run_key=run_key)
-    return Recorded(written.name, written.sha256, previous, change)
+    written = append(opened.documents, folder, REPORT, document, Role.ACCESS, run_key=run_key, known=known)
+    signed = sign_name(opened.documents, written.name, Role.ACCESS)
+    return Recorded(written.name, written.sha256, previous, change, signed, lost)
 
 
 def _changes(document: StoredDocument) -> tuple[Time | None, tuple[str, ...], tuple[str, ...]]:

@@ -31,7 +31,15 @@ from airflow_provider_elementary.storage.layout import (
     result_series,
 )
 from airflow_provider_elementary.storage.open_store import OpenStore
-from airflow_provider_elementary.storage.series import Before, Place, append, newest_first
+from airflow_provider_elementary.storage.series import (
+    Before,
+    Place,
+    append,
+    lost_since,
+    newest_first,
+    recorded_number,
+    sign_name,
+)
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +111,7 @@ def write_result(
     origin: Mapping[str, Any],
     parameters: Mapping[str, Any],
     series: str = "",
+    known: int = 0,
 ) -> Result:
     """Encrypt rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
 
@@ -116,6 +125,7 @@ def write_result(
     :param origin: what it was computed from.
     :param parameters: how it was computed.
     :param series: what this is the newest result of, for :func:`previous_result` of the next run.
+    :param known: a number that the series had, as :func:`recorded_result` returns it.
     """
     store, keys = opened.store, opened.keys
     opened.documents.require_signer()
@@ -159,7 +169,7 @@ def write_result(
         )
 
     folder = result_series(kind, series)
-    result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key).document
+    result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
     if before is not None and before.run_key == run_key:
         delete_result(opened, before.key)
     log.info("wrote %s %s to %s", f"{result.rows:,}", kind, store.uri)
@@ -198,6 +208,21 @@ def newest_result(opened: OpenStore, kind: ResultKind, series: str) -> Result | 
     :param series: as given to :func:`write_result`.
     """
     return next(_of_series(opened, kind, series), None)
+
+
+def anchor_result(opened: OpenStore, key: str) -> str:
+    """Return a signed statement that the store has a result, to be kept outside it."""
+    return sign_name(opened.documents, key, Role.RESULTS)
+
+
+def recorded_result(opened: OpenStore, kind: ResultKind, series: str, anchor: Any) -> tuple[int, str | None]:
+    """Return the number in a series that was recorded outside the store, and what was removed since, in a sentence.
+
+    :param anchor: what :func:`anchor_result` returned in an earlier run, or whatever is found in its place.
+    """
+    folder = result_series(kind, series)
+    number = recorded_number(opened.documents, folder, anchor, Role.RESULTS)
+    return number, lost_since(opened.documents, folder, RESULT, Role.RESULTS, number)
 
 
 def find_result(opened: OpenStore, key: str) -> Result | None:

@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError, UnprovedError
+from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
+    SnapshotConflictError,
+    SnapshotCorruptError,
+    StoreRefusedError,
+    UnprovedError,
+)
 from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec
 from airflow_provider_elementary.storage.genesis import Role
@@ -80,14 +86,10 @@ class Before:
 class SeriesAnchor:
     """That a series had a document: what a task keeps outside the store, for its next run.
 
-    :param folder: of the series.
-    :param number: of the document.
-    :param sha256: of its JSON.
+    :param document: its name, which was signed once.
     """
 
-    folder: str
-    number: int
-    sha256: str
+    document: str
     format_version: int = 2
 
     __pydantic_config__ = STRICT
@@ -101,40 +103,41 @@ def place_of(signed: Signed[Any], folder: str) -> Place:
     return Place(series_number(folder, signed.name) or 0, signed.sha256)
 
 
-def sign_place(documents: Documents, folder: str, place: Place, role: Role) -> str:
-    """Return a signed statement that a series has a document, to be kept outside the store."""
-    statement = SeriesAnchor(folder, place.number, place.sha256)
-    return documents.encode(_ANCHOR, _ANCHORS, statement, role)[1].decode()
+def sign_name(documents: Documents, name: str, role: Role) -> str:
+    """Return a signed statement that a series has a document of that name, to be kept outside the store."""
+    return documents.encode(_ANCHOR, _ANCHORS, SeriesAnchor(name), role)[1].decode()
 
 
-def read_place(documents: Documents, folder: str, statement: Any, role: Role) -> Place | None:
-    """Return the document of a series that a statement names; None for a statement that is not proved, or of another.
+def recorded_number(documents: Documents, folder: str, statement: Any, role: Role) -> int:
+    """Return the number in a series that a statement names; 0 for one that is not proved, or of another series.
 
-    :param statement: whatever an earlier run left in XCom.
+    :param statement: whatever an earlier run left in XCom; None where it left nothing.
     """
     if statement is None:
-        return None
+        return 0
     try:
-        found = documents.decode(statement, _ANCHOR, _ANCHORS, role).document
+        name = documents.decode(statement, _ANCHOR, _ANCHORS, role).document.document
     except SnapshotCorruptError as error:
         # Users of Airflow's API may change what a task returned.
         log.warning("ignoring the anchor of %s: %s", folder, error)
-        return None
-    return Place(found.number, found.sha256) if found.folder == folder else None
+        return 0
+    return (series_number(folder, name) or 0) if name.startswith(folder) else 0
 
 
-def missing_place(documents: Documents, folder: str, codec: Codec[T], role: Role, anchor: Place | None) -> str | None:
-    """Return what a series has lost, in words, or None where it reaches to the document that was recorded.
+def lost_since(documents: Documents, folder: str, codec: Codec[Any], role: Role, number: int) -> str | None:
+    """Return what a series has lost, in a sentence, or None where it has a document of that number or a later one.
 
-    :param anchor: recorded outside the store.
+    :param number: recorded outside the store.
     """
-    if anchor is None:
+    newest = next(newest_first(documents, folder, codec, role), None) if number else None
+    found = place_of(newest, folder).number if newest is not None else 0
+    if found >= number:
         return None
-    newest = next(newest_first(documents, folder, codec, role), None)
-    number = place_of(newest, folder).number if newest is not None else 0
-    if number >= anchor.number:
-        return None
-    return f"{folder} ends at number {number}, and number {anchor.number} was recorded"
+    return (
+        f"{folder} in {documents.store.uri} ends at number {found}, and an earlier run recorded number {number}: the "
+        "newest were removed. What this run wrote continues with the older ones. Find out who removed them, and run "
+        "`airflow-elementary snapshot verify`."
+    )
 
 
 def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role) -> Iterator[Signed[T]]:
@@ -149,11 +152,11 @@ def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role)
             continue
         try:
             document = documents.read(found.key, codec, role)
-        except UnprovedError as error:
+        except (StoreRefusedError, KeyUnavailableError, UnprovedError) as error:
             if (unproved := unproved + 1) > _LOOKS:
                 raise SnapshotCorruptError(
-                    f"More than {_LOOKS} objects of {folder} in {documents.store.uri} are not signed by a key of the "
-                    f"store, up to {found.key}. Remove them, and find out who wrote them."
+                    f"More than {_LOOKS} objects of {folder} in {documents.store.uri} are not given out or not signed "
+                    f"by a key of the store, up to {found.key}. Remove them, and find out who wrote them."
                 ) from None
             log.warning("ignoring %s", error)
             continue
@@ -169,19 +172,19 @@ def append(
     role: Role,
     *,
     run_key: str,
-    known: Place | None = None,
+    known: int = 0,
 ) -> Signed[T]:
     """Write the next document of a series.
 
     :param document_of: returns the document, given what is before it.
     :param run_key: what the document is for.
-    :param known: a document that the series had; the numbers up to it are not given again.
+    :param known: a number that the series had; those up to it are not given again.
     :raises SnapshotConflictError: other writers were faster, several times.
     """
     for _ in range(_ATTEMPTS):
         newest = next(newest_first(documents, folder, codec, role), None)
         previous = place_of(newest, folder) if newest is not None else None
-        number = max(previous.number if previous else 0, known.number if known else 0) + 1
+        number = max(previous.number if previous else 0, known) + 1
         before = Before(series_key(folder, number), previous, _previous_run(newest, previous, run_key))
         if (written := claim(documents, before.name, codec, document_of(before), role)) is not None:
             return written

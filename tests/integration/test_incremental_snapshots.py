@@ -6,13 +6,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import adbc_driver_postgresql.dbapi as adbc
-import duckdb
 import hypothesis.strategies as st
 import pyarrow as pa
 import pytest
@@ -27,18 +25,14 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import (
-    Keys,
     LocalKeys,
     Manifest,
     Policy,
-    Store,
     open_snapshot,
     open_store,
     write_snapshot,
 )
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.keys import DataKey, WrappedKey
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
@@ -53,8 +47,10 @@ from tests.support.datasets import (
     write_postgres,
     write_snowflake,
 )
-from tests.support.random_histories import Database, History, InDuckDB, InPostgres, Statistics
+from tests.support.history_databases import Database, InDuckDB, InPostgres
+from tests.support.random_histories import EVENTS, History, Statistics
 from tests.support.signing import opened
+from tests.support.syncs import LAST_MARKER, CountedKeys, Sync, after, marker, run_results
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -64,84 +60,11 @@ if TYPE_CHECKING:
 HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "8"))
 STEPS = int(os.environ.get("ELEMENTARY_HISTORY_STEPS", "12"))
 
-EVERYTHING = Policy(categories=tuple(Category), failed_rows_days=100_000)
-#: When the newest row of a small world was created: the marker of its last run.
-LAST_MARKER = SMALL_WORLD_END - timedelta(days=1) + timedelta(hours=6, minutes=2, seconds=1)
-
-
-class CountedKeys:
-    """Keys that count how often a master key is asked for."""
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-        self.made: list[Category] = []
-        self.unwrapped: list[Category] = []
-
-    def new_data_key(self, category: Category, context: Mapping[str, str]) -> DataKey:
-        self.made.append(category)
-        return self._keys.new_data_key(category, context)
-
-    def unwrap(self, category: Category, wrapped: WrappedKey, context: Mapping[str, str]) -> bytes:
-        self.unwrapped.append(category)
-        return self._keys.unwrap(category, wrapped, context)
-
-    def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
-        return self._keys.wrap(category, plaintext, context)
-
-    def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
-        return self._keys.master_key_id(category, context)
-
-
-@dataclass
-class Sync:
-    """A DuckDB warehouse that changes, and the store that its snapshots go to."""
-
-    path: Path
-    store: Store
-    keys: CountedKeys
-
-    @property
-    def repository(self) -> Repository:
-        """The store with its keys."""
-        return opened(self.store, self.keys)
-
-    def change(self, *statements: str) -> None:
-        with duckdb.connect(str(self.path)) as connection:
-            connection.execute("USE elementary")
-            for statement in statements:
-                connection.execute(statement)
-
-    def source(self) -> WarehouseSource:
-        return WarehouseSource(DuckDBWarehouse(self.path, "elementary"))
-
-    def snapshot(self, policy: Policy = EVERYTHING, **arguments: Any) -> Manifest:
-        self.keys.made.clear()
-        self.keys.unwrapped.clear()
-        with self.source() as source:
-            return write_snapshot(source, self.repository, policy=policy, **arguments)
-
-    def column(self, table: str, column: str, snapshot: str = "latest") -> list[Any]:
-        values: list[Any] = read_all(open_snapshot(self.repository, snapshot), table, [column])[column].to_pylist()
-        return values
-
 
 @pytest.fixture
 def sync(tmp_path: Path) -> Sync:
     path = write_duckdb(small_world(days=5), tmp_path / "warehouse.duckdb")
     return Sync(path, open_store((tmp_path / "store").as_uri()), CountedKeys(LocalKeys(LocalKeys.generate())))
-
-
-def run_results(run: str, created_at: datetime, *nodes: str) -> str:
-    values = ", ".join(f"('{run}.{node}', '{run}', TIMESTAMP '{created_at}', 'success')" for node in nodes)
-    return f"INSERT INTO dbt_run_results (model_execution_id, invocation_id, created_at, status) VALUES {values}"
-
-
-def marker(run: str, created_at: datetime) -> str:
-    return f"INSERT INTO dbt_invocations (invocation_id, created_at) VALUES ('{run}', TIMESTAMP '{created_at}')"
-
-
-def after(**duration: float) -> datetime:
-    return LAST_MARKER + timedelta(**duration)
 
 
 def new_files(manifest: Manifest) -> dict[str, int]:
@@ -440,6 +363,74 @@ class TestReadingEverything:
     def test_negative_times_are_refused(self, sync: Sync, arguments: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError, match="0 or more"):
             sync.snapshot(**arguments)
+
+
+class TestRowsThatChangedAtTheSource:
+    def test_a_source_that_removes_its_oldest_rows_goes_on_and_the_snapshot_keeps_them(self, sync: Sync) -> None:
+        sync.snapshot()
+        sync.change(
+            *(f"DELETE FROM {table} WHERE created_at < TIMESTAMP '{after(days=-3, hours=3)}'" for table in EVENTS),
+            run_results("new", after(minutes=30), "a"),
+            marker("new", after(minutes=31)),
+        )
+
+        second, third = sync.snapshot(), sync.snapshot()
+
+        assert [(one.kind, one.epoch) for one in (second, third)] == [("incremental", 1)] * 2
+        assert len(sync.column("dbt_run_results", "status")) == 26
+        assert (second.tables["dbt_run_results"].rows, second.tables["dbt_run_results"].new_rows) == (16, 1)
+        full = sync.snapshot(full_every_days=0)
+        assert (full.epoch, full.rows) == (1, third.rows)
+        assert full.reason is not None
+        assert "history" not in full.reason
+
+    def test_a_day_missing_in_the_middle_begins_a_new_epoch_and_is_named(self, sync: Sync) -> None:
+        sync.snapshot()
+        gone = after(days=-2)
+        sync.change(f"DELETE FROM dbt_run_results WHERE created_at::DATE = DATE '{gone:%Y-%m-%d}'")
+
+        second = sync.snapshot()
+
+        assert (second.kind, second.epoch) == ("full", 2)
+        assert second.reason is not None
+        assert f"found 15; rows of {gone:%Y-%m-%d} are gone" in second.reason
+
+    def test_erased_history_is_reported_whatever_else_asked_for_a_full_snapshot(self, sync: Sync) -> None:
+        sync.snapshot()
+        sync.change("DELETE FROM dbt_run_results", run_results("new", after(hours=2), "a"))
+
+        second = sync.snapshot(Policy(categories=tuple(Category), failed_rows_days=99_999))
+
+        assert second.epoch == 2
+        assert second.reason is not None
+        assert second.reason.startswith("the policy changed; history went back: dbt_run_results: rows of 2026-10-")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE dbt_run_results SET message = 'removed on request' WHERE created_at::DATE = DATE '{day}'",
+            "CREATE TEMP TABLE one AS SELECT * FROM dbt_run_results WHERE created_at::DATE = DATE '{day}' LIMIT 1; "
+            "DELETE FROM dbt_run_results WHERE model_execution_id IN (SELECT model_execution_id FROM one); "
+            "INSERT INTO dbt_run_results SELECT * REPLACE ('another' AS model_execution_id) FROM one",
+        ],
+    )
+    def test_rows_replaced_in_place_are_found_by_an_audit_and_by_each_full_snapshot(
+        self, sync: Sync, change: str
+    ) -> None:
+        sync.snapshot()
+        changed = f"{after(days=-2):%Y-%m-%d}"
+        sync.change(change.format(day=changed))
+
+        unseen, audited = sync.snapshot(), sync.snapshot(audit_days=9)
+
+        assert (unseen.kind, audited.kind, audited.epoch) == ("incremental", "full", 1)
+        assert audited.reason is not None
+        assert audited.reason.startswith(f"dbt_run_results: rows of {changed} were changed or replaced in place")
+        sync.change(change.format(day=changed).replace("removed", "masked").replace("another", "third"))
+        full = sync.snapshot(full_every_days=0)
+        assert full.reason is not None
+        assert f"; rows of dbt_run_results of {changed} were changed or replaced in place" in full.reason
+        assert sync.snapshot(audit_days=9).kind == "incremental"
 
 
 class TestSeveralWriters:

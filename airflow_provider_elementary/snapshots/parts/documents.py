@@ -27,10 +27,10 @@ class SliceEntry:
 
 @dataclass(frozen=True)
 class FactsEntry:
-    """The facts of a table; see :class:`~..capture.consistency.TableFacts`."""
+    """The facts of a table; see :class:`~..capture.facts.TableFacts`."""
 
     newest: NaiveTime | None
-    settled_rows: int
+    settled_rows: int | None
     settled_from: NaiveTime | None
     undated_rows: int
 

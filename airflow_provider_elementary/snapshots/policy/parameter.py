@@ -24,6 +24,7 @@ class PolicyParameter:
     :param title: its label in a form.
     :param description: what it means, in full sentences.
     :param option: the option of ``snapshot take``, if it is not the name.
+    :param is_free: a run may choose any value, as it changes nothing about what is taken.
     """
 
     name: str
@@ -32,6 +33,7 @@ class PolicyParameter:
     title: str
     description: str
     option: str = ""
+    is_free: bool = False
 
     @property
     def is_list(self) -> bool:

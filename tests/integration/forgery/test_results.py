@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -16,7 +17,13 @@ from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.layout import access_folder, manifest_key, result_series, series_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from airflow_provider_elementary.storage.report_log import record
-from airflow_provider_elementary.storage.results import ResultKind, find_result, write_result
+from airflow_provider_elementary.storage.results import (
+    ResultKind,
+    anchor_result,
+    find_result,
+    recorded_result,
+    write_result,
+)
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
 from tests.support.tampering import edit, edit_signed, flip
@@ -48,11 +55,18 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
     return rest, manifests
 
 
-def add(rest: Rest, kind: ResultKind, run_key: str, snapshot_id: str) -> None:
+def add(rest: Rest, kind: ResultKind, run_key: str, snapshot_id: str, known: int = 0) -> None:
     rows = pa.table({"column_name": [None, "id"], "value": [1.0, 2.0]})
     origin = {"store": rest.store.uri, "snapshot_id": snapshot_id}
     write_result(
-        rest.repository, kind, rows.to_reader(), run_key=run_key, origin=origin, parameters={}, series="dag/task"
+        rest.repository,
+        kind,
+        rows.to_reader(),
+        run_key=run_key,
+        origin=origin,
+        parameters={},
+        series="dag/task",
+        known=known,
     )
 
 
@@ -206,3 +220,47 @@ def test_results_show_that_the_newest_snapshot_was_hidden(
     report = verify(rest.repository)
 
     assert ("rolled back", name("metrics", NEWEST)) in found(report)
+
+
+class TestARollBackOfSeries:
+    """An adversary removes the newest of a series; the next run of the task knows it from XCom."""
+
+    def test_incidents_continue_after_the_recorded_number_and_the_run_fails(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        anchor = anchor_result(rest.repository, name("incidents", NEWEST))
+        rest.path(name("incidents", NEWEST)).unlink()
+
+        known, lost = recorded_result(rest.repository, "incidents", "dag/task", anchor)
+        add(rest, "incidents", "next run", manifests[-1].snapshot_id, known)
+
+        assert lost is not None
+        assert "ends at number 3, and an earlier run recorded number 5" in lost
+        assert recorded_result(rest.repository, "incidents", "dag/task", anchor) == (NEWEST, None)
+        assert ("rolled back", name("incidents", NEWEST)) in found(verify(rest.repository))
+
+    def test_access_reports_are_recorded_after_the_known_number(self, rest: Rest, manifests: list[Manifest]) -> None:
+        before = record(rest.repository, REPORT, subject="dwh", run_key="failing")
+        rest.path(before.key).unlink()
+
+        again = record(rest.repository, REPORT, subject="dwh", run_key="next", anchor=before.anchor)
+
+        assert "were removed" in str(again.lost)
+        assert again.key == report_name(NEWEST + 2)
+        assert ("rolled back", before.key) in found(verify(rest.repository))
+
+    def test_nothing_is_lost_where_the_newest_is_there(self, rest: Rest, manifests: list[Manifest]) -> None:
+        anchor = anchor_result(rest.repository, name("alerts", NEWEST - 2))
+
+        assert recorded_result(rest.repository, "alerts", "dag/task", anchor) == (NEWEST - 2, None)
+
+    @pytest.mark.parametrize("statement", [None, 7, "", {}, "elementary-signed 2 ed25519 x y\n{}"], ids=repr)
+    def test_what_is_no_signed_statement_counts_for_nothing(
+        self, statement: Any, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        assert recorded_result(rest.repository, "alerts", "dag/task", statement) == (0, None)
+
+    def test_a_statement_about_another_series_counts_for_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
+        anchor = anchor_result(rest.repository, name("metrics", NEWEST))
+
+        assert recorded_result(rest.repository, "alerts", "dag/task", anchor) == (0, None)

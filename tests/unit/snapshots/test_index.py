@@ -31,11 +31,7 @@ def grown() -> SyntheticChain:
 @pytest.fixture
 def chain(grown: SyntheticChain) -> SyntheticChain:
     """A copy to spoil."""
-    store = CountingStore()
-    store.objects = dict(grown.store.objects)
-    copy = SyntheticChain(store)
-    copy.newest = grown.newest
-    return copy
+    return SyntheticChain(CountingStore(grown.store.objects), grown.newest, grown.syncs)
 
 
 @pytest.mark.parametrize(
