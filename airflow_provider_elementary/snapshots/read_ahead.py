@@ -1,4 +1,4 @@
-"""Fetches the next small files of a snapshot while earlier ones are decoded."""
+"""Fetches the next small files while earlier ones are decoded."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class ArchivingStore(CountingStore):
 
     def archive(self, *names: str) -> None:
         for name in names:
-            self.objects.setdefault(name, b"whatever it is")
+            self.put_if_absent(name, b"whatever it is")
         self.archived.update(names)
 
     def get_capped(self, key: str, limit: int) -> Fetched | None:
@@ -46,10 +46,10 @@ def grown() -> SyntheticChain:
 
 @pytest.fixture
 def chain(grown: SyntheticChain) -> SyntheticChain:
-    chain = SyntheticChain(ArchivingStore())
-    chain.store.objects.update(grown.store.objects)
-    chain.newest = grown.newest
-    return chain
+    store = ArchivingStore()
+    for name, content in grown.store.objects.items():
+        store.put(name, content)
+    return SyntheticChain(store, grown.newest, grown.syncs)
 
 
 def archive(chain: SyntheticChain, *names: str) -> None:
