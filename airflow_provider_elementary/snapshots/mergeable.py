@@ -53,7 +53,7 @@ def next_merges(files: Sequence[FileEntry], without: Collection[Category] = ()) 
     chosen: dict[tuple[str, Category], Merge] = {}
     for merge in merges:
         places = [(merge.table, file.category) for file in merge.files]
-        # A snapshot writes one file of a table and category.
+        # A snapshot writes one file of a table and category, unless it was captured in parts.
         if merge.day == oldest and not any(place in chosen for place in places):
             chosen.update(dict.fromkeys(places, merge))
     return list(dict.fromkeys(chosen.values()))
@@ -66,7 +66,7 @@ def _merges(files: Sequence[FileEntry], without: Collection[Category]) -> list[M
             # Replaced in place: one snapshot wrote all of it.
             continue
         of_table = [file for file in files if file.table == name]
-        for _, written in groupby(of_table, key=lambda file: file.snapshot_id):
+        for _, written in groupby(of_table, key=lambda file: (file.snapshot_id, file.part)):
             parts = list(written)
             # Files of other rows stand alone; those of other columns stay together.
             for unit in [[part] for part in parts] if parts[0].by_rows else [parts]:

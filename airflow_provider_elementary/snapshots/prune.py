@@ -15,6 +15,7 @@ from airflow_provider_elementary.snapshots.index import Row, read_rows
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent
+from airflow_provider_elementary.snapshots.parts.living import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.prune_record import (
     ExpiredFile,
     PruneRecord,
@@ -121,6 +122,7 @@ class _Plan:
     newly_expired: Mapping[str, FileEntry]
     results: tuple[Result, ...]
     oldest_orphan: datetime
+    being_captured: set[str]
 
 
 def prune(
@@ -186,6 +188,8 @@ def prune(
     for sequence in plan.manifests:
         store.delete(manifest_key(sequence))
     for key in _unused_generations(repository, plan):
+        store.delete(key)
+    for key in outdated_documents(repository, plan.being_captured, min(plan.oldest_orphan, plan.head.taken_at)):
         store.delete(key)
     for key in (result.key for result in plan.results):
         store.delete(key)
@@ -263,6 +267,7 @@ def _plan(
         newly_expired=newly,
         results=tuple(_outdated_results(repository, kept, now - orphan_age)),
         oldest_orphan=now - orphan_age,
+        being_captured=being_captured(repository, now),
     )
 
 
@@ -312,7 +317,8 @@ def _unnamed(repository: Repository, without: set[int], plan: _Plan) -> list[Sto
     doomed = []
     for found in store.list(DATA):
         writer = writer_of(found.key)
-        if found.key not in named and (writer in removed or _is_before(writer, oldest_orphan)):
+        is_over = writer in removed or (_is_before(writer, oldest_orphan) and writer not in plan.being_captured)
+        if found.key not in named and is_over:
             doomed.append(found)
     prefixes = {result.file_prefix for result in plan.results}
     keys = {result.key for result in plan.results}

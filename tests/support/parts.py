@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from airflow_provider_elementary.progress import no_row_progress
-from airflow_provider_elementary.snapshots import Manifest, Policy, Repository, write_snapshot
+from airflow_provider_elementary.snapshots import Manifest, Policy, Repository, SnapshotSource, write_snapshot
 from airflow_provider_elementary.snapshots.capture.plan import SnapshotOptions
 from airflow_provider_elementary.snapshots.parts import PartReference, capture_part, commit_parts, plan_parts
 from airflow_provider_elementary.source import read_all
@@ -102,6 +103,19 @@ def rows_of(repository: Repository, manifest: Manifest) -> dict[str, list[dict[s
     """Return all rows of a snapshot by table, in an order that only depends on them."""
     source = repository.source(manifest)
     return {name: _sorted(read_all(source, name)) for name in source.tables()}
+
+
+def differing_rows(left: SnapshotSource, right: SnapshotSource) -> dict[str, int]:
+    """Return how many rows of each table one of two snapshots has and the other has not, each as often as it comes."""
+    found = {}
+    for name in sorted({*left.tables(), *right.tables()}):
+        with duckdb.connect() as connection:
+            for side, source in (("a", left), ("b", right)):
+                connection.register("incoming", read_all(source, name))
+                connection.execute(f"CREATE TABLE {side} AS SELECT * FROM incoming")
+            both = "(SELECT * FROM a EXCEPT ALL SELECT * FROM b) UNION ALL (SELECT * FROM b EXCEPT ALL SELECT * FROM a)"
+            found[name] = connection.execute(f"SELECT count(*) FROM ({both})").fetchall()[0][0]
+    return {name: count for name, count in found.items() if count}
 
 
 def facts_of(manifest: Manifest) -> dict[str, Any]:
