@@ -1,7 +1,7 @@
 """A snapshot in parts survives the death of a worker, on Airflow's real executors.
 
-Minutes and 1.2 GB, so only where ``ELEMENTARY_EXECUTORS`` is set, as ``make acceptance`` does. It needs redis-server and
-the extra ``executors``; ``ELEMENTARY_PARTS_ROWS`` is how many rows ``data_monitoring_metrics`` has.
+Minutes and 1.2 GB, so only where ``ELEMENTARY_EXECUTORS`` is set, as ``make acceptance`` does. It needs redis-server
+and the extra ``executors``; ``ELEMENTARY_PARTS_ROWS`` is how many rows ``data_monitoring_metrics`` has.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ _SECONDS = 900.0
 _DAG = "elementary_snapshot_in_parts"
 
 pytestmark = [
-    pytest.mark.skipif(
-        not os.environ.get("ELEMENTARY_EXECUTORS"), reason="set ELEMENTARY_EXECUTORS, or make acceptance"
-    ),
+    pytest.mark.skipif(not os.environ.get("ELEMENTARY_EXECUTORS"), reason="ELEMENTARY_EXECUTORS is not set"),
     pytest.mark.skipif(importlib.util.find_spec("celery") is None, reason="the extra executors is not installed"),
 ]
 
