@@ -1,4 +1,4 @@
-"""Finds plans that are being captured, and documents of those that are over."""
+"""Finds plans that are being captured, and documents that are over."""
 
 from __future__ import annotations
 
