@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ _AIRFLOW = str(Path(sys.executable).parent / "airflow")
 class Deployment:
     """A running Airflow.
 
-    :param workers: the processes of the Celery workers, by the name that task instances have for their host.
+    :param directory: of the logs of the processes.
+    :param workers: the processes of the Celery workers, by name.
     """
 
     database: str
     server: PostgresServer
+    directory: Path
     environment: Mapping[str, str] = field(repr=False)
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -51,11 +53,12 @@ class Deployment:
         :return: the name of the worker, and the index of the instance.
         """
         running_parts = (
-            "SELECT hostname, map_index FROM task_instance "
+            "SELECT external_executor_id, map_index FROM task_instance "
             f"WHERE dag_id = '{dag_id}' AND task_id = '{task_id}' AND state = 'running' AND map_index > 0"
         )
-        [(name, index), *_] = self.wait_for(running_parts, seconds)
-        name = name if name in self.workers else next(iter(self.workers))
+        [(received, index), *_] = self.wait_for(running_parts, seconds)
+        # All workers of one machine have its name; each logs what it received.
+        [name] = [name for name in self.workers if received in (self.directory / f"{name}.log").read_text()]
         worker = psutil.Process(self.workers[name].pid)
         for process in [worker, *worker.children(recursive=True)]:
             process.send_signal(signal.SIGKILL)
@@ -111,7 +114,7 @@ def airflow_deployment(
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
         "AIRFLOW__OPENLINEAGE__DISABLED": "True",
     }
-    deployment = Deployment(database, server, environment)
+    deployment = Deployment(database, server, directory, environment)
     with ExitStack() as stack:
 
         def start(name: str, *command: str, ready: Any = lambda: True) -> subprocess.Popen[bytes]:
@@ -135,10 +138,12 @@ def airflow_deployment(
             deployment.workers[name] = start(name, _AIRFLOW, "celery", "worker", *options)
         deployment.wait_for("SELECT 1 FROM dag LIMIT 1", 240)
         yield deployment
-        # Children of killed servers end with them.
-        for process in psutil.Process().children(recursive=True):
-            if "airflow" in " ".join(process.cmdline()[:3]):
-                process.terminate()
+        # What servers that are killed leave behind.
+        started = psutil.Process().children(recursive=True)
+    for process in started:
+        with suppress(psutil.Error):
+            if "airflow" in " ".join(process.cmdline()):
+                process.kill()
     server.drop_database(database)
     server.drop_role(database)
 

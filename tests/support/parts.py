@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 
 from airflow_provider_elementary.progress import no_row_progress
 from airflow_provider_elementary.snapshots import Manifest, Policy, Repository, SnapshotSource, write_snapshot
+from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.plan import SnapshotOptions
 from airflow_provider_elementary.snapshots.parts import PartReference, capture_part, commit_parts, plan_parts
 from airflow_provider_elementary.source import read_all
@@ -105,17 +106,20 @@ def rows_of(repository: Repository, manifest: Manifest) -> dict[str, list[dict[s
     return {name: _sorted(read_all(source, name)) for name in source.tables()}
 
 
-def differing_rows(left: SnapshotSource, right: SnapshotSource) -> dict[str, int]:
-    """Return how many rows of each table one of two snapshots has and the other has not, each as often as it comes."""
-    found = {}
-    for name in sorted({*left.tables(), *right.tables()}):
-        with duckdb.connect() as connection:
-            for side, source in (("a", left), ("b", right)):
-                connection.register("incoming", read_all(source, name))
-                connection.execute(f"CREATE TABLE {side} AS SELECT * FROM incoming")
-            both = "(SELECT * FROM a EXCEPT ALL SELECT * FROM b) UNION ALL (SELECT * FROM b EXCEPT ALL SELECT * FROM a)"
-            found[name] = connection.execute(f"SELECT count(*) FROM ({both})").fetchall()[0][0]
-    return {name: count for name, count in found.items() if count}
+def differing_tables(left: SnapshotSource, right: SnapshotSource) -> list[str]:
+    """Return the tables of which one of two snapshots has a row that the other has not, or has it more often.
+
+    Rows are compared by a digest of all their values, so that millions of them fit in memory.
+    """
+    names = sorted({*left.tables(), *right.tables()})
+    return [name for name in names if not np.array_equal(_digests(left, name), _digests(right, name))]
+
+
+def _digests(source: SnapshotSource, table: str) -> Any:
+    columns = source.schema(table).names
+    with source.read(table) as reader:
+        found = [row_digests(batch, columns) for batch in reader]
+    return np.sort(np.concatenate(found)) if found else np.empty(0)
 
 
 def facts_of(manifest: Manifest) -> dict[str, Any]:
