@@ -1,9 +1,10 @@
 """The sync of Elementary Cloud, in your own Airflow: access check, snapshot, metrics, anomalies, alerts.
 
-Only the first two tasks use the warehouse; metrics and anomalies are computed from the encrypted snapshot. The
-warehouse's connection defines its address and the accepted unknown checks. The store's connection defines where
-snapshots are stored, how they are encrypted and what may leave the warehouse. A scheduled run uses exactly that. dbt
-tests and their meta define sensitivity, severity and the minimum time between alerts.
+Only the first two tasks use the warehouse; metrics and anomalies are computed from the encrypted snapshot. The task
+maintain merges small files of the store. The warehouse's connection defines its address and the accepted unknown
+checks. The store's connection defines where snapshots are stored, how they are encrypted and what may leave the
+warehouse. A scheduled run uses exactly that. dbt tests and their meta define sensitivity, severity and the minimum time
+between alerts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.params import categories_param, connection_param, store_param
-from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
+from airflow_provider_elementary.operators.snapshot import ElementaryMaintainStoreOperator, ElementarySnapshotOperator
 
 try:
     from airflow.providers.smtp.notifications.smtp import SmtpNotifier
@@ -135,6 +136,13 @@ with DAG(
         **STORE,
     )
 
+    # All snapshots stay: give it rules, as in keep_daily=30, to prune too.
+    maintain = ElementaryMaintainStoreOperator(
+        task_id="maintain",
+        inlets=[Asset("elementary_snapshots")],
+        **STORE,
+    )
+
     # The lines are logged one by one; Airflow would log them all again.
     @task(show_return_value_in_logs=False)
     def summary(taken: dict[str, Any], scored: dict[str, Any]) -> str:
@@ -149,5 +157,5 @@ with DAG(
             log.info(line)
         return "\n".join(lines)
 
-    check_access >> snapshot >> metrics >> anomalies >> alerts
+    check_access >> snapshot >> metrics >> anomalies >> [alerts, maintain]
     summary(snapshot.output, anomalies.output)

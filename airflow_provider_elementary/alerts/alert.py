@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Any, Literal
 
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
-from airflow_provider_elementary.incidents.conditions import SEVERITIES, Severity
+from airflow_provider_elementary.incidents.conditions import PROJECT, SEVERITIES, Kind, Severity
 from airflow_provider_elementary.incidents.tracking import Incident
 
 #: An incident opened, is still open after its suppression interval, or is resolved.
-Event = Literal["opened", "continues", "resolved"]
+Event = Literal["opened", "continues", "resolved", "heartbeat", "digest"]
+#: Those that a route chooses from; heartbeat and digest are asked for apart.
 EVENTS: tuple[Event, ...] = ("opened", "continues", "resolved")
 
 _WORDS: Mapping[Event, str] = {"opened": "Incident", "continues": "Still open", "resolved": "Resolved"}
+#: What to do about a condition of each kind, by the one that an incident began with.
+_TO_DO: Mapping[Kind, str] = {
+    "test": "Look at the failed rows in the warehouse, correct the data or the test, and run the test again",
+    "run": "Read the error in the log of dbt, correct the model, and run it again",
+    "source_freshness": "Ask who loads the source, and run `dbt source freshness` again",
+    "invocation": "Look at the log of the job that runs dbt",
+    "anomaly": "Compare with the days before; answer expected or new-normal if it is right",
+    "sync": "Look at the newest runs of the DAG that takes snapshots",
+    "markers": "Follow the evidence above; until then, rows of unfinished runs are taken late",
+    "access": "Run `airflow-elementary check-access`, and revoke what is too much",
+}
 _NAMES_SHOWN = 10
 _TITLES_SHOWN = 5
 #: Slack refuses a longer text in one block.
 _SLACK_LIMIT = 2900
+_SLACK_HEADER = 150
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class Alert:
     Templates of notifiers reach all of it: ``{{ alert.title }}``, ``{{ alert.text }}``, ``{{ alert.channel }}``.
     No raw value of a monitored table is in it.
 
-    :param event: ``opened``, ``continues`` or ``resolved``.
+    :param event: ``opened``, ``continues`` or ``resolved``; ``heartbeat`` or ``digest`` where the route asks for it.
     :param title: one line.
     :param lines: the details, an entry for each.
     :param incidents: what it is about; more than one in an alert about many.
@@ -71,12 +85,17 @@ class Alert:
     @property
     def key(self) -> str:
         """The same for every event of an incident, so that its resolution closes what its opening opened."""
-        return f"elementary-{self.incidents[0].incident_id}"
+        return f"elementary-{self.incidents[0].incident_id if self.incidents else self.event}"
+
+    @property
+    def thread(self) -> str:
+        """What the mails about an incident refer to, so that a mail program shows them as one thread."""
+        return f"<{self.key}@airflow-provider-elementary>"
 
     @property
     def table(self) -> str:
         """The table where the incident began."""
-        return self.incidents[0].root
+        return self.incidents[0].root if self.incidents else PROJECT
 
     @property
     def emails(self) -> tuple[str, ...]:
@@ -95,6 +114,15 @@ class Alert:
         details = [f"*{_for_slack(line.label)}:* {_for_slack(line.value)}" for line in self.lines]
         link = [f"<{self.url}|Elementary page>"] if self.url else []
         return "\n".join([f"*{_for_slack(self.title)}*", *details, *link])[:_SLACK_LIMIT]
+
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """Slack's blocks: the title, the details, and a link."""
+        header = {"type": "header", "text": {"type": "plain_text", "text": self.title[:_SLACK_HEADER]}}
+        details = "\n".join(f"*{_for_slack(line.label)}:* {_for_slack(line.value)}" for line in self.lines)
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": details[:_SLACK_LIMIT] or "-"}}
+        link = {"type": "section", "text": {"type": "mrkdwn", "text": f"<{self.url}|Open the incident>"}}
+        return [header, section, *([link] if self.url else [])]
 
     @property
     def html(self) -> str:
@@ -156,8 +184,10 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
         Line(None, "Downstream", _listed(incident.downstream)),
         Line("description", "Description", meta.description or ""),
         Line("owners", "Owners", _listed(meta.owners)),
+        Line(None, "Looked after by", incident.assignee or ""),
         Line("subscribers", "Subscribers", _listed(meta.subscribers)),
         Line("tags", "Tags", _listed(meta.tags)),
+        Line(None, "To do", "" if event == "resolved" else _TO_DO[incident.cause.kind]),
     ]
     return Alert(
         event=event,
@@ -194,6 +224,47 @@ def alert_of_many(alerts: Sequence[Alert]) -> Alert:
         channel=channels.pop() if len(channels) == 1 else None,
         url=worst_first[0].url,
     )
+
+
+def heartbeat(url: str = "") -> Alert:
+    """Return the alert that a run found no open incident."""
+    return Alert(
+        "heartbeat", "No open incidents", (Line(None, "What", "Every condition is over."),), (), "low", url=url
+    )
+
+
+def digest_of(
+    digest: str, incidents: Sequence[Incident], since: datetime | None, url_of: Callable[[str], str]
+) -> Alert:
+    """Return the summary of incidents that a route wants, the worst open ones first.
+
+    :param digest: ``daily`` or ``weekly``.
+    :param since: when the digest before was sent; None for the first one.
+    """
+    held = sorted(
+        (each for each in incidents if each.status == "open"),
+        key=lambda each: (SEVERITIES.index(each.severity), each.started_at, each.incident_id),
+    )
+    new = sum(since is None or each.started_at > since for each in held)
+    over = [each for each in incidents if each.resolved_at and since is not None and each.resolved_at > since]
+    lines = [Line(None, _dated(each), each.title) for each in (*held, *over)[: 2 * _NAMES_SHOWN]]
+    more = len(held) + len(over) - len(lines)
+    return Alert(
+        event="digest",
+        title=f"{digest.capitalize()} digest: {len(held)} open, {new} of them new; {len(over)} resolved",
+        lines=_shown([*lines, Line(None, "And", f"{more} more" if more > 0 else "")], ()),
+        incidents=tuple((*held, *over)),
+        severity=held[0].severity if held else "low",
+        owners=_together(each.owners for each in held),
+        tags=_together(each.tags for each in held),
+        url=url_of(held[0].incident_id) if held else "",
+    )
+
+
+def _dated(incident: Incident) -> str:
+    if incident.resolved_at:
+        return f"Resolved {incident.resolved_at:%d %b}"
+    return f"{incident.severity} since {incident.started_at:%d %b}"
 
 
 def _shown(lines: Sequence[Line], fields: Sequence[str]) -> tuple[Line, ...]:

@@ -6,25 +6,41 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_elementary.alerts.alert import Alert, alert_of, alert_of_many
+from airflow_provider_elementary.alerts.alert import Alert, alert_of, alert_of_many, digest_of, heartbeat
 from airflow_provider_elementary.alerts.dbt_meta import AlertMetas, read_alert_metas
 from airflow_provider_elementary.alerts.selection import (
     AlertFilter,
     Notification,
     PendingNotification,
+    digest_is_due,
+    last_digest,
     pending_notifications,
     still_needed,
 )
 from airflow_provider_elementary.exceptions import AlertsNotSentError, SnapshotNotFoundError
+from airflow_provider_elementary.incidents.answer_effects import answered
+from airflow_provider_elementary.incidents.answer_log import read_answers
+from airflow_provider_elementary.incidents.conditions import PROJECT
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.snapshots import Repository, open_snapshot
-from airflow_provider_elementary.storage.results import find_result, newest_result, read_result, write_result
+from airflow_provider_elementary.storage.results import (
+    anchor_result,
+    find_result,
+    newest_result,
+    read_result,
+    recorded_result,
+    write_result,
+)
 
 log = logging.getLogger(__name__)
+
+#: Alerts to send, each with what is recorded of it.
+_Alerts = list[tuple[Alert, Sequence[PendingNotification | Notification]]]
 
 #: More pending alerts than this for one route are merged into one.
 AT_MOST = 10
@@ -41,11 +57,15 @@ class Outcome:
     :param sent: number of alerts sent over each route.
     :param failed: by route, the type of the notifier's error; the message may hold a secret.
     :param open: how many incidents are open.
+    :param anchor: a signed statement about the newest record of what was sent, for the next run.
+    :param lost: what was removed of these records since the run before, in a sentence.
     """
 
     sent: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     open: int = 0
+    anchor: str | None = None
+    lost: str | None = None
 
     def require_all_sent(self) -> None:
         """Fail if sending over a route failed.
@@ -72,6 +92,7 @@ def send_alerts(
     suppression_hours: float = 0,
     at_most: int = AT_MOST,
     url_of: Callable[[str], str],
+    anchor: Any = None,
 ) -> Outcome:
     """Send each route its pending alerts.
 
@@ -87,15 +108,27 @@ def send_alerts(
     :param suppression_hours: the interval of tables whose meta sets none.
     :param at_most: more pending alerts than this for one route are merged into one.
     :param url_of: returns the address of an incident by its id; empty where it is not known.
+    :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
     """
-    known, metas = _incidents(repository, incidents), _metas(repository, incidents)
+    number, lost = recorded_result(repository, "alerts", series, anchor)
+    known = answered(_incidents(repository, incidents), read_answers(repository))
+    metas = _metas(repository, incidents)
     notified = _load_notifications(repository, series)
+    if lost is not None:
+        # Recorded at once, also where nothing is to be sent: the next run continues from here.
+        anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
     sent, failed = dict.fromkeys(routes, 0), {}
     for route, wants in routes.items():
         pending = pending_notifications(
             known, notified, route=route, wants=wants, metas=metas, now=now, suppression_hours=suppression_hours
         )
-        for alert, items in _alerts(pending, at_most, url_of):
+        if wants.digest:
+            alerts = _digest(known, notified, route, wants, metas, now, url_of)
+        else:
+            alerts = _alerts(pending, at_most, url_of)
+        if wants.heartbeat and not alerts and all(incident.status == "resolved" for incident in known):
+            alerts = _heartbeat(incidents, notified, route, now)
+        for alert, items in alerts:
             try:
                 send(route, alert)
             except Exception as error:
@@ -104,17 +137,37 @@ def send_alerts(
                 break
             log.info("alert sent over %s: %s", route, alert.title)
             sent[route] += 1
-            notified += [
-                Notification(item.incident.incident_id, item.incident.root, route, item.event, now) for item in items
-            ]
+            notified += [item if isinstance(item, Notification) else item.sent(route, now) for item in items]
             notified = still_needed(notified, known, now)
-            _save_notifications(repository, notified, incidents, series, run_key)
-    return Outcome(sent, failed, sum(incident.status == "open" for incident in known))
+            anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
+    return Outcome(sent, failed, sum(incident.status == "open" for incident in known), anchor, lost)
 
 
-def _alerts(
-    pending: Sequence[PendingNotification], at_most: int, url_of: Callable[[str], str]
-) -> list[tuple[Alert, Sequence[PendingNotification]]]:
+def _heartbeat(incidents: str, notified: Sequence[Notification], route: str, now: datetime) -> _Alerts:
+    """Return the heartbeat of a run; its incidents identify the run, so that a retry sends none."""
+    if any((each.incident_id, each.route) == (incidents, route) for each in notified):
+        return []
+    return [(heartbeat(), [Notification(incidents, PROJECT, route, "heartbeat", now)])]
+
+
+def _digest(
+    known: Sequence[Incident],
+    notified: Sequence[Notification],
+    route: str,
+    wants: AlertFilter,
+    metas: AlertMetas,
+    now: datetime,
+    url_of: Callable[[str], str],
+) -> _Alerts:
+    """Return the digest of a route, if it is due."""
+    if wants.digest is None or not digest_is_due(notified, route, wants.digest, now):
+        return []
+    wanted = [incident for incident in known if wants.passes(incident, metas.of(incident))]
+    alert = digest_of(wants.digest, wanted, last_digest(notified, route), url_of)
+    return [(alert, [Notification("", PROJECT, route, "digest", now)])]
+
+
+def _alerts(pending: Sequence[PendingNotification], at_most: int, url_of: Callable[[str], str]) -> _Alerts:
     alerts = [alert_of(item.event, item.incident, item.meta, url=url_of(item.incident.incident_id)) for item in pending]
     if len(alerts) > at_most:
         return [(alert_of_many(alerts), pending)]
@@ -149,11 +202,12 @@ def _load_notifications(repository: Repository, series: str) -> list[Notificatio
 
 
 def _save_notifications(
-    repository: Repository, notified: Sequence[Notification], incidents: str, series: str, run_key: str
-) -> None:
+    repository: Repository, notified: Sequence[Notification], incidents: str, series: str, run_key: str, known: int
+) -> str:
+    """Save what was sent, and return an anchor of it."""
     rows = pa.Table.from_pylist([asdict(entry) for entry in notified], schema=_NOTIFICATION_SCHEMA)
     origin = {"incidents": incidents}
-    write_result(
+    result = write_result(
         repository,
         "alerts",
         rows.to_reader(),
@@ -161,4 +215,6 @@ def _save_notifications(
         origin=origin,
         parameters={},
         series=series,
+        known=known,
     )
+    return anchor_result(repository, result.key)

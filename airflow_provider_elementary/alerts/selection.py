@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -10,13 +10,32 @@ from fnmatch import fnmatchcase
 from airflow_provider_elementary.alerts.alert import EVENTS, Event
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta, AlertMetas
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.incidents.conditions import SEVERITIES
+from airflow_provider_elementary.incidents.conditions import SEVERITIES, Condition
 from airflow_provider_elementary.incidents.tracking import Incident
+
+#: What an incident's conditions are of: the first three are Elementary's own words.
+RESOURCE_TYPES = ("test", "model", "source_freshness", "anomaly", "invocation", "sync", "markers", "access")
+#: How long after a digest the next one is due.
+DIGESTS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
+#: A run that begins a little earlier than a day after the last is the next day's.
+_EARLY = timedelta(hours=1)
+
+
+def resource_types_of(incident: Incident) -> list[str]:
+    """Return what the conditions of an incident are of; a run of a model, a snapshot or a seed is ``model``."""
+    return ["model" if condition.kind == "run" else condition.kind for condition in _shown(incident)]
+
+
+def _shown(incident: Incident) -> Sequence[Condition]:
+    """Return the conditions that hold, or all of them once it is resolved."""
+    return incident.holding or incident.conditions
 
 
 @dataclass(frozen=True)
 class AlertFilter:
     """Selects the alerts of a route: an empty condition matches every alert, and all conditions have to match.
+
+    A name with ``!`` before it excludes what it matches, in every field but ``events``.
 
     :param events: of ``opened``, ``continues`` and ``resolved``. ``continues`` repeats an alert about an open
         incident after each suppression interval, and never where there is no interval.
@@ -26,7 +45,12 @@ class AlertFilter:
     :param channels: the channel that the project names.
     :param tables: a table of the incident, in any case: as metrics name it or by its last part, with ``*`` for any
         text: ``orders``, ``shop.marts.*``.
-    :raises ConfigurationError: an event or a severity is unknown.
+    :param resource_types: of :data:`RESOURCE_TYPES`, as of one of the conditions.
+    :param statuses: the status of one of the conditions, as dbt writes it: ``fail``, ``error``, ``warn``.
+    :param downstream: a table or an exposure downstream, named as ``tables`` are: ``exposure *``.
+    :param digest: ``daily`` or ``weekly``: one summary in this interval, and no alert for each incident.
+    :param heartbeat: send an alert of event ``heartbeat`` in each run that finds no open incident.
+    :raises ConfigurationError: an event, a severity, a resource type or a digest is unknown.
     """
 
     events: Sequence[str] = ("opened", "resolved")
@@ -35,13 +59,24 @@ class AlertFilter:
     owners: Sequence[str] = ()
     channels: Sequence[str] = ()
     tables: Sequence[str] = ()
+    resource_types: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+    downstream: Sequence[str] = ()
+    digest: str | None = None
+    heartbeat: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse unknown events and severities: they would match no alert."""
-        for named, known in ((self.events, EVENTS), (self.severities, SEVERITIES)):
-            if unknown := sorted(set(named) - set(known)):
+        """Refuse unknown names: they would match no alert."""
+        for named, known, noun in (
+            (self.events, EVENTS, "event or severity"),
+            (self.severities, SEVERITIES, "event or severity"),
+            (self.resource_types, RESOURCE_TYPES, "resource type"),
+            ([self.digest] if self.digest else [], tuple(DIGESTS), "digest"),
+        ):
+            excludes = named is not self.events
+            if unknown := sorted({name.removeprefix("!") if excludes else name for name in named} - set(known)):
                 raise ConfigurationError(
-                    f"Unknown event or severity of an alert route: {', '.join(unknown)}. Use {', '.join(known)}."
+                    f"Unknown {noun} of an alert route: {', '.join(unknown)}. Use {', '.join(known)}."
                 )
 
     def passes(self, incident: Incident, meta: AlertMeta) -> bool:
@@ -51,7 +86,10 @@ class AlertFilter:
             and _shares(self.tags, meta.tags)
             and _shares(self.owners, meta.owners)
             and _shares(self.channels, [meta.channel or ""])
-            and (not self.tables or any(_is_named(table, self.tables) for table in incident.tables))
+            and _shares(self.resource_types, resource_types_of(incident))
+            and _shares(self.statuses, [condition.state for condition in _shown(incident)])
+            and _are_named(self.tables, incident.tables)
+            and _are_named(self.downstream, incident.downstream)
         )
 
 
@@ -62,7 +100,7 @@ class Notification:
     :param incident_id: of the incident.
     :param table: where the incident began.
     :param route: the route's name.
-    :param event: ``opened``, ``continues`` or ``resolved``.
+    :param event: ``opened``, ``continues``, ``resolved``, ``heartbeat`` or ``digest``.
     :param notified_at: when, UTC without a zone.
     """
 
@@ -80,6 +118,10 @@ class PendingNotification:
     event: Event
     incident: Incident
     meta: AlertMeta
+
+    def sent(self, route: str, now: datetime) -> Notification:
+        """Return what is recorded once it was sent."""
+        return Notification(self.incident.incident_id, self.incident.root, route, self.event, now)
 
 
 def pending_notifications(
@@ -110,9 +152,38 @@ def pending_notifications(
         meta = metas.of(incident)
         hours = suppression_hours if meta.suppression_hours is None else meta.suppression_hours
         event = _event(incident, mine, hours, now)
+        if not wants_attention(incident, event, now, {entry.incident_id for entry in mine}):
+            continue
         if event and event in wants.events and wants.passes(incident, meta):
             found.append(PendingNotification(event, incident, meta))
     return found
+
+
+def wants_attention(incident: Incident, event: str | None, now: datetime, notified: Collection[str]) -> bool:
+    """Return whether an alert about an incident is wanted: not while it is muted, or all of it is expected.
+
+    One that somebody looks after is not repeated. The end of what was alerted about is sent in any case.
+
+    :param notified: ids of the incidents that were alerted about.
+    """
+    if event == "resolved":
+        is_muted = incident.muted_until is not None and incident.muted_until > now
+        return not is_muted or not {incident.incident_id, *incident.merged}.isdisjoint(notified)
+    state = incident.state(now)
+    return state not in ("muted", "expected") and (state != "acknowledged" or event != "continues")
+
+
+def digest_is_due(notified: Sequence[Notification], route: str, digest: str, now: datetime) -> bool:
+    """Return whether the interval of a digest is over."""
+    last = last_digest(notified, route)
+    return last is None or now - last >= DIGESTS[digest] - _EARLY
+
+
+def last_digest(notified: Sequence[Notification], route: str) -> datetime | None:
+    """Return when a route got its last digest."""
+    return max(
+        (entry.notified_at for entry in notified if (entry.route, entry.event) == (route, "digest")), default=None
+    )
 
 
 def still_needed(notified: Sequence[Notification], incidents: Sequence[Incident], now: datetime) -> list[Notification]:
@@ -124,7 +195,9 @@ def still_needed(notified: Sequence[Notification], incidents: Sequence[Incident]
 
 def _event(incident: Incident, mine: Sequence[Notification], hours: float, now: datetime) -> Event | None:
     """Return the event to notify of, or None."""
-    of_it = {entry.event for entry in mine if entry.incident_id == incident.incident_id}
+    # What was sent about an incident that a person merged into it was sent about it.
+    ids = {incident.incident_id, *incident.merged}
+    of_it = {entry.event for entry in mine if entry.incident_id in ids}
     last = max((entry.notified_at for entry in mine if entry.table == incident.root), default=None)
     is_suppressed = last is not None and now - last <= timedelta(hours=hours)
     if incident.status == "resolved":
@@ -139,13 +212,25 @@ def _event(incident: Incident, mine: Sequence[Notification], hours: float, now: 
 
 
 def _shares(wanted: Sequence[str], found: Sequence[str]) -> bool:
-    return not wanted or not {_plain(name) for name in wanted}.isdisjoint(_plain(name) for name in found)
+    names = {_plain(name) for name in found}
+    return _is_wanted(wanted, lambda name: _plain(name) in names)
+
+
+def _are_named(patterns: Sequence[str], tables: Sequence[str]) -> bool:
+    return _is_wanted(patterns, lambda pattern: any(_is_named(table, pattern) for table in tables))
+
+
+def _is_wanted(wanted: Sequence[str], is_found: Callable[[str], bool]) -> bool:
+    """Return whether nothing excluded is found, and one of the others, if there are others."""
+    excluded = [name[1:] for name in wanted if name.startswith("!")]
+    included = [name for name in wanted if not name.startswith("!")]
+    return not any(map(is_found, excluded)) and (not included or any(map(is_found, included)))
 
 
 def _plain(name: str) -> str:
     return name.strip().lstrip("#@").lower()
 
 
-def _is_named(table: str, patterns: Sequence[str]) -> bool:
+def _is_named(table: str, pattern: str) -> bool:
     name = table.upper()
-    return any(fnmatchcase(called, pattern.upper()) for pattern in patterns for called in (name, name.split(".")[-1]))
+    return any(fnmatchcase(called, pattern.upper()) for called in (name, name.split(".")[-1]))

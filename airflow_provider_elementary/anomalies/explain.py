@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
 from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
-from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of
+from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of, possible
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
@@ -167,6 +167,7 @@ def amounts(metric: str, low: float | None, high: float | None) -> str:
 
     :param low: None, as ``high``, where nothing is expected.
     """
+    low, high = possible(metric, low), possible(metric, high)
     if family_of(metric) == "count" and low is not None and high is not None:
         low, high = _whole_within(low, high)
     first, last = amount(metric, low), amount(metric, high)

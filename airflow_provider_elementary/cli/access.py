@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, UsageError, failure, usage
-from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.exceptions import AccessDeniedError
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
-_COLOURS = {"pass": "green", "warning": "yellow", "fail": "bold red", "unknown": "yellow", "not applicable": "dim"}
+#: What needs attention first.
+_COLOURS = {"fail": "bold red", "unknown": "yellow", "warning": "yellow", "pass": "green", "not applicable": "dim"}
 
 
 def add_grants(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +63,7 @@ def add_check_access(parser: argparse.ArgumentParser) -> None:
         metavar="CHECK=REASON",
         help="a check whose failure was accepted, and why: it becomes a warning",
     )
+    parser.add_argument("--format", choices=("table", "markdown"), default="table", help="how to print the report")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(command=check)
 
@@ -104,16 +106,19 @@ def check(arguments: argparse.Namespace) -> int:
     with hook.source() as source:
         require_probes(arguments.probe, source)
         report = hook.check(source, arguments.probe, reasons)
-    if arguments.json:
-        print_json(report.to_dict())
-    else:
-        _show(report)
+    status = FINE
     try:
         report.require([*arguments.accept_unknown, *hook.accept_unknown])
     except AccessDeniedError as error:
-        # The report has already shown the failed checks.
-        return failure(error)[0]
-    return FINE
+        # The report shows the failed checks.
+        status = failure(error)[0]
+    if arguments.json:
+        print_json(report.to_dict())
+    elif arguments.format == "markdown":
+        _show_markdown(report)
+    else:
+        _show(report)
+    return status
 
 
 def require_checks(names: Sequence[str]) -> None:
@@ -136,21 +141,45 @@ def require_probes(probes: Sequence[str], source: WarehouseSource) -> None:
             resolve(probe, warehouse.dialect, warehouse.schema, warehouse.database)
 
 
-def _show(report: AccessReport) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _rows(report: AccessReport) -> list[list[str]]:
+    """Return the checks with their evidence, those that need attention first."""
+    ordered = sorted(report.findings, key=lambda finding: list(_COLOURS).index(finding.status))
+    return [
+        [
+            finding.name,
+            finding.status,
+            "\n".join(
+                [
+                    finding.evidence,
+                    *([f"Accepted: {finding.accepted}"] if finding.accepted else []),
+                    *([f"Fix: {finding.remediation}"] if finding.remediation else []),
+                ]
+            ),
+        ]
+        for finding in ordered
+    ]
 
-    console = Console(highlight=False)
+
+def _show(report: AccessReport) -> None:
+    print_table(("check", "status", "evidence"), _rows(report), title=_title(report), colours=_COLOURS)
+    print(report.headline)
+
+
+def _show_markdown(report: AccessReport) -> None:
+    """Print the report for a pull request or a ticket."""
+
+    def cell(text: str) -> str:
+        return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>")
+
+    print(f"## Access of {cell(_title(report))}\n\n{report.headline}; checked {report.checked_at:%Y-%m-%d %H:%M} UTC\n")
+    print("| check | status | evidence |\n|---|---|---|")
+    for row in _rows(report):
+        print(f"| {' | '.join(map(cell, row))} |")
+
+
+def _title(report: AccessReport) -> str:
     place = ".".join(part for part in (report.database, report.schema) if part)
-    table = Table("Check", "Status", "Evidence", title=Text(f"{report.user} on {report.dialect}, {place}"))
-    for finding in report.findings:
-        evidence = finding.evidence + (f"\nAccepted: {finding.accepted}" if finding.accepted else "")
-        evidence += f"\nFix: {finding.remediation}" if finding.remediation else ""
-        # Names of tables and roles come from the warehouse: print them as text, not markup.
-        table.add_row(finding.name, Text(finding.status, _COLOURS[finding.status]), Text(evidence))
-    console.print(table)
-    console.print(report.headline)
+    return f"{report.user} on {report.dialect}, {place}"
 
 
 def _reasons(arguments: Sequence[str]) -> dict[str, str]:

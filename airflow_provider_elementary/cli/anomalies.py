@@ -118,15 +118,18 @@ def show_backtest(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
     from airflow_provider_elementary.metrics import compute_metrics
 
+    if bool(arguments.table) != bool(arguments.metric) or (arguments.table and not arguments.svg):
+        raise UsageError("--table and --metric name the series of a chart. Give both, with --svg.")
     source = _open(arguments)
     with usage(), compute_metrics(source) as metrics:
         configurations = read_test_configurations(source)
         given = _parameters(arguments)
         found = backtest(metrics, arguments.method, given, arguments.days, source.adapter, configurations)
     if arguments.svg:
-        # The chart shows values of the warehouse.
+        chart = _picture(found.verdicts, arguments)
+        # It shows values of the warehouse.
         with os.fdopen(os.open(arguments.svg, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(_picture(found.verdicts, arguments))
+            file.write(chart)
     rows = [row for row in found.by_metric.to_pylist() if row["anomalous"]]
     if arguments.json:
         print_json({"scored": found.scored, "anomalous": found.anomalous, "by_metric": rows})
@@ -190,7 +193,7 @@ def _picture(verdicts: Any, arguments: argparse.Namespace) -> str:
 
     if not arguments.table:
         return days_by_table(verdicts, f"{arguments.method}, {arguments.days} days")
-    column, _, metric = (arguments.metric or "").rpartition(".")
+    column, _, metric = arguments.metric.rpartition(".")
     of_column = pc.is_null(verdicts["column_name"])
     if column:
         of_column = pc.fill_null(pc.equal(pc.utf8_lower(verdicts["column_name"]), column.lower()), False)

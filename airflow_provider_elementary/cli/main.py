@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
+from airflow_provider_elementary.cli.audit import add_audit
+from airflow_provider_elementary.cli.doctor import add_doctor
 from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, USAGE, UsageError, failure, say
 from airflow_provider_elementary.cli.incidents import add_incidents
 from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
@@ -112,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     add_keys_actions(commands.add_parser("keys", help="keys of a store"))
-    add_store_actions(commands.add_parser("store", help="create a store, check its credentials and keys"))
+    add_store_actions(commands.add_parser("store", help="create a store, check its credentials and keys, maintain it"))
 
     add_grants(commands.add_parser("grants", help="print the statements that create a dedicated read-only role"))
     add_check_access(
@@ -120,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
             "check-access", help="check that a connection can read the Elementary schema and nothing else"
         )
     )
+
+    add_doctor(commands.add_parser("doctor", help="inspect connections, store, keys and settings; name the next step"))
+
+    add_audit(commands.add_parser("audit", help="write one page for a security reviewer to a file"))
 
     add_snapshot(commands.add_parser("snapshot", help="take, list, verify, sign, restore, prune and compare snapshots"))
 
@@ -163,10 +169,11 @@ def _summary(arguments: argparse.Namespace) -> None:
 def _table(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.elementary_schema import TABLES
 
-    if arguments.table.lower() not in TABLES:
+    # Snowflake shows the names in upper case.
+    if (table := arguments.table.lower()) not in TABLES:
         raise UsageError(f"There is no table {arguments.table!r}. The tables are: {', '.join(TABLES)}.")
     left = arguments.limit
-    with open_repository(arguments).source().read(arguments.table) as reader:
+    with open_repository(arguments).source().read(table) as reader:
         for batch in reader:
             for row in batch.slice(0, left).to_pylist():
                 print_json(row, indent=None)

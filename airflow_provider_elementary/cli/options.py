@@ -16,25 +16,24 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
 CATEGORIES = [category.value for category in Category]
-_DEFAULT_STORE = "elementary_store_default"
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Declare the argument that names a store."""
     parser.add_argument(
         "--store-conn-id",
-        default=_DEFAULT_STORE,
         metavar="CONN_ID",
-        help=f"Airflow connection of type elementary_store (default: {_DEFAULT_STORE})",
+        help="Airflow connection of type elementary_store (default: the first of [elementary] stores, else "
+        "elementary_store_default)",
     )
 
 
 def open_hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
     """Return the hook of the store's connection."""
     enable_metadata_db_connections()
-    from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+    from airflow_provider_elementary.hooks.store import ElementaryStoreHook, suggested_stores
 
-    return ElementaryStoreHook(arguments.store_conn_id)
+    return ElementaryStoreHook(arguments.store_conn_id or suggested_stores()[0])
 
 
 def open_repository(arguments: argparse.Namespace) -> Repository:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TextIO
@@ -14,6 +14,29 @@ from typing import Any, TextIO
 _STDOUT = 1
 _STDERR = 2
 _own: ContextVar[TextIO | None] = ContextVar("_own", default=None)
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", colours: Mapping[str, str] | None = None
+) -> None:
+    """Print a table; numbers to the right, texts never truncated and never read as markup.
+
+    :param colours: the style of a cell whose whole text this is, as of a status.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [list(row) for row in rows]
+    table = Table(title=Text(title) if title else None, title_justify="left")
+    for number, column in enumerate(columns):
+        is_number = any(isinstance(row[number], int) for row in cells)
+        # Ids and hashes are copied into the next command: a narrow terminal must not truncate them.
+        table.add_column(column.replace("_", " "), overflow="fold", justify="right" if is_number else "left")
+    for row in cells:
+        texts = [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row]
+        table.add_row(*(Text(text, (colours or {}).get(text, "")) for text in texts))
+    Console(highlight=False).print(table)
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:

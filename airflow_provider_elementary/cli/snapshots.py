@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import UsageError, say, usage
 from airflow_provider_elementary.cli.options import (
     CATEGORIES,
     add_store,
-    by_category,
-    number,
     open_hook,
     open_repository,
 )
-from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.cli.progress import with_progress
+from airflow_provider_elementary.cli.retention import add_anchor, add_retention, anchors_of, orphan_age_of, retention_of
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.snapshots.retention import RULES
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.chain import Anchor
+    from airflow_provider_elementary.snapshots.repository import Repository
 
 _NAMING = "latest, a snapshot's id, or a time like 2026-11-22T06:00 (UTC)"
 
@@ -42,12 +38,13 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
 
     taking = action("take", _take, "take a snapshot, after checking that the connection can read nothing else")
     add_take(taking)
+    add_anchor(taking)
 
     action("list", _list, "list the snapshots of a store, oldest first")
 
     verify = action("verify", _verify, "verify the snapshot chain and the files of a store")
     verify.add_argument("--snapshot", default="latest", help=f"the snapshot whose files are read: all, {_NAMING}")
-    _add_anchor(verify)
+    add_anchor(verify)
     verify.add_argument("--hashes-only", action="store_true", help="compare hashes only; needs no key")
     _add_categories(verify, "a category that the keys have to decrypt (default: all)")
 
@@ -59,23 +56,7 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
     _add_categories(restore, "a category to restore (default: all that the keys can decrypt)")
 
     prune = action("prune", _prune, "remove the snapshots that no rule keeps, and unreferenced files")
-    for rule, facts in RULES.items():
-        text = f"{facts.description[0].lower()}{facts.description[1:].rstrip('.')}; -1: all"
-        prune.add_argument(f"--keep-{rule}", type=int, default=0, metavar="N", help=text)
-    prune.add_argument(
-        "--category-days",
-        action="append",
-        default=[],
-        metavar="CATEGORY=DAYS",
-        help="remove a category's data from older snapshots; may be repeated",
-    )
-    prune.add_argument(
-        "--orphan-hours",
-        type=number(0),
-        default=48,
-        metavar="N",
-        help="minimum age of unreferenced files before deletion (default: 48)",
-    )
+    add_retention(prune)
     prune.add_argument(
         "--acknowledge-loss",
         action="append",
@@ -84,7 +65,6 @@ def add_snapshot(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the number of a permanently lost manifest; may be repeated",
     )
-    _add_anchor(prune)
     prune.add_argument("--dry-run", action="store_true", help="print what would be removed, remove nothing")
 
     diff = action("diff", _diff, "compare the dbt project in two snapshots")
@@ -96,18 +76,13 @@ def _add_categories(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--category", action="append", choices=CATEGORIES, help=f"{text}; may be repeated")
 
 
-def _add_anchor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--anchor", metavar="NUMBER:SHA256", help="number and hash of a manifest, recorded outside the store"
-    )
-
-
 def _take(arguments: argparse.Namespace) -> None:
-    facts = take(arguments, open_hook(arguments)).summary
+    anchor = next(iter(anchors_of(arguments)), None)
+    facts = take(arguments, open_hook(arguments), anchor).summary
     if arguments.json:
         print_json(facts)
         return
-    _print_table(("table", "rows"), [[table, rows] for table, rows in facts["tables"].items()])
+    print_table(("table", "rows"), [[table, rows] for table, rows in facts["tables"].items()])
     print(f"took snapshot {facts['snapshot_id']}, {facts['kind']}: {facts['reason'] or 'what is new since the last'}")
     print(f"anchor: {facts['sequence']}:{facts['manifest_sha256']}")
 
@@ -137,15 +112,21 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         damaged = [{"damage": found.damage.value, "object": found.object} for found in findings]
         facts = {"store": repository.uri, "snapshots": listed, "pruned": len(chain.tombstones), "findings": damaged}
-        print_json(facts)
+        print_json({**facts, "unproved": repository.unproved})
         return 0
     columns = ("sequence", "snapshot_id", "kind", "rows", "bytes")
-    _print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
+    print_table(columns, [[snapshot[column] for column in columns] for snapshot in listed])
     for found in findings:
         print(f"note: {found.object} is {found.damage}; see `airflow-elementary snapshot verify`")
     if chain.head is not None:
         print(f"anchor: {chain.head.sequence}:{chain.head.sha256}")
+    _print_unproved(repository)
     return 0
+
+
+def _print_unproved(repository: Repository) -> None:
+    if repository.unproved is not None:
+        print(repository.unproved)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -153,7 +134,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     report = open_repository(arguments).verify(
         arguments.snapshot,
-        anchors=_anchors(arguments),
+        anchors=anchors_of(arguments),
         decrypt=not arguments.hashes_only,
         categories=[Category(name) for name in arguments.category or Category],
         progress=with_progress,
@@ -168,7 +149,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(
             f"{report.store} is {report.outcome}: {report.manifests:,} manifests, "
             f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
-            f"{report.opened:,} decrypted with {report.rows:,} rows"
+            f"{report.opened:,} decrypted with {report.rows:,} rows; "
+            f"{report.results:,} results, {report.reports:,} access reports"
         )
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")
@@ -191,34 +173,33 @@ def _restore(arguments: argparse.Namespace) -> None:
             progress=with_progress,
         )
     if arguments.json:
-        print_json(report.to_dict())
+        print_json({**report.to_dict(), "unproved": repository.unproved})
         return
-    _print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
+    print_table(("table", "rows"), [[table, rows] for table, rows in report.tables.items()])
     print(f"restored snapshot {report.snapshot_id} to {report.target}: {', '.join(report.categories)}")
+    _print_unproved(repository)
 
 
 def _prune(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.snapshots.retention import Retention
     from airflow_provider_elementary.storage.layout import manifest_key
 
-    counts = {name: value for name, value in vars(arguments).items() if name.startswith("keep_")}
-    repository, anchors = open_repository(arguments), _anchors(arguments)
+    repository, anchors = open_repository(arguments), anchors_of(arguments)
     if not arguments.dry_run:
         # Before the arguments are tried: a connection that may not write is no invalid argument.
         repository.documents.require_signer()
     with usage():
         report = repository.prune(
-            Retention(**counts, category_days=_days(arguments.category_days)),
+            retention_of(arguments),
             anchors=anchors,
             acknowledge_loss=arguments.acknowledge_loss,
             dry_run=arguments.dry_run,
-            orphan_age=timedelta(hours=arguments.orphan_hours),
+            orphan_age=orphan_age_of(arguments),
         )
     if arguments.json:
         print_json(report.to_dict())
         return
     rows = [[kept.sequence, kept.snapshot_id, ", ".join(kept.reasons) or "-"] for kept in report.snapshots]
-    _print_table(("sequence", "snapshot_id", "kept as"), rows)
+    print_table(("sequence", "snapshot_id", "kept as"), rows)
     if report.acknowledged_losses:
         lost = ", ".join(manifest_key(number) for number in report.acknowledged_losses)
         print(f"acknowledged as permanently lost: {lost}")
@@ -227,46 +208,25 @@ def _prune(arguments: argparse.Namespace) -> None:
         f"{report.uploads:,} unfinished uploads, "
         f"{report.files:,} files of {report.size:,} bytes, {sum(report.expired.values()):,} expired files"
     )
+    if report.waiting:
+        print(f"{report.waiting:,} pruned snapshots stay readable for a day; a later prune deletes their files")
 
 
 def _diff(arguments: argparse.Namespace) -> None:
-    report = open_repository(arguments).diff(arguments.before, arguments.after)
+    repository = open_repository(arguments)
+    report = repository.diff(arguments.before, arguments.after)
     if arguments.json:
-        print_json(report.to_dict())
+        print_json({**report.to_dict(), "unproved": repository.unproved})
         return
     rows = [[change.kind, change.name, change.direction, ", ".join(change.fields)] for change in report.changes]
-    _print_table(("kind", "name", "", "fields"), rows)
+    if rows:
+        print_table(("kind", "name", "", "fields"), rows)
+    else:
+        print(f"no changes of the dbt project between {report.before} and {report.after}")
     counts = [[table, count.before, count.after] for table, count in report.rows.items()]
-    _print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
+    print_table(("table", f"rows in {report.before}", f"rows in {report.after}"), counts)
     if report.not_compared:
         print(
             f"not compared (not in both snapshots, or the keys cannot decrypt them): {', '.join(report.not_compared)}"
         )
-
-
-def _anchors(arguments: argparse.Namespace) -> list[Anchor]:
-    from airflow_provider_elementary.snapshots.chain import Anchor
-
-    if (text := arguments.anchor) is None:
-        return []
-    number, _, digest = text.partition(":")
-    if not re.fullmatch("[1-9][0-9]{0,9}", number) or not re.fullmatch("[0-9a-fA-F]{64}", digest):
-        raise UsageError(f"--anchor takes a number and a hash, as in 12:<SHA-256 of manifest 12>, not {text!r}.")
-    return [Anchor(int(number), digest.lower())]
-
-
-def _days(pairs: list[str]) -> dict[str, int]:
-    return {name: int(number) for name, number in by_category(pairs, "DAYS", str.isdecimal).items()}
-
-
-def _print_table(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for column in columns:
-        # Ids and hashes are copied into the next command: a narrow terminal must not truncate them.
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    Console(highlight=False, markup=False).print(table)
+    _print_unproved(repository)

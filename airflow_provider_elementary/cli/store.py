@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, usage
 from airflow_provider_elementary.cli.options import add_store, open_hook, open_repository
-from airflow_provider_elementary.cli.output import print_json
+from airflow_provider_elementary.cli.output import print_json, print_table
+from airflow_provider_elementary.cli.retention import add_retention, anchors_of, orphan_age_of, retention_of
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.storage.genesis import Predecessor, Trust
@@ -66,6 +67,12 @@ def add_store_actions(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.set_defaults(command=_check)
 
+    maintain = actions.add_parser("maintain", help="merge small files, write missing index pages, and prune")
+    add_store(maintain)
+    add_retention(maintain)
+    maintain.add_argument("--json", action="store_true", help="print the report as JSON")
+    maintain.set_defaults(command=_maintain)
+
     rotate = actions.add_parser(
         "rotate-signing-key", help="let the key that the connection names sign from the next snapshot on"
     )
@@ -78,6 +85,24 @@ def add_store_actions(parser: argparse.ArgumentParser) -> None:
         "--revoke", action="store_true", help="the old key was stolen: its results and reports count no more"
     )
     rotate.set_defaults(command=_rotate)
+
+
+def _maintain(arguments: argparse.Namespace) -> None:
+    repository, anchors = open_repository(arguments), anchors_of(arguments)
+    # Before the arguments are tried: a connection that may not write is no invalid argument.
+    repository.documents.require_signer()
+    with usage():
+        report = repository.maintain(retention_of(arguments), anchors=anchors, orphan_age=orphan_age_of(arguments))
+    if arguments.json:
+        print_json(report.to_dict())
+        return
+    merged, pruned = report.compaction, report.prune
+    print(f"merged {merged.files:,} files into {merged.merged_files:,}, wrote {report.pages:,} index pages")
+    if pruned is not None:
+        print(
+            f"pruned {len(pruned.removed):,} of {len(pruned.snapshots):,} snapshots, removed {pruned.files:,} files of "
+            f"{pruned.size:,} bytes; {pruned.waiting:,} pruned snapshots stay readable for a day"
+        )
 
 
 def _generate_keys(arguments: argparse.Namespace) -> None:
@@ -179,12 +204,6 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(report.to_dict())
         return FINE if report.passes else FINDING
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("Check", "Status", "Evidence", title=Text(report.store), title_justify="left")
-    for found in report.findings:
-        table.add_row(found.name, Text(found.status, _COLOURS[found.status]), Text(found.evidence))
-    Console(highlight=False).print(table)
+    rows = [[found.name, found.status, found.evidence] for found in report.findings]
+    print_table(("check", "status", "evidence"), rows, title=report.store, colours=_COLOURS)
     return FINE if report.passes else FINDING

@@ -14,6 +14,7 @@ from airflow_provider_elementary.snapshots.policy.parameter import PolicyParamet
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
+    from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.take import TakenSnapshot
 
 _METAVARS = {"names": "NAME", "columns": "TABLE.COLUMN", "keys": "TABLE.COLUMN[.KEY]"}
@@ -33,10 +34,11 @@ def add_take(parser: argparse.ArgumentParser) -> None:
     _add_many(parser, "--accept-unknown", "an access check that may stay unknown", metavar="CHECK")
 
 
-def take(arguments: argparse.Namespace, hook: ElementaryStoreHook) -> TakenSnapshot:
+def take(arguments: argparse.Namespace, hook: ElementaryStoreHook, anchor: Anchor | None) -> TakenSnapshot:
     """Take the snapshot, as the operator does.
 
     :param hook: opens the store and its keys.
+    :param anchor: a manifest that was recorded outside the store.
     """
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
     from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices
@@ -51,7 +53,9 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook) -> TakenSnaps
         report = warehouse.check(source, arguments.probe)
         report.require([*arguments.accept_unknown, *warehouse.accept_unknown])
         with counting_rows() as rows_read:
-            return take_snapshot(source, hook.repository, policy, access=report.to_dict(), rows_read=rows_read)
+            return take_snapshot(
+                source, hook.repository, policy, access=report.to_dict(), anchor=anchor, rows_read=rows_read
+            )
 
 
 def _add_parameter(group: argparse._ActionsContainer, parameter: PolicyParameter) -> None:

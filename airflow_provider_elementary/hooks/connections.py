@@ -6,28 +6,26 @@ import importlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
-from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
-from airflow_provider_elementary.hooks.timeouts import LIBPQ_DEFAULTS, calls_for, snowflake_timeouts, statement_timeout
+from airflow_provider_elementary.hooks.libpq import libpq_options, postgres_transport, postgres_uri
+from airflow_provider_elementary.hooks.timeouts import calls_for, snowflake_timeouts, statement_timeout
 from airflow_provider_elementary.warehouses.connection_fields import KIND, OWN_FIELDS, REDSHIFT_TLS
 from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WAREHOUSES, by_connection_type
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access.check.session import TransportFacts
     from airflow_provider_elementary.timeouts import Calls
-    from airflow_provider_elementary.warehouses.registry import WarehouseKind
+    from airflow_provider_elementary.warehouses.kind import WarehouseKind
     from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
-_PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
 #: The modes that redshift_connector knows; it ignores any other.
 _REDSHIFT_SSLMODES = REDSHIFT_TLS.choices
 #: The connection type whose extra field ``warehouse_kind`` names the warehouse.
@@ -102,10 +100,12 @@ def open_postgres(connection: WarehouseConnection, database: str | None, calls: 
     """
     dbapi = _require("adbc_driver_postgresql.dbapi", "postgres")
     database = database or connection.schema or connection.login
-    options = _libpq_options(connection)
+    options = libpq_options(connection)
 
     def log_in() -> Any:
-        return statement_timeout(connection, dbapi.connect(_postgres_uri(connection, database, options)))
+        # No local variable keeps the URI, which holds the password.
+        opened = dbapi.connect(postgres_uri(connection, _postgres_login(connection), database, options))
+        return statement_timeout(connection, opened)
 
     return _login(connection, lambda: calls.log_in(log_in), database)
 
@@ -128,7 +128,7 @@ def open_postgres_warehouse(connection: WarehouseConnection, schema: str, databa
     from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 
     database = database or connection.schema or connection.login
-    transport = _postgres_transport(connection, _libpq_options(connection))
+    transport = postgres_transport(connection, libpq_options(connection))
     calls = calls_for(connection)
     return PostgresWarehouse(open_postgres(connection, database, calls), schema, database, transport, calls)
 
@@ -332,7 +332,7 @@ def _login_error(connection: WarehouseConnection, database: str | None, error: E
         user=connection.login,
         database=database or extra.get("database") or connection.schema,
         role=extra.get("role"),
-        ca_file=_libpq_options(connection).get("sslrootcert") if connection.conn_type == "postgres" else None,
+        ca_file=libpq_options(connection).get("sslrootcert") if connection.conn_type == "postgres" else None,
     )
     return login_error(login, error)
 
@@ -347,58 +347,14 @@ def _require(module: str, extra: str) -> Any:
         ) from None
 
 
-def _libpq_options(connection: Connection) -> dict[str, str]:
-    """Return libpq's options from the connection's extra; by default the certificate is verified."""
-    extra = connection.extra_dejson
-    for name in extra.keys() & REFUSED.keys():
-        raise ConfigurationError(
-            f"Connection {connection.conn_id!r} has the libpq parameter {name!r} in its extra, which is not passed on. "
-            f"{REFUSED[name]}"
-        )
-    options = {**LIBPQ_DEFAULTS, **{name: str(value) for name, value in extra.items() if name in PASSED}}
-    options.setdefault("application_name", "airflow-provider-elementary")
-    if not _is_socket(connection.host):
-        options.setdefault("sslmode", "verify-full")
-        options.setdefault("ssl_min_protocol_version", "TLSv1.2")
-        if options["sslmode"] in ("verify-full", "verify-ca") and "sslrootcert" not in options:
-            import certifi
-
-            options["sslrootcert"] = certifi.where()
-    return options
-
-
-def _postgres_uri(connection: WarehouseConnection, database: str | None, options: Mapping[str, str]) -> str:
-    host = connection.host or "localhost"
-    login, password, port = connection.login, connection.password, connection.port
-    if connection.extra_dejson.get("iam", False):
-        hook_class = bind_connection(
-            _require("airflow.providers.postgres.hooks.postgres", "postgres").PostgresHook, connection
-        )
-        login, password, port = hook_class(postgres_conn_id=connection.conn_id).get_iam_token(connection)
-        # Airflow masks what comes with a connection; this token did not.
-        mask_secret(password)
-    port = port or 5432
-    user = quote(login or "", safe="") + (f":{quote(password, safe='')}" if password else "")
-    # A socket's path and an IPv6 address, which may name an interface, are no valid host in a URI.
-    apart = _is_socket(host) or ":" in host
-    query = {"host": host.removeprefix("[").removesuffix("]"), **options} if apart else dict(options)
-    location = f":{port}" if apart else f"{host}:{port}"
-    return f"postgresql://{user}@{location}/{quote(database or '', safe='')}?{urlencode(query, quote_via=quote)}"
-
-
-def _postgres_transport(connection: WarehouseConnection, options: Mapping[str, str]) -> TransportFacts:
-    from airflow_provider_elementary.access.check.session import TransportFacts
-
-    if _is_socket(connection.host):
-        return TransportFacts(None, None, None, "local socket, no network")
-    mode = options["sslmode"]
-    return TransportFacts(
-        encrypted=mode not in _PLAINTEXT_SSLMODES,
-        version=options.get("ssl_min_protocol_version"),
-        certificate_verified=mode == "verify-full",
-        detail=f"sslmode={mode}",
+def _postgres_login(connection: WarehouseConnection) -> tuple[str | None, str | None, int | None]:
+    """Return user, password and port: the connection's own, or a token of AWS IAM."""
+    if not connection.extra_dejson.get("iam", False):
+        return connection.login, connection.password, connection.port
+    hook_class = bind_connection(
+        _require("airflow.providers.postgres.hooks.postgres", "postgres").PostgresHook, connection
     )
-
-
-def _is_socket(host: str | None) -> bool:
-    return bool(host) and str(host).startswith("/")
+    login, password, port = hook_class(postgres_conn_id=connection.conn_id).get_iam_token(connection)
+    # Airflow masks what comes with a connection; this token did not.
+    mask_secret(password)
+    return login, password, port

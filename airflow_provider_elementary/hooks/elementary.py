@@ -58,8 +58,8 @@ class ElementaryHook(BaseHook):
 
         warehouse = open_warehouse(
             self.connection,
-            schema=self.schema or self._field("elementary_schema") or DEFAULT_SCHEMA,
-            database=self.database or self._field("elementary_database"),
+            schema=self.schema or self._text("elementary_schema") or DEFAULT_SCHEMA,
+            database=self.database or self._text("elementary_database"),
         )
         try:
             return WarehouseSource(warehouse, namespace=namespace_of(self.connection))
@@ -91,8 +91,7 @@ class ElementaryHook(BaseHook):
     @property
     def accept_unknown(self) -> list[str]:
         """The names of the checks that may stay unknown, from the connection's extra ``accept_unknown``."""
-        value = self._field("accept_unknown") or ()
-        return value.replace(",", " ").split() if isinstance(value, str) else list(value)
+        return self._names("accept_unknown")
 
     @property
     def accept_failed(self) -> dict[str, str]:
@@ -121,7 +120,7 @@ class ElementaryHook(BaseHook):
         """
         from airflow_provider_elementary.access import check_access
 
-        report = check_access(source.warehouse, allowed_addresses=self._allowed_addresses(), probes=probes)
+        report = check_access(source.warehouse, allowed_addresses=self._names("allowed_addresses"), probes=probes)
         return report.accept({**self.accept_failed, **(accept_failed or {})})
 
     def test_connection(self) -> tuple[bool, str]:
@@ -189,6 +188,20 @@ class ElementaryHook(BaseHook):
         """Return one field of the connection's extra; no local variable keeps the whole extra, which holds secrets."""
         return self.connection.extra_dejson.get(name)
 
-    def _allowed_addresses(self) -> list[str]:
-        value = self._field("allowed_addresses") or ()
-        return value.replace(",", " ").split() if isinstance(value, str) else list(value)
+    def _text(self, name: str) -> str | None:
+        value = self._field(name)
+        if not isinstance(value, str | None):
+            raise ConfigurationError(
+                f"The extra {name} of connection {self.elementary_conn_id!r} is not a text. Write the name in quotes."
+            )
+        return value
+
+    def _names(self, name: str) -> list[str]:
+        value = self._field(name) or ()
+        names = value.replace(",", " ").split() if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(each, str) for each in names):
+            raise ConfigurationError(
+                f"The extra {name} of connection {self.elementary_conn_id!r} is not a list of texts. Write them with "
+                "commas between them."
+            )
+        return list(names)

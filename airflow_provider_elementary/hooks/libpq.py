@@ -1,8 +1,18 @@
-"""Lists the libpq parameters that connections pass on or may not."""
+"""Makes libpq's parameters of an Airflow connection."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.hooks.timeouts import LIBPQ_DEFAULTS
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_elementary.access.check.session import TransportFacts
 
 #: As libpq 17 knows them.
 PASSED = frozenset(
@@ -34,3 +44,64 @@ REFUSED: Mapping[str, str] = {
     "sslkeylogfile": "It writes the session's keys to a file: remove it.",
     "user": _OWN_FIELD,
 }
+_PLAINTEXT_SSLMODES = frozenset({"disable", "allow", "prefer"})
+
+
+def libpq_options(connection: Connection) -> dict[str, str]:
+    """Return libpq's options from the connection's extra; by default the certificate is verified."""
+    extra = connection.extra_dejson
+    for name in extra.keys() & REFUSED.keys():
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} has the libpq parameter {name!r} in its extra, which is not passed on. "
+            f"{REFUSED[name]}"
+        )
+    options = {**LIBPQ_DEFAULTS, **{name: str(value) for name, value in extra.items() if name in PASSED}}
+    options.setdefault("application_name", "airflow-provider-elementary")
+    if not _is_socket(connection.host):
+        options.setdefault("sslmode", "verify-full")
+        options.setdefault("ssl_min_protocol_version", "TLSv1.2")
+        if options["sslmode"] in ("verify-full", "verify-ca") and "sslrootcert" not in options:
+            import certifi
+
+            options["sslrootcert"] = certifi.where()
+    return options
+
+
+def postgres_uri(
+    connection: Connection,
+    login: tuple[str | None, str | None, int | None],
+    database: str | None,
+    options: Mapping[str, str],
+) -> str:
+    """Return libpq's URI of a connection.
+
+    :param login: user, password and port.
+    :param options: of :func:`libpq_options`.
+    """
+    host = connection.host or "localhost"
+    name, password, port = login[0], login[1], login[2] or 5432
+    user = quote(name or "", safe="") + (f":{quote(password, safe='')}" if password else "")
+    # A socket's path and an IPv6 address, which may name an interface, are no valid host in a URI.
+    apart = _is_socket(host) or ":" in host
+    query = {"host": host.removeprefix("[").removesuffix("]"), **options} if apart else dict(options)
+    location = f":{port}" if apart else f"{host}:{port}"
+    return f"postgresql://{user}@{location}/{quote(database or '', safe='')}?{urlencode(query, quote_via=quote)}"
+
+
+def postgres_transport(connection: Connection, options: Mapping[str, str]) -> TransportFacts:
+    """Return how these options protect the link."""
+    from airflow_provider_elementary.access.check.session import TransportFacts
+
+    if _is_socket(connection.host):
+        return TransportFacts(None, None, None, "local socket, no network")
+    mode = options["sslmode"]
+    return TransportFacts(
+        encrypted=mode not in _PLAINTEXT_SSLMODES,
+        version=options.get("ssl_min_protocol_version"),
+        certificate_verified=mode == "verify-full",
+        detail=f"sslmode={mode}",
+    )
+
+
+def _is_socket(host: str | None) -> bool:
+    return bool(host) and str(host).startswith("/")

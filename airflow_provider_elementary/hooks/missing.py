@@ -17,5 +17,8 @@ def missing_connection(conn_id: str) -> str:
     """
     variable = connection_variable(conn_id)
     if os.environ.get(variable):
-        return f"Airflow cannot read connection {conn_id!r} from {variable}: it is neither a URI nor a JSON object."
+        return (
+            f"Airflow cannot read connection {conn_id!r} from {variable}: it is neither a URI nor a JSON object of a "
+            "connection's fields."
+        )
     return f"Airflow has no connection {conn_id!r}."

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.warehouses.registry import NamespaceRule, WarehouseKind, by_connection_type
+from airflow_provider_elementary.warehouses.kind import NamespaceRule, WarehouseKind
+from airflow_provider_elementary.warehouses.registry import by_connection_type
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-#: Any other text may be a whole DSN with a password: it is not used.
+#: Any other text may be a whole DSN with a password: it is not used. The SQL hooks' own
+#: ``get_openlineage_database_info`` keeps it, and needs each warehouse's driver on the worker.
 _NAME = re.compile(r"[\w.-]+")
 _ADDRESS = re.compile(r"\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]?")
 _PATH = re.compile(r"[\w./ -]+")

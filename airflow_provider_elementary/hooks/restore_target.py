@@ -22,17 +22,18 @@ def open_target(*, conn_id: str | None, path: str | None, schema: str) -> Iterat
     :param conn_id: a connection to PostgreSQL, of any type that the hook accepts, with a role that may create the
         schema; or to a DuckDB file. Not the reader's connection, which may write nothing.
     :param path: a DuckDB file on the worker.
-    :param schema: the schema.
+    :param schema: the schema; empty for the default, as a form leaves it.
     :raises ConfigurationError: both or neither are given, or the connection's type cannot be a target.
     :raises WarehouseError: the login failed.
     """
-    from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget, PostgresTarget
+    from airflow_provider_elementary.snapshots.restore_targets import DEFAULT_SCHEMA, DuckDBTarget, PostgresTarget
 
     if bool(conn_id) == bool(path):
         raise ConfigurationError(
             f"{'Both' if path else 'Neither'} the path of a new DuckDB file {'and' if path else 'nor'} a target "
             f"connection {'are' if path else 'is'} given. Name one of them."
         )
+    schema = schema or DEFAULT_SCHEMA
     if path:
         yield DuckDBTarget(Path(path), schema)
         return

@@ -8,7 +8,7 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.warehouses.registry import CONNECTABLE
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.warehouses.registry import WarehouseKind
+    from airflow_provider_elementary.warehouses.kind import WarehouseKind
 
 
 #: Airflow 3.1 asks a class for these only where it defines them itself.

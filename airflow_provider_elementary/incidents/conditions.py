@@ -9,10 +9,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, get_args
 
-Kind = Literal["test", "run", "source_freshness", "invocation", "anomaly"]
+Kind = Literal["test", "run", "source_freshness", "invocation", "anomaly", "sync", "markers", "access"]
 Severity = Literal["critical", "high", "normal", "low"]
 #: What a condition is about; conditions of one incident have compatible families.
-Family = Literal["volume", "freshness", "values", "nulls", "schema", "run", "duration", "other"]
+Family = Literal["volume", "freshness", "values", "nulls", "schema", "run", "duration", "access", "other"]
 
 #: The worst first.
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "normal", "low")

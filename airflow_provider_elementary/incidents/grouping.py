@@ -75,11 +75,20 @@ def _cause(
 
 def _beside(place: int, ordered: Sequence[Condition], places: Mapping[str, Sequence[int]]) -> int | None:
     condition = ordered[place]
-    for other in places[condition.table]:
-        is_first = _comes_first(other, place, ordered) and _is_near(ordered[other], condition)
-        if is_first and can_share_cause(ordered[other], condition):
-            return other
-    return None
+    found = [
+        other
+        for other in places[condition.table]
+        if _comes_first(other, place, ordered)
+        and _is_near(ordered[other], condition)
+        and can_share_cause(ordered[other], condition)
+    ]
+    if condition.kind == "run":
+        # An unusual metric of a table is no reason for its run to fail.
+        found = [other for other in found if ordered[other].kind != "anomaly"]
+    if condition.is_of_result:
+        # Of two, it counts the one that is a result.
+        found.sort(key=lambda other: ordered[other].kind == "anomaly")
+    return found[0] if found else None
 
 
 def _comes_first(other: int, place: int, ordered: Sequence[Condition]) -> bool:

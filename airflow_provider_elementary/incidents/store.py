@@ -15,10 +15,19 @@ from airflow_provider_elementary.incidents.answer_log import read_answers
 from airflow_provider_elementary.incidents.answers import Answer
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
+from airflow_provider_elementary.incidents.store_conditions import store_conditions
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots import Repository, SnapshotSource
-from airflow_provider_elementary.storage.results import latest_result, previous_result, read_result, write_result
+from airflow_provider_elementary.storage.results import (
+    anchor_result,
+    latest_result,
+    previous_result,
+    read_result,
+    recorded_result,
+    write_result,
+)
+from airflow_provider_elementary.times import utc_now
 
 INCIDENT_SCHEMA = pa.schema(
     [
@@ -42,6 +51,8 @@ class TrackedIncidents:
 
     key: str
     incidents: tuple[Incident, ...]
+    anchor: str
+    lost: str | None = None
 
     @property
     def current(self) -> tuple[Incident, ...]:
@@ -63,6 +74,8 @@ def update_incidents(
     series: str,
     run_key: str,
     origin: Mapping[str, Any],
+    anchor: Any = None,
+    now: datetime | None = None,
 ) -> TrackedIncidents:
     """Update the incidents of the previous run with new verdicts, and save them.
 
@@ -72,7 +85,10 @@ def update_incidents(
     :param series: identifies the incidents across runs, as the ids of a DAG and a task.
     :param run_key: identifies the run; a retry starts from the same previous run.
     :param origin: what the verdicts were computed from.
+    :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
+    :param now: UTC without a zone, to notice that a sync is overdue.
     """
+    number, lost = recorded_result(repository, "incidents", series, anchor)
     before: list[Incident] | None = None
     since: datetime | None = None
     if previous := previous_result(repository, "incidents", series, run_key):
@@ -81,7 +97,8 @@ def update_incidents(
         since = max((each.resolved_at or each.last_seen for each in before), default=None)
     known = [condition for incident in before or () for condition in incident.conditions]
     answers = read_answers(repository)
-    current = current_conditions(verdicts, lineage, of_dbt, known)
+    of_store = store_conditions(repository, known, now or utc_now())
+    current = [*current_conditions(verdicts, lineage, of_dbt, known), *of_store]
     # Those of a table that cannot be read are known from the run before.
     conditions = [*with_answers(known, answers), *with_answers(current, answers)]
     incidents = answered(track_incidents(conditions, lineage, before, since=since, moved=moves(answers)), answers)
@@ -93,8 +110,9 @@ def update_incidents(
         origin=origin,
         parameters={"before": previous.key if previous else None},
         series=series,
+        known=number,
     )
-    return TrackedIncidents(result.key, tuple(incidents))
+    return TrackedIncidents(result.key, tuple(incidents), anchor_result(repository, result.key), lost)
 
 
 def incidents_table(incidents: Iterable[Incident]) -> pa.Table:
@@ -138,22 +156,27 @@ def current_incidents(repository: Repository) -> list[Incident]:
         with read_result(repository, saved.key) as rows:
             known = incidents_of(rows.read_all())
     snapshot_id = saved.origin.get("snapshot_id") if saved else None
-    return updated(known, snapshot_id, repository.source(), read_answers(repository))
+    conditions = [condition for incident in known or () for condition in incident.conditions]
+    of_store = store_conditions(repository, conditions, utc_now())
+    return updated(known, snapshot_id, repository.source(), read_answers(repository), of_store)
 
 
 def updated(
-    known: list[Incident] | None, snapshot_id: str | None, newest: SnapshotSource, answers: Sequence[Answer] = ()
+    known: list[Incident] | None,
+    snapshot_id: str | None,
+    newest: SnapshotSource,
+    answers: Sequence[Answer] = (),
+    of_store: Sequence[Condition] = (),
 ) -> list[Incident]:
     """Return known incidents with dbt's results of a snapshot, and with what people answered.
 
     :param snapshot_id: the snapshot that the known incidents are of.
+    :param of_store: of :func:`~airflow_provider_elementary.incidents.store_conditions.store_conditions`.
     """
     is_current = known is not None and snapshot_id == newest.manifest.snapshot_id
-    if known is not None and is_current and not answers:
-        return known
     before = [condition for incident in known or () for condition in incident.conditions]
-    current = () if is_current else read_dbt_conditions(newest)
-    conditions = [*with_answers(before, answers), *with_answers(current, answers)]
+    current = [*([] if is_current else read_dbt_conditions(newest)), *of_store]
+    conditions = [*with_answers(before, answers), *with_answers(current, answers)] if answers else [*before, *current]
     if known is not None and is_current and {*conditions} == {*before} and not moves(answers):
         return answered(known, answers)
     return answered(track_incidents(conditions, read_lineage(newest), known, moved=moves(answers)), answers)

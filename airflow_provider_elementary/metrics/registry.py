@@ -24,11 +24,24 @@ METRICS: dict[str, Metric] = {
     for metric in (*COLLECTED, *(metric for definition in DEFINITIONS for metric in definition.metrics))
 }
 
+#: Signed in Elementary's rule, whose ranges go below zero; their values do not.
+_SPREADS = ("standard_deviation", "variance")
+
 
 def family_of(metric_name: str) -> Family:
     """Return the family of a metric as its definition declares it; ``number`` for one that is not declared."""
     metric = METRICS.get(metric_name.lower())
     return metric.family if metric else "number"
+
+
+def possible(metric_name: str, bound: float | None) -> float | None:
+    """Return a bound within the values that a metric can have: no row count is negative, no share is over 100 %."""
+    metric = METRICS.get(metric_name.lower())
+    if bound is None or metric is None:
+        return bound
+    if not metric.is_signed or metric.name in _SPREADS:
+        bound = max(bound, 0.0)
+    return min(bound, 100.0) if metric.family == "percent" else bound
 
 
 def names_of(is_chosen: Callable[[Metric], bool]) -> tuple[str, ...]:

@@ -25,11 +25,17 @@ class AlertRoute:
     :param notifier: a notifier of any provider.
     :param enabled: False or empty switches the route off, as an empty field of a form does. (templated)
     :param events: of ``opened``, ``continues`` and ``resolved``. (templated)
-    :param severities: of ``warn`` and ``error``. (templated)
+    :param severities: of ``critical``, ``high``, ``normal`` and ``low``. (templated)
     :param tags: tags of the table or the test. (templated)
     :param owners: owners of the table or the test. (templated)
     :param channels: channels named in the dbt project. (templated)
     :param tables: tables, with ``*`` for any text: ``orders``, ``shop.marts.*``. (templated)
+    :param resource_types: ``test``, ``model`` (runs of models, snapshots and seeds), ``source_freshness``, ``anomaly``,
+        ``invocation``, ``sync``, ``markers``, ``access``. (templated)
+    :param statuses: as dbt writes them: ``fail``, ``error``, ``warn``. (templated)
+    :param downstream: tables or exposures downstream, as ``tables``: ``exposure *``. (templated)
+    :param digest: ``daily`` or ``weekly``: one summary in this interval, and no alert for each incident. (templated)
+    :param heartbeat: send an alert in each run that finds no open incident. (templated)
     """
 
     notifier: BaseNotifier
@@ -40,6 +46,11 @@ class AlertRoute:
     owners: Sequence[str] = ()
     channels: Sequence[str] = ()
     tables: Sequence[str] = ()
+    resource_types: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+    downstream: Sequence[str] = ()
+    digest: str | None = None
+    heartbeat: Any = False
 
     def templates(self) -> dict[str, Any]:
         """Return the fields that Airflow renders."""
@@ -61,7 +72,9 @@ def filter_of(rendered: Mapping[str, Any]) -> AlertFilter:
     """Return the filter of the rendered fields of a route; a single name counts as a list."""
     from airflow_provider_elementary.alerts import AlertFilter
 
-    names = {name: value for name, value in rendered.items() if name != "enabled"}
+    names = {name: value for name, value in rendered.items() if name not in ("enabled", "digest", "heartbeat")}
     return AlertFilter(
-        **{name: (value,) if isinstance(value, str) else tuple(value or ()) for name, value in names.items()}
+        digest=rendered["digest"] or None,
+        heartbeat=str(rendered["heartbeat"]).lower() not in ("", "false", "none"),
+        **{name: (value,) if isinstance(value, str) else tuple(value or ()) for name, value in names.items()},
     )

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_elementary.exceptions import AccessDeniedError
 from airflow_provider_elementary.links.elementary import ElementaryPageLink
 from airflow_provider_elementary.operators.access_gate import log_access
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, log_group, run_key
+from airflow_provider_elementary.operators.base import (
+    ElementaryStoreOperator,
+    clear_failures,
+    log_group,
+    require_no_loss,
+    returned_before,
+    run_key,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
+    from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
 
 class ElementaryAccessCheckOperator(ElementaryStoreOperator):
@@ -68,22 +78,33 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run and log the checks, store the report, and return it; raise last, when everything is recorded."""
+        with clear_failures():
+            report = self._check()
+            drift, lost = self._record(context, report) if self.store_conn_id else (None, None)
+            returned = {**report.to_dict(), "drift": drift}
+            require_no_loss(context, lost, returned)
+            try:
+                report.require([*(self.accept_unknown or ()), *self._hook.accept_unknown])
+            except AccessDeniedError:
+                # A task that fails returns nothing, and the next run is to know of this report.
+                context["ti"].xcom_push(key="return_value", value=returned)
+                raise
+        facts = {"elementary_conn_id": self.elementary_conn_id, "checked_at": report.checked_at.isoformat()}
+        for asset in self.outlets or ():
+            context["outlet_events"][asset].extra = {**facts, "drift": drift}
+        return returned
+
+    @cached_property
+    def _hook(self) -> ElementaryHook:
         from airflow_provider_elementary.hooks.elementary import ElementaryHook
 
-        with clear_failures():
-            hook = ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
-            with hook.source() as source:
-                report = hook.check(source, self.probes or (), self.accept_failed)
-            self._log(report)
-            drift = self._record(context, report) if self.store_conn_id else None
-            report.require([*(self.accept_unknown or ()), *hook.accept_unknown])
-        for asset in self.outlets or ():
-            context["outlet_events"][asset].extra = {
-                "elementary_conn_id": self.elementary_conn_id,
-                "checked_at": report.checked_at.isoformat(),
-                "drift": drift,
-            }
-        return {**report.to_dict(), "drift": drift}
+        return ElementaryHook(self.elementary_conn_id, self.schema or None, self.database or None)
+
+    def _check(self) -> AccessReport:
+        with self._hook.source() as source:
+            report = self._hook.check(source, self.probes or (), self.accept_failed)
+        self._log(report)
+        return report
 
     def _log(self, report: AccessReport) -> None:
         """Fold the checks that pass; log those accepted as unknown; the error names the failed ones."""
@@ -96,11 +117,13 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
                 self.log.warning("accepted as unknown: %s: %s", finding.name, finding.evidence)
         log_access(self.log, f"access check of {self.elementary_conn_id}", report)
 
-    def _record(self, context: Context, report: AccessReport) -> dict[str, Any]:
+    def _record(self, context: Context, report: AccessReport) -> tuple[dict[str, Any], str | None]:
         from airflow_provider_elementary.storage.report_log import record
 
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
-        recorded = record(self.repository, report, subject=subject, run_key=run_key(context))
+        before = returned_before(context).get("drift")
+        anchor = before.get("anchor") if isinstance(before, dict) else None
+        recorded = record(self.repository, report, subject=subject, run_key=run_key(context), anchor=anchor)
         if recorded.previous is None:
             self.log.info(
                 "stored the first report of %s in %s; there is none to compare with", subject, self.repository.uri
@@ -108,4 +131,4 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         for sign, facts in (("appeared", recorded.drift.appeared), ("gone", recorded.drift.gone)):
             for fact in facts:
                 self.log.warning("%s since %s: %s", sign, recorded.to_dict()["since"], fact)
-        return recorded.to_dict()
+        return recorded.to_dict(), recorded.lost

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_elementary.exceptions import AccessDeniedError
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
@@ -17,16 +19,23 @@ def require_access(
     source: WarehouseSource,
     accept_unknown: Sequence[str] | None,
     probes: Sequence[str] | None = None,
+    on_refused: Callable[[AccessReport], None] | None = None,
 ) -> AccessReport:
     """Run the access check on an open session, and stop unless every check passes.
 
     Each task checks its own session: the report of another task is no proof for it.
 
+    :param on_refused: called with a report that stops the task, before it does.
     :raises AccessDeniedError: a check failed, or is unknown and not accepted by name.
     """
     report = hook.check(source, probes or ())
     log_access(hook.log, f"access of {hook.elementary_conn_id}", report)
-    report.require([*(accept_unknown or ()), *hook.accept_unknown])
+    try:
+        report.require([*(accept_unknown or ()), *hook.accept_unknown])
+    except AccessDeniedError:
+        if on_refused is not None:
+            on_refused(report)
+        raise
     return report
 
 

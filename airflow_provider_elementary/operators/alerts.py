@@ -14,6 +14,8 @@ from airflow_provider_elementary.operators.base import (
     clear_failures,
     number,
     real_number,
+    require_no_loss,
+    returned_before,
     run_key,
     task_series,
 )
@@ -76,8 +78,15 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
             outcome = self._send(filters, context)
             sent = sum(outcome.sent.values())
             self.log.info("sent %s alerts over %s routes; %s incidents open", sent, len(outcome.sent), outcome.open)
+            returned = {
+                "store": self.repository.uri,
+                "sent": dict(outcome.sent),
+                "open_incidents": outcome.open,
+                "anchor": outcome.anchor,
+            }
+            require_no_loss(context, outcome.lost, returned)
             outcome.require_all_sent()
-        return {"store": self.repository.uri, "sent": dict(outcome.sent), "open_incidents": outcome.open}
+        return returned
 
     def _send(self, filters: Mapping[str, AlertFilter], context: Context) -> Outcome:
         from airflow_provider_elementary.alerts import send_alerts
@@ -93,6 +102,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
             suppression_hours=real_number(self, "suppression_hours"),
             at_most=number(self, "at_most"),
             url_of=self._url_of,
+            anchor=returned_before(context).get("anchor"),
         )
 
     def _url_of(self, incident_id: str) -> str:

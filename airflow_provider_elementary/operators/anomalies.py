@@ -18,6 +18,7 @@ from airflow_provider_elementary.operators.base import (
     clear_failures,
     log_group,
     number,
+    require_no_loss,
     run_key,
     task_series,
 )
@@ -106,19 +107,16 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Score, store and log; raise last, when everything is recorded."""
-        from airflow_provider_elementary.anomalies.circuit_breaker import require_none
-
         with clear_failures():
             evaluation, origin = self._evaluate(context)
-            returned = self._describe(evaluation, origin)
+            returned, lost = self._describe(evaluation, origin), None
             if number(self, "shards") == 1:
                 verdicts, lineage = evaluation.verdicts, evaluation.lineage
-                returned |= track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
+                incidents, lost = track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
+                returned |= incidents
             self._emit(context, evaluation.verdicts, returned)
-            if evaluation.stopping:
-                # A task that fails returns nothing, and downstream may want to know what stopped it.
-                context["ti"].xcom_push(key="return_value", value=returned)
-            require_none(evaluation.stopping, f"{evaluation.key} of {self.repository.uri}")
+            require_no_loss(context, lost, returned)
+            self._stop(context, evaluation, returned)
         return returned
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
@@ -191,6 +189,15 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         }
         # XCom keeps no tuples.
         return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
+
+    def _stop(self, context: Context, evaluation: Evaluation, returned: Mapping[str, Any]) -> None:
+        """Fail the task where ``fail_on`` says so."""
+        from airflow_provider_elementary.anomalies.circuit_breaker import require_none
+
+        if evaluation.stopping:
+            # A task that fails returns nothing, and downstream may want to know what stopped it.
+            context["ti"].xcom_push(key="return_value", value=returned)
+        require_none(evaluation.stopping, f"{evaluation.key} of {self.repository.uri}")
 
     def _log(self, evaluation: Evaluation, seconds: float) -> None:
         """Log the worst anomalies as warnings, fold the others, and log the counts."""

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, SnapshotCorruptError
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+    ElementaryError,
+    SnapshotCorruptError,
+    UnprovedError,
+)
 from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook
 from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.timeouts import break_off_all
@@ -71,6 +76,28 @@ def run_key(context: Context) -> str:
 def task_series(context: Context) -> str:
     """Return what identifies a task from run to run."""
     return f"{context['ti'].dag_id}/{context['ti'].task_id}"
+
+
+def returned_before(context: Context) -> dict[str, Any]:
+    """Return what the task returned in the DAG run before, or in the last successful one; nothing where it did not."""
+    instance = context["ti"]
+    for state in (None, "success"):
+        if (run := instance.get_previous_dagrun(state)) is not None:
+            # Without map_indexes: to ask for one that is not there is logged as an error.
+            found = instance.xcom_pull(task_ids=instance.task_id, run_id=run.run_id)
+            if isinstance(found, dict):
+                return found
+    return {}
+
+
+def require_no_loss(context: Context, lost: str | None, returned: Mapping[str, Any]) -> None:
+    """Fail a task whose memory in the store was rolled back; what it returns is kept, and the next run continues.
+
+    :raises SnapshotCorruptError: something was lost.
+    """
+    if lost is not None:
+        context["ti"].xcom_push(key="return_value", value=dict(returned))
+        raise SnapshotCorruptError(lost)
 
 
 def is_true(value: bool | str | None) -> bool:
@@ -231,7 +258,7 @@ def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | No
             origin = f"the event of {asset.name} at {event.timestamp:%Y-%m-%d %H:%M} UTC"
             try:
                 proved.append(read_anchor(operator.repository, extra["anchor"], origin))
-            except SnapshotCorruptError as error:
+            except UnprovedError as error:
                 # Users of Airflow's API may add events with any content.
                 operator.log.warning("ignoring %s: %s", origin, error)
         if proved:

@@ -14,6 +14,8 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     log_group,
+    require_no_loss,
+    returned_before,
     run_key,
     task_series,
 )
@@ -59,8 +61,9 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
             of_dbt = dbt_conditions_of(self.repository, origin)
-            incidents = track_incidents(self, context, verdicts, lineage, of_dbt, origin)
-        self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
+            incidents, lost = track_incidents(self, context, verdicts, lineage, of_dbt, origin)
+            self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
+            require_no_loss(context, lost, self.summary)
         return self.summary
 
 
@@ -151,8 +154,11 @@ def track_incidents(
     lineage: Lineage,
     of_dbt: Sequence[Condition] | None,
     origin: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Update the incidents of a task's previous run, log what changed, and return them in short, for XCom."""
+) -> tuple[dict[str, Any], str | None]:
+    """Update the incidents of a task's previous run, log what changed, and return them in short, for XCom.
+
+    :return: also what was removed of them since that run, in a sentence.
+    """
     from airflow_provider_elementary.incidents.store import update_incidents
 
     tracked = update_incidents(
@@ -163,10 +169,17 @@ def track_incidents(
         series=task_series(context),
         run_key=run_key(context),
         origin=origin,
+        anchor=returned_before(context).get("incidents_anchor"),
     )
     _log(operator.log, tracked, operator.store_conn_id)
     changes = [_brief(incident) for incident in tracked.current[:_INCIDENTS_RETURNED]]
-    return {"incidents": tracked.key, "open_incidents": tracked.open, "changes": changes}
+    returned = {
+        "incidents": tracked.key,
+        "incidents_anchor": tracked.anchor,
+        "open_incidents": tracked.open,
+        "changes": changes,
+    }
+    return returned, tracked.lost
 
 
 def _log(log: Any, tracked: TrackedIncidents, store: str | None) -> None:

@@ -30,14 +30,10 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.storage.results import write_result
 
-        started = time.monotonic()
-        with clear_failures():
-            with self.open_source() as (source, origin), compute_metrics(source) as rows:
-                result = write_result(
-                    self.repository, "metrics", rows, run_key=run_key(context), origin=origin, parameters={}
-                )
-        seconds = time.monotonic() - started
-        self.log.info("computed %s metrics in %.1f s", f"{result.rows:,}", seconds)
+        started, key = time.monotonic(), run_key(context)
+        with clear_failures(), self.open_source() as (source, origin), compute_metrics(source) as rows:
+            result = write_result(self.repository, "metrics", rows, run_key=key, origin=origin, parameters={})
+        self.log.info("computed %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
         stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
         self._returned = {"store": self.repository.uri, **stored}
         return self._returned

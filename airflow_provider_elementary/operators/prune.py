@@ -1,4 +1,4 @@
-"""The operator that prunes a store of snapshots."""
+"""The operators that prune and maintain a store of snapshots."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
     A snapshot stays if any rule keeps it; without a rule all stay, and only unreferenced files are removed. The newest
     always stays. What was removed is recorded, and the record is signed with the signing key of the store's connection,
     else with the key of Metadata, so that the store still verifies. -1 keeps the newest snapshot of every hour, day, …
+
+    What was pruned can be read for a day; then a later run deletes its files. Of each epoch the newest snapshot stays.
 
     Nothing is removed if the snapshot chain has a problem: files that only a lost manifest names would be removed too.
     With the Asset of the snapshots among its ``inlets``, missing newest snapshots are a problem too.
@@ -83,21 +85,60 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Prune, log what happens to every snapshot, and return what was removed."""
         with clear_failures():
-            counts = {name: number(self, name) for name in _COUNTS}
             report = self.repository.prune(
-                Retention(**counts, category_days=dict(self.category_days or {})),
+                self._retention(),
                 anchors=anchors_of(self, None, context),
                 dry_run=is_true(self.preview),
-                orphan_age=timedelta(hours=real_number(self, "orphan_hours")),
+                orphan_age=self._orphan_age(),
             )
-        self._log(report)
-        facts = report.to_dict()
-        return {**facts, "snapshots": facts["snapshots"][:_RETURNED]}
+        self._log_pruned(report)
+        return _shortened(report.to_dict())
 
-    def _log(self, report: PruneReport) -> None:
+    def _retention(self) -> Retention:
+        counts = {name: number(self, name) for name in _COUNTS}
+        return Retention(**counts, category_days=dict(self.category_days or {}))
+
+    def _orphan_age(self) -> timedelta:
+        return timedelta(hours=real_number(self, "orphan_hours"))
+
+    def _log_pruned(self, report: PruneReport) -> None:
         removes = "would remove" if report.dry_run else "removed"
         for snapshot in report.snapshots:
             action = f"kept: {', '.join(snapshot.reasons)}" if snapshot.reasons else removes
             self.log.info("snapshot %s, number %s: %s", snapshot.snapshot_id, snapshot.sequence, action)
         counts_removed = (removes, report.files, f"{report.size:,}", report.uploads)
         self.log.info("%s %s files of %s bytes, and %s unfinished uploads", *counts_removed)
+        if report.waiting:
+            self.log.info("%s pruned snapshots stay readable for a day; then their files go", report.waiting)
+
+
+class ElementaryMaintainStoreOperator(ElementaryPruneSnapshotsOperator):
+    """Keeps the cost of a store flat: merges small files, writes missing pages of the index, and prunes.
+
+    Put it after the tasks that read what the sync took, or into a DAG of its own. It needs the keys and no warehouse.
+    Below six new snapshots there is nothing to merge, and with every sixth it prunes. The arguments are those of
+    :class:`ElementaryPruneSnapshotsOperator`: without a rule all snapshots stay. With ``preview`` nothing is merged.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Maintain the store, log what was done, and return it."""
+        if is_true(self.preview):
+            return super().execute(context)
+        with clear_failures():
+            report = self.repository.maintain(
+                self._retention(),
+                anchors=anchors_of(self, None, context),
+                orphan_age=self._orphan_age(),
+                prune_now=False,
+            )
+        merged = report.compaction
+        self.log.info("merged %s files into %s; wrote %s pages", merged.files, merged.merged_files, report.pages)
+        facts = report.to_dict()
+        if report.prune is None:
+            return facts
+        self._log_pruned(report.prune)
+        return {**facts, "prune": _shortened(facts["prune"])}
+
+
+def _shortened(facts: dict[str, Any]) -> dict[str, Any]:
+    return {**facts, "snapshots": facts["snapshots"][:_RETURNED]}

@@ -55,16 +55,9 @@ class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
         """Restore, and return the rows of each table."""
         from airflow_provider_elementary.hooks.restore_target import open_target
 
-        with (
-            clear_failures(),
-            open_target(
-                conn_id=self.target_conn_id or None, path=self.target_path or None, schema=self.target_schema
-            ) as target,
-        ):
-            report = self.repository.restore(
-                target,
-                self.snapshot,
-                categories=categories_of(self.categories) if self.categories else None,
-            )
+        conn_id, path = self.target_conn_id or None, self.target_path or None
+        with clear_failures(), open_target(conn_id=conn_id, path=path, schema=self.target_schema) as target:
+            categories = categories_of(self.categories) if self.categories else None
+            report = self.repository.restore(target, self.snapshot, categories=categories)
         self.log.info("restored %s rows of snapshot %s to %s", f"{report.rows:,}", report.snapshot_id, report.target)
         return report.to_dict()

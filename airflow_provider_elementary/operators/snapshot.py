@@ -8,7 +8,10 @@ from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.operators.base import log_group, newest_anchor, run_key
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
-from airflow_provider_elementary.operators.prune import ElementaryPruneSnapshotsOperator
+from airflow_provider_elementary.operators.prune import (
+    ElementaryMaintainStoreOperator,
+    ElementaryPruneSnapshotsOperator,
+)
 from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator
 from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator
 from airflow_provider_elementary.operators.snapshot_in_parts import elementary_snapshot_group
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ElementaryDiffSnapshotsOperator",
+    "ElementaryMaintainStoreOperator",
     "ElementaryPruneSnapshotsOperator",
     "ElementaryRestoreSnapshotOperator",
     "ElementarySnapshotOperator",
@@ -71,7 +75,7 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
 
         policy = self._resolve_policy()
         anchor = newest_anchor(self, context)
-        with self._open_checked() as (source, access), log_group(self.log, "Table by table"):
+        with self._open_checked(run_key(context)) as (source, access), log_group(self.log, "Table by table"):
             return take_snapshot(
                 source,
                 self.repository,

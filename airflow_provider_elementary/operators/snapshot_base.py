@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.links.elementary import ElementaryManifestLink, ElementaryPageLink
 from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures
@@ -139,10 +140,30 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
         return hook_of(self)
 
     @contextmanager
-    def _open_checked(self) -> Iterator[tuple[WarehouseSource, AccessReport]]:
-        """Open the warehouse, after its access check."""
-        with self.elementary_hook.source() as source:
-            yield source, require_access(self.elementary_hook, source, self.accept_unknown, self.probes)
+    def _open_checked(self, run: str) -> Iterator[tuple[WarehouseSource, AccessReport]]:
+        """Open the warehouse, after its access check.
+
+        :param run: the key of this task instance.
+        """
+        hook = self.elementary_hook
+        with hook.source() as source:
+            yield (
+                source,
+                require_access(
+                    hook, source, self.accept_unknown, self.probes, lambda report: self._record_refused(report, run)
+                ),
+            )
+
+    def _record_refused(self, report: AccessReport, run: str) -> None:
+        """Store a report that stops the sync, as the page shows what the store holds."""
+        from airflow_provider_elementary.storage.report_log import record
+
+        subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
+        try:
+            record(self.repository, report, subject=subject, run_key=run)
+        except ElementaryError as error:
+            # A store that is away, or a key that may not sign: the check's own error is the one to raise.
+            self.log.warning("the access report could not be stored: %s", error)
 
     def _log(self, taken: TakenSnapshot) -> None:
         for line in taken.lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -91,7 +92,7 @@ class ElementaryPlanSnapshotOperator(ElementarySnapshotBaseOperator):
         with clear_failures():
             policy = self._resolve_policy()
             anchor = newest_anchor(self, context)
-            with self._open_checked() as (source, access):
+            with self._open_checked(_run_key(context, self.capture_id)) as (source, access):
                 references = plan_in_parts(
                     source,
                     self.repository,
@@ -201,7 +202,7 @@ class ElementaryCommitSnapshotOperator(ElementarySnapshotBaseOperator):
         from airflow_provider_elementary.snapshots.take import commit_in_parts
 
         return commit_in_parts(
-            self._open_checked,
+            partial(self._open_checked, _run_key(context, self.capture_id)),
             self.repository,
             self._resolve_policy(),
             PartReference.parse(next(iter(self.parts or ()), None)),

@@ -8,27 +8,47 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.store import configured_stores
 from airflow_provider_elementary.page import rendering
+from airflow_provider_elementary.page.currency import FindAttempts
+from airflow_provider_elementary.page.json_values import json_of
 from airflow_provider_elementary.page.store_reader import Readers
-from airflow_provider_elementary.page.views import access, backtests, incidents, overview, snapshots, table, tables
+from airflow_provider_elementary.page.views import (
+    access,
+    audit,
+    backtests,
+    coverage,
+    freshness,
+    incidents,
+    overview,
+    runs,
+    snapshots,
+    table,
+    tables,
+    test_list,
+)
 from airflow_provider_elementary.page.views import base as view
 
 log = logging.getLogger(__name__)
 
-#: The page runs no script, loads nothing from other hosts, submits forms to itself, and is framed by Airflow only.
+#: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
+#: by Airflow only.
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'self'; "
-    "base-uri 'none'; form-action 'self'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
+
+#: Below this path, each view answers in JSON.
+JSON = "api"
 
 
 @dataclass(frozen=True)
@@ -53,24 +73,37 @@ VIEWS = (
     View("", "Overview", "overview.html", overview.build, is_of_data=True),
     View("tables", "Tables", "tables.html", tables.build, is_of_data=True),
     View("table", "Tables", "table.html", table.build, is_of_data=True, in_navigation=False),
+    View("tests", "Tests", "tests.html", test_list.build, is_of_data=True),
+    View("runs", "Runs", "runs.html", runs.build, is_of_data=True),
+    View("run", "Runs", "run.html", runs.build_one, is_of_data=True, in_navigation=False),
+    View("freshness", "Freshness", "freshness.html", freshness.build, is_of_data=True),
+    View("coverage", "Coverage", "coverage.html", coverage.build, is_of_data=True),
     View("incidents", "Incidents", "incidents.html", incidents.build, is_of_data=True),
     View("incident", "Incidents", "incident.html", incidents.build_one, is_of_data=True, in_navigation=False),
     View("backtests", "Backtests", "backtests.html", backtests.build, is_of_data=True),
     View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
     View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),
     View("access", "Access", "access.html", access.build, is_of_data=False),
+    View("audit", "Audit", "audit.html", audit.build, is_of_data=False),
 )
 
 
-def create_app(*, may_see_page: Callable[..., object], may_see_data: Callable[..., object]) -> FastAPI:
+def create_app(
+    *,
+    may_see_page: Callable[..., object],
+    may_see_data: Callable[..., object],
+    find_attempts: FindAttempts | None = None,
+) -> FastAPI:
     """Return the application; its routes only read.
 
     :param may_see_page: dependency of every route, which raises for a person who may not see the page.
     :param may_see_data: further dependency of the views that show synced data.
+    :param find_attempts: returns what Airflow knows of the task that takes snapshots.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_page)])
     templates = rendering.environment()
-    readers = Readers()
+    templates.filters["kind"] = tables.kind_of
+    readers = Readers(find_attempts)
 
     @app.middleware("http")
     async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -80,17 +113,30 @@ def create_app(*, may_see_page: Callable[..., object], may_see_data: Callable[..
 
     @app.exception_handler(AnyHTTPException)
     async def refuse(request: Request, error: AnyHTTPException) -> Response:
-        return _message(templates, error.status_code, _REFUSALS.get(error.status_code, str(error.detail)))
+        text = _REFUSALS.get(error.status_code, str(error.detail))
+        if f"/{JSON}/" in request.url.path:
+            return _json_error(error.status_code, text)
+        return _message(templates, error.status_code, text)
 
     for shown in VIEWS:
         dependencies = [Depends(may_see_data)] if shown.is_of_data else []
         app.get(f"/{shown.path}", dependencies=dependencies)(_endpoint(shown, templates, readers))
+        name = shown.path or "overview"
+        app.get(f"/{JSON}/{name}", dependencies=dependencies)(_json_endpoint(shown, readers))
     # For the start of the server: renders the first view, so that its imports and caches are ready.
     app.state.warm_up = lambda: _answer(VIEWS[0], {}, templates, readers)
+
+    @app.get("/tables.csv", dependencies=[Depends(may_see_data)])
+    def tables_csv(request: Request) -> Response:
+        return _csv_answer(dict(request.query_params), templates, readers)
 
     @app.get("/style.css")
     def style() -> Response:
         return Response((rendering.TEMPLATES / "style.css").read_text(), media_type="text/css")
+
+    @app.get("/answers.js")
+    def answers() -> Response:
+        return Response((rendering.TEMPLATES / "answers.js").read_text(), media_type="text/javascript")
 
     return app
 
@@ -103,16 +149,63 @@ def _endpoint(shown: View, templates: Environment, readers: Readers) -> Callable
     return answer
 
 
+def _json_endpoint(shown: View, readers: Readers) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        return _json_answer(shown, dict(request.query_params), readers)
+
+    return answer
+
+
+def _json_answer(shown: View, values: Mapping[str, str], readers: Readers) -> Response:
+    """Return what a view shows as JSON; an error becomes an object with the sentence that the view would show."""
+    try:
+        stores = configured_stores()
+        if not stores:
+            return _json_error(status.HTTP_404_NOT_FOUND, "No store is configured.")
+        store = _chosen(stores, values.get("store", ""))
+        built = shown.build(view.Request(readers.of(store), values))
+        return JSONResponse({"store": store, "view": shown.path or "overview", **json_of(built)})
+    except view.NotHereError as error:
+        return _json_error(status.HTTP_404_NOT_FOUND, str(error))
+    except ElementaryError as error:
+        return _json_error(status.HTTP_503_SERVICE_UNAVAILABLE, str(error))
+    except Exception as error:
+        log.error("answering %s of the Elementary page failed", shown.title, exc_info=error)
+        text = f"The answer failed: {type(error).__name__}. See the log of the API server."
+        return _json_error(status.HTTP_500_INTERNAL_SERVER_ERROR, text)
+
+
+def _json_error(status_code: int, text: str) -> JSONResponse:
+    return JSONResponse({"error": text}, status_code=status_code)
+
+
+def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
+    """Return the tables that match as a file; what goes wrong as the view does."""
+    try:
+        stores = configured_stores()
+        store = _chosen(stores, values.get("store", "")) if stores else ""
+        if not store:
+            return _message(templates, status.HTTP_404_NOT_FOUND, "No store is configured.")
+        text = tables.as_csv(view.Request(readers.of(store), values))
+    except view.NotHereError as error:
+        return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
+    # Before Airflow 3.3.2 the frame of the page does not let files be saved: there the text is shown.
+    if values.get("inline"):
+        return Response(text, media_type="text/plain; charset=utf-8")
+    headers = {"Content-Disposition": 'attachment; filename="tables.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
 def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
     """Return a view; an error becomes the text of the response, never an exception."""
     try:
         stores = configured_stores()
         if not stores:
-            return _page(templates, "unconfigured.html", shown, stores, None, None)
+            return _page(templates, "unconfigured.html", shown, stores)
         store = _chosen(stores, values.get("store", ""))
         reader = readers.of(store)
         built = shown.build(view.Request(reader, values))
-        return _page(templates, shown.template, shown, stores, store, built)
+        return _page(templates, shown.template, shown, stores, store, built, is_pinned=reader.opened.is_pinned)
     except view.NotHereError as error:
         return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
     except ElementaryError as error:
@@ -139,8 +232,10 @@ def _page(
     template: str,
     shown: View,
     stores: list[str],
-    store: str | None,
-    built: object,
+    store: str | None = None,
+    built: object = None,
+    *,
+    is_pinned: bool = True,
 ) -> HTMLResponse:
     chosen = store if store and store != stores[0] else ""
 
@@ -155,6 +250,7 @@ def _page(
         stores=stores,
         store=store or "",
         chosen=chosen,
+        is_pinned=is_pinned,
     )
     return HTMLResponse(text)
 

@@ -13,6 +13,8 @@ from airflow_provider_elementary.page.series import Point, Series
 
 WIDTH, HEIGHT = 360, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 6, 354, 16, 128
+#: Where the values of a series begin: the labels of its levels stand before them.
+_PLOT = 64
 _HALF_BAR = 1.5
 
 
@@ -71,7 +73,7 @@ def draw(series: Series, amount: Callable[[str, float | None], str]) -> Chart:
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     height = _scale(low, high, _BOTTOM, _TOP)
     times = [point.end.timestamp() for point in points] or [0.0]
-    across = _scale(times[0], times[-1], _LEFT, _RIGHT)
+    across = _scale(times[0], times[-1], _PLOT, _RIGHT)
 
     def x(point: Point) -> float:
         return across(point.end.timestamp())

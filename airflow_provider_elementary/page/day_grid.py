@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,9 +38,9 @@ class Grid:
     @property
     def conclusion(self) -> str:
         """The whole in a sentence."""
-        tables = len(self.tables) + self.hidden
-        text = f"{self.anomalous:,} anomalous buckets in {tables:,} tables"
-        return f"{text}; {self.hidden:,} tables not shown" if self.hidden else text
+        tables = plural(len(self.tables) + self.hidden, "table")
+        text = f"{plural(self.anomalous, 'anomalous bucket')} in {tables}"
+        return f"{text}; {plural(self.hidden, 'table')} not shown" if self.hidden else text
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,22 @@ def grid_of_verdicts(verdicts: pa.Table) -> Grid:
     return grid_of(verdicts, min(days, default=None), max(days, default=None))
 
 
-def picture_of(grid: Grid) -> Picture:
-    """Return the grid as a picture."""
-    rows = {table: _HEAD + number * _CELL for number, table in enumerate(grid.tables)}
+def order_of(grids: Sequence[Grid]) -> tuple[str, ...]:
+    """Return the tables of several grids, those with most anomalies in all first: the rows that all of them show."""
+    totals = Counter[str]()
+    for grid in grids:
+        for (table, _), count in grid.counts.items():
+            if table in grid.tables:
+                totals[table] += count
+    return tuple(table for table, _ in sorted(totals.items(), key=lambda item: (-item[1], item[0])))[:_TABLES_SHOWN]
+
+
+def picture_of(grid: Grid, tables: Sequence[str] | None = None) -> Picture:
+    """Return the grid as a picture.
+
+    :param tables: the rows, from top to bottom; the grid's own by default.
+    """
+    rows = {table: _HEAD + number * _CELL for number, table in enumerate(grid.tables if tables is None else tables)}
     columns = {day: _LABEL + number * _CELL for number, day in enumerate(grid.days)}
     return Picture(
         width=_LABEL + len(columns) * _CELL + 8,

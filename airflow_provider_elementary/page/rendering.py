@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.project.health import MEANING, STATES
+from airflow_provider_elementary.words import plural
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -77,12 +78,6 @@ def amount(value: float | None, metric: str) -> str:
     from airflow_provider_elementary.anomalies.explain import amount as written
 
     return "-" if value is None else written(metric, value)
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun: ``1 table``, ``2 tables``, ``3 categories``."""
-    many = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else many}"
 
 
 def address(path: str, **values: Any) -> str:

@@ -169,6 +169,7 @@ def _detect(
 
 def _points(rows: Sequence[Mapping[str, Any]], verdicts: Mapping[tuple[Any, ...], Mapping[str, Any]]) -> list[Point]:
     from airflow_provider_elementary.anomalies.explain import public_sentence
+    from airflow_provider_elementary.metrics.registry import possible
 
     points = []
     for row in rows[-DRAWN:]:
@@ -178,8 +179,8 @@ def _points(rows: Sequence[Mapping[str, Any]], verdicts: Mapping[tuple[Any, ...]
                 start=row["bucket_start"],
                 end=row["bucket_end"],
                 value=row["metric_value"],
-                low=verdict.get("expected_min"),
-                high=verdict.get("expected_max"),
+                low=possible(row["metric_name"], verdict.get("expected_min")),
+                high=possible(row["metric_name"], verdict.get("expected_max")),
                 is_anomalous=bool(verdict.get("is_anomalous")),
                 reason=public_sentence(verdict) if verdict.get("is_anomalous") else verdict.get("reason") or "",
             )

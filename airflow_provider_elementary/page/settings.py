@@ -39,6 +39,14 @@ class OpenedStore:
             return False
 
     @property
+    def is_pinned(self) -> bool:
+        """Whether the connection pins the store; True also where it cannot be read, and nothing is shown."""
+        try:
+            return self._hook.settings.store_id is not None
+        except ElementaryError:
+            return True
+
+    @property
     def repository(self) -> Repository:
         """The store's snapshots.
 

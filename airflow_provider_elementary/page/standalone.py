@@ -1,4 +1,4 @@
-"""Draws the page's charts of verdicts as SVG files."""
+"""Writes charts of verdicts and the audit as files of their own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.charts import draw
 from airflow_provider_elementary.page.day_grid import grid_of_verdicts, picture_of
-from airflow_provider_elementary.page.rendering import amount, environment
+from airflow_provider_elementary.page.rendering import TEMPLATES, amount, environment
 from airflow_provider_elementary.page.series import Point, Series
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from airflow_provider_elementary.page.views.audit import Audit
 
 
 def days_by_table(verdicts: pa.Table, title: str) -> str:
@@ -47,6 +49,15 @@ def series_with_range(verdicts: pa.Table, title: str) -> str:
     chart = draw(Series(metric, column, 1, 1, points), lambda name, value: amount(value, name))
     text = "line: values; shaded: expected; triangle: anomalous"
     return _render(title, text, picture=None, chart=chart)
+
+
+def audit_page(audit: Audit) -> str:
+    """Return the audit of a store as an HTML file that needs no other file."""
+    from markupsafe import Markup
+
+    # Our own style sheet, which holds no markup.
+    style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704
+    return environment().get_template("audit_file.html").render(page=audit, style=style)
 
 
 def _render(title: str, text: str, **drawn: object) -> str:

@@ -25,7 +25,10 @@ from airflow_provider_elementary.project.project import Project, read_project
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_elementary.incidents.answers import Answer
     from airflow_provider_elementary.incidents.tracking import Incident
+    from airflow_provider_elementary.page.currency import FindAttempts
+    from airflow_provider_elementary.project.timeline import Timeline
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
     from airflow_provider_elementary.storage.report_log import StoredReport
     from airflow_provider_elementary.storage.results import Result, ResultFile, ResultKind
@@ -47,9 +50,13 @@ _HISTORY_COLUMNS = (
 
 
 class Readers:
-    """The readers of all stores, by connection and URI: a connection may be edited to name another store."""
+    """The readers of all stores, by connection and URI: a connection may be edited to name another store.
 
-    def __init__(self) -> None:
+    :param find_attempts: returns what Airflow knows of the task that took a snapshot.
+    """
+
+    def __init__(self, find_attempts: FindAttempts | None = None) -> None:
+        self._find_attempts = find_attempts
         self._connections = Cache(_STORES)
         self._readers = Cache(_STORES)
 
@@ -59,21 +66,24 @@ class Readers:
         def opened() -> OpenedStore:
             return self._connections.get(store_conn_id, lambda: OpenedStore(store_conn_id), seconds=OPENED_SECONDS)
 
-        return self._readers.get((store_conn_id, opened().uri), lambda: Reader(opened))
+        return self._readers.get((store_conn_id, opened().uri), lambda: Reader(opened, self._find_attempts))
 
 
 class Reader:
     """Reads one store; shared by all requests for it.
 
     :param opened: returns the store and its keys, as its connection names them now.
+    :param find_attempts: returns what Airflow knows of a task; None outside Airflow.
     """
 
-    def __init__(self, opened: Callable[[], OpenedStore]) -> None:
+    def __init__(self, opened: Callable[[], OpenedStore], find_attempts: FindAttempts | None = None) -> None:
         self._opened = opened
+        self.find_attempts = find_attempts
         self._manifests = Cache(256)
         self._results = Cache(20_000)
         self._projects = Cache(2)
         self._outcomes = Cache(2)
+        self._timelines = Cache(2)
         self._configurations = Cache(2)
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
@@ -155,6 +165,19 @@ class Reader:
             seconds=lambda outcomes: OPENED_SECONDS if outcomes.missing else math.inf,
         )
 
+    def timeline(self, manifest: Manifest) -> Timeline:
+        """Return the recent dbt commands of a snapshot.
+
+        :raises ConfigurationError: the store's connection names no keys.
+        """
+        from airflow_provider_elementary.project.timeline import read_timeline
+
+        return self._timelines.get(
+            manifest.snapshot_id,
+            lambda: read_timeline(self.snapshot(manifest)),
+            seconds=lambda timeline: OPENED_SECONDS if timeline.missing else math.inf,
+        )
+
     def configurations(self, manifest: Manifest) -> pa.Table:
         """Return the configurations of a snapshot's anomaly tests.
 
@@ -210,6 +233,15 @@ class Reader:
         """
         results = self.results("incidents")
         return self._incidents.get(_names(results[:1]), lambda: self._read_incidents(results[0])) if results else None
+
+    def answers(self) -> tuple[Answer, ...]:
+        """Return what people answered to incidents, the oldest first.
+
+        :raises SnapshotCorruptError: the newest document is signed, and not valid.
+        """
+        from airflow_provider_elementary.incidents.answer_log import read_answers
+
+        return read_answers(self.opened.repository)
 
     def snapshot_of_incidents(self) -> str | None:
         """Return the id of the snapshot that the saved incidents are of."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.currency import Currency, currency_of
+from airflow_provider_elementary.page.store_reader import OPENED_SECONDS, Reader
 from airflow_provider_elementary.page.verdicts import Verdicts
 from airflow_provider_elementary.project.health import TableHealth, table_health
 from airflow_provider_elementary.project.project import Project
+from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
+    from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.snapshots import Manifest
 
@@ -38,6 +41,7 @@ class StoreStatus:
     :param tables: the worst first.
     :param problems: what could not be read, in sentences for the page.
     :param notice: what to configure to see more; empty if nothing is missing.
+    :param currency: how current the newest snapshot is.
     """
 
     total: int
@@ -48,6 +52,12 @@ class StoreStatus:
     tables: tuple[TableHealth, ...]
     problems: tuple[str, ...]
     notice: str
+    currency: Currency
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """Why what is shown is too old to be called good, in sentences."""
+        return self.currency.stale
 
     def table(self, full_name: str) -> TableHealth | None:
         """Return the state of a table, or None where it is not known."""
@@ -69,6 +79,7 @@ def load_store_status(reader: Reader) -> StoreStatus:
             problems.extend(project.missing if project else ())
         verdicts = attempt(problems, uri, reader.newest_verdicts)
         incidents = attempt(problems, uri, lambda: find_incidents(reader, manifest, verdicts)) or ()
+    currency = attempt(problems, uri, lambda: currency_of(reader, sequences or (), manifest, project))
     return StoreStatus(
         total=len(sequences or ()),
         manifest=manifest,
@@ -78,6 +89,7 @@ def load_store_status(reader: Reader) -> StoreStatus:
         tables=_tables(reader, project, verdicts, incidents),
         problems=tuple(dict.fromkeys(problems)),
         notice="" if sequences is None or reader.has_keys else _NO_KEYS,
+        currency=currency or Currency("", ()),
     )
 
 
@@ -88,13 +100,16 @@ def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts
 
     :raises ElementaryError: the keys do not open them.
     """
-    saved = reader.incidents()
+    saved, answers = reader.incidents(), reader.answers()
     # Nothing of it is newer than the newest snapshot.
     if manifest is None:
         return tuple(saved or ())
 
+    of_store = _store_conditions(reader, saved or ())
+
     def derive() -> tuple[Incident, ...]:
         from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
+        from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
         from airflow_provider_elementary.incidents.current import read_dbt_conditions
         from airflow_provider_elementary.incidents.store import updated
         from airflow_provider_elementary.incidents.tracking import track_incidents
@@ -102,14 +117,28 @@ def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts
 
         snapshot = reader.snapshot(manifest)
         if saved is not None:
-            return tuple(updated(saved, reader.snapshot_of_incidents(), snapshot))
+            return tuple(updated(saved, reader.snapshot_of_incidents(), snapshot, answers, of_store))
         lineage = read_lineage(snapshot)
-        conditions = read_dbt_conditions(snapshot)
+        conditions = [*read_dbt_conditions(snapshot), *of_store]
         if verdicts is not None and len(verdicts.rows):
             conditions += anomaly_conditions(verdicts.rows, lineage)
-        return tuple(track_incidents(conditions, lineage))
+        found = track_incidents(with_answers(conditions, answers), lineage, moved=moves(answers))
+        return tuple(answered(found, answers))
 
-    return reader.derived.get(("incidents", manifest.snapshot_id, verdicts, reader.snapshot_of_incidents()), derive)
+    key = ("incidents", manifest.snapshot_id, verdicts, reader.snapshot_of_incidents(), answers, of_store)
+    return reader.derived.get(key, derive)
+
+
+def _store_conditions(reader: Reader, saved: Sequence[Incident]) -> tuple[Condition, ...]:
+    """Return the conditions of syncs, commit markers and access checks, at most a minute old."""
+
+    def read() -> tuple[Condition, ...]:
+        from airflow_provider_elementary.incidents.store_conditions import store_conditions
+
+        known = [condition for incident in saved for condition in incident.conditions]
+        return tuple(store_conditions(reader.opened.repository, known, utc_now()))
+
+    return reader.derived.get(("conditions of the store", reader.snapshot_of_incidents()), read, seconds=OPENED_SECONDS)
 
 
 def attempt(problems: list[str], uri: str, work: Callable[[], T]) -> T | None:

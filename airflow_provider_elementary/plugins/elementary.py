@@ -32,9 +32,12 @@ class LazyPage:
         with self._lock:
             if self._app is None:
                 from airflow_provider_elementary.page.app import create_app
+                from airflow_provider_elementary.plugins.attempts import find_attempts
 
                 may_see_page, may_see_data = authorization()
-                self._app = create_app(may_see_page=may_see_page, may_see_data=may_see_data)
+                self._app = create_app(
+                    may_see_page=may_see_page, may_see_data=may_see_data, find_attempts=find_attempts
+                )
             return self._app
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Test:
     :param status: of its newest execution; None without a recent one. A failure lasts while the test is skipped.
     :param at: time of its newest execution, where known.
     :param recent: the newest statuses, newest first.
+    :param table: the full name of its table; ``test`` and its id where it has none; empty where nothing says it.
+    :param changed_at: since when it has this status; None where it has had no other.
     """
 
     __test__ = False
@@ -58,6 +63,33 @@ class Test:
     status: str | None
     at: datetime | None
     recent: tuple[str, ...]
+    table: str = ""
+    changed_at: datetime | None = None
+
+    @property
+    def failures(self) -> int:
+        """How many of the newest results are no success and no skip."""
+        return sum(meaning_of(status).level in ("failing", "warning") for status in self.recent)
+
+    @property
+    def fail_rate(self) -> float | None:
+        """Their share of the newest results, in percent; None without any."""
+        return 100 * self.failures / len(self.recent) if self.recent else None
+
+
+@dataclass(frozen=True)
+class FreshnessCheck:
+    """The newest freshness check of a source table.
+
+    :param age: of its newest row at the time of the check, in seconds.
+    :param recent: the newest statuses, newest first.
+    """
+
+    table: str
+    status: str
+    at: datetime | None
+    age: float | None
+    recent: Sequence[str]
 
 
 @dataclass(frozen=True)

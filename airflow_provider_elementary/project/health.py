@@ -10,6 +10,7 @@ from airflow_provider_elementary.elementary_schema.nodes import TEST_PREFIX
 from airflow_provider_elementary.elementary_schema.statuses import NO_STATUS, is_unknown, meaning_of
 from airflow_provider_elementary.project.facts import Node
 from airflow_provider_elementary.project.project import Project
+from airflow_provider_elementary.words import plural
 
 #: The worst first, each with the sign that is shown before its name.
 STATES: Mapping[str, str] = {"failing": "✕", "anomalous": "▲", "warning": "!", "healthy": "✓", "unwatched": "-"}
@@ -125,11 +126,11 @@ def _state(
     is_watched: bool,
     is_anomalous: bool,
 ) -> tuple[str, str]:
-    total = sum(tests.values())
+    total = plural(sum(tests.values()), "test")
     if failed := _of_level(tests, "failing"):
         unknown = [name for name in failed if is_unknown(name)]
         named = f" (unknown status: {', '.join(unknown)})" if unknown else ""
-        return "failing", f"{sum(failed.values())} of {total} tests fail{named}"
+        return "failing", f"{_share(failed, total, 'fails', 'fail')}{named}"
     if run is not None and meaning_of(run).level == "failing":
         return "failing", "the last run failed" if run in (
             "error",
@@ -137,23 +138,30 @@ def _state(
         ) else f"the last run ended with {_named(run)}"
     if freshness is not None and meaning_of(freshness).level == "failing":
         return "failing", f"the last freshness check ended with {_named(freshness)}"
-    opened = f"{incidents} open incident{'s' if incidents > 1 else ''}"
+    opened = plural(incidents, "open incident")
     if incidents and is_anomalous:
         return "anomalous", opened
     if warned := _of_level(tests, "warning"):
-        return "warning", f"{sum(warned.values())} of {total} tests warn"
+        return "warning", _share(warned, total, "warns", "warn")
     if freshness is not None and meaning_of(freshness).level != "good":
         return "warning", f"the last freshness check ended with {_named(freshness)}"
     if run is not None and meaning_of(run).level != "good":
         return "warning", "the last run was skipped" if run == "skipped" else f"the last run ended with {_named(run)}"
     if skipped := _of_level(tests, "skipped"):
-        return "warning", f"{sum(skipped.values())} of {total} tests were skipped"
+        return "warning", _share(skipped, total, "was skipped", "were skipped")
     if incidents:
         return "anomalous", opened
     if tests or is_watched or freshness is not None:
         watched = "metrics as expected" if is_watched else "the source is fresh"
-        return "healthy", f"{total} tests pass" if tests else watched
+        passing = "passes" if sum(tests.values()) == 1 else "pass"
+        return "healthy", f"{total} {passing}" if tests else watched
     return "unwatched", "no tests, no scored metrics"
+
+
+def _share(tests: Mapping[str, int], total: str, one: str, many: str) -> str:
+    """Write how many of the tests: ``1 of 2 tests fails``."""
+    count = sum(tests.values())
+    return f"{count} of {total} {one if count == 1 else many}"
 
 
 def _of_level(tests: Mapping[str, int], level: str) -> dict[str, int]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
-from airflow_provider_elementary.project.facts import Run, Test
+from airflow_provider_elementary.project.facts import FreshnessCheck, Run, Test
 from airflow_provider_elementary.project.reading import READ, read_recent_rows
 
 if TYPE_CHECKING:
@@ -71,11 +72,13 @@ class Outcomes:
 
     :param tests: every test with its outcomes, for :func:`tests_of`.
     :param runs: the newest executions of every table's node, for :func:`runs_of`.
+    :param checks: the newest freshness checks of every source table.
     :param missing: what cannot be read, in sentences.
     """
 
     tests: pa.Table = field(repr=False)
     runs: pa.Table = field(repr=False)
+    checks: tuple[FreshnessCheck, ...] = field(repr=False)
     missing: tuple[str, ...]
 
 
@@ -94,6 +97,7 @@ def read_outcomes(snapshot: SnapshotSource) -> Outcomes:
         return Outcomes(
             tests=engine.sql(_TESTS).to_arrow_table(),
             runs=engine.sql(_RUNS).to_arrow_table(),
+            checks=tuple(FreshnessCheck(**row) for row in engine.sql(_CHECKS).to_arrow_table().to_pylist()),
             missing=tuple(dict.fromkeys(missing)),
         )
 
@@ -109,6 +113,12 @@ def tests_of(outcomes: Outcomes, project: Project, full_name: str) -> list[Test]
         wanted = pc.or_(wanted, pc.and_(of_model, pc.is_null(outcomes.tests["full_table_name"])))
     tests = [_test(row) for row in outcomes.tests.filter(wanted).to_pylist()]
     return sorted(tests, key=lambda test: (-_rank(test.status), test.name, test.column or ""))
+
+
+def all_tests(outcomes: Outcomes) -> list[Test]:
+    """Return every test of every table, those that fail first."""
+    tests = [_test(row) for row in outcomes.tests.to_pylist()]
+    return sorted(tests, key=lambda test: (-_rank(test.status), test.table, test.name, test.column or ""))
 
 
 def runs_of(outcomes: Outcomes, full_name: str) -> list[Run]:
@@ -146,7 +156,15 @@ def _test(row: Mapping[str, Any]) -> Test:
         status=row["status"],
         at=row["tested_at"],
         recent=tuple(row["recent"] or ()),
+        table=row["full_table_name"] or "",
+        changed_at=_changed_at(row["recent"] or (), row["times"] or ()),
     )
+
+
+def _changed_at(recent: Sequence[str], times: Sequence[datetime | None]) -> datetime | None:
+    """Return when the newest status was first seen in a row; None where it is as old as what is kept."""
+    same = next((number for number, status in enumerate(recent) if status != recent[0]), None)
+    return times[same - 1] if same else None
 
 
 _OF_LARGE: Mapping[str, Sequence[str]] = {
@@ -206,6 +224,7 @@ outcomes AS (
         full_table_name,
         max(seen_at) AS tested_at,
         list(status ORDER BY seen_at DESC NULLS LAST)[:{KEPT}] AS recent,
+        list(seen_at ORDER BY seen_at DESC NULLS LAST)[:{KEPT}] AS times,
         {_standing_sql()} AS status
     FROM executions GROUP BY test, full_table_name
 ),
@@ -236,7 +255,8 @@ SELECT
     quality_dimension,
     status,
     tested_at,
-    recent
+    recent,
+    times
 FROM outcomes AS o
 LEFT JOIN named ON named.test = o.test
 LEFT JOIN named_by_dbt ON named_by_dbt.test = o.test
@@ -250,4 +270,21 @@ SELECT full_table_name, seen_at AS created_at, status, execution_time, rows_affe
 FROM built
 QUALIFY place <= {KEPT}
 ORDER BY full_table_name, place
+"""  # noqa: S608 - constants
+
+_CHECKS = f"""
+{EXECUTIONS_SQL},
+checks AS (
+    SELECT c.created_at AS seen_at, {status_sql("status")} AS status, full_table_name,
+        max_loaded_at_time_ago_in_s AS age
+    FROM dbt_source_freshness_results AS c
+    JOIN places AS p ON p.unique_id = c.unique_id AND p.invocation_id IS NOT DISTINCT FROM c.invocation_id
+)
+SELECT
+    full_table_name AS table,
+    {_standing_sql()} AS status,
+    max(seen_at) AS at,
+    first(age ORDER BY seen_at DESC NULLS LAST) AS age,
+    list(status ORDER BY seen_at DESC NULLS LAST)[:{KEPT}] AS recent
+FROM checks GROUP BY full_table_name ORDER BY full_table_name
 """  # noqa: S608 - constants

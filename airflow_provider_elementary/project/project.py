@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema.nodes import Claim, nearest_table, nodes_by_table, table_name
@@ -40,6 +42,7 @@ class Project:
     :param run_states: status of the newest execution of a table's node, by the table's full name.
     :param freshness_states: status of the newest freshness check of a source table, by the table's full name.
     :param missing: what cannot be read, in sentences.
+    :param usual_interval: between dbt commands of the last days; None where there are too few.
     """
 
     nodes: Mapping[str, Node]
@@ -51,6 +54,7 @@ class Project:
     freshness_states: Mapping[str, str]
     invocation: Invocation | None
     missing: tuple[str, ...]
+    usual_interval: timedelta | None = None
 
     def node(self, full_name: str) -> Node | None:
         """Return the node of a table, or None where dbt does not know it."""
@@ -90,7 +94,14 @@ def read_project(snapshot: SnapshotSource) -> Project:
         freshness_states=states.checks,
         invocation=_newest_invocation(invocations),
         missing=tuple(dict.fromkeys(missing)),
+        usual_interval=_usual_interval(invocations),
     )
+
+
+def _usual_interval(invocations: Sequence[Mapping[str, Any]]) -> timedelta | None:
+    times = sorted(row["created_at"] for row in invocations if row["created_at"])
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    return timedelta(seconds=median(gaps)) if gaps else None
 
 
 def _newest_invocation(invocations: Sequence[Mapping[str, Any]]) -> Invocation | None:

@@ -76,11 +76,16 @@ READ: Mapping[str, _Read] = {
         (
             *("model_execution_id", "unique_id", "created_at", "status", "resource_type", "execution_time"),
             *("rows_affected", "full_refresh", "name", "invocation_id"),
+            *("execute_started_at", "execute_completed_at", "thread_id"),
         ),
         recent=True,
     ),
-    "dbt_source_freshness_results": _Read(("unique_id", "created_at", "status", "invocation_id"), recent=True),
-    "dbt_invocations": _Read(("created_at", "command", "project_name", "job_name", "orchestrator"), recent=True),
+    "dbt_source_freshness_results": _Read(
+        ("unique_id", "created_at", "status", "invocation_id", "max_loaded_at_time_ago_in_s"), recent=True
+    ),
+    "dbt_invocations": _Read(
+        ("invocation_id", "created_at", "command", "project_name", "job_name", "orchestrator"), recent=True
+    ),
 }
 
 

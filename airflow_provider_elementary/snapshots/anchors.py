@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.snapshots.chain import Anchor
-from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
-from airflow_provider_elementary.storage.genesis import Role
+from airflow_provider_elementary.storage.documents import MAX_BYTES, STRICT, Codec, NaiveTime
+from airflow_provider_elementary.storage.genesis import Role, Trust
+from airflow_provider_elementary.storage.layout import signer_key
+from airflow_provider_elementary.storage.signed_documents import Documents
+from airflow_provider_elementary.storage.trust import introduced, put_back
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.manifest import Manifest
     from airflow_provider_elementary.snapshots.repository import Repository
+
+log = logging.getLogger(__name__)
 
 #: No object has this name: a statement travels in XCom and in Asset events.
 _NAME = "anchor"
@@ -38,17 +45,66 @@ _CODEC = Codec(AnchorStatement, "anchor", "Give what a snapshot task returned.",
 
 
 def sign_anchor(repository: Repository, manifest: Manifest) -> str:
-    """Return a signed statement about a snapshot, to be kept outside the store."""
+    """Return a signed statement about a snapshot, to be kept outside the store.
+
+    The introductions of all keys that were ever introduced go with it: without them, somebody who removes them from the
+    store would make a key valid again that one of them revoked.
+    """
     statement = AnchorStatement(manifest.sequence, manifest.sha256, manifest.created_at)
-    return repository.documents.encode(_NAME, _CODEC, statement, Role.STORE)[1].decode()
+    signed = repository.documents.encode(_NAME, _CODEC, statement, Role.STORE)[1]
+    return b"\n".join((*repository.trust.signed, signed)).decode()
 
 
 def read_anchor(repository: Repository, statement: Any, origin: str = "the anchor") -> Anchor:
     """Return the anchor that a signed statement holds.
 
+    Where an introduction of a key that goes with it is missing in the store, a writer puts it back.
+
     :param statement: whatever came with XCom or an Asset event.
     :param origin: where it was recorded, in words.
     :raises UnprovedError: no key of the store signed it.
+    :raises SnapshotCorruptError: the store lacks the introduction of a key, and this is no writer.
     """
-    found = repository.documents.decode(statement, _NAME, _CODEC, Role.STORE).document
+    text = statement if isinstance(statement, str) and len(statement) <= MAX_BYTES else ""
+    # A signed line and its JSON, which has no line feed: two lines each.
+    lines = text.encode(errors="replace").split(b"\n")
+    parts = [b"\n".join(lines[place : place + 2]) for place in range(0, len(lines), 2)]
+    known = repository.trust
+    trust = replace(known, introductions=(), signed=())
+    for content in parts[:-1]:
+        trust = introduced(repository.store, trust, content)
+    is_known = trust.signed == known.signed[: len(trust.signed)]
+    # The store's newest introduction counts too: it may revoke the key of an older anchor.
+    signers = known if is_known else trust
+    found = Documents(repository.store, signers).decode(parts[-1], _NAME, _CODEC, Role.STORE).document
+    if not is_known and known.signed != trust.signed[: len(known.signed)]:
+        raise SnapshotCorruptError(
+            f"{signer_key(_first_difference(trust, known))} of {repository.uri} introduces another signing key than "
+            f"{origin} holds. One of them is by somebody who has a key that was replaced. Compare both with the key id "
+            "that `store rotate-signing-key` printed, and remove the wrong one."
+        )
+    if not is_known:
+        _put_back(repository, trust, origin)
     return Anchor(found.sequence, found.sha256, origin)
+
+
+def _first_difference(one: Trust, other: Trust) -> int:
+    pairs = zip(one.signed, other.signed, strict=False)
+    return next(number for number, (first, second) in enumerate(pairs, 1) if first != second)
+
+
+def _put_back(repository: Repository, trust: Trust, origin: str) -> None:
+    missing = range(len(repository.trust.introductions) + 1, len(trust.introductions) + 1)
+    names = ", ".join(map(signer_key, missing))
+    if not repository.is_writer:
+        raise SnapshotCorruptError(
+            f"{names} of {repository.uri} is missing or was replaced, and {origin} holds it: without it, a key that it "
+            "revoked counts again. Run the snapshot task, which puts it back, or restore it from an older version of "
+            "the object, and find out who removed it."
+        )
+    for number in missing:
+        put_back(repository.store, repository.trust, trust.signed[number - 1])
+        repository.read_again()
+    log.warning(
+        "%s of %s was missing, and was put back from %s: find out who removed it", names, repository.uri, origin
+    )

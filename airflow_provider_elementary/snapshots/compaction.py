@@ -18,7 +18,7 @@ from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.plan import newest_anchor
 from airflow_provider_elementary.snapshots.lookup import find_head, none_found, require_anchor, resolve
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, writer_versions
-from airflow_provider_elementary.snapshots.mergeable import Merge, next_merges
+from airflow_provider_elementary.snapshots.mergeable import MERGED, Merge, next_merges
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
@@ -73,21 +73,21 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
     given = max(anchors, key=lambda anchor: anchor.sequence, default=None)
     if (anchor := newest_anchor(repository, given)) is not None:
         require_anchor(repository, anchor)
+    if (head := find_head(repository)) is None:
+        raise none_found(repository)
+    whole = resolve(repository, head)
+    manifest, _ = without_expired(repository, whole)
+    expired = {file.key for file in whole.files} - {file.key for file in manifest.files}
     report = CompactionReport()
-    given_up: set[Category] = set()
     while True:
-        head = find_head(repository)
-        if head is None:
-            raise none_found(repository)
-        manifest, _ = without_expired(repository, resolve(repository, head))
         source = SnapshotSource(repository, manifest)
-        merges = next_merges(manifest.files, given_up)
-        if (deleted := _without_key(source, merges)) and not deleted <= given_up:
-            given_up |= deleted
-            continue
+        deleted: set[Category] = set()
+        while found := _without_key(source, merges := next_merges(manifest.files, deleted)):
+            deleted |= found
         if not merges or (done := _merge_all(repository, source, merges)) is None:
             return report
         committed, outputs = done
+        manifest = replace(committed, files=tuple(file for file in committed.files if file.key not in expired))
         report = CompactionReport(
             snapshots=(*report.snapshots, committed.snapshot_id),
             files=report.files + sum(len(merge.files) for merge in merges),
@@ -141,7 +141,7 @@ def _merge(repository: Repository, source: SnapshotSource, merge: Merge, snapsho
     with ExitStack() as stack:
         targets = {}
         for category, first in firsts.items():
-            target = stack.enter_context(repository.store.create(data_file(snapshot_id, table.name, category)))
+            target = stack.enter_context(repository.store.create(data_file(snapshot_id, table.name, category, MERGED)))
             columns = pa.schema([schema.field(name) for name in first.columns])
             file = encrypted_file(target, columns, source.data_key(category), table.required_columns)
             targets[category] = stack.enter_context(file)
@@ -153,8 +153,9 @@ def _merge(repository: Repository, source: SnapshotSource, merge: Merge, snapsho
     outputs = [
         replace(
             first,
-            key=data_file(snapshot_id, table.name, category),
+            key=data_file(snapshot_id, table.name, category, MERGED),
             snapshot_id=snapshot_id,
+            part=MERGED,
             **asdict(targets[category].binding),
             min_watermark=min(filter(None, (file.min_watermark for file in merge.files)), default=None),
             max_watermark=max(filter(None, (file.max_watermark for file in merge.files)), default=None),

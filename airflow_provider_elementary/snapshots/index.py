@@ -138,7 +138,8 @@ def read_rows(
     wanted = {number for number in numbers if number <= newest}
     rows: dict[int, Row] = {}
     if not each:
-        pages = _side_by_side(lambda page: read_page(repository, *page), pages_of(newest))
+        covering = [page for page in pages_of(newest) if not wanted.isdisjoint(numbers_of(*page))]
+        pages = _side_by_side(lambda page: read_page(repository, *page), covering)
         rows = {row.sequence: row for page in pages for row in page or () if row.sequence in wanted}
         if (head := rows.get(newest)) is not None and head.sha256 != repository.read_signed(newest).sha256:
             # The page is of a newest snapshot that was removed, and another one has its number now.
@@ -176,10 +177,13 @@ def candidates(
     :param moment: when it was taken; times go by the numbers.
     """
     wide = newest // WIDE
-    yield [number for number in there if number > wide * WIDE]
+    tail = [number for number in there if number > wide * WIDE]
+    is_older = moment is not None and _begins_after(repository, moment, (NARROW, wide * WIDE // NARROW), newest)
+    if not is_older:
+        yield tail
     low, high = 0, wide - 1
     while moment is not None and low < high:
-        middle = (low + high + 1) // 2
+        middle = _between(repository, moment, low, high)
         rows = read_page(repository, WIDE, middle)
         if not rows:
             break
@@ -189,6 +193,23 @@ def candidates(
     for place in (*near, *(place for place in range(wide - 1, -1, -1) if place not in near)):
         covered = numbers_of(WIDE, place)
         yield [number for number in there if number in covered]
+    if is_older:
+        yield tail
+
+
+def _begins_after(repository: Repository, moment: datetime, page: tuple[int, int], newest: int) -> bool:
+    """Return whether a page is there whose first snapshot was taken after a time."""
+    rows = read_page(repository, *page) if numbers_of(*page)[-1] <= newest else None
+    return rows is not None and len(rows) > 0 and rows[0].taken_at > moment
+
+
+def _between(repository: Repository, moment: datetime, low: int, high: int) -> int:
+    """Return where a time is among wide pages, as if snapshots were taken regularly; above ``low``."""
+    first, last = read_page(repository, WIDE, low), read_page(repository, WIDE, high)
+    if not first or not last or last[0].taken_at <= first[0].taken_at:
+        return (low + high + 1) // 2
+    share = (moment - first[0].taken_at) / (last[0].taken_at - first[0].taken_at)
+    return min(high, max(low + 1, low + int(share * (high - low))))
 
 
 def write_pages(repository: Repository, number: int) -> None:
@@ -198,6 +219,16 @@ def write_pages(repository: Repository, number: int) -> None:
     for width, place in _filled_by(number):
         if read_page(repository, width, place) is None:
             _write_page(repository, width, place)
+
+
+def write_missing_pages(repository: Repository, newest: int) -> int:
+    """Write the pages up to a number that are not there, and return how many."""
+    there = {found.key for found in repository.store.list(INDEX)}
+    wanted = [(width, place) for width in (NARROW, WIDE) for place in range(newest // width)]
+    missing = [page for page in wanted if index_key(*page) not in there]
+    for width, place in missing:
+        _write_page(repository, width, place)
+    return len(missing)
 
 
 def _filled_by(number: int) -> list[tuple[int, int]]:

@@ -12,6 +12,8 @@ from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 
 #: Fewer snapshots than that are not merged.
 SNAPSHOTS = 6
+#: The ``part`` of merged files; until their day is over, they are not merged again.
+MERGED = "merged"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def next_merges(files: Sequence[FileEntry], without: Collection[Category] = ()) 
     :param files: the list of the newest snapshot, without expired files.
     :param without: categories whose key is gone: their tables stay as they are.
     """
-    merges = [merge for merge in _merges(files, without) if len(merge.snapshots) > 1]
+    newest = max((file.max_watermark for file in files if file.max_watermark is not None), default="")[:10]
+    fresh = [file for file in files if file.part != MERGED or (file.max_watermark or "")[:10] < newest]
+    merges = [merge for merge in _merges(fresh, without) if len(merge.snapshots) > 1]
     writers = {(merge.day, snapshot) for merge in merges for snapshot in merge.snapshots}
     if len(writers) < SNAPSHOTS:
         return []

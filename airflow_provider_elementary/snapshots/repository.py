@@ -27,6 +27,7 @@ from airflow_provider_elementary.storage.trust import read_trust
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.diff import DiffReport
+    from airflow_provider_elementary.snapshots.maintain import MaintenanceReport
     from airflow_provider_elementary.snapshots.prune import PruneReport
     from airflow_provider_elementary.snapshots.restore import RestoreReport
     from airflow_provider_elementary.snapshots.restore_targets import RestoreTarget
@@ -100,6 +101,27 @@ class Repository:
     def documents(self) -> Documents:
         """The store's signed documents."""
         return Documents(self.store, self.trust, self._signer)
+
+    def read_again(self) -> None:
+        """Read everything of the store again when it is next needed."""
+        for name in ("trust", "documents", "keys"):
+            self.__dict__.pop(name, None)
+        self.read.clear()
+        self.generations.clear()
+        self.pages.clear()
+
+    @property
+    def unproved(self) -> str | None:
+        """What to say of all that is read, in a sentence; None where the connection pins the store."""
+        if self.store_id is not None:
+            return None
+        return f"unproved: the connection names no store_id, so anybody could have made what is in {self.uri}"
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether a signing key is named; opening it may still fail."""
+        signing = self._signing() if callable(self._signing) else self._signing
+        return self.store_id is not None and signing is not None
 
     @property
     def uri(self) -> str:
@@ -208,6 +230,19 @@ class Repository:
             dry_run=dry_run,
             orphan_age=orphan_age,
         )
+
+    def maintain(
+        self,
+        retention: Retention,
+        *,
+        anchors: Iterable[Anchor] = (),
+        orphan_age: timedelta,
+        prune_now: bool = True,
+    ) -> MaintenanceReport:
+        """Maintain the store; see :func:`airflow_provider_elementary.snapshots.maintain.maintain`."""
+        from airflow_provider_elementary.snapshots.maintain import maintain
+
+        return maintain(self, retention, anchors=anchors, orphan_age=orphan_age, prune_now=prune_now)
 
     def restore(
         self,

@@ -105,13 +105,16 @@ class Retention:
         return {**{f"keep_{rule}": count for rule, count in self.counts.items()}, "category_days": days}
 
 
-def reasons_to_keep(times: Sequence[datetime], retention: Retention) -> list[tuple[str, ...]]:
+def reasons_to_keep(
+    times: Sequence[datetime], retention: Retention, epochs: Sequence[int] = ()
+) -> list[tuple[str, ...]]:
     """Return why each snapshot is kept; those without a reason go.
 
     As in restic, a rule that has more to give than there are buckets also keeps the oldest snapshot, so that the
-    history is as long as was asked for.
+    history is as long as was asked for. The newest snapshot of each epoch stays: its source has its rows no more.
 
     :param times: when the snapshots were taken, UTC, the newest first.
+    :param epochs: the epochs that they are of; without them, all are of one.
     """
     if retention.keeps_all:
         return [("no rule removes any",)] * len(times)
@@ -130,5 +133,7 @@ def reasons_to_keep(times: Sequence[datetime], retention: Retention) -> list[tup
                 last[rule] = bucket
                 if left[rule] > 0:
                     left[rule] -= 1
+        if number and epochs and epochs[number] != epochs[number - 1]:
+            reasons.append(f"last of epoch {epochs[number]}")
         kept.append(tuple(reasons))
     return kept

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import (
     Anchor,
@@ -25,13 +22,11 @@ from airflow_provider_elementary.snapshots.chain import (
 from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import none_found, read_manifest
-from airflow_provider_elementary.snapshots.manifest import FileEntry
-from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
-from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
-from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
+from airflow_provider_elementary.snapshots.verify_files import NamedFile, check_files
+from airflow_provider_elementary.snapshots.verify_results import check_series
+from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
 from airflow_provider_elementary.storage.outcomes import Outcome
-from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import in_utc
 
 if TYPE_CHECKING:
@@ -39,7 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SPOOL_BYTES = 32 * 1024 * 1024
 _NAMED_IN_ERROR = 10
 
 
@@ -56,6 +50,8 @@ class VerifyReport:
     :param size: their bytes.
     :param opened: of these, the files that were decrypted and counted; 0 without keys.
     :param rows: the rows in them.
+    :param results: results whose signature, place and files were checked.
+    :param reports: access reports whose signature and place were checked.
     :param findings: everything that is not as it was written; empty for a sound store.
     :param notes: what is in order and yet worth knowing.
     :param anchored: whether an anchor of the newest snapshot was given.
@@ -70,6 +66,8 @@ class VerifyReport:
     size: int
     opened: int
     rows: int
+    results: int
+    reports: int
     findings: tuple[ChainFinding, ...]
     notes: tuple[str, ...]
     anchored: bool = False
@@ -104,6 +102,8 @@ class VerifyReport:
             "bytes": self.size,
             "opened": self.opened,
             "rows": self.rows,
+            "results": self.results,
+            "reports": self.reports,
             "findings": [
                 {"damage": found.damage.value, "object": found.object, "detail": found.detail}
                 for found in self.findings
@@ -126,26 +126,6 @@ class VerifyReport:
             )
 
 
-@dataclass
-class _Checked:
-    """What is gathered while the files are read."""
-
-    findings: list[ChainFinding] = field(default_factory=list)
-    files: int = 0
-    size: int = 0
-    opened: int = 0
-    rows: int = 0
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A file, the snapshots that name it, and the data keys that they name for it."""
-
-    file: FileEntry
-    keys: list[WrappedKey | None]
-    by: list[str]
-
-
 def verify(
     repository: Repository,
     *,
@@ -161,6 +141,9 @@ def verify(
     its SHA-256.
     With keys also: that every file opens with each data key that a snapshot names for it, and holds the rows that the
     manifest says. Every manifest and prune record has to be signed by a key of the store.
+
+    Of results and access reports: that each is signed, that those are there which it names, that the snapshot that it
+    is of is or was there, and the files, as above; with ``all`` of every one, else of the newest of each series.
 
     :param snapshot: whose files are read: ``latest``, ``all``, an id or a time as :func:`open_snapshot` takes it.
     :param anchors: hashes of manifests that were kept elsewhere; only they reveal a chain that was cut short or
@@ -180,8 +163,14 @@ def verify(
     selected = _select(repository, chain, snapshot, findings)
     named = _files_named(repository, selected, findings)
     expired = {file.key for stored in chain.records for file in stored.document.expired}
-    checked = _check_files(store, keys, frozenset(categories), named, expired, progress)
+    of_series = check_series(repository, chain, each=snapshot == "all")
+    findings += of_series.findings
+    notes += of_series.notes
+    checked = check_files(store, keys, frozenset(categories), named, expired, progress)
     findings += checked.findings
+    of_results = check_files(store, keys, frozenset(categories), of_series.named, set(), progress)
+    # A second attempt of a run removes the result of the first, files first.
+    findings += [found for found in of_results.findings if not of_series.is_gone(store, found)]
     if gone := sum(key in expired for key in named):
         notes.append(f"{gone} files expired: prune removed them by the retention of their category")
     head = Anchor(chain.head.sequence, chain.head.sha256) if chain.head else None
@@ -200,6 +189,8 @@ def verify(
         size=checked.size,
         opened=checked.opened,
         rows=checked.rows,
+        results=of_series.results,
+        reports=of_series.reports,
         findings=tuple(findings),
         notes=tuple(notes),
         anchored=any(head is not None and anchor.sequence >= head.sequence for anchor in anchors),
@@ -228,12 +219,12 @@ def _select(
     return found
 
 
-def _files_named(repository: Repository, selected: Sequence[Row], findings: list[ChainFinding]) -> dict[str, _Named]:
+def _files_named(repository: Repository, selected: Sequence[Row], findings: list[ChainFinding]) -> dict[str, NamedFile]:
     """Return every file that the manifests name, once, however many name it.
 
     :param findings: gets those manifests of which the list is not complete, unless the reason is among them.
     """
-    named: dict[str, _Named] = {}
+    named: dict[str, NamedFile] = {}
     reported = {found.object for found in findings}
     for link in selected:
         try:
@@ -243,105 +234,9 @@ def _files_named(repository: Repository, selected: Sequence[Row], findings: list
                 findings.append(ChainFinding(Damage.CHANGED, manifest_key(link.sequence), str(error)))
             continue
         for file in manifest.files:
-            entry = named.setdefault(file.key, _Named(file, [], []))
-            entry.by.append(manifest.snapshot_id)
+            entry = named.setdefault(file.key, NamedFile(file, file.table, Purpose.SNAPSHOT, [], []))
+            entry.by.append(f"snapshot {manifest.snapshot_id}")
             wrapped = manifest.keys.get(file.category)
             if wrapped not in entry.keys:
                 entry.keys.append(wrapped)
     return named
-
-
-def _check_files(
-    store: Store,
-    keys: StoreKeys | None,
-    categories: frozenset[Category],
-    named: Mapping[str, _Named],
-    expired: set[str],
-    progress: Progress,
-) -> _Checked:
-    checked = _Checked()
-    sizes = {
-        found.key: found.size
-        for prefix in sorted({f"{key.partition('/')[0]}/" for key in named})
-        for found in store.list(prefix)
-    }
-    # A file of another one's size may be that other one.
-    sizes_named = {entry.file.size for entry in named.values()}
-    owners = {entry.file.sha256: key for key, entry in named.items()}
-    refused: set[Category] = set()
-    for key, entry in progress(named.items(), "Verifying files"):
-        if key not in sizes:
-            if key not in expired:
-                detail = f"The object is missing ({entry.file.size:,} bytes of {entry.file.table}); {_by(entry)}."
-                checked.findings.append(ChainFinding(Damage.MISSING, key, detail))
-            continue
-        checked.files += 1
-        checked.size += sizes[key]
-        if sizes[key] != entry.file.size and sizes[key] not in sizes_named:
-            detail = f"Has {sizes[key]:,} bytes instead of {entry.file.size:,}; {_by(entry)}."
-            checked.findings.append(ChainFinding(Damage.CHANGED, key, detail))
-            continue
-        with _downloaded(store, key, keep=keys is not None) as (file, digest):
-            if digest != entry.file.sha256:
-                checked.findings.append(_of_another(entry, digest, owners))
-            elif keys is not None and entry.file.category in categories - refused:
-                _open(checked, keys, entry, file, refused)
-    return checked
-
-
-def _open(checked: _Checked, keys: StoreKeys, entry: _Named, file: BinaryIO, refused: set[Category]) -> None:
-    """Decrypt a file with each data key that a snapshot names for it, and count its rows."""
-    category = entry.file.category
-    rows = 0
-    for wrapped in entry.keys:
-        try:
-            if wrapped is None:
-                raise SnapshotCorruptError(f"No data key of {category.label} in the manifest.")
-            data_key = keys.unwrap(category, wrapped, Purpose.SNAPSHOT)
-            rows = sum(
-                batch.num_rows for batch in open_encrypted(fetch_from(file), data_key, entry.file.key, entry.file)
-            )
-        except KeyUnavailableError as error:
-            refused.add(category)
-            detail = f"{category.label}. No data key opens: {error}"
-            checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
-            return
-        except SnapshotCorruptError as error:
-            checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
-            return
-    checked.opened += 1
-    checked.rows += rows
-    if rows != entry.file.rows:
-        detail = f"Has {rows:,} rows instead of {entry.file.rows:,}; {_by(entry)}."
-        checked.findings.append(ChainFinding(Damage.CHANGED, entry.file.key, detail))
-
-
-@contextmanager
-def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryIO, str]]:
-    """Hash an object while it is copied to where it can be opened; the copy holds only encrypted bytes."""
-    digest = hashlib.sha256()
-    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as copy:
-        start = 0
-        while chunk := store.get_range(key, start, WHOLE_BYTES):
-            digest.update(chunk)
-            if keep:
-                copy.write(chunk)
-            if len(chunk) < WHOLE_BYTES:
-                break
-            start += len(chunk)
-        copy.seek(0)
-        yield cast(BinaryIO, copy), digest.hexdigest()
-
-
-def _of_another(entry: _Named, digest: str, owners: Mapping[str, str]) -> ChainFinding:
-    """Say that a file holds other bytes than it did, and whose, if they are another file's."""
-    if digest in owners:
-        detail = f"Content belongs to another object: {owners[digest]}; {_by(entry)}."
-        return ChainFinding(Damage.REORDERED, entry.file.key, detail)
-    detail = f"SHA-256 is {digest} instead of {entry.file.sha256}; {_by(entry)}."
-    return ChainFinding(Damage.CHANGED, entry.file.key, detail)
-
-
-def _by(entry: _Named) -> str:
-    more = f" and {len(entry.by) - 1} more" if len(entry.by) > 1 else ""
-    return f"named by snapshot {entry.by[0]}{more}"

@@ -127,12 +127,14 @@ class Trust:
     :param pinned: whether the connection names this id; otherwise anybody could have made the genesis.
     :param genesis: what the store begins with.
     :param introductions: the later keys, in order.
+    :param signed: the bytes of the introductions as they were signed.
     """
 
     store_id: str
     pinned: bool
     genesis: Genesis
     introductions: tuple[Introduction, ...] = field(default=())
+    signed: tuple[bytes, ...] = field(default=())
 
     def key(self, key_id: str) -> PublicKey | None:
         """Return a key that may sign or could once, or None for one that is not known here."""
@@ -165,9 +167,12 @@ class Trust:
         """Return the keys that are not retired, the newest first."""
         return [found.entry for found in reversed(self._authorities.values()) if found.until is None]
 
-    def with_introduction(self, introduction: Introduction) -> Trust:
-        """Return the trust after one more introduction, which is proved."""
-        return replace(self, introductions=(*self.introductions, introduction))
+    def with_introduction(self, introduction: Introduction, content: bytes) -> Trust:
+        """Return the trust after one more introduction, which is proved.
+
+        :param content: the introduction as it was signed.
+        """
+        return replace(self, introductions=(*self.introductions, introduction), signed=(*self.signed, content))
 
     @cached_property
     def _authorities(self) -> dict[str, _Authority]:

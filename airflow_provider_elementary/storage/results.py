@@ -31,7 +31,15 @@ from airflow_provider_elementary.storage.layout import (
     result_series,
 )
 from airflow_provider_elementary.storage.open_store import OpenStore
-from airflow_provider_elementary.storage.series import append, newest_first
+from airflow_provider_elementary.storage.series import (
+    Before,
+    Place,
+    append,
+    lost_since,
+    newest_first,
+    recorded_number,
+    sign_name,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +68,8 @@ class Result:
     :param parameters: how it was computed.
     :param files: the encrypted files, one per category.
     :param keys: the wrapped data keys, by category.
+    :param previous: the newest result of the series before it.
+    :param previous_run: the newest of these that is of another run.
     """
 
     key: str
@@ -71,6 +81,8 @@ class Result:
     parameters: Mapping[str, Any]
     files: tuple[ResultFile, ...]
     keys: Mapping[str, WrappedKey]
+    previous: Place | None = None
+    previous_run: Place | None = None
     format_version: int = 2
 
     __pydantic_config__ = STRICT
@@ -86,7 +98,8 @@ class Result:
         return result_files(self.kind, self.series, self.run_key)
 
 
-_CODEC = Codec(Result, "result", "Compute it again.", 2)
+#: How a result is stored.
+RESULT = Codec(Result, "result", "Compute it again.", 2)
 
 
 def write_result(
@@ -98,6 +111,7 @@ def write_result(
     origin: Mapping[str, Any],
     parameters: Mapping[str, Any],
     series: str = "",
+    known: int = 0,
 ) -> Result:
     """Encrypt rows with a ``column_name`` as Aggregated metrics and those without as Table metrics.
 
@@ -111,6 +125,7 @@ def write_result(
     :param origin: what it was computed from.
     :param parameters: how it was computed.
     :param series: what this is the newest result of, for :func:`previous_result` of the next run.
+    :param known: a number that the series had, as :func:`recorded_result` returns it.
     """
     store, keys = opened.store, opened.keys
     opened.documents.require_signer()
@@ -135,9 +150,9 @@ def write_result(
     written = {Category.TABLE_METRICS: table_file, Category.AGGREGATED_METRICS: column_file}
     before = next(_of_series(opened, kind, series), None)
 
-    def named(key: str) -> Result:
+    def named(place: Before) -> Result:
         return Result(
-            key=key,
+            key=place.name,
             kind=kind,
             series=series,
             run_key=run_key,
@@ -149,9 +164,12 @@ def write_result(
                 for category, file in written.items()
             ),
             keys={category.value: key.wrapped for category, key in data_keys.items()},
+            previous=place.previous,
+            previous_run=place.previous_run,
         )
 
-    result = append(opened.documents, result_series(kind, series), _CODEC, named, Role.RESULTS).document
+    folder = result_series(kind, series)
+    result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
     if before is not None and before.run_key == run_key:
         delete_result(opened, before.key)
     log.info("wrote %s %s to %s", f"{result.rows:,}", kind, store.uri)
@@ -192,6 +210,21 @@ def newest_result(opened: OpenStore, kind: ResultKind, series: str) -> Result | 
     return next(_of_series(opened, kind, series), None)
 
 
+def anchor_result(opened: OpenStore, key: str) -> str:
+    """Return a signed statement that the store has a result, to be kept outside it."""
+    return sign_name(opened.documents, key, Role.RESULTS)
+
+
+def recorded_result(opened: OpenStore, kind: ResultKind, series: str, anchor: Any) -> tuple[int, str | None]:
+    """Return the number in a series that was recorded outside the store, and what was removed since, in a sentence.
+
+    :param anchor: what :func:`anchor_result` returned in an earlier run, or whatever is found in its place.
+    """
+    folder = result_series(kind, series)
+    number = recorded_number(opened.documents, folder, anchor, Role.RESULTS)
+    return number, lost_since(opened.documents, folder, RESULT, Role.RESULTS, number)
+
+
 def find_result(opened: OpenStore, key: str) -> Result | None:
     """Return what describes a result, or None where the store holds none of that key.
 
@@ -200,8 +233,8 @@ def find_result(opened: OpenStore, key: str) -> Result | None:
     """
     if not isinstance(key, str) or not is_result(key):
         raise UnprovedError("What should be the key of a result is none. Run the task that computes it again.")
-    found = opened.documents.read(key, _CODEC, Role.RESULTS)
-    return _checked(found.document, key) if found is not None else None
+    found = opened.documents.read(key, RESULT, Role.RESULTS)
+    return checked_result(found.document, key) if found is not None else None
 
 
 def all_results(opened: OpenStore, prefix: str = RESULTS) -> dict[str, Result]:
@@ -243,12 +276,15 @@ def delete_result(opened: OpenStore, key: str) -> None:
 
 def _of_series(opened: OpenStore, kind: ResultKind, series: str) -> Iterator[Result]:
     """Yield the results of a series, the newest first."""
-    for found in newest_first(opened.documents, result_series(kind, series), _CODEC, Role.RESULTS):
-        yield _checked(found.document, found.name)
+    for found in newest_first(opened.documents, result_series(kind, series), RESULT, Role.RESULTS):
+        yield checked_result(found.document, found.name)
 
 
-def _checked(result: Result, key: str) -> Result:
-    """Return a result whose names are those that its writer computes."""
+def checked_result(result: Result, key: str) -> Result:
+    """Return a result whose names are those that its writer computes.
+
+    :raises SnapshotCorruptError: they are others.
+    """
     if result.key != key or any(not file.key.startswith(result.file_prefix) for file in result.files):
         raise SnapshotCorruptError(
             f"{key} is not a valid result: it names objects of another result. Compute it again."

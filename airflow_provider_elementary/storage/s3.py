@@ -6,26 +6,31 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
     IncompleteReadError,
     ReadTimeoutError,
     ResponseStreamingError,
 )
 
 from airflow_provider_elementary.exceptions import (
-    KeyUnavailableError,
     ObjectNotFoundError,
     StoreError,
     StoreRefusedError,
 )
 from airflow_provider_elementary.storage.probe import probe_key, require_one_winner
+from airflow_provider_elementary.storage.s3_errors import (
+    ABSENT,
+    BeyondTheEndError,
+    ConditionFailedError,
+    NoUploadError,
+    UnsupportedError,
+    s3_failures,
+)
 from airflow_provider_elementary.storage.s3_transfer import Upload
 from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
 from airflow_provider_elementary.storage.tls import require_tls
@@ -35,16 +40,9 @@ from airflow_provider_elementary.timeouts import AWS_REQUEST_SECONDS
 _READ_PAUSES = (0.5, 1.0, 2.0)
 # What one request deletes at most.
 _DELETED_AT_ONCE = 1_000
-_ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 # Nobody is there whom a writer that is refused as often could wait for.
 _CONFLICTS = 3
-_CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
-_REFUSED = frozenset({"AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401"})
-_UNSUPPORTED = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
-_BEYOND_THE_END = frozenset({"InvalidRange", "416"})
 _BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
-_KMS_BUSY = frozenset({"KMS.ThrottlingException", "KMS.KMSInternalException", "KMS.DependencyTimeoutException"})
 
 
 class S3Store:
@@ -95,7 +93,7 @@ class S3Store:
         for _ in range(_CONFLICTS):
             try:
                 self._put(key, content, IfNoneMatch="*")
-            except _ConditionFailedError:
+            except ConditionFailedError:
                 # Two that come at once may both be refused: then nothing is there.
                 if (found := self.get_capped(key, len(content))) is not None:
                     return found.is_whole and found.content == content
@@ -112,7 +110,7 @@ class S3Store:
             )
         try:
             self._put(key, content, IfMatch=spelling(etag))
-        except (_ConditionFailedError, ObjectNotFoundError):
+        except (ConditionFailedError, ObjectNotFoundError):
             found = self.get_capped(key, len(content))
             return found is not None and found.is_whole and found.content == content
         return True
@@ -135,7 +133,7 @@ class S3Store:
         """Return bytes of an object."""
         try:
             return self._read(key, Range=f"bytes={start}-{start + length - 1}").content
-        except _BeyondTheEndError:
+        except BeyondTheEndError:
             return b""
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
@@ -163,7 +161,7 @@ class S3Store:
             failed += [
                 UndeletedObject(error.get("Key", "").removeprefix(self._prefix), error.get("Code", "no reason"))
                 for error in answer.get("Errors", ())
-                if error.get("Code") not in _ABSENT
+                if error.get("Code") not in ABSENT
             ]
         return failed
 
@@ -240,7 +238,7 @@ class S3Store:
                     MultipartUpload={"Parts": [*parts]},
                     IfNoneMatch="*",
                 )
-        except (_NoUploadError, _ConditionFailedError):
+        except (NoUploadError, ConditionFailedError):
             # The answer got lost, the request was made again, and the first one had done it.
             if not self._holds(key, parts):
                 raise
@@ -277,7 +275,7 @@ class S3Store:
     def _replaces(self, key: str, condition: str) -> bool:
         try:
             self._put(key, b"second", IfMatch=condition)
-        except (_ConditionFailedError, _UnsupportedError):
+        except (ConditionFailedError, UnsupportedError):
             return False
         return True
 
@@ -325,68 +323,9 @@ class S3Store:
                 "Use a store that supports server-side encryption."
             )
 
-    @contextmanager
-    def failures(self, key: str) -> Iterator[None]:
+    def failures(self, key: str) -> AbstractContextManager[None]:
         """Turn what boto3 raises into errors of our own."""
-        try:
-            yield
-        except ClientError as error:
-            raise self._explain(key, error.response["Error"]["Code"]) from None
-        except BotoCoreError as error:
-            raise StoreError(
-                f"{self.uri} did not answer for {key} ({type(error).__name__}). Nothing was committed. Check the "
-                "endpoint, the credentials and the network, and retry."
-            ) from None
-
-    def _explain(self, key: str, code: str) -> Exception:
-        if code in _ABSENT:
-            return ObjectNotFoundError(self.uri, key)
-        if code in _CONDITION_FAILED:
-            return _ConditionFailedError(f"{key} in {self.uri} exists. Nothing was replaced or committed; retry.")
-        if code in _BEYOND_THE_END:
-            return _BeyondTheEndError(f"{key} in {self.uri} is shorter than it was. Restore it from a replica.")
-        if code in _UNSUPPORTED:
-            return _UnsupportedError(
-                f"{self.uri} does not support a request that was made for {key} ({code}). Use a store that supports "
-                "conditional writes, or update its server."
-            )
-        if code == "NoSuchUpload":
-            return _NoUploadError(
-                f"The upload of {key} to {self.uri} was aborted before it was complete. Do not let anything, such as a "
-                "lifecycle rule of the bucket, abort uploads that are younger than a day; then retry."
-            )
-        if code in _EXPIRED:
-            return StoreError(
-                f"The credentials for {self.uri} expired before {key} was written ({code}). Nothing was committed. Let "
-                "the AWS connection assume a role, whose sessions are renewed, and retry."
-            )
-        if code.startswith("KMS.") and code not in _KMS_BUSY:
-            return KeyUnavailableError(
-                f"{self.uri} cannot encrypt with {self._kms_key_id} ({code}). Check that the key exists in "
-                "the bucket's region and is enabled."
-            )
-        if code in _REFUSED:
-            return StoreRefusedError(
-                f"Access to {key} in {self.uri} failed: {code}. Check that the bucket exists and that the "
-                "credentials may list, read and write below the prefix, and use the KMS key."
-            )
-        return StoreError(f"{self.uri} answered {code} for {key}. Nothing was committed; retry.")
-
-
-class _ConditionFailedError(StoreError):
-    """Another object is there than the request allows, or a concurrent request was faster."""
-
-
-class _BeyondTheEndError(StoreError):
-    """The object ends before the range begins."""
-
-
-class _UnsupportedError(StoreRefusedError):
-    """The server does not know this kind of request."""
-
-
-class _NoUploadError(StoreError):
-    """There is no such upload in parts, or no longer."""
+        return s3_failures(self.uri, key, self._kms_key_id)
 
 
 def _quoted(etag: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from airflow_provider_elementary.exceptions import SnapshotConflictError, UnprovedError
+from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError, UnprovedError
 from airflow_provider_elementary.storage.claim import claim
-from airflow_provider_elementary.storage.documents import Codec
+from airflow_provider_elementary.storage.documents import STRICT, Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import series_key, series_number
 from airflow_provider_elementary.storage.signed_documents import Documents, Signed
@@ -22,6 +23,115 @@ T = TypeVar("T", bound="DataclassInstance")
 
 #: The shards of one task write at once.
 _ATTEMPTS = 30
+#: How many objects that nobody proved are passed over; anybody can put more of them there.
+_LOOKS = 256
+#: No object has this name: a statement travels in XCom.
+_ANCHOR = "anchor of a series"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A document of a series, as a later one names it.
+
+    :param number: its place in the series, from 1.
+    :param sha256: of its JSON.
+    """
+
+    number: int
+    sha256: str
+
+    __pydantic_config__ = STRICT
+
+
+class Numbered(Protocol):
+    """A document of a series."""
+
+    @property
+    def run_key(self) -> str:
+        """What it was written for."""
+        ...
+
+    @property
+    def previous(self) -> Place | None:
+        """The newest document of the series when it was written."""
+        ...
+
+    @property
+    def previous_run(self) -> Place | None:
+        """The newest of these that another run wrote, which is kept as long as this one is the newest."""
+        ...
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a series holds before the next document.
+
+    :param name: of the next document.
+    :param previous: see :class:`Numbered`.
+    :param previous_run: see :class:`Numbered`.
+    """
+
+    name: str
+    previous: Place | None
+    previous_run: Place | None
+
+
+@dataclass(frozen=True)
+class SeriesAnchor:
+    """That a series had a document: what a task keeps outside the store, for its next run.
+
+    :param document: its name, which was signed once.
+    """
+
+    document: str
+    format_version: int = 2
+
+    __pydantic_config__ = STRICT
+
+
+_ANCHORS = Codec(SeriesAnchor, "anchor of a series", "Run the task that returned it again.", 2)
+
+
+def place_of(signed: Signed[Any], folder: str) -> Place:
+    """Return by what a later document names one."""
+    return Place(series_number(folder, signed.name) or 0, signed.sha256)
+
+
+def sign_name(documents: Documents, name: str, role: Role) -> str:
+    """Return a signed statement that a series has a document of that name, to be kept outside the store."""
+    return documents.encode(_ANCHOR, _ANCHORS, SeriesAnchor(name), role)[1].decode()
+
+
+def recorded_number(documents: Documents, folder: str, statement: Any, role: Role) -> int:
+    """Return the number in a series that a statement names; 0 for one that is not proved, or of another series.
+
+    :param statement: whatever an earlier run left in XCom; None where it left nothing.
+    """
+    if statement is None:
+        return 0
+    try:
+        name = documents.decode(statement, _ANCHOR, _ANCHORS, role).document.document
+    except SnapshotCorruptError as error:
+        # Users of Airflow's API may change what a task returned.
+        log.warning("ignoring the anchor of %s: %s", folder, error)
+        return 0
+    return (series_number(folder, name) or 0) if name.startswith(folder) else 0
+
+
+def lost_since(documents: Documents, folder: str, codec: Codec[Any], role: Role, number: int) -> str | None:
+    """Return what a series has lost, in a sentence, or None where it has a document of that number or a later one.
+
+    :param number: recorded outside the store.
+    """
+    newest = next(newest_first(documents, folder, codec, role), None) if number else None
+    found = place_of(newest, folder).number if newest is not None else 0
+    if found >= number:
+        return None
+    return (
+        f"{folder} in {documents.store.uri} ends at number {found}, and an earlier run recorded number {number}: the "
+        "newest were removed. What this run wrote continues with the older ones. Find out who removed them, and run "
+        "`airflow-elementary snapshot verify`."
+    )
 
 
 def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role) -> Iterator[Signed[T]]:
@@ -30,12 +140,18 @@ def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role)
     :param folder: of the series, which ends with a slash.
     :raises SnapshotCorruptError: a document is proved, and not valid.
     """
+    unproved = 0
     for found in documents.store.list(folder):
         if series_number(folder, found.key) is None:
             continue
         try:
             document = documents.read(found.key, codec, role)
         except UnprovedError as error:
+            if (unproved := unproved + 1) > _LOOKS:
+                raise SnapshotCorruptError(
+                    f"More than {_LOOKS} objects of {folder} in {documents.store.uri} are not signed by a key of the "
+                    f"store, up to {found.key}. Remove them, and find out who wrote them."
+                ) from None
             log.warning("ignoring %s", error)
             continue
         if document is not None:
@@ -43,14 +159,30 @@ def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role)
 
 
 def append(
-    documents: Documents, folder: str, codec: Codec[T], document_of: Callable[[str], T], role: Role
+    documents: Documents,
+    folder: str,
+    codec: Codec[T],
+    document_of: Callable[[Before], T],
+    role: Role,
+    *,
+    run_key: str,
+    known: int = 0,
 ) -> Signed[T]:
     """Write the next document of a series.
 
-    :param document_of: returns the document, given its name.
+    :param document_of: returns the document, given what is before it.
+    :param run_key: what the document is for.
+    :param known: a number that the series had; those up to it are not given again.
     :raises SnapshotConflictError: other writers were faster, several times.
     """
-    return extend(documents, folder, codec, lambda name, _: document_of(name), role)
+    for _ in range(_ATTEMPTS):
+        newest = next(newest_first(documents, folder, codec, role), None)
+        previous = place_of(newest, folder) if newest is not None else None
+        number = max(previous.number if previous else 0, known) + 1
+        before = Before(series_key(folder, number), previous, _previous_run(newest, previous, run_key))
+        if (written := claim(documents, before.name, codec, document_of(before), role)) is not None:
+            return written
+    raise _conflicts(documents, folder)
 
 
 def extend(
@@ -71,7 +203,19 @@ def extend(
             return newest
         if (written := claim(documents, name, codec, document, role)) is not None:
             return written
-    raise SnapshotConflictError(
+    raise _conflicts(documents, folder)
+
+
+def _conflicts(documents: Documents, folder: str) -> SnapshotConflictError:
+    return SnapshotConflictError(
         f"Could not write to {folder} in {documents.store.uri}: {_ATTEMPTS} attempts conflicted with other writers. "
         "Retry."
     )
+
+
+def _previous_run(newest: Signed[Any] | None, previous: Place | None, run_key: str) -> Place | None:
+    """Return the newest document of another run; an earlier attempt of this run has named it."""
+    if newest is None:
+        return None
+    document: Numbered = newest.document
+    return document.previous_run if document.run_key == run_key else previous

@@ -104,10 +104,9 @@ class Documents:
             )
         return self._sign(signer, name, codec, document)
 
-    def write_introduction(self, name: str, codec: Codec[T], document: T) -> Signed[T]:
-        """Store the introduction of a key, signed by one that may introduce it.
+    def encode_introduction(self, name: str, codec: Codec[T], document: T) -> tuple[Signed[T], bytes]:
+        """Return the introduction of a key and its signed bytes.
 
-        :raises DocumentExistsError: there is something of that name.
         :raises ConfigurationError: the signer may not introduce a key.
         """
         signer = self.require_signer()
@@ -116,10 +115,7 @@ class Documents:
                 f"Signing key {signer.key_id} may introduce no other in {self.store.uri}. Use a key of role store that "
                 "is not retired, or the recovery key."
             )
-        signed, content = self._sign(signer, name, codec, document)
-        if not self.store.put_if_absent(name, content):
-            raise DocumentExistsError(name)
-        return signed
+        return self._sign(signer, name, codec, document)
 
     def _sign(self, signer: Signer, name: str, codec: Codec[T], document: T) -> tuple[Signed[T], bytes]:
         body, document = codec.canonical(document, name)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.exceptions import SnapshotCorruptError, StoreRefusedError, UnprovedError
+from airflow_provider_elementary.exceptions import (
+    DocumentExistsError,
+    SnapshotCorruptError,
+    StoreRefusedError,
+    UnprovedError,
+)
+from airflow_provider_elementary.storage.claim import claim_signed
 from airflow_provider_elementary.storage.documents import MAX_BYTES
 from airflow_provider_elementary.storage.genesis import INTRODUCTIONS, Introduction, SignerEntry, Trust, parse_genesis
 from airflow_provider_elementary.storage.layout import GENESIS, signer_key
-from airflow_provider_elementary.storage.signed_documents import Documents
+from airflow_provider_elementary.storage.signed_documents import Documents, Signed
 from airflow_provider_elementary.storage.store import Store
 
 
@@ -31,9 +37,37 @@ def read_trust(store: Store, store_id: str | None) -> Trust:
             "mounted, or the uri is wrong. Nothing was written. Check the uri, or restore the store."
         )
     trust = parse_genesis(content, store.uri, store_id)
-    while (introduction := _introduction(store, trust)) is not None:
-        trust = trust.with_introduction(introduction)
+    while (there := store.get_capped(signer_key(len(trust.introductions) + 1), MAX_BYTES + 1)) is not None:
+        try:
+            trust = introduced(store, trust, there.content)
+        except UnprovedError:
+            # An outsider's object in its place.
+            break
     return trust
+
+
+def introduced(store: Store, trust: Trust, content: bytes) -> Trust:
+    """Return the trust after the next introduction of a key.
+
+    :param content: the signed introduction, wherever it was kept.
+    :raises UnprovedError: no key that may introduce another one signed it as the next.
+    :raises SnapshotCorruptError: it is proved, and not valid.
+    """
+    number = len(trust.introductions) + 1
+    name = signer_key(number)
+    found = Documents(store, trust).decode_introduction(content, name, INTRODUCTIONS).document
+    if found.number != number:
+        raise SnapshotCorruptError(f"{name} says that it is number {found.number}. Restore it from a replica.")
+    return trust.with_introduction(found, content)
+
+
+def put_back(store: Store, trust: Trust, content: bytes) -> None:
+    """Write the next introduction of a key again, which somebody removed from the store.
+
+    :param trust: before the introduction.
+    :param content: the signed introduction, of which it is proved.
+    """
+    _claim(Documents(store, trust), content)
 
 
 def introduce(
@@ -53,24 +87,21 @@ def introduce(
     :param head: the SHA-256 of the manifest before that.
     :param retired: keys that sign no further snapshots.
     :param revoked: keys that were stolen: of what they signed, only the chain before ``first_number`` counts.
+    :raises DocumentExistsError: another key was introduced at the same time.
     """
     trust = documents.trust
     number = len(trust.introductions) + 1
     introduction = Introduction(number, signer, first_number, head, retired, revoked)
-    documents.write_introduction(signer_key(number), INTRODUCTIONS, introduction)
-    return trust.with_introduction(introduction)
+    _, content = documents.encode_introduction(signer_key(number), INTRODUCTIONS, introduction)
+    _claim(documents, content)
+    return trust.with_introduction(introduction, content)
 
 
-def _introduction(store: Store, trust: Trust) -> Introduction | None:
-    """Return the next introduction; a foreign object in its place is passed over."""
-    number = len(trust.introductions) + 1
-    name = signer_key(number)
-    if (there := store.get_capped(name, MAX_BYTES + 1)) is None:
-        return None
-    try:
-        found = Documents(store, trust).decode_introduction(there.content, name, INTRODUCTIONS).document
-    except UnprovedError:
-        return None
-    if found.number != number:
-        raise SnapshotCorruptError(f"{name} says that it is number {found.number}. Restore it from a replica.")
-    return found
+def _claim(documents: Documents, content: bytes) -> None:
+    name = signer_key(len(documents.trust.introductions) + 1)
+
+    def decode(there: bytes) -> Signed[Introduction]:
+        return documents.decode_introduction(there, name, INTRODUCTIONS)
+
+    if claim_signed(documents.store, decode(content), content, decode) is None:
+        raise DocumentExistsError(name)

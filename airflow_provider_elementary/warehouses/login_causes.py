@@ -237,8 +237,8 @@ CAUSES: Mapping[str, Cause] = MappingProxyType(
             True,
         ),
         "option": Cause(
-            "an option in the connection's extra has a value that the driver does not know",
-            "Correct sslmode, TLS versions, time-outs and keepalives in the extra.",
+            "a field of the connection has a value that the driver does not know",
+            "Correct the port, and in the extra sslmode, TLS versions, time-outs and keepalives.",
             True,
         ),
         "setting": Cause(

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.quoting import identifier, literal
-from airflow_provider_elementary.warehouses.registry import CatalogName, by_adapter
+from airflow_provider_elementary.warehouses.kind import CatalogName
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 Rows = list[tuple[Any, ...]]
 _SCHEMAS = "SELECT DISTINCT schema_name FROM {view}"

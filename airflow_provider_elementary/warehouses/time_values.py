@@ -204,8 +204,8 @@ def _with_words(text: str) -> datetime:
 
 def _with_named_month(text: str) -> datetime | None:
     clocks = ("", " %H:%M:%S", " %H:%M", " %H:%M:%S.%f", " %I:%M%p", " %I:%M:%S %p")
-    text = re.sub(r" (?:UTC|GMT|Z)$", "", text)
-    # The first is that of C's ctime, which PostgreSQL writes too.
+    # The first form is that of C's ctime, which PostgreSQL writes too; `date` and Java name the zone before the year.
+    text = re.sub(r" (?:UTC|GMT|Z)(?= \d{4}$|$)", "", text)
     for form in ("%a %b %d %H:%M:%S %Y", *(form + clock for form in _NAMED_MONTH for clock in clocks)):
         try:
             return datetime.strptime(text, form)

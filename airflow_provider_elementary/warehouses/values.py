@@ -109,9 +109,11 @@ def to_type(values: pa.Array, target: pa.DataType) -> tuple[pa.Array, Mapping[st
 
 
 def _plain(values: pa.Array) -> pa.Array:
-    """Return the values of an extension type or of a dictionary as they are stored."""
+    """Return the values of an extension type, a dictionary or a view as those of the plain type."""
     if isinstance(values, pa.ExtensionArray):
         values = values.storage
+    if pa.types.is_string_view(values.type):
+        return values.cast(pa.string())
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 

@@ -1,46 +1,177 @@
-"""What a store costs as its chain grows: requests and bytes of each action, counted on synthetic chains.
+"""What a store costs as its chain grows: requests and bytes of each action, and of a year.
 
-``python -m tests.benchmarks growth [--lengths 375 8760]`` prints the table. The writer's own commit makes the chains,
-12 new files an hour and a full snapshot a week, in a store in memory that counts; nothing is pruned or compacted.
+``python -m tests.benchmarks growth [--lengths 375 8760] [--real-hours 336]`` prints the tables, and fails where an
+action costs more at the last length than at the first. The real writer syncs a small project for two weeks, with a
+maintenance after each sync; then the writer's own commit makes chains of made-up files, 12 new ones an hour and a full
+snapshot a week, with its own compactions. All in a store in memory that counts; nothing is pruned.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
+import tempfile
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, timedelta
+from pathlib import Path
+from unittest.mock import patch
 
 from airflow_provider_elementary.snapshots import find_manifest
 from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
+from airflow_provider_elementary.snapshots.maintain import maintain
 from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.retention import Retention
-from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
+from tests.support.counting_store import BEGAN, FILES, CountingStore, SyntheticChain
+from tests.support.hourly_project import HourlyProject
 
-#: What each action costs is measured on a chain of that length.
-ACTIONS: Mapping[str, Callable[[SyntheticChain], object]] = {
-    "commit of the next sync": lambda chain: chain.commit(chain.repository()),
-    "open the newest": lambda chain: find_manifest(chain.repository()),
-    "open the oldest by time": lambda chain: find_manifest(chain.repository(), BEGAN.replace(tzinfo=UTC)),
-    "list and check the chain": lambda chain: check_chain(read_chain(chain.repository())),
-    "prune, dry run": lambda chain: prune(
-        chain.repository(), Retention(keep_daily=30, keep_monthly=12), dry_run=True, orphan_age=timedelta(days=2)
+#: USD of S3 Standard in us-east-1, 2026: of 1,000 requests by kind, of a GB stored for a month.
+PRICES: Mapping[str, float] = {"put": 0.005, "list": 0.005, "get": 0.0004, "delete": 0.0}
+STORED = 0.023
+
+
+@dataclass(frozen=True)
+class Action:
+    """What is measured.
+
+    :param act: does it.
+    :param most: the most requests that it may cost at any length; None where a table of files decides.
+    :param pages: requests that it costs more for each 256 snapshots: pages, and listings of names.
+    """
+
+    act: Callable[[SyntheticChain], object]
+    most: int | None
+    pages: float = 0
+
+
+ACTIONS: Mapping[str, Action] = {
+    "commit of the next sync": Action(lambda chain: chain.commit(chain.repository()), 60, 1.2),
+    "maintenance with nothing to merge": Action(lambda chain: chain.compact(chain.repository()), 60, 1.2),
+    "open the newest": Action(lambda chain: find_manifest(chain.repository()), None, 0.4),
+    "open the oldest by time": Action(
+        lambda chain: find_manifest(chain.repository(), BEGAN.replace(tzinfo=UTC)), None, 0.6
+    ),
+    "list and check the chain": Action(lambda chain: check_chain(read_chain(chain.repository())), 80, 1.6),
+    "prune, dry run": Action(
+        lambda chain: prune(
+            chain.repository(), Retention(keep_daily=30, keep_monthly=12), dry_run=True, orphan_age=timedelta(days=2)
+        ),
+        None,
+        16,
     ),
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
+@dataclass
+class Year:
+    """What syncs and maintenances cost together."""
+
+    requests: Counter[str]
+    written: int = 0
+
+    def price(self) -> float:
+        """Return USD of the requests."""
+        return sum(count * PRICES[kind] / 1_000 for kind, count in self.requests.items())
+
+
+def grow(chain: SyntheticChain, syncs: int, year: Year) -> list[int]:
+    """Sync and maintain until there are as many syncs; return the requests of each compaction."""
+    runs = []
+    while chain.syncs < syncs:
+        chain.store.reset()
+        chain.commit(chain.repository())
+        before = chain.store.total
+        if chain.compact(chain.repository()).snapshots:
+            runs.append(chain.store.total - before)
+        year.requests.update(chain.store.requests)
+        year.written += chain.store.written
+    return runs
+
+
+def measure(chain: SyntheticChain) -> dict[str, tuple[int, int, float]]:
+    """Return requests, bytes and CPU seconds of each action; the chain is a sync longer afterwards."""
+    found = {}
+    chain.compact(chain.repository())
+    for name, action in ACTIONS.items():
+        chain.store.reset()
+        began = time.process_time()
+        action.act(chain)
+        found[name] = (chain.store.total, chain.store.bytes, time.process_time() - began)
+    return found
+
+
+def check(first: int, last: int, costs: Mapping[int, Mapping[str, tuple[int, int, float]]]) -> list[str]:
+    """Return what costs more at the last length than the first, beyond its pages and listings, in words."""
+    wrong = []
+    for name, action in ACTIONS.items():
+        before, after = costs[first][name][0], costs[last][name][0]
+        allowed = before * 1.05 + action.pages * (last - first) * 29 / 24 / 256
+        if after > allowed:
+            wrong.append(f"{name}: {after} requests at {last:,} syncs, {before} at {first:,}; at most {allowed:.0f}")
+        if action.most is not None and after > action.most:
+            wrong.append(f"{name}: {after} requests at {last:,} syncs; at most {action.most}")
+    return wrong
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and check."""
+    logging.disable(logging.WARNING)
     parser = argparse.ArgumentParser(prog="tests.benchmarks growth", description=__doc__)
-    parser.add_argument("--lengths", type=int, nargs="*", default=[375, 8760])
-    chain = SyntheticChain(CountingStore())
-    print("| snapshots | action | requests | kB |")
-    print("|---|---|---|---|")
-    for length in sorted(parser.parse_args(arguments).lengths):
-        chain.grow(length)
-        for name, act in ACTIONS.items():
-            chain.store.reset()
-            act(chain)
-            print(f"| {length:,} | {name} | {chain.store.total:,} | {chain.store.bytes / 1000:,.0f} |", flush=True)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[375, 8760])
+    parser.add_argument("--real-hours", type=int, default=336)
+    options = parser.parse_args(arguments)
+    if options.real_hours:
+        print_real(options.real_hours)
+    lengths = sorted(options.lengths)
+    chain, year, costs, runs = SyntheticChain(CountingStore()), Year(Counter()), {}, []
+    print("| syncs | action | requests | kB | CPU s |")
+    print("|---|---|---|---|---|")
+    for length in lengths:
+        runs += grow(chain, length, year)
+        costs[length] = measure(chain)
+        for name, (requests, size, seconds) in costs[length].items():
+            print(f"| {length:,} | {name} | {requests:,} | {size / 1000:,.0f} | {seconds:.2f} |", flush=True)
+    print_year(lengths[-1], year, runs, chain.store)
+    wrong = check(lengths[0], lengths[-1], costs)
+    print("\n".join(wrong) or "flat")
+    return 1 if wrong else 0
+
+
+def print_year(syncs: int, year: Year, runs: Sequence[int], store: CountingStore) -> None:
+    """Print what all syncs and compactions cost together."""
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(year.requests.items()))
+    documents = sum(len(content) for key, content in store.objects.items() if not key.startswith("data/"))
+    print(f"{syncs:,} syncs of {len(FILES)} files: {kinds}; {year.price():.2f} USD of requests")
+    print(
+        f"documents: {documents / syncs / 1000:.1f} kB a sync, {documents / 1e6:,.0f} MB in all, "
+        f"{documents / 1e9 * STORED:.3f} USD a month"
+    )
+    print(f"compaction: {sum(runs) / syncs:.1f} requests a sync, {max(runs, default=0)} a run at most")
+
+
+def print_real(hours: int) -> None:
+    """Print what the real writer costs, hour by hour of a small project, with a maintenance after each sync."""
+    store = CountingStore()
+    with tempfile.TemporaryDirectory() as folder:
+        project = HourlyProject(store, Path(folder), hours)
+        syncs, maintenances, files = [], [], 0
+        for hour in range(hours):
+            store.reset()
+            taken = project.sync(hour)
+            files += len(taken.new_files)
+            syncs.append(store.total)
+            store.reset()
+            with patch("airflow_provider_elementary.snapshots.compaction.utc_now", return_value=project.now(hour)):
+                maintain(project.repository(), Retention(), prune_now=False)
+            maintenances.append(store.total)
+        newest = find_manifest(project.repository())
+        print(
+            f"{hours} hours of the real writer, {files / hours:.1f} new files a sync: {sum(syncs) / hours:.1f} "
+            f"requests a sync (the last day {max(syncs[-24:])} at most), {sum(maintenances) / hours:.1f} a maintenance "
+            f"({max(maintenances)} at most); {len(newest.files)} files in the newest snapshot"
+        )
 
 
 if __name__ == "__main__":

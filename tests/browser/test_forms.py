@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS, extra_fields
-from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WarehouseKind
+from airflow_provider_elementary.warehouses.kind import WarehouseKind
+from airflow_provider_elementary.warehouses.registry import CONNECTABLE
 from tests.browser.conftest import Site, keep_screenshot, wait_for
 from tests.support.dag_runs import DAGS, parse_dag
 

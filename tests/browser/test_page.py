@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.browser.conftest import Site, keep_screenshot
+from tests.browser.conftest import Site, keep_screenshot, wait_for
 
 VIEWS = {
     "overview": "",
@@ -180,3 +180,30 @@ def test_a_person_who_is_not_signed_in_is_asked_to_sign_in(look: Look, signed_in
         signed_in.add_cookie({name: cookie[name] for name in ("name", "value", "path", "httpOnly", "sameSite")})
 
     assert title == "Sign in to Airflow"
+
+
+def test_an_answer_on_the_incident_starts_a_run_in_the_name_of_the_user(look: Look, site: Site) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    from tests.support.dag_runs import parse_dag
+
+    parse_dag("elementary_answer")
+    driver = look("incidents")
+    driver.find_element("css selector", "a[href^='incident?id=']").click()
+    incident_id = driver.find_element("name", "incident_id").get_attribute("value")
+    driver.find_element("id", "answer-note").send_keys("looked at")
+    assert not driver.find_element("id", "answer-until").is_displayed()
+    driver.find_element("css selector", "#answer button").click()
+    said = driver.find_element("id", "answer-said")
+    wait_for(lambda: "is being recorded" in said.text or "problem" in said.get_attribute("class"), "Airflow's answer")
+
+    assert said.text == "The answer is being recorded."
+    with create_session() as session:
+        run = session.scalars(select(DagRun).where(DagRun.dag_id == "elementary_answer")).one()
+        conf, user, run_id = run.conf, run.triggering_user_name, run.run_id
+    given = {"incident_id": incident_id, "store_conn_id": "browser_sample", "answer": "acknowledge"}
+    assert (conf, user) == ({**given, "note": "looked at"}, "admin")
+    assert run_id.startswith(f"answer__{incident_id}__")
+    assert complaints(driver) == []

@@ -56,6 +56,7 @@ def names_of_the_layout() -> set[str]:
         .replace(run, "<run>")
         .replace(series, "<series>"),
         layout.series_key(layout.access_folder("CONNECTION"), 1),
+        layout.series_key(layout.FEEDBACK, 1),
     }
     pattern = "|".join(map(re.escape, PLACEHOLDERS))
     return {re.sub(pattern, lambda match: PLACEHOLDERS[match.group()], name) for name in made}

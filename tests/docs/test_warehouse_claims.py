@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WarehouseKind
+from airflow_provider_elementary.warehouses.kind import WarehouseKind
+from airflow_provider_elementary.warehouses.registry import CONNECTABLE
 from docs.extensions import facts
 
 ROOT = Path(__file__).parents[2]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
@@ -18,17 +20,26 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     SnapshotNotFoundError,
 )
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, capture, compaction, open_snapshot
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, capture, compaction, index, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.compaction import compact
+from airflow_provider_elementary.snapshots.maintain import maintain
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import Source, read_all
 from airflow_provider_elementary.storage.keys import WrappedKey
+from airflow_provider_elementary.storage.results import write_result
+from tests.support.connections import local_store
 from tests.support.signing import opened
 from tests.support.stores import Rest, copied, local_rest, take, world_after_hours
 from tests.support.tampering import flip
 
 HOURS = 6
+MASTER_KEYS = LocalKeys.generate()
+#: Long after the snapshots of a test were taken.
+LATER = datetime.now(UTC) + timedelta(days=100)
+RESULT_SCHEMA = pa.schema([("full_table_name", pa.string()), ("column_name", pa.string())])
 
 
 def sync(rest: Rest, directory: Path, hours: int, **options: Any) -> Manifest:
@@ -40,7 +51,7 @@ def sync(rest: Rest, directory: Path, hours: int, **options: Any) -> Manifest:
 def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
     """An hourly sync of six hours of one day."""
     directory = tmp_path_factory.mktemp("original")
-    rest = local_rest(directory)
+    rest = Rest(local_rest(directory).store, LocalKeys(MASTER_KEYS), directory / "store")
     return rest, [sync(rest, directory, hours) for hours in range(1, HOURS + 1)]
 
 
@@ -222,6 +233,66 @@ class TestRaces:
 
         assert report.snapshots == ()
         assert data_files(rest) == before | {file.key for file in taken[0].files}
+
+
+class TestMaintain:
+    def test_it_compacts_writes_missing_pages_and_prunes(
+        self, rest: Rest, manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(index, "NARROW", 4)
+
+        report = maintain(rest.repository, Retention(keep_last=2))
+
+        assert report.prune is not None
+        # The compaction has the time and the rows of the snapshot before it, and takes its place.
+        assert [kept.sequence for kept in report.prune.kept] == [HOURS + 1, HOURS - 1]
+        assert (report.compaction.files, report.pages) == (72, 1)
+        assert verify(rest.repository, snapshot="all").findings == ()
+
+    def test_results_of_a_snapshot_that_a_compaction_replaced_stay(self, rest: Rest, manifests: list[Manifest]) -> None:
+        origin = {"store": rest.store.uri, "snapshot_id": manifests[-1].snapshot_id}
+        rows = pa.table({"full_table_name": ["A"], "column_name": [None]}, RESULT_SCHEMA)
+        for run in ("first", "newest"):
+            result = write_result(
+                rest.repository, "metrics", rows.to_reader(), run_key=run, origin=origin, parameters={}
+            )
+        compact(rest.repository)
+
+        for now in (LATER, LATER + timedelta(days=2)):
+            report = prune(rest.repository, Retention(keep_last=1), now=now)
+
+        assert (len(report.kept), report.results) == (1, 0)
+        assert rest.store.get(result.key) is not None
+
+    def test_a_scheduled_one_prunes_with_every_sixth_snapshot(self, rest: Rest, tmp_path: Path) -> None:
+        reports = [maintain(rest.repository, Retention(), prune_now=False) for _ in range(2)]
+
+        # The sixth snapshot came with the first one, which made a seventh.
+        assert [report.prune is not None for report in reports] == [True, False]
+
+    def test_the_command_prints_what_it_did(
+        self, rest: Rest, airflow_connection: Callable[..., str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        airflow_connection("store", local_store(rest.store.uri, MASTER_KEYS))
+
+        statuses = [main(["store", "maintain", "--store-conn-id", "store", *flags]) for flags in ([], ["--json"])]
+
+        text, facts = capsys.readouterr().out.split("{", 1)
+        assert statuses == [0, 0]
+        assert "merged 72 files into 12, wrote 0 index pages" in text
+        assert json.loads("{" + facts)["compaction"]["files"] == 0
+
+    def test_the_operator_returns_what_it_did(self, rest: Rest, airflow_connection: Callable[..., str]) -> None:
+        from airflow_provider_elementary.operators.snapshot import ElementaryMaintainStoreOperator
+
+        airflow_connection("store", local_store(rest.store.uri, MASTER_KEYS))
+        operator = ElementaryMaintainStoreOperator(task_id="maintain", store_conn_id="store", keep_last="3")
+
+        returned = operator.execute({})
+
+        newest = rest.repository.latest()
+        assert returned["compaction"]["head"] == {"sequence": HOURS + 1, "sha256": newest.sha256}
+        assert (returned["prune"]["kept"], returned["prune"]["waiting"]) == (3, 4)
 
 
 class KeysWithout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -196,7 +196,7 @@ class TestALostManifest:
         with pytest.raises(SnapshotCorruptError, match="number 4, adds to the list of one that is lost"):
             prune(rest.repository, Retention(), acknowledge_loss=[3], now=LATER)
         taken = take(rest, tmp_path / "warehouse.duckdb", world_after(7))
-        report = prune(rest.repository, Retention(), acknowledge_loss=[3], now=LATER)
+        report = prune(rest.repository, Retention(), acknowledge_loss=[3], now=LATER, grace=timedelta(0))
 
         assert (taken.kind, [decision.sequence for decision in report.removed]) == ("full", [4])
         assert verify(rest.repository, snapshot="all").findings == ()

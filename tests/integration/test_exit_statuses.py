@@ -38,6 +38,9 @@ FINE, FINDING, USAGE, NOT_DONE = 0, 1, 2, 3
 STORE, DAMAGED, BROKEN, ODD, EMPTY, NO_KEYS, OTHER_KEYS = (
     f"--store-conn-id {name}" for name in ("sound", "damaged", "broken", "odd", "empty", "no_keys", "other_keys")
 )
+#: The id of no incident.
+UNKNOWN = "0" * 16
+
 OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
     "keys generate": [
         (FINE, "--file {folder}/new.json"),
@@ -81,6 +84,14 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, "--conn-id {missing}"),
         (NOT_DONE, "--conn-id {driverless}"),
         (NOT_DONE, "--conn-id {tight} --schema no_such_schema"),
+    ],
+    "store maintain": [
+        (FINE, STORE),
+        (FINDING, f"{BROKEN} --keep-last 1"),
+        (USAGE, f"{STORE} --keep-last many"),
+        (USAGE, f"{STORE} --keep-last -7"),
+        (USAGE, f"{STORE} --category-days samples=3"),
+        (NOT_DONE, NO_KEYS),
     ],
     "snapshot take": [
         (FINE, f"{STORE} --conn-id {{tight}}"),
@@ -139,6 +150,7 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
     "summary": [(FINE, STORE), (USAGE, "--loud"), (NOT_DONE, EMPTY)],
     "table": [
         (FINE, f"dbt_models {STORE}"),
+        (FINE, f"DBT_MODELS {STORE}"),
         (FINDING, f"dbt_invocations {DAMAGED}"),
         (USAGE, f"no_such_table {STORE}"),
         (USAGE, f"dbt_models {STORE} --limit -1"),
@@ -166,6 +178,13 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, "--store-conn-id nowhere"),
         (NOT_DONE, "--store-conn-id ftp"),
     ],
+    "incidents answer": [
+        (USAGE, f"{UNKNOWN} mute {STORE}"),
+        (USAGE, f"nothing acknowledge {STORE}"),
+        (USAGE, f"{UNKNOWN} shout {STORE}"),
+        (NOT_DONE, f"{UNKNOWN} acknowledge {STORE}"),
+        (NOT_DONE, f"{UNKNOWN} acknowledge --store-conn-id nowhere"),
+    ],
     "lint": [(FINE, STORE), (USAGE, "--loud"), (NOT_DONE, EMPTY)],
     "backtest": [
         (FINE, f"{ODD} --days 60"),
@@ -173,6 +192,9 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (USAGE, f"{STORE} --days -3"),
         (USAGE, f"{STORE} --parameter no_such_parameter=1"),
         (USAGE, f"{STORE} --svg {{folder}}/picture.svg --table nothing --metric row_count"),
+        (USAGE, f"{STORE} --table shop.core.orders"),
+        (USAGE, f"{STORE} --table shop.core.orders --metric row_count"),
+        (USAGE, f"{STORE} --svg {{folder}}/picture.svg --metric row_count"),
         (NOT_DONE, f"{STORE} --svg /no/such/folder/picture.svg"),
         (NOT_DONE, EMPTY),
     ],
@@ -242,7 +264,7 @@ def commands(parser: argparse.ArgumentParser | None = None, words: tuple[str, ..
     for action in below:
         for name, child in action.choices.items():
             yield from commands(child, (*words, name))
-    if not below:
+    if not below or parser.get_default("command"):
         yield " ".join(words)
 
 
@@ -401,6 +423,7 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
         ["snapshot", "verify", *store],
         ["snapshot", "restore", *store, "--to", str(tmp_path / "back.duckdb")],
         ["snapshot", "prune", *store, "--keep-last", "1"],
+        ["store", "maintain", *store],
         ["snapshot", "diff", "latest", *store],
         ["anomalies", *store],
         ["incidents", *store],
@@ -423,7 +446,10 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
     documents: list[Any] = [json.loads((tmp_path / f"runs.{number}").read_text()) for number in range(len(runs))]
     assert statuses == [FINDING, *[FINE] * (len(runs) - 1)]
     assert {run[1] if run[0] in ("snapshot", "store") else run[0] for run in runs} >= {
-        command.split()[-1] for command in commands() if has_json(command)
+        # An answer needs an incident, whose id is not known here.
+        command.split()[-1]
+        for command in commands()
+        if has_json(command) and command != "incidents answer"
     }
     assert documents[3]["sequence"] == 1
     for printed in ("a library prints", "a library in C prints", "a library logs", "AWS Connection"):

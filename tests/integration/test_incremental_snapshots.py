@@ -6,13 +6,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import adbc_driver_postgresql.dbapi as adbc
-import duckdb
 import hypothesis.strategies as st
 import pyarrow as pa
 import pytest
@@ -27,18 +25,14 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import (
-    Keys,
     LocalKeys,
     Manifest,
     Policy,
-    Store,
     open_snapshot,
     open_store,
     write_snapshot,
 )
-from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.keys import DataKey, WrappedKey
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
@@ -53,8 +47,10 @@ from tests.support.datasets import (
     write_postgres,
     write_snowflake,
 )
-from tests.support.random_histories import Database, History, InDuckDB, InPostgres, Statistics
+from tests.support.history_databases import Database, InDuckDB, InPostgres
+from tests.support.random_histories import History, Statistics
 from tests.support.signing import opened
+from tests.support.syncs import LAST_MARKER, CountedKeys, Sync, after, marker, run_results
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -64,84 +60,11 @@ if TYPE_CHECKING:
 HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "8"))
 STEPS = int(os.environ.get("ELEMENTARY_HISTORY_STEPS", "12"))
 
-EVERYTHING = Policy(categories=tuple(Category), failed_rows_days=100_000)
-#: When the newest row of a small world was created: the marker of its last run.
-LAST_MARKER = SMALL_WORLD_END - timedelta(days=1) + timedelta(hours=6, minutes=2, seconds=1)
-
-
-class CountedKeys:
-    """Keys that count how often a master key is asked for."""
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-        self.made: list[Category] = []
-        self.unwrapped: list[Category] = []
-
-    def new_data_key(self, category: Category, context: Mapping[str, str]) -> DataKey:
-        self.made.append(category)
-        return self._keys.new_data_key(category, context)
-
-    def unwrap(self, category: Category, wrapped: WrappedKey, context: Mapping[str, str]) -> bytes:
-        self.unwrapped.append(category)
-        return self._keys.unwrap(category, wrapped, context)
-
-    def wrap(self, category: Category, plaintext: bytes, context: Mapping[str, str]) -> DataKey:
-        return self._keys.wrap(category, plaintext, context)
-
-    def master_key_id(self, category: Category, context: Mapping[str, str]) -> str:
-        return self._keys.master_key_id(category, context)
-
-
-@dataclass
-class Sync:
-    """A DuckDB warehouse that changes, and the store that its snapshots go to."""
-
-    path: Path
-    store: Store
-    keys: CountedKeys
-
-    @property
-    def repository(self) -> Repository:
-        """The store with its keys."""
-        return opened(self.store, self.keys)
-
-    def change(self, *statements: str) -> None:
-        with duckdb.connect(str(self.path)) as connection:
-            connection.execute("USE elementary")
-            for statement in statements:
-                connection.execute(statement)
-
-    def source(self) -> WarehouseSource:
-        return WarehouseSource(DuckDBWarehouse(self.path, "elementary"))
-
-    def snapshot(self, policy: Policy = EVERYTHING, **arguments: Any) -> Manifest:
-        self.keys.made.clear()
-        self.keys.unwrapped.clear()
-        with self.source() as source:
-            return write_snapshot(source, self.repository, policy=policy, **arguments)
-
-    def column(self, table: str, column: str, snapshot: str = "latest") -> list[Any]:
-        values: list[Any] = read_all(open_snapshot(self.repository, snapshot), table, [column])[column].to_pylist()
-        return values
-
 
 @pytest.fixture
 def sync(tmp_path: Path) -> Sync:
     path = write_duckdb(small_world(days=5), tmp_path / "warehouse.duckdb")
     return Sync(path, open_store((tmp_path / "store").as_uri()), CountedKeys(LocalKeys(LocalKeys.generate())))
-
-
-def run_results(run: str, created_at: datetime, *nodes: str) -> str:
-    values = ", ".join(f"('{run}.{node}', '{run}', TIMESTAMP '{created_at}', 'success')" for node in nodes)
-    return f"INSERT INTO dbt_run_results (model_execution_id, invocation_id, created_at, status) VALUES {values}"
-
-
-def marker(run: str, created_at: datetime) -> str:
-    return f"INSERT INTO dbt_invocations (invocation_id, created_at) VALUES ('{run}', TIMESTAMP '{created_at}')"
-
-
-def after(**duration: float) -> datetime:
-    return LAST_MARKER + timedelta(**duration)
 
 
 def new_files(manifest: Manifest) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from unittest.mock import patch
@@ -21,7 +22,8 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
 from airflow_provider_elementary.snapshots.manifest import Parent
-from airflow_provider_elementary.snapshots.prune import PruneReport, prune
+from airflow_provider_elementary.snapshots.prune import GRACE, PruneReport
+from airflow_provider_elementary.snapshots.prune import prune as prune_with_grace
 from airflow_provider_elementary.snapshots.prune_record import RECORD, PruneRecord, newest_record
 from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
@@ -30,7 +32,7 @@ from airflow_provider_elementary.storage import results
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.results import write_result
-from airflow_provider_elementary.storage.store import Fetched, StoredObject
+from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
 
@@ -38,6 +40,8 @@ from tests.support.stores import Rest, grow, local_rest
 LATER = datetime.now(UTC) + timedelta(days=100)
 KEEP_TWO = Retention(keep_last=2)
 NO_RULE = Retention()
+#: Deletes at once; :class:`TestGrace` has what waits.
+prune = partial(prune_with_grace, grace=timedelta(0))
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +86,11 @@ class BreakingStore:
             raise StoreError("power cut")
         self._left -= 1
         self._store.delete(key)
+
+    def delete_many(self, keys: Sequence[str]) -> Sequence[UndeletedObject]:
+        for key in keys:
+            self.delete(key)
+        return ()
 
     def describe(self) -> dict[str, str]:
         return self._store.describe()
@@ -263,6 +272,71 @@ class TestBrokenOff:
         assert verify(rest.repository, snapshot="all").findings == ()
         assert keys_below(rest.store, "data/") == named_by(manifests[2:])
         assert len(keys_below(rest.store, "manifests/")) == 2
+
+
+class TestGrace:
+    def test_what_was_pruned_is_listed_no_more_and_readable_for_a_day(
+        self, rest: Rest, manifests: list[Manifest]
+    ) -> None:
+        reading = open_snapshot(rest.repository, manifests[0].snapshot_id)
+        before = keys_below(rest.store, "")
+
+        report = prune_with_grace(rest.repository, KEEP_TWO)
+        within = prune_with_grace(rest.repository, KEEP_TWO, now=datetime.now(UTC) + GRACE - timedelta(minutes=1))
+
+        assert (len(report.removed), report.waiting, report.files) == (2, 2, 0)
+        assert (within.record, within.waiting, within.files) == (None, 2, 0)
+        assert keys_below(rest.store, "") == before | {report.record}
+        assert read_all(reading, "dbt_run_results").num_rows > 0
+        with pytest.raises(SnapshotNotFoundError):
+            open_snapshot(rest.repository, manifests[0].snapshot_id)
+
+    def test_the_first_prune_after_it_deletes_manifests_and_files(self, rest: Rest, manifests: list[Manifest]) -> None:
+        prune_with_grace(rest.repository, KEEP_TWO)
+
+        report = prune_with_grace(rest.repository, KEEP_TWO, now=datetime.now(UTC) + GRACE + timedelta(minutes=1))
+
+        assert (report.record, report.waiting) == (None, 0)
+        assert report.files == len(named_by(manifests[:2]) - named_by(manifests[2:]))
+        assert keys_below(rest.store, "manifests/") == {manifest_key(3), manifest_key(4)}
+        assert keys_below(rest.store, "data/") == named_by(manifests[2:])
+        assert verify(rest.repository, snapshot="all").findings == ()
+
+    def test_expired_files_can_still_be_read_by_who_opened_them(self, rest: Rest, manifests: list[Manifest]) -> None:
+        reading, retention = open_snapshot(rest.repository), TestCategoryDays.RETENTION
+        first = prune_with_grace(rest.repository, retention, now=LATER)
+
+        kept = read_all(reading, "test_result_rows").num_rows
+        second = prune_with_grace(rest.repository, retention, now=LATER + GRACE)
+
+        assert (first.files, second.files) == (0, sum(first.expired.values()))
+        assert kept > read_all(open_snapshot(rest.repository), "test_result_rows").num_rows
+
+    def test_objects_that_cannot_be_deleted_are_named_and_the_others_go(
+        self, rest: Rest, manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        doomed = next(file.key for file in manifests[0].files)
+
+        def delete_many(keys: Sequence[str]) -> Sequence[UndeletedObject]:
+            real([key for key in keys if key != doomed])
+            return [UndeletedObject(doomed, "AccessDenied")] if doomed in keys else []
+
+        real = rest.store.delete_many
+        monkeypatch.setattr(rest.store, "delete_many", delete_many)
+
+        with pytest.raises(StoreError, match=rf"could not be deleted: {doomed} \(AccessDenied\)\. The others were"):
+            prune(rest.repository, KEEP_TWO)
+
+        assert keys_below(rest.store, "data/") == named_by(manifests[2:]) | {doomed}
+
+
+class TestEpochs:
+    def test_the_last_snapshot_of_each_epoch_stays(self, rest: Rest, tmp_path: Path) -> None:
+        grow(rest, tmp_path, [2])
+
+        report = prune(rest.repository, Retention(keep_last=1))
+
+        assert [(kept.sequence, kept.reasons) for kept in report.kept] == [(5, ("last",)), (4, ("last of epoch 1",))]
 
 
 class TestCategoryDays:

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import traceback
 import uuid
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,15 +21,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys
 from tests.servers import free_port
-from tests.support.connections import local_store, postgres_reader, s3_store, snowflake_reader
-from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres, write_snowflake
+from tests.support.connections import local_store, postgres_reader, s3_store
+from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
+from tests.support.planted_secrets import create_user, found_in, private_key, snowflake_by_key
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
@@ -129,7 +127,7 @@ def planted(
     postgres = {**postgres_reader(postgres_server, database), "password": PASSWORD}
     postgres_server.execute(f"ALTER ROLE \"{postgres['login']}\" PASSWORD '{PASSWORD}'")
     key = private_key(PASSPHRASE)
-    snowflake = snowflake_by_key(snowflake_server, key)
+    snowflake = snowflake_by_key(snowflake_server, key, PASSPHRASE)
     writer = create_user(aws_server, "writer", ["s3:*", "kms:*"])
     nobody = create_user(aws_server, "nobody", ["kms:*"])
     master_keys = LocalKeys.generate()
@@ -272,70 +270,6 @@ def environment(
         "AWS_ACCESS_KEY_ID": backend[0],
         "AWS_SECRET_ACCESS_KEY": backend[1],
         "REQUESTS_CA_BUNDLE": str(certificates.bundle),
-    }
-
-
-def create_user(aws_server: AwsServer, name: str, actions: list[str]) -> tuple[str, str]:
-    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    return aws_server.create_user(f"{name}-{uuid.uuid4().hex[:8]}", policy)
-
-
-def private_key(passphrase: str) -> str:
-    return (
-        rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(passphrase.encode()),
-        )
-        .decode()
-    )
-
-
-def snowflake_by_key(server: SnowflakeServer, key: str) -> dict[str, Any]:
-    """Return an ``elementary`` connection as its form makes it: empty fields included."""
-    name = f"SECRETS_{uuid.uuid4().hex[:8].upper()}"
-    write_snowflake(small_world(), server, name)
-    reader = snowflake_reader(server, name)
-    return {
-        "conn_type": "elementary",
-        "host": server.host,
-        "port": server.port,
-        "login": reader["login"],
-        "password": PASSPHRASE,
-        "extra": {
-            "warehouse_kind": "snowflake",
-            "elementary_database": name,
-            "elementary_schema": "ELEMENTARY",
-            "account": reader["extra"]["account"],
-            "role": reader["extra"]["role"],
-            "warehouse": reader["extra"]["warehouse"],
-            "private_key_content": key,
-            "private_key_file": None,
-            "authenticator": None,
-            "sslmode": None,
-            "sslrootcert": "",
-            "iam": None,
-            "allowed_addresses": "",
-            "insecure_mode": True,
-        },
-    }
-
-
-def spellings(secret: str) -> set[bytes]:
-    """Return how a secret may be written: as it is, in a URI, in JSON, in Python, in base64."""
-    written = {secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
-    return {spelling.encode() for spelling in written} | {b64encode(secret.encode()).rstrip(b"=")}
-
-
-def found_in(content: Mapping[str, bytes], secrets: Mapping[str, str]) -> set[tuple[str, str]]:
-    return {
-        (where, what)
-        for what, secret in secrets.items()
-        for spelling in spellings(secret)
-        for where, searched in content.items()
-        if spelling in searched
     }
 
 

@@ -16,7 +16,8 @@ from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Store
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.connections import local_store
-from tests.support.stores import Rest, grow, local_rest
+from tests.support.datasets import write_duckdb
+from tests.support.stores import Rest, grow, local_rest, world_after
 from tests.support.tampering import digest_of
 
 Connect = Callable[[str, Mapping[str, object]], str]
@@ -130,6 +131,12 @@ def test_diff_counts_rows(run: Run, manifests: list[Manifest]) -> None:
     assert facts_of(printed)["rows"]["dbt_invocations"] == {"before": 3, "after": 5}
 
 
+def test_equal_snapshots_have_no_changes(run: Run, manifests: list[Manifest]) -> None:
+    snapshot = manifests[1].snapshot_id
+
+    assert "no changes of the dbt project" in run("diff", snapshot, snapshot)[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected", "message"),
     [
@@ -215,3 +222,51 @@ def test_an_empty_store_is_an_error(run: Run, tmp_path: Path, airflow_connection
     status, printed = run("verify", "--hashes-only", "--store-conn-id", "empty")
 
     assert (status, "holds no snapshot. Run the snapshot task first, and check the URI" in printed) == (3, True)
+
+
+class TestAStoreThatIsNotPinned:
+    """Whatever is read of it may be anybody's, and what is printed says so."""
+
+    @pytest.fixture
+    def run(self, rest: Rest, airflow_connection: Connect, capsys: pytest.CaptureFixture[str]) -> Run:
+        connection = local_store(rest.store.uri, MASTER_KEYS)
+        extra = {name: value for name, value in dict(connection["extra"]).items() if name != "store_id"}  # type: ignore[call-overload]
+        airflow_connection("store", {**connection, "extra": extra})
+
+        def run(action: str, *arguments: str) -> tuple[int, str]:
+            status = main(["snapshot", action, "--store-conn-id", "store", *arguments])
+            return status, capsys.readouterr().out
+
+        return run
+
+    @pytest.mark.parametrize("arguments", [["list"], ["diff", "{first}"], ["restore", "--to", "{path}"]], ids=" ".join)
+    def test_is_unproved_in_text_and_json(
+        self, arguments: list[str], run: Run, manifests: list[Manifest], tmp_path: Path
+    ) -> None:
+        def filled(name: str) -> list[str]:
+            return [each.format(first=manifests[0].snapshot_id, path=tmp_path / name) for each in arguments]
+
+        printed, facts = run(*filled("text.duckdb")), run(*filled("json.duckdb"), "--json")
+
+        assert "unproved: the connection names no store_id" in printed[1].replace("\n", " ")
+        assert facts_of(facts[1])["unproved"].startswith("unproved: the connection names no store_id")
+        assert (printed[0], facts[0]) == (0, 0)
+
+
+def test_what_is_read_of_a_pinned_store_is_not_called_unproved(run: Run, manifests: list[Manifest]) -> None:
+    assert facts_of(run("list", "--json")[1])["unproved"] is None
+    assert "unproved" not in run("list")[1]
+
+
+def test_take_with_an_anchor_that_is_hidden_commits_a_full_snapshot_and_fails(
+    run: Run, rest: Rest, manifests: list[Manifest], airflow_connection: Connect, tmp_path: Path
+) -> None:
+    warehouse = write_duckdb(world_after(6), tmp_path / "warehouse.duckdb")
+    conn_id = airflow_connection("warehouse", {"conn_type": "elementary_duckdb", "host": str(warehouse)})
+    rest.path(manifest_key(3)).unlink()
+
+    status, printed = run("take", "--conn-id", conn_id, "--anchor", f"3:{manifests[-1].sha256}")
+
+    assert status == 1
+    assert "in full and with new data keys" in printed.replace("\n", " ")
+    assert rest.path(manifest_key(4)).exists()

@@ -292,9 +292,17 @@ class TestPrune:
         written = {found.key for prefix in (DATA, PLANS, PARTS) for found in rest.store.list(prefix)}
         now = datetime.now(UTC) + timedelta(minutes=1)
 
-        prune(rest.repository, Retention(keep_last=1), orphan_age=timedelta(0), now=now)
+        ages = {"orphan_age": timedelta(0), "grace": timedelta(0)}
+
+        prune(rest.repository, Retention(keep_last=1), now=now, **ages)
         kept = {found.key for prefix in (DATA, PLANS, PARTS) for found in rest.store.list(prefix)}
-        prune(rest.repository, Retention(keep_last=1), orphan_age=timedelta(0), now=now + timedelta(hours=25))
+        prune(
+            rest.repository,
+            Retention(keep_last=1),
+            orphan_age=timedelta(0),
+            grace=timedelta(0),
+            now=now + timedelta(hours=25),
+        )
         left = {found.key for prefix in (DATA, PLANS, PARTS) for found in rest.store.list(prefix)}
 
         assert kept == written

@@ -86,7 +86,7 @@ class TestOfALocalStore:
 
         failed = [found for found in report.findings if found.status == "fail"]
         assert [found.name for found in failed] == ["put-if-absent"]
-        assert "If-None-Match is not honoured" in failed[0].evidence
+        assert "ignores If-None-Match" in failed[0].evidence
         assert [found.key for found in store.list("")] == ["store.json"]
 
     def test_people_read_a_table(self, rest: Rest, airflow_connection: Connect, capsys: Any) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import io
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import BinaryIO
+from unittest.mock import patch
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ObjectNotFoundError
-from airflow_provider_elementary.snapshots import Manifest, Repository
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, compaction, find_manifest
 from airflow_provider_elementary.snapshots.capture.commit import commit
 from airflow_provider_elementary.snapshots.capture.plan import Plan
+from airflow_provider_elementary.snapshots.compaction import CompactionReport, compact
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
+from airflow_provider_elementary.snapshots.mergeable import MERGED, Merge
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
@@ -28,19 +33,40 @@ TABLES = ("dbt_invocations", "dbt_run_results", "elementary_test_results", "data
 FILES = tuple((table, category) for table in TABLES for category in list(Category)[:3])
 
 
+class Objects(dict[str, bytes]):
+    """Objects by name, whose names below a prefix are found without looking at all of them."""
+
+    def __init__(self, objects: Mapping[str, bytes] | None = None) -> None:
+        super().__init__(objects or {})
+        self._names = sorted(self)
+
+    def __setitem__(self, key: str, content: bytes) -> None:
+        if key not in self:
+            insort(self._names, key)
+        super().__setitem__(key, content)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        del self._names[bisect_left(self._names, key)]
+
+    def below(self, prefix: str) -> list[str]:
+        return self._names[bisect_left(self._names, prefix) : bisect_left(self._names, f"{prefix}\U0010ffff")]
+
+
 class CountingStore:
     """Objects in memory; counts requests and bytes as S3 would charge them."""
 
     uri = "s3://counted/store"
 
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
+    def __init__(self, objects: Mapping[str, bytes] | None = None) -> None:
+        self.objects = Objects(objects)
         self.requests: Counter[str] = Counter()
         self.bytes = 0
+        self.written = 0
 
     def reset(self) -> None:
         self.requests.clear()
-        self.bytes = 0
+        self.bytes = self.written = 0
 
     @property
     def total(self) -> int:
@@ -55,7 +81,9 @@ class CountingStore:
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         self._count("put", content)
-        return self.objects.setdefault(key, content) is content
+        if key not in self.objects:
+            self.objects[key] = content
+        return self.objects[key] is content
 
     def replace(self, key: str, content: bytes, etag: str) -> bool:
         self._count("put", content)
@@ -77,7 +105,7 @@ class CountingStore:
         return self._count("get", self.objects[key][start : start + length]) or b""
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        found = sorted(key for key in self.objects if key.startswith(prefix))
+        found = self.objects.below(prefix)
         for place, key in enumerate(found or [""]):
             if place % _LISTED == 0:
                 self._count("list", b"")
@@ -86,13 +114,13 @@ class CountingStore:
 
     def delete(self, key: str) -> None:
         self._count("delete", b"")
-        self.objects.pop(key, None)
+        self._remove(key)
 
     def delete_many(self, keys: Sequence[str]) -> Sequence[UndeletedObject]:
         for first in range(0, len(keys), _LISTED):
             self._count("delete", b"")
             for key in keys[first : first + _LISTED]:
-                self.objects.pop(key, None)
+                self._remove(key)
         return ()
 
     @contextmanager
@@ -110,9 +138,14 @@ class CountingStore:
     def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
         return ()
 
+    def _remove(self, key: str) -> None:
+        if key in self.objects:
+            del self.objects[key]
+
     def _count(self, kind: str, content: bytes | None) -> bytes | None:
         self.requests[kind] += 1
         self.bytes += len(content or b"")
+        self.written += len(content or b"") if kind == "put" else 0
         return content
 
 
@@ -121,15 +154,19 @@ def _etag(content: bytes) -> str:
 
 
 class SyntheticChain:
-    """Commits hourly snapshots of made-up files by the writer's own commit, full ones weekly."""
+    """Commits hourly snapshots of made-up files by the writer's own commit, full ones weekly.
 
-    def __init__(self, store: CountingStore) -> None:
+    :param syncs: how many there are already.
+    """
+
+    def __init__(self, store: CountingStore, newest: Manifest | None = None, syncs: int = 0) -> None:
         self.store = store
-        self.newest: Manifest | None = None
+        self.newest = newest
+        self.syncs = syncs
 
     def repository(self) -> Repository:
         """Return the repository as the next task opens it."""
-        return opened(self.store)
+        return opened(self.store, LocalKeys({}))
 
     def grow(self, number: int) -> None:
         """Commit snapshots until there are that many."""
@@ -138,12 +175,13 @@ class SyntheticChain:
 
     def commit(self, repository: Repository) -> Manifest:
         """Commit one snapshot."""
-        place = self.newest.sequence if self.newest else 0
+        place = self.syncs
         taken_at = BEGAN + timedelta(hours=place)
         snapshot_id = f"{taken_at:%Y%m%dT%H%M%SZ}-{place:08x}"
         base = None if self.newest is None or place % 168 == 0 else _Base(self.newest)
         new = [_file(snapshot_id, table, category, taken_at) for table, category in FILES]
-        self.store.objects.update((file.key, b"x" * file.size) for file in new)
+        for file in new:
+            self.store.put(file.key, b"x" * file.size)
         manifest = Manifest(
             snapshot_id=snapshot_id,
             sequence=0,
@@ -168,7 +206,34 @@ class SyntheticChain:
         committed = commit(repository, manifest, plan)
         assert committed is not None
         self.newest = committed
+        self.syncs += 1
         return committed
+
+    def compact(self, repository: Repository) -> CompactionReport:
+        """Merge small files as a maintenance does, each by one request; what is in them is made up."""
+        with patch.object(compaction, "_merge", self._merge), patch.object(compaction, "_without_key", return_value=()):
+            report = compact(repository)
+        if report.snapshots:
+            self.newest = find_manifest(repository)
+        return report
+
+    def _merge(self, repository: Repository, source: object, merge: Merge, snapshot_id: str) -> list[FileEntry]:
+        for file in merge.files:
+            self.store.get_range(file.key, 0, file.size)
+        firsts = {file.category: file for file in reversed(merge.files)}
+        merged = [
+            replace(
+                file,
+                key=data_file(snapshot_id, file.table, file.category, MERGED),
+                snapshot_id=snapshot_id,
+                part=MERGED,
+            )
+            for file in firsts.values()
+        ]
+        for file in merged:
+            self.store.put(file.key, b"x" * file.size)
+            self.store.get_range(file.key, 0, file.size)
+        return merged
 
 
 class _Base:

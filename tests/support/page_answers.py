@@ -21,10 +21,12 @@ from tests.support.tampering import edit_signed
 ORDERS = "SHOP.CORE.ORDERS"
 DATA_ROUTES = (
     *("/elementary/", "/elementary/tables", f"/elementary/table?name={ORDERS}"),
-    *("/elementary/incidents", "/elementary/backtests"),
+    *("/elementary/incidents", "/elementary/backtests", "/elementary/tests", "/elementary/runs"),
+    *("/elementary/freshness", "/elementary/coverage"),
 )
-MANIFEST_ROUTES = ("/elementary/snapshots", "/elementary/snapshot?number=1", "/elementary/access")
-ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, "/elementary/style.css")
+MANIFEST_ROUTES = ("/elementary/snapshots", "/elementary/snapshot?number=1", "/elementary/access", "/elementary/audit")
+DATA_API = tuple(route.replace("/elementary/", "/elementary/api/") for route in DATA_ROUTES[1:])
+ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, "/elementary/style.css", "/elementary/answers.js")
 VIEWS = (*DATA_ROUTES, *MANIFEST_ROUTES)
 
 

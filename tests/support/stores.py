@@ -25,6 +25,7 @@ from airflow_provider_elementary.snapshots import (
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import SMALL_WORLD_END, World, small_world, write_duckdb
+from tests.support.hourly_project import hourly
 from tests.support.signing import opened
 
 #: How many days the little project runs in all.
@@ -77,19 +78,7 @@ def world_after(days: int) -> World:
 def world_after_hours(hours: int) -> World:
     """Return the little project's schema as if it had run once an hour: all its :data:`DAYS` days in one day."""
     first = SMALL_WORLD_END - timedelta(days=DAYS)
-
-    def moved(table: pa.Table) -> pa.Table:
-        times = [
-            first + timedelta(hours=(time - first).days, minutes=time.minute, seconds=time.second)
-            for time in table["created_at"].to_pylist()
-        ]
-        place = table.column_names.index("created_at")
-        return table.set_column(place, table.schema.field(place), pa.array(times, pa.timestamp("us")))
-
-    return {
-        name: moved(table) if "created_at" in table.column_names else table
-        for name, table in world_after(hours).items()
-    }
+    return hourly(world_after(hours), first, first)
 
 
 def take(rest: Rest, warehouse: Path, world: World, **options: Any) -> Manifest:

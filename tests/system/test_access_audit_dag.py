@@ -91,6 +91,7 @@ def test_the_first_report_has_nothing_to_be_compared_with(audited: Audited) -> N
         "since": None,
         "appeared": [],
         "gone": [],
+        "anchor": outcome.returned["audit"]["drift"]["anchor"],
     }
     assert outcome.returned["summary"] == (
         f"{audited.role} reads elementary and nothing else; this is the first report"

@@ -33,7 +33,8 @@ from airflow_provider_elementary.hooks import warehouse_types
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.snapshots.store_settings import STORE_FIELDS
-from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WarehouseKind
+from airflow_provider_elementary.warehouses.kind import WarehouseKind
+from airflow_provider_elementary.warehouses.registry import CONNECTABLE
 
 AIRFLOW = Path(airflow.__file__).parent
 PACKAGE = Path(airflow_provider_elementary.__file__).parent

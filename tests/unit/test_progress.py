@@ -1,4 +1,4 @@
-"""The command line shows the progress of long work on a terminal, and nothing elsewhere."""
+"""The command line shows the progress of long work: as bars on a terminal, as a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -56,6 +56,26 @@ def test_a_program_gets_no_count_of_rows(monkeypatch: pytest.MonkeyPatch, capsys
         rows_read("dbt_models", 12)
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_program_gets_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setattr("airflow_provider_elementary.cli.progress.SECONDS", 0.0)
+
+    done = list(with_progress(["a", "b"], "Verifying files"))
+    with counting_rows() as rows_read:
+        rows_read("dbt_models", 12)
+        rows_read("dbt_models", 1_000)
+
+    assert done == ["a", "b"]
+    assert capsys.readouterr().err.splitlines() == [
+        "airflow-elementary: Verifying files: 0 of 2",
+        "airflow-elementary: Verifying files: 1 of 2",
+        "airflow-elementary: dbt_models: 12 rows read",
+        "airflow-elementary: dbt_models: 1,012 rows read",
+    ]
 
 
 def strip_styles(text: str) -> str:

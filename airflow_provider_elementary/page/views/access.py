@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: How many snapshots, and how many reports of checks and audits, are read.
 _SHOWN = 25
+_SESSION = ("dialect", "database", "schema", "user")
 _ORDER = ("fail", "unknown", "warning", "pass", "not applicable")
 
 
@@ -94,7 +95,7 @@ def build(request: Request) -> Access:
     checked = [manifest for manifest in manifests if manifest.access]
     audits = attempt(problems, reader.uri, lambda: reader.access_reports(_SHOWN)) or []
     history = sorted(
-        [*map(access_state, manifests), *map(_audit_state, audits)], key=lambda state: state.taken_at, reverse=True
+        [*map(access_state, manifests), *map(audit_state, audits)], key=lambda state: state.taken_at, reverse=True
     )
     newest = _newest(manifests, audits)
     report: Mapping[str, Any] = {}
@@ -113,7 +114,7 @@ def build(request: Request) -> Access:
         total=len(sequences),
         newest=newest,
         report=report,
-        findings=_findings(report),
+        findings=findings(report),
         compared_with=compared_with,
         appeared=appeared,
         gone=gone,
@@ -127,11 +128,34 @@ def newest_access(manifest: Manifest | None, audits: Sequence[StoredReport]) -> 
     return _newest([manifest] if manifest else [], audits) or (access_state(manifest) if manifest else None)
 
 
+def failing_access(manifest: Manifest | None, audits: Sequence[StoredReport]) -> tuple[AccessState, ...]:
+    """Return the reports with a failed check that no newer report of the same subject, or session, replaces."""
+    from datetime import UTC
+
+    report = (manifest.access or {}) if manifest else {}
+    session = tuple(report.get(name) for name in _SESSION)
+    newest: dict[str, StoredReport] = {}
+    for audit in audits:
+        newest.setdefault(audit.subject, audit)
+    failed = [audit for audit in newest.values() if audit.report.failed]
+    if manifest and manifest.access:
+        # A snapshot was taken over the same session since.
+        checked_at = datetime.fromisoformat(str(report.get("checked_at") or manifest.taken_at.isoformat()))
+        checked_at = checked_at if checked_at.tzinfo else checked_at.replace(tzinfo=UTC)
+        failed = [
+            audit
+            for audit in failed
+            if audit.report.checked_at > checked_at
+            or tuple(getattr(audit.report, name) for name in _SESSION) != session
+        ]
+    return tuple(audit_state(audit) for audit in failed)
+
+
 def _newest(manifests: Sequence[Manifest], audits: Sequence[StoredReport]) -> AccessState | None:
     """Compare the times of the checks: a snapshot is taken after its own."""
     checked = [manifest for manifest in manifests if manifest.access][:1]
     dated = [(str((manifest.access or {}).get("checked_at", "")), access_state(manifest)) for manifest in checked]
-    dated += [(audit.report.checked_at.isoformat(), _audit_state(audit)) for audit in audits[:1]]
+    dated += [(audit.report.checked_at.isoformat(), audit_state(audit)) for audit in audits[:1]]
     return max(dated, key=lambda found: found[0])[1] if dated else None
 
 
@@ -141,7 +165,8 @@ def access_state(manifest: Manifest) -> AccessState:
     return _state(manifest.sequence, "", manifest.taken_at, statuses)
 
 
-def _audit_state(stored: StoredReport) -> AccessState:
+def audit_state(stored: StoredReport) -> AccessState:
+    """Return the summary of the report of a check or an audit."""
     statuses = [finding.status for finding in stored.report.findings]
     return _state(None, stored.subject, stored.report.checked_at, statuses)
 
@@ -154,7 +179,8 @@ def _state(sequence: int | None, subject: str, taken_at: datetime, statuses: Seq
     return AccessState(sequence, subject, taken_at, worst, headline(counts) if statuses else "")
 
 
-def _findings(report: Mapping[str, Any]) -> tuple[CheckResult, ...]:
+def findings(report: Mapping[str, Any]) -> tuple[CheckResult, ...]:
+    """Return the checks of a report, those that need attention first."""
     from airflow_provider_elementary.access.check.report import CHECKS
 
     found = [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.page.day_grid import Grid, Picture, grid_of, picture_of
+from airflow_provider_elementary.page.day_grid import Grid, Picture, grid_of, order_of, picture_of
 from airflow_provider_elementary.page.store_status import attempt
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 
@@ -98,10 +98,13 @@ def build(request: Request) -> Backtests:
     problems: list[str] = []
     results = attempt(problems, reader.uri, lambda: reader.results("backtests")) or []
     shown, page = page_of(results, request.number("page"), _PAGE)
-    entries = []
-    for result in shown if reader.has_keys else ():
-        found = attempt(problems, reader.uri, partial(_load, reader, result))
-        entries.append(_entry(result, found))
+    found = [
+        (result, attempt(problems, reader.uri, partial(_load, reader, result)))
+        for result in (shown if reader.has_keys else ())
+    ]
+    # The same rows in every chart, so that settings can be compared by eye.
+    tables = order_of([summary.grid for _, summary in found if summary])
+    entries = [_entry(result, summary, tables) for result, summary in found]
     return Backtests(reader.has_keys, tuple(dict.fromkeys(problems)), tuple(entries), page)
 
 
@@ -110,7 +113,7 @@ def _load(reader: Reader, result: Result) -> BacktestSummary:
     return reader.derived.get(key, lambda: _summarize(reader.rows(result, _COLUMNS)))
 
 
-def _entry(result: Result, found: BacktestSummary | None) -> Entry:
+def _entry(result: Result, found: BacktestSummary | None, tables: Sequence[str]) -> Entry:
     method = str(result.parameters.get("method", ""))
     return Entry(
         name=_METHODS.get(method, method),
@@ -118,7 +121,7 @@ def _entry(result: Result, found: BacktestSummary | None) -> Entry:
         run=" · ".join(result.run_key.split("/")[:2]),
         created_at=datetime.fromisoformat(result.created_at),
         found=found,
-        picture=picture_of(found.grid) if found and found.grid.tables else None,
+        picture=picture_of(found.grid, tables) if found and found.grid.tables else None,
     )
 
 

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_status import StoreStatus, attempt
+from airflow_provider_elementary.project.outcomes import Outcomes
 
 T = TypeVar("T")
 _LONGEST = 400
@@ -31,6 +33,11 @@ class Request:
     def text(self, name: str) -> str:
         """Return a value of the address; empty where it is not given."""
         return self.values.get(name, "").strip()[:_LONGEST]
+
+    def one_of(self, name: str, allowed: Sequence[str]) -> str:
+        """Return a value of the address that is one of these; empty for any other."""
+        text = self.text(name)
+        return text if text in allowed else ""
 
     def number(self, name: str, default: int = 1) -> int:
         """Return a whole number of the address from 1 on; the default for anything else."""
@@ -72,3 +79,13 @@ def page_of(rows: Sequence[T], number: int, size: int) -> tuple[Sequence[T], Pag
     page = Page(number, size, len(rows))
     page = Page(min(number, page.last), size, len(rows))
     return rows[(page.number - 1) * size : page.number * size], page
+
+
+def outcomes_of(reader: Reader, store_status: StoreStatus, problems: list[str]) -> Outcomes | None:
+    """Return the outcomes of the newest snapshot; None without one or its keys. What is missing is a problem."""
+    manifest = store_status.manifest
+    if manifest is None or store_status.project is None:
+        return None
+    found = attempt(problems, reader.uri, lambda: reader.outcomes(manifest))
+    problems.extend(found.missing if found else ())
+    return found

@@ -10,6 +10,7 @@ from airflow_provider_elementary.page.store_status import StoreStatus, load_stor
 from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, page_of
 from airflow_provider_elementary.page.views.overview import TESTS_SHOWN
 from airflow_provider_elementary.project.health import TableHealth, failing_tests
+from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.conditions import Condition
@@ -51,6 +52,9 @@ class OneIncident:
     :param timeline: its conditions, the oldest first.
     :param followed_by: the later incident that names it, by its id.
     :param tables: names of tables that have a view.
+    :param state: its status with what people answered.
+    :param choices: the answers that fit it, each with the fields that it takes.
+    :param reasons: of the answer ``expected``.
     """
 
     store_status: StoreStatus
@@ -58,6 +62,9 @@ class OneIncident:
     timeline: tuple[Condition, ...]
     followed_by: str | None
     tables: frozenset[str]
+    state: str
+    choices: tuple[tuple[str, tuple[str, ...]], ...]
+    reasons: tuple[str, ...]
 
 
 def build(request: Request) -> Incidents:
@@ -95,7 +102,8 @@ def build_one(request: Request) -> OneIncident:
     """
     store_status = load_store_status(request.reader)
     wanted = request.text("id")
-    found = next((each for each in store_status.incidents if each.incident_id == wanted), None)
+    # One that was merged into another leads there.
+    found = next((each for each in store_status.incidents if wanted in (each.incident_id, *each.merged)), None)
     if found is None:
         # Without keys, or where a part cannot be read, nothing says that there is no such incident.
         reasons = [*([store_status.notice] if store_status.notice else []), *store_status.problems]
@@ -103,13 +111,18 @@ def build_one(request: Request) -> OneIncident:
             "A resolved incident is removed 90 days after its end. See Incidents for those that exist."
         )
         raise NotHereError(f"Incident {wanted!r} is not known in {request.reader.uri}. {why}")
-    later = (each.incident_id for each in store_status.incidents if each.follows == wanted)
+    from airflow_provider_elementary.incidents.answers import FIELDS, REASONS
+
+    later = (each.incident_id for each in store_status.incidents if each.follows == found.incident_id)
     return OneIncident(
         store_status=store_status,
         incident=found,
         timeline=tuple(sorted(found.conditions, key=lambda each: (each.started_at, each.title))),
         followed_by=next(later, None),
         tables=frozenset(table.full_name for table in store_status.tables),
+        state=found.state(utc_now()),
+        choices=tuple((kind, fields) for kind, fields in FIELDS.items() if found.status == "open" or kind == "note"),
+        reasons=REASONS,
     )
 
 

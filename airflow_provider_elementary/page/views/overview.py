@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
-from airflow_provider_elementary.page.views.access import AccessState, newest_access
+from airflow_provider_elementary.page.views.access import AccessState, failing_access, newest_access
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 from airflow_provider_elementary.project.health import STATES, SchemaHealth, TableHealth, failing_tests, schema_health
 
@@ -19,17 +19,21 @@ _INCIDENTS = 10
 #: How many tests without a table are listed.
 TESTS_SHOWN = 10
 _SCHEMAS = 25
+#: Access reports of all connections that are looked through.
+_REPORTS = 25
 
 
 @dataclass(frozen=True)
 class Overview:
     """What the template ``overview.html`` shows.
 
+    :param failing_access: the newest report of each connection whose check fails.
     :param sync_problems: problems of the last sync, a sentence each.
     """
 
     store_status: StoreStatus
     access: AccessState | None
+    failing_access: tuple[AccessState, ...]
     states: Mapping[str, int]
     opened: tuple[Incident, ...]
     open_count: int
@@ -46,7 +50,7 @@ def build(request: Request) -> Overview:
 
     store_status = load_store_status(request.reader)
     audit_problems: list[str] = []
-    audits = attempt(audit_problems, request.reader.uri, lambda: request.reader.access_reports(1))
+    audits = attempt(audit_problems, request.reader.uri, lambda: request.reader.access_reports(_REPORTS))
     opened = [incident for incident in store_status.incidents if incident.status == "open"]
     schemas, page = page_of(schema_health(store_status.tables), request.number("page"), _SCHEMAS)
     failing = failing_tests(store_status.tables)
@@ -54,6 +58,7 @@ def build(request: Request) -> Overview:
     return Overview(
         store_status=store_status,
         access=newest_access(store_status.manifest, audits or ()),
+        failing_access=failing_access(store_status.manifest, audits or ()),
         states={state: counted[state] for state in STATES},
         opened=tuple(opened[:_INCIDENTS]),
         open_count=len(opened),

@@ -14,6 +14,7 @@ from airflow_provider_elementary.page.store_reader import Reader
 from airflow_provider_elementary.page.store_status import attempt
 from airflow_provider_elementary.page.views.access import AccessState, access_state
 from airflow_provider_elementary.page.views.base import NotHereError, Page, Request
+from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
@@ -69,7 +70,10 @@ class CategoryState:
 
 @dataclass(frozen=True)
 class TableState:
-    """One table of a snapshot."""
+    """One table of a snapshot.
+
+    :param columns: those that left the warehouse, by category.
+    """
 
     name: str
     rows: int
@@ -77,6 +81,7 @@ class TableState:
     files: int
     excluded: tuple[str, ...]
     unknown_columns: tuple[str, ...]
+    columns: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ def _link(manifest: Manifest, manifests: Mapping[int, Manifest], pruned: Mapping
         link=_link_to_parent(manifest, manifests, pruned),
         categories=dict(rows),
         access=access_state(manifest),
-        excluded=tuple(_sentence(rule) for rule in manifest.exclusions),
+        excluded=tuple(exclusion(rule) for rule in manifest.exclusions),
     )
 
 
@@ -194,11 +199,12 @@ def _link_to_parent(manifest: Manifest, manifests: Mapping[int, Manifest], prune
     return "missing"
 
 
-def _sentence(rule: Mapping[str, object]) -> str:
+def exclusion(rule: Mapping[str, Any]) -> str:
+    """Return what a rule excluded or redacted, in words."""
     what = (
-        f"{rule['rows']} rows of {rule.get('table')}"
+        f"{plural(rule['rows'], 'row')} of {rule.get('table')}"
         if "rows" in rule
-        else f"{rule.get('values')} values of {rule.get('column')}"
+        else f"{plural(rule.get('values', 0), 'value')} of {rule.get('column')}"
     )
     return f"{what}: {rule.get('rule')}"
 
@@ -249,9 +255,17 @@ def _tables(manifest: Manifest) -> tuple[TableState, ...]:
             files=len(files[name]),
             excluded=tuple(category.label for category in entry.excluded_categories),
             unknown_columns=entry.unknown_columns,
+            columns=_columns(files[name]),
         )
         for name, entry in manifest.tables.items()
     )
+
+
+def _columns(files: Sequence[Any]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for file in files:
+        found[file.category.label].update(dict.fromkeys(file.columns))
+    return {label: tuple(names) for label, names in sorted(found.items())}
 
 
 def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
@@ -261,7 +275,7 @@ def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
     kept, expired = without_expired(reader.opened.repository, manifest)
     folders = sorted({"/".join(file.key.split("/")[:2]) + "/" for file in kept.files})
     if len(folders) > _LISTINGS:
-        return f"not checked: {len(folders)} snapshots wrote its files. Run the verify task.", None
+        return f"not checked: {plural(len(folders), 'snapshot')} wrote its files. Run the verify task.", None
     listed: dict[str, int] = {}
     for folder in folders:
         listed.update({found.key: found.size for found in reader.opened.store.list(folder)})

@@ -10,10 +10,10 @@ from airflow_provider_elementary.page.series import PAGE, SeriesPage, page_of_se
 from airflow_provider_elementary.page.store_reader import Reader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
 from airflow_provider_elementary.page.verdicts import Anomaly
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request
+from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, outcomes_of
 from airflow_provider_elementary.project.facts import Node, Run, Test
 from airflow_provider_elementary.project.health import TableHealth
-from airflow_provider_elementary.project.outcomes import Outcomes, runs_of, tests_of
+from airflow_provider_elementary.project.outcomes import runs_of, tests_of
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
@@ -68,7 +68,7 @@ def build(request: Request) -> OneTable:
     node = table.node if table else None
     project = store_status.project
     downstream = project.downstream.get(node.unique_id, ()) if project and node else ()
-    outcomes = _outcomes(request.reader, store_status, problems) if table else None
+    outcomes = outcomes_of(request.reader, store_status, problems) if table else None
     return OneTable(
         store_status=store_status,
         table=table,
@@ -86,15 +86,6 @@ def build(request: Request) -> OneTable:
         downstream=_neighbours(store_status, name, downstream),
         problems=tuple(dict.fromkeys(problems)),
     )
-
-
-def _outcomes(reader: Reader, store_status: StoreStatus, problems: list[str]) -> Outcomes | None:
-    manifest = store_status.manifest
-    if manifest is None or store_status.project is None:
-        return None
-    found = attempt(problems, reader.uri, lambda: reader.outcomes(manifest))
-    problems.extend(found.missing if found else ())
-    return found
 
 
 def _charts(

@@ -121,14 +121,18 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
 
 
 def require_writer(repository: Repository) -> None:
-    """Raise unless manifests can be signed here.
+    """Raise unless manifests can be signed here, and before the first snapshot, unless only one of two writers wins.
 
+    :raises StoreRefusedError: of two writers that create one object, both would win.
     :raises ConfigurationError: no signer or no store id is named, or its key may not sign in this store.
     :raises KeyUnavailableError: the signing key is refused.
     """
     head = find_head(repository)
     number = head.document.sequence + 1 if head else 1
     repository.documents.encode("probe", _PROBE, Parent(number, ""), Role.STORE, number=number)
+    if head is None:
+        # The store may have been copied to a place that the one who created it has not tried.
+        repository.store.probe()
 
 
 def committed_for(repository: Repository, run_key: str, categories: Collection[Category]) -> Manifest | None:

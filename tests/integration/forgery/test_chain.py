@@ -179,7 +179,9 @@ class TestForgedDocuments:
         expected = prune(rest.repository, Retention(**retention), dry_run=True, now=LATER)
         attack(rest, manifests)
 
-        report = prune(rest.repository, Retention(**retention), now=LATER, anchors=[anchor(manifests)])
+        report = prune(
+            rest.repository, Retention(**retention), now=LATER, anchors=[anchor(manifests)], grace=timedelta(0)
+        )
 
         kept = {decision.sequence for decision in expected.kept}
         assert {decision.sequence for decision in report.kept} == kept
@@ -217,7 +219,7 @@ class TestAHiddenNewestSnapshot:
         # Ids name seconds: the hidden one was begun later.
         written = {file.key for file in manifests[-1].new_files if manifests[-1].taken_at > manifests[-2].taken_at}
 
-        prune(rest.repository, Retention(), now=LATER, orphan_age=timedelta(0))
+        prune(rest.repository, Retention(), now=LATER, orphan_age=timedelta(0), grace=timedelta(0))
         put(rest, manifest_key(HEAD), hidden[HEAD])
 
         assert all(rest.path(key).exists() for key in written)

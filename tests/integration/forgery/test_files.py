@@ -189,7 +189,7 @@ def test_a_snapshot_that_is_pruned_while_it_is_read_says_so(rest: Rest, manifest
     source = open_snapshot(rest.repository, manifests[0].snapshot_id)
     later = datetime.now(UTC) + timedelta(days=400)
     take(rest, rest.folder.parent / "warehouse.duckdb", world_after(9), full_every_days=0)
-    prune(rest.repository, Retention(keep_last=1), now=later, orphan_age=timedelta(0))
+    prune(rest.repository, Retention(keep_last=1), now=later, orphan_age=timedelta(0), grace=timedelta(0))
 
     with pytest.raises(PrunedMeanwhileError, match="was pruned while it was read"):
         read_all(source, TABLE)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from airflow_provider_elementary.incidents.answer_log import append_answer
+from airflow_provider_elementary.incidents.answers import ANSWERS, Answer
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.store import current_incidents, incidents_table
 from airflow_provider_elementary.incidents.tracking import Incident
@@ -20,6 +22,7 @@ from tests.support.page_answers import ORDERS, words
 from tests.support.shop import SUNDAY
 from tests.support.stores import opened
 
+ANSWERED = "2026-11-04T12:00:00"
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -53,7 +56,7 @@ def test_an_incident_says_what_holds_since_when_how_bad_and_whose(
     html = admin.get("/elementary/incident?id=of-orders").text
     text = words(html)
 
-    assert "<script" not in html
+    assert re.findall(r"<script[^>]*>", html) == ['<script src="answers.js" defer>']
     assert f"<h1>{held.title}</h1>" in html
     assert re.search(r"open critical ?, since .*1 Nov 2026", text)
     assert "Holds now" in text
@@ -118,6 +121,43 @@ def test_names_of_an_incident_are_escaped(admin: TestClient, shown: Callable[...
 
     for address in ("/elementary/incident?id=of-orders", "/elementary/incidents", "/elementary/"):
         assert HOSTILE not in admin.get(address).text, address
+
+
+def test_an_incident_shows_its_answers_and_the_command_for_the_next(
+    admin: TestClient, shown: Callable[..., list[str]], tmp_path: Path, master_keys: dict[str, str]
+) -> None:
+    [store] = shown(incident(incident_id="0" * 16))
+    opened_again = opened(open_store((tmp_path / "store").as_uri()), LocalKeys(master_keys))
+    note = f"it is the loader {HOSTILE}"
+    for number, facts in enumerate(({"answer": "assign", "assignee": "bob"}, {"answer": "note", "note": note})):
+        append_answer(opened_again, Answer(f"{number}", "0" * 16, answered_by="ada", answered_at=ANSWERED, **facts))
+
+    html = admin.get(f"/elementary/incident?id={'0' * 16}").text
+    text = words(html)
+
+    assert "Answered acknowledged" in text
+    assert "Looked after by bob" in text
+    assert f"note by ada, {ANSWERED} UTC it is the loader" in text
+    assert HOSTILE not in html
+    assert f"airflow-elementary incidents answer {'0' * 16} acknowledge --store-conn-id {store}" in text
+    assert re.findall(r'<option value="([a-z-]+)"', html) == list(ANSWERS)
+
+
+def test_a_resolved_incident_offers_a_note_only(admin: TestClient, shown: Callable[..., list[str]]) -> None:
+    shown(resolved())
+
+    assert re.findall(r'<option value="([a-z-]+)"', admin.get("/elementary/incident?id=of-orders").text) == ["note"]
+
+
+def test_the_id_of_a_merged_incident_leads_to_the_one_it_is_part_of(
+    admin: TestClient, shown: Callable[..., list[str]], tmp_path: Path, master_keys: dict[str, str]
+) -> None:
+    shown(incident(incident_id="0" * 16))
+    opened_again = opened(open_store((tmp_path / "store").as_uri()), LocalKeys(master_keys))
+    append_answer(opened_again, Answer("1", "1" * 16, "merge", "ada", ANSWERED, into="0" * 16))
+
+    text = words(admin.get(f"/elementary/incident?id={'1' * 16}").text)
+    assert f"Merged into it {'1' * 16}" in text
 
 
 def test_without_keys_an_incident_is_not_said_to_be_over(

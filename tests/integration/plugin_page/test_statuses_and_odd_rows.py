@@ -80,13 +80,13 @@ def test_the_status_of_a_run_is_shown_as_what_it_is(status: Any, says: str, show
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        ("Pass ", "SHOP.CORE.CUSTOMERS ✓ healthy 1 tests pass"),
-        ("reused", "SHOP.CORE.CUSTOMERS ✓ healthy 1 tests pass"),
-        ("WARN", "SHOP.CORE.CUSTOMERS ! warning 1 of 1 tests warn"),
-        ("skipped", "SHOP.CORE.CUSTOMERS ! warning 1 of 1 tests were skipped"),
-        ("runtime error", "SHOP.CORE.CUSTOMERS ✕ failing 1 of 1 tests fail"),
-        ("odd", "SHOP.CORE.CUSTOMERS ✕ failing 1 of 1 tests fail (unknown status: odd)"),
-        (None, "SHOP.CORE.CUSTOMERS ✕ failing 1 of 1 tests fail (unknown status: no status)"),
+        ("Pass ", "SHOP.CORE.CUSTOMERS ✓ healthy 1 test passes"),
+        ("reused", "SHOP.CORE.CUSTOMERS ✓ healthy 1 test passes"),
+        ("WARN", "SHOP.CORE.CUSTOMERS ! warning 1 of 1 test warns"),
+        ("skipped", "SHOP.CORE.CUSTOMERS ! warning 1 of 1 test was skipped"),
+        ("runtime error", "SHOP.CORE.CUSTOMERS ✕ failing 1 of 1 test fails"),
+        ("odd", "SHOP.CORE.CUSTOMERS ✕ failing 1 of 1 test fails (unknown status: odd)"),
+        (None, "SHOP.CORE.CUSTOMERS ✕ failing 1 of 1 test fails (unknown status: no status)"),
     ],
 )
 def test_the_status_of_a_test_is_shown_as_what_it_is(status: Any, says: str, shown: Any) -> None:
@@ -104,7 +104,7 @@ def test_a_failing_test_that_is_skipped_next_fails_still(shown: Any) -> None:
         for row in last(rows, "elementary_test_results"):
             row["status"] = "skipped"
 
-    assert "SHOP.CORE.CUSTOMERS ✕ failing 1 of 1 tests fail" in shown(bend)
+    assert "SHOP.CORE.CUSTOMERS ✕ failing 1 of 1 test fails" in shown(bend)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_failing_test_without_a_table_is_shown(view: str, shown: Any) -> None:
     text = shown(lone_test, view)
 
     assert f"test {LONE}" in text
-    assert "✕ failing 1 of 1 tests fail" in text
+    assert "✕ failing 1 of 1 test fails" in text
 
 
 def test_a_failing_unit_test_is_shown(shown: Any) -> None:
@@ -149,7 +149,7 @@ def test_a_failing_unit_test_is_shown(shown: Any) -> None:
         facts = {"unique_id": "unit_test.shop.orders.sums", "model_execution_id": "unit", "status": "fail"}
         rows["dbt_run_results"].append(row | facts | {"resource_type": "unit_test", "name": "sums"})
 
-    assert "test unit_test.shop.orders.sums ✕ failing 1 of 1 tests fail" in shown(bend)
+    assert "test unit_test.shop.orders.sums ✕ failing 1 of 1 test fails" in shown(bend)
 
 
 def ci(rows: Rows) -> None:
@@ -175,7 +175,7 @@ def test_what_ci_does_is_not_shown_of_productions_table(shown: Any) -> None:
     text = shown(ci)
 
     assert "SHOP.CORE.CUSTOMERS ✓ healthy" in text
-    assert "CI.CORE.CUSTOMERS ✕ failing 1 of 1 tests fail, 1 open incident model" in text
+    assert "CI.CORE.CUSTOMERS ✕ failing 1 of 1 test fails, 1 open incident model" in text
 
 
 def test_a_neighbour_is_the_one_of_the_same_target(shown: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,7 +52,7 @@ def test_tables_are_found_by_name_owner_and_state(admin: TestClient, store: str,
 
     assert ORDERS in by_owner
     assert "SHOP.CORE.CUSTOMERS" not in by_owner
-    assert "1 of 2 tests fail" in words(admin.get("/elementary/tables?q=orders").text)
+    assert "1 of 2 tests fails" in words(admin.get("/elementary/tables?q=orders").text)
     assert "SHOP.CORE.CUSTOMERS" in by_state
     assert "No table matches" in nothing
 
@@ -192,8 +193,27 @@ def test_a_failed_audit_after_the_snapshot_is_what_overview_and_access_show(
     overview, access = (words(admin.get(f"/elementary/{view}").text) for view in ("", "access"))
 
     assert "fail 0 of 1 checks pass, 1 fail, nightly_conn" in overview
+    assert "The access check of connection nightly_conn failed" in overview
     assert "the check of connection nightly_conn" in access
     assert "raw.users is owned" in access
+
+
+def test_a_failed_check_is_over_once_a_snapshot_was_taken_over_the_same_session(
+    admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]
+) -> None:
+    shutil.copytree(urlsplit(store).path, tmp_path / "store")
+    changed = (tmp_path / "store").as_uri()
+    failed = AccessFinding("ownership", "fail", "raw.users is owned", "Give it away.", ("raw.users",))
+    before = datetime(2026, 10, 1, tzinfo=UTC)
+    same = AccessReport("duckdb", "shop", "elementary", "elementary_reader", (), before, (failed,))
+    for subject, report in (("same_session", same), ("other_user", replace(same, user="another"))):
+        record(opened(open_store(changed)), report, subject=subject, run_key="night")
+    stores(changed)
+
+    overview = words(admin.get("/elementary/").text)
+
+    assert "connection same_session failed" not in overview
+    assert "connection other_user failed" in overview
 
 
 def test_access_shows_audits_of_a_store_without_snapshots(

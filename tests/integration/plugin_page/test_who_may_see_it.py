@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.plugins import elementary as plugin
 from airflow_provider_elementary.plugins.elementary import PAGE, ElementaryPlugin, LazyPage, warmed
-from tests.support.page_answers import DATA_ROUTES, MANIFEST_ROUTES, ROUTES, VIEWS, signed_in, words
+from tests.support.page_answers import DATA_API, DATA_ROUTES, MANIFEST_ROUTES, ROUTES, VIEWS, signed_in, words
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -60,6 +60,20 @@ def test_nobody_sees_tables_and_metrics_who_may_not_read_assets(
     assert signed_in(api, "viewer").get(route).status_code == status
 
 
+def test_json_is_for_those_only_who_may_see_the_view(
+    api: Any, store: str, stores: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores(store)
+    closed = {route: TestClient(api).get(route).status_code for route in DATA_API}
+    monkeypatch.setattr(api.state.auth_manager, "is_authorized_asset", lambda **asked: False)
+
+    without_assets = {route: signed_in(api, "viewer").get(route).status_code for route in DATA_API}
+
+    assert set(closed.values()) == {401}
+    assert set(without_assets.values()) == {403}
+    assert signed_in(api, "viewer").get("/elementary/api/snapshots").status_code == 200
+
+
 def test_an_incident_is_seen_by_those_only_who_may_read_assets(
     api: Any, store: str, stores: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +114,8 @@ def test_every_answer_is_protected(
     headers = request.getfixturevalue(client).get(route).headers
 
     assert headers["content-security-policy"].startswith("default-src 'none'")
-    assert "script-src" not in headers["content-security-policy"]
+    assert "script-src 'self'; connect-src 'self'; style-src 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
 

@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_elementary.alerts.alert import Alert, alert_of, alert_of_many
+from airflow_provider_elementary.alerts.alert import Alert, Line, alert_of, alert_of_many, digest_of, heartbeat
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
 from tests.support.incidents import incident, resolved
-from tests.support.shop import ORDERS, REVENUE
+from tests.support.shop import ORDERS, REVENUE, SUNDAY
 
 META = AlertMeta(
     owners=("core@shop.example", "@maya"),
@@ -37,6 +37,7 @@ def test_text_has_incident_table_metrics_start_and_owners() -> None:
         "Owners: core@shop.example, @maya\n"
         "Subscribers: board@shop.example, core@shop.example\n"
         "Tags: core\n"
+        "To do: Compare with the days before; answer expected or new-normal if it is right\n"
         "Elementary page: https://af.example/plugin/elementary"
     )
 
@@ -51,7 +52,7 @@ def test_resolved_text_has_the_end() -> None:
 def test_it_shows_the_fields_that_the_project_asks_for() -> None:
     sent = alert(replace(META, fields=("table", "owners")))
 
-    assert [line.label for line in sent.lines] == ["Table", "Evidence", "Since", "Owners"]
+    assert [line.label for line in sent.lines] == ["Table", "Evidence", "Since", "Owners", "To do"]
 
 
 def test_five_further_conditions_are_listed_and_the_rest_is_counted() -> None:
@@ -123,3 +124,52 @@ class TestMany:
 
         assert len(sent.lines) == 21
         assert (sent.lines[-1].label, sent.lines[-1].value) == ("And", "5 more")
+
+
+def test_slack_blocks_have_title_details_and_link_and_mention_nobody() -> None:
+    sent = alert(replace(META, description="<!channel> & co"))
+
+    header, details, link = sent.blocks
+    assert header["text"] == {"type": "plain_text", "text": sent.title}
+    assert "*Since:* 2026-11-01 00:00 UTC" in details["text"]["text"]
+    assert "&lt;!channel&gt; &amp; co" in details["text"]["text"]
+    assert link["text"]["text"] == f"<{sent.url}|Open the incident>"
+    assert json.loads(json.dumps(sent.blocks)) == sent.blocks
+
+
+def test_slack_blocks_keep_within_the_limits_of_slack() -> None:
+    header, details, *_ = replace(alert(), title="t" * 400, lines=(Line(None, "What", "w" * 9_000),)).blocks
+
+    assert len(header["text"]["text"]) == 150
+    assert len(details["text"]["text"]) < 3_000
+
+
+def test_every_alert_of_an_incident_is_in_one_thread_and_has_one_key() -> None:
+    sent = [alert(), alert_of("continues", incident(), META), alert_of("resolved", resolved(), META)]
+
+    assert {(each.key, each.thread) for each in sent} == {
+        ("elementary-of-orders", "<elementary-of-orders@airflow-provider-elementary>")
+    }
+
+
+def test_a_resolved_incident_leaves_nothing_to_do() -> None:
+    assert "To do" not in alert_of("resolved", resolved(), META).text
+
+
+def test_a_digest_counts_and_lists_the_worst_first() -> None:
+    mild, bad = incident(), incident(incident_id="bad", severity="critical", title="bad one")
+    over = resolved(incident_id="over", title="over now")
+
+    sent = digest_of("daily", [mild, bad, over], SUNDAY, lambda incident_id: f"https://af.example/{incident_id}")
+
+    assert sent.title == "Daily digest: 2 open, 0 of them new; 1 resolved"
+    assert [line.value for line in sent.lines] == [bad.title, mild.title, over.title]
+    assert (sent.severity, sent.url, sent.event) == ("critical", "https://af.example/bad", "digest")
+    assert (sent.key, json.loads(sent.json)["event"]) == ("elementary-bad", "digest")
+
+
+def test_a_digest_of_nothing_and_a_heartbeat_are_alerts_too() -> None:
+    for sent in (digest_of("weekly", [], None, str), heartbeat()):
+        assert sent.key == f"elementary-{sent.event}"
+        assert (sent.table, sent.severity, sent.emails) == ("the dbt project", "low", ())
+        assert all((sent.text, sent.html, sent.slack, sent.blocks, sent.json))

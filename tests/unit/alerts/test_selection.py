@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +10,15 @@ import pytest
 
 from airflow_provider_elementary.alerts.alert import EVENTS
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta, AlertMetas
-from airflow_provider_elementary.alerts.selection import AlertFilter, Notification, pending_notifications, still_needed
+from airflow_provider_elementary.alerts.selection import (
+    AlertFilter,
+    Notification,
+    digest_is_due,
+    pending_notifications,
+    still_needed,
+)
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.incidents.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.incidents.tracking import Incident
 from tests.support.incidents import NOON, incident, resolved
 from tests.support.shop import ORDERS, REVENUE
@@ -103,13 +111,20 @@ class TestFilters:
             {"tables": ["shop.core.*"]},
             {"tables": ["revenue"]},
             {"tags": ["core"], "severities": ["normal", "high"]},
+            {"resource_types": ["anomaly"]},
+            {"statuses": ["drop"]},
+            {"downstream": ["exposure *"]},
+            {"tags": ["!finance"], "owners": ["!@nobody"], "tables": ["!customers"], "severities": ["!low"]},
+            {"resource_types": ["!test", "!model"], "statuses": ["!fail"], "downstream": ["!exposure board"]},
+            {"tables": ["shop.core.*", "!revenue*x"]},
         ],
         ids=str,
     )
     def test_what_fits_passes(self, wants: dict[str, Any]) -> None:
         metas = AlertMetas({ORDERS: AlertMeta(channel="data")})
 
-        assert pending(incident(followers=(REVENUE,)), metas=metas, **wants) == ["opened"]
+        known = incident(followers=(REVENUE,), downstream=(REVENUE, "exposure weekly"))
+        assert pending(known, metas=metas, **wants) == ["opened"]
 
     @pytest.mark.parametrize(
         "wants",
@@ -120,6 +135,15 @@ class TestFilters:
             {"channels": ["data"]},
             {"tables": ["customers", "shop.raw.*"]},
             {"tags": ["core"], "severities": ["high"]},
+            {"resource_types": ["test", "model"]},
+            {"statuses": ["fail", "error"]},
+            {"downstream": ["exposure *"]},
+            {"tags": ["!core"]},
+            {"owners": ["!Core@shop.example"]},
+            {"severities": ["!normal"]},
+            {"resource_types": ["!anomaly"]},
+            {"statuses": ["!drop"]},
+            {"tables": ["shop.core.*", "!orders"]},
         ],
         ids=str,
     )
@@ -129,10 +153,69 @@ class TestFilters:
     def test_an_incident_that_becomes_worse_is_sent_to_a_route_of_bad_ones(self) -> None:
         assert pending(incident(severity="high"), sent(route="mail"), severities=["high"]) == ["opened"]
 
-    @pytest.mark.parametrize("wrong", [{"events": ["closed"]}, {"severities": ["worst"]}], ids=str)
-    def test_a_filter_that_nothing_could_pass_is_refused(self, wrong: dict[str, Any]) -> None:
-        with pytest.raises(ConfigurationError, match="Unknown event or severity of an alert route"):
+    @pytest.mark.parametrize(
+        ("wrong", "noun"),
+        [
+            ({"events": ["closed"]}, "event or severity"),
+            ({"events": ["!opened"]}, "event or severity"),
+            ({"severities": ["worst"]}, "event or severity"),
+            ({"resource_types": ["seed"]}, "resource type"),
+            ({"digest": "hourly"}, "digest"),
+        ],
+        ids=str,
+    )
+    def test_a_filter_that_nothing_could_pass_is_refused(self, wrong: dict[str, Any], noun: str) -> None:
+        with pytest.raises(ConfigurationError, match=f"Unknown {noun} of an alert route"):
             AlertFilter(**wrong)
+
+
+def said(kind: Any, about: Incident, **facts: Any) -> Incident:
+    conditions = tuple(
+        AnsweredCondition(
+            *(each.condition_id, each.kind, each.subject, each.table, each.column),
+            each.started_at.isoformat(),
+            each.last_seen.isoformat(),
+        )
+        for each in about.conditions
+    )
+    known: dict[str, Any] = {"answered_by": None, "answered_at": NOON.isoformat(), "conditions": conditions}
+    return replace(about, answers=(Answer("one", about.incident_id, kind, **{**known, **facts}),))
+
+
+class TestAnswers:
+    def test_a_muted_incident_is_not_sent_until_the_time_is_over(self) -> None:
+        assert pending(said("mute", incident(), until=(NOON + timedelta(hours=1)).isoformat())) == []
+        assert pending(said("mute", incident(), until=(NOON - timedelta(hours=1)).isoformat())) == ["opened"]
+
+    def test_an_expected_incident_is_not_sent(self) -> None:
+        assert pending(said("expected", incident(), reason="planned")) == []
+
+    def test_one_that_somebody_looks_after_is_not_repeated(self) -> None:
+        still = incident(transition="continues")
+
+        assert pending(said("acknowledge", still), sent(hours_ago=7), hours=6, events=EVENTS) == []
+        assert pending(said("acknowledge", incident())) == ["opened"]
+
+    def test_the_end_of_a_muted_incident_is_sent_where_its_begin_was(self) -> None:
+        muted = said("mute", resolved(), until=(NOON + timedelta(days=1)).isoformat())
+
+        assert pending(muted) == []
+        assert pending(muted, sent()) == ["resolved"]
+
+    def test_an_incident_that_another_was_merged_into_is_not_sent_again(self) -> None:
+        into = incident(incident_id="into", merged=("of-orders",))
+
+        assert pending(into, sent()) == []
+        assert pending(resolved(incident_id="into", merged=("of-orders",)), sent()) == ["resolved"]
+
+
+class TestDigests:
+    @pytest.mark.parametrize(("digest", "hours"), [("daily", 24), ("weekly", 168)])
+    def test_a_digest_is_due_when_its_interval_is_over(self, digest: str, hours: int) -> None:
+        assert digest_is_due([], "slack", digest, NOON)
+        assert not digest_is_due([sent("digest", hours_ago=hours - 2)], "slack", digest, NOON)
+        assert digest_is_due([sent("digest", hours_ago=hours)], "slack", digest, NOON)
+        assert digest_is_due([sent("digest", route="mail"), sent("opened")], "slack", digest, NOON)
 
 
 def test_known_or_recent_notifications_are_kept() -> None:

@@ -111,8 +111,21 @@ class TestCheckAccess:
 
         printed = capsys.readouterr().out
         assert status == 1
-        assert "reads-outside-schema" in printed
         assert "[red]users" in printed
+        # What needs attention first.
+        assert printed.index("reads-outside-schema") < printed.index("schema-readable")
+
+        main(["check-access", "--conn-id", conn_id, "--format", "markdown"])
+
+        markdown = capsys.readouterr().out.splitlines()
+        assert markdown[0].startswith("## Access of ")
+        assert markdown[4:6] == ["| check | status | evidence |", "|---|---|---|"]
+        assert [line.split(" | ")[1] for line in markdown[6:]] == [
+            "fail",
+            "fail",
+            *["pass"] * 9,
+            *["not applicable"] * (len(markdown) - 17),
+        ]
 
     def test_the_report_is_printed_as_json(self, sample: Path, airflow_connection: Connect, capsys: Output) -> None:
         conn_id = airflow_connection("sample", duckdb_file(sample))

@@ -12,7 +12,7 @@ import airflow
 import pytest
 from packaging.version import Version
 
-from airflow_provider_elementary.cli.options import add_store
+from airflow_provider_elementary.cli.options import add_store, open_hook
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError, StoreRefusedError
 from airflow_provider_elementary.hooks.store import DEFAULT_STORE, ElementaryStoreHook, suggested_stores
@@ -307,7 +307,18 @@ def test_the_command_line_has_the_default_of_the_operators() -> None:
     parser = argparse.ArgumentParser()
     add_store(parser)
 
-    assert parser.parse_args([]).store_conn_id == DEFAULT_STORE
+    assert open_hook(parser.parse_args([])).store_conn_id == DEFAULT_STORE
+
+
+def test_the_command_line_opens_the_first_store_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    add_store(parser)
+    monkeypatch.setenv("AIRFLOW__ELEMENTARY__STORES", "first, second")
+
+    assert open_hook(parser.parse_args([])).store_conn_id == "first"
+    assert open_hook(parser.parse_args(["--store-conn-id", "second"])).store_conn_id == "second"
 
 
 def test_a_local_store_is_opened_without_aws(airflow_connection: Connect, tmp_path: Path) -> None:

@@ -63,3 +63,25 @@ def test_a_test_of_ones_own_has_no_part_in_what_is_wrong_downstream() -> None:
     own = failing_test("assert_all_is_well", RAW, family="other")
 
     assert len(group_conditions([own, anomaly(ORDERS)], SHOP)) == 2
+
+
+def test_a_failed_run_is_the_root_of_its_own_table_and_no_unusual_metric_is() -> None:
+    unusual = anomaly(ORDERS, "amount.zero_percent")
+    failed = failing_test("orders", kind="run", subject="model.shop.orders", family="run", started_at=SUNDAY + DAY)
+    counted = anomaly(ORDERS, "failed_runs", started_at=SUNDAY + DAY)
+
+    assert group_conditions([unusual, failed, counted], SHOP) == [(unusual,), (failed, counted)]
+
+
+def test_a_failed_run_follows_a_schema_change_upstream() -> None:
+    changed = failing_test("schema_changes", RAW, family="schema")
+    failed = failing_test("orders", kind="run", subject="model.shop.orders", family="run", started_at=SUNDAY + DAY)
+
+    assert group_conditions([changed, failed], SHOP) == [(changed, failed)]
+
+
+def test_what_begins_when_a_condition_ends_does_not_join_it() -> None:
+    over = failing_test(ended_at=SUNDAY + DAY, last_seen=SUNDAY + DAY)
+    again = failing_test(started_at=SUNDAY + DAY)
+
+    assert group_conditions([over, again], SHOP) == [(over,), (again,)]

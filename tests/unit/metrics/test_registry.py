@@ -13,7 +13,7 @@ from airflow_provider_elementary.anomalies.elementary.rule import SIGNED_METRICS
 from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, amount
 from airflow_provider_elementary.anomalies.robust import transform
 from airflow_provider_elementary.metrics.definitions import COLLECTED, Metric
-from airflow_provider_elementary.metrics.registry import DEFINITIONS, METRICS, family_of, names_of
+from airflow_provider_elementary.metrics.registry import DEFINITIONS, METRICS, family_of, names_of, possible
 
 PACKAGE = Path(airflow_provider_elementary.__file__).parent
 #: Parts of metric names that a guess of the unit would look for.
@@ -103,3 +103,22 @@ def test_no_code_looks_for_a_unit_in_a_metric_s_name(folder: str) -> None:
 
 def _texts(call: ast.AST) -> list[str]:
     return [node.value for node in ast.walk(call) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "shown"),
+    [
+        ("row_count", -5.0, 0.0),
+        ("row_count", 5.0, 5.0),
+        ("ROW_COUNT", -5.0, 0.0),
+        ("execution_time", -0.1, 0.0),
+        ("null_percent", 104.0, 100.0),
+        ("standard_deviation", -620.0, 0.0),
+        ("average", -106.0, -106.0),
+        ("sum", 250.0, 250.0),
+        ("a_metric_of_a_user", -1.0, -1.0),
+        ("row_count", None, None),
+    ],
+)
+def test_a_bound_is_a_value_that_the_metric_can_have(metric: str, bound: float | None, shown: float | None) -> None:
+    assert possible(metric, bound) == shown

@@ -21,7 +21,7 @@ def chart(*values: float | None, low: float | None = None, high: float | None = 
 
 
 def test_a_series_is_one_line() -> None:
-    assert chart(1.0, 2.0, 3.0).line == ("M6.0,128.0L180.0,72.0L354.0,16.0",)
+    assert chart(1.0, 2.0, 3.0).line == ("M64.0,128.0L209.0,72.0L354.0,16.0",)
 
 
 def test_a_bucket_without_a_value_interrupts_the_line() -> None:
@@ -44,13 +44,13 @@ def test_an_odd_series_is_drawn_within_its_frame(values: tuple[float | None, ...
 
 
 def test_the_expected_range_is_a_closed_shape() -> None:
-    assert chart(1.0, 2.0, low=0.0, high=4.0).band == ("M6.0,16.0L354.0,16.0L354.0,128.0L6.0,128.0Z",)
+    assert chart(1.0, 2.0, low=0.0, high=4.0).band == ("M64.0,16.0L354.0,16.0L354.0,128.0L64.0,128.0Z",)
 
 
 def test_the_range_of_a_single_bucket_has_a_width() -> None:
     [band] = chart(2.0, low=0.0, high=4.0).band
 
-    assert band == "M178.5,16.0L181.5,16.0L181.5,128.0L178.5,128.0Z"
+    assert band == "M207.5,16.0L210.5,16.0L210.5,128.0L207.5,128.0Z"
 
 
 def test_an_anomaly_is_marked_with_its_reason() -> None:

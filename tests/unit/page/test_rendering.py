@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_elementary.page.rendering import address, ago, plural
+from airflow_provider_elementary.page.rendering import address, ago
 from airflow_provider_elementary.page.views.base import page_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -28,14 +28,6 @@ def test_ages_are_written_in_their_largest_unit(before: timedelta, text: str) ->
 
 def test_a_time_without_a_zone_is_utc() -> None:
     assert ago(datetime(2026, 11, 22, 11), NOW) == "1 hour ago"
-
-
-@pytest.mark.parametrize(
-    ("count", "noun", "text"),
-    [(1, "table", "1 table"), (2_000, "table", "2,000 tables"), (6, "category", "6 categories")],
-)
-def test_nouns_follow_their_counts(count: int, noun: str, text: str) -> None:
-    assert plural(count, noun) == text
 
 
 def test_an_address_is_relative_and_leaves_empty_values_out() -> None:

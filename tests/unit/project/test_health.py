@@ -53,7 +53,7 @@ def test_a_warning_with_an_incident_is_anomalous_only_where_a_metric_is() -> Non
     [warned] = table_health(known, [TABLE], {TABLE: 1})
     [anomalous] = table_health(known, [TABLE], {TABLE: 1}, {TABLE})
 
-    assert (warned.state, warned.why) == ("warning", "1 of 1 tests warn")
+    assert (warned.state, warned.why) == ("warning", "1 of 1 test warns")
     assert (anomalous.state, anomalous.why) == ("anomalous", "1 open incident")
 
 

@@ -31,11 +31,7 @@ def grown() -> SyntheticChain:
 @pytest.fixture
 def chain(grown: SyntheticChain) -> SyntheticChain:
     """A copy to spoil."""
-    store = CountingStore()
-    store.objects = dict(grown.store.objects)
-    copy = SyntheticChain(store)
-    copy.newest = grown.newest
-    return copy
+    return SyntheticChain(CountingStore(grown.store.objects), grown.newest, grown.syncs)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +107,7 @@ def test_a_missing_manifest_that_a_page_lists_is_missed(chain: SyntheticChain) -
 def test_prune_decides_by_the_pages_and_keeps_every_list_that_is_needed(chain: SyntheticChain) -> None:
     kept = Retention(keep_last=3, keep_daily=5)
 
-    report = prune(chain.repository(), kept, orphan_age=timedelta(0))
+    report = prune(chain.repository(), kept, orphan_age=timedelta(0), grace=timedelta(0))
 
     assert len(report.kept) == 7
     for decision in report.kept:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots.manifest import FileEntry
-from airflow_provider_elementary.snapshots.mergeable import SNAPSHOTS, next_merges
+from airflow_provider_elementary.snapshots.mergeable import MERGED, SNAPSHOTS, next_merges
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 from airflow_provider_elementary.storage.layout import data_file
 
@@ -54,6 +54,14 @@ def test_the_oldest_day_is_merged_alone() -> None:
     assert [merge.files for merge in next_merges([*yesterday, *files_of(4)])] == [tuple(yesterday)]
 
 
+def test_merged_files_are_merged_again_once_their_day_is_over() -> None:
+    merged = [replace(file_of(snapshot), part=MERGED) for snapshot in range(10, 14)]
+    fresh, later = files_of(SNAPSHOTS - 1), [file_of(snapshot, day="2026-11-23") for snapshot in range(20, 22)]
+
+    assert next_merges([*merged, *fresh]) == []
+    assert [merge.files for merge in next_merges([*merged, *later])] == [tuple(merged)]
+
+
 def test_a_day_with_one_file_of_each_table_stays_as_it_is() -> None:
     assert next_merges([file_of(snapshot, day=f"2026-11-{snapshot + 10}") for snapshot in range(9)]) == []
 
@@ -79,6 +87,20 @@ def test_files_of_other_columns_of_the_same_rows_are_merged_together() -> None:
 
     assert [merge.files for merge in merges] == [tuple(files)]
     assert merges[0].rows == SNAPSHOTS
+
+
+def test_parts_of_a_snapshot_hold_rows_of_their_own() -> None:
+    files = [
+        replace(file_of(snapshot, category=category), part=part)
+        for snapshot in range(SNAPSHOTS)
+        for part in ("1", "2")
+        for category in (RUNS, LOGS)
+    ]
+
+    merges = next_merges(files)
+
+    assert [merge.files for merge in merges] == [tuple(files)]
+    assert merges[0].rows == 2 * SNAPSHOTS
 
 
 def test_files_of_other_rows_are_merged_apart() -> None:

@@ -65,6 +65,8 @@ RESULT = {
         }
     ],
     "keys": {"table_metrics": {"master_key_id": "local:1", "ciphertext": "AAAA"}},
+    "previous": None,
+    "previous_run": None,
     "format_version": 2,
 }
 

@@ -22,10 +22,10 @@ from airflow_provider_elementary.access.guard.functions import FUNCTIONS
 from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS
 from airflow_provider_elementary.access.guard.preprocess import LEXICONS
 from airflow_provider_elementary.elementary_schema.ddl import Dialect as RestoreDialect
+from airflow_provider_elementary.warehouses.kind import WarehouseKind
 from airflow_provider_elementary.warehouses.registry import (
     CONNECTABLE,
     WAREHOUSES,
-    WarehouseKind,
     by_adapter,
     by_connection_type,
     by_dialect,

@@ -56,6 +56,7 @@ FAR = np.iinfo(np.int64).max
         ("Fri, 09 Oct 2026 06:08:00 GMT", SIX),
         ("Fri Oct  9 06:08:00 2026", SIX),
         ("Fri Oct 09 06:08:00 2026 UTC", SIX),
+        ("Fri Oct  9 06:08:00 UTC 2026", SIX),
         ("Oct 9 2026 06:08:00 GMT", SIX),
         ("2026-10-09 06:08:00 AM", SIX),
         ("2026/10/9 12:08 am", SIX.replace(hour=0)),

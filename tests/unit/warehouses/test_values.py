@@ -36,6 +36,9 @@ ID = uuid.UUID("0195e6a2-0000-7000-8000-000000000001")
         (pa.array([ID.bytes], pa.binary(16)), pa.string(), [str(ID)]),
         (pa.array([datetime(2026, 1, 2)]), pa.string(), ["2026-01-02 00:00:00.000000"]),
         (pa.array(["a", "a"]).dictionary_encode(), pa.string(), ["a", "a"]),
+        (pa.array(["a"], pa.string_view()), pa.string(), ["a"]),
+        (pa.array(["1.5"], pa.string_view()), pa.float64(), [1.5]),
+        (pa.array(["2026-01-02"], pa.string_view()), pa.timestamp("us"), [datetime(2026, 1, 2)]),
         (pa.nulls(2), pa.int64(), [None, None]),
     ],
 )

@@ -1,0 +1,197 @@
+"""Reads the conditions that the store itself is evidence of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Kind, Severity
+from airflow_provider_elementary.snapshots.lookup import committed_sequences
+from airflow_provider_elementary.storage.report_log import StoredReport, reports_by_subject
+from airflow_provider_elementary.times import without_zone
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots import Repository
+
+log = logging.getLogger(__name__)
+
+#: Snapshots whose distances are the usual interval.
+_COMPARED = 8
+_FEWEST = 3
+#: Snapshots that follow each other faster were taken by hand.
+_SHORTEST = timedelta(minutes=10)
+#: A sync is overdue this many intervals after the newest snapshot.
+_INTERVALS = 2
+#: How far back the begin of failing access checks is looked for.
+_REPORTS = 200
+_MARKERS, _SYNC = "commit markers", "sync"
+
+
+def store_conditions(repository: Repository, before: Iterable[Condition], now: datetime) -> list[Condition]:
+    """Return the conditions of syncs, commit markers and access checks; what cannot be read stays as it was.
+
+    :param before: the conditions of the previous run; those of other kinds are left out.
+    :param now: UTC without a zone.
+    """
+    known = [condition for condition in before if condition.holds]
+    found: list[Condition] = []
+    for read in (_of_access, _of_snapshots):
+        try:
+            found += read(repository, known, now)
+        except ElementaryError as error:
+            log.warning("conditions of the store stay as they were: %s", error)
+    return sorted(found, key=lambda condition: (condition.started_at, condition.key))
+
+
+def _of_access(repository: Repository, known: Sequence[Condition], now: datetime) -> Iterator[Condition]:
+    for subject, reports in reports_by_subject(repository, _REPORTS):
+        newest = next(reports, None)
+        if newest is None:
+            continue
+        at = without_zone(newest.report.checked_at)
+        if not newest.report.failed:
+            yield from _ended(known, "access", subject, at)
+            continue
+        begun = next((each.started_at for each in known if (each.kind, each.subject) == ("access", subject)), None)
+        first, times = _first_failed(newest, reports, begun)
+        names = ", ".join(finding.name for finding in newest.report.failed[:5])
+        yield _condition(
+            "access",
+            subject,
+            "access",
+            "high",
+            started_at=begun or first,
+            last_seen=at,
+            times=times,
+            state="fail",
+            title=f"The access check of {subject} failed: {names}",
+            evidence=f"{newest.report.headline}, at {at:%Y-%m-%d %H:%M}",
+        )
+
+
+def _first_failed(newest: StoredReport, older: Iterator[StoredReport], begun: datetime | None) -> tuple[datetime, int]:
+    """Return when a run of failed checks began, and how many they are as far as they are read."""
+    first, times = without_zone(newest.report.checked_at), 1
+    for each in older:
+        if not each.report.failed or (begun is not None and first <= begun):
+            break
+        first, times = without_zone(each.report.checked_at), times + 1
+    return first, times
+
+
+def _of_snapshots(repository: Repository, known: Sequence[Condition], now: datetime) -> Iterator[Condition]:
+    documents = [repository.read_signed(number).document for number in committed_sequences(repository)[-_COMPARED:]]
+    if not documents:
+        return
+    taken = [datetime.fromisoformat(document.created_at) for document in documents]
+    problems = [document.consistency.marker_problem if document.consistency else None for document in documents]
+    yield from marker_conditions(list(zip(taken, problems, strict=True)), known)
+    yield from sync_conditions(taken, known, now)
+
+
+def marker_conditions(
+    snapshots: Sequence[tuple[datetime, str | None]], known: Sequence[Condition]
+) -> Iterator[Condition]:
+    """Yield the condition that commit markers do not come, or its end.
+
+    :param snapshots: when each was taken, the oldest first, and what is wrong with the markers in words.
+    :param known: the conditions that hold so far.
+    """
+    newest, problem = snapshots[-1]
+    if problem is None:
+        yield from _ended(known, "markers", _MARKERS, newest)
+        return
+    first = newest
+    for at, earlier in reversed(snapshots):
+        if earlier is None:
+            break
+        first = at
+    began = next((each.started_at for each in known if each.kind == "markers"), first)
+    yield _condition(
+        "markers",
+        _MARKERS,
+        "run",
+        "normal",
+        started_at=began,
+        last_seen=newest,
+        state="missing",
+        title="dbt does not write the commit markers of its runs",
+        evidence=problem,
+    )
+
+
+def sync_conditions(taken: Sequence[datetime], known: Sequence[Condition], now: datetime) -> Iterator[Condition]:
+    """Yield the condition that the next snapshot is overdue, or the end of an earlier one.
+
+    :param taken: when the newest snapshots were taken, the oldest first.
+    :param known: the conditions that hold so far.
+    :param now: UTC without a zone.
+    """
+    newest = taken[-1]
+    yield from _ended([each for each in known if newest > each.last_seen], "sync", _SYNC, newest)
+    distances = [after - before for before, after in pairwise(taken) if after - before >= _SHORTEST]
+    if len(distances) < _FEWEST:
+        return
+    usual = timedelta(seconds=median(distance.total_seconds() for distance in distances))
+    if now - newest <= _INTERVALS * usual:
+        return
+    same = next((each for each in known if each.kind == "sync" and each.last_seen == newest), None)
+    # Snapshots that were removed meanwhile change neither when it was due nor why.
+    yield same or _condition(
+        "sync",
+        _SYNC,
+        "run",
+        "high",
+        started_at=newest + usual,
+        last_seen=newest,
+        state="overdue",
+        title=f"No snapshot was taken after {newest:%Y-%m-%d %H:%M}",
+        evidence=f"the snapshots before were {_words(usual)} apart",
+    )
+
+
+def _words(interval: timedelta) -> str:
+    minutes = round(interval.total_seconds() / 60)
+    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
+
+
+def _ended(known: Iterable[Condition], kind: Kind, subject: str, at: datetime) -> Iterator[Condition]:
+    for condition in known:
+        if (condition.kind, condition.subject) == (kind, subject) and at >= condition.last_seen:
+            yield replace(condition, ended_at=at)
+
+
+def _condition(
+    kind: Kind,
+    subject: str,
+    family: Family,
+    severity: Severity,
+    *,
+    started_at: datetime,
+    last_seen: datetime,
+    state: str,
+    title: str,
+    evidence: str,
+    times: int = 1,
+) -> Condition:
+    return Condition(
+        kind=kind,
+        subject=subject,
+        table=PROJECT,
+        column=None,
+        family=family,
+        severity=severity,
+        started_at=started_at,
+        last_seen=last_seen,
+        ended_at=None,
+        times=times,
+        state=state,
+        title=title,
+        evidence=evidence,
+    )

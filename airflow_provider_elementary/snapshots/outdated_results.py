@@ -1,0 +1,64 @@
+"""Finds results whose snapshot was pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.storage.layout import RESULTS, begun_at
+from airflow_provider_elementary.storage.results import Result, all_results, kept_for_next_run
+from airflow_provider_elementary.times import in_utc
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
+
+
+def outdated_results(
+    repository: Repository, alive: Collection[str], newest_taken: datetime, moment: datetime
+) -> list[Result]:
+    """Return the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays.
+
+    Those of snapshots after the newest one stay too: it may be hidden.
+
+    :param alive: the ids of the snapshots whose rows stay.
+    :param newest_taken: when the newest of them was taken.
+    :param moment: younger results stay.
+    """
+    results = all_results(repository)
+    newest: dict[str, str] = {}
+    for key, result in sorted(results.items(), key=lambda entry: entry[1].created_at):
+        newest[result.kind] = key
+    # What the next run compares itself with stays too.
+    spared = {*newest.values(), *kept_for_next_run(results)}
+    # Another attempt of a run that stays may share its files' prefix, and goes with it later.
+    prefixes = {results[key].file_prefix for key in spared}
+    old = (result for result in results.values() if _created_before(result, moment))
+    return [
+        result
+        for result in old
+        if result.file_prefix not in prefixes and _is_outdated(result, results, alive, newest_taken)
+    ]
+
+
+def _is_outdated(result: Result, results: Mapping[str, Result], alive: Collection[str], newest_taken: datetime) -> bool:
+    """Return whether the input of a result is gone; a result read from a warehouse is never outdated."""
+    seen = {result.key}
+    while (key := _computed_from(result)) is not None:
+        if key not in results or key in seen:
+            return True
+        seen.add(key)
+        result = results[key]
+    if (snapshot_id := result.origin.get("snapshot_id")) is None or snapshot_id in alive:
+        return False
+    begun = begun_at(str(snapshot_id))
+    return begun is None or begun <= newest_taken
+
+
+def _computed_from(result: Result) -> str | None:
+    """Return the result that one was computed from, or None where it was computed from rows."""
+    return next((str(value) for value in result.origin.values() if str(value).startswith(RESULTS)), None)
+
+
+def _created_before(result: Result, moment: datetime) -> bool:
+    return in_utc(datetime.fromisoformat(result.created_at)) < moment

@@ -1,0 +1,303 @@
+"""Decides what a prune removes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.snapshots.index import Row, read_rows
+from airflow_provider_elementary.snapshots.lists import path
+from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
+from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
+from airflow_provider_elementary.snapshots.outdated_results import outdated_results
+from airflow_provider_elementary.snapshots.parts.living import being_captured, outdated_documents
+from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
+from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
+from airflow_provider_elementary.storage.layout import (
+    DATA,
+    GENERATIONS,
+    MANIFESTS,
+    RESULTS,
+    begun_at,
+    generation_number,
+    numbered,
+    writer_of,
+)
+from airflow_provider_elementary.storage.results import Result
+from airflow_provider_elementary.storage.signed_documents import Signed
+from airflow_provider_elementary.storage.store import StoredObject
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
+
+
+@dataclass(frozen=True)
+class PruneDecision:
+    """One snapshot and what the rules say of it.
+
+    :param reasons: the rules that keep it; empty where it goes.
+    """
+
+    sequence: int
+    snapshot_id: str
+    created_at: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """By what a prune tells what is old enough to be deleted.
+
+    :param now: what time it is.
+    :param orphan_age: files that no snapshot names stay until they are so old.
+    :param grace: what was recorded as pruned stays readable for so long.
+    """
+
+    now: datetime
+    orphan_age: timedelta
+    grace: timedelta
+
+    @property
+    def oldest_orphan(self) -> datetime:
+        """Files of writers that began after this time may belong to a snapshot in the making."""
+        return self.now - self.orphan_age
+
+    def is_over(self, recorded_at: datetime) -> bool:
+        """Return whether the grace of what was recorded at a time is over."""
+        return recorded_at <= self.now - self.grace
+
+
+class PrunePlan:
+    """What a prune records and deletes; lists are read only where something depends on them.
+
+    :param lost: the tombstones of manifests whose loss is acknowledged.
+    :raises SnapshotNotFoundError: the store holds no snapshot.
+    :raises SnapshotCorruptError: a manifest cannot be read, or the newest snapshot is not complete.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        retention: Retention,
+        records: Sequence[Signed[PruneRecord]],
+        lost: Sequence[Tombstone],
+        clock: Clock,
+    ) -> None:
+        self._repository, self._retention, self._records, self.clock = repository, retention, records, clock
+        if not (sequences := committed_sequences(repository)):
+            raise SnapshotNotFoundError(f"{repository.uri} holds no snapshots. Check the URI.")
+        self._rows, errors = read_rows(repository, sequences, sequences[-1])
+        for error in errors.values():
+            raise error
+        self.head = self._rows[sequences[-1]]
+        self._there = numbered(repository.store, MANIFESTS)[0].keys()
+        self.decisions = tuple(self._decide())
+        self.kept = [found.sequence for found in self.decisions if found.reasons]
+        going = [self._rows[found.sequence] for found in reversed(self.decisions) if not found.reasons]
+        self.tombstones = (
+            *lost,
+            *(Tombstone(row.sequence, row.snapshot_id, row.created_at, row.sha256, row.parent) for row in going),
+        )
+
+    def _decide(self) -> Iterator[PruneDecision]:
+        """Decide of each snapshot, the newest first."""
+        rows = self._rows
+        newest_first = sorted(rows, reverse=True)
+        complete = [number for number in newest_first if self._there >= set(path(number, rows[number].base))]
+        if self.head.sequence not in complete:
+            raise SnapshotCorruptError(
+                f"The newest snapshot in {self._repository.uri}, number {self.head.sequence}, adds to the list of one "
+                "that is lost; nothing was pruned. Take a snapshot first: it will be full."
+            )
+        if not self._retention.keeps_all:
+            # A compaction has the time and the rows of the snapshot before it, and takes its place.
+            complete = [number for number in complete if not self._is_replaced(number)]
+        reasons = reasons_to_keep(
+            [rows[number].taken_at for number in complete], self._retention, [rows[number].epoch for number in complete]
+        )
+        # One that adds to a list whose loss was acknowledged is lost with it.
+        kept_as = dict(zip(complete, reasons, strict=True))
+        for number in newest_first:
+            yield PruneDecision(number, rows[number].snapshot_id, rows[number].created_at, kept_as.get(number, ()))
+
+    def _is_replaced(self, number: int) -> bool:
+        after = self._rows.get(number + 1)
+        return after is not None and after.kind == "compaction"
+
+    @cached_property
+    def _stones(self) -> Mapping[int, Tombstone]:
+        return {**tombstones(self._records), **{stone.sequence: stone for stone in self.tombstones}}
+
+    @cached_property
+    def waiting(self) -> frozenset[int]:
+        """What was pruned, now or before, and is still readable, as its grace is not over."""
+        recent = {stone.sequence for stone in self.tombstones if not self.clock.is_over(self.clock.now)}
+        for stored in self._records:
+            if not self.clock.is_over(datetime.fromisoformat(stored.document.created_at).replace(tzinfo=UTC)):
+                recent |= {stone.sequence for stone in stored.document.snapshots}
+        return frozenset(recent & self._there)
+
+    @cached_property
+    def manifests(self) -> list[int]:
+        """The numbers of the manifests to delete: to the lists of the others that were pruned, some still add."""
+        needed: set[int] = set()
+        for number in (*self.kept, *self.waiting):
+            if (base := self._base(number)) is not None:
+                needed |= set(path(number, base))
+        return sorted((self._stones.keys() & self._there) - needed)
+
+    def _base(self, number: int) -> int | None:
+        if number in self._rows:
+            return self._rows[number].base
+        with suppress(SnapshotCorruptError, SnapshotNotFoundError):
+            return read_signed(self._repository, number).document.base
+        return None
+
+    @cached_property
+    def kept_manifests(self) -> list[Manifest]:
+        """The manifests of the snapshots that stay.
+
+        :raises SnapshotCorruptError: one is not the one that the index lists.
+        """
+        found = [read_manifest(self._repository, number) for number in self.kept]
+        if wrong := [manifest for manifest in found if manifest.sha256 != self._rows[manifest.sequence].sha256]:
+            raise SnapshotCorruptError(
+                f"Manifest {wrong[0].sequence} in {self._repository.uri} is not the one that the index lists; nothing "
+                "was pruned. Run `airflow-elementary snapshot verify`."
+            )
+        return found
+
+    @cached_property
+    def _named(self) -> set[str]:
+        """The files that a snapshot lists that stays, or that is still readable."""
+        named = {file.key for manifest in self.kept_manifests for file in manifest.files}
+        for number in self.waiting:
+            # One whose list is lost can no longer be read.
+            with suppress(SnapshotCorruptError, SnapshotNotFoundError):
+                named |= {file.key for file in read_manifest(self._repository, number).files}
+        return named
+
+    @cached_property
+    def newly_expired(self) -> Mapping[str, FileEntry]:
+        """The files of categories whose days are over in every kept snapshot that names them."""
+        days = self._retention.category_days
+        already = {file.key for file in self._recorded_as_expired}
+        found: dict[str, FileEntry] = {}
+        current: set[str] = set()
+        for manifest in self.kept_manifests if days else ():
+            for file in manifest.files:
+                of_category = days.get(file.category)
+                if of_category is None or manifest.taken_at >= self.clock.now - timedelta(days=of_category):
+                    current.add(file.key)
+                else:
+                    found[file.key] = file
+        return {key: file for key, file in found.items() if key not in current | already}
+
+    @property
+    def _recorded_as_expired(self) -> Sequence[ExpiredFile]:
+        return self._records[-1].document.expired if self._records else ()
+
+    @cached_property
+    def expired(self) -> tuple[ExpiredFile, ...]:
+        """Every expired file that a kept snapshot lists, for the record."""
+        before, at = self._recorded_as_expired, self.clock.now.isoformat(timespec="seconds")
+        named = {file.key for manifest in self.kept_manifests for file in manifest.files} if before else set()
+        return (
+            *(file for file in before if file.key in named),
+            *(ExpiredFile(key, file.sha256, file.category, at) for key, file in self.newly_expired.items()),
+        )
+
+    @cached_property
+    def results(self) -> list[Result]:
+        """The results whose snapshot is gone."""
+        alive = {self._rows[number].snapshot_id for number in self.kept}
+        for number in self.kept:
+            alive |= self._replaced_by(self._rows[number])
+        newest = self._rows[max(self.kept)].taken_at
+        return outdated_results(self._repository, alive, newest, self.clock.oldest_orphan)
+
+    def _replaced_by(self, row: Row) -> set[str]:
+        """Return the ids of the snapshots whose place a compaction took, whenever they were pruned."""
+        found: set[str] = set()
+        number, kind = row.sequence, str(row.kind)
+        while kind == "compaction" and (before := self._rows.get(number - 1) or self._stones.get(number - 1)):
+            if before.created_at != row.created_at:
+                break
+            found.add(before.snapshot_id)
+            # A tombstone has no kind: snapshots of one time are one and its compactions.
+            number, kind = before.sequence, before.kind if isinstance(before, Row) else "compaction"
+        return found
+
+    def doomed_files(self) -> list[StoredObject]:
+        """Return the files to delete: expired ones, and unlisted ones that are of no snapshot in the making."""
+        store = self._repository.store
+        over = {stone.snapshot_id for number, stone in self._stones.items() if number not in self.waiting}
+        writers = {row.snapshot_id for number, row in self._rows.items() if number in self.kept}
+        # The files of one that is still readable stay: it lists them itself.
+        writers |= {self._stones[number].snapshot_id for number in self.waiting}
+        # What was begun after the newest snapshot may belong to newer ones, which somebody hid.
+        oldest = min(self.clock.oldest_orphan, self.head.taken_at)
+        expired = {file.key for file in self.expired if self.clock.is_over(datetime.fromisoformat(file.expired_at))}
+        unlisted, doomed = [], []
+        for found in store.list(DATA):
+            writer = writer_of(found.key)
+            if found.key in expired:
+                doomed.append(found)
+            elif writer not in writers | self._being_captured and (writer in over or _is_before(writer, oldest)):
+                unlisted.append(found)
+        # Without one of these, no list has to be read.
+        doomed += [found for found in unlisted if found.key not in self._named] if unlisted else []
+        prefixes = {result.file_prefix for result in self.results}
+        keys = {result.key for result in self.results}
+        for found in store.list(RESULTS):
+            if found.key in keys or any(found.key.startswith(prefix) for prefix in prefixes):
+                doomed.append(found)
+        return doomed
+
+    def outdated_plans(self) -> list[str]:
+        """Return the plans of snapshots in parts that are over, and what their parts report."""
+        oldest = min(self.clock.oldest_orphan, self.head.taken_at)
+        return outdated_documents(self._repository, self._being_captured, oldest)
+
+    @cached_property
+    def _being_captured(self) -> set[str]:
+        return being_captured(self._repository, self.clock.now)
+
+    def still_doomed(self, doomed: Sequence[StoredObject]) -> list[StoredObject]:
+        """Return the files to delete without those of snapshots that were committed since this was planned."""
+        later = [number for number in committed_sequences(self._repository) if number > self.head.sequence]
+        named = {file.key for number in later for file in read_manifest(self._repository, number).files}
+        return [found for found in doomed if found.key not in named]
+
+    def unused_generations(self) -> list[str]:
+        """Return the generations that no manifest names, apart from what may belong to a snapshot in the making."""
+        ids = {number: stone.snapshot_id for number, stone in self._stones.items()}
+        ids |= {number: row.snapshot_id for number, row in self._rows.items()}
+        oldest = min(self.clock.oldest_orphan, self.head.taken_at)
+        begun: dict[int, str] = {}
+        unused = []
+        for found in self._repository.store.list(GENERATIONS):
+            number, snapshot_id = generation_number(found.key), found.key.partition("-")[2]
+            # The manifest of its number is the first that names it; of a lost one, the id is not known.
+            if ids.get(number, "") in ("", snapshot_id):
+                begun[number] = found.key
+            elif _is_before(snapshot_id, oldest):
+                unused.append(found.key)
+        staying = self._there - set(self.manifests)
+        for number, after in pairwise([*sorted(begun), max(self._there) + 1]):
+            is_old = _is_before(begun[number].partition("-")[2], oldest)
+            if is_old and not any(number <= named < after for named in staying):
+                unused.append(begun[number])
+        return unused
+
+
+def _is_before(snapshot_id: str, moment: datetime) -> bool:
+    """Return whether a snapshot was begun before a time; False where its id does not say."""
+    begun = begun_at(snapshot_id)
+    return begun is not None and begun < moment

@@ -1,0 +1,199 @@
+"""Checks files against what signed documents say of them."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import BinaryIO, cast
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError
+from airflow_provider_elementary.progress import Progress
+from airflow_provider_elementary.snapshots.chain import ChainFinding, Damage
+from airflow_provider_elementary.snapshots.manifest import FileEntry
+from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
+from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
+from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
+from airflow_provider_elementary.storage.parallel import in_parallel
+from airflow_provider_elementary.storage.results import ResultFile
+from airflow_provider_elementary.storage.store import Store
+
+#: What is read of a file beyond it waits on the disk; several files are read at once.
+_SPOOL_BYTES = WHOLE_BYTES
+
+
+@dataclass
+class CheckedFiles:
+    """What is gathered while files are read; see :class:`~.verify.VerifyReport` for the fields."""
+
+    findings: list[ChainFinding] = field(default_factory=list)
+    files: int = 0
+    size: int = 0
+    opened: int = 0
+    rows: int = 0
+
+    def add(self, other: CheckedFiles) -> None:
+        """Add what was gathered of other files."""
+        self.findings += other.findings
+        self.files += other.files
+        self.size += other.size
+        self.opened += other.opened
+        self.rows += other.rows
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A file, the documents that name it, and the data keys that they name for it.
+
+    :param holds: what it holds, in a word.
+    :param purpose: of its data keys.
+    :param by: the documents that name it, in words.
+    """
+
+    file: FileEntry | ResultFile
+    holds: str
+    purpose: Purpose
+    keys: list[WrappedKey | None]
+    by: list[str]
+
+
+def check_files(
+    store: Store,
+    keys: StoreKeys | None,
+    categories: frozenset[Category],
+    named: Mapping[str, NamedFile],
+    expired: set[str],
+    progress: Progress,
+) -> CheckedFiles:
+    """Read every file, several at a time, and open it with each of its data keys.
+
+    :param keys: without them, hashes alone are compared.
+    :param categories: the categories that the keys are expected to open.
+    :param expired: names of files that may be gone.
+    """
+    sizes = {
+        found.key: found.size
+        for prefix in sorted({f"{key.partition('/')[0]}/" for key in named})
+        for found in store.list(prefix)
+    }
+    # A file of another one's size may be that other one.
+    sizes_named = {entry.file.size for entry in named.values()}
+    owners = {entry.file.sha256: key for key, entry in named.items()}
+    data_keys = _DataKeys(keys) if keys is not None else None
+
+    def check(entry: NamedFile) -> CheckedFiles:
+        one, key, file = CheckedFiles(), entry.file.key, entry.file
+        if (size := sizes.get(key)) is None:
+            if key not in expired:
+                detail = f"The object is missing ({file.size:,} bytes of {entry.holds}); {_by(entry)}."
+                one.findings.append(ChainFinding(Damage.MISSING, key, detail))
+            return one
+        one.files, one.size = 1, size
+        if size != file.size and size not in sizes_named:
+            detail = f"Has {size:,} bytes instead of {file.size:,}; {_by(entry)}."
+            one.findings.append(ChainFinding(Damage.CHANGED, key, detail))
+            return one
+        with _downloaded(store, key, keep=keys is not None) as (content, digest):
+            if digest != file.sha256:
+                one.findings.append(_of_another(entry, digest, owners))
+            elif data_keys is not None and file.category in categories:
+                _open(one, data_keys, entry, content)
+        return one
+
+    checked = CheckedFiles()
+    refused: set[Category] = set()
+    entries = list(named.values())
+    for entry, one in zip(progress(entries, "Verifying files"), in_parallel(check, entries), strict=True):
+        if any(found.needs_key for found in one.findings):
+            # Once for each category.
+            one.findings = [] if entry.file.category in refused else one.findings
+            refused.add(entry.file.category)
+        checked.add(one)
+    return checked
+
+
+class _DataKeys:
+    """The data keys that documents name, each unwrapped once."""
+
+    def __init__(self, keys: StoreKeys) -> None:
+        self._keys = keys
+        self._lock = Lock()
+        self._found: dict[tuple[Category, WrappedKey, Purpose], bytes | KeyUnavailableError] = {}
+
+    def unwrap(self, category: Category, wrapped: WrappedKey, purpose: Purpose) -> bytes:
+        """Return a data key.
+
+        :raises KeyUnavailableError: the master keys do not open it.
+        """
+        named = (category, wrapped, purpose)
+        with self._lock:
+            if named not in self._found:
+                try:
+                    self._found[named] = self._keys.unwrap(category, wrapped, purpose)
+                except KeyUnavailableError as error:
+                    self._found[named] = error
+            found = self._found[named]
+        if isinstance(found, KeyUnavailableError):
+            raise found
+        return found
+
+
+def _open(checked: CheckedFiles, keys: _DataKeys, entry: NamedFile, file: BinaryIO) -> None:
+    """Decrypt a file with each data key that a document names for it, and count its rows."""
+    category = entry.file.category
+    rows = 0
+    for wrapped in entry.keys:
+        try:
+            if wrapped is None:
+                raise SnapshotCorruptError(f"No data key of {category.label} in the document that names it.")
+            data_key = keys.unwrap(category, wrapped, entry.purpose)
+            rows = sum(
+                batch.num_rows for batch in open_encrypted(fetch_from(file), data_key, entry.file.key, entry.file)
+            )
+        except KeyUnavailableError as error:
+            detail = f"{category.label}. No data key opens: {error}"
+            checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, detail, needs_key=True))
+            return
+        except SnapshotCorruptError as error:
+            checked.findings.append(ChainFinding(Damage.NOT_DECRYPTABLE, entry.file.key, str(error)))
+            return
+    checked.opened += 1
+    checked.rows += rows
+    if rows != entry.file.rows:
+        detail = f"Has {rows:,} rows instead of {entry.file.rows:,}; {_by(entry)}."
+        checked.findings.append(ChainFinding(Damage.CHANGED, entry.file.key, detail))
+
+
+@contextmanager
+def _downloaded(store: Store, key: str, *, keep: bool) -> Iterator[tuple[BinaryIO, str]]:
+    """Hash an object while it is copied to where it can be opened; the copy holds only encrypted bytes."""
+    digest = hashlib.sha256()
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as copy:
+        start = 0
+        while chunk := store.get_range(key, start, WHOLE_BYTES):
+            digest.update(chunk)
+            if keep:
+                copy.write(chunk)
+            if len(chunk) < WHOLE_BYTES:
+                break
+            start += len(chunk)
+        copy.seek(0)
+        yield cast(BinaryIO, copy), digest.hexdigest()
+
+
+def _of_another(entry: NamedFile, digest: str, owners: Mapping[str, str]) -> ChainFinding:
+    """Say that a file holds other bytes than it did, and whose, if they are another file's."""
+    if digest in owners:
+        detail = f"Content belongs to another object: {owners[digest]}; {_by(entry)}."
+        return ChainFinding(Damage.REORDERED, entry.file.key, detail)
+    detail = f"SHA-256 is {digest} instead of {entry.file.sha256}; {_by(entry)}."
+    return ChainFinding(Damage.CHANGED, entry.file.key, detail)
+
+
+def _by(entry: NamedFile) -> str:
+    more = f" and {len(entry.by) - 1} more" if len(entry.by) > 1 else ""
+    return f"named by {entry.by[0]}{more}"

@@ -1,0 +1,77 @@
+"""A small project that runs once an hour, and its sync into a store."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, Repository, Store, write_snapshot
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.datasets import SMALL_WORLD_END, World, small_world, write_duckdb
+from tests.support.signing import opened
+
+#: When the first hour begins.
+BEGAN = datetime(2026, 10, 1)
+
+
+class HourlyProject:
+    """A project of so many hourly runs in all.
+
+    :param store: where its snapshots go.
+    :param folder: where its warehouse is.
+    """
+
+    def __init__(self, store: Store, folder: Path, hours: int) -> None:
+        self._store, self._warehouse = store, folder / "warehouse.duckdb"
+        self._keys = LocalKeys(LocalKeys.generate())
+        self._world = hourly(small_world(hours), SMALL_WORLD_END - timedelta(days=hours), BEGAN)
+
+    def now(self, hour: int) -> datetime:
+        """Return the end of an hour."""
+        return BEGAN + timedelta(hours=hour + 1)
+
+    def repository(self) -> Repository:
+        """Return the repository as the next task opens it."""
+        return opened(self._store, self._keys)
+
+    def sync(self, hour: int) -> Manifest:
+        """Take the snapshot at the end of an hour."""
+        self._warehouse.unlink(missing_ok=True)
+        write_duckdb(_until(self._world, self.now(hour)), self._warehouse)
+        with (
+            patch("airflow_provider_elementary.snapshots.capture.utc_now", return_value=self.now(hour)),
+            WarehouseSource(DuckDBWarehouse(self._warehouse, "elementary")) as source,
+        ):
+            policy = Policy(failed_rows_days=100_000)
+            return write_snapshot(source, self.repository(), policy=policy, overlap=timedelta(minutes=10))
+
+
+def hourly(world: World, first: datetime, began: datetime) -> World:
+    """Return a world of daily runs as one of hourly runs.
+
+    :param first: the midnight before its first run.
+    :param began: the hour of the first run.
+    """
+
+    def moved(table: pa.Table) -> pa.Table:
+        times = [
+            began + timedelta(hours=(time - first).days, minutes=time.minute, seconds=time.second)
+            for time in table["created_at"].to_pylist()
+        ]
+        place = table.column_names.index("created_at")
+        return table.set_column(place, table.schema.field(place), pa.array(times, pa.timestamp("us")))
+
+    return {name: moved(table) if "created_at" in table.column_names else table for name, table in world.items()}
+
+
+def _until(world: World, end: datetime) -> World:
+    until = pa.scalar(end, pa.timestamp("us"))
+    return {
+        name: table.filter(pc.less(table["created_at"], until)) if "created_at" in table.column_names else table
+        for name, table in world.items()
+    }

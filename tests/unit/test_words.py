@@ -1,0 +1,20 @@
+"""Counts are written with their nouns."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_elementary.words import plural
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [
+        (1, "table", "1 table"),
+        (0, "table", "0 tables"),
+        (2_000, "table", "2,000 tables"),
+        (6, "category", "6 categories"),
+    ],
+)
+def test_nouns_follow_their_counts(count: int, noun: str, text: str) -> None:
+    assert plural(count, noun) == text
