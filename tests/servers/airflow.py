@@ -138,7 +138,7 @@ def airflow_deployment(
             deployment.workers[name] = start(name, _AIRFLOW, "celery", "worker", *options)
         deployment.wait_for("SELECT 1 FROM dag LIMIT 1", 240)
         yield deployment
-        # What servers that are killed leave behind.
+        # Children of servers that have to be killed outlive them.
         started = psutil.Process().children(recursive=True)
     for process in started:
         with suppress(psutil.Error):
