@@ -18,7 +18,6 @@ PARAMS = {
     "target_path": Param(
         None,
         type=["null", "string"],
-        pattern="^/.+",
         examples=["/srv/elementary/restored.duckdb"],
         title="To a DuckDB file",
         description="Path of a new file on the worker, as in /srv/elementary/restored.duckdb. Fill in this or the next "

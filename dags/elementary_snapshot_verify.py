@@ -41,7 +41,6 @@ PARAMS = {
     "anchor_sha256": Param(
         None,
         type=["null", "string"],
-        pattern="^[0-9a-f]{64}$",
         title="Anchor: manifest hash",
         description="SHA-256 of that manifest: manifest_sha256 of the snapshot task's return value.",
         section="Anchor",
@@ -65,7 +64,7 @@ with DAG(
         snapshot="{{ params.snapshot }}",
         decrypt="{{ params.decrypt }}",
         anchor="{{ {'sequence': params.anchor_sequence, 'manifest_sha256': params.anchor_sha256} "
-        "if params.anchor_sequence and params.anchor_sha256 else None }}",
+        "if params.anchor_sequence or params.anchor_sha256 else None }}",
         inlets=[Asset("elementary_snapshots")],
         store_conn_id="{{ params.store_conn_id }}",
     )

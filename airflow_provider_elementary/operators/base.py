@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -229,6 +230,25 @@ class ElementarySourceOperator(ElementaryStoreOperator):
             yield snapshot, {**taken, **known}
 
 
+def _given_anchor(anchor: Mapping[str, Any]) -> Anchor:
+    """Return the anchor that a person typed, or a snapshot task returned."""
+    from airflow_provider_elementary.snapshots.chain import Anchor
+
+    try:
+        number, digest = int(anchor["sequence"]), str(anchor["manifest_sha256"]).strip().lower()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise ConfigurationError(
+            "The anchor has no sequence and manifest_sha256. Give what a snapshot task returned, or a mapping with "
+            "these two."
+        ) from None
+    if number < 1 or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ConfigurationError(
+            f"The anchor {number}:{digest[:80]} is not a snapshot's number and the SHA-256 of its manifest. Copy both "
+            "from the snapshot task's return value, or from `airflow-elementary snapshot list`."
+        )
+    return Anchor(number, digest)
+
+
 def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | None, context: Context) -> list[Anchor]:
     """Return the anchors of a chain: the given one, and the newest proved one of each inlet's events.
 
@@ -236,19 +256,12 @@ def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | No
     :raises UnprovedError: the given statement is not signed by a key of the store.
     """
     from airflow_provider_elementary.snapshots.anchors import read_anchor
-    from airflow_provider_elementary.snapshots.chain import Anchor
 
     anchors = []
     if anchor and "anchor" in anchor:
         anchors.append(read_anchor(operator.repository, anchor["anchor"]))
     elif anchor:
-        try:
-            anchors.append(Anchor(int(anchor["sequence"]), str(anchor["manifest_sha256"])))
-        except (KeyError, TypeError, ValueError, OverflowError):
-            raise ConfigurationError(
-                "The anchor has no sequence and manifest_sha256. Give what a snapshot task returned, or a mapping with "
-                "these two."
-            ) from None
+        anchors.append(_given_anchor(anchor))
     for asset in operator.inlets or ():
         proved = []
         for event in context["inlet_events"][asset].ascending(False).limit(_EVENTS_READ):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator, categories_of, clear_failures
 
 
@@ -55,9 +57,20 @@ class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
         """Restore, and return the rows of each table."""
         from airflow_provider_elementary.hooks.restore_target import open_target
 
-        conn_id, path = self.target_conn_id or None, self.target_path or None
+        conn_id, path = self.target_conn_id or None, (self.target_path or "").strip() or None
+        with clear_failures():
+            _require_absolute(path)
         with clear_failures(), open_target(conn_id=conn_id, path=path, schema=self.target_schema) as target:
             categories = categories_of(self.categories) if self.categories else None
             report = self.repository.restore(target, self.snapshot, categories=categories)
         self.log.info("restored %s rows of snapshot %s to %s", f"{report.rows:,}", report.snapshot_id, report.target)
         return report.to_dict()
+
+
+def _require_absolute(path: str | None) -> None:
+    # The folder that a task runs in is the worker's, and another one on the next worker.
+    if path is not None and not Path(path).is_absolute():
+        raise ConfigurationError(
+            f"target_path {path!r} is not an absolute path. Give that of a new file on the worker, as in "
+            "/srv/elementary/restored.duckdb."
+        )

@@ -40,7 +40,7 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
     (``max_active_runs=1``).
 
     The policy of the store's connection defines what may leave the warehouse, else ``[elementary]`` in Airflow's
-    configuration, else the defaults. The arguments from ``categories`` to ``full_every_days`` are None for "as the
+    configuration, else the defaults. The arguments from ``categories`` to ``audit_days`` are None for "as the
     connection defines"; they can only exclude more, and the task fails if one would include more. The resolved policy
     and where each part was set are logged.
 
@@ -60,6 +60,7 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
         errors, query text, metrics of single rows; dimension values are hashed. The other arguments may exclude more.
         (templated)
     :param full_every_days: maximum days between full snapshots, which read everything; 0: each one is full. (templated)
+    :param audit_days: earlier days that each sync reads again and compares, other days each time. (templated)
     :param overlap: rows at most this much older than the newest are read again, for late commits.
     :param commit_timeout: age after which the rows of an unfinished dbt run are included as they are.
     :param accept_unknown: further access checks that may stay unknown, beside those of the connection. (templated)

@@ -46,6 +46,7 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
         errors, query text, metrics of single rows; dimension values are hashed. The other arguments may exclude more.
         (templated)
     :param full_every_days: maximum days between full snapshots, which read everything; 0: each one is full. (templated)
+    :param audit_days: earlier days that each sync reads again and compares, other days each time. (templated)
     :param overlap: rows at most this much older than the newest are read again, for late commits.
     :param commit_timeout: age after which the rows of an unfinished dbt run are included as they are.
     :param accept_unknown: further access checks that may stay unknown, beside those of the connection. (templated)
@@ -79,6 +80,7 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
         dropped_columns: Sequence[str] | None = None,
         without_raw_values: bool | str | None = None,
         full_every_days: float | str | None = None,
+        audit_days: int | str | None = None,
         overlap: timedelta = timedelta(hours=1),
         commit_timeout: timedelta = timedelta(hours=6),
         accept_unknown: Sequence[str] | None = None,
@@ -98,6 +100,7 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
         self.dropped_columns = dropped_columns
         self.without_raw_values = without_raw_values
         self.full_every_days = full_every_days
+        self.audit_days = audit_days
         self.overlap = overlap
         self.commit_timeout = commit_timeout
         self.accept_unknown = accept_unknown

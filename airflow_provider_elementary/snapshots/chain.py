@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
+    ElementaryError,
+    KeyUnavailableError,
     SnapshotCorruptError,
+    StoreRefusedError,
     UnprovedError,
 )
 from airflow_provider_elementary.snapshots.index import Row, newest_page, read_rows
@@ -37,6 +40,7 @@ class Damage(StrEnum):
     NOT_DECRYPTABLE = "not decryptable"
     UNPROVED = "unproved"
     UNEXPECTED = "unexpected"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,14 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
             findings.append(ChainFinding(Damage.UNPROVED, numbers[sequence], str(error)))
         elif isinstance(error, SnapshotCorruptError):
             findings.append(ChainFinding(Damage.CHANGED, numbers[sequence], str(error)))
-    notes += [f"{name}: no key of the store signed it, ignored" for number, name in numbers.items() if number > last]
+        elif isinstance(error, (StoreRefusedError, KeyUnavailableError)):
+            findings.append(_unreadable(sequence, error))
+    findings += [_unreadable(number, error) for number, error in repository.unreadable.items() if number > last]
+    notes += [
+        f"{name}: no key of the store signed it, ignored"
+        for number, name in numbers.items()
+        if number > last and number not in repository.unreadable
+    ]
     numbers, unexpected = numbered(repository.store, PRUNE_RECORDS)
     known = {stored.document.sequence for stored in records}
     newest = max(known, default=0)
@@ -137,6 +148,16 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
             notes.append(f"{name}: no key of the store signed it, ignored")
     notes += [f"{name}: not part of a store, ignored" for name in unexpected]
     return Chain(links, records, findings, tuple(notes), indexed)
+
+
+def _is_beyond(chain: Chain, finding: ChainFinding) -> bool:
+    """Return whether an object that is not given out lies after the newest snapshot, where anybody can put one."""
+    newest = chain.head.sequence if chain.head else 0
+    return finding.damage is Damage.UNREADABLE and _number(finding.object) > newest
+
+
+def _unreadable(number: int, error: ElementaryError) -> ChainFinding:
+    return ChainFinding(Damage.UNREADABLE, manifest_key(number), str(error), needs_key=True)
 
 
 def check_chain(
@@ -180,7 +201,8 @@ def require_intact_chain(
     chain = read_chain(repository)
     lost = tuple(_tombstones_of_lost(chain, sorted(acknowledge_loss)))
     # As the chain will be once the record is written.
-    findings = [*chain.findings, *check_chain(chain, anchors, lost)[0]]
+    findings = [found for found in chain.findings if not _is_beyond(chain, found)]
+    findings += check_chain(chain, anchors, lost)[0]
     if findings:
         named = "; ".join(f"{found.object} is {found.damage}" for found in findings[:_NAMED_IN_ERROR])
         raise SnapshotCorruptError(

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
     ElementaryError,
+    KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
+    StoreRefusedError,
 )
 from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, Kind, Parent
 from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
@@ -118,7 +120,7 @@ def read_page(repository: Repository, width: int, place: int) -> Sequence[Row] |
     name = index_key(width, place)
     if (known := repository.pages.get(name)) is not None:
         return known
-    with suppress(SnapshotCorruptError):
+    with suppress(SnapshotCorruptError, StoreRefusedError, KeyUnavailableError):
         number = numbers_of(width, place)[-1]
         if (found := repository.documents.read(name, PAGE, Role.STORE, number=number)) is not None:
             repository.pages[name] = found.document.rows
@@ -151,7 +153,7 @@ def read_rows(
     def read(number: int) -> None:
         try:
             rows[number] = Row.of(repository.read_signed(number))
-        except (SnapshotCorruptError, SnapshotNotFoundError) as error:
+        except (SnapshotCorruptError, SnapshotNotFoundError, StoreRefusedError, KeyUnavailableError) as error:
             errors[number] = error
 
     _side_by_side(read, sorted(wanted - rows.keys()))

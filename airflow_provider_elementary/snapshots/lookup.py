@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import (
     ElementaryError,
+    KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
+    StoreRefusedError,
     UnprovedError,
 )
 from airflow_provider_elementary.snapshots.index import candidates, newest_page, read_rows
@@ -35,6 +37,8 @@ from airflow_provider_elementary.times import in_utc
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
+
+log = logging.getLogger(__name__)
 
 _READERS = 8
 
@@ -83,13 +87,19 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
 
     :param numbers: those that were found below ``manifests/``, where the caller listed them.
     :raises SnapshotCorruptError: the connection pins a store, and there is none or another one.
+    :raises StoreRefusedError: none is proved, and some are not given out.
     """
     repository.require_pinned_store()
 
     def proved(number: int) -> Signed[ManifestDocument] | None:
-        with suppress(UnprovedError, SnapshotNotFoundError):
+        try:
             return read_signed(repository, number)
-        return None
+        except (UnprovedError, SnapshotNotFoundError):
+            return None
+        except (StoreRefusedError, KeyUnavailableError) as error:
+            # The storage does not give it out: an outsider's object, or one that was archived.
+            repository.unreadable[number] = error
+            return None
 
     if numbers is None:
         numbers = list(numbered(repository.store, MANIFESTS)[0])
@@ -104,7 +114,15 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
         return row.sequence if row is not None else start
 
     head = newest_proved(numbers, start, proved, known)
-    return head if head is not None or start == 1 else newest_proved(numbers, 1, proved, known)
+    if head is None and start > 1:
+        head = newest_proved(numbers, 1, proved, known)
+    if head is None and repository.unreadable:
+        # Nothing says that these credentials may read any of it.
+        raise repository.unreadable[max(repository.unreadable)]
+    for number, error in repository.unreadable.items():
+        if head is not None and number > head.document.sequence:
+            log.warning("passed over snapshot number %s: %s", number, error)
+    return head
 
 
 def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocument]:

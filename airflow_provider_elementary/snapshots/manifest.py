@@ -15,6 +15,7 @@ from airflow_provider_elementary.storage.documents import STRICT, NaiveTime
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.warehouses.changes import TableChanges
 
 FORMAT_VERSION = 2
 #: What a snapshot can be.
@@ -63,6 +64,7 @@ class TableEntry:
     :param settled_from: the oldest watermark among them, ISO 8601, or None.
     :param undated_rows: those of ``rows`` that have no watermark, or None.
     :param fingerprint: of the contents of a table that is replaced in place, or None for others.
+    :param changes: what the warehouse had counted of the table's changes; None where it counts none.
     """
 
     rows: int
@@ -76,6 +78,7 @@ class TableEntry:
     settled_from: NaiveTime | None = None
     undated_rows: int | None = None
     fingerprint: str | None = None
+    changes: TableChanges | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTi
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import data_file
+from airflow_provider_elementary.warehouses.changes import TableChanges
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class TableState:
     settled_from: NaiveTime | None
     undated_rows: int | None
     fingerprint: str | None
+    changes: TableChanges | None = None
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,8 @@ def prune(
     snapshots, so take a full snapshot at least that often.
 
     What is removed is recorded first, and is in no list from then on. Its manifests, and then the files that no other
-    snapshot names, are deleted by the first prune after the grace: whoever was reading it can end. A crash at any point
-    leaves a sound store, and the next prune continues where this one stopped.
+    snapshot names, are deleted by the first prune after the grace, so that readers that opened it before can end. A
+    crash at any point leaves a sound store, and the next prune continues where this one stopped.
 
     :param retention: the rules.
     :param anchors: hashes of manifests that were kept elsewhere; only they show that the newest snapshots are lost.

@@ -52,7 +52,7 @@ class PruneDecision:
 
 @dataclass(frozen=True)
 class Clock:
-    """By what a prune tells what is old enough to be deleted.
+    """How a prune decides what is old enough to be deleted.
 
     :param now: what time it is.
     :param orphan_age: files that no snapshot names stay until they are so old.

@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import SnapshotConflictError, UnprovedError
+from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
+    SnapshotConflictError,
+    StoreRefusedError,
+    UnprovedError,
+)
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.snapshots.numbers import newest_proved
 from airflow_provider_elementary.storage.claim import claim
@@ -95,7 +100,7 @@ def read_records(repository: Repository) -> Iterator[Signed[PruneRecord]]:
     """Yield the prune records of a store, oldest first; what is not proved is none."""
     newest = newest_record(repository)
     for number in range(1, newest.document.sequence if newest else 1):
-        with suppress(UnprovedError):
+        with suppress(UnprovedError, StoreRefusedError, KeyUnavailableError):
             if (found := _read(repository, number)) is not None:
                 yield found
     if newest is not None:
@@ -106,7 +111,7 @@ def newest_record(repository: Repository) -> Signed[PruneRecord] | None:
     """Return the newest prune record, or None where nothing was ever pruned."""
 
     def proved(number: int) -> Signed[PruneRecord] | None:
-        with suppress(UnprovedError):
+        with suppress(UnprovedError, StoreRefusedError, KeyUnavailableError):
             return _read(repository, number)
         return None
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import Anchor, Chain, read_chain
 from airflow_provider_elementary.snapshots.index import Row
@@ -61,6 +61,8 @@ class Repository:
         self.read: dict[int, Signed[ManifestDocument]] = {}
         self.generations: dict[str, Generation] = {}
         self.pages: dict[str, Sequence[Row]] = {}
+        #: Why the storage did not give out manifests, by number.
+        self.unreadable: dict[int, ElementaryError] = {}
 
     @classmethod
     def open(
@@ -109,6 +111,7 @@ class Repository:
         self.read.clear()
         self.generations.clear()
         self.pages.clear()
+        self.unreadable.clear()
 
     @property
     def unproved(self) -> str | None:

@@ -73,6 +73,7 @@ def take_snapshot(
         access=access,
         anchor=anchor,
         full_every_days=policy.full_every_days,
+        audit_days=policy.audit_days,
         overlap=overlap,
         commit_timeout=commit_timeout,
         rows_read=rows_read,
@@ -95,7 +96,12 @@ def plan_in_parts(
 ) -> list[PartReference]:
     """Plan a snapshot in parts; see :func:`~airflow_provider_elementary.snapshots.parts.plan_parts`."""
     options = SnapshotOptions(
-        policy.policy, overlap, commit_timeout, timedelta(days=policy.full_every_days), no_row_progress
+        policy.policy,
+        overlap,
+        commit_timeout,
+        timedelta(days=policy.full_every_days),
+        no_row_progress,
+        policy.audit_days,
     )
     return plan_parts(
         source,
@@ -141,6 +147,7 @@ def commit_in_parts(
                 access=access.to_dict(),
                 anchor=anchor,
                 full_every_days=policy.full_every_days,
+                audit_days=policy.audit_days,
                 overlap=overlap,
                 commit_timeout=commit_timeout,
             )

@@ -11,7 +11,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -151,6 +151,10 @@ class LocalStore:
         """Let two writers race for one name: some file systems have no hard links, or let both win."""
         require_one_winner(self)
         return True
+
+    def clock_difference(self) -> timedelta | None:
+        """Return None: a directory has no clock of its own."""
+        return None
 
     def protection(self, key: str) -> str:
         """Return that a directory has no encryption of its own."""

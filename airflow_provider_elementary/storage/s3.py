@@ -6,8 +6,9 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, BinaryIO, cast
 
@@ -35,6 +36,7 @@ from airflow_provider_elementary.storage.s3_transfer import Upload
 from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
 from airflow_provider_elementary.storage.tls import require_tls
 from airflow_provider_elementary.timeouts import AWS_REQUEST_SECONDS
+from airflow_provider_elementary.times import utc_now, without_zone
 
 # botocore retries a request, but not the reading of an answer that breaks off.
 _READ_PAUSES = (0.5, 1.0, 2.0)
@@ -64,6 +66,8 @@ class S3Store:
         #: An upload could not be aborted in time; the next one is not waited for.
         self.is_silent = False
         require_tls(client)
+        self._clock_difference: timedelta | None = None
+        client.meta.events.register("after-call.s3", self._note_date)
 
     def describe(self) -> dict[str, str]:
         """Return how objects are protected."""
@@ -169,6 +173,15 @@ class S3Store:
         """Try If-None-Match with two writers at once, and If-Match with the right and with a wrong ETag."""
         require_one_winner(self)
         return self._etag_spelling is not None
+
+    def clock_difference(self) -> timedelta | None:
+        """Return the difference to the header Date of the last answer."""
+        return self._clock_difference
+
+    def _note_date(self, parsed: dict[str, Any], **facts: Any) -> None:
+        headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        with suppress(AttributeError, TypeError, ValueError):
+            self._clock_difference = utc_now() - without_zone(parsedate_to_datetime(headers.get("date")))
 
     def protection(self, key: str) -> str:
         """Return the server-side encryption of an object, as S3 reports it.

@@ -76,6 +76,16 @@ def _explain(uri: str, key: str, kms_key_id: str | None, code: str) -> Exception
             f"The upload of {key} to {uri} was aborted before it was complete. Do not let anything, such as a "
             "lifecycle rule of the bucket, abort uploads that are younger than a day; then retry."
         )
+    if code == "InvalidObjectState":
+        return StoreRefusedError(
+            f"{key} in {uri} is archived, so its signature cannot be checked. Restore it from the archive, or remove "
+            "it if no writer of the store wrote it; then retry."
+        )
+    if code == "RequestTimeTooSkewed":
+        return StoreRefusedError(
+            f"{uri} refused the request for {key}, as this machine's clock differs too much from the server's. Set the "
+            "clock, and retry."
+        )
     if code in _EXPIRED:
         return StoreError(
             f"The credentials for {uri} expired before {key} was written ({code}). Nothing was committed. Let "
@@ -89,6 +99,7 @@ def _explain(uri: str, key: str, kms_key_id: str | None, code: str) -> Exception
     if code in _REFUSED:
         return StoreRefusedError(
             f"Access to {key} in {uri} failed: {code}. Check that the bucket exists and that the "
-            "credentials may list, read and write below the prefix, and use the KMS key."
+            "credentials may list, read and write below the prefix, and use the KMS key. If this object alone is "
+            "refused, find out who wrote it, and remove it."
         )
     return StoreError(f"{uri} answered {code} for {key}. Nothing was committed; retry.")

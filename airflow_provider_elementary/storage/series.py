@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError, UnprovedError
+from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
+    SnapshotConflictError,
+    SnapshotCorruptError,
+    StoreRefusedError,
+    UnprovedError,
+)
 from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec
 from airflow_provider_elementary.storage.genesis import Role
@@ -146,11 +152,11 @@ def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role)
             continue
         try:
             document = documents.read(found.key, codec, role)
-        except UnprovedError as error:
+        except (StoreRefusedError, KeyUnavailableError, UnprovedError) as error:
             if (unproved := unproved + 1) > _LOOKS:
                 raise SnapshotCorruptError(
-                    f"More than {_LOOKS} objects of {folder} in {documents.store.uri} are not signed by a key of the "
-                    f"store, up to {found.key}. Remove them, and find out who wrote them."
+                    f"More than {_LOOKS} objects of {folder} in {documents.store.uri} are not given out or not signed "
+                    f"by a key of the store, up to {found.key}. Remove them, and find out who wrote them."
                 ) from None
             log.warning("ignoring %s", error)
             continue

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
@@ -127,6 +127,10 @@ class Store(Protocol):
 
         :raises StoreRefusedError: :meth:`put_if_absent` lets two writers win; snapshots would be lost.
         """
+        ...
+
+    def clock_difference(self) -> timedelta | None:
+        """Return how far this machine's clock was ahead of the server's at its last answer; None where none says."""
         ...
 
     def protection(self, key: str) -> str:

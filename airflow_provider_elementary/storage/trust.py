@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 from airflow_provider_elementary.exceptions import (
     DocumentExistsError,
+    KeyUnavailableError,
     SnapshotCorruptError,
     StoreRefusedError,
     UnprovedError,
@@ -13,7 +16,9 @@ from airflow_provider_elementary.storage.documents import MAX_BYTES
 from airflow_provider_elementary.storage.genesis import INTRODUCTIONS, Introduction, SignerEntry, Trust, parse_genesis
 from airflow_provider_elementary.storage.layout import GENESIS, signer_key
 from airflow_provider_elementary.storage.signed_documents import Documents, Signed
-from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.storage.store import Fetched, Store
+
+log = logging.getLogger(__name__)
 
 
 def read_trust(store: Store, store_id: str | None) -> Trust:
@@ -37,13 +42,23 @@ def read_trust(store: Store, store_id: str | None) -> Trust:
             "mounted, or the uri is wrong. Nothing was written. Check the uri, or restore the store."
         )
     trust = parse_genesis(content, store.uri, store_id)
-    while (there := store.get_capped(signer_key(len(trust.introductions) + 1), MAX_BYTES + 1)) is not None:
+    while (there := _introduction(store, trust)) is not None:
         try:
             trust = introduced(store, trust, there.content)
         except UnprovedError:
             # An outsider's object in its place.
             break
     return trust
+
+
+def _introduction(store: Store, trust: Trust) -> Fetched | None:
+    name = signer_key(len(trust.introductions) + 1)
+    try:
+        return store.get_capped(name, MAX_BYTES + 1)
+    except (StoreRefusedError, KeyUnavailableError) as error:
+        # As if it had been removed: the genesis was given out.
+        log.warning("passed over %s: %s", name, error)
+        return None
 
 
 def introduced(store: Store, trust: Trust, content: bytes) -> Trust:

@@ -77,6 +77,8 @@ class WarehouseKind:
     :param has_read_timeout: the driver ends its reads itself.
     :param keeps_locks: a transaction keeps its locks, and DDL waits for them, until it ends.
     :param has_one_view: every statement of one session sees the tables as of one moment, and the clock says which.
+    :param counts_rows_for_free: it answers ``count(*)`` of a whole table from metadata, without a scan.
+    :param counts_changes: it counts the rows inserted, updated and deleted, and lets every role read the counts.
     :param has_pg_catalog: PostgreSQL's own system catalog names the tables that a role may not read.
     :param instants: names of types with a time zone that elsewhere have none.
     :param counts_time_since_1970: every type of time is a count since 1970, which the session's time zone only shows.
@@ -110,6 +112,8 @@ class WarehouseKind:
     has_read_timeout: bool = False
     keeps_locks: bool = False
     has_one_view: bool = False
+    counts_rows_for_free: bool = False
+    counts_changes: bool = False
     has_pg_catalog: bool = False
     instants: tuple[str, ...] = ()
     counts_time_since_1970: bool = False

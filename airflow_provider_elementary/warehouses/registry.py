@@ -31,6 +31,7 @@ _ROWS = (
         access=Proof("stand-in", "fakesnow, with roles added after the documentation"),
         namespace="account",
         scheme="snowflake",
+        counts_rows_for_free=True,
         has_read_timeout=True,
     ),
     WarehouseKind(
@@ -58,6 +59,7 @@ _ROWS = (
         keeps_locks=True,
         has_one_view=True,
         has_pg_catalog=True,
+        counts_changes=True,
         uses_youngs_cramer=True,
     ),
     WarehouseKind(
@@ -109,6 +111,7 @@ _ROWS = (
         access=Proof("real engine", "DuckDB"),
         namespace="path",
         scheme="duckdb",
+        counts_rows_for_free=True,
         has_read_timeout=True,
     ),
     WarehouseKind(
@@ -131,6 +134,7 @@ _ROWS = (
         system_catalog="the dataset's INFORMATION_SCHEMA",
         namespace="scheme alone",
         scheme="bigquery",
+        counts_rows_for_free=True,
         instants=("timestamp",),
         sorts_nulls_first=True,
         week_starts_on_sunday=True,
@@ -155,6 +159,7 @@ _ROWS = (
         databases_without_information_schema=("hive_metastore", "spark_catalog"),
         namespace="host",
         scheme="databricks",
+        counts_rows_for_free=True,
         instants=("timestamp",),
         sorts_nulls_first=True,
     ),
@@ -179,6 +184,7 @@ _ROWS = (
         driver_port=8123,
         namespace="host and port",
         scheme="clickhouse",
+        counts_rows_for_free=True,
         port=8123,
         standard_deviation="population",
     ),

@@ -70,6 +70,7 @@ def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     passwords = directory / "passwords.json"
     passwords.write_text(json.dumps({"admin": PASSWORD}))
     environment = {
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__ELEMENTARY__STORES": "browser_sample, browser_hostile",

@@ -48,7 +48,7 @@ from tests.support.datasets import (
     write_snowflake,
 )
 from tests.support.history_databases import Database, InDuckDB, InPostgres
-from tests.support.random_histories import History, Statistics
+from tests.support.random_histories import EVENTS, History, Statistics
 from tests.support.signing import opened
 from tests.support.syncs import LAST_MARKER, CountedKeys, Sync, after, marker, run_results
 
@@ -363,6 +363,74 @@ class TestReadingEverything:
     def test_negative_times_are_refused(self, sync: Sync, arguments: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError, match="0 or more"):
             sync.snapshot(**arguments)
+
+
+class TestRowsThatChangedAtTheSource:
+    def test_a_source_that_removes_its_oldest_rows_goes_on_and_the_snapshot_keeps_them(self, sync: Sync) -> None:
+        sync.snapshot()
+        sync.change(
+            *(f"DELETE FROM {table} WHERE created_at < TIMESTAMP '{after(days=-3, hours=3)}'" for table in EVENTS),
+            run_results("new", after(minutes=30), "a"),
+            marker("new", after(minutes=31)),
+        )
+
+        second, third = sync.snapshot(), sync.snapshot()
+
+        assert [(one.kind, one.epoch) for one in (second, third)] == [("incremental", 1)] * 2
+        assert len(sync.column("dbt_run_results", "status")) == 26
+        assert (second.tables["dbt_run_results"].rows, second.tables["dbt_run_results"].new_rows) == (16, 1)
+        full = sync.snapshot(full_every_days=0)
+        assert (full.epoch, full.rows) == (1, third.rows)
+        assert full.reason is not None
+        assert "history" not in full.reason
+
+    def test_a_day_missing_in_the_middle_begins_a_new_epoch_and_is_named(self, sync: Sync) -> None:
+        sync.snapshot()
+        gone = after(days=-2)
+        sync.change(f"DELETE FROM dbt_run_results WHERE created_at::DATE = DATE '{gone:%Y-%m-%d}'")
+
+        second = sync.snapshot()
+
+        assert (second.kind, second.epoch) == ("full", 2)
+        assert second.reason is not None
+        assert f"found 15; rows of {gone:%Y-%m-%d} are gone" in second.reason
+
+    def test_erased_history_is_reported_whatever_else_asked_for_a_full_snapshot(self, sync: Sync) -> None:
+        sync.snapshot()
+        sync.change("DELETE FROM dbt_run_results", run_results("new", after(hours=2), "a"))
+
+        second = sync.snapshot(Policy(categories=tuple(Category), failed_rows_days=99_999))
+
+        assert second.epoch == 2
+        assert second.reason is not None
+        assert second.reason.startswith("the policy changed; history went back: dbt_run_results: rows of 2026-10-")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE dbt_run_results SET message = 'removed on request' WHERE created_at::DATE = DATE '{day}'",
+            "CREATE TEMP TABLE one AS SELECT * FROM dbt_run_results WHERE created_at::DATE = DATE '{day}' LIMIT 1; "
+            "DELETE FROM dbt_run_results WHERE model_execution_id IN (SELECT model_execution_id FROM one); "
+            "INSERT INTO dbt_run_results SELECT * REPLACE ('another' AS model_execution_id) FROM one",
+        ],
+    )
+    def test_rows_replaced_in_place_are_found_by_an_audit_and_by_each_full_snapshot(
+        self, sync: Sync, change: str
+    ) -> None:
+        sync.snapshot()
+        changed = f"{after(days=-2):%Y-%m-%d}"
+        sync.change(change.format(day=changed))
+
+        unseen, audited = sync.snapshot(), sync.snapshot(audit_days=9)
+
+        assert (unseen.kind, audited.kind, audited.epoch) == ("incremental", "full", 1)
+        assert audited.reason is not None
+        assert audited.reason.startswith(f"dbt_run_results: rows of {changed} were changed or replaced in place")
+        sync.change(change.format(day=changed).replace("removed", "masked").replace("another", "third"))
+        full = sync.snapshot(full_every_days=0)
+        assert full.reason is not None
+        assert f"; rows of dbt_run_results of {changed} were changed or replaced in place" in full.reason
+        assert sync.snapshot(audit_days=9).kind == "incremental"
 
 
 class TestSeveralWriters:

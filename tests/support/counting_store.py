@@ -132,6 +132,9 @@ class CountingStore:
     def probe(self) -> bool:
         return True
 
+    def clock_difference(self) -> timedelta | None:
+        return None
+
     def protection(self, key: str) -> str:
         return "memory"
 

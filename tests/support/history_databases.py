@@ -73,6 +73,8 @@ class InPostgres:
     def execute(self, *statements: Statement) -> None:
         for statement, parameters in statements:
             self._connection.execute(statement.replace("?", "%s").encode(), parameters or None)
+        # Sessions report their counts when they end, or some seconds later.
+        self._connection.execute("SELECT pg_stat_force_next_flush()")
 
     def rows(self, table: str) -> list[Row]:
         cursor = self._connection.execute(f"SELECT * FROM elementary.{table}".encode())
@@ -84,6 +86,7 @@ class InPostgres:
         connection.autocommit = False
         for statement, parameters in statements:
             connection.execute(statement.replace("?", "%s").encode(), parameters)
+        connection.execute("SELECT pg_stat_force_next_flush()")
         self._late.append(connection)
         return connection
 

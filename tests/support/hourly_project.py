@@ -20,10 +20,11 @@ BEGAN = datetime(2026, 10, 1)
 
 
 class HourlyProject:
-    """A project of so many hourly runs in all.
+    """A project that runs once an hour.
 
     :param store: where its snapshots go.
     :param folder: where its warehouse is.
+    :param hours: how many runs there are in all.
     """
 
     def __init__(self, store: Store, folder: Path, hours: int) -> None:

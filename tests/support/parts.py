@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -125,7 +126,7 @@ def _digests(source: SnapshotSource, table: str) -> Any:
 def facts_of(manifest: Manifest) -> dict[str, Any]:
     """Return what two snapshots of the same rows have in common, wherever their files begin and end."""
     return {
-        "tables": manifest.tables,
+        "tables": {name: replace(entry, changes=None) for name, entry in manifest.tables.items()},
         "consistency": manifest.consistency,
         "exclusions": manifest.exclusions,
         "rejected": manifest.rejected,

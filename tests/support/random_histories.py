@@ -124,6 +124,16 @@ def bag(rows: Sequence[Row], columns: Sequence[str]) -> Counter[tuple[Any, ...]]
     return Counter(tuple(row[column] for column in columns) for row in rows)
 
 
+def held_of(rows: Sequence[Row], held: Sequence[Row]) -> list[Row]:
+    """Return those of the rows that were held, each at most as often."""
+    left, found = list(held), []
+    for row in rows:
+        if row in left:
+            left.remove(row)
+            found.append(row)
+    return found
+
+
 #: Why a snapshot may be full, and the words that say so.
 REASONS = {
     "first": "the first snapshot",
@@ -190,6 +200,8 @@ class History:
         self.taken: list[tuple[str, LocalKeys, dict[str, list[Row]]]] = []
         #: Rows that were taken while no markers came, and that no later snapshot has to wait for.
         self.unawaited: dict[str, list[Row]] = {}
+        #: Rows that the source removed, and that snapshots keep until the next full one.
+        self.removed: dict[str, list[Row]] = {}
         self.interrupted: list[tuple[str, float]] = []
         self.columns = {table: [one.split()[0] for one in columns.split(", ")] for table, columns in COLUMNS.items()}
         database.execute(*((f"CREATE TABLE elementary.{name} ({columns})", []) for name, columns in COLUMNS.items()))
@@ -251,6 +263,9 @@ class History:
     def old_rows_are_deleted_at_the_source(self) -> None:
         before = self.now - timedelta(hours=self.draw(st.sampled_from([0, 2, 24, 48])))
         tables = self.draw(st.sets(st.sampled_from(EVENTS), min_size=1))
+        for table in tables:
+            old = [row for row in self.database.rows(table) if row["created_at"] and row["created_at"] < before]
+            self.removed[table] = [*self.removed.get(table, ()), *old]
         self.database.execute(
             *((f"DELETE FROM elementary.{table} WHERE created_at < ?", [before]) for table in sorted(tables))
         )
@@ -288,11 +303,14 @@ class History:
 
         self.statistics.count(manifest)
         if manifest.kind == "full":
-            self.unawaited = {}
+            self.unawaited, self.removed = {}, {}
+        last = self.taken[-1][2] if self.taken else {}
+        kept = {table: held_of(rows, last.get(table, ())) for table, rows in self.removed.items()}
         expected = {
             table: [*rows, *(row for row in self.unawaited.get(table, ()) if row in held[table] and row not in rows)]
             for table, rows in expected.items()
         }
+        expected = {table: [*rows, *kept.get(table, ())] for table, rows in expected.items()}
         problem = manifest.consistency.marker_problem if manifest.consistency else None
         if problem and "without waiting" in problem.lower():
             self.unawaited = expected

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     SnapshotConflictError,
@@ -17,6 +18,7 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
+from airflow_provider_elementary.snapshots.capture.audit import Audit, compare_days, compare_full, prepare_audit
 from airflow_provider_elementary.snapshots.capture.collect import (
     Preparation,
     capture_slices,
@@ -24,23 +26,21 @@ from airflow_provider_elementary.snapshots.capture.collect import (
     join,
 )
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
-from airflow_provider_elementary.snapshots.capture.consistency import find_consistency_point
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, find_consistency_point
 from airflow_provider_elementary.snapshots.capture.data_keys import categories_of, open_keys
-from airflow_provider_elementary.snapshots.capture.plan import (
-    Plan,
-    SnapshotOptions,
-    check_history,
-    new_epoch,
-    plan_snapshot,
-)
+from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt, check_history, look_back, new_epoch
+from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.side_by_side import OpenSource, capture_side_by_side
 from airflow_provider_elementary.snapshots.capture.split import ROWS_PER_PART, split_into_parts, whole_tables
-from airflow_provider_elementary.snapshots.capture.table import ParentCorrupt, SourceHistoryTruncated
+from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_read
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.warehouses.changes import TableChanges, read_changes
+from airflow_provider_elementary.warehouses.indexes import index_statements
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.watermarks import WatermarkType
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
@@ -60,6 +60,7 @@ def write_snapshot(
     access: Mapping[str, Any] | None = None,
     anchor: Anchor | None = None,
     full_every_days: float = 7,
+    audit_days: int = 0,
     overlap: timedelta = timedelta(hours=1),
     commit_timeout: timedelta = timedelta(hours=6),
     rows_read: RowsRead = no_row_progress,
@@ -82,6 +83,7 @@ def write_snapshot(
     :param anchor: the newest manifest that was recorded outside the store. Where the chain does not contain it, a full
         snapshot with new data keys is committed, and then this raises.
     :param full_every_days: after how many days everything is read again; 0 reads everything each time.
+    :param audit_days: how many settled days of each table an incremental snapshot compares by their contents.
     :param overlap: rows this much older than the newest are read again, for commits that came late.
     :param commit_timeout: after how long, by the warehouse's time, rows of a run without a commit marker are taken as
         they are.
@@ -107,7 +109,7 @@ def write_snapshot(
         return earlier
     # What is refused is refused now, before anything is read.
     require_writer(repository)
-    options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read)
+    options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
     threads = (open_source, rows_per_part) if open_source is not None else None
     lost = 0
     while lost < _ATTEMPTS:
@@ -152,12 +154,15 @@ def _capture(
     threads: tuple[OpenSource, int] | None,
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
+    # Before the tables are held: what is counted later is then seen the next time, and nothing is missed.
+    changes = read_changes(source.warehouse)
+    _advise_indexes(source)
     source.hold()
     plan = plan_snapshot(source, repository, options, taken_at, anchor)
-    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, threads)
+    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, threads, changes)
     if isinstance(written, Plan):
         # What was written under the first plan is left for prune to remove.
-        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, threads)
+        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, threads, changes)
     assert isinstance(written, _Written)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return written
 
@@ -170,9 +175,10 @@ def _capture_as_planned(
     run_key: str,
     plan: Plan,
     threads: tuple[OpenSource, int] | None,
+    changes: Mapping[str, TableChanges],
 ) -> _Written | Plan:
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
-    prepared = prepare(source, repository, options, taken_at, run_key, plan)
+    prepared = prepare(source, repository, options, taken_at, run_key, plan, changes, keeps_windows=True)
     if isinstance(prepared, Plan):
         return prepared
     plan, point = prepared.plan, prepared.point
@@ -187,7 +193,9 @@ def _capture_as_planned(
         return new_epoch(plan, point, str(evidence))
     except ParentCorrupt as damage:
         return plan.full(f"the snapshot before cannot be read: {damage}")
-    prepared = replace(prepared, excluded=dict(source.excluded))
+    if prepared.audit is not None and plan.base is None:
+        plan = _compared(prepared.audit, source, plan, point)
+    prepared = replace(prepared, excluded=dict(source.excluded), plan=plan)
     protection = repository.store.describe()
     return _Written(describe_captured(prepared, join(prepared, captured), protection, None), plan)
 
@@ -199,12 +207,28 @@ def prepare(
     taken_at: datetime,
     run_key: str,
     plan: Plan,
+    changes: Mapping[str, TableChanges],
+    *,
+    keeps_windows: bool,
 ) -> Preparation | Plan:
-    """Decide keys and consistency point of a snapshot, or return the plan of a full one with the reason why."""
+    """Decide keys and consistency point of a snapshot, or return the plan of a full one with the reason why.
+
+    :param changes: what the warehouse counted of changes before its tables were held.
+    :param keeps_windows: what planning reads of the windows is kept for the capture, in this process.
+    """
     # The first use of each key comes before the first read: what is refused is refused early.
     plan, opened = open_keys(source, repository.keys, plan, options.policy)
-    point = find_consistency_point(source, options.commit_timeout, plan.window_from)
-    if (checked := check_history(plan, point)) is not plan:
+    kept = _kept(source, plan, options.policy) if keeps_windows else {}
+    point = find_consistency_point(source, options.commit_timeout, plan.window_from, kept)
+    try:
+        point = look_back(source, plan, point, changes, options.policy)
+        checked = check_history(plan, point)
+        audit = prepare_audit(source, repository, plan, options.policy, opened.of_hashes)
+        if checked is plan and plan.base is not None and audit is not None:
+            checked = compare_days(audit, source, plan, point, options.audit_days)
+    except ParentCorrupt as damage:
+        return plan.full(f"the snapshot before cannot be read: {damage}")
+    if checked is not plan:
         return checked
     return Preparation(
         snapshot_id=new_id(taken_at),
@@ -217,7 +241,50 @@ def prepare(
         source=_describe(source),
         excluded=dict(source.excluded),
         rejected=source.rejections,
+        changes=changes,
+        audit=audit,
     )
+
+
+def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list[str]]:
+    """Return the columns of the tables whose windows are read once, for planning and capture."""
+    if plan.base is None:
+        return {}
+    columns = {
+        name: columns_read(source, TABLES[name], policy)
+        for name in source.tables()
+        # Rows without a time are of every window: they are counted first.
+        if TABLES[name].watermark is not None
+        and not plan.base.manifest.tables[name].undated_rows
+        and source.table(name).watermark_type is not WatermarkType.OTHER
+    }
+    return {name: found for name, found in columns.items() if found}
+
+
+def _compared(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
+    """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
+    try:
+        return compare_full(audit, source, plan, point)
+    except ParentCorrupt as damage:
+        log.warning("the source was not compared with the snapshot before, which cannot be read: %s", damage)
+        return plan
+
+
+def _advise_indexes(source: WarehouseSource) -> None:
+    """Log once how the owner of the tables makes a sync read its window alone."""
+    held = {name: source.table(name) for name in source.tables()}
+    watermarks = {
+        one.name: one.columns[one.table.watermark]
+        for one in held.values()
+        if one.table.watermark is not None and one.table.watermark in one.columns
+    }
+    if statements := index_statements(source.warehouse, watermarks):
+        log.info(
+            "each sync scans %d large tables that have no index on their watermark; the owner of dbt's tables can "
+            "create them (a post-hook of the models keeps them): %s",
+            len(statements),
+            " ".join(statements),
+        )
 
 
 def require_no_damage(repository: Repository, committed: Manifest, damage: str | None = None) -> None:

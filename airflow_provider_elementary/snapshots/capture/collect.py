@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.snapshots.capture.audit import Audit
 from airflow_provider_elementary.snapshots.capture.consistency import (
     ConsistencyPoint,
     Tally,
@@ -21,6 +22,7 @@ from airflow_provider_elementary.snapshots.capture.table import Run, capture_tab
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.warehouses.changes import TableChanges
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.values import Rejections
 
@@ -35,6 +37,8 @@ class Preparation:
     :param source: what the manifest says of the warehouse.
     :param excluded: tables that cannot be used, with the reason.
     :param rejected: what planning could not use.
+    :param changes: what the warehouse had counted of changes to its tables before they were held.
+    :param audit: compares the rows of a full snapshot with the snapshot before; None where nothing can be compared.
     """
 
     snapshot_id: str
@@ -47,6 +51,8 @@ class Preparation:
     source: Mapping[str, Any]
     excluded: Mapping[str, str]
     rejected: Rejections
+    changes: Mapping[str, TableChanges] = field(default_factory=dict)
+    audit: Audit | None = None
 
     @property
     def young_from(self) -> datetime | None:
@@ -127,7 +133,7 @@ def describe_captured(
         source=preparation.source,
         parent=None,
         tables={
-            name: settle(plan, captured.tally, TABLES[name], entry, window_from)
+            name: settle(plan, point, preparation.changes.get(name), captured.tally, TABLES[name], entry, window_from)
             for name, entry in captured.tables.items()
         },
         files=tuple(captured.files),
@@ -176,6 +182,7 @@ def _start(source: WarehouseSource, store: Store, preparation: Preparation, part
         tally=Tally(preparation.young_from),
         rows_read=options.rows_read,
         part=part,
+        audit=preparation.audit if plan.base is None else None,
     )
 
 

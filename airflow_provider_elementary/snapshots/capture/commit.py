@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
@@ -12,8 +13,9 @@ from airflow_provider_elementary.exceptions import (
     SnapshotConflictError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
+    StoreRefusedError,
 )
-from airflow_provider_elementary.snapshots.capture.plan import Plan
+from airflow_provider_elementary.snapshots.capture.plan import CLOCK_DIFFERENCE, Plan
 from airflow_provider_elementary.snapshots.capture.rebase import rebase
 from airflow_provider_elementary.snapshots.index import write_pages
 from airflow_provider_elementary.snapshots.lists import merge
@@ -37,6 +39,7 @@ from airflow_provider_elementary.storage.layout import data_folder, generation_k
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
+    from airflow_provider_elementary.storage.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -123,16 +126,29 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
 def require_writer(repository: Repository) -> None:
     """Raise unless manifests can be signed here, and before the first snapshot, unless only one of two writers wins.
 
-    :raises StoreRefusedError: of two writers that create one object, both would win.
+    :raises StoreRefusedError: of two writers that create one object, both would win; or this machine's clock is wrong.
     :raises ConfigurationError: no signer or no store id is named, or its key may not sign in this store.
     :raises KeyUnavailableError: the signing key is refused.
     """
     head = find_head(repository)
+    _require_clock(repository.store)
     number = head.document.sequence + 1 if head else 1
     repository.documents.encode("probe", _PROBE, Parent(number, ""), Role.STORE, number=number)
     if head is None:
         # The store may have been copied to a place that the one who created it has not tried.
         repository.store.probe()
+
+
+def _require_clock(store: Store) -> None:
+    """Raise where this machine's clock differs from the store's: when snapshots were taken decides what is kept."""
+    difference = store.clock_difference()
+    if difference is not None and abs(difference) > CLOCK_DIFFERENCE:
+        minutes = round(abs(difference).total_seconds() / 60)
+        where = "ahead of" if difference > timedelta(0) else "behind"
+        raise StoreRefusedError(
+            f"The clock of this machine is {minutes:,} minutes {where} that of {store.uri}. Nothing was read from the "
+            "warehouse. Set the clock, and retry."
+        )
 
 
 def committed_for(repository: Repository, run_key: str, categories: Collection[Category]) -> Manifest | None:

@@ -8,18 +8,15 @@ newest marker. What is older than the time-out before the newest row of all is t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
-from airflow_provider_elementary import quoting
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.snapshots.capture.commit_markers import (
     MARKERS,
@@ -30,16 +27,15 @@ from airflow_provider_elementary.snapshots.capture.commit_markers import (
     is_marked,
     read_markers,
 )
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts, read_facts
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
-from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.times import before, iso
 from airflow_provider_elementary.times import earliest as earliest_of
 from airflow_provider_elementary.times import latest as latest_of
-from airflow_provider_elementary.warehouses.clock import Clock, one_row, read_clock, to_utc
+from airflow_provider_elementary.warehouses.clock import Clock, read_clock
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.values import Rejections
-from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest
 
 RESULTS = "elementary_test_results"
 SAMPLES = "test_result_rows"
@@ -48,22 +44,6 @@ FUTURE = "time ahead of the warehouse's clock"
 _TIME = pa.timestamp("us")
 #: At most this many runs are named in a manifest; the others are counted.
 _NAMED = 1_000
-
-
-@dataclass(frozen=True)
-class TableFacts:
-    """What one query returns for a table with a watermark.
-
-    :param newest: its greatest watermark, or None where it holds no rows.
-    :param settled_rows: rows older than the window that is read again.
-    :param settled_from: the least watermark among them, or None.
-    :param undated_rows: rows without a watermark.
-    """
-
-    newest: datetime | None
-    settled_rows: int = 0
-    settled_from: datetime | None = None
-    undated_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -220,7 +200,10 @@ class Tally:
 
 
 def find_consistency_point(
-    source: WarehouseSource, commit_timeout: timedelta, window_from: datetime | None
+    source: WarehouseSource,
+    commit_timeout: timedelta,
+    window_from: datetime | None,
+    kept: Mapping[str, Sequence[str]] | None = None,
 ) -> ConsistencyPoint:
     """Read the consistency point of the source.
 
@@ -229,15 +212,12 @@ def find_consistency_point(
 
     :param commit_timeout: after how long rows of a run without a marker are taken as they are.
     :param window_from: where the window begins that is read again, or None to read everything.
+    :param kept: the columns of the tables whose windows are kept, so that each is read once.
     """
     clock, read_at = _clock(source)
     markers = read_markers(source, clock)
     latest = markers.latest(clock) if markers else clock.latest
-    tables = {
-        name: _facts(source, TABLES[name], window_from, latest)
-        for name in source.tables()
-        if TABLES[name].watermark is not None
-    }
+    tables = read_facts(source, window_from, latest, kept or {})
     watermark = max((facts.newest for facts in tables.values() if facts.newest), default=None)
     point = ConsistencyPoint(
         tables=tables,
@@ -334,54 +314,6 @@ def next_window(point: ConsistencyPoint, tally: Tally, overlap: timedelta, earli
     return latest_of(window_from, earlier)
 
 
-def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
-    held = source.table(table.name)
-    if held.watermark_type is WatermarkType.OTHER:
-        return _facts_of_rows(source, table, window_from, latest)
-    watermark = quoting.column(held.columns[require_watermark(table)])
-    relation = exp.table_(held.name, db=source.warehouse.schema, catalog=source.warehouse.database, quoted=True)
-
-    def is_before(end: exp.Expr) -> exp.Expr:
-        return exp.and_(watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type), end)
-
-    def of_those(function: str, condition: exp.Expr) -> exp.Expr:
-        return exp.func(function, exp.Case().when(condition, watermark.copy()))
-
-    until_now = is_before(watermark.copy() <= bound(latest, held.watermark_type))
-    selected: list[exp.Expr] = [of_those("max", until_now).as_("newest")]
-    if window_from is not None:
-        settled = is_before(watermark.copy() < bound(window_from, held.watermark_type))
-        undated = exp.Case().when(watermark.copy().is_(exp.null()), exp.Literal.number(1))
-        selected += [
-            of_those("min", settled).as_("oldest"),
-            of_those("count", settled.copy()).as_("settled"),
-            exp.func("count", undated).as_("undated"),
-        ]
-    found = one_row(source, exp.select(*selected).from_(relation).sql(source.warehouse.dialect))
-    newest = _naive(found["newest"])
-    if window_from is None:
-        return TableFacts(newest)
-    return TableFacts(newest, int(found["settled"]), _naive(found["oldest"]), int(found["undated"]))
-
-
-def _facts_of_rows(source: WarehouseSource, table: Table, window_from: datetime | None, latest: datetime) -> TableFacts:
-    """Return the facts of a table whose watermark the warehouse cannot compare, from its rows."""
-    watermark = require_watermark(table)
-    newest = oldest = None
-    rows = undated = 0
-    with source.read(table.name, columns=[watermark]) as reader:
-        for batch in reader:
-            created = batch[watermark]
-            in_time = created.filter(pc.less_equal(created, _moment(latest)))
-            newest = max(filter(None, (newest, pc.max(in_time).as_py())), default=None)
-            if window_from is not None:
-                settled = created.filter(pc.less(created, _moment(window_from)))
-                rows += len(settled)
-                undated += created.null_count
-                oldest = earliest_of(oldest, pc.min(settled).as_py())
-    return TableFacts(newest, rows, oldest, undated)
-
-
 def _young_results(source: WarehouseSource, point: ConsistencyPoint, since: datetime) -> pa.Array:
     """Return the ids of the test results that are taken, of those young enough to have samples that could wait."""
     table = TABLES[RESULTS]
@@ -397,12 +329,6 @@ def _clock(source: WarehouseSource) -> tuple[Clock, datetime | None]:
     clock = read_clock(source, MARKERS if MARKERS in held else held[0])
     has_one_view = by_adapter(source.adapter).has_one_view and MARKERS in held
     return clock, clock.now if has_one_view else None
-
-
-def _naive(moment: Any) -> datetime | None:
-    if isinstance(moment, date) and not isinstance(moment, datetime):
-        return datetime.combine(moment, time.min)
-    return to_utc(moment) if moment else None
 
 
 def _moment(moment: datetime | None) -> pa.Scalar:

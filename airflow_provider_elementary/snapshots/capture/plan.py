@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.exceptions import SnapshotConflictError, SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
 from airflow_provider_elementary.progress import RowsRead
-from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.index import newest_page
 from airflow_provider_elementary.snapshots.lookup import anchor_finding, find_head, read_signed, resolve
@@ -23,11 +22,9 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
-#: By how much the clocks of two workers may differ.
-_CLOCK_DIFFERENCE = timedelta(minutes=5)
+#: By how much the clocks of two machines may differ.
+CLOCK_DIFFERENCE = timedelta(minutes=5)
 _PLACE = ("dialect", "database", "schema")
-#: More rows without a time are not looked for one by one: that reads as much as a full snapshot.
-_UNDATED_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ class SnapshotOptions:
     commit_timeout: timedelta
     full_every: timedelta
     rows_read: RowsRead
+    audit_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -147,54 +145,6 @@ def _is_recorded_as_lost(repository: Repository, anchor: Anchor) -> bool:
         return False
 
 
-def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
-    """Return the plan, or the plan to read everything where the source is not what the parent saw, grown.
-
-    :raises SnapshotConflictError: the parent saw the source later than this session does.
-    """
-    if plan.base is None or (before := plan.earlier) is None:
-        return plan
-    watermark = parse(before.watermark)
-    if watermark is not None and watermark > point.latest:
-        return plan.full(f"the snapshot before ends at {watermark}, ahead of the warehouse's clock")
-    for name, facts in point.tables.items():
-        entry = plan.base.manifest.tables[name]
-        if entry.settled_rows is None:
-            continue
-        undated = entry.undated_rows or 0
-        if facts.undated_rows < undated:
-            return new_epoch(plan, point, f"{name}: {undated} rows without a time, found {facts.undated_rows}")
-        if facts.undated_rows > max(undated, _UNDATED_ROWS):
-            # Rows without a time are found again by their contents, all of them.
-            return plan.full(f"{name}: {facts.undated_rows:,} rows without a time are too many to compare")
-        if (facts.settled_rows, facts.settled_from) == (entry.settled_rows, parse(entry.settled_from)):
-            continue
-        if facts.settled_rows > entry.settled_rows:
-            late = facts.settled_rows - entry.settled_rows
-            return plan.full(f"{name}: {late} rows were committed later than the overlap of {before.overlap:.0f} s")
-        found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
-        return new_epoch(plan, point, f"{found}, from {facts.settled_from} on where it was {entry.settled_from}")
-    if watermark is not None and (point.watermark is None or point.watermark < watermark):
-        return new_epoch(plan, point, f"the newest row is of {point.watermark} where it was of {watermark}")
-    return plan
-
-
-def new_epoch(plan: Plan, point: ConsistencyPoint, evidence: str) -> Plan:
-    """Return the plan to read everything, as rows that the parent has are gone from the source.
-
-    :param evidence: what was expected and found.
-    :raises SnapshotConflictError: they are not gone: this session sees the source as it was before the parent's.
-    """
-    seen_then = parse(plan.earlier.read_at) if plan.earlier else None
-    if plan.parent is not None and seen_then is not None and point.read_at is not None and point.read_at <= seen_then:
-        raise SnapshotConflictError(
-            f"The warehouse's clock or data is older than snapshot {plan.parent.snapshot_id} (read at {seen_then}): "
-            f"{point.read_at}. Another writer came first. Retry with a new session, and let "
-            "one DAG run at a time write to a store (max_active_runs=1)."
-        )
-    return plan.full(f"history went back: {evidence}", is_new_epoch=True)
-
-
 def _reason_for_full(
     parent: Manifest, source: WarehouseSource, options: SnapshotOptions, taken_at: datetime
 ) -> str | None:
@@ -202,14 +152,14 @@ def _reason_for_full(
         return "the snapshot before has no consistency point to continue from"
     if parent.policy != options.policy.to_dict():
         return "the policy changed"
-    if not _is_same_place(parent, source):
+    if not is_same_place(parent, source):
         return "the source is another one"
     if (changed := _changed_columns(parent, source)) is not None:
         return changed
     age = taken_at - datetime.fromisoformat(parent.full_at)
     if age >= options.full_every:
         return f"the last full snapshot is of {parent.full_at}"
-    if age < -_CLOCK_DIFFERENCE:
+    if age < -CLOCK_DIFFERENCE:
         # The clock of the worker that took it was wrong, and would put off the next one.
         return f"the last full snapshot is of {parent.full_at}, which has not come yet by this machine's clock"
     return None
@@ -226,7 +176,7 @@ def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
     return None
 
 
-def _is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
+def is_same_place(manifest: Manifest, source: WarehouseSource) -> bool:
     """Return whether a manifest is of this source."""
     warehouse = source.warehouse
     place = dict(zip(_PLACE, (warehouse.dialect, warehouse.database, warehouse.schema), strict=True))

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -19,8 +19,11 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category, Kind
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture import consistency
+from airflow_provider_elementary.snapshots.capture.audit import Audit
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
 from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_digests
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts
+from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
 from airflow_provider_elementary.snapshots.capture.partition import Part, parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
@@ -35,6 +38,7 @@ from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import earliest, iso, latest, parse
+from airflow_provider_elementary.warehouses.changes import TableChanges
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.watermarks import Undated
 
@@ -43,10 +47,6 @@ log = logging.getLogger(__name__)
 
 class SourceHistoryTruncated(Exception):
     """Rows that the snapshot before has are gone from the source."""
-
-
-class ParentCorrupt(Exception):
-    """A file of the snapshot before does not open."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Run:
     :param exclusions: what the policy excluded or redacted.
     :param rows_read: called as rows are read.
     :param part: which part of the capture this is, and which attempt; it is in the names of its files.
+    :param audit: compares the rows of a full snapshot with the snapshot before; None where nothing can be compared.
     """
 
     source: WarehouseSource
@@ -78,6 +79,7 @@ class Run:
     tally: Tally
     rows_read: RowsRead
     part: str = ""
+    audit: Audit | None = None
 
 
 @dataclass
@@ -148,28 +150,63 @@ def capture_table(run: Run, wanted: Slice) -> tuple[TableEntry, list[FileEntry]]
     return entry, [*_still_wanted(run, table, carried), *files]
 
 
-def settle(plan: Plan, tally: Tally, table: Table, entry: TableEntry, window_from: datetime | None) -> TableEntry:
+def columns_read(source: WarehouseSource, table: Table, policy: Policy) -> list[str]:
+    """Return the columns that are read of a table: those that are taken, and those that decide about rows."""
+    held = source.table(table.name).columns
+    parts = parts_of(table, redaction.columns_taken(table, list(held), policy), policy.categories)
+    if not parts:
+        return []
+    needed = {name for part in parts for name in part.columns}
+    needed |= consistency.columns_needed(table) | redaction.columns_needed(table, policy)
+    return [name for name in held if name in needed]
+
+
+def settle(
+    plan: Plan,
+    point: ConsistencyPoint,
+    changes: TableChanges | None,
+    tally: Tally,
+    table: Table,
+    entry: TableEntry,
+    window_from: datetime | None,
+) -> TableEntry:
     """Return the entry with what the next snapshot has to find again of the rows before its window.
 
+    :param changes: what the warehouse had counted of the table's changes.
     :param tally: of all parts.
     :param window_from: where the next snapshot reads from.
     """
     if table.watermark is None or set(entry.excluded_categories) == set(table.categories):
         return entry
     rows, oldest = tally.settled(table, window_from)
-    before = _entry_before(plan, table)
+    before = _entry_before(plan, point, table)
     undated = tally.undated[table.name]
     if before is not None:
         rows += before.settled_rows or 0
         oldest = parse(before.settled_from) or oldest
         undated = undated or before.undated_rows or 0
-    return replace(entry, settled_rows=rows, settled_from=iso(oldest), undated_rows=undated)
+    settled = replace(entry, settled_rows=rows, settled_from=iso(oldest), undated_rows=undated)
+    return replace(settled, changes=_changes(changes, point.tables[table.name], before, settled))
+
+
+def _changes(
+    now: TableChanges | None, facts: TableFacts, before: TableEntry | None, entry: TableEntry
+) -> TableChanges | None:
+    """Return what the warehouse had counted, and what it must have counted since, as we saw the rows."""
+    if now is None or (before is not None and facts.settled_rows is not None):
+        return now
+    # Sessions report late: at least the rows that we saw were inserted.
+    seen, counted = entry.rows + entry.waiting, 0
+    if before is not None:
+        seen -= before.rows + before.waiting
+        counted = before.changes.inserted if before.changes is not None else 0
+    return replace(now, inserted=max(now.inserted, counted + seen))
 
 
 def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     """Return the entry with the rows that are taken: those before the window, and those met in it."""
     rows, waiting = run.tally.taken[table.name], run.tally.waiting[table.name]
-    before = _entry_before(run.plan, table)
+    before = _entry_before(run.plan, run.point, table)
     if before is None:
         return replace(entry, rows=rows, new_rows=rows, waiting=waiting)
     rows += before.settled_rows or 0
@@ -179,24 +216,33 @@ def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
     return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
 
 
-def _entry_before(plan: Plan, table: Table) -> TableEntry | None:
-    """Return what the snapshot before says of a table that is read from its window on."""
-    base = plan.base
-    return base.manifest.tables[table.name] if base is not None and table.watermark is not None else None
+def _entry_before(plan: Plan, point: ConsistencyPoint, table: Table) -> TableEntry | None:
+    """Return what the snapshot before says of a table that is read from its window on.
+
+    Rows that the source has removed from the old end since then do not count.
+    """
+    if plan.base is None or table.watermark is None:
+        return None
+    entry, facts = plan.base.manifest.tables[table.name], point.tables[table.name]
+    if facts.settled_rows is None or entry.settled_rows is None:
+        return entry
+    return replace(
+        entry,
+        rows=entry.rows - entry.settled_rows + facts.settled_rows,
+        settled_rows=facts.settled_rows,
+        settled_from=iso(facts.settled_from) if facts.settled_rows else None,
+    )
 
 
 def _reads_undated(run: Run, table: Table) -> bool:
     """Return whether rows without a watermark are read again, as there are more than the snapshot before took."""
-    before = _entry_before(run.plan, table)
+    before = _entry_before(run.plan, run.point, table)
     return before is not None and run.point.tables[table.name].undated_rows != (before.undated_rows or 0)
 
 
 def _capture_rows(run: Run, wanted: Slice, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
     table = TABLES[wanted.table]
-    held = set(run.source.table(table.name).columns)
-    needed = {name for part in parts for name in part.columns}
-    needed |= (consistency.columns_needed(table) | redaction.columns_needed(table, run.policy)) & held
-    columns = [name for name in run.source.table(table.name).columns if name in needed]
+    columns = columns_read(run.source, table, run.policy)
     since = run.plan.window_from if earlier is not None else wanted.since
     open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
@@ -205,25 +251,28 @@ def _capture_rows(run: Run, wanted: Slice, parts: Sequence[Part], earlier: _Earl
     limit = _limit(run, table, earlier) if is_sample else None
     undated = wanted.undated or (Undated.NULL if _reads_undated(run, table) else Undated.COUNTED)
     rejections = run.source.rejections
+    facts = run.point.tables.get(table.name) if earlier is not None else None
+    kept = facts.kept if facts is not None else None
     if wanted.since is None:
         # What planning met of this table is met again, and counted once.
-        rejections.discard(table.name)
+        rejections.carry(table.name, facts.rejected if facts is not None and kept is not None else ())
     with ExitStack() as stack:
         if earlier is None:
             for open_part in open_parts:
                 _open(run, stack, open_part)
-        with (
-            run.source.read(table.name, columns=columns, since=since, until=wanted.until, undated=undated) as reader,
-            read_ahead(reader, cancel=run.source.cancel) as batches,
-        ):
-            run.rows_read(table.name, 0)
-            for read in batches:
-                batch = run.point.without_future(table, read, rejections)
-                new = _new_rows(run, table, batch, earlier)
-                for group in groups:
-                    _add(run, stack, table, group, new, limit)
-                _count_excluded_rows(run, table, parts, new)
-                run.rows_read(table.name, read.num_rows)
+        if kept is not None:
+            batches: Iterable[pa.RecordBatch] = kept
+        else:
+            reading = run.source.read(table.name, columns=columns, since=since, until=wanted.until, undated=undated)
+            batches = stack.enter_context(read_ahead(stack.enter_context(reading), cancel=run.source.cancel))
+        run.rows_read(table.name, 0)
+        for read in batches:
+            batch = run.point.without_future(table, read, rejections)
+            new = _new_rows(run, table, batch, earlier)
+            for group in groups:
+                _add(run, stack, table, group, new, limit)
+            _count_excluded_rows(run, table, parts, new)
+            run.rows_read(table.name, read.num_rows)
         if earlier is not None and len(earlier.rows):
             raise SourceHistoryTruncated(f"{table.name}: {len(earlier.rows)} of the rows from {since} on are gone")
     return [_file_entry(run, open_part) for open_part in open_parts if open_part.file is not None]
@@ -234,7 +283,10 @@ def _new_rows(run: Run, table: Table, batch: pa.RecordBatch, earlier: _Earlier |
     included = run.point.takes(table, batch)
     if earlier is None:
         run.tally.count(run.point, table, batch, included)
-        return batch if pc.all(included).as_py() else batch.filter(included)
+        taken = batch if pc.all(included).as_py() else batch.filter(included)
+        if run.audit is not None:
+            run.audit.add(table, taken)
+        return taken
     # Taken rows are stored redacted, so rows are compared after redaction.
     redacted = redaction.redact(batch, table, run.policy, Exclusions(), run.hash_key)
     known = earlier.rows.match(row_digests(redacted, earlier.columns))

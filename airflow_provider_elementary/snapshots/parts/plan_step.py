@@ -28,6 +28,7 @@ from airflow_provider_elementary.snapshots.parts.values import microseconds, wri
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import PLANS, begun_at, plan_key
 from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.warehouses.changes import read_changes
 from airflow_provider_elementary.warehouses.identity import table_identities
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
@@ -164,11 +165,13 @@ def _decide(
     lost = 0
     while True:
         try:
+            changes = read_changes(source.warehouse)
             source.hold()
             plan = plan_snapshot(source, repository, options, taken_at, anchor)
-            prepared = prepare(source, repository, options, taken_at, run_key, plan)
+            how = (source, repository, options, taken_at, run_key)
+            prepared = prepare(*how, plan, changes, keeps_windows=False)
             if isinstance(prepared, Plan):
-                prepared = prepare(source, repository, options, taken_at, run_key, prepared)
+                prepared = prepare(*how, prepared, changes, keeps_windows=False)
             assert isinstance(prepared, Preparation)  # noqa: S101 - a full snapshot builds upon nothing
             return prepared, split_into_parts(source, prepared.plan, prepared.point, rows_per_part)
         except TableUnreadableError as unreadable:
@@ -212,5 +215,6 @@ def _document(
         tables={
             name: PlannedTable(tuple(source.table(name).columns), identities.get(name)) for name in source.tables()
         },
+        changes=dict(prepared.changes),
         parts=tuple(tuple(map(write_slice, part)) for part in parts),
     )

@@ -18,9 +18,10 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
 from airflow_provider_elementary.snapshots.capture.collect import Captured, Preparation, capture_slices
 from airflow_provider_elementary.snapshots.capture.data_keys import HASH_CATEGORY, OpenKeys
+from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions
 from airflow_provider_elementary.snapshots.capture.side_by_side import part_label
-from airflow_provider_elementary.snapshots.capture.table import ParentCorrupt, SourceHistoryTruncated
+from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated
 from airflow_provider_elementary.snapshots.lookup import read_signed, resolve
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.parts.documents import PART, PartDocument, PlanDocument
@@ -87,6 +88,7 @@ def reopen(repository: Repository, document: PlanDocument, rows_read: RowsRead =
         source=document.source,
         excluded=document.excluded,
         rejected=read_rejections(document.rejected),
+        changes=document.changes,
     )
 
 

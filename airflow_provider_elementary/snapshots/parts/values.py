@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts, Tally
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.parts.documents import FactsEntry, PointEntry, SliceEntry, TallyEntry
 from airflow_provider_elementary.snapshots.policy import Policy

@@ -259,5 +259,14 @@ PARAMETERS = (
         "Days between full snapshots",
         "Maximum days between full snapshots; the others read only new rows. 0: every snapshot is full.",
     ),
+    PolicyParameter(
+        "audit_days",
+        "count",
+        0,
+        "Days audited by each sync",
+        "Number of earlier days that each sync reads again and compares with the snapshot before, other days each "
+        "time. Finds rows that were replaced in place before the next full snapshot does.",
+        is_free=True,
+    ),
 )
 POLICY_NAMES = tuple(parameter.name for parameter in PARAMETERS)

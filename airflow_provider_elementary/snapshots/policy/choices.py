@@ -51,12 +51,14 @@ class ResolvedPolicy:
 
     :param policy: what is taken.
     :param full_every_days: after how many days everything is read again.
+    :param audit_days: how many settled days an incremental snapshot compares by their contents.
     :param values: the resolved choices by name.
     :param sources: the place that each of them comes from.
     """
 
     policy: Policy
     full_every_days: float
+    audit_days: int
     values: Mapping[str, Any]
     sources: Mapping[str, str]
 
@@ -90,7 +92,7 @@ def resolve_policy(run: PolicyChoices, *defaults: tuple[str, PolicyChoices]) -> 
             if asked != values[name]:
                 values[name], sources[name] = asked, _source(sources[name], is_added=parameter.kind == "names")
     _narrow_columns(run, values, sources)
-    return ResolvedPolicy(_build(values), values["full_every_days"], values, sources)
+    return ResolvedPolicy(_build(values), values["full_every_days"], values["audit_days"], values, sources)
 
 
 def _narrow(parameter: PolicyParameter, asked: Any, allowed: Any, source: str) -> Any:
@@ -99,6 +101,8 @@ def _narrow(parameter: PolicyParameter, asked: Any, allowed: Any, source: str) -
     :raises ConfigurationError: it is more than the defaults allow.
     """
     wider: Any
+    if parameter.is_free:
+        return asked
     if parameter.kind == "names":
         return tuple(dict.fromkeys((*allowed, *asked)))
     if parameter.kind == "categories":

@@ -13,7 +13,6 @@ from airflow_provider_elementary.elementary_schema import Category
 Kind = Literal["categories", "names", "columns", "keys", "count", "number", "switch"]
 
 _TYPES = {"count": "integer", "number": "number", "switch": "boolean"}
-_PATTERNS = {"columns": r"^\w+\.\w+$", "keys": r"^\w+\.\w+(\.\w+)?$"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class PolicyParameter:
     :param title: its label in a form.
     :param description: what it means, in full sentences.
     :param option: the option of ``snapshot take``, if it is not the name.
+    :param is_free: a run may choose any value, as it changes nothing about what is taken.
     """
 
     name: str
@@ -33,6 +33,7 @@ class PolicyParameter:
     title: str
     description: str
     option: str = ""
+    is_free: bool = False
 
     @property
     def is_list(self) -> bool:
@@ -56,8 +57,8 @@ class PolicyParameter:
             names = [category.value for category in Category]
             return {"type": ["null", "array"], "items": {"enum": names}, "examples": names}
         if self.is_list:
-            pattern = {"pattern": _PATTERNS[self.kind]} if self.kind in _PATTERNS else {"minLength": 1}
-            return {"type": ["null", "array"], "items": {"type": "string", **pattern}}
+            # How a name is spelled is checked where a sentence can say what is wrong: a form says "Bad Request".
+            return {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
         limit = {} if self.kind == "switch" else {"minimum": 0}
         return {"type": ["null", _TYPES[self.kind]], **limit}
 

@@ -192,10 +192,8 @@ def test_the_form_of_the_snapshot_offers_every_field_of_the_policy() -> None:
         ("elementary_answer", "reason", "because"),
         ("elementary_answer", "conditions", "0123456789abcdef"),
         ("elementary_snapshot", "failed_rows_per_test", -1),
-        ("elementary_snapshot", "masked_columns", ["owner"]),
         ("elementary_snapshot", "without_raw_values", "maybe"),
         ("elementary_snapshot", "full_every_days", -1),
-        ("elementary_snapshot_restore", "target_path", "restored.duckdb"),
         ("elementary_snapshot_restore", "categories", ["everything"]),
     ],
 )

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.incidents.answer_log import append_answer
+from airflow_provider_elementary.incidents.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.incidents.evaluate import (
     EvaluationOptions,
     evaluate,
@@ -134,3 +136,26 @@ def test_stored_metrics_are_opened_with_their_origin(repository: Repository) -> 
 def test_metrics_of_a_warehouse_have_no_lineage(repository: Repository, caplog: pytest.LogCaptureFixture) -> None:
     assert lineage_of(repository, {"adapter": "duckdb"}) == Lineage()
     assert "no lineage, owners or severities" in caplog.text
+
+
+@pytest.mark.parametrize(("method", "after"), [("robust", []), ("elementary", [ORDERS])])
+def test_the_robust_method_gets_what_people_answered_and_the_packages_rule_does_not(
+    method: Any, after: list[str], repository: Repository
+) -> None:
+    def anomalous(run: str) -> list[str]:
+        options = EvaluationOptions(method=method)
+        found = evaluate_and_store(
+            repository, metrics().to_reader(), LINEAGE, options, series="task", run_key=run, origin={}
+        )
+        return list(found.summary.tables)
+
+    before = anomalous("one")
+    last = (FIRST + timedelta(days=DAYS)).isoformat()
+    condition = AnsweredCondition(
+        "0" * 16, "anomaly", f"{ORDERS}: row_count", ORDERS, None, (FIRST + timedelta(days=DAYS - 1)).isoformat(), last
+    )
+    append_answer(
+        repository, Answer("one", "0" * 16, "expected", "ada", last, conditions=(condition,), reason="planned")
+    )
+
+    assert (before, anomalous("two")) == ([ORDERS], after)

@@ -55,6 +55,7 @@ def test_where_nobody_says_anything_the_built_in_policy_counts() -> None:
         ({"failed_rows_days": 9}, "failed_rows_days", 9),
         ({"failed_rows_days": 10}, "failed_rows_days", 10),
         ({"full_every_days": 0.5}, "full_every_days", 0.5),
+        ({"audit_days": 3}, "audit_days", 3),
         ({"without_raw_values": True}, "without_raw_values", True),
         ({"without_raw_values": False}, "without_raw_values", False),
         ({"failed_rows_excluded_tables": ("a.b",)}, "failed_rows_excluded_tables", ("shop.orders", "a.b")),

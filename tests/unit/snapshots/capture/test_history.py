@@ -10,8 +10,10 @@ from typing import Any, cast
 import pytest
 
 from airflow_provider_elementary.exceptions import SnapshotConflictError
-from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts
-from airflow_provider_elementary.snapshots.capture.plan import Plan, check_history
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts
+from airflow_provider_elementary.snapshots.capture.history import check_history
+from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest, TableEntry
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 

@@ -1,0 +1,183 @@
+"""Compares the contents of settled days with what the snapshot before took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.elementary_schema import TABLES, Table
+from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
+from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
+from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, difference, in_words
+from airflow_provider_elementary.snapshots.capture.dedup import Digests, row_digests
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts
+from airflow_provider_elementary.snapshots.capture.history import (
+    ParentCorrupt,
+    holds_all_rows,
+    is_old_end,
+    new_epoch,
+    with_emptied,
+)
+from airflow_provider_elementary.snapshots.capture.partition import parts_of
+from airflow_provider_elementary.snapshots.capture.plan import Plan, is_same_place
+from airflow_provider_elementary.snapshots.policy import Policy, redaction
+from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
+from airflow_provider_elementary.snapshots.prune_record import without_expired
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
+from airflow_provider_elementary.source import require_watermark
+from airflow_provider_elementary.storage.keys import DataKey
+from airflow_provider_elementary.times import latest, parse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.snapshots.repository import Repository
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Adds up rows of a source as the snapshot before holds them.
+
+    :param base: the snapshot before, opened.
+    :param until: where the rows end that it holds for good.
+    :param columns: by whose contents rows are compared, by table; tables without are only counted.
+    :param hash_key: the key of hashed columns.
+    """
+
+    base: SnapshotSource
+    until: datetime
+    policy: Policy
+    columns: Mapping[str, tuple[str, ...]]
+    hash_key: bytes | None
+    found: dict[str, DaySums] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self, table: Table, taken: pa.RecordBatch) -> None:
+        """Add rows of the source that are taken."""
+        entry = self.base.manifest.tables.get(table.name)
+        if table.watermark is None or entry is None or not entry.settled_rows:
+            return
+        is_settled = pc.less(taken[table.watermark], pa.scalar(self.until, pa.timestamp("us")))
+        settled = taken.filter(pc.fill_null(is_settled, False))
+        digests = self._digests(table, settled)
+        # Threads read ranges of one table.
+        with self._lock:
+            found = self.found.setdefault(table.name, DaySums())
+            found.add(settled[require_watermark(table)], digests)
+
+    def held(self, table: Table, since: datetime | None, until: datetime) -> DaySums:
+        """Add up what the snapshot before holds of a span.
+
+        :raises ParentCorrupt: it cannot be read.
+        """
+        columns, watermark, sums = self.columns.get(table.name, ()), require_watermark(table), DaySums()
+        try:
+            with self.base.read(table.name, columns=[*{watermark, *columns}], since=since, until=until) as reader:
+                for batch in reader:
+                    sums.add(batch[watermark], row_digests(batch, columns) if columns else None)
+        except (SnapshotCorruptError, ObjectNotFoundError) as error:
+            raise ParentCorrupt(str(error)) from None
+        return sums
+
+    def sums_of(self, source: WarehouseSource, table: Table, since: datetime, until: datetime) -> DaySums:
+        """Add up what the source holds of a span."""
+        held = source.table(table.name).columns
+        needed = {*self.columns[table.name], *redaction.columns_needed(table, self.policy), require_watermark(table)}
+        sums = DaySums()
+        with source.read(table.name, columns=[n for n in held if n in needed], since=since, until=until) as reader:
+            for batch in reader:
+                sums.add(batch[require_watermark(table)], self._digests(table, batch))
+        return sums
+
+    def _digests(self, table: Table, rows: pa.RecordBatch) -> Digests | None:
+        if not (columns := self.columns.get(table.name)):
+            return None
+        return row_digests(redaction.redact(rows, table, self.policy, Exclusions(), self.hash_key), columns)
+
+
+def prepare_audit(
+    source: WarehouseSource, repository: Repository, plan: Plan, policy: Policy, hash_key: DataKey | None
+) -> Audit | None:
+    """Return how rows are compared with the snapshot before; None where that is of another source, or is damaged."""
+    parent = plan.parent
+    if parent is None or parent.consistency is None or plan.is_new_epoch or plan.damage is not None:
+        return None
+    until = parse(parent.consistency.window_from)
+    if until is None or not is_same_place(parent, source):
+        return None
+    base = plan.base or SnapshotSource(repository, without_expired(repository, parent)[0])
+    carries_hash_key = parent.hash_key is None or (hash_key is not None and hash_key.wrapped == parent.hash_key)
+    columns: dict[str, tuple[str, ...]] = {}
+    if parent.policy == policy.to_dict() and carries_hash_key:
+        for name in base.tables():
+            table, held = TABLES[name], tuple(source.table(name).columns) if name in source.tables() else ()
+            if table.watermark is None or parent.tables[name].columns != held or not holds_all_rows(table, policy):
+                continue
+            parts = parts_of(table, redaction.columns_taken(table, held, policy), policy.categories)
+            taken = tuple(dict.fromkeys(column for part in parts for column in part.columns))
+            if {*taken} <= {*base.schema(name).names}:
+                columns[name] = taken
+    return Audit(base, until, policy, columns, hash_key.plaintext if hash_key is not None else None)
+
+
+def compare_days(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint, days: int) -> Plan:
+    """Compare some settled days of each table, others in each snapshot; return the plan, or one to read everything.
+
+    :param days: how many days of each table.
+    :raises ParentCorrupt: the snapshot before cannot be read.
+    """
+    manifest = audit.base.manifest
+    for name in audit.columns:
+        oldest = parse(manifest.tables[name].settled_from)
+        facts = point.tables[name]
+        oldest = facts.settled_from if facts.settled_rows else oldest
+        if not days or oldest is None or not manifest.tables[name].settled_rows or name not in audit.base.tables():
+            continue
+        table, count = TABLES[name], (audit.until.date() - oldest.date()).days + 1
+        for number in range(min(days, count)):
+            day = oldest.date() + _DAY * ((manifest.sequence * days + number) % count)
+            begin = max(oldest, datetime.combine(day, time.min))
+            end = min(audit.until, datetime.combine(day, time.min) + _DAY)
+            differs = difference(
+                audit.held(table, begin, end), audit.sums_of(source, table, begin, end), holds_all=True
+            )
+            if differs.lost:
+                return new_epoch(plan, point, f"{name}: rows of {in_words(differs.lost)} are gone")
+            if differs.late:
+                return plan.full(f"{name}: rows were committed later than the overlap, of {in_words(differs.late)}")
+            if differs.changed:
+                return plan.full(f"{name}: rows of {in_words(differs.changed)} were changed or replaced in place")
+    return plan
+
+
+def compare_full(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
+    """Return the plan of a full snapshot with what it found of the rows of the snapshot before.
+
+    :raises ParentCorrupt: the snapshot before cannot be read.
+    """
+    manifest, facts = audit.base.manifest, dict[str, TableFacts]()
+    for name in audit.base.tables():
+        entry, table = manifest.tables[name], TABLES[name]
+        if table.watermark is None or not entry.settled_rows or name not in source.tables():
+            continue
+        found = audit.found.get(name, DaySums())
+        oldest = parse(entry.settled_from)
+        held = audit.held(table, latest(found.oldest, oldest), audit.until)
+        differs = difference(held, found, holds_all=holds_all_rows(table, audit.policy))
+        if differs != Difference() or found.oldest != oldest:
+            facts[name] = TableFacts(None, found.rows.total(), found.oldest, difference=differs)
+    changed = []
+    for name, of_table in with_emptied(facts).items():
+        differs, entry = of_table.difference or Difference(), manifest.tables[name]
+        if differs.lost and not is_old_end(of_table, entry):
+            return new_epoch(plan, point, f"{name}: rows of {in_words(differs.lost)} are gone")
+        if differs.changed:
+            changed.append(f"rows of {name} of {in_words(differs.changed)} were changed or replaced in place")
+    return plan.full("; ".join(filter(None, (plan.reason, *changed))), is_new_epoch=plan.is_new_epoch)

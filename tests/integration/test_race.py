@@ -1,0 +1,93 @@
+"""Two writers, a compactor, a prune that is killed and a reader at once lose no row and leave a sound store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_elementary.exceptions import PrunedMeanwhileError, SnapshotConflictError, StoreError
+from airflow_provider_elementary.snapshots import Manifest, mergeable, open_snapshot
+from airflow_provider_elementary.snapshots.compaction import compact
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.verify import verify
+from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.store import UndeletedObject
+from tests.support.signing import opened
+from tests.support.stores import DAYS, Rest, local_rest, take, world_after_hours
+
+#: ``make acceptance`` takes more.
+RACES = int(os.environ.get("ELEMENTARY_RACES", "1"))
+FIRST_HOURS = 4
+TABLE = "dbt_run_results"
+
+
+class DyingStore(LocalStore):
+    """A store whose power goes out while objects are deleted."""
+
+    def delete_many(self, keys: Sequence[str]) -> Sequence[UndeletedObject]:
+        super().delete_many(keys[:3])
+        if len(keys) > 3:
+            raise StoreError("power cut")
+        return ()
+
+
+def sync(rest: Rest, folder: Path, hours: int) -> Manifest:
+    folder.mkdir(exist_ok=True)
+    return take(rest, folder / "warehouse.duckdb", world_after_hours(hours), overlap=timedelta(minutes=10))
+
+
+def run_all(acts: Sequence[Callable[[], object]], allowed: tuple[type[Exception], ...]) -> None:
+    """Run acts at once; raise what is not allowed."""
+    with ThreadPoolExecutor(len(acts)) as threads:
+        for running in [threads.submit(act) for act in acts]:
+            if (error := running.exception()) is not None and not isinstance(error, allowed):
+                raise error
+
+
+@pytest.mark.parametrize("race", range(RACES))
+def test_five_actors_at_once_lose_no_row(race: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mergeable, "SNAPSHOTS", 2)
+    rest = local_rest(tmp_path)
+    for hours in range(1, FIRST_HOURS):
+        sync(rest, tmp_path / "first", hours)
+    dying = opened(DyingStore(rest.folder), rest.keys)
+
+    for hours in range(FIRST_HOURS, DAYS - 1):
+        # Each prune deletes what the one before recorded.
+        now = datetime.now(UTC) + timedelta(hours=25 * hours)
+        keep = Retention(keep_last=2)
+
+        def read() -> None:
+            for _ in range(5):
+                assert read_all(open_snapshot(rest.repository), TABLE).num_rows >= 5 * (FIRST_HOURS - 1)
+
+        def prune_once(hours: int = hours, now: datetime = now, keep: Retention = keep) -> None:
+            repository = dying if hours % 2 else rest.repository
+            prune(repository, keep, now=now, orphan_age=timedelta(days=1000))
+
+        run_all(
+            [
+                lambda hours=hours: sync(rest, tmp_path / "one", hours),  # type: ignore[misc]
+                lambda hours=hours: sync(rest, tmp_path / "other", hours),  # type: ignore[misc]
+                lambda: compact(rest.repository),
+                prune_once,
+                read,
+            ],
+            # A prune is killed, or loses to another; a reader at the pace of a day may see what it opened go.
+            (SnapshotConflictError, StoreError, PrunedMeanwhileError),
+        )
+
+    sync(rest, tmp_path / "first", DAYS)
+    prune(rest.repository, Retention(keep_last=2), now=datetime.now(UTC) + timedelta(days=30))
+
+    kinds = {row.kind for row in rest.repository.chain().links.values()}
+    assert verify(rest.repository, snapshot="all").findings == ()
+    assert read_all(rest.repository.source(), TABLE).num_rows == 5 * DAYS
+    assert "compaction" in kinds

@@ -1,0 +1,71 @@
+"""Sums of days show what is lost, late or changed, in any order of rows and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, difference, in_words
+from airflow_provider_elementary.snapshots.capture.dedup import row_digests
+
+START = datetime(2026, 11, 1)
+FIRST, SECOND = date(2026, 11, 1), date(2026, 11, 2)
+#: Two rows on each of two days.
+ROWS = [(hour, f"r{hour}") for hour in (1, 5, 25, 30)]
+
+
+def sums(rows: Sequence[tuple[int, str]], *, hashed: bool = True, batches: int = 1) -> DaySums:
+    found = DaySums()
+    for number in range(batches):
+        part = rows[number::batches]
+        created = pa.array([START + timedelta(hours=hour) for hour, _ in part], pa.timestamp("us"))
+        batch = pa.RecordBatch.from_arrays([pa.array([text for _, text in part], pa.string())], ["text"])
+        found.add(created, row_digests(batch, ["text"]) if hashed else None)
+    return found
+
+
+def test_sums_do_not_depend_on_the_order_of_rows_and_batches() -> None:
+    assert sums(ROWS) == sums(ROWS[::-1], batches=3)
+    assert sums(ROWS).rows == {FIRST: 2, SECOND: 2}
+    assert sums(ROWS).oldest == START + timedelta(hours=1)
+
+
+def test_sums_are_taken_modulo_the_size_of_a_digest() -> None:
+    found = sums(ROWS[:1] * 1_000)
+
+    assert found.sums[FIRST] == sums(ROWS[:1]).sums[FIRST] * 1_000 % 2**128
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (ROWS, Difference()),
+        (ROWS[1:], Difference(lost=(FIRST,))),
+        ([*ROWS, (2, "new")], Difference(late=(FIRST,))),
+        ([*ROWS[:-1], (31, "masked")], Difference(changed=(SECOND,))),
+        ([*ROWS[:1], ROWS[0], *ROWS[2:]], Difference(changed=(FIRST,))),
+        ([], Difference(lost=(FIRST, SECOND))),
+    ],
+)
+def test_a_difference_names_the_days(now: list[tuple[int, str]], expected: Difference) -> None:
+    assert difference(sums(ROWS), sums(now), holds_all=True) == expected
+
+
+def test_where_not_all_rows_are_held_only_losses_show() -> None:
+    assert difference(sums(ROWS[:3]), sums(ROWS), holds_all=False) == Difference()
+    assert difference(sums(ROWS), sums(ROWS[:3]), holds_all=False) == Difference(lost=(SECOND,))
+
+
+def test_counts_alone_do_not_show_changes() -> None:
+    masked = [*ROWS[:-1], (31, "masked")]
+
+    assert difference(sums(ROWS, hashed=False), sums(masked, hashed=False), holds_all=True) == Difference()
+
+
+def test_a_message_names_three_days_and_counts_the_others() -> None:
+    assert (
+        in_words([FIRST + timedelta(days=n) for n in range(5)]) == "2026-11-01, 2026-11-02, 2026-11-03 and 2 more days"
+    )
