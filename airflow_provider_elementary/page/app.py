@@ -22,6 +22,7 @@ from airflow_provider_elementary.page.views import (
     access,
     audit,
     backtests,
+    compare,
     coverage,
     freshness,
     incidents,
@@ -83,6 +84,7 @@ VIEWS = (
     View("backtests", "Backtests", "backtests.html", backtests.build, is_of_data=True),
     View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
     View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),
+    View("compare", "Snapshots", "compare.html", compare.build, is_of_data=True, in_navigation=False),
     View("access", "Access", "access.html", access.build, is_of_data=False),
     View("audit", "Audit", "audit.html", audit.build, is_of_data=False),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
@@ -24,6 +24,7 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.snapshots.lookup import find_manifest, require_anchor
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, without_expired
+from airflow_provider_elementary.snapshots.read_ahead import ReadAhead
 from airflow_provider_elementary.source import (
     arrow_schema,
     catalog_table,
@@ -141,20 +142,35 @@ class SnapshotSource:
         files = [file for file in self._files(table) if _reaches(file, since, until)]
         by_writer = groupby(files, key=lambda file: (file.snapshot_id, file.part))
         span = Span(watermark, since, until) if watermark is not None else None
-        batches = chain.from_iterable(self._rows(list(written), needed, span) for _, written in by_writer)
+        batches = self._batches([list(written) for _, written in by_writer], needed, span)
         schema = arrow_schema(known, wanted)
         return reader_of(schema, _project(batches, schema, watermark, since, until))
 
-    def _rows(self, files: list[FileEntry], needed: set[str], span: Span | None) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, parts: Sequence[list[FileEntry]], needed: set[str], span: Span | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of parts of a table, while the files of the next ones are fetched."""
+        ahead = ReadAhead(
+            self._fetch, [file for files in parts for file in (files if files[0].by_rows else _covering(files, needed))]
+        )
+        try:
+            for files in parts:
+                yield from self._rows(files, needed, span, ahead.fetch_of)
+        finally:
+            ahead.close()
+
+    def _rows(
+        self, files: list[FileEntry], needed: set[str], span: Span | None, fetch_of: Callable[[FileEntry], Fetch]
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the rows that one part of a snapshot has of one table, without many of those of other times."""
         if files[0].by_rows:
-            return chain.from_iterable(self._open(file, needed, span=span) for file in files)
+            return chain.from_iterable(self._open(file, needed, fetch_of, span=span) for file in files)
         covering = _covering(files, needed)
         if span is None or len(covering) == 1:
-            return _side_by_side([self._open(file, needed, span=span) for file in covering])
+            return _side_by_side([self._open(file, needed, fetch_of, span=span) for file in covering])
         # Parts have the same rows in row groups of their own: what is passed over in one is so in all.
         rows = self._rows_within(covering[0], span)
-        return _side_by_side([self._open(file, needed, rows=rows) for file in covering])
+        return _side_by_side([self._open(file, needed, fetch_of, rows=rows) for file in covering])
 
     def _files(self, table: str) -> list[FileEntry]:
         name = catalog_table(table).name
@@ -179,12 +195,18 @@ class SnapshotSource:
         return isinstance(self._opened[category], bytes)
 
     def _open(
-        self, file: FileEntry, needed: set[str], span: Span | None = None, rows: Sequence[range] | None = None
+        self,
+        file: FileEntry,
+        needed: set[str],
+        fetch_of: Callable[[FileEntry], Fetch],
+        *,
+        span: Span | None = None,
+        rows: Sequence[range] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         # A file that has none of the columns still says how many rows there are, by its first one.
         columns = needed & set(file.columns) or set(file.columns[:1])
         data_key = self.data_key(file.category)
-        yield from open_encrypted(self._fetch(file), data_key, file.key, file, columns=columns, span=span, rows=rows)
+        yield from open_encrypted(fetch_of(file), data_key, file.key, file, columns=columns, span=span, rows=rows)
 
     def _rows_within(self, file: FileEntry, span: Span) -> list[range]:
         return rows_within(self._fetch(file), self.data_key(file.category), file.key, file, span)

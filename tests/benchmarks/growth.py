@@ -1,9 +1,10 @@
 """What a store costs as its chain grows: requests and bytes of each action, and of a year.
 
-``python -m tests.benchmarks growth [--lengths 375 8760] [--real-hours 336]`` prints the tables, and fails where an
-action costs more at the last length than at the first. The real writer syncs a small project for two weeks, with a
-maintenance after each sync; then the writer's own commit makes chains of made-up files, 12 new ones an hour and a full
-snapshot a week, with its own compactions. All in a store in memory that counts; nothing is pruned.
+``python -m tests.benchmarks growth [--lengths 375 8775] [--real-hours 336]`` prints the tables, and fails where an
+action costs more at the last length than at the first; both end at the same hour of the week. The real writer syncs a
+small project for two weeks, with a maintenance after each sync; then the writer's own commit makes chains of made-up
+files, 12 new ones an hour and a full snapshot a week, with its own compactions. All in a store in memory that counts;
+nothing is pruned.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def check(first: int, last: int, costs: Mapping[int, Mapping[str, tuple[int, int
     wrong = []
     for name, action in ACTIONS.items():
         before, after = costs[first][name][0], costs[last][name][0]
-        allowed = before * 1.05 + action.pages * (last - first) * 29 / 24 / 256
+        # 29 commits a day; a list is of a few documents more or less, by its place between two compactions.
+        allowed = before * 1.05 + action.pages * (last - first) * 29 / 24 / 256 + 3
         if after > allowed:
             wrong.append(f"{name}: {after} requests at {last:,} syncs, {before} at {first:,}; at most {allowed:.0f}")
         if action.most is not None and after > action.most:
@@ -119,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and check."""
     logging.disable(logging.WARNING)
     parser = argparse.ArgumentParser(prog="tests.benchmarks growth", description=__doc__)
-    parser.add_argument("--lengths", type=int, nargs="+", default=[375, 8760])
+    parser.add_argument("--lengths", type=int, nargs="+", default=[375, 8775])
     parser.add_argument("--real-hours", type=int, default=336)
     options = parser.parse_args(arguments)
     if options.real_hours:
@@ -129,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("| syncs | action | requests | kB | CPU s |")
     print("|---|---|---|---|---|")
     for length in lengths:
-        runs += grow(chain, length, year)
+        with chain.listed():
+            runs += grow(chain, length, year)
         costs[length] = measure(chain)
         for name, (requests, size, seconds) in costs[length].items():
             print(f"| {length:,} | {name} | {requests:,} | {size / 1000:,.0f} | {seconds:.2f} |", flush=True)

@@ -21,6 +21,8 @@ VIEWS = {
     "snapshots": "snapshots",
     "snapshot": "snapshot?number=4",
     "access": "access",
+    "tests": "tests",
+    "audit": "audit",
 }
 THEMES = ("light", "dark")
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"

@@ -138,7 +138,7 @@ def test_each_anomalous_table_gets_an_event(dag: tuple[DAG, LocalKeys, str]) -> 
     assert found[f"elementary://tables/{ORDERS}"]["store"] == store
 
 
-def test_an_incident_of_the_run_before_continues(dag: tuple[DAG, LocalKeys, str]) -> None:
+def test_an_incident_of_the_run_before_continues_and_its_removal_is_noticed(dag: tuple[DAG, LocalKeys, str]) -> None:
     scored, keys, store = dag
 
     first, second = (returned(scored.test(), "whole") for _ in range(2))
@@ -152,6 +152,13 @@ def test_an_incident_of_the_run_before_continues(dag: tuple[DAG, LocalKeys, str]
     }
     with read_result(opened(open_store(store), keys), second["incidents"]) as reader:
         assert len(incidents_of(reader.read_all())) == len(at_first)
+
+    open_store(store).delete(second["incidents"])
+    third = scored.test()
+
+    assert {ti.task_id: str(ti.state) for ti in third.get_task_instances()}["whole"] == "failed"
+    # What the run found is recorded all the same, after the number that is gone.
+    assert returned(third, "whole")["incidents"] < second["incidents"]
 
 
 def test_the_robust_method_saves_its_state_for_the_next_run(dag: tuple[DAG, LocalKeys, str]) -> None:

@@ -15,14 +15,14 @@ from unittest.mock import patch
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ObjectNotFoundError
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, compaction, find_manifest
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, compaction, find_manifest, lookup
 from airflow_provider_elementary.snapshots.capture.commit import commit
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.compaction import CompactionReport, compact
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.mergeable import MERGED, Merge
 from airflow_provider_elementary.storage.keys import WrappedKey
-from airflow_provider_elementary.storage.layout import data_file
+from airflow_provider_elementary.storage.layout import data_file, manifest_key
 from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
 from tests.support.signing import opened
 
@@ -170,6 +170,20 @@ class SyntheticChain:
     def repository(self) -> Repository:
         """Return the repository as the next task opens it."""
         return opened(self.store, LocalKeys({}))
+
+    @contextmanager
+    def listed(self) -> Iterator[None]:
+        """List manifests without looking at each name again; the requests count as before."""
+        numbers: dict[int, str] = {}
+
+        def quick(store: CountingStore, prefix: str) -> tuple[dict[int, str], list[str]]:
+            while (key := manifest_key(len(numbers) + 1)) in store.objects:
+                numbers[len(numbers) + 1] = key
+            store.requests["list"] += max(1, -(-len(numbers) // _LISTED))
+            return numbers, []
+
+        with patch.object(lookup, "numbered", quick):
+            yield
 
     def grow(self, number: int) -> None:
         """Commit snapshots until there are that many."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.charts import Chart, draw
-from airflow_provider_elementary.page.series import PAGE, SeriesPage, page_of_series
+from airflow_provider_elementary.page.series import PAGE, Series, SeriesPage, page_of_series
 from airflow_provider_elementary.page.store_reader import Reader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
 from airflow_provider_elementary.page.verdicts import Anomaly
@@ -14,17 +16,28 @@ from airflow_provider_elementary.page.views.base import NotHereError, Page, Requ
 from airflow_provider_elementary.project.facts import Node, Run, Test
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.outcomes import runs_of, tests_of
+from airflow_provider_elementary.project.project import Project
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
 
 
+#: Days of a chart that can be chosen; without a choice all buckets are drawn that are kept.
+RANGES = (7, 30, 90)
+#: How far the lineage can be followed.
+STEPS = (1, 2, 3, 5)
+
+
 @dataclass(frozen=True)
 class Neighbour:
-    """A node one step upstream or downstream, with the state of its table where it has one."""
+    """A node upstream or downstream, with the state of its table where it has one.
+
+    :param steps: how far away it is.
+    """
 
     node: Node
     table: TableHealth | None
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,8 @@ class OneTable:
     """What the template ``table.html`` shows.
 
     :param note: why there are no charts or no expected ranges.
+    :param days: that the charts show, up to the newest bucket; 0 for all.
+    :param steps: how far the lineage is followed.
     """
 
     store_status: StoreStatus
@@ -41,6 +56,8 @@ class OneTable:
     charts: tuple[Chart, ...]
     note: str
     search: str
+    days: int
+    steps: int
     pagination: Page
     tests: tuple[Test, ...]
     runs: tuple[Run, ...]
@@ -67,7 +84,8 @@ def build(request: Request) -> OneTable:
     found = _charts(request.reader, store_status, table, search, number, problems) if table else SeriesPage((), 0, "")
     node = table.node if table else None
     project = store_status.project
-    downstream = project.downstream.get(node.unique_id, ()) if project and node else ()
+    days, steps = request.number("days", 0), request.number("steps")
+    days, steps = days if days in RANGES else 0, steps if steps in STEPS else 1
     outcomes = outcomes_of(request.reader, store_status, problems) if table else None
     return OneTable(
         store_status=store_status,
@@ -76,14 +94,16 @@ def build(request: Request) -> OneTable:
             incident for incident in store_status.incidents if table and table.full_name in incident.tables
         ),
         anomalies=_anomalies(store_status, table),
-        charts=tuple(draw(series, _amount) for series in found.series),
+        charts=tuple(draw(_newest_days(series, days), _amount) for series in found.series),
         note=found.note,
         search=search,
+        days=days,
+        steps=steps,
         pagination=Page(number, PAGE, found.total),
         tests=tuple(tests_of(outcomes, project, table.full_name)) if outcomes and project and table else (),
         runs=tuple(runs_of(outcomes, table.full_name)) if outcomes and table else (),
-        upstream=_neighbours(store_status, name, node.upstream if node else ()),
-        downstream=_neighbours(store_status, name, downstream),
+        upstream=_neighbours(store_status, name, node, steps, _upstream_of(project)),
+        downstream=_neighbours(store_status, name, node, steps, project.downstream if project else {}),
         problems=tuple(dict.fromkeys(problems)),
     )
 
@@ -118,12 +138,38 @@ def _anomalies(store_status: StoreStatus, table: TableHealth | None) -> tuple[An
     return store_status.verdicts.anomalies.get(table.full_name, ()) if store_status.verdicts and table else ()
 
 
-def _neighbours(store_status: StoreStatus, beside: str, unique_ids: tuple[str, ...]) -> tuple[Neighbour, ...]:
+def _newest_days(series: Series, days: int) -> Series:
+    """Return the buckets of the days up to the newest one."""
+    if not days or not series.points:
+        return series
+    first = max(point.end for point in series.points) - timedelta(days=days)
+    return replace(series, points=tuple(point for point in series.points if point.end > first))
+
+
+def _upstream_of(project: Project | None) -> Mapping[str, tuple[str, ...]]:
+    return {unique_id: node.upstream for unique_id, node in project.nodes.items()} if project else {}
+
+
+def _neighbours(
+    store_status: StoreStatus, beside: str, node: Node | None, steps: int, next_to: Mapping[str, tuple[str, ...]]
+) -> tuple[Neighbour, ...]:
+    """Return the nodes up to some steps away, the nearest first.
+
+    :param next_to: the ids that are one step away from each id.
+    """
     project = store_status.project
-    if project is None:
+    if project is None or node is None:
         return ()
-    nodes = [project.nodes[unique_id] for unique_id in dict.fromkeys(unique_ids) if unique_id in project.nodes]
-    return tuple(Neighbour(node, store_status.table(project.table_beside(node, beside))) for node in nodes)
+    found: dict[str, int] = {node.unique_id: 0}
+    here = [node.unique_id]
+    for step in range(1, steps + 1):
+        here = [near for unique_id in here for near in next_to.get(unique_id, ()) if near not in found]
+        found.update(dict.fromkeys(here, step))
+    return tuple(
+        Neighbour(project.nodes[name], store_status.table(project.table_beside(project.nodes[name], beside)), step)
+        for name, step in found.items()
+        if step and name in project.nodes
+    )
 
 
 def _amount(metric: str, value: float | None) -> str:

@@ -135,3 +135,33 @@ def test_csv_is_for_those_only_who_may_see_the_tables(anonymous: TestClient) -> 
 
 def test_a_cell_of_csv_starts_no_formula() -> None:
     assert [plain_cell(text) for text in ("=1+1", "@x", "SHOP.CORE")] == ["'=1+1", "'@x", "SHOP.CORE"]
+
+
+def test_charts_show_the_days_that_are_chosen(admin: TestClient) -> None:
+    every, week = (
+        admin.get(f"/elementary/api/table?name={ORDERS}&q=row_count&days={days}").json()["charts"][0]["points"]
+        for days in ("", 7)
+    )
+
+    assert len(week) == 7 < len(every)
+    assert week == every[-7:]
+
+
+def test_lineage_is_followed_over_several_steps(admin: TestClient) -> None:
+    near, far = (
+        {each["node"]["unique_id"]: each["steps"] for each in found["upstream"] + found["downstream"]}
+        for found in (admin.get(f"/elementary/api/table?name=SHOP.RAW.ORDERS&steps={steps}").json() for steps in (1, 5))
+    )
+
+    assert set(near.values()) == {1}
+    assert near.items() <= far.items()
+
+
+def test_two_snapshots_are_compared(admin: TestClient) -> None:
+    same = admin.get("/elementary/compare?before=1&after=2")
+    missing = admin.get("/elementary/compare?before=1&after=99")
+
+    assert "No changes." in same.text
+    assert "the same number of rows" in same.text
+    assert 'action="compare"' in admin.get("/elementary/snapshots").text
+    assert (missing.status_code, admin.get("/elementary/compare?before=x").status_code) == (404, 404)
