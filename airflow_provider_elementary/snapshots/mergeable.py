@@ -57,7 +57,7 @@ def next_merges(files: Sequence[FileEntry], without: Collection[Category] = ()) 
     chosen: dict[tuple[str, Category], Merge] = {}
     for merge in merges:
         places = [(merge.table, file.category) for file in merge.files]
-        # A snapshot writes one file of a table and category.
+        # A snapshot writes one file of a table and category, unless it was captured in parts.
         if merge.day == oldest and not any(place in chosen for place in places):
             chosen.update(dict.fromkeys(places, merge))
     return list(dict.fromkeys(chosen.values()))

@@ -143,12 +143,13 @@ def prune(
     doomed = plan.doomed_files()
     if dry_run:
         return _with_files(report, doomed)
-    manifests, generations = [manifest_key(number) for number in plan.manifests], plan.unused_generations()
+    manifests, unused = [manifest_key(number) for number in plan.manifests], plan.unused_generations()
+    unused += plan.outdated_plans()
     if plan.tombstones or plan.newly_expired:
         record = _write_record(repository, retention, records, plan, now)
         report = replace(report, record=record.name, record_sha256=record.sha256)
     _delete(store, manifests)
-    _delete(store, generations)
+    _delete(store, unused)
     _delete(store, [result.key for result in plan.results])
     doomed = plan.still_doomed(doomed)
     _delete(store, [found.key for found in doomed])

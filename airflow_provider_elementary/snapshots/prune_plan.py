@@ -16,6 +16,7 @@ from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.outdated_results import outdated_results
+from airflow_provider_elementary.snapshots.parts.living import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
 from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.storage.layout import (
@@ -248,7 +249,7 @@ class PrunePlan:
             writer = writer_of(found.key)
             if found.key in expired:
                 doomed.append(found)
-            elif writer not in writers and (writer in over or _is_before(writer, oldest)):
+            elif writer not in writers | self._being_captured and (writer in over or _is_before(writer, oldest)):
                 unlisted.append(found)
         # Without one of these, no list has to be read.
         doomed += [found for found in unlisted if found.key not in self._named] if unlisted else []
@@ -258,6 +259,15 @@ class PrunePlan:
             if found.key in keys or any(found.key.startswith(prefix) for prefix in prefixes):
                 doomed.append(found)
         return doomed
+
+    def outdated_plans(self) -> list[str]:
+        """Return the plans of snapshots in parts that are over, and what their parts report."""
+        oldest = min(self.clock.oldest_orphan, self.head.taken_at)
+        return outdated_documents(self._repository, self._being_captured, oldest)
+
+    @cached_property
+    def _being_captured(self) -> set[str]:
+        return being_captured(self._repository, self.clock.now)
 
     def still_doomed(self, doomed: Sequence[StoredObject]) -> list[StoredObject]:
         """Return the files to delete without those of snapshots that were committed since this was planned."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from airflow_provider_elementary.snapshots import Manifest, Repository, write_sn
 from airflow_provider_elementary.snapshots.capture import side_by_side
 from airflow_provider_elementary.snapshots.parts import PartReference
 from airflow_provider_elementary.snapshots.parts import plan_step as plan_module
+from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import DATA, PARTS, PLANS
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -276,6 +278,35 @@ class TestOutdated:
     def test_what_is_no_reference_to_a_part_is_refused(self, value: object) -> None:
         with pytest.raises(ConfigurationError, match="names no part of a plan"):
             PartReference.parse(value)
+
+
+class TestPrune:
+    def test_the_files_of_a_living_plan_stay_and_those_of_one_that_is_over_go(
+        self, parts: NewParts, rest: Rest
+    ) -> None:
+        run = parts()
+        planned = run.plan()
+        for reference in planned:
+            run.capture(reference)
+        in_one_task(parts(), rest.repository, run_key="another writer")
+        written = {found.key for prefix in (DATA, PLANS, PARTS) for found in rest.store.list(prefix)}
+        now = datetime.now(UTC) + timedelta(minutes=1)
+
+        ages = {"orphan_age": timedelta(0), "grace": timedelta(0)}
+
+        prune(rest.repository, Retention(keep_last=1), now=now, **ages)
+        kept = {found.key for prefix in (DATA, PLANS, PARTS) for found in rest.store.list(prefix)}
+        prune(
+            rest.repository,
+            Retention(keep_last=1),
+            orphan_age=timedelta(0),
+            grace=timedelta(0),
+            now=now + timedelta(hours=25),
+        )
+        left = {found.key for prefix in (DATA, PLANS, PARTS) for found in rest.store.list(prefix)}
+
+        assert kept == written
+        assert left == {file.key for file in rest.repository.latest().files}
 
 
 def test_nothing_secret_passes_between_tasks(parts: NewParts) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from airflow_provider_elementary.progress import no_row_progress
-from airflow_provider_elementary.snapshots import Manifest, Policy, Repository, write_snapshot
+from airflow_provider_elementary.snapshots import Manifest, Policy, Repository, SnapshotSource, write_snapshot
+from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.plan import SnapshotOptions
 from airflow_provider_elementary.snapshots.parts import PartReference, capture_part, commit_parts, plan_parts
 from airflow_provider_elementary.source import read_all
@@ -104,10 +107,26 @@ def rows_of(repository: Repository, manifest: Manifest) -> dict[str, list[dict[s
     return {name: _sorted(read_all(source, name)) for name in source.tables()}
 
 
+def differing_tables(left: SnapshotSource, right: SnapshotSource) -> list[str]:
+    """Return the tables of which one of two snapshots has a row that the other has not, or has it more often.
+
+    Rows are compared by a digest of all their values, so that millions of them fit in memory.
+    """
+    names = sorted({*left.tables(), *right.tables()})
+    return [name for name in names if not np.array_equal(_digests(left, name), _digests(right, name))]
+
+
+def _digests(source: SnapshotSource, table: str) -> Any:
+    columns = source.schema(table).names
+    with source.read(table) as reader:
+        found = [row_digests(batch, columns) for batch in reader]
+    return np.sort(np.concatenate(found)) if found else np.empty(0)
+
+
 def facts_of(manifest: Manifest) -> dict[str, Any]:
     """Return what two snapshots of the same rows have in common, wherever their files begin and end."""
     return {
-        "tables": manifest.tables,
+        "tables": {name: replace(entry, changes=None) for name, entry in manifest.tables.items()},
         "consistency": manifest.consistency,
         "exclusions": manifest.exclusions,
         "rejected": manifest.rejected,

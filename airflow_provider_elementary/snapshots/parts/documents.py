@@ -11,6 +11,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, FileEntry, Parent, TableEntry
 from airflow_provider_elementary.storage.documents import STRICT, Base64, Codec, NaiveTime
 from airflow_provider_elementary.storage.keys import WrappedKey
+from airflow_provider_elementary.warehouses.changes import TableChanges
 
 #: A plan whose snapshot is not committed by then is not used any more. It is less than the age of an orphan.
 DEADLINE = timedelta(hours=24)
@@ -93,6 +94,7 @@ class PlanDocument:
     :param rejected: what planning could not use.
     :param access: the report of the access check before planning.
     :param tables: what the tables looked like.
+    :param changes: what the warehouse had counted of changes before its tables were held.
     :param parts: what each part reads; the first one has number 0.
     :param in_one_task: why the parts read nothing and the commit takes the snapshot itself; None where they do.
     """
@@ -118,6 +120,7 @@ class PlanDocument:
     rejected: tuple[Mapping[str, Any], ...]
     access: Mapping[str, Any] | None
     tables: Mapping[str, PlannedTable]
+    changes: Mapping[str, TableChanges]
     parts: tuple[tuple[SliceEntry, ...], ...]
     in_one_task: str | None = None
     format_version: int = FORMAT_VERSION

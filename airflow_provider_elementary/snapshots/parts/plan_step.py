@@ -215,5 +215,6 @@ def _document(
         tables={
             name: PlannedTable(tuple(source.table(name).columns), identities.get(name)) for name in source.tables()
         },
+        changes=dict(prepared.changes),
         parts=tuple(tuple(map(write_slice, part)) for part in parts),
     )

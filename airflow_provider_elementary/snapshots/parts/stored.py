@@ -88,6 +88,7 @@ def reopen(repository: Repository, document: PlanDocument, rows_read: RowsRead =
         source=document.source,
         excluded=document.excluded,
         rejected=read_rejections(document.rejected),
+        changes=document.changes,
     )
 
 

@@ -60,12 +60,16 @@ def is_shown(dag_id: str, name: str) -> bool:
 
 def arguments(task: Any) -> dict[str, Any]:
     """Return the arguments that the form decides."""
-    found = {name: getattr(task, name) for name in task.template_fields}
+    mapped = getattr(task, "partial_kwargs", {})
+    found = {name: mapped.get(name) if mapped else getattr(task, name) for name in task.template_fields}
     return {name: value for name, value in found.items() if FIELD.search(str(value))}
 
 
 def rendered(task: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Return these arguments as a run with these values sees them."""
+    if hasattr(task, "partial_kwargs"):
+        # Its instances render what the form decides like any other task.
+        return arguments(task)
     return {name: task.render_template(value, {"params": params}) for name, value in arguments(task).items()}
 
 
