@@ -198,6 +198,21 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (NOT_DONE, f"{STORE} --svg /no/such/folder/picture.svg"),
         (NOT_DONE, EMPTY),
     ],
+    # A connection or a store that cannot be opened is what it is asked to find.
+    "doctor": [
+        (FINE, f"{STORE} --conn-id {{tight}}"),
+        (FINE, f"{EMPTY} --conn-id {{tight}}"),
+        (FINDING, "--store-conn-id nowhere --conn-id {tight}"),
+        (FINDING, f"{NO_KEYS} --conn-id {{tight}}"),
+        (USAGE, "--loud"),
+    ],
+    "audit": [
+        (FINE, f"{STORE} --output {{folder}}/audit.html"),
+        (USAGE, STORE),
+        (USAGE, f"{STORE} --json --since yesterday"),
+        (USAGE, f"{STORE} --output {{store_path}}/keys.json"),
+        (NOT_DONE, "--store-conn-id nowhere --json"),
+    ],
     "example-dags": [(FINE, ""), (USAGE, "--loud")],
     "demo": [(USAGE, "--loud"), (NOT_DONE, "--home {store_path}/keys.json/below")],
 }
@@ -337,7 +352,11 @@ def printing(*arguments: object, **options: object) -> None:
     logging.getLogger("library").warning("a library logs")
 
 
-@pytest.mark.parametrize("command", [command for command in commands() if has_json(command)])
+def can_fail(command: str) -> bool:
+    return any(expected == NOT_DONE for expected, _ in OUTCOMES[command])
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if has_json(command) and can_fail(command)])
 def test_a_failure_is_one_json_document_too(
     command: str, places: dict[str, str], connections: None, capsys: Output
 ) -> None:
@@ -427,6 +446,8 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
         ["snapshot", "diff", "latest", *store],
         ["anomalies", *store],
         ["incidents", *store],
+        ["doctor", *store, "--conn-id", "tight"],
+        ["audit", *store],
         ["lint", *store],
         ["backtest", *store],
         ["table", "dbt_invocations", "--limit", "1", *store[:-1]],
