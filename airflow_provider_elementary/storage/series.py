@@ -86,9 +86,11 @@ class Before:
 class SeriesAnchor:
     """That a series had a document: what a task keeps outside the store, for its next run.
 
+    :param store: the URI of the store; a copy elsewhere has a history of its own.
     :param document: its name, which was signed once.
     """
 
+    store: str
     document: str
     format_version: int = 2
 
@@ -105,23 +107,25 @@ def place_of(signed: Signed[Any], folder: str) -> Place:
 
 def sign_name(documents: Documents, name: str, role: Role) -> str:
     """Return a signed statement that a series has a document of that name, to be kept outside the store."""
-    return documents.encode(_ANCHOR, _ANCHORS, SeriesAnchor(name), role)[1].decode()
+    return documents.encode(_ANCHOR, _ANCHORS, SeriesAnchor(documents.store.uri, name), role)[1].decode()
 
 
 def recorded_number(documents: Documents, folder: str, statement: Any, role: Role) -> int:
-    """Return the number in a series that a statement names; 0 for one that is not proved, or of another series.
+    """Return the number in a series that a statement names; 0 for one that is not proved, or of another.
 
     :param statement: whatever an earlier run left in XCom; None where it left nothing.
     """
     if statement is None:
         return 0
     try:
-        name = documents.decode(statement, _ANCHOR, _ANCHORS, role).document.document
+        found = documents.decode(statement, _ANCHOR, _ANCHORS, role).document
     except SnapshotCorruptError as error:
         # Users of Airflow's API may change what a task returned.
         log.warning("ignoring the anchor of %s: %s", folder, error)
         return 0
-    return (series_number(folder, name) or 0) if name.startswith(folder) else 0
+    if found.store != documents.store.uri or not found.document.startswith(folder):
+        return 0
+    return series_number(folder, found.document) or 0
 
 
 def lost_since(documents: Documents, folder: str, codec: Codec[Any], role: Role, number: int) -> str | None:
