@@ -37,6 +37,8 @@ class UsageError(ConfigurationError):
 
 
 #: The first class that an error belongs to decides; any other error of this package is :data:`NOT_DONE`.
+#: Groups of providers, whose distributions are named by two words.
+_GROUPS = frozenset({"apache", "common", "microsoft"})
 _STATUSES: Mapping[type[ElementaryError], int] = MappingProxyType(
     {
         UsageError: USAGE,
@@ -68,16 +70,22 @@ def failure(error: Exception) -> tuple[int, str]:
         status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), NOT_DONE)
         return status, str(error)
     if isinstance(error, ImportError):
-        return NOT_DONE, (
-            f"The Python module {error.name or 'of a driver'} is not installed. Install the extra of your warehouse, "
-            "as in airflow-provider-elementary[postgres]."
-        )
+        return NOT_DONE, f"The Python module {error.name or 'of a driver'} is not installed. {_to_install(error.name)}"
     if isinstance(error, OSError) and error.filename is not None:
         return NOT_DONE, f"{error.filename}: {error.strerror}."
     return NOT_DONE, (
         f"The command ended in an unexpected {type(error).__name__}{_where(error)}. Run it again; if it happens again, "
         "report it with the command that you ran."
     )
+
+
+def _to_install(module: str | None) -> str:
+    """Return what to install for a module: a provider of Airflow, or the extra that brings a driver."""
+    airflow, _, provider = (module or "").partition(".providers.")
+    if airflow != "airflow" or not provider:
+        return "Install the extra of your warehouse, as in airflow-provider-elementary[postgres]."
+    words = provider.split(".")
+    return f"Install apache-airflow-providers-{'-'.join(words[: 2 if words[0] in _GROUPS else 1])}."
 
 
 def _where(error: Exception) -> str:
