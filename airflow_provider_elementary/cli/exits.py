@@ -36,9 +36,9 @@ class UsageError(ConfigurationError):
     """An argument of the command is invalid."""
 
 
-#: The first class that an error belongs to decides; any other error of this package is :data:`NOT_DONE`.
 #: Groups of providers, whose distributions are named by two words.
 _GROUPS = frozenset({"apache", "common", "microsoft"})
+#: The first class that an error belongs to decides; any other error of this package is :data:`NOT_DONE`.
 _STATUSES: Mapping[type[ElementaryError], int] = MappingProxyType(
     {
         UsageError: USAGE,
