@@ -203,7 +203,11 @@ def _list(repository: Repository, numbers: Sequence[int], generation: Generation
 
 
 def none_found(repository: Repository) -> SnapshotNotFoundError:
-    """Return the error of a store without snapshots."""
+    """Return the error of a store without snapshots.
+
+    :raises StoreRefusedError: there is no store either.
+    """
+    _ = repository.trust
     return SnapshotNotFoundError(f"{repository.uri} holds no snapshot. Run the snapshot task first, and check the URI.")
 
 

@@ -16,6 +16,7 @@ from airflow_provider_elementary.access import AccessFinding, AccessReport
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.report_log import record
+from tests.support.connections import local_store
 from tests.support.datasets import OWNER_EMAIL, SECRET_VAR
 from tests.support.page import fill_store
 from tests.support.page_answers import ORDERS, VIEWS, Elements, edit_manifest, words
@@ -241,6 +242,7 @@ def test_a_broken_chain_is_shown(admin: TestClient, store: str, tmp_path: Path, 
 def test_one_of_several_stores_is_chosen(
     admin: TestClient, store: str, tmp_path: Path, stores: Callable[..., None]
 ) -> None:
+    local_store(tmp_path / "empty")
     _, name = stores((tmp_path / "empty").as_uri(), store)
 
     first = admin.get("/elementary/").text
