@@ -175,7 +175,7 @@ def test_what_ci_does_is_not_shown_of_productions_table(shown: Any) -> None:
     text = shown(ci)
 
     assert "SHOP.CORE.CUSTOMERS ✓ healthy" in text
-    assert "CI.CORE.CUSTOMERS ✕ failing 1 of 1 test fails, 1 open incident model" in text
+    assert "CI.CORE.CUSTOMERS ✕ failing 1 of 1 test fails, 1 open incident 1 model" in text
 
 
 def test_a_neighbour_is_the_one_of_the_same_target(shown: Any) -> None:
