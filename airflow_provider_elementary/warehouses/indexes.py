@@ -41,7 +41,8 @@ def index_statements(warehouse: Warehouse, watermarks: Mapping[str, str]) -> lis
         return []
     found = []
     for table, column, size, is_indexed in rows:
-        if watermarks.get(table) == column and size >= _MIN_BYTES and not is_indexed:
+        # A table that was dropped meanwhile has no size.
+        if watermarks.get(table) == column and (size or 0) >= _MIN_BYTES and not is_indexed:
             relation = exp.table_(table, db=warehouse.schema, quoted=True).sql("postgres")
             watermark = exp.to_identifier(column, quoted=True).sql("postgres")
             found.append(f"CREATE INDEX CONCURRENTLY ON {relation} USING brin ({watermark});")

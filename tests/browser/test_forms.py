@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DIALOG = "[role=dialog][data-scope=dialog][data-state=open]"
 FORMS = sorted(path.stem for path in DAGS.glob("elementary_*.py") if path.stem != "elementary_on_new_invocation")
 #: Starred and empty, as only a person can say it.
-LEFT_TO_A_PERSON = {"elementary_snapshot_diff": {"First snapshot"}}
+LEFT_TO_A_PERSON = {"elementary_snapshot_diff": {"First snapshot"}, "elementary_answer": {"Incident"}}
 #: The fields of every trigger form.
 OF_AIRFLOW = {"Logical Date", "Run ID", "Dag Run Note", "Configuration JSON"}
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PREFIX = "airflow/connections"
 DAG_ID = "elementary_observability"
-TASKS = ("check_access", "snapshot", "metrics", "anomalies", "summary")
+TASKS = ("check_access", "snapshot", "metrics", "anomalies", "summary", "maintain")
 
 PASSWORD = "PLANTED/pass:word@1%21"
 WRONG_PASSWORD = "PLANTED/wrong:word@2%21"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Connect = Callable[[str, Mapping[str, object]], str]
 
 DAG_ID = "elementary_observability"
-TASKS = {"check_access", "snapshot", "metrics", "anomalies", "summary"}
+TASKS = {"check_access", "snapshot", "metrics", "anomalies", "summary", "maintain"}
 #: Nobody is named in the form who would get a mail.
 SKIPPED = {"alerts": "skipped"}
 
