@@ -50,7 +50,7 @@ def forged(sync: Sync) -> ManifestDocument:
     before = read_signed(sync.rest.repository, 1)
     return replace(
         before.document,
-        snapshot_id=write._new_id(before.document.taken_at),
+        snapshot_id=write.new_id(before.document.taken_at),
         run_key=RUN,
         sequence=2,
         base=2,
@@ -174,7 +174,7 @@ class TestOthersBetweenTheAttempts:
     ) -> None:
         sync.snapshot(run_key="the run before")
         with monkeypatch.context() as late:
-            late.setattr(write, "_new_id", lambda taken_at: f"{taken_at - timedelta(days=3):%Y%m%dT%H%M%SZ}-1a7e")
+            late.setattr(write, "new_id", lambda taken_at: f"{taken_at - timedelta(days=3):%Y%m%dT%H%M%SZ}-1a7e")
             sync.attempt_until(files=ARTIFACTS, full_every_days=0)
         before = prune(sync.rest.repository, Retention())
 
