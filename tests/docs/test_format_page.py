@@ -23,6 +23,7 @@ PLACEHOLDERS = {
     "metadata": "<category>",
     "metrics": "<kind>",
     "CONNECTION": "<connection>",
+    "PART": "<part>",
     "ATTEMPT": "<attempt>",
 }
 
@@ -46,6 +47,9 @@ def names_of_the_layout() -> set[str]:
         layout.manifest_key(1),
         layout.record_key(1),
         layout.data_file("SNAPSHOT", "TABLE", Category.METADATA),
+        layout.data_file("SNAPSHOT", "TABLE", Category.METADATA, "PART-ATTEMPT"),
+        layout.plan_key("SNAPSHOT"),
+        layout.part_key("SNAPSHOT", "PART-ATTEMPT"),
         layout.GENESIS,
         layout.signer_key(1),
         layout.generation_key(1, "SNAPSHOT"),

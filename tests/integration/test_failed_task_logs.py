@@ -41,7 +41,11 @@ from airflow_provider_elementary.operators.access import ElementaryAccessCheckOp
 from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.backtest import ElementaryBacktestOperator
-from airflow_provider_elementary.operators.incidents import ElementaryIncidentOperator
+from airflow_provider_elementary.operators.incidents import (
+    ElementaryIncidentAnswerOperator,
+    ElementaryIncidentOperator,
+)
+from airflow_provider_elementary.operators.prune import ElementaryMaintainStoreOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import (
     ElementaryDiffSnapshotsOperator,
@@ -49,6 +53,11 @@ from airflow_provider_elementary.operators.snapshot import (
     ElementaryRestoreSnapshotOperator,
     ElementarySnapshotOperator,
     ElementaryVerifySnapshotOperator,
+)
+from airflow_provider_elementary.operators.snapshot_in_parts import (
+    ElementaryCapturePartOperator,
+    ElementaryCommitSnapshotOperator,
+    ElementaryPlanSnapshotOperator,
 )
 from airflow_provider_elementary.sensors.invocation import ElementaryInvocationSensor
 
@@ -65,11 +74,16 @@ with DAG("failing"):
     ElementaryRestoreSnapshotOperator(task_id="restore", target_path="/tmp/no-such-target.duckdb", **EMPTY)
     ElementaryPruneSnapshotsOperator(task_id="prune", keep_last="all", **EMPTY)
     ElementaryDiffSnapshotsOperator(task_id="diff", before="latest", **EMPTY)
+    ElementaryMaintainStoreOperator(task_id="maintain", keep_last="all", **EMPTY)
+    ElementaryPlanSnapshotOperator(task_id="plan_refused", elementary_conn_id="refused", **EMPTY)
+    ElementaryCapturePartOperator(task_id="capture", part={"plan": "none"}, **EMPTY)
+    ElementaryCommitSnapshotOperator(task_id="commit", parts=[{"plan": "none"}], **EMPTY)
     ElementaryTableMetricsOperator(task_id="metrics", **EMPTY)
     ElementaryTableMetricsOperator(task_id="metrics_refused", elementary_conn_id="refused", **EMPTY)
     ElementaryAnomalyOperator(task_id="anomalies", **EMPTY)
     ElementaryAnomalyOperator(task_id="anomalies_value", days="few", **EMPTY)
     ElementaryIncidentOperator(task_id="incidents", verdicts={"verdicts": "none", "origin": {}}, **EMPTY)
+    ElementaryIncidentAnswerOperator(task_id="answer", incident_id="none", answer="shout", **EMPTY)
     ElementaryBacktestOperator(task_id="backtest", **EMPTY)
     ElementaryAlertOperator(
         task_id="alerts",
@@ -101,7 +115,7 @@ def connections(tmp_path: Path, airflow_connection: Connect) -> None:
     with duckdb.connect(str(wide)) as connection:
         connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.users (email text)")
     airflow_connection("wide", duckdb_file(wide))
-    airflow_connection("empty", local_store("file:///tmp/no-such-store"))
+    airflow_connection("empty", local_store(tmp_path / "no-such-store"))
     airflow_connection(
         "refused",
         {"conn_type": "postgres", "host": "127.0.0.1", "port": free_port(), "login": "reader", "password": PASSWORD},
@@ -117,7 +131,7 @@ def classes_of_the_package() -> set[str]:
                 for name, kind in vars(importlib.import_module(module.name)).items()
                 if isinstance(kind, type) and issubclass(kind, BaseOperator) and name.startswith("Elementary")
             }
-    return found - {"ElementaryStoreOperator", "ElementarySourceOperator"}
+    return found - {"ElementaryStoreOperator", "ElementarySourceOperator", "ElementarySnapshotBaseOperator"}
 
 
 def test_every_operator_and_sensor_fails_in_this_file() -> None:
@@ -165,6 +179,7 @@ def test_a_failed_access_check_is_logged_as_an_error(
         monkeypatch.setattr(owner, "log", logging.getLogger("task"))
     caplog.set_level(logging.INFO)
     instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="task", map_index=-1)
+    instance.get_previous_dagrun = lambda state=None: None
     store = {"store_conn_id": "empty"}
 
     with pytest.raises(Exception, match="access checks do not pass"):

@@ -43,6 +43,7 @@ def reported(tmp_path: Path, airflow_connection: Connect) -> Events:
     events = []
     for operator in operators:
         instance = SimpleNamespace(dag_id="dag", run_id="run", task_id=operator.task_id, map_index=-1)
+        instance.get_previous_dagrun = lambda state=None: None
         operator.execute({"ti": instance, "outlet_events": {}})  # type: ignore[arg-type, typeddict-item]
         events.append(operator.get_openlineage_facets_on_complete(instance))
     return Events(str(tmp_path / "store"), *events)

@@ -41,6 +41,7 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> py
 
 def run(operator: Any, run_id: str = "run") -> None:
     instance = SimpleNamespace(dag_id="dag", run_id=run_id, task_id=operator.task_id, map_index=-1)
+    instance.get_previous_dagrun = lambda state=None: None
     operator.execute({"ti": instance, "outlet_events": {}})
 
 

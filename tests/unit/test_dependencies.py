@@ -28,7 +28,10 @@ DISTRIBUTIONS = {
     # Airflow's API server brings them, and the page runs nowhere else. Named here, uv takes the newest, and an older
     # Airflow that is broken beside it.
     "fastapi": "apache-airflow",
+    "sqlalchemy": "apache-airflow",
     "starlette": "apache-airflow",
+    # Templates are made of it: jinja2 and this text type are of one version.
+    "markupsafe": "jinja2",
     "openlineage": "openlineage-python",
     "snowflake": "snowflake-connector-python",
     "google.cloud.bigquery": "google-cloud-bigquery",
