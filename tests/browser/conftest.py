@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.snapshots import LocalKeys
+from tests.support import dag_runs
 from tests.support.connections import local_store
 from tests.support.page import api_server, fill_sample_store, fill_store, hostile_world
 
@@ -90,6 +91,8 @@ def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", "browser_hostile")
             server.should_exit = True
             thread.join(10)
+    # The stores that a form suggests were those of this server.
+    dag_runs.forget()
 
 
 @pytest.fixture(scope="session")

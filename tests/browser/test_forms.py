@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +11,10 @@ from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELD
 from airflow_provider_elementary.warehouses.kind import WarehouseKind
 from airflow_provider_elementary.warehouses.registry import CONNECTABLE
 from tests.browser.conftest import Site, keep_screenshot, wait_for
-from tests.support.connections import postgres_reader
 from tests.support.dag_runs import DAGS, parse_dag
-from tests.support.datasets import small_world, write_postgres
 
 if TYPE_CHECKING:
-    from tests.servers.postgres import PostgresServer
+    pass
 
 DIALOG = "[role=dialog][data-scope=dialog][data-state=open]"
 FORMS = sorted(path.stem for path in DAGS.glob("elementary_*.py") if path.stem != "elementary_on_new_invocation")
@@ -58,25 +55,6 @@ def choose_type(driver: Any, name: str) -> None:
     press(driver, f"{DIALOG} button", "Extra Fields")
 
 
-def fill(driver: Any, group: str, values: Mapping[str, str]) -> None:
-    """Type values into the fields of a group of the open form, by their labels; the group is unfolded."""
-    for label, value in values.items():
-        field = driver.execute_script(
-            "return [...document.querySelectorAll(arguments[0] + ' [data-scope=field][data-part=root]')]"
-            ".filter(field => {"
-            "const label = field.querySelector('[data-part=label]');"
-            "return label && label.textContent.replace('*', '').trim() === arguments[1]; })"
-            ".map(field => field.querySelector('input, textarea'))[0]",
-            DIALOG,
-            label,
-        )
-        assert field, label
-        if not field.is_displayed():
-            press(driver, f"{DIALOG} button", group)
-            wait_for(field.is_displayed, label)
-        field.send_keys(value)
-
-
 @pytest.fixture
 def new_connection(look: Look, site: Site) -> Any:
     """The browser, with the form of a new connection open."""
@@ -95,36 +73,6 @@ def test_the_form_of_a_warehouse_shows_its_fields_and_stars_none(kind: Warehouse
 
     starred = {label for label, is_starred in shown(new_connection).items() if is_starred}
     assert starred == {"Connection ID", "Connection Type"}
-
-
-def test_the_test_button_of_a_saved_connection_answers_with_the_access_check(
-    new_connection: Any, postgres_server: PostgresServer, postgres_database: str
-) -> None:
-    write_postgres(small_world(days=1), postgres_server, postgres_database)
-    reader = postgres_reader(postgres_server, postgres_database)
-    standard = {"Host": reader["host"], "Port": str(reader["port"]), "Password": reader["password"]}
-    choose_type(new_connection, "Elementary: PostgreSQL")
-    wait_for(lambda: "Certificate authority" in shown(new_connection), "its fields")
-    fill(new_connection, "", {"Connection ID": "pressed"})
-    fill(new_connection, "Standard Fields", {"User of the read-only role": reader["login"], **standard})
-    extra = {"Certificate authority": str(postgres_server.ca), "Elementary database": postgres_database}
-    fill(new_connection, "Extra Fields", extra)
-
-    press(new_connection, f"{DIALOG} button", "Save")
-    wait_for(lambda: not new_connection.find_elements("css selector", DIALOG), "the form to close")
-    new_connection.execute_script(
-        "const open = XMLHttpRequest.prototype.open; XMLHttpRequest.prototype.open = function(method, url) {"
-        " if (url.includes('connections/test'))"
-        " this.addEventListener('load', () => { window.answer = this.responseText; });"
-        " return open.apply(this, arguments); }"
-    )
-    press(new_connection, "button", "Test Connection")
-    wait_for(lambda: new_connection.execute_script("return window.answer"), "the answer")
-    keep_screenshot(new_connection, "test-button")
-
-    answer = json.loads(new_connection.execute_script("return window.answer"))
-    assert answer["status"], answer
-    assert answer["message"].startswith("Read-only access to 17 Elementary tables proved by ")
 
 
 @pytest.mark.parametrize("dag_id", FORMS)

@@ -180,6 +180,7 @@ def test_a_failed_access_check_is_logged_as_an_error(
     caplog.set_level(logging.INFO)
     instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="task", map_index=-1)
     instance.get_previous_dagrun = lambda state=None: None
+    instance.xcom_push = lambda **returned: None
     store = {"store_conn_id": "empty"}
 
     with pytest.raises(Exception, match="access checks do not pass"):

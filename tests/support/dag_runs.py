@@ -58,6 +58,11 @@ def parse_dag(dag_id: str) -> DAG:
     return _dag(DAGS, dag_id)
 
 
+def forget() -> None:
+    """Let every DAG be read again when it is next needed."""
+    _dag.cache_clear()
+
+
 @cache
 def _dag(folder: Path, dag_id: str) -> DAG:
     """Read the DAG and put it into Airflow's database, without which no run of it can be made."""
