@@ -13,8 +13,9 @@ from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 #: A smaller table is scanned in less time than its index is worth.
 _MIN_BYTES = 8 * 2**20
+# The size as of the last vacuum or analyze: pg_relation_size waits for a table that somebody has locked.
 _INDEXED = """
-SELECT c.relname::text, a.attname::text, pg_catalog.pg_relation_size(c.oid)::bigint, EXISTS (
+SELECT c.relname::text, a.attname::text, c.relpages * pg_catalog.current_setting('block_size')::bigint, EXISTS (
     SELECT 1 FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS k ON k.oid = i.indexrelid
     JOIN pg_catalog.pg_am AS m ON m.oid = k.relam
     WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
@@ -41,8 +42,7 @@ def index_statements(warehouse: Warehouse, watermarks: Mapping[str, str]) -> lis
         return []
     found = []
     for table, column, size, is_indexed in rows:
-        # A table that was dropped meanwhile has no size.
-        if watermarks.get(table) == column and (size or 0) >= _MIN_BYTES and not is_indexed:
+        if watermarks.get(table) == column and size >= _MIN_BYTES and not is_indexed:
             relation = exp.table_(table, db=warehouse.schema, quoted=True).sql("postgres")
             watermark = exp.to_identifier(column, quoted=True).sql("postgres")
             found.append(f"CREATE INDEX CONCURRENTLY ON {relation} USING brin ({watermark});")
