@@ -264,7 +264,7 @@ def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | No
         anchors.append(_given_anchor(anchor))
     for asset in operator.inlets or ():
         proved = []
-        for event in context["inlet_events"][asset].ascending(False).limit(_EVENTS_READ):
+        for event in _newest_events(context["inlet_events"][asset]):
             extra = event.extra
             if not isinstance(extra, dict) or extra.get("store") != operator.repository.uri or "anchor" not in extra:
                 continue
@@ -277,6 +277,13 @@ def anchors_of(operator: ElementaryStoreOperator, anchor: Mapping[str, Any] | No
         if proved:
             anchors.append(max(proved, key=lambda found: found.sequence))
     return anchors
+
+
+def _newest_events(events: Any) -> list[Any]:
+    """Return the newest events of an asset; before Airflow 3.2 all of them come, the oldest first."""
+    if isinstance(events, list):
+        return events[-_EVENTS_READ:]
+    return list(events.ascending(False).limit(_EVENTS_READ))
 
 
 def newest_anchor(operator: ElementaryStoreOperator, context: Context) -> Anchor | None:
