@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from airflow_provider_elementary.operators.incidents import ANSWER_FIELDS, ElementaryIncidentAnswerOperator
-from airflow_provider_elementary.operators.params import answer_params, from_form, store_param
+from airflow_provider_elementary.operators.params import answer_params, store_param, texts_from_form
 
 with DAG(
     dag_id="elementary_answer",
@@ -31,5 +31,5 @@ with DAG(
     ElementaryIncidentAnswerOperator(
         task_id="answer",
         store_conn_id="{{ params.store_conn_id }}",
-        **from_form(ANSWER_FIELDS),
+        **texts_from_form(ANSWER_FIELDS),
     )

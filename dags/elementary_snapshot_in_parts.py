@@ -1,9 +1,9 @@
 """Take an encrypted snapshot of the Elementary schema in parts, on several workers.
 
 The first task plans: which rows, under which keys, in which parts. Each part is a task of its own, on any worker: a
-full snapshot reads large tables in ranges, an increment is one part. The last task commits all parts in one manifest;
-a part that failed or is missing it captures itself. Every task checks first that the connection can read only the
-Elementary schema.
+full snapshot reads large tables in ranges, an increment is one part. The last task commits all parts in one manifest,
+and captures a part itself whose report or files are missing; it does not run if a part's task failed. Every task checks
+first that the connection can read only the Elementary schema.
 
 Use `elementary_snapshot` where one worker is enough: hourly increments gain nothing here. The store's connection says
 what may leave the warehouse. An empty field of the form means "as the connection defines"; a value excludes more in

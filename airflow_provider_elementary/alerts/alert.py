@@ -29,7 +29,7 @@ _TO_DO: Mapping[Kind, str] = {
     "anomaly": "Compare with the days before; answer expected or new-normal if it is right",
     "sync": "Look at the newest runs of the DAG that takes snapshots",
     "markers": "Follow the evidence above; until then, rows of unfinished runs are taken late",
-    "access": "Run `airflow-elementary check-access`, and revoke what is too much",
+    "access": "Run `airflow-elementary check-access`, and revoke the excess privileges",
 }
 _NAMES_SHOWN = 10
 _TITLES_SHOWN = 5
@@ -184,7 +184,7 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
         Line(None, "Downstream", _listed(incident.downstream)),
         Line("description", "Description", meta.description or ""),
         Line("owners", "Owners", _listed(meta.owners)),
-        Line(None, "Looked after by", incident.assignee or ""),
+        Line(None, "Assignee", incident.assignee or ""),
         Line("subscribers", "Subscribers", _listed(meta.subscribers)),
         Line("tags", "Tags", _listed(meta.tags)),
         Line(None, "To do", "" if event == "resolved" else _TO_DO[incident.cause.kind]),
@@ -226,11 +226,9 @@ def alert_of_many(alerts: Sequence[Alert]) -> Alert:
     )
 
 
-def heartbeat(url: str = "") -> Alert:
+def heartbeat() -> Alert:
     """Return the alert that a run found no open incident."""
-    return Alert(
-        "heartbeat", "No open incidents", (Line(None, "What", "Every condition is over."),), (), "low", url=url
-    )
+    return Alert("heartbeat", "No open incidents", (Line(None, "What", "No condition holds."),), (), "low")
 
 
 def digest_of(

@@ -12,6 +12,7 @@ from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_c
 from airflow_provider_elementary.cli.exits import FINDING, FINE, failure
 from airflow_provider_elementary.cli.options import add_store, open_hook
 from airflow_provider_elementary.cli.output import print_json, print_table
+from airflow_provider_elementary.words import duration
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.hooks.store import ElementaryStoreHook
@@ -107,12 +108,19 @@ def _store(hook: ElementaryStoreHook) -> Iterator[Found]:
         step = "Trigger the DAG elementary_snapshot, or run `airflow-elementary snapshot take`."
         yield Found("snapshots", "warning", "the store holds no snapshot yet", step)
         return
-    age = datetime.now(UTC) - newest.taken_at
-    yield Found(
-        "snapshots",
-        "pass",
-        f"number {newest.sequence}, taken {newest.taken_at:%Y-%m-%d %H:%M} UTC, {age.days} days ago",
+    from airflow_provider_elementary.snapshots.sync_interval import is_overdue, newest_syncs, usual_interval
+
+    now = datetime.now(UTC)
+    rows = (row for row in reversed(repository.chain().snapshots))
+    interval = usual_interval([row.taken_at for row in newest_syncs(rows, lambda row: row.taken_at)])
+    evidence = (
+        f"number {newest.sequence}, taken {newest.taken_at:%Y-%m-%d %H:%M} UTC, {(now - newest.taken_at).days} days ago"
     )
+    if interval is not None and is_overdue(newest.taken_at, interval, now):
+        step = "See the runs of the DAG that takes snapshots."
+        yield Found("snapshots", "warning", f"{evidence}; before, one was taken every {duration(interval)}", step)
+    else:
+        yield Found("snapshots", "pass", evidence)
 
 
 def _keys(hook: ElementaryStoreHook) -> Found:

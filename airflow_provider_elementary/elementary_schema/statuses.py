@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -62,11 +62,6 @@ def meaning_of(text: str | None) -> Status:
 def is_unknown(text: str | None) -> bool:
     """Return whether a status is none of :data:`STATUSES`."""
     return status_name(text) not in STATUSES
-
-
-def worst_status(names: Iterable[str]) -> str | None:
-    """Return the status with the highest rank; None of none."""
-    return max(names, key=lambda name: (meaning_of(name).rank, name), default=None)
 
 
 def status_sql(column: str) -> str:

@@ -28,7 +28,7 @@ def group_conditions(conditions: Iterable[Condition], lineage: Lineage) -> list[
     :param conditions: each once.
     :param lineage: which table is upstream of which.
     """
-    ordered = sorted(conditions, key=lambda condition: _rank(condition, lineage))
+    ordered = sorted(conditions, key=_rank)
     places: dict[str, list[int]] = defaultdict(list)
     for place, condition in enumerate(ordered):
         places[condition.table].append(place)
@@ -40,7 +40,7 @@ def group_conditions(conditions: Iterable[Condition], lineage: Lineage) -> list[
     return _with_recurring([_root_first(ordered[root], group) for root, group in groups.items()])
 
 
-def _rank(condition: Condition, lineage: Lineage) -> tuple[object, ...]:
+def _rank(condition: Condition) -> tuple[object, ...]:
     """Order by start; of one start what failed in dbt before what is only unusual, the worse first."""
     return (
         condition.started_at,

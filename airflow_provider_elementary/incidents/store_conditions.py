@@ -5,29 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from itertools import pairwise
-from statistics import median
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Kind, Severity
 from airflow_provider_elementary.snapshots.lookup import committed_sequences
+from airflow_provider_elementary.snapshots.sync_interval import is_overdue, newest_syncs, usual_interval
 from airflow_provider_elementary.storage.report_log import StoredReport, reports_by_subject
 from airflow_provider_elementary.times import without_zone
+from airflow_provider_elementary.words import duration
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Repository
 
 log = logging.getLogger(__name__)
 
-#: Snapshots whose distances are the usual interval.
-_COMPARED = 8
-_FEWEST = 3
-#: Snapshots that follow each other faster were taken by hand.
-_SHORTEST = timedelta(minutes=10)
-#: A sync is overdue this many intervals after the newest snapshot.
-_INTERVALS = 2
 #: How far back the begin of failing access checks is looked for.
 _REPORTS = 200
 _MARKERS, _SYNC = "commit markers", "sync"
@@ -45,7 +38,7 @@ def store_conditions(repository: Repository, before: Iterable[Condition], now: d
         try:
             found += read(repository, known, now)
         except ElementaryError as error:
-            log.warning("conditions of the store stay as they were: %s", error)
+            log.warning("keeping the earlier conditions of the store: %s", error)
     return sorted(found, key=lambda condition: (condition.started_at, condition.key))
 
 
@@ -86,7 +79,11 @@ def _first_failed(newest: StoredReport, older: Iterator[StoredReport], begun: da
 
 
 def _of_snapshots(repository: Repository, known: Sequence[Condition], now: datetime) -> Iterator[Condition]:
-    documents = [repository.read_signed(number).document for number in committed_sequences(repository)[-_COMPARED:]]
+    numbers = reversed(committed_sequences(repository))
+    documents = newest_syncs(
+        (repository.read_signed(number).document for number in numbers),
+        lambda document: datetime.fromisoformat(document.created_at),
+    )
     if not documents:
         return
     taken = [datetime.fromisoformat(document.created_at) for document in documents]
@@ -135,11 +132,8 @@ def sync_conditions(taken: Sequence[datetime], known: Sequence[Condition], now: 
     """
     newest = taken[-1]
     yield from _ended([each for each in known if newest > each.last_seen], "sync", _SYNC, newest)
-    distances = [after - before for before, after in pairwise(taken) if after - before >= _SHORTEST]
-    if len(distances) < _FEWEST:
-        return
-    usual = timedelta(seconds=median(distance.total_seconds() for distance in distances))
-    if now - newest <= _INTERVALS * usual:
+    usual = usual_interval(taken)
+    if usual is None or not is_overdue(newest, usual, now):
         return
     same = next((each for each in known if each.kind == "sync" and each.last_seen == newest), None)
     # Snapshots that were removed meanwhile change neither when it was due nor why.
@@ -152,13 +146,8 @@ def sync_conditions(taken: Sequence[datetime], known: Sequence[Condition], now: 
         last_seen=newest,
         state="overdue",
         title=f"No snapshot was taken after {newest:%Y-%m-%d %H:%M}",
-        evidence=f"the snapshots before were {_words(usual)} apart",
+        evidence=f"the snapshots before were {duration(usual)} apart",
     )
-
-
-def _words(interval: timedelta) -> str:
-    minutes = round(interval.total_seconds() / 60)
-    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
 
 
 def _ended(known: Iterable[Condition], kind: Kind, subject: str, at: datetime) -> Iterator[Condition]:

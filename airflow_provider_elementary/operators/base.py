@@ -92,7 +92,7 @@ def returned_before(context: Context) -> dict[str, Any]:
 
 
 def require_no_loss(context: Context, lost: str | None, returned: Mapping[str, Any]) -> None:
-    """Fail a task whose memory in the store was rolled back; what it returns is kept, and the next run continues.
+    """Fail a task whose saved state in the store was rolled back; its return value is kept, and the next run continues.
 
     :raises SnapshotCorruptError: something was lost.
     """

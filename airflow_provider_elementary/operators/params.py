@@ -180,5 +180,10 @@ def from_form(names: Iterable[str]) -> dict[str, Any]:
     return {name: f"{{{{ params.{name} }}}}" for name in names}
 
 
+def texts_from_form(names: Iterable[str]) -> dict[str, Any]:
+    """Return what :func:`from_form` does, where texts may look like numbers: with native rendering they stay texts."""
+    return {name: f"{{{{ params.{name} | pprint }}}}" for name in names}
+
+
 def _folded(rule: Rule) -> dict[str, Any]:
     return {} if rule.is_common else {"section": "More rules"}

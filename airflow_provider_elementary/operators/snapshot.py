@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import log_group, newest_anchor, run_key
+from airflow_provider_elementary.operators.base import clear_failures, log_group, newest_anchor, run_key
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
 from airflow_provider_elementary.operators.prune import (
     ElementaryMaintainStoreOperator,
@@ -16,9 +16,6 @@ from airflow_provider_elementary.operators.restore import ElementaryRestoreSnaps
 from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator
 from airflow_provider_elementary.operators.snapshot_in_parts import elementary_snapshot_group
 from airflow_provider_elementary.operators.verify import ElementaryVerifySnapshotOperator
-
-if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.take import TakenSnapshot
 
 __all__ = [
     "ElementaryDiffSnapshotsOperator",
@@ -69,22 +66,21 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check access, take the snapshot, and return a summary of its manifest."""
-        return self._execute(context)
-
-    def _take(self, context: Context) -> TakenSnapshot:
         from airflow_provider_elementary.snapshots.take import take_snapshot
 
-        policy = self._resolve_policy()
-        anchor = newest_anchor(self, context)
-        with self._open_checked(run_key(context)) as (source, access), log_group(self.log, "Table by table"):
-            return take_snapshot(
-                source,
-                self.repository,
-                policy,
-                access=access.to_dict(),
-                anchor=anchor,
-                run_key=run_key(context),
-                overlap=self.overlap,
-                commit_timeout=self.commit_timeout,
-                open_source=self.elementary_hook.source,
-            )
+        with clear_failures():
+            policy = self._resolve_policy()
+            anchor = newest_anchor(self, context)
+            with self._open_checked(run_key(context)) as (source, access), log_group(self.log, "Table by table"):
+                taken = take_snapshot(
+                    source,
+                    self.repository,
+                    policy,
+                    access=access.to_dict(),
+                    anchor=anchor,
+                    run_key=run_key(context),
+                    overlap=self.overlap,
+                    commit_timeout=self.commit_timeout,
+                    open_source=self.elementary_hook.source,
+                )
+        return self._finish(context, taken)

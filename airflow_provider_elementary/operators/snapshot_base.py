@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.links.elementary import ElementaryManifestLink, ElementaryPageLink
 from airflow_provider_elementary.operators.access_gate import require_access
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator
 from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
 
 if TYPE_CHECKING:
@@ -30,27 +30,7 @@ if TYPE_CHECKING:
 class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
     """Base of the operators that decide what a snapshot takes.
 
-    :param elementary_conn_id: the connection of the warehouse. (templated)
-    :param schema: the Elementary schema. (templated)
-    :param database: the database of the schema. (templated)
-    :param categories: the categories to include, out of those that the connection allows. (templated)
-    :param failed_rows_per_test: maximum sample rows per failed test (0 = none). (templated)
-    :param failed_rows_days: sample rows older than this many days are excluded. (templated)
-    :param failed_rows_excluded_tables: further tables whose sample rows are excluded, by full name or by the unique id
-        of the dbt model, in upper or lower case. (templated)
-    :param masked_columns: further ``table.column`` to mask; dbt vars are always masked. (templated)
-    :param hashed_columns: further ``table.column`` whose values are replaced by a keyed hash, as in
-        ``data_monitoring_metrics.dimension_value``. (templated)
-    :param dropped_columns: further ``table.column`` that are not read. (templated)
-    :param without_raw_values: exclude all that may be, or quote, a value of a monitored table: sample rows, database
-        errors, query text, metrics of single rows; dimension values are hashed. The other arguments may exclude more.
-        (templated)
-    :param full_every_days: maximum days between full snapshots, which read everything; 0: each one is full. (templated)
-    :param audit_days: earlier days that each sync reads again and compares, other days each time. (templated)
-    :param overlap: rows at most this much older than the newest are read again, for late commits.
-    :param commit_timeout: age after which the rows of an unfinished dbt run are included as they are.
-    :param accept_unknown: further access checks that may stay unknown, beside those of the connection. (templated)
-    :param probes: canary tables outside the schema, which must be unreadable. (templated)
+    The parameters are those of :class:`~.snapshot.ElementarySnapshotOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -115,19 +95,13 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
 
         return lineage_of_snapshot(self.summary, self._read_from) if self.summary else None
 
-    def _execute(self, context: Context) -> dict[str, Any]:
-        """Take the snapshot, log it, and return the summary of its manifest."""
-        with clear_failures():
-            taken = self._take(context)
+    def _finish(self, context: Context, taken: TakenSnapshot) -> dict[str, Any]:
+        """Log a snapshot, emit its events, and return the summary of its manifest."""
         self._log(taken)
         self.summary, self._read_from = taken.summary, dict(taken.manifest.source)
         for asset in self.outlets or ():
             context["outlet_events"][asset].extra = taken.summary
         return taken.summary
-
-    def _take(self, context: Context) -> TakenSnapshot:
-        """Take the snapshot."""
-        raise NotImplementedError
 
     def _resolve_policy(self) -> ResolvedPolicy:
         from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices
@@ -166,7 +140,7 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
             record(self.repository, report, subject=subject, run_key=run)
         except ElementaryError as error:
             # A store that is away, or a key that may not sign: the check's own error is the one to raise.
-            self.log.warning("the access report could not be stored: %s", error)
+            self.log.warning("could not store the access report: %s", error)
 
     def _log(self, taken: TakenSnapshot) -> None:
         for line in taken.lines:

@@ -23,7 +23,6 @@ from airflow_provider_elementary.operators.snapshot_base import ElementarySnapsh
 from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.take import TakenSnapshot
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 _ROWS_PER_PART = 2_000_000
@@ -195,23 +194,22 @@ class ElementaryCommitSnapshotOperator(ElementarySnapshotBaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Commit, and return a summary of the manifest."""
-        return self._execute(context)
-
-    def _take(self, context: Context) -> TakenSnapshot:
         from airflow_provider_elementary.snapshots.parts import PartReference
         from airflow_provider_elementary.snapshots.take import commit_in_parts
 
-        return commit_in_parts(
-            partial(self._open_checked, _run_key(context, self.capture_id)),
-            self.repository,
-            self._resolve_policy(),
-            PartReference.parse(next(iter(self.parts or ()), None)),
-            anchor=newest_anchor(self, context),
-            run_key=_run_key(context, self.capture_id),
-            attempt=_attempt(context),
-            overlap=self.overlap,
-            commit_timeout=self.commit_timeout,
-        )
+        with clear_failures():
+            taken = commit_in_parts(
+                partial(self._open_checked, _run_key(context, self.capture_id)),
+                self.repository,
+                self._resolve_policy(),
+                PartReference.parse(next(iter(self.parts or ()), None)),
+                anchor=newest_anchor(self, context),
+                run_key=_run_key(context, self.capture_id),
+                attempt=_attempt(context),
+                overlap=self.overlap,
+                commit_timeout=self.commit_timeout,
+            )
+        return self._finish(context, taken)
 
 
 def _run_key(context: Context, capture_id: str) -> str:
@@ -221,5 +219,5 @@ def _run_key(context: Context, capture_id: str) -> str:
 
 
 def _attempt(context: Context) -> str:
-    """Return what distinguishes an attempt from all others, also from one that was taken for dead."""
+    """Return what distinguishes this attempt from all others, also from one that Airflow lost and that still runs."""
     return f"{context['ti'].try_number}-{os.urandom(4).hex()}"

@@ -182,7 +182,7 @@ def _json_error(status_code: int, text: str) -> JSONResponse:
 
 
 def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
-    """Return the tables that match as a file; what goes wrong as the view does."""
+    """Return the tables that match as a CSV file; an error becomes a message."""
     try:
         stores = configured_stores()
         store = _chosen(stores, values.get("store", "")) if stores else ""
@@ -191,6 +191,12 @@ def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Read
         text = tables.as_csv(view.Request(readers.of(store), values))
     except view.NotHereError as error:
         return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
+    except ElementaryError as error:
+        return _message(templates, status.HTTP_503_SERVICE_UNAVAILABLE, str(error))
+    except Exception as error:
+        log.error("writing the tables of the Elementary page as CSV failed", exc_info=error)
+        text = f"The answer failed: {type(error).__name__}. See the log of the API server."
+        return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
     # Before Airflow 3.3.2 the frame of the page does not let files be saved: there the text is shown.
     if values.get("inline"):
         return Response(text, media_type="text/plain; charset=utf-8")

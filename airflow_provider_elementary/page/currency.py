@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.rendering import ago, moment
-from airflow_provider_elementary.words import plural
+from airflow_provider_elementary.snapshots.sync_interval import is_overdue, newest_syncs, usual_interval
+from airflow_provider_elementary.words import duration, plural
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.page.store_reader import Reader
     from airflow_provider_elementary.project.project import Project
     from airflow_provider_elementary.snapshots import Manifest
 
-#: Snapshots whose distances are the usual interval.
-_COMPARED = 6
-#: Snapshots that follow each other faster were taken by hand.
-_SHORTEST = timedelta(minutes=10)
-#: After this number of intervals without anything new, what is shown is too old to be called good.
-_INTERVALS = 2
+#: dbt is silent after this many of its usual intervals without anything new.
+_SILENT_INTERVALS = 2
 #: A project that runs several times a day is silent after a day, not after an hour without a change.
 _SHORTEST_SILENCE = timedelta(days=1)
 
@@ -77,8 +72,9 @@ def currency_of(
     if manifest is None:
         return Currency("", ())
     now = now or datetime.now(UTC)
-    interval = _usual_interval([reader.manifest(number).taken_at for number in sequences[-_COMPARED:]])
-    attempts = _attempts(reader, manifest)
+    syncs = newest_syncs((reader.manifest(number) for number in reversed(sequences)), lambda found: found.taken_at)
+    interval = usual_interval([found.taken_at for found in syncs])
+    attempts = _attempts(reader, syncs[-1])
     stale = [*_failed(attempts, manifest), *_overdue(attempts, manifest, interval, now)]
     return Currency(_schedule(attempts, interval), (*stale, *_silent(project, now)))
 
@@ -87,12 +83,6 @@ def _attempts(reader: Reader, manifest: Manifest) -> SyncAttempts | None:
     # Written by a task: DAG, run, task and place among mapped tasks. A run's id may hold slashes.
     parts = manifest.run_key.split("/")
     return reader.find_attempts(parts[0], parts[-2]) if reader.find_attempts and len(parts) >= 4 else None
-
-
-def _usual_interval(times: Sequence[datetime]) -> timedelta | None:
-    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
-    usual = timedelta(seconds=median(gaps)) if len(gaps) > 1 else timedelta(0)
-    return usual if usual >= _SHORTEST else None
 
 
 def _failed(attempts: SyncAttempts | None, manifest: Manifest) -> list[str]:
@@ -107,22 +97,21 @@ def _failed(attempts: SyncAttempts | None, manifest: Manifest) -> list[str]:
 
 def _overdue(attempts: SyncAttempts | None, manifest: Manifest, interval: timedelta | None, now: datetime) -> list[str]:
     as_of = f"What is shown is as of {moment(manifest.taken_at)} UTC"
-    age = now - manifest.taken_at
-    if attempts and attempts.is_paused and interval and age > _INTERVALS * interval:
+    if interval is None or not is_overdue(manifest.taken_at, interval, now):
+        return []
+    if attempts and attempts.is_paused:
         return [f"The sync is paused: DAG {attempts.dag_id} is switched off. {as_of}. Switch the DAG on."]
-    if interval and age > _INTERVALS * interval:
-        return [
-            f"The sync is overdue: the newest snapshot was taken {ago(manifest.taken_at, now)}, and one was taken "
-            f"every {duration(interval)} before. {as_of}. See the runs of the DAG that takes snapshots."
-        ]
-    return []
+    return [
+        f"The sync is overdue: the newest snapshot was taken {ago(manifest.taken_at, now)}, and one was taken "
+        f"every {duration(interval)} before. {as_of}. See the runs of the DAG that takes snapshots."
+    ]
 
 
 def _silent(project: Project | None, now: datetime) -> list[str]:
     newest = project.invocation.at if project and project.invocation else None
     if project is None or newest is None:
         return []
-    limit = _INTERVALS * max(project.usual_interval or _SHORTEST_SILENCE, _SHORTEST_SILENCE)
+    limit = _SILENT_INTERVALS * max(project.usual_interval or _SHORTEST_SILENCE, _SHORTEST_SILENCE)
     if now - newest.replace(tzinfo=UTC) <= limit:
         return []
     return [
@@ -137,12 +126,3 @@ def _schedule(attempts: SyncAttempts | None, interval: timedelta | None) -> str:
     if attempts and attempts.next_at:
         return f"next due {moment(attempts.next_at)} UTC"
     return f"usually every {duration(interval)}" if interval else ""
-
-
-def duration(length: timedelta) -> str:
-    """Write a length of time in its largest unit: ``6 hours``."""
-    seconds = round(length.total_seconds())
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= size:
-            return plural(round(seconds / size), unit)
-    return plural(seconds, "second")

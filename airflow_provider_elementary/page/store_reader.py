@@ -10,12 +10,16 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
+    SnapshotCorruptError,
+    StoreRefusedError,
+)
 from airflow_provider_elementary.page.cache import Cache
 from airflow_provider_elementary.page.settings import OpenedStore
 from airflow_provider_elementary.page.verdicts import VERDICT_COLUMNS, Verdicts, plain_rows, verdicts_of
@@ -40,9 +44,6 @@ OPENED_SECONDS = 60.0
 _READERS = 8
 _STORES = 32
 _NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
-#: Incidents that were resolved long ago are in older results: one result of each of the last days is read.
-_INCIDENTS_APART = timedelta(hours=20)
-_INCIDENT_DAYS = 30
 _HISTORY_COLUMNS = (
     *("full_table_name", "column_name", "metric_name", "dimension", "metric_properties"),
     *("bucket_start", "bucket_end", "metric_value", "updated_at"),
@@ -87,6 +88,7 @@ class Reader:
         self._configurations = Cache(2)
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
+        self._answers = Cache(2)
         self._histories = Cache(32)
         #: Values that views derive from the others.
         self.derived = Cache(64)
@@ -239,9 +241,11 @@ class Reader:
 
         :raises SnapshotCorruptError: the newest document is signed, and not valid.
         """
-        from airflow_provider_elementary.incidents.answer_log import read_answers
+        from airflow_provider_elementary.incidents.answer_log import answer_names, read_answers
 
-        return read_answers(self.opened.repository)
+        repository = self.opened.repository
+        found: tuple[Answer, ...] = self._answers.get(answer_names(repository), lambda: read_answers(repository))
+        return found
 
     def snapshot_of_incidents(self) -> str | None:
         """Return the id of the snapshot that the saved incidents are of."""
@@ -277,7 +281,7 @@ class Reader:
 
         try:
             return find_result(self.opened.repository, key)
-        except SnapshotCorruptError as error:
+        except (SnapshotCorruptError, StoreRefusedError, KeyUnavailableError) as error:
             log.warning("skipping a damaged result on the Elementary page: %s", error)
             return None
 

@@ -120,7 +120,7 @@ def _merge_all(
     outputs = [file for merge in merges for file in _merge(repository, source, merge, snapshot_id)]
     inputs = {file.key for merge in merges for file in merge.files}
     if (committed := _commit(repository, inputs, outputs, snapshot_id)) is None:
-        log.info("gave up merging %s files: another snapshot was committed that does not have them", len(inputs))
+        log.info("gave up merging %s files: other snapshots were committed first", len(inputs))
         # Nobody else knows them, and nothing was committed that names them.
         repository.store.delete_many([file.key for file in outputs])
         return None

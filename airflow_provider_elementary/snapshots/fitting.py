@@ -43,11 +43,7 @@ def _unfit(values: pa.Array, declared: str, dialect: Dialect) -> str | None:
             return "a text with the character NUL (U+0000)"
         if declared == "varchar(4096)" and (pc.max(pc.utf8_length(values)).as_py() or 0) > 4096:
             return "a text of more than 4,096 characters"
-    # The absolute value of the least number of 64 bits is none.
-    elif (
-        declared == "integer"
-        and pc.any(pc.or_(pc.less(values, -_INT32_MAX - 1), pc.greater(values, _INT32_MAX))).as_py()
-    ):
+    elif declared == "integer" and _exceeds_int32(values):
         return "a whole number of more than 32 bits"
     elif (
         declared == "FLOAT" and pc.any(pc.and_(pc.is_finite(values), pc.greater(pc.abs(values), _FLOAT32_MAX))).as_py()

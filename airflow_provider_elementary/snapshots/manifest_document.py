@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.snapshots.lists import difference, since
+from airflow_provider_elementary.snapshots.lists import difference
 from airflow_provider_elementary.snapshots.manifest import (
     FORMAT_VERSION,
     ConsistencyEntry,
@@ -277,11 +277,6 @@ def entries(document: ManifestDocument, generation: Generation) -> list[FileEntr
         )
         for file in document.added
     ]
-
-
-def adds_to(document: ManifestDocument) -> int:
-    """Return the number of the snapshot to whose list a document adds; 0 for none."""
-    return since(document.sequence, document.base)
 
 
 def _added(file: FileEntry) -> AddedFile:

@@ -137,7 +137,7 @@ def prune(
         waiting=len(plan.waiting),
         acknowledged_losses=tuple(stone.sequence for stone in acknowledged_losses),
         # Nothing depends on the parts of an upload that never became an object.
-        uploads=len(store.discard_unfinished(plan.clock.oldest_orphan, dry_run=dry_run)),
+        uploads=len(store.discard_unfinished(plan.oldest_upload, dry_run=dry_run)),
     )
     # Read before anything is written: what is wrong with a list stops the prune.
     doomed = plan.doomed_files()

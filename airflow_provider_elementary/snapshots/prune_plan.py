@@ -16,6 +16,7 @@ from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.outdated_results import outdated_results
+from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
 from airflow_provider_elementary.snapshots.parts.living import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
 from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
@@ -56,7 +57,7 @@ class Clock:
 
     :param now: what time it is.
     :param orphan_age: files that no snapshot names stay until they are so old.
-    :param grace: what was recorded as pruned stays readable for so long.
+    :param grace: how long pruned snapshots stay readable.
     """
 
     now: datetime
@@ -259,6 +260,12 @@ class PrunePlan:
             if found.key in keys or any(found.key.startswith(prefix) for prefix in prefixes):
                 doomed.append(found)
         return doomed
+
+    @property
+    def oldest_upload(self) -> datetime:
+        """What was begun before is no longer written: while parts are captured, only what is older than any plan."""
+        oldest = self.clock.oldest_orphan
+        return min(oldest, self.clock.now - DEADLINE) if self._being_captured else oldest
 
     def outdated_plans(self) -> list[str]:
         """Return the plans of snapshots in parts that are over, and what their parts report."""

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.exceptions import SnapshotCorruptError, UnprovedError
+from airflow_provider_elementary.exceptions import (
+    ElementaryError,
+    KeyUnavailableError,
+    SnapshotCorruptError,
+    StoreRefusedError,
+    UnprovedError,
+)
 from airflow_provider_elementary.snapshots.chain import Chain, ChainFinding, Damage
 from airflow_provider_elementary.snapshots.verify_files import NamedFile
 from airflow_provider_elementary.storage.documents import Codec
@@ -113,6 +119,8 @@ def _read(
             checked.notes.append(f"{name}: no key of the store signed it, ignored")
         elif isinstance(answer, SnapshotCorruptError):
             checked.findings.append(ChainFinding(Damage.CHANGED, name, str(answer)))
+        elif isinstance(answer, ElementaryError):
+            checked.findings.append(ChainFinding(Damage.UNREADABLE, name, str(answer), needs_key=True))
         elif answer is not None:
             found[number] = answer
     return found
@@ -120,13 +128,13 @@ def _read(
 
 def _answers(
     repository: Repository, folder: str, numbers: list[int], kind: _Kind, *, each: bool
-) -> Iterator[tuple[int, Signed[Any] | SnapshotCorruptError | None]]:
-    def read(number: int) -> tuple[int, Signed[Any] | SnapshotCorruptError | None]:
+) -> Iterator[tuple[int, Signed[Any] | ElementaryError | None]]:
+    def read(number: int) -> tuple[int, Signed[Any] | ElementaryError | None]:
         try:
             found = repository.documents.read(series_key(folder, number), kind.codec, kind.role)
             if found is not None:
                 kind.check(found)
-        except SnapshotCorruptError as error:
+        except (SnapshotCorruptError, StoreRefusedError, KeyUnavailableError) as error:
             return number, error
         return number, found
 

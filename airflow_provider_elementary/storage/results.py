@@ -15,7 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError, UnprovedError
+from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+    StoreRefusedError,
+    UnprovedError,
+)
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
@@ -248,8 +254,8 @@ def all_results(opened: OpenStore, prefix: str = RESULTS) -> dict[str, Result]:
             try:
                 if (result := find_result(opened, entry.key)) is not None:
                     found[entry.key] = result
-            except SnapshotCorruptError as error:
-                log.warning("ignoring %s", error)
+            except (SnapshotCorruptError, StoreRefusedError, KeyUnavailableError) as error:
+                log.warning("ignoring %s: %s", entry.key, error)
     return found
 
 

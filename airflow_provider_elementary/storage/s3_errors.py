@@ -81,6 +81,11 @@ def _explain(uri: str, key: str, kms_key_id: str | None, code: str) -> Exception
             f"{key} in {uri} is archived, so its signature cannot be checked. Restore it from the archive, or remove "
             "it if no writer of the store wrote it; then retry."
         )
+    if code == "InvalidRequest":
+        return StoreRefusedError(
+            f"{uri} refused the request for {key} ({code}), as it does for an object that was encrypted with a key of "
+            "somebody else. Remove the object if no writer of the store wrote it; then retry."
+        )
     if code == "RequestTimeTooSkewed":
         return StoreRefusedError(
             f"{uri} refused the request for {key}, as this machine's clock differs too much from the server's. Set the "

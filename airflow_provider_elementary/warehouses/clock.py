@@ -10,6 +10,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airflow_provider_elementary.exceptions import QueryRefusedError, TableUnreadableError
+from airflow_provider_elementary.times import without_zone
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 #: A row is dated in the time zone of dbt's session: none is further ahead of UTC, and none further behind it.
@@ -51,7 +52,7 @@ def read_clock(source: WarehouseSource, table: str) -> Clock:
     if not isinstance(answer, datetime):
         return Clock(here)
     if answer.tzinfo:
-        return Clock(to_utc(answer))
+        return Clock(without_zone(answer))
     # An answer without a zone is of the session's, which may be behind UTC; this machine's clock may be wrong.
     return Clock(min(max(answer, here), answer + MOST_BEHIND))
 
@@ -67,11 +68,6 @@ def one_row(source: WarehouseSource, sql: str) -> dict[str, Any]:
         ].as_py()
         for name, column in zip(row.column_names, row.columns, strict=True)
     }
-
-
-def to_utc(moment: datetime) -> datetime:
-    """Return a time with a zone in UTC without one; a time without a zone as it is."""
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _is_time(column: pa.ChunkedArray) -> bool:

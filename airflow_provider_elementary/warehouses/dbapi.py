@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -20,6 +21,8 @@ from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, connection_lost_error
+
+log = logging.getLogger(__name__)
 
 _SQL_CURSOR = "elementary_rows"
 
@@ -127,7 +130,9 @@ class DbApiWarehouse(SystemCatalogSession):
         if self._driver.has_transactions:
             try:
                 self._connection.rollback()
-            except Exception:
+            except Exception as error:
+                # The answer is that the session cannot be used; the error that came first is the one to raise.
+                log.debug("rolling back failed: %s", type(error).__name__)
                 return False
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 # A table that was renamed and swapped has another oid, one that was truncated or rewritten another file.
@@ -23,7 +24,7 @@ def table_identities(source: WarehouseSource, names: Collection[str]) -> dict[st
 
     :param names: the tables to identify.
     """
-    if source.adapter != "postgres":
+    if not by_adapter(source.adapter).has_pg_catalog:
         return {}
     spelled = {
         source.table(name).name: name

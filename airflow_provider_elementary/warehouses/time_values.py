@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from airflow_provider_elementary.times import without_zone
 
 TIME = pa.timestamp("us")
 INFINITE = "infinite time"
@@ -217,7 +219,7 @@ def _with_named_month(text: str) -> datetime | None:
 def _of_mail(text: str) -> datetime | None:
     """Read Fri, 09 Oct 2026 06:08:00 +0200, also without the day of the week."""
     try:
-        return _in_utc(parsedate_to_datetime(text)) if _MAIL.fullmatch(text) else None
+        return without_zone(parsedate_to_datetime(text)) if _MAIL.fullmatch(text) else None
     except OverflowError:
         raise BadTimeError(OUT_OF_RANGE) from None
     except ValueError:
@@ -227,15 +229,11 @@ def _of_mail(text: str) -> datetime | None:
 def _of_iso(text: str) -> datetime | None:
     """Read what else ISO 8601 allows, as 2026-W44-6."""
     try:
-        return _in_utc(datetime.fromisoformat(text))
+        return without_zone(datetime.fromisoformat(text))
     except OverflowError:
         raise BadTimeError(OUT_OF_RANGE) from None
     except ValueError:
         return None
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _counted(kind: str, count: int) -> dict[str, int]:

@@ -92,7 +92,7 @@ def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             server.should_exit = True
             thread.join(10)
     # The stores that a form suggests were those of this server.
-    dag_runs.forget()
+    dag_runs.parse_again()
 
 
 @pytest.fixture(scope="session")

@@ -185,3 +185,13 @@ def test_a_run_of_the_dag_records_the_answer_once_and_refuses_unknown_fields(air
 
     [given] = read_answers(store_of.repository)
     assert (given.answer, given.incident_id, given.until) == ("mute", held.incident_id, f"{until}T00:00:00")
+
+
+def test_a_note_of_digits_stays_a_text_in_the_form(airflow_db: None, store_of: Rest) -> None:
+    held = of(store_of.repository, "anomaly", ORDERS)
+
+    assert run_dag("elementary_answer", {"incident_id": held.incident_id, "answer": "note", "note": "2026"}).state == (
+        "success"
+    )
+
+    assert [given.note for given in read_answers(store_of.repository)] == ["2026"]

@@ -88,7 +88,7 @@ class TestKilled:
         killed.communicate(timeout=120)
         after_the_kill = keys_below(rest, "manifests/")
 
-        # Names of snapshots tell seconds, and prune leaves what began with the newest snapshot or later.
+        # The names of snapshots hold seconds, and prune leaves what began with the newest snapshot or later.
         time.sleep(1)
         manifest = retry(warehouse, rest)
         report = prune(rest.repository, Retention(), now=LATER)

@@ -58,7 +58,7 @@ def parse_dag(dag_id: str) -> DAG:
     return _dag(DAGS, dag_id)
 
 
-def forget() -> None:
+def parse_again() -> None:
     """Let every DAG be read again when it is next needed."""
     _dag.cache_clear()
 

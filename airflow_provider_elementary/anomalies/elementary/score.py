@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -35,6 +35,7 @@ from airflow_provider_elementary.anomalies.explain import (
 )
 from airflow_provider_elementary.anomalies.schema import KINDS, REASONS, beside_keys, gather_verdicts, series_metrics
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
+from airflow_provider_elementary.times import without_zone
 
 #: Number of rows per batch of verdicts read from DuckDB.
 BATCH_ROWS = 100_000
@@ -71,15 +72,15 @@ def score(
         connection.register("parameters", parameters_table(configured.parameters, adapter))
         _create_buckets(connection, series, configured, adapter)
         if as_of:
-            connection.execute(_RUN, {"as_of": _utc(as_of)})
+            connection.execute(_RUN, {"as_of": without_zone(as_of)})
         connection.execute(_RUN_WINDOWS if as_of else _REPLAY_WINDOWS)
         connection.execute(_POINTS)
         statistics = WINDOWED_STATISTICS
         if since:
             # Threads that aggregate one series together add in another order each time, which moves the last digit.
             connection.execute("SET threads = 1")
-            connection.execute(_SCORED_POINTS, {"since": _utc(since)})
-            connection.execute(_OMITTED_SINCE, {"since": _utc(since)})
+            connection.execute(_SCORED_POINTS, {"since": without_zone(since)})
+            connection.execute(_OMITTED_SINCE, {"since": without_zone(since)})
             statistics = _cheaper_statistics(connection)
         else:
             connection.execute(_OMITTED)
@@ -118,10 +119,6 @@ def _configurations(connection: duckdb.DuckDBPyConnection) -> Callable[[pa.Array
 def _cheaper_statistics(connection: duckdb.DuckDBPyConnection) -> str:
     [(bucket_ends,)] = connection.sql("SELECT count(DISTINCT ends) FROM scored_points").fetchall()
     return GROUPED_STATISTICS if bucket_ends <= FEW_BUCKET_ENDS else SCORED_WINDOWED_STATISTICS
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 _UNIQUE = "CREATE TEMP VIEW latest AS SELECT * FROM metrics"

@@ -104,6 +104,8 @@ def audit_of(reader: Reader, since: datetime | None = None) -> Audit:
     sequences = attempt(problems, reader.uri, reader.sequences) or []
     looked_at = _manifests(reader, sequences, since, problems)
     manifests = [manifest for manifest in looked_at if manifest.taken_at >= since]
+    # A compaction writes rows that left the warehouse before.
+    written = [manifest for manifest in manifests if manifest.kind != "compaction"]
     newest = looked_at[0] if looked_at else None
     reports = attempt(problems, reader.uri, lambda: reader.access_reports(_MOST)) or []
     states = [*map(audit_state, reports), *(access_state(each) for each in manifests if each.access)]
@@ -117,12 +119,12 @@ def audit_of(reader: Reader, since: datetime | None = None) -> Audit:
         made_at=now,
         snapshots=len(manifests),
         newest=newest,
-        broken=_broken(looked_at, attempt(problems, reader.uri, reader.pruned) or {}),
+        broken=_broken(looked_at, attempt(problems, reader.uri, reader.pruned) or {}, sequences),
         not_counted=max(0, len(sequences) - len(looked_at)) if len(manifests) == len(looked_at) else 0,
-        categories=_categories(manifests, newest),
-        tables=_tables(manifests),
+        categories=_categories(written, newest),
+        tables=_tables(written),
         exclusions=tuple(dict.fromkeys(exclusion(rule) for each in manifests for rule in each.exclusions)),
-        never_left=_never_left(manifests),
+        never_left=_never_left(written),
         policy=newest.policy if newest else {},
         signers=_signers(trust),
         session={name: report[name] for name in ("user", "roles", "dialect", "database", "schema") if report.get(name)},
@@ -155,16 +157,21 @@ def _newest_report(newest: Manifest | None, reports: Sequence[Any]) -> Mapping[s
     return max((of_snapshot, of_audit), key=lambda report: str(report.get("checked_at", "")))
 
 
-def _broken(manifests: Sequence[Manifest], pruned: Mapping[int, str]) -> tuple[int, ...]:
-    """Return the snapshots whose parent is another than they name, or gone without a prune record."""
+def _broken(manifests: Sequence[Manifest], pruned: Mapping[int, str], there: Sequence[int]) -> tuple[int, ...]:
+    """Return the snapshots whose parent is another than they name, or gone without a prune record.
+
+    :param there: the numbers of all manifests; what could not be read of them is a problem of its own.
+    """
     hashes = {**pruned, **{manifest.sequence: manifest.sha256 for manifest in manifests}}
     # The oldest one that was looked at names one that was not.
     oldest = min((manifest.sequence for manifest in manifests), default=0)
+    unread = set(there) - hashes.keys()
     return tuple(
         manifest.sequence
         for manifest in manifests
         if manifest.parent
         and manifest.sequence != oldest
+        and manifest.parent.sequence not in unread
         and hashes.get(manifest.parent.sequence) != manifest.parent.sha256
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
 from airflow_provider_elementary.project.health import STATES, TableHealth
@@ -22,8 +24,8 @@ _ORDERS: Mapping[str, tuple[str, Callable[[TableHealth], Any]]] = {
     "tests": ("most tests first", lambda table: -sum(table.tests.values())),
     "untested": ("fewest tests first", lambda table: sum(table.tests.values())),
 }
-#: What starts a formula where a spreadsheet opens the file.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What starts a formula where a spreadsheet opens the file; some split cells at semicolons or tabs.
+_FORMULA = re.compile(r"(?:^|[;,\t\r\n])\s*[=+\-@]|^[\t\r]")
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,13 @@ def build(request: Request) -> Tables:
 
 
 def as_csv(request: Request) -> str:
-    """Return all tables that match, not only one page of them, as CSV."""
+    """Return all tables that match, not only one page of them, as CSV.
+
+    :raises ElementaryError: the store cannot be read.
+    """
     store_status = load_store_status(request.reader)
+    if store_status.project is None:
+        raise ElementaryError(" ".join(store_status.problems) or store_status.notice or "The store holds no snapshot.")
     chosen = {name: request.text(name) for name in _FACETS}
     found = _found(request, store_status, request.text("state"), chosen, request.one_of("order", tuple(_ORDERS)))
     text = io.StringIO()
@@ -121,4 +128,4 @@ def _matches(table: TableHealth, words: list[str]) -> bool:
 
 def plain_cell(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.search(text) else text

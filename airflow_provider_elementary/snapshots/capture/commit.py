@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 _COMMIT_ATTEMPTS = 5
 #: How many of the newest manifests are searched for the commit of a run: retries follow soon, and each is a request.
 _RECENT = 8
+#: Of these, compactions in between included: the first one of a store commits one for each day.
+_RECENT_NUMBERS = 64
 #: What is signed to see whether the key does; nothing reads it.
 _PROBE = Codec(Parent, "probe", "")
 
@@ -159,13 +161,18 @@ def committed_for(repository: Repository, run_key: str, categories: Collection[C
     """
     head = find_head(repository)
     newest = head.document.sequence if head else 0
-    for sequence in range(newest, max(0, newest - _RECENT), -1):
+    looked_at = 0
+    for sequence in range(newest, max(0, newest - _RECENT_NUMBERS), -1):
+        if looked_at == _RECENT:
+            break
         try:
             found = read_signed(repository, sequence)
         except (SnapshotCorruptError, SnapshotNotFoundError):
+            looked_at += 1
             continue
         if found.document.run_key == run_key and set(found.document.categories) == set(categories):
             return resolve(repository, found)
+        looked_at += found.document.kind != "compaction"
     return None
 
 

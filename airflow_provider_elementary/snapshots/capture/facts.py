@@ -17,7 +17,8 @@ from airflow_provider_elementary.snapshots.capture.day_sums import Difference
 from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.times import earliest as earliest_of
 from airflow_provider_elementary.times import latest as latest_of
-from airflow_provider_elementary.warehouses.clock import one_row, to_utc
+from airflow_provider_elementary.times import without_zone
+from airflow_provider_elementary.warehouses.clock import one_row
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest
 
@@ -155,7 +156,7 @@ def naive(moment: Any) -> datetime | None:
     """Return a time that a warehouse answered, in UTC without a zone."""
     if isinstance(moment, date) and not isinstance(moment, datetime):
         return datetime.combine(moment, time.min)
-    return to_utc(moment) if moment else None
+    return without_zone(moment) if moment else None
 
 
 def _moment(moment: datetime | None) -> pa.Scalar:

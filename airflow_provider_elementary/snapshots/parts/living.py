@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError, StoreRefusedError
 from airflow_provider_elementary.snapshots.parts.documents import PLAN
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import PARTS, PLANS, begun_at
@@ -23,7 +23,8 @@ def being_captured(repository: Repository, now: datetime) -> set[str]:
     """
     living = set()
     for found in repository.store.list(PLANS):
-        with suppress(SnapshotCorruptError):
+        # An object that the storage does not give out is no plan of ours.
+        with suppress(SnapshotCorruptError, StoreRefusedError, KeyUnavailableError):
             plan = repository.documents.read(found.key, PLAN, Role.STORE)
             if plan is not None and in_utc(datetime.fromisoformat(plan.document.deadline)) > now:
                 living.add(plan.document.snapshot_id)

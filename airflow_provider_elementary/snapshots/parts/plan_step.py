@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
+    KeyUnavailableError,
+    StoreRefusedError,
     TableReplacedError,
     TableUnreadableError,
     UnprovedError,
@@ -145,7 +147,7 @@ def find_plan(repository: Repository, reference: PartReference) -> StoredPlan | 
     """Return the plan that a reference names, or None where it is gone or an outsider replaced it."""
     try:
         found = repository.documents.read(reference.plan, PLAN, Role.STORE)
-    except UnprovedError as error:
+    except (UnprovedError, StoreRefusedError, KeyUnavailableError) as error:
         log.warning("ignoring a plan: %s", error)
         return None
     if found is None or found.sha256 != reference.sha256 or reference.part >= len(found.document.parts):

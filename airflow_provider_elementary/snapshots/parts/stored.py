@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
+    KeyUnavailableError,
     SnapshotCorruptError,
     SnapshotNotFoundError,
+    StoreRefusedError,
     TableReplacedError,
     TableUnreadableError,
 )
@@ -37,6 +39,7 @@ from airflow_provider_elementary.snapshots.parts.values import (
 )
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
+from airflow_provider_elementary.storage.documents import MAX_BYTES
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.layout import data_folder, part_folder, part_key
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_REPORTS = 1_000
+#: The line with the signature has to fit into :data:`~.documents.MAX_BYTES` too.
+_MOST_BYTES = MAX_BYTES - 4_096
 
 
 class PlanOutdated(Exception):
@@ -126,6 +131,8 @@ def capture_number(
         exclusions=tuple(captured.exclusions.to_list()),
         rejected=tuple(entry for entry in captured.rejections.to_list() if entry["table"] in captured.tables),
     )
+    if len(PART.write(result)) > _MOST_BYTES:
+        raise PlanOutdated(f"part {number} has more young rows than its report can list")
     name = part_key(document.snapshot_id, part_label(number, attempt))
     return repository.documents.write(name, PART, result, Role.STORE).document
 
@@ -201,7 +208,7 @@ def _carried(prepared: Preparation, tables: Collection[str]) -> list[FileEntry]:
 
 def _proved(repository: Repository, name: str) -> Iterator[PartDocument]:
     """Yield the document of that name; what an outsider put there is passed over."""
-    with suppress(SnapshotCorruptError):
+    with suppress(SnapshotCorruptError, StoreRefusedError, KeyUnavailableError):
         if (found := repository.documents.read(name, PART, Role.STORE)) is not None:
             yield found.document
 

@@ -136,7 +136,7 @@ def test_an_incident_shows_its_answers_and_the_command_for_the_next(
     text = words(html)
 
     assert "Answered acknowledged" in text
-    assert "Looked after by bob" in text
+    assert "Assignee bob" in text
     assert f"note by ada, {ANSWERED} UTC it is the loader" in text
     assert HOSTILE not in html
     assert f"airflow-elementary incidents answer {'0' * 16} acknowledge --store-conn-id {store}" in text

@@ -101,6 +101,24 @@ def test_the_oldest_answers_are_dropped_where_they_do_not_fit_one_document(
     assert read_answers(repository) == (TWO,)
 
 
+def test_answers_that_have_an_effect_are_not_dropped_for_others(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_log, "MOST_ANSWERS", 2)
+    muted = replace(ONE, answer="mute", until="2026-12-31T00:00:00")
+    over = replace(ONE, answer_id="over", answer="mute", until="2026-11-01T00:00:00")
+    append_answer(repository, muted)
+    append_answer(repository, over)
+    append_answer(repository, TWO)
+
+    assert read_answers(repository) == (muted, TWO)
+    resolved = replace(ONE, answer_id="three", answer="resolve")
+    append_answer(repository, resolved)
+    with pytest.raises(ConfigurationError, match="2 answers that have an effect are kept, and no more fit"):
+        append_answer(repository, replace(TWO, answer_id="four"))
+    assert read_answers(repository) == (muted, resolved)
+
+
 def test_a_reader_without_a_signing_key_answers_nothing(tmp_path: Path) -> None:
     reader = opened(open_store(tmp_path.as_uri()), signing=None)
 
