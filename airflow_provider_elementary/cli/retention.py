@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import UsageError
 from airflow_provider_elementary.cli.options import by_category, number
-from airflow_provider_elementary.snapshots.retention import RULES, Retention
+from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Retention
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor

@@ -16,10 +16,10 @@ from airflow_provider_elementary.operators.base import (
     number,
     real_number,
 )
-from airflow_provider_elementary.snapshots.retention import RULES, Retention
+from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Retention
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.snapshots.prune import PruneReport
+    from airflow_provider_elementary.snapshots.maintenance.prune import PruneReport
 
 _COUNTS = tuple(f"keep_{rule}" for rule in RULES)
 _RETURNED = 50

@@ -15,7 +15,7 @@ from airflow_provider_elementary.storage.documents import STRICT, NaiveTime
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import APPLICATION
-from airflow_provider_elementary.warehouses.changes import TableChanges
+from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 
 FORMAT_VERSION = 2
 #: What a snapshot can be.

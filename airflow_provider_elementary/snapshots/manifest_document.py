@@ -23,7 +23,7 @@ from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTi
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import data_file
-from airflow_provider_elementary.warehouses.changes import TableChanges
+from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,11 @@ from airflow_provider_elementary.storage.trust import read_trust
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.diff import DiffReport
-    from airflow_provider_elementary.snapshots.maintain import MaintenanceReport
-    from airflow_provider_elementary.snapshots.prune import PruneReport
+    from airflow_provider_elementary.snapshots.maintenance.maintain import MaintenanceReport
+    from airflow_provider_elementary.snapshots.maintenance.prune import PruneReport
+    from airflow_provider_elementary.snapshots.maintenance.retention import Retention
     from airflow_provider_elementary.snapshots.restore import RestoreReport
     from airflow_provider_elementary.snapshots.restore_targets import RestoreTarget
-    from airflow_provider_elementary.snapshots.retention import Retention
     from airflow_provider_elementary.snapshots.verify import VerifyReport
 
 
@@ -222,8 +222,8 @@ class Repository:
         dry_run: bool = False,
         orphan_age: timedelta,
     ) -> PruneReport:
-        """Remove what no rule keeps; see :func:`airflow_provider_elementary.snapshots.prune.prune`."""
-        from airflow_provider_elementary.snapshots.prune import prune
+        """Remove what no rule keeps; see :func:`airflow_provider_elementary.snapshots.maintenance.prune.prune`."""
+        from airflow_provider_elementary.snapshots.maintenance.prune import prune
 
         return prune(
             self,
@@ -242,8 +242,8 @@ class Repository:
         orphan_age: timedelta,
         prune_now: bool = True,
     ) -> MaintenanceReport:
-        """Maintain the store; see :func:`airflow_provider_elementary.snapshots.maintain.maintain`."""
-        from airflow_provider_elementary.snapshots.maintain import maintain
+        """Maintain the store; see :func:`airflow_provider_elementary.snapshots.maintenance.maintain.maintain`."""
+        from airflow_provider_elementary.snapshots.maintenance.maintain import maintain
 
         return maintain(self, retention, anchors=anchors, orphan_age=orphan_age, prune_now=prune_now)
 

@@ -22,9 +22,10 @@ from unittest.mock import patch
 
 from airflow_provider_elementary.snapshots import find_manifest
 from airflow_provider_elementary.snapshots.chain import check_chain, read_chain
-from airflow_provider_elementary.snapshots.maintain import maintain
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance import compaction
+from airflow_provider_elementary.snapshots.maintenance.maintain import maintain
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from tests.support.counting_store import BEGAN, FILES, CountingStore, SyntheticChain
 from tests.support.hourly_project import HourlyProject
 
@@ -175,7 +176,7 @@ def print_real(hours: int) -> None:
             files += len(taken.new_files)
             syncs.append(store.total)
             store.reset()
-            with patch("airflow_provider_elementary.snapshots.compaction.utc_now", return_value=project.now(hour)):
+            with patch.object(compaction, "utc_now", return_value=project.now(hour)):
                 maintain(project.repository(), Retention(), prune_now=False)
             maintenances.append(store.total)
         newest = find_manifest(project.repository())

@@ -15,8 +15,8 @@ import pytest
 
 from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots import KmsKeys, Repository, open_store
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.store_setup import KmsKey
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.docs.blocks import all_blocks

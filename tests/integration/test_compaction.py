@@ -20,12 +20,13 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     SnapshotNotFoundError,
 )
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, capture, compaction, index, open_snapshot
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, capture, index, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
-from airflow_provider_elementary.snapshots.compaction import compact
-from airflow_provider_elementary.snapshots.maintain import maintain
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance import compaction
+from airflow_provider_elementary.snapshots.maintenance.compaction import compact
+from airflow_provider_elementary.snapshots.maintenance.maintain import maintain
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import Source, read_all
 from airflow_provider_elementary.storage.keys import WrappedKey

@@ -21,8 +21,8 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.diff import diff
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import GENESIS, manifest_key

@@ -14,10 +14,10 @@ import pytest
 from airflow_provider_elementary.exceptions import SnapshotConflictError
 from airflow_provider_elementary.snapshots import capture as write
 from airflow_provider_elementary.snapshots.lookup import read_signed
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.manifest_document import MANIFEST, ManifestDocument
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.attempts import ARTIFACTS, RUN, Sync, new_run

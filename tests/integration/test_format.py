@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Policy, open_snapshot
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.signing import STORE_ID

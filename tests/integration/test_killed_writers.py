@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, write_snapshot
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource

@@ -21,11 +21,11 @@ from airflow_provider_elementary.exceptions import (
     StoreError,
 )
 from airflow_provider_elementary.snapshots import Manifest, Store, open_snapshot
+from airflow_provider_elementary.snapshots.maintenance.prune import GRACE, PruneReport
+from airflow_provider_elementary.snapshots.maintenance.prune import prune as prune_with_grace
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.manifest import Parent
-from airflow_provider_elementary.snapshots.prune import GRACE, PruneReport
-from airflow_provider_elementary.snapshots.prune import prune as prune_with_grace
 from airflow_provider_elementary.snapshots.prune_record import RECORD, PruneRecord, newest_record
-from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage import results

@@ -12,8 +12,8 @@ from botocore.config import Config
 
 from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.snapshots import KmsKeys
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.s3 import S3Store
 from tests.servers.faulty import FaultyAws, faulty_aws, refuses

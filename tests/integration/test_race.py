@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.exceptions import PrunedMeanwhileError, SnapshotConflictError, StoreError
-from airflow_provider_elementary.snapshots import Manifest, mergeable, open_snapshot
-from airflow_provider_elementary.snapshots.compaction import compact
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots import Manifest, open_snapshot
+from airflow_provider_elementary.snapshots.maintenance import mergeable
+from airflow_provider_elementary.snapshots.maintenance.compaction import compact
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.local import LocalStore

@@ -27,10 +27,10 @@ from airflow_provider_elementary.exceptions import (
     WarehouseError,
 )
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, open_snapshot, write_snapshot
-from airflow_provider_elementary.snapshots.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget, PostgresTarget
-from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource

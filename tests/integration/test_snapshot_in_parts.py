@@ -13,10 +13,10 @@ import pytest
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots import Manifest, Repository, write_snapshot
 from airflow_provider_elementary.snapshots.capture import side_by_side
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.parts import PartReference
 from airflow_provider_elementary.snapshots.parts import plan_step as plan_module
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import DATA, PARTS, PLANS
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource

@@ -15,12 +15,13 @@ from unittest.mock import patch
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ObjectNotFoundError
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, compaction, find_manifest, lookup
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repository, find_manifest, lookup
 from airflow_provider_elementary.snapshots.capture.commit import commit
 from airflow_provider_elementary.snapshots.capture.plan import Plan
-from airflow_provider_elementary.snapshots.compaction import CompactionReport, compact
+from airflow_provider_elementary.snapshots.maintenance import compaction
+from airflow_provider_elementary.snapshots.maintenance.compaction import CompactionReport, compact
+from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
-from airflow_provider_elementary.snapshots.mergeable import MERGED, Merge
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import data_file, manifest_key
 from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject

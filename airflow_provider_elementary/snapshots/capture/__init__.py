@@ -37,9 +37,9 @@ from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.times import utc_now
-from airflow_provider_elementary.warehouses.changes import TableChanges, read_changes
-from airflow_provider_elementary.warehouses.indexes import index_statements
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges, read_changes
+from airflow_provider_elementary.warehouses.system_catalog.indexes import index_statements
 from airflow_provider_elementary.warehouses.watermarks import WatermarkType
 
 if TYPE_CHECKING:

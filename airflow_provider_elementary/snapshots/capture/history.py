@@ -21,10 +21,10 @@ from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.source import Source, require_watermark
 from airflow_provider_elementary.times import parse
-from airflow_provider_elementary.warehouses.changes import TableChanges
 from airflow_provider_elementary.warehouses.clock import one_row
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 from airflow_provider_elementary.warehouses.watermarks import bound, earliest
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from airflow_provider_elementary.snapshots.capture.collect import Captured, Prep
 from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.timeouts import CLOSE_SECONDS
-from airflow_provider_elementary.warehouses.identity import table_identities
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.system_catalog.identity import table_identities
 
 log = logging.getLogger(__name__)
 

@@ -38,8 +38,8 @@ from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.times import earliest, iso, latest, parse
-from airflow_provider_elementary.warehouses.changes import TableChanges
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 from airflow_provider_elementary.warehouses.watermarks import Undated
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, FileEntry, Parent, TableEntry
 from airflow_provider_elementary.storage.documents import STRICT, Base64, Codec, NaiveTime
 from airflow_provider_elementary.storage.keys import WrappedKey
-from airflow_provider_elementary.warehouses.changes import TableChanges
+from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 
 #: A plan whose snapshot is not committed by then is not used any more. It is less than the age of an orphan.
 DEADLINE = timedelta(hours=24)

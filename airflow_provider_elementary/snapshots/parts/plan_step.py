@@ -30,9 +30,9 @@ from airflow_provider_elementary.snapshots.parts.values import microseconds, wri
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import PLANS, begun_at, plan_key
 from airflow_provider_elementary.times import utc_now
-from airflow_provider_elementary.warehouses.changes import read_changes
-from airflow_provider_elementary.warehouses.identity import table_identities
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.system_catalog.changes import read_changes
+from airflow_provider_elementary.warehouses.system_catalog.identity import table_identities
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor

@@ -43,8 +43,8 @@ from airflow_provider_elementary.storage.documents import MAX_BYTES
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.layout import data_folder, part_folder, part_key
-from airflow_provider_elementary.warehouses.identity import table_identities
 from airflow_provider_elementary.warehouses.source import WarehouseSource
+from airflow_provider_elementary.warehouses.system_catalog.identity import table_identities
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository

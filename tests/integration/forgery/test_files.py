@@ -19,11 +19,11 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import Manifest, open_snapshot
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.manifest import FileEntry
-from airflow_provider_elementary.snapshots.prune import prune
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
-from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file

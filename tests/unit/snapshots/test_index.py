@@ -12,8 +12,8 @@ from airflow_provider_elementary.snapshots import find_manifest
 from airflow_provider_elementary.snapshots.chain import Damage, check_chain, read_chain
 from airflow_provider_elementary.snapshots.index import pages_of
 from airflow_provider_elementary.snapshots.lookup import find_head
-from airflow_provider_elementary.snapshots.prune import prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.storage.layout import index_key, manifest_key
 from tests.support import counting_store
 from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, SNAPSHOTS, next_merges
 from airflow_provider_elementary.snapshots.manifest import FileEntry
-from airflow_provider_elementary.snapshots.mergeable import MERGED, SNAPSHOTS, next_merges
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES
 from airflow_provider_elementary.storage.layout import data_file
 

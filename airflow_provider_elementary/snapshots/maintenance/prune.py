@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
+from airflow_provider_elementary.snapshots.maintenance.prune_plan import Clock, PruneDecision, PrunePlan
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Parent
-from airflow_provider_elementary.snapshots.prune_plan import Clock, PruneDecision, PrunePlan
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, read_records, write_record
-from airflow_provider_elementary.snapshots.retention import Retention
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.storage.store import Store, StoredObject

@@ -22,8 +22,8 @@ from airflow_provider_elementary.snapshots.chain import (
 from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import none_found, read_manifest
-from airflow_provider_elementary.snapshots.verify_files import NamedFile, check_files
-from airflow_provider_elementary.snapshots.verify_results import check_series
+from airflow_provider_elementary.snapshots.verify.files import NamedFile, check_files
+from airflow_provider_elementary.snapshots.verify.results import check_series
 from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
 from airflow_provider_elementary.storage.outcomes import Outcome

@@ -14,12 +14,12 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.snapshots.index import Row, read_rows
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
+from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
-from airflow_provider_elementary.snapshots.outdated_results import outdated_results
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
 from airflow_provider_elementary.snapshots.parts.living import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
-from airflow_provider_elementary.snapshots.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.storage.layout import (
     DATA,
     GENERATIONS,

@@ -14,7 +14,7 @@ from airflow_provider_elementary.exceptions import (
     UnprovedError,
 )
 from airflow_provider_elementary.snapshots.chain import Chain, ChainFinding, Damage
-from airflow_provider_elementary.snapshots.verify_files import NamedFile
+from airflow_provider_elementary.snapshots.verify.files import NamedFile
 from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import Purpose

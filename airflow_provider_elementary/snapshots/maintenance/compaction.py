@@ -17,8 +17,8 @@ from airflow_provider_elementary.snapshots.capture.commit import require_files, 
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.plan import newest_anchor
 from airflow_provider_elementary.snapshots.lookup import find_head, none_found, require_anchor, resolve
+from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge, next_merges
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, writer_versions
-from airflow_provider_elementary.snapshots.mergeable import MERGED, Merge, next_merges
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.snapshots.retention import ALL, Retention, reasons_to_keep
+from airflow_provider_elementary.snapshots.maintenance.retention import ALL, Retention, reasons_to_keep
 
 NEWEST = datetime(2026, 11, 22, 10, 30)
 HOURLY = [NEWEST - timedelta(hours=hours) for hours in range(24 * 60)]

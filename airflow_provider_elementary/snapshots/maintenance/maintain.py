@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.snapshots.compaction import CompactionReport, compact
 from airflow_provider_elementary.snapshots.index import write_missing_pages
 from airflow_provider_elementary.snapshots.lookup import find_head, none_found
-from airflow_provider_elementary.snapshots.mergeable import SNAPSHOTS
-from airflow_provider_elementary.snapshots.prune import ORPHAN_AGE, PruneReport, prune
-from airflow_provider_elementary.snapshots.retention import Retention
+from airflow_provider_elementary.snapshots.maintenance.compaction import CompactionReport, compact
+from airflow_provider_elementary.snapshots.maintenance.mergeable import SNAPSHOTS
+from airflow_provider_elementary.snapshots.maintenance.prune import ORPHAN_AGE, PruneReport, prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor

@@ -1,0 +1,1 @@
+"""Merges, prunes and cleans what a store holds."""
