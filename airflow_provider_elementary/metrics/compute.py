@@ -21,6 +21,7 @@ from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
 from airflow_provider_elementary.source import Source, arrow_schema, reader_of, with_own_errors
 from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.words import plural
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ def _collected(source: Source) -> Iterator[pa.RecordBatch]:
             nameless += rows.num_rows - named.num_rows
             yield _with_finite_values(named)
     if nameless:
-        log.warning("left out %s rows of %s without full_table_name or metric_name", f"{nameless:,}", _COLLECTED)
+        log.warning("left out %s of %s without full_table_name or metric_name", plural(nameless, "row"), _COLLECTED)
 
 
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -204,7 +205,7 @@ def _load(engine: duckdb.DuckDBPyConnection, source: Source, table: str, columns
     except ElementaryError:
         # A table that only adds detail, and that is not there or not readable.
         return
-    with source.read(table, columns=held) as reader, with_own_errors(reader) as rows:
+    with source.read(table, columns=held) as reader, with_own_errors(reader.schema, reader) as rows:
         engine.register("incoming", rows)
         # A number that is none, or infinite, would make every sum that it is in the same.
         numbers = [field.name for field in schema if pa.types.is_floating(field.type) and field.name in held]

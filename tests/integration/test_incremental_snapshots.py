@@ -165,7 +165,7 @@ class TestWhatIsNew:
 
         assert (second.kind, second.epoch) == ("full", 1)
         assert second.reason is not None
-        assert "1 rows were committed later than the overlap of 3600 s" in second.reason
+        assert "1 row older than the overlap of 3600 s" in second.reason
         assert "late.a" in sync.column("dbt_run_results", "model_execution_id")
 
     def test_an_earlier_snapshot_stays_as_it_was(self, sync: Sync) -> None:

@@ -269,7 +269,7 @@ class TestOneRow:
         manifest = sync.snapshot()
         lines = summary_lines(manifest, datetime(2026, 1, 1), datetime(2026, 1, 2))
 
-        sentence = "excluded 1 rows of dbt_run_results.created_at: text that is no time"
+        sentence = "excluded 1 row of dbt_run_results.created_at: text that is no time"
         assert sentence in lines
         assert summarise(manifest, "file:///store")["problems"] == [sentence]
         assert "CANARY" not in repr(manifest)
