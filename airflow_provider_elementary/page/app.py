@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
@@ -17,7 +18,7 @@ from airflow_provider_elementary.hooks.store import configured_stores
 from airflow_provider_elementary.page import rendering
 from airflow_provider_elementary.page.currency import FindAttempts
 from airflow_provider_elementary.page.json_values import json_of
-from airflow_provider_elementary.page.store_reader import Readers
+from airflow_provider_elementary.page.store_reader import Reader, Readers
 from airflow_provider_elementary.page.views import (
     access,
     audit,
@@ -50,6 +51,7 @@ _HEADERS = {
 
 #: Below this path, each view answers in JSON.
 JSON = "api"
+_NO_STORE = "No store is configured."
 
 
 @dataclass(frozen=True)
@@ -158,70 +160,90 @@ def _json_endpoint(shown: View, readers: Readers) -> Callable[[Request], Respons
     return answer
 
 
+def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
+    """Return a view; an error becomes a page with its text."""
+
+    def answer(found: _Found | None) -> Response:
+        if found is None:
+            return _page(templates, "unconfigured.html", shown, [])
+        built = shown.build(view.Request(found.reader, values))
+        is_pinned = found.reader.opened.is_pinned
+        return _page(templates, shown.template, shown, found.stores, found.store, built, is_pinned=is_pinned)
+
+    # A page that shows why a store cannot be read is an answer; a program reads the status of the others.
+    return _answered(shown.title, values, readers, answer, partial(_message, templates), unreadable=status.HTTP_200_OK)
+
+
 def _json_answer(shown: View, values: Mapping[str, str], readers: Readers) -> Response:
-    """Return what a view shows as JSON; an error becomes an object with the sentence that the view would show."""
+    """Return what a view shows as JSON; an error becomes an object with its text."""
+
+    def answer(found: _Found | None) -> Response:
+        if found is None:
+            return _json_error(status.HTTP_404_NOT_FOUND, _NO_STORE)
+        built = json_of(shown.build(view.Request(found.reader, values)))
+        return JSONResponse({"store": found.store, "view": shown.path or "overview", **built})
+
+    return _answered(f"{shown.title} as JSON", values, readers, answer, _json_error)
+
+
+def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
+    """Return the tables that match as a CSV file; an error becomes a page with its text."""
+
+    def answer(found: _Found | None) -> Response:
+        if found is None:
+            return _message(templates, status.HTTP_404_NOT_FOUND, _NO_STORE)
+        text = tables.as_csv(view.Request(found.reader, values))
+        # Before Airflow 3.3.2 the frame of the page does not let files be saved: there the text is shown.
+        if values.get("inline"):
+            return Response(text, media_type="text/plain; charset=utf-8")
+        headers = {"Content-Disposition": 'attachment; filename="tables.csv"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    return _answered("Tables as CSV", values, readers, answer, partial(_message, templates))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The store of a request, and all that are configured."""
+
+    stores: list[str]
+    store: str
+    reader: Reader
+
+
+def _answered(
+    title: str,
+    values: Mapping[str, str],
+    readers: Readers,
+    answer: Callable[[_Found | None], Response],
+    error_response: Callable[[int, str], Response],
+    *,
+    unreadable: int = status.HTTP_503_SERVICE_UNAVAILABLE,
+) -> Response:
+    """Choose the store and answer from it; an error becomes a response, never an exception.
+
+    :param title: of what is answered, for the log.
+    :param answer: called with the store, or with None where none is configured.
+    :param unreadable: the status where the store cannot be read.
+    """
     try:
         stores = configured_stores()
         if not stores:
-            return _json_error(status.HTTP_404_NOT_FOUND, "No store is configured.")
+            return answer(None)
         store = _chosen(stores, values.get("store", ""))
-        built = shown.build(view.Request(readers.of(store), values))
-        return JSONResponse({"store": store, "view": shown.path or "overview", **json_of(built)})
+        return answer(_Found(stores, store, readers.of(store)))
     except view.NotHereError as error:
-        return _json_error(status.HTTP_404_NOT_FOUND, str(error))
+        return error_response(status.HTTP_404_NOT_FOUND, str(error))
     except ElementaryError as error:
-        return _json_error(status.HTTP_503_SERVICE_UNAVAILABLE, str(error))
+        return error_response(unreadable, str(error))
     except Exception as error:
-        log.error("answering %s of the Elementary page failed", shown.title, exc_info=error)
+        log.error("answering %s of the Elementary page failed", title, exc_info=error)
         text = f"The answer failed: {type(error).__name__}. See the log of the API server."
-        return _json_error(status.HTTP_500_INTERNAL_SERVER_ERROR, text)
+        return error_response(status.HTTP_500_INTERNAL_SERVER_ERROR, text)
 
 
 def _json_error(status_code: int, text: str) -> JSONResponse:
     return JSONResponse({"error": text}, status_code=status_code)
-
-
-def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
-    """Return the tables that match as a CSV file; an error becomes a message."""
-    try:
-        stores = configured_stores()
-        store = _chosen(stores, values.get("store", "")) if stores else ""
-        if not store:
-            return _message(templates, status.HTTP_404_NOT_FOUND, "No store is configured.")
-        text = tables.as_csv(view.Request(readers.of(store), values))
-    except view.NotHereError as error:
-        return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
-    except ElementaryError as error:
-        return _message(templates, status.HTTP_503_SERVICE_UNAVAILABLE, str(error))
-    except Exception as error:
-        log.error("writing the tables of the Elementary page as CSV failed", exc_info=error)
-        text = f"The answer failed: {type(error).__name__}. See the log of the API server."
-        return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
-    # Before Airflow 3.3.2 the frame of the page does not let files be saved: there the text is shown.
-    if values.get("inline"):
-        return Response(text, media_type="text/plain; charset=utf-8")
-    headers = {"Content-Disposition": 'attachment; filename="tables.csv"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
-    """Return a view; an error becomes the text of the response, never an exception."""
-    try:
-        stores = configured_stores()
-        if not stores:
-            return _page(templates, "unconfigured.html", shown, stores)
-        store = _chosen(stores, values.get("store", ""))
-        reader = readers.of(store)
-        built = shown.build(view.Request(reader, values))
-        return _page(templates, shown.template, shown, stores, store, built, is_pinned=reader.opened.is_pinned)
-    except view.NotHereError as error:
-        return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
-    except ElementaryError as error:
-        return _message(templates, status.HTTP_200_OK, str(error))
-    except Exception as error:
-        log.error("rendering %s of the Elementary page failed", shown.title, exc_info=error)
-        text = f"Rendering failed: {type(error).__name__}. See the log of the API server."
-        return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
 
 
 def _chosen(stores: list[str], name: str) -> str:
