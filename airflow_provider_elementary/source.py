@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
@@ -130,19 +130,19 @@ def reader_of(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.Record
 
 
 @contextmanager
-def with_own_errors(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatchReader]:
+def with_own_errors(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatchReader]:
     """Yield a reader to hand to an engine, which passes an error of the stream on as one of its own: raise ours."""
     failure: list[ElementaryError] = []
 
-    def watched() -> Iterator[pa.RecordBatch]:
+    def batches() -> Iterator[pa.RecordBatch]:
         try:
-            yield from batches
+            yield from reader
         except ElementaryError as error:
             failure.append(error)
             raise
 
     try:
-        yield reader_of(schema, watched())
+        yield reader_of(reader.schema, batches())
     except Exception:
         if failure:
             raise failure[0] from None

@@ -8,41 +8,22 @@ from datetime import timedelta
 from itertools import chain
 from typing import TypeVar
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
-from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, UnknownTableError
+from airflow_provider_elementary.metrics.computed import ComputedMetrics
 from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
-from airflow_provider_elementary.metrics.definitions import Definition
+from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
 from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
-from airflow_provider_elementary.source import Source, arrow_schema, reader_of, with_own_errors
+from airflow_provider_elementary.source import Source, reader_of
 from airflow_provider_elementary.times import utc_now
 from airflow_provider_elementary.words import plural
 
 log = logging.getLogger(__name__)
 
-#: The long table of metrics, with Elementary's own column names.
-METRICS_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("full_table_name", pa.string()),
-        ("column_name", pa.string()),
-        ("metric_name", pa.string()),
-        ("metric_type", pa.string()),
-        ("dimension", pa.string()),
-        ("dimension_value", pa.string()),
-        ("metric_properties", pa.string()),
-        ("bucket_start", pa.timestamp("us")),
-        ("bucket_end", pa.timestamp("us")),
-        ("bucket_duration_hours", pa.int64()),
-        ("metric_value", pa.float64()),
-        ("updated_at", pa.timestamp("us")),
-    ]
-)
 #: A month that has just begun, in the zone that is furthest ahead.
 _LONGEST_BUCKET = timedelta(days=32)
 _COLLECTED = "data_monitoring_metrics"
@@ -50,27 +31,6 @@ _COLLECTED = "data_monitoring_metrics"
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 _DUCKDB_LIMIT = "512MB"
-_BATCH_ROWS = 65_536
-
-#: Computed metrics are one value a day; this makes rows of the long table of them.
-_LONG = """
-SELECT
-    md5(concat_ws('|', full_table_name, metric_name, dimension_value, day)) AS id,
-    full_table_name,
-    NULL AS column_name,
-    metric_name,
-    metric_name AS metric_type,
-    dimension,
-    dimension_value,
-    NULL AS metric_properties,
-    day AS bucket_start,
-    day + INTERVAL 1 DAY AS bucket_end,
-    24 AS bucket_duration_hours,
-    metric_value,
-    updated_at
-FROM ({query})
-WHERE nullif(trim(full_table_name), '') IS NOT NULL AND isfinite(metric_value) AND isfinite(day)
-"""
 
 
 def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | None = None) -> pa.RecordBatchReader:
@@ -176,40 +136,8 @@ def _computed(source: Source, definitions: list[Definition], weights: pa.Table) 
     if not definitions:
         return
     with bounded_connection(_DUCKDB_LIMIT) as engine:
-        engine.register("health_weights", weights)
-        for table, columns in _columns_of(definitions).items():
-            _load(engine, source, table, columns)
-        for definition in definitions:
-            for batch in engine.sql(_LONG.format(query=definition.query)).to_arrow_reader(_BATCH_ROWS):
-                yield batch.cast(METRICS_SCHEMA)
-
-
-def _columns_of(definitions: list[Definition]) -> dict[str, list[str]]:
-    """Return the columns to read of each table, each once however many metrics use it."""
-    wanted: dict[str, set[str]] = {}
-    for definition in definitions:
-        for uses in (definition.needs, definition.useful, definition.places):
-            for table, names in uses.items():
-                wanted.setdefault(table, set()).update(names)
-    return {table: sorted(names) for table, names in wanted.items()}
-
-
-def _load(engine: duckdb.DuckDBPyConnection, source: Source, table: str, columns: list[str]) -> None:
-    """Copy the columns of a table into DuckDB; those that the source does not hold are null."""
-    schema = arrow_schema(TABLES[table], columns)
-    engine.register("incoming", schema.empty_table())
-    engine.execute(f'CREATE TABLE "{table}" AS SELECT * FROM incoming')  # noqa: S608 - a name out of the catalog
-    engine.unregister("incoming")
-    try:
-        held = [name for name in columns if name in source.schema(table).names]
-    except ElementaryError:
-        # A table that only adds detail, and that is not there or not readable.
-        return
-    with source.read(table, columns=held) as reader, with_own_errors(reader.schema, reader) as rows:
-        engine.register("incoming", rows)
-        # A number that is none, or infinite, would make every sum that it is in the same.
-        numbers = [field.name for field in schema if pa.types.is_floating(field.type) and field.name in held]
-        finite = ", ".join(f"CASE WHEN isfinite({name}) THEN {name} END AS {name}" for name in numbers)
-        columns_read = f"* REPLACE ({finite})" if numbers else "*"
-        engine.execute(f'INSERT INTO "{table}" BY NAME SELECT {columns_read} FROM incoming')  # noqa: S608 - as above
-        engine.unregister("incoming")
+        computed = ComputedMetrics(engine, definitions, weights)
+        computed.load(source, source)
+        computed.find_new()
+        computed.merge()
+        yield from computed.rows()

@@ -21,7 +21,7 @@ from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.restore_targets import RestoreSession, RestoreTarget
-from airflow_provider_elementary.source import with_own_errors
+from airflow_provider_elementary.source import reader_of, with_own_errors
 from airflow_provider_elementary.storage.keys import Purpose, StoreKeys
 
 if TYPE_CHECKING:
@@ -149,6 +149,6 @@ def _load(session: RestoreSession, source: SnapshotSource, table: Table, dialect
             rows += batch.num_rows
             yield batch.cast(schema)
 
-    with with_own_errors(schema, batches()) as reader:
+    with with_own_errors(reader_of(schema, batches())) as reader:
         session.load(table.name, reader)
     return rows

@@ -51,7 +51,7 @@ def read_histories(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
     with bounded_connection() as connection:
         with (
             source.read("data_monitoring_metrics", columns=list(HISTORY_COLUMNS)) as reader,
-            with_own_errors(reader.schema, reader) as rows,
+            with_own_errors(reader) as rows,
         ):
             connection.register("incoming", reader_of(rows.schema, noted(rows)))
             connection.execute(_HISTORY)

@@ -136,7 +136,7 @@ def load_table(connection: duckdb.DuckDBPyConnection, source: Source, table: str
     connection.unregister("incoming")
     if not held:
         return [table] if required else []
-    with source.read(table, columns=columns) as reader, with_own_errors(reader.schema, reader) as read:
+    with source.read(table, columns=columns) as reader, with_own_errors(reader) as read:
         connection.register("incoming", read)
         rows = _KEPT.get(table, "TRUE")
         connection.execute(f"INSERT INTO {table} BY NAME FROM incoming WHERE {rows}")
