@@ -34,7 +34,7 @@ matrix: $(READY)
 acceptance: $(READY)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[executors]'
 	ELEMENTARY_EXECUTORS=1 $(BIN)/pytest -s -rs tests/integration/test_parts_on_executors.py
-	ELEMENTARY_HISTORIES=$${ELEMENTARY_HISTORIES:-150} $(BIN)/pytest -s tests/integration/test_incremental_snapshots.py -k consistent_state
+	ELEMENTARY_HISTORIES=$${ELEMENTARY_HISTORIES:-150} $(BIN)/pytest -s tests/integration/test_random_histories.py
 	ELEMENTARY_RACES=$${ELEMENTARY_RACES:-20} $(BIN)/pytest tests/integration/test_race.py
 	$(BIN)/pytest -rs tests/integration/test_spark.py
 

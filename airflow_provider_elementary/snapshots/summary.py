@@ -38,6 +38,9 @@ def summary_lines(manifest: Manifest, started: datetime, finished: datetime) -> 
     if unknown:
         more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         lines.append(f"excluded unknown columns: {', '.join(unknown[:_MOST_NAMED])}{more}")
+    absent = [name for name in TABLES if name not in manifest.tables and name not in manifest.excluded]
+    if absent:
+        lines.append(f"not in the schema, or hidden from this connection: {', '.join(absent)}")
     return lines + problems(manifest)
 
 

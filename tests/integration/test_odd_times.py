@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store
+from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
 from airflow_provider_elementary.snapshots.summary import problems, summary_lines
 from airflow_provider_elementary.snapshots.take import summarise
-from tests.support.datasets import small_world, write_duckdb
 from tests.support.syncs import (
     LAST_MARKER,
-    CountedKeys,
     Sync,
     after,
     marker,
     run_results,
 )
 
-if TYPE_CHECKING:
-    pass
-
 DATED = tuple(name for name, table in TABLES.items() if table.watermark)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def sync(tmp_path: Path) -> Sync:
-    path = write_duckdb(small_world(days=5), tmp_path / "warehouse.duckdb")
-    return Sync(path, open_store((tmp_path / "store").as_uri()), CountedKeys(LocalKeys(LocalKeys.generate())))
 
 
 def rejected(manifest: Manifest) -> list[tuple[str, str, int]]:
