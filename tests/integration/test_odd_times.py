@@ -217,7 +217,7 @@ class TestOneRow:
             "ALTER TABLE dbt_run_results ALTER execution_time TYPE DOUBLE",
             "UPDATE dbt_run_results SET execution_time = 'nan' WHERE created_at < TIMESTAMP '2026-10-29'",
         )
-        unusable = "values of dbt_run_results.execution_time"
+        column = "of dbt_run_results.execution_time"
         full = sync.snapshot()
         sync.change(
             run_results("next", after(minutes=30), "a"),
@@ -227,12 +227,12 @@ class TestOneRow:
 
         increment, again = sync.snapshot(), sync.snapshot(full_every_days=0)
 
-        assert problems(full) == [f"replaced by null 10 {unusable}: number that is not finite"]
+        assert problems(full) == [f"replaced by null 10 values {column}: number that is not finite"]
         assert (increment.kind, problems(increment)) == (
             "incremental",
-            [f"replaced by null 1 {unusable} in the rows that this increment read: number that is not finite"],
+            [f"replaced by null 1 value {column} in the rows that this increment read: number that is not finite"],
         )
-        assert problems(again) == [f"replaced by null 11 {unusable}: number that is not finite"]
+        assert problems(again) == [f"replaced by null 11 values {column}: number that is not finite"]
 
     @pytest.mark.parametrize("nothing", ["", " ", "null", "None"])
     def test_text_for_no_time_is_no_time_whatever_stands_next_to_it(self, sync: Sync, nothing: str) -> None:
