@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
@@ -14,26 +14,13 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.store import configured_stores
-from airflow_provider_elementary.page import rendering
+from airflow_provider_elementary.page import bundle, rendering
 from airflow_provider_elementary.page.currency import FindAttempts
-from airflow_provider_elementary.page.json_values import json_of
+from airflow_provider_elementary.page.json_answers import answer as json_answer
 from airflow_provider_elementary.page.store_reader import Readers
-from airflow_provider_elementary.page.views import (
-    access,
-    audit,
-    backtests,
-    compare,
-    coverage,
-    freshness,
-    incidents,
-    overview,
-    runs,
-    snapshots,
-    table,
-    tables,
-    test_list,
-)
 from airflow_provider_elementary.page.views import base as view
+from airflow_provider_elementary.page.views import tables
+from airflow_provider_elementary.page.views.registry import VIEWS, View
 
 log = logging.getLogger(__name__)
 
@@ -50,44 +37,6 @@ _HEADERS = {
 
 #: Below this path, each view answers in JSON.
 JSON = "api"
-
-
-@dataclass(frozen=True)
-class View:
-    """One view of the page.
-
-    :param path: its address, relative to the page's.
-    :param title: in the navigation and the heading; that of the parent view for a view outside the navigation.
-    :param build: returns the values of the template.
-    :param is_of_data: shows synced data, for example metrics and owners, not only manifests.
-    """
-
-    path: str
-    title: str
-    template: str
-    build: Callable[[view.Request], object]
-    is_of_data: bool
-    in_navigation: bool = True
-
-
-VIEWS = (
-    View("", "Overview", "overview.html", overview.build, is_of_data=True),
-    View("tables", "Tables", "tables.html", tables.build, is_of_data=True),
-    View("table", "Tables", "table.html", table.build, is_of_data=True, in_navigation=False),
-    View("tests", "Tests", "tests.html", test_list.build, is_of_data=True),
-    View("runs", "Runs", "runs.html", runs.build, is_of_data=True),
-    View("run", "Runs", "run.html", runs.build_one, is_of_data=True, in_navigation=False),
-    View("freshness", "Freshness", "freshness.html", freshness.build, is_of_data=True),
-    View("coverage", "Coverage", "coverage.html", coverage.build, is_of_data=True),
-    View("incidents", "Incidents", "incidents.html", incidents.build, is_of_data=True),
-    View("incident", "Incidents", "incident.html", incidents.build_one, is_of_data=True, in_navigation=False),
-    View("backtests", "Backtests", "backtests.html", backtests.build, is_of_data=True),
-    View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
-    View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),
-    View("compare", "Snapshots", "compare.html", compare.build, is_of_data=True, in_navigation=False),
-    View("access", "Access", "access.html", access.build, is_of_data=False),
-    View("audit", "Audit", "audit.html", audit.build, is_of_data=False),
-)
 
 
 def create_app(
@@ -110,7 +59,8 @@ def create_app(
     @app.middleware("http")
     async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     @app.exception_handler(AnyHTTPException)
@@ -140,6 +90,9 @@ def create_app(
     def answers() -> Response:
         return Response((rendering.TEMPLATES / "answers.js").read_text(), media_type="text/javascript")
 
+    if bundle.version():
+        for name in bundle.SCRIPTS:
+            app.get(f"/{name}")(partial(bundle.script, name))
     return app
 
 
@@ -165,16 +118,10 @@ def _json_answer(shown: View, values: Mapping[str, str], readers: Readers) -> Re
         if not stores:
             return _json_error(status.HTTP_404_NOT_FOUND, "No store is configured.")
         store = _chosen(stores, values.get("store", ""))
-        built = shown.build(view.Request(readers.of(store), values))
-        return JSONResponse({"store": store, "view": shown.path or "overview", **json_of(built)})
-    except view.NotHereError as error:
-        return _json_error(status.HTTP_404_NOT_FOUND, str(error))
     except ElementaryError as error:
-        return _json_error(status.HTTP_503_SERVICE_UNAVAILABLE, str(error))
-    except Exception as error:
-        log.error("answering %s of the Elementary page failed", shown.title, exc_info=error)
-        text = f"The answer failed: {type(error).__name__}. See the log of the API server."
-        return _json_error(status.HTTP_500_INTERNAL_SERVER_ERROR, text)
+        return _json_error(status.HTTP_404_NOT_FOUND, str(error))
+    found, status_code = json_answer(readers, store, shown, values)
+    return JSONResponse(found, status_code=status_code)
 
 
 def _json_error(status_code: int, text: str) -> JSONResponse:
