@@ -7,13 +7,18 @@ READY := $(VENV)/.ready
 # Where bytecode is not kept, every process compiles Airflow anew: most of the time of the demo and of many tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit matrix acceptance benchmarks docs package clean
+.PHONY: demo test lint types unit frontend matrix acceptance benchmarks docs package clean
 
 demo: $(READY)
 	@$(BIN)/airflow-elementary demo
 
 test: $(READY) lint types
+	@$(MAKE) --no-print-directory frontend || true
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The page's script, with npm from its lock file; without it the page shows the charts of the server.
+frontend:
+	@$(PYTHON) build_backend/frontend.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
