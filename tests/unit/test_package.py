@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -91,7 +92,7 @@ def test_the_source_distribution_holds_the_example_dags_and_the_docs(built: Path
 
     assert {f"dags/{name}" for name in EXAMPLES} <= names
     assert {"frontend/src/charts.ts", "frontend/package-lock.json", "build_backend/backend.py"} <= names
-    assert {"setup.py", "CHANGELOG.md", "docs/security.md", "docs/dataflow.svg"} <= names
+    assert {"setup.py", "CHANGELOG.md", "SECURITY.md", "docs/security.md", "docs/dataflow.svg"} <= names
 
 
 def copy_of_the_checkout(to: Path) -> Path:
@@ -178,3 +179,29 @@ def test_airflow_lists_the_provider(tmp_path: Path) -> None:
     ).stdout
 
     assert "airflow-provider-elementary" in listed
+
+
+def test_twine_check_wheel_contents_and_pyroma_find_nothing(built: Path) -> None:
+    pytest.importorskip("twine", reason="the extra release is not installed")
+    from tests.release.distributions import check
+
+    check(built)
+
+
+def test_hashes_and_bill_of_materials_name_the_distributions(built: Path, tmp_path: Path) -> None:
+    pytest.importorskip("cyclonedx_py", reason="the extra release is not installed")
+    from tests.release.distributions import install, write_bill, write_hashes
+
+    [path] = built.glob("*.whl")
+    folder = Path(shutil.copytree(built, tmp_path / "dist"))
+    bill = json.loads(write_bill(folder, install(path, tmp_path / "environment", "--no-deps")).read_text())
+    write_hashes(folder)
+
+    component = bill["metadata"]["component"]
+    assert (component["name"], len(component["hashes"])) == ("airflow-provider-elementary", 1)
+    assert "file:" not in json.dumps(bill)
+    checked = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    listed = subprocess.run(checked, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert sorted(line.removesuffix(": OK") for line in listed.splitlines()) == sorted(
+        item.name for item in folder.iterdir() if item.name != "SHA256SUMS"
+    )
