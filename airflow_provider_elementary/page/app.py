@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,30 +12,15 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.store import configured_stores
-from airflow_provider_elementary.page import rendering
+from airflow_provider_elementary.page import bundle, rendering
 from airflow_provider_elementary.page.currency import FindAttempts
-from airflow_provider_elementary.page.json_values import json_of
+from airflow_provider_elementary.page.failures import UNREADABLE, describe_failure
+from airflow_provider_elementary.page.json_answers import answer as json_answer
 from airflow_provider_elementary.page.store_reader import Reader, Readers
-from airflow_provider_elementary.page.views import (
-    access,
-    audit,
-    backtests,
-    compare,
-    coverage,
-    freshness,
-    incidents,
-    overview,
-    runs,
-    snapshots,
-    table,
-    tables,
-    test_list,
-)
 from airflow_provider_elementary.page.views import base as view
-
-log = logging.getLogger(__name__)
+from airflow_provider_elementary.page.views import tables
+from airflow_provider_elementary.page.views.registry import VIEWS, View
 
 #: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
 #: by Airflow only.
@@ -52,44 +36,6 @@ _HEADERS = {
 #: Below this path, each view answers in JSON.
 JSON = "api"
 _NO_STORE = "No store is configured."
-
-
-@dataclass(frozen=True)
-class View:
-    """One view of the page.
-
-    :param path: its address, relative to the page's.
-    :param title: in the navigation and the heading; that of the parent view for a view outside the navigation.
-    :param build: returns the values of the template.
-    :param is_of_data: shows synced data, for example metrics and owners, not only manifests.
-    """
-
-    path: str
-    title: str
-    template: str
-    build: Callable[[view.Request], object]
-    is_of_data: bool
-    in_navigation: bool = True
-
-
-VIEWS = (
-    View("", "Overview", "overview.html", overview.build, is_of_data=True),
-    View("tables", "Tables", "tables.html", tables.build, is_of_data=True),
-    View("table", "Tables", "table.html", table.build, is_of_data=True, in_navigation=False),
-    View("tests", "Tests", "tests.html", test_list.build, is_of_data=True),
-    View("runs", "Runs", "runs.html", runs.build, is_of_data=True),
-    View("run", "Runs", "run.html", runs.build_one, is_of_data=True, in_navigation=False),
-    View("freshness", "Freshness", "freshness.html", freshness.build, is_of_data=True),
-    View("coverage", "Coverage", "coverage.html", coverage.build, is_of_data=True),
-    View("incidents", "Incidents", "incidents.html", incidents.build, is_of_data=True),
-    View("incident", "Incidents", "incident.html", incidents.build_one, is_of_data=True, in_navigation=False),
-    View("backtests", "Backtests", "backtests.html", backtests.build, is_of_data=True),
-    View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
-    View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),
-    View("compare", "Snapshots", "compare.html", compare.build, is_of_data=True, in_navigation=False),
-    View("access", "Access", "access.html", access.build, is_of_data=False),
-    View("audit", "Audit", "audit.html", audit.build, is_of_data=False),
-)
 
 
 def create_app(
@@ -112,7 +58,8 @@ def create_app(
     @app.middleware("http")
     async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     @app.exception_handler(AnyHTTPException)
@@ -142,6 +89,9 @@ def create_app(
     def answers() -> Response:
         return Response((rendering.TEMPLATES / "answers.js").read_text(), media_type="text/javascript")
 
+    if bundle.version():
+        for name in bundle.SCRIPTS:
+            app.get(f"/{name}")(partial(bundle.script, name))
     return app
 
 
@@ -180,8 +130,8 @@ def _json_answer(shown: View, values: Mapping[str, str], readers: Readers) -> Re
     def answer(found: _Found | None) -> Response:
         if found is None:
             return _json_error(status.HTTP_404_NOT_FOUND, _NO_STORE)
-        built = json_of(shown.build(view.Request(found.reader, values)))
-        return JSONResponse({"store": found.store, "view": shown.path or "overview", **built})
+        built, status_code = json_answer(readers, found.store, shown, values)
+        return JSONResponse(built, status_code=status_code)
 
     return _answered(f"{shown.title} as JSON", values, readers, answer, _json_error)
 
@@ -218,7 +168,7 @@ def _answered(
     answer: Callable[[_Found | None], Response],
     error_response: Callable[[int, str], Response],
     *,
-    unreadable: int = status.HTTP_503_SERVICE_UNAVAILABLE,
+    unreadable: int = UNREADABLE,
 ) -> Response:
     """Choose the store and answer from it; an error becomes a response, never an exception.
 
@@ -232,14 +182,9 @@ def _answered(
             return answer(None)
         store = _chosen(stores, values.get("store", ""))
         return answer(_Found(stores, store, readers.of(store)))
-    except view.NotHereError as error:
-        return error_response(status.HTTP_404_NOT_FOUND, str(error))
-    except ElementaryError as error:
-        return error_response(unreadable, str(error))
     except Exception as error:
-        log.error("answering %s of the Elementary page failed", title, exc_info=error)
-        text = f"The answer failed: {type(error).__name__}. See the log of the API server."
-        return error_response(status.HTTP_500_INTERNAL_SERVER_ERROR, text)
+        status_code, text = describe_failure(error, title)
+        return error_response(unreadable if status_code == UNREADABLE else status_code, text)
 
 
 def _json_error(status_code: int, text: str) -> JSONResponse:
