@@ -27,10 +27,11 @@ log = logging.getLogger(__name__)
 #: A month that has just begun, in the zone that is furthest ahead.
 _LONGEST_BUCKET = timedelta(days=32)
 _COLLECTED = "data_monitoring_metrics"
+_COLLECTED_SCHEMA = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timestamp("us"))])
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
-_DUCKDB_LIMIT = "512MB"
+DUCKDB_LIMIT = "512MB"
 
 
 def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | None = None) -> pa.RecordBatchReader:
@@ -44,16 +45,25 @@ def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | Non
     :return: rows of :data:`METRICS_SCHEMA`; percentages are 0-100, times in seconds, buckets in UTC.
     :raises ConfigurationError: a weight is of no known quality dimension, or negative.
     """
-    weights = _weights(health_weights or {})
-    possible = [
+    weights = health_weights_of(health_weights or {})
+    parts = [_computed(source, possible_definitions(source), weights)]
+    if holds_collected(source):
+        parts.insert(0, _collected(source))
+    return reader_of(METRICS_SCHEMA, without_future(chain.from_iterable(parts)))
+
+
+def possible_definitions(source: Source) -> list[Definition]:
+    """Return the metrics that a source's tables allow; the log says which they do not."""
+    return [
         definition
         for definition in DEFINITIONS
         if all(_holds(source, table, names, definition.names) for table, names in definition.needs.items())
     ]
-    parts = [_computed(source, possible, weights)]
-    if _holds(source, _COLLECTED, _COLLECTED_NEEDS, ("collected monitors",)):
-        parts.insert(0, _collected(source))
-    return reader_of(METRICS_SCHEMA, _without_future(chain.from_iterable(parts)))
+
+
+def holds_collected(source: Source) -> bool:
+    """Return whether a source holds the monitors that the package collected."""
+    return _holds(source, _COLLECTED, _COLLECTED_NEEDS, ("collected monitors",))
 
 
 def scored_metrics(metrics: pa.Table) -> pa.Table:
@@ -69,7 +79,7 @@ def has_names(rows: Rows) -> Rows:
     return rows if pc.all(is_named).as_py() is not False else rows.filter(is_named)
 
 
-def _without_future(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def without_future(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Leave out buckets that end after any that can have begun: one wrong date would be the newest of all."""
     bound = pa.scalar(utc_now() + _LONGEST_BUCKET, METRICS_SCHEMA.field("bucket_end").type)
     left_out = 0
@@ -90,7 +100,8 @@ def _with_finite_values(rows: pa.RecordBatch) -> pa.RecordBatch:
     return rows.set_column(place, rows.schema.field(place), pc.if_else(is_finite, values, None))
 
 
-def _weights(given: Mapping[str, float]) -> pa.Table:
+def health_weights_of(given: Mapping[str, float]) -> pa.Table:
+    """Return how much each quality dimension counts."""
     wrong = sorted(name for name, weight in given.items() if name not in HEALTH_WEIGHTS or weight < 0)
     if wrong:
         raise ConfigurationError(
@@ -116,16 +127,26 @@ def _holds(source: Source, table: str, columns: tuple[str, ...], metrics: tuple[
 
 
 def _collected(source: Source) -> Iterator[pa.RecordBatch]:
-    held = source.schema(_COLLECTED).names
-    columns = [name for name in (*METRICS_SCHEMA.names, "created_at") if name in held]
+    for batch in newest_of_each_id(reader_of(_COLLECTED_SCHEMA, collected_rows(source))):
+        yield batch.select(METRICS_SCHEMA.names)
+
+
+def collected_rows(source: Source) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of collected monitors that have names, each as often as it was written, with ``created_at``."""
+    try:
+        held = source.schema(_COLLECTED).names
+    except UnknownTableError:
+        return
+    columns = [field.name for field in _COLLECTED_SCHEMA if field.name in held]
+    nameless = 0
     with source.read(_COLLECTED, columns=columns) as reader:
-        nameless = 0
-        for batch in newest_of_each_id(reader):
+        for batch in reader:
             arrays = [
                 batch[field.name] if field.name in held else pa.nulls(batch.num_rows, field.type)
-                for field in METRICS_SCHEMA
+                for field in _COLLECTED_SCHEMA
             ]
-            named = has_names(rows := pa.RecordBatch.from_arrays(arrays, METRICS_SCHEMA.names).cast(METRICS_SCHEMA))
+            rows = pa.RecordBatch.from_arrays(arrays, _COLLECTED_SCHEMA.names).cast(_COLLECTED_SCHEMA)
+            named = has_names(rows)
             nameless += rows.num_rows - named.num_rows
             yield _with_finite_values(named)
     if nameless:
@@ -135,7 +156,7 @@ def _collected(source: Source) -> Iterator[pa.RecordBatch]:
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
     if not definitions:
         return
-    with bounded_connection(_DUCKDB_LIMIT) as engine:
+    with bounded_connection(DUCKDB_LIMIT) as engine:
         computed = ComputedMetrics(engine, definitions, weights)
         computed.load(source, source)
         computed.find_new()

@@ -159,6 +159,11 @@ class ComputedMetrics:
             for batch in self._engine.sql(query).to_arrow_reader(_BATCH_ROWS):
                 yield batch.cast(METRICS_SCHEMA)
 
+    def days(self) -> set[date]:
+        """Return the days that have facts."""
+        found = (self._engine.sql(f"SELECT DISTINCT day::DATE FROM {fact.name}") for fact in self.facts)  # noqa: S608
+        return {day for rows in found for (day,) in rows.fetchall()}
+
     def facts_between(self, first: date, last: date) -> Iterator[pa.RecordBatch]:
         """Yield the facts of some days, as :meth:`add_stored` takes them."""
         for fact in self.facts:
@@ -179,8 +184,8 @@ class ComputedMetrics:
 
 
 def later(day: date, days: int) -> date:
-    """Return the day a number of days after another, or the last one that there is."""
-    return date.fromordinal(min(day.toordinal() + days, date.max.toordinal()))
+    """Return the day a number of days after another, or the first or last one that there is."""
+    return date.fromordinal(min(max(day.toordinal() + days, 1), date.max.toordinal()))
 
 
 def _columns_of(definitions: Sequence[Definition]) -> dict[str, list[str]]:

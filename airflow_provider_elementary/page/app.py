@@ -33,6 +33,13 @@ _HEADERS = {
 }
 
 
+#: The page's own files, by media type.
+_FILES = {
+    "style.css": "text/css",
+    "answers.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+    "icon-dark.svg": "image/svg+xml",
+}
 #: Below this path, each view answers in JSON.
 JSON = "api"
 _NO_STORE = "No store is configured."
@@ -81,18 +88,16 @@ def create_app(
     def tables_csv(request: Request) -> Response:
         return _csv_answer(dict(request.query_params), templates, readers)
 
-    @app.get("/style.css")
-    def style() -> Response:
-        return Response((rendering.TEMPLATES / "style.css").read_text(), media_type="text/css")
-
-    @app.get("/answers.js")
-    def answers() -> Response:
-        return Response((rendering.TEMPLATES / "answers.js").read_text(), media_type="text/javascript")
-
+    for name, kind in _FILES.items():
+        app.get(f"/{name}")(partial(_file, name, kind))
     if bundle.version():
         for name in bundle.SCRIPTS:
             app.get(f"/{name}")(partial(bundle.script, name))
     return app
+
+
+def _file(name: str, kind: str) -> Response:
+    return Response((rendering.TEMPLATES / name).read_text(encoding="utf-8"), media_type=kind)
 
 
 def _endpoint(shown: View, templates: Environment, readers: Readers) -> Callable[[Request], Response]:

@@ -107,7 +107,7 @@ function curve(points: readonly { x: number; y: number }[]): string {
 
 function toolbar(frame: HTMLElement): HTMLElement {
   const made = element("p", "tools");
-  for (const [label, name, action] of [["+", "Zoom in", "in"], ["−", "Zoom out", "out"], ["Fit", "Show the whole graph", "fit"]] as const) {
+  for (const [label, name, action] of [["+", "Zoom in", "in"], ["−", "Zoom out", "out"], ["Fit", "Fit the whole graph", "fit"]] as const) {
     const button = element("button", "", label);
     button.type = "button";
     button.setAttribute("aria-label", name);

@@ -62,7 +62,7 @@ function option(buckets: readonly Bucket[], levels: ReadonlyMap<number, string>)
     grid: { left: 64, right: 10, top: 12, bottom: 46 },
     xAxis: {
       type: "time",
-      axisLine: { lineStyle: { color: shade.line } },
+      axisLine: { onZero: false, lineStyle: { color: shade.line } },
       axisTick: { show: false },
       axisLabel: { color: shade.faint, hideOverlap: true, fontSize: 11, formatter: TIMES },
     },

@@ -13,6 +13,7 @@ from airflow_provider_elementary.page.views import (
     coverage,
     freshness,
     incidents,
+    of_run,
     overview,
     runs,
     snapshots,
@@ -56,6 +57,7 @@ VIEWS = (
     View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
     View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),
     View("compare", "Snapshots", "compare.html", compare.build, is_of_data=True, in_navigation=False),
+    View("of-run", "Written by a run", "of_run.html", of_run.build, is_of_data=False, in_navigation=False),
     View("access", "Access", "access.html", access.build, is_of_data=False),
     View("audit", "Audit", "audit.html", audit.build, is_of_data=False),
 )

@@ -14,7 +14,7 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.snapshots.index import Row, read_rows
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
-from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
+from airflow_provider_elementary.snapshots.maintenance.outdated_results import OutdatedResults, outdated_results
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.parts.active import being_captured, outdated_documents
@@ -30,7 +30,6 @@ from airflow_provider_elementary.storage.layout import (
     numbered,
     writer_of,
 )
-from airflow_provider_elementary.storage.results import Result
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.storage.store import StoredObject
 
@@ -215,7 +214,7 @@ class PrunePlan:
         )
 
     @cached_property
-    def results(self) -> list[Result]:
+    def outdated_results(self) -> OutdatedResults:
         """The results whose snapshot is gone."""
         alive = {self._rows[number].snapshot_id for number in self.kept}
         for number in self.kept:
@@ -254,12 +253,8 @@ class PrunePlan:
                 unlisted.append(found)
         # Without one of these, no list has to be read.
         doomed += [found for found in unlisted if found.key not in self._named] if unlisted else []
-        prefixes = {result.file_prefix for result in self.results}
-        keys = {result.key for result in self.results}
-        for found in store.list(RESULTS):
-            if found.key in keys or any(found.key.startswith(prefix) for prefix in prefixes):
-                doomed.append(found)
-        return doomed
+        outdated = self.outdated_results
+        return doomed + [found for found in store.list(RESULTS) if outdated.names(found.key)]
 
     @property
     def oldest_upload(self) -> datetime:
