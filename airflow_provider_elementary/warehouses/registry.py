@@ -234,6 +234,7 @@ _ROWS = (
             fields=fields.ATHENA,
         ),
         opener=f"{OPEN_DBAPI}:open_athena",
+        grants=f"{GRANTS}.athena",
         driver=Driver("%(p1)s", "dict", has_transactions=False, batch_rows=1_000),
         extra="athena",
         reading=Proof("stand-in", "a server of its API over DuckDB, through PyAthena"),
