@@ -1,4 +1,4 @@
-"""Shows what one DAG run or task wrote to the store: a tab of Airflow."""
+"""Shows what one DAG run or task wrote to the store."""
 
 from __future__ import annotations
 
