@@ -118,6 +118,16 @@ def test_a_missing_object_is_not_taken_for_a_denial(source: WarehouseSource) -> 
         source.warehouse.rows("SELECT 1 FROM raw.no_such_table")
 
 
+def test_the_access_check_finds_every_right_of_the_engines_own_user(world: World) -> None:
+    report = ElementaryHook("clickhouse").check_access()
+
+    assert {finding.name for finding in report.failed} >= {
+        *("reads-outside-schema", "writes-outside-schema", "creates-objects", "administrative-rights"),
+        *("foreign-servers", "server-functions"),
+    }
+    assert report.finding("schema-readable").status == "pass"
+
+
 def test_a_missing_schema_names_the_elementary_schemas(world: World) -> None:
     with pytest.raises(SchemaNotFoundError, match="Elementary schemas that it sees: elementary"):
         ElementaryHook("clickhouse", schema="no_such_schema").source()
