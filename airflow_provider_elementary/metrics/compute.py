@@ -20,6 +20,7 @@ from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
 from airflow_provider_elementary.source import Source, reader_of
 from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.words import plural
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ def collected_rows(source: Source) -> Iterator[pa.RecordBatch]:
             nameless += rows.num_rows - named.num_rows
             yield _with_finite_values(named)
     if nameless:
-        log.warning("left out %s rows of %s without full_table_name or metric_name", f"{nameless:,}", _COLLECTED)
+        log.warning("left out %s of %s without full_table_name or metric_name", plural(nameless, "row"), _COLLECTED)
 
 
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:

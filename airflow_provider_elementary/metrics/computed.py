@@ -1,4 +1,4 @@
-"""Computes metrics of days from facts, those of new rows and those of earlier runs."""
+"""Computes metrics of days from new facts and those of earlier runs."""
 
 from __future__ import annotations
 
