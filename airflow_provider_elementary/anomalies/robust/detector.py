@@ -32,6 +32,7 @@ from airflow_provider_elementary.anomalies.robust.cooldown import Cooldown
 from airflow_provider_elementary.anomalies.robust.drift import Drift
 from airflow_provider_elementary.anomalies.robust.events import Occurrence, Surprise
 from airflow_provider_elementary.anomalies.robust.forecast import Combined, Forecasts
+from airflow_provider_elementary.anomalies.robust.granularity import Granularity
 from airflow_provider_elementary.anomalies.robust.parameters import Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.repeats import Repeat, Repeats
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History
@@ -58,12 +59,14 @@ _SUNDAY = 6
 class _Reading:
     """A bucket's values on the model's scale, and which questions make sense for them.
 
+    :ivar noise: of the bucket itself, 0 where nothing is known of it.
     :ivar may_be_zero: there is a value, and zero would be an event and not a size.
     :ivar is_sized: there is a value, and its size can be scored.
     """
 
     y: Floats
     unit: Floats
+    noise: Floats
     known: Flags
     may_be_zero: Flags
     is_zero: Flags
@@ -121,6 +124,7 @@ class Detector:
     missing: Occurrence
     zero: Occurrence
     repeats: Repeats
+    granularity: Granularity
     drift: Drift
     cooldown: Cooldown
     streak: Floats
@@ -139,6 +143,7 @@ class Detector:
             missing=Occurrence.empty(series, frequency),
             zero=Occurrence.empty(series, frequency),
             repeats=Repeats.empty(series),
+            granularity=Granularity.empty(series),
             drift=Drift.empty(series),
             cooldown=Cooldown.empty(series),
             streak=np.zeros(series),
@@ -161,7 +166,9 @@ class Detector:
         expected = scales.from_scale(evidence.forecast.value, bucket.kind, reading.unit)
         season = self._season(bucket, frequency, reading.unit)
         age = self.alternatives.shift_age[rows]
-        second = self.forecasts.second_opinion(rows, bucket.number, bucket.kind, age, frequency, parameters)
+        second = self.forecasts.second_opinion(
+            rows, bucket.number, bucket.kind, age, reading.noise, frequency, parameters
+        )
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
         usual = np.fmin(low, season[0]), np.fmax(high, season[1])
         scores = self._scores(bucket, reading, evidence, frequency, parameters)
@@ -218,11 +225,12 @@ class Detector:
         is_zero = may_be_zero & (value == 0)
         unit = self.units.update(bucket.rows, value, known & (value != 0))
         y = scales.to_scale(value, bucket.kind, unit)
-        return _Reading(y, unit, known, may_be_zero, is_zero, known & ~is_zero)
+        noise = self.granularity.observe(bucket.rows, value, bucket.kind)
+        return _Reading(y, unit, noise, known, may_be_zero, is_zero, known & ~is_zero)
 
     def _weigh(self, bucket: Bucket, reading: _Reading, frequency: Frequency, parameters: Parameters) -> _Evidence:
         rows, number = bucket.rows, bucket.number
-        forecast = self.forecasts.predict(rows, number, bucket.kind, frequency, parameters)
+        forecast = self.forecasts.predict(rows, number, bucket.kind, reading.noise, frequency)
         has_forecast = np.isfinite(forecast.value) & np.isfinite(forecast.scale)
         mixture = self.alternatives.mixture(
             bucket, forecast, self.forecasts.sundays(bucket, frequency), frequency, parameters
