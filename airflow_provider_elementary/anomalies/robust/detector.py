@@ -30,9 +30,11 @@ from airflow_provider_elementary.anomalies.robust.bucket import (
 from airflow_provider_elementary.anomalies.robust.calendar import HOLIDAY
 from airflow_provider_elementary.anomalies.robust.cooldown import Cooldown
 from airflow_provider_elementary.anomalies.robust.drift import Drift
+from airflow_provider_elementary.anomalies.robust.early import Early
 from airflow_provider_elementary.anomalies.robust.events import Occurrence, Surprise
 from airflow_provider_elementary.anomalies.robust.forecast import Combined, Forecasts
 from airflow_provider_elementary.anomalies.robust.granularity import Granularity
+from airflow_provider_elementary.anomalies.robust.long_run import LongRun
 from airflow_provider_elementary.anomalies.robust.parameters import Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.repeats import Repeat, Repeats
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History
@@ -50,6 +52,7 @@ _FLAGGED_ZERO_WEIGHT = 0.25
 _FEWEST_OF_SEASON = 3
 #: Place of the question of zeros among the scores, and the score of a zero that always fails.
 _ZERO, _FAILS = 2, 1.5
+_QUESTIONS = 7
 #: Places of the questions of missing buckets and zeros.
 _ABSENCES = [1, 2]
 _SUNDAY = 6
@@ -62,6 +65,7 @@ class _Reading:
     :ivar noise: of the bucket itself, 0 where nothing is known of it.
     :ivar may_be_zero: there is a value, and zero would be an event and not a size.
     :ivar is_sized: there is a value, and its size can be scored.
+    :ivar is_first: no row of the table was counted before.
     """
 
     y: Floats
@@ -71,6 +75,7 @@ class _Reading:
     may_be_zero: Flags
     is_zero: Flags
     is_sized: Flags
+    is_first: Flags
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,8 @@ class Detector:
     zero: Occurrence
     repeats: Repeats
     granularity: Granularity
+    early: Early
+    long_run: LongRun
     drift: Drift
     cooldown: Cooldown
     streak: Floats
@@ -144,6 +151,8 @@ class Detector:
             zero=Occurrence.empty(series, frequency),
             repeats=Repeats.empty(series),
             granularity=Granularity.empty(series),
+            early=Early.empty(series),
+            long_run=LongRun.empty(series),
             drift=Drift.empty(series),
             cooldown=Cooldown.empty(series),
             streak=np.zeros(series),
@@ -169,16 +178,25 @@ class Detector:
         second = self.forecasts.second_opinion(
             rows, bucket.number, bucket.kind, age, reading.noise, frequency, parameters
         )
+        long = self.long_run.usual(rows, bucket.kind, frequency, parameters)
+        second = np.fmin(second[0], long[0]), np.fmax(second[1], long[1])
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
         usual = np.fmin(low, season[0]), np.fmax(high, season[1])
-        scores = self._scores(bucket, reading, evidence, frequency, parameters)
-        scores = np.where(ready, self._as_configured(scores, bucket, reading, evidence, expected, usual), 0)
+        scores = np.where(ready, self._scores(bucket, reading, evidence, frequency, parameters), 0)
+        early = self._early(bucket, reading, frequency, ready)
+        scores = self._as_configured(scores + early, bucket, reading, evidence, expected, usual)
+        ready = ready | early.any(axis=0)
+        scores = np.where(ready, scores, 0)
         value, gap, zero, load, run, repeat, drift = scores > 1
         flagged = _Flagged(value, gap, zero, load, run | repeat, drift)
         shifted = self._new_level(rows, reading, evidence, flagged, frequency)
         shifted |= (bucket.mark == NEW_NORMAL) & evidence.is_sized
         kind = np.where(bucket.mark == MUTED, 0, self._kind(bucket, evidence, flagged, shifted, frequency))
         lowest, highest = self._range(bucket, reading, evidence, expected, usual, flagged, parameters, frequency)
+        by_range = early[0] > 0
+        lowest = np.where(by_range, self.early.lowest[rows], lowest)
+        highest = np.where(by_range, self.early.highest[rows], highest)
+        seen = np.where(by_range, self.early.values[rows], self.forecasts.combined_errors[rows])
         verdicts = BucketVerdicts(
             score=np.where(ready & (reading.is_sized | ~reading.known | reading.is_zero), scores.max(axis=0), np.nan),
             expected=np.where(ready, expected, np.nan),
@@ -189,7 +207,7 @@ class Detector:
                 [gap, zero, flagged.frozen], [evidence.gap.length, evidence.none.length, evidence.repeat.length + 1], 1
             ).astype(np.int64),
             # Whether anything arrives is learned from all buckets, a size from those that had one.
-            seen=np.where(gap | zero | load, self.buckets[rows], self.forecasts.combined_errors[rows]).astype(np.int64),
+            seen=np.where(gap | zero | load, self.buckets[rows], seen).astype(np.int64),
         )
         self.cooldown.learn(rows, verdicts.kind > 0, frequency)
         if bucket.holiday == HOLIDAY:
@@ -223,10 +241,11 @@ class Detector:
         value = np.where(known, bucket.value, 0)
         may_be_zero = known & np.isin(bucket.kind, scales.ZERO_IS_NO_SIZE)
         is_zero = may_be_zero & (value == 0)
+        is_first = bucket.is_volume & (self.units.known[bucket.rows] == 0)
         unit = self.units.update(bucket.rows, value, known & (value != 0))
         y = scales.to_scale(value, bucket.kind, unit)
         noise = self.granularity.observe(bucket.rows, value, bucket.kind)
-        return _Reading(y, unit, noise, known, may_be_zero, is_zero, known & ~is_zero)
+        return _Reading(y, unit, noise, known, may_be_zero, is_zero, known & ~is_zero, is_first)
 
     def _weigh(self, bucket: Bucket, reading: _Reading, frequency: Frequency, parameters: Parameters) -> _Evidence:
         rows, number = bucket.rows, bucket.number
@@ -272,7 +291,7 @@ class Detector:
         again = repeat.repeated & (repeat.length > 1)
         # A single repeat counts only where its probability is known.
         once = repeat.repeated & (repeat.length == 1) & (bucket.kind == scales.COUNT)
-        load = reading.may_be_zero & ~reading.is_zero
+        load = reading.may_be_zero & ~reading.is_zero & ~reading.is_first
         drifts = evidence.is_sized & (value <= 1)
         return np.stack(
             [
@@ -289,6 +308,14 @@ class Detector:
                 np.where(drifts, evidence.drift.max(axis=1) / parameters.alarm_drift, 0),
             ]
         )
+
+    def _early(self, bucket: Bucket, reading: _Reading, frequency: Frequency, ready: Flags) -> Floats:
+        """Return the scores of the series that are not ready: of what is beyond doubt alone."""
+        scores = np.zeros((_QUESTIONS, len(ready)))
+        if not ready.all():
+            found = self.early.scores(bucket, reading.unit, reading.is_sized, reading.is_zero, frequency)
+            scores[: len(found)] = np.where(ready, 0, found)
+        return scores
 
     def _new_level(
         self, rows: Rows, reading: _Reading, evidence: _Evidence, flagged: _Flagged, frequency: Frequency
@@ -433,6 +460,8 @@ class Detector:
         )
         learns = reading.is_sized & ~flagged.value & ~flagged.frozen & ~flagged.load
         self.drift.learn(rows, evidence.drift, learns & evidence.is_sized, parameters)
+        self.long_run.learn(rows, reading.y, reading.known, frequency)
+        self.early.learn(rows, bucket.value, learns, reading.is_zero)
         self.forecasts.learn(rows, number, reading.y, learns, forecast, bucket.settings, frequency, parameters)
         self.pending.put(rows, number, reading.y)
 
