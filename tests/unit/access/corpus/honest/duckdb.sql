@@ -61,7 +61,7 @@ SELECT * EXCLUDE (compiled_code), COLUMNS('name') FROM dbt_run_results
 SELECT max_by(status, generated_at), list(status ORDER BY generated_at) FROM dbt_run_results GROUP BY unique_id
 
 -- > allowed: dbt_models
-SELECT list_transform(string_split(path, '/'), x -> upper(x)) FROM dbt_models
+SELECT list_transform(string_split(path, '/'), lambda x: upper(x)) FROM dbt_models
 
 -- > allowed: dbt_run_results
 SELECT median(execution_time), quantile_cont(execution_time, [0.5, 0.9]) FROM dbt_run_results
