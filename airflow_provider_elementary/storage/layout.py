@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -34,6 +34,7 @@ _NUMBERED = re.compile(r"[0-9]{10}")
 _BEGUN_AT = re.compile(r"([0-9]{8}T[0-9]{6}Z)-")
 _HASH = 32
 _LAST_NUMBER = 9_999_999_999
+_FILE_DAYS = re.compile(r"\.([0-9]{8})-([0-9]{8})\.parquet$")
 _RESULT = re.compile(r"results/[a-z]+/[0-9a-f]{32}/[0-9]{10}")
 
 
@@ -147,12 +148,30 @@ def result_series(kind: str, series: str) -> str:
 
 def result_files(kind: str, series: str, run_key: str) -> str:
     """Return the prefix of the encrypted files of a run's results."""
-    return f"{result_series(kind, series)}files/{result_id(run_key)}-"
+    return f"{shared_files(kind, series)}{result_id(run_key)}-"
 
 
-def result_file(kind: str, series: str, run_key: str, attempt: str, category: Category) -> str:
-    """Return the name of one encrypted file of a result."""
-    return f"{result_files(kind, series, run_key)}{attempt}-{category.value}.parquet"
+def result_file(kind: str, series: str, run_key: str, attempt: str, category: Category, period: str = "") -> str:
+    """Return the name of one encrypted file of a result.
+
+    :param period: the days that its rows are about; empty where they are about any.
+    """
+    days = f".{period}" if period else ""
+    return f"{result_files(kind, series, run_key)}{attempt}-{category.value}{days}.parquet"
+
+
+def result_file_days(key: str) -> tuple[date, date] | None:
+    """Return the first and last day that the rows of a result's file are about, or None where they are about any."""
+    found = _FILE_DAYS.search(key)
+    if found is None:
+        return None
+    first, last = (date(int(text[:4]), int(text[4:6]), int(text[6:])) for text in found.groups())
+    return first, last
+
+
+def shared_files(kind: str, series: str) -> str:
+    """Return the prefix of the encrypted files of a series, of which a result may name those of earlier ones."""
+    return f"{result_series(kind, series)}files/"
 
 
 def is_result(key: str) -> bool:

@@ -55,6 +55,18 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
     assert expected <= set(wheel.namelist())
 
 
+def test_a_wheel_with_the_script_holds_the_licences_of_what_is_in_it(wheel: zipfile.ZipFile) -> None:
+    folder = "airflow_provider_elementary/page/static"
+    if f"{folder}/charts.js" not in wheel.namelist():
+        pytest.skip("npm's registry cannot be reached, so that the wheel was built without the script")
+    licences = wheel.read(f"{folder}/licences.txt").decode()
+
+    titles = re.findall(r"^(\S+) [\d.]+ \((.+)\)$", licences, re.MULTILINE)
+    assert {("echarts", "Apache-2.0"), ("zrender", "BSD-3-Clause"), ("@dagrejs/dagre", "MIT")} <= set(titles)
+    assert "Apache ECharts\nCopyright" in licences
+    assert "ships no licence file" not in licences
+
+
 def test_the_wheel_holds_the_example_dags_where_airflow_looks_for_those_of_providers(wheel: zipfile.ZipFile) -> None:
     examples = {f"{PACKAGE.name}/example_dags/{path.name}": path.read_text() for path in (ROOT / "dags").glob("*.py")}
 
@@ -79,6 +91,7 @@ def test_the_source_distribution_holds_the_example_dags_and_the_docs(built: Path
         names = {name.partition("/")[2] for name in archive.getnames()}
 
     assert {f"dags/{name}" for name in EXAMPLES} <= names
+    assert {"frontend/src/charts.ts", "frontend/package-lock.json", "build_backend/backend.py"} <= names
     assert {"setup.py", "CHANGELOG.md", "SECURITY.md", "docs/security.md", "docs/dataflow.svg"} <= names
 
 
@@ -86,7 +99,8 @@ def copy_of_the_checkout(to: Path) -> Path:
     """Copy what a build reads, with git's stand-in for a symbolic link: a text file that holds its target."""
     for name in ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, to / name)
-    shutil.copytree(ROOT / "dags", to / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dags", "build_backend", "frontend"):
+        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     ignored = shutil.ignore_patterns("__pycache__", "example_dags")
     shutil.copytree(PACKAGE, to / PACKAGE.name, ignore=ignored)
     (to / PACKAGE.name / "example_dags").write_text("../dags")

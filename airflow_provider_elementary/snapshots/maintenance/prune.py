@@ -133,7 +133,7 @@ def prune(
         files=0,
         size=0,
         expired=_by_category(plan.newly_expired.values()),
-        results=len(plan.results),
+        results=len(plan.outdated_results.results),
         waiting=len(plan.waiting),
         acknowledged_losses=tuple(stone.sequence for stone in acknowledged_losses),
         # Nothing depends on the parts of an upload that never became an object.
@@ -150,7 +150,7 @@ def prune(
         report = replace(report, record=record.name, record_sha256=record.sha256)
     _delete(store, manifests)
     _delete(store, unused)
-    _delete(store, [result.key for result in plan.results])
+    _delete(store, [result.key for result in plan.outdated_results.results])
     doomed = plan.still_doomed(doomed)
     _delete(store, [found.key for found in doomed])
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
