@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, run_key
+from airflow_provider_elementary.operators.base import (
+    ElementarySourceOperator,
+    clear_failures,
+    require_no_loss,
+    returned_before,
+    run_key,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -28,14 +34,19 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Compute and store the metrics, and return their key in the store."""
         from airflow_provider_elementary.metrics import compute_metrics
-        from airflow_provider_elementary.storage.results import write_result
+        from airflow_provider_elementary.storage.results import anchor_result, recorded_result, write_result
 
-        started, key = time.monotonic(), run_key(context)
+        started, key, before = time.monotonic(), run_key(context), returned_before(context)
         with clear_failures(), self.open_source() as (source, origin), compute_metrics(source) as rows:
-            result = write_result(self.repository, "metrics", rows, run_key=key, origin=origin, parameters={})
-        self.log.info("computed %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
-        stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
-        self._returned = {"store": self.repository.uri, **stored}
+            known, lost = recorded_result(self.repository, "metrics", "", before.get("metrics_anchor"))
+            result = write_result(
+                self.repository, "metrics", rows, run_key=key, origin=origin, parameters={}, known=known
+            )
+            self.log.info("computed %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
+            stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
+            anchor = anchor_result(self.repository, result)
+            self._returned = {"store": self.repository.uri, **stored, "metrics_anchor": anchor}
+            require_no_loss(context, lost, self._returned)
         return self._returned
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:

@@ -10,8 +10,6 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.incidents.answer_log import append_answer
-from airflow_provider_elementary.incidents.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.incidents.evaluate import (
     EvaluationOptions,
     evaluate,
@@ -23,6 +21,8 @@ from airflow_provider_elementary.incidents.evaluate import (
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
+from airflow_provider_elementary.storage.answer_log import append_answer
+from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.storage.results import find_result, write_result
 from tests.support.signing import opened
 

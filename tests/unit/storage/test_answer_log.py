@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
-from airflow_provider_elementary.incidents import answer_log
-from airflow_provider_elementary.incidents.answer_log import append_answer, read_answers
-from airflow_provider_elementary.incidents.answers import Answer
 from airflow_provider_elementary.snapshots import Repository, open_store
+from airflow_provider_elementary.storage import answer_log
+from airflow_provider_elementary.storage.answer_log import append_answer, read_answers
+from airflow_provider_elementary.storage.answers import Answer
 from airflow_provider_elementary.storage.documents import MAX_BYTES
 from tests.support.signing import SIGNER, STORE_ID, opened, signed
 
