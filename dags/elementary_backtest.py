@@ -1,7 +1,7 @@
 """Runs the detector on past data with other settings: both methods side by side. Backtests do not raise alerts.
 
 The warehouse is not used: metrics are computed from the latest encrypted snapshot in the store. The results are under
-*Backtests* on the Elementary page (Browse > Elementary); each task has a link to them.
+*Backtests* on the Elementary page, in Airflow's navigation; each task has a link to them.
 """
 
 from __future__ import annotations

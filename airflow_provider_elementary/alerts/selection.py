@@ -221,7 +221,7 @@ def _are_named(patterns: Sequence[str], tables: Sequence[str]) -> bool:
 
 
 def _is_wanted(wanted: Sequence[str], is_found: Callable[[str], bool]) -> bool:
-    """Return whether nothing excluded is found, and one of the others, if there are others."""
+    """Return whether no name with ``!`` is found, and one of the names without it, where there are any."""
     excluded = [name[1:] for name in wanted if name.startswith("!")]
     included = [name for name in wanted if not name.startswith("!")]
     return not any(map(is_found, excluded)) and (not included or any(map(is_found, included)))

@@ -16,8 +16,8 @@ from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     ConnectionNotFoundError,
     ElementaryError,
-    SnapshotCorruptError,
 )
+from airflow_provider_elementary.storage.outcomes import outcome_of
 
 FINE = 0
 #: The command ran and found a problem.
@@ -38,13 +38,13 @@ class UsageError(ConfigurationError):
 
 #: Groups of providers, whose distributions are named by two words.
 _GROUPS = frozenset({"apache", "common", "microsoft"})
-#: The first class that an error belongs to decides; any other error of this package is :data:`NOT_DONE`.
+#: The first class that an error belongs to decides, where it stands for no outcome of a store; any other error of this
+#: package is :data:`NOT_DONE`.
 _STATUSES: Mapping[type[ElementaryError], int] = MappingProxyType(
     {
         UsageError: USAGE,
         AccessUnknownError: NOT_DONE,
         AccessDeniedError: FINDING,
-        SnapshotCorruptError: FINDING,
         AnomaliesFoundError: FINDING,
     }
 )
@@ -67,6 +67,8 @@ def failure(error: Exception) -> tuple[int, str]:
     :param error: what ended the command.
     """
     if isinstance(error, ElementaryError):
+        if (outcome := outcome_of(error)) is not None:
+            return outcome.exit_status, str(error)
         status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), NOT_DONE)
         return status, str(error)
     if isinstance(error, ImportError):

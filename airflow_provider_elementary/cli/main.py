@@ -17,6 +17,7 @@ from airflow_provider_elementary.cli.audit import add_audit
 from airflow_provider_elementary.cli.doctor import add_doctor
 from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, USAGE, UsageError, failure, say
 from airflow_provider_elementary.cli.incidents import add_incidents
+from airflow_provider_elementary.cli.mcp import add_mcp
 from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
 from airflow_provider_elementary.cli.output import only_own_output, print_json
 from airflow_provider_elementary.cli.snapshots import add_snapshot
@@ -150,6 +151,8 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         add_store(command)
         add(command)
+
+    add_mcp(commands.add_parser("mcp", help="serve what the page shows to an MCP client, read-only"))
 
     examples = commands.add_parser("example-dags", help="print the folder of the example DAGs")
     examples.set_defaults(command=_example_dags)

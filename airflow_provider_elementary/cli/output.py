@@ -42,7 +42,7 @@ def print_table(
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print a value as one JSON document; what JSON cannot represent, such as infinity, becomes null."""
     text = json.dumps(_finite(value), indent=indent, default=str, ensure_ascii=False, allow_nan=False)
-    print(text, file=_own.get() or sys.stdout)
+    print(text, file=own_output())
 
 
 @contextmanager
@@ -65,6 +65,11 @@ def only_own_output() -> Iterator[None]:
             # Flush what a library wrote to Python's stream before the stream is restored.
             with suppress(OSError, ValueError):
                 stdout.flush()
+
+
+def own_output() -> TextIO:
+    """Return the stream that :func:`only_own_output` reserves."""
+    return _own.get() or sys.stdout
 
 
 @contextmanager

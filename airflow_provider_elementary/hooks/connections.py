@@ -266,7 +266,7 @@ def _sql_hook(connection: WarehouseConnection, **options: Any) -> Any:
 
     kind = _kind_of(connection)
     try:
-        hook_class = type(connection.get_hook())  # type: ignore[no-untyped-call]
+        hook_class = resolve_name(kind.hook) if kind.hook else type(connection.get_hook())  # type: ignore[no-untyped-call]
     except Exception as error:
         # No provider has this type, or its driver is not installed: Airflow's text names neither.
         hook_class, failed = object, type(error).__name__

@@ -12,15 +12,15 @@ from airflow_provider_elementary.incidents.conditions import Condition, metric_o
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
 
-#: After these, a condition is over; the latter two are about metrics only: the next result decides about a dbt test.
+#: These answers end a condition. The last two are for metrics only: a dbt test ends with its next result.
 _ENDING = ("resolve", "expected", "new-normal")
 
 
 def with_answers(conditions: Iterable[Condition], answers: Sequence[Answer]) -> list[Condition]:
-    """Return conditions of which those are over that people said are over; each once.
+    """Return the conditions, each once; those that people answered to be over have ended.
 
-    Evidence that is newer than the answer is a condition of its own, except that of a level that was accepted as new:
-    there, all buckets belong to it until one is as expected.
+    Newer evidence than the answer begins a new condition. Where a new level was accepted, it does not: all buckets
+    belong to the old condition until one is as expected.
     """
     ends = _endings(answers)
     found: dict[str, Condition] = {}

@@ -8,68 +8,30 @@ from datetime import timedelta
 from itertools import chain
 from typing import TypeVar
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
-from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, UnknownTableError
+from airflow_provider_elementary.metrics.computed import ComputedMetrics
 from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
-from airflow_provider_elementary.metrics.definitions import Definition
+from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
 from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, names_of
-from airflow_provider_elementary.source import Source, arrow_schema, reader_of, with_own_errors
+from airflow_provider_elementary.source import Source, reader_of
 from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.words import plural
 
 log = logging.getLogger(__name__)
 
-#: The long table of metrics, with Elementary's own column names.
-METRICS_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("full_table_name", pa.string()),
-        ("column_name", pa.string()),
-        ("metric_name", pa.string()),
-        ("metric_type", pa.string()),
-        ("dimension", pa.string()),
-        ("dimension_value", pa.string()),
-        ("metric_properties", pa.string()),
-        ("bucket_start", pa.timestamp("us")),
-        ("bucket_end", pa.timestamp("us")),
-        ("bucket_duration_hours", pa.int64()),
-        ("metric_value", pa.float64()),
-        ("updated_at", pa.timestamp("us")),
-    ]
-)
 #: A month that has just begun, in the zone that is furthest ahead.
 _LONGEST_BUCKET = timedelta(days=32)
 _COLLECTED = "data_monitoring_metrics"
+_COLLECTED_SCHEMA = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timestamp("us"))])
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
-_DUCKDB_LIMIT = "512MB"
-_BATCH_ROWS = 65_536
-
-#: Computed metrics are one value a day; this makes rows of the long table of them.
-_LONG = """
-SELECT
-    md5(concat_ws('|', full_table_name, metric_name, dimension_value, day)) AS id,
-    full_table_name,
-    NULL AS column_name,
-    metric_name,
-    metric_name AS metric_type,
-    dimension,
-    dimension_value,
-    NULL AS metric_properties,
-    day AS bucket_start,
-    day + INTERVAL 1 DAY AS bucket_end,
-    24 AS bucket_duration_hours,
-    metric_value,
-    updated_at
-FROM ({query})
-WHERE nullif(trim(full_table_name), '') IS NOT NULL AND isfinite(metric_value) AND isfinite(day)
-"""
+DUCKDB_LIMIT = "512MB"
 
 
 def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | None = None) -> pa.RecordBatchReader:
@@ -83,16 +45,25 @@ def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | Non
     :return: rows of :data:`METRICS_SCHEMA`; percentages are 0-100, times in seconds, buckets in UTC.
     :raises ConfigurationError: a weight is of no known quality dimension, or negative.
     """
-    weights = _weights(health_weights or {})
-    possible = [
+    weights = health_weights_of(health_weights or {})
+    parts = [_computed(source, possible_definitions(source), weights)]
+    if holds_collected(source):
+        parts.insert(0, _collected(source))
+    return reader_of(METRICS_SCHEMA, without_future(chain.from_iterable(parts)))
+
+
+def possible_definitions(source: Source) -> list[Definition]:
+    """Return the metrics that a source's tables allow; the log says which they do not."""
+    return [
         definition
         for definition in DEFINITIONS
         if all(_holds(source, table, names, definition.names) for table, names in definition.needs.items())
     ]
-    parts = [_computed(source, possible, weights)]
-    if _holds(source, _COLLECTED, _COLLECTED_NEEDS, ("collected monitors",)):
-        parts.insert(0, _collected(source))
-    return reader_of(METRICS_SCHEMA, _without_future(chain.from_iterable(parts)))
+
+
+def holds_collected(source: Source) -> bool:
+    """Return whether a source holds the monitors that the package collected."""
+    return _holds(source, _COLLECTED, _COLLECTED_NEEDS, ("collected monitors",))
 
 
 def scored_metrics(metrics: pa.Table) -> pa.Table:
@@ -108,7 +79,7 @@ def has_names(rows: Rows) -> Rows:
     return rows if pc.all(is_named).as_py() is not False else rows.filter(is_named)
 
 
-def _without_future(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def without_future(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Leave out buckets that end after any that can have begun: one wrong date would be the newest of all."""
     bound = pa.scalar(utc_now() + _LONGEST_BUCKET, METRICS_SCHEMA.field("bucket_end").type)
     left_out = 0
@@ -129,7 +100,8 @@ def _with_finite_values(rows: pa.RecordBatch) -> pa.RecordBatch:
     return rows.set_column(place, rows.schema.field(place), pc.if_else(is_finite, values, None))
 
 
-def _weights(given: Mapping[str, float]) -> pa.Table:
+def health_weights_of(given: Mapping[str, float]) -> pa.Table:
+    """Return how much each quality dimension counts."""
     wrong = sorted(name for name, weight in given.items() if name not in HEALTH_WEIGHTS or weight < 0)
     if wrong:
         raise ConfigurationError(
@@ -155,60 +127,38 @@ def _holds(source: Source, table: str, columns: tuple[str, ...], metrics: tuple[
 
 
 def _collected(source: Source) -> Iterator[pa.RecordBatch]:
-    held = source.schema(_COLLECTED).names
-    columns = [name for name in (*METRICS_SCHEMA.names, "created_at") if name in held]
+    for batch in newest_of_each_id(reader_of(_COLLECTED_SCHEMA, collected_rows(source))):
+        yield batch.select(METRICS_SCHEMA.names)
+
+
+def collected_rows(source: Source) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of collected monitors that have names, each as often as it was written, with ``created_at``."""
+    try:
+        held = source.schema(_COLLECTED).names
+    except UnknownTableError:
+        return
+    columns = [field.name for field in _COLLECTED_SCHEMA if field.name in held]
+    nameless = 0
     with source.read(_COLLECTED, columns=columns) as reader:
-        nameless = 0
-        for batch in newest_of_each_id(reader):
+        for batch in reader:
             arrays = [
                 batch[field.name] if field.name in held else pa.nulls(batch.num_rows, field.type)
-                for field in METRICS_SCHEMA
+                for field in _COLLECTED_SCHEMA
             ]
-            named = has_names(rows := pa.RecordBatch.from_arrays(arrays, METRICS_SCHEMA.names).cast(METRICS_SCHEMA))
+            rows = pa.RecordBatch.from_arrays(arrays, _COLLECTED_SCHEMA.names).cast(_COLLECTED_SCHEMA)
+            named = has_names(rows)
             nameless += rows.num_rows - named.num_rows
             yield _with_finite_values(named)
     if nameless:
-        log.warning("left out %s rows of %s without full_table_name or metric_name", f"{nameless:,}", _COLLECTED)
+        log.warning("left out %s of %s without full_table_name or metric_name", plural(nameless, "row"), _COLLECTED)
 
 
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
     if not definitions:
         return
-    with bounded_connection(_DUCKDB_LIMIT) as engine:
-        engine.register("health_weights", weights)
-        for table, columns in _columns_of(definitions).items():
-            _load(engine, source, table, columns)
-        for definition in definitions:
-            for batch in engine.sql(_LONG.format(query=definition.query)).to_arrow_reader(_BATCH_ROWS):
-                yield batch.cast(METRICS_SCHEMA)
-
-
-def _columns_of(definitions: list[Definition]) -> dict[str, list[str]]:
-    """Return the columns to read of each table, each once however many metrics use it."""
-    wanted: dict[str, set[str]] = {}
-    for definition in definitions:
-        for uses in (definition.needs, definition.useful, definition.places):
-            for table, names in uses.items():
-                wanted.setdefault(table, set()).update(names)
-    return {table: sorted(names) for table, names in wanted.items()}
-
-
-def _load(engine: duckdb.DuckDBPyConnection, source: Source, table: str, columns: list[str]) -> None:
-    """Copy the columns of a table into DuckDB; those that the source does not hold are null."""
-    schema = arrow_schema(TABLES[table], columns)
-    engine.register("incoming", schema.empty_table())
-    engine.execute(f'CREATE TABLE "{table}" AS SELECT * FROM incoming')  # noqa: S608 - a name out of the catalog
-    engine.unregister("incoming")
-    try:
-        held = [name for name in columns if name in source.schema(table).names]
-    except ElementaryError:
-        # A table that only adds detail, and that is not there or not readable.
-        return
-    with source.read(table, columns=held) as reader, with_own_errors(reader) as rows:
-        engine.register("incoming", rows)
-        # A number that is none, or infinite, would make every sum that it is in the same.
-        numbers = [field.name for field in schema if pa.types.is_floating(field.type) and field.name in held]
-        finite = ", ".join(f"CASE WHEN isfinite({name}) THEN {name} END AS {name}" for name in numbers)
-        columns_read = f"* REPLACE ({finite})" if numbers else "*"
-        engine.execute(f'INSERT INTO "{table}" BY NAME SELECT {columns_read} FROM incoming')  # noqa: S608 - as above
-        engine.unregister("incoming")
+    with bounded_connection(DUCKDB_LIMIT) as engine:
+        computed = ComputedMetrics(engine, definitions, weights)
+        computed.load(source, source)
+        computed.find_new()
+        computed.merge()
+        yield from computed.rows()

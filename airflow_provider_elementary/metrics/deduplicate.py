@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
@@ -28,7 +29,7 @@ _PART_OF_ID = f"SELECT (hash(id) % {_PARTS})::UTINYINT AS part FROM ids"  # noqa
 _NEWEST = """
 SELECT position FROM keys
 QUALIFY row_number() OVER (
-    PARTITION BY coalesce(nullif(id, ''), '#' || position)
+    PARTITION BY coalesce(nullif(id, ''), '#' || position), day
     ORDER BY updated_at DESC NULLS LAST, created_at DESC NULLS LAST, position DESC
 ) = 1
 ORDER BY position
@@ -36,12 +37,12 @@ ORDER BY position
 
 
 def newest_of_each_id(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """Yield of the rows with one ``id`` the newest by ``updated_at``, then by ``created_at``.
+    """Yield of the rows with one ``id`` and one day the newest by ``updated_at``, then by ``created_at``.
 
     The table is append-only and may be larger than memory, and its rows hold raw values: what has to wait on disk
     waits in files encrypted with a key that only this process knows, in a folder that is removed.
 
-    :param rows: ``id``, ``updated_at``, ``created_at`` and any other columns.
+    :param rows: ``id``, ``updated_at``, ``created_at``, ``bucket_end`` where it is held, and any other columns.
     """
     first, count = [], 0
     for batch in rows:
@@ -64,11 +65,20 @@ def newest_of_each_id(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 def _newest(engine: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[pa.RecordBatch]:
     """Compare ids and times in DuckDB, which may spill them; the rows themselves stay out of it."""
     keys = rows.select(["id", "updated_at", "created_at"])
-    engine.register("keys", keys.append_column("position", pa.array(np.arange(rows.num_rows))))
+    keys = keys.append_column("position", pa.array(np.arange(rows.num_rows)))
+    engine.register("keys", keys.append_column("day", days_of(rows)))
     positions = engine.sql(_NEWEST).to_arrow_table()["position"]
     engine.unregister("keys")
     for start in range(0, len(positions), _BATCH_ROWS):
         yield from rows.take(positions.slice(start, _BATCH_ROWS)).combine_chunks().to_batches()
+
+
+def days_of(rows: pa.Table | pa.RecordBatch) -> pa.Array | pa.ChunkedArray:
+    """Return of each bucket the day in which it ends; one that ends at midnight is the day before's."""
+    if "bucket_end" not in rows.schema.names:
+        return pa.nulls(rows.num_rows, pa.date32())
+    end = rows["bucket_end"].cast(pa.timestamp("us"))
+    return pc.subtract(end, pa.scalar(1, pa.duration("us"))).cast(pa.date32(), safe=False)
 
 
 def _part(

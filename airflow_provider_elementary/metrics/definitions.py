@@ -7,10 +7,31 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+import pyarrow as pa
+
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS, TARGET_COLUMNS, table_sql
+from airflow_provider_elementary.metrics.facts import Fact
 
 Family = Literal["count", "percent", "duration", "sum", "number"]
 
+#: The long table of metrics, with Elementary's own column names.
+METRICS_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("full_table_name", pa.string()),
+        ("column_name", pa.string()),
+        ("metric_name", pa.string()),
+        ("metric_type", pa.string()),
+        ("dimension", pa.string()),
+        ("dimension_value", pa.string()),
+        ("metric_properties", pa.string()),
+        ("bucket_start", pa.timestamp("us")),
+        ("bucket_end", pa.timestamp("us")),
+        ("bucket_duration_hours", pa.int64()),
+        ("metric_value", pa.float64()),
+        ("updated_at", pa.timestamp("us")),
+    ]
+)
 #: The family of each unit: how values are modelled and written. A metric whose unit is not here cannot be declared.
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
@@ -68,7 +89,8 @@ class Definition:
     :param metrics: the metrics that the query yields.
     :param grain: what one value stands for, in words.
     :param needs: the tables and columns that the query reads; without them the metrics are left out.
-    :param query: a DuckDB query over these tables that yields ``full_table_name``, ``metric_name``, ``dimension``,
+    :param facts: what the query reads, made of these tables.
+    :param query: a DuckDB query over facts that yields ``full_table_name``, ``metric_name``, ``dimension``,
         ``dimension_value``, ``day``, ``metric_value`` and ``updated_at``.
     :param useful: columns that the query reads too, and that are null where the source does not hold them.
     :param places: as ``useful``, of what says which table an execution belongs to.
@@ -78,6 +100,7 @@ class Definition:
     grain: str
     needs: Mapping[str, tuple[str, ...]]
     query: str
+    facts: tuple[Fact, ...] = ()
     useful: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     places: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.metrics.definitions import Definition, Metric
 from airflow_provider_elementary.metrics.test_result_metrics import (
     EXECUTIONS,
     RESULT_COLUMNS,
     RESULT_DETAILS,
     RESULT_PLACES,
+    TEST_FACTS,
 )
 
 #: How much each dimension of quality counts in the total; ``other`` is tests of which none is known.
@@ -19,32 +19,16 @@ HEALTH_WEIGHTS: Mapping[str, float] = MappingProxyType(
     dict.fromkeys(("accuracy", "completeness", "consistency", "freshness", "uniqueness", "validity", "other"), 1.0)
 )
 
-# dbt_tests names no dimension for tests of many monitors: there, it follows from what was monitored.
-_OF_SUB_TYPE = """
-CASE
-    WHEN test_type = 'schema_change' THEN 'validity'
-    WHEN test_sub_type ILIKE '%null%' OR test_sub_type ILIKE '%missing%' THEN 'completeness'
-    WHEN test_sub_type IN ('row_count', 'dimension') THEN 'completeness'
-    WHEN test_sub_type IN ('freshness', 'event_freshness') THEN 'freshness'
-    WHEN test_type = 'anomaly_detection' AND test_sub_type <> 'generic' THEN 'accuracy'
-    ELSE 'other'
-END
-"""
-
 _HEALTH = f"""
 {EXECUTIONS},
-dimensions AS (
-    SELECT unique_id, lower(nullif(trim(quality_dimension), '')) AS quality_dimension
-    FROM ({newest_sql("dbt_tests")})
-),
 last AS (
     SELECT
         full_table_name,
         day,
         ran_at,
-        coalesce(quality_dimension, {_OF_SUB_TYPE}) AS dimension_value,
+        quality_dimension AS dimension_value,
         CASE severity WHEN 0 THEN 100 WHEN 1 THEN 50 ELSE 0 END AS points
-    FROM executions LEFT JOIN dimensions ON unique_id = test
+    FROM executions
     QUALIFY row_number() OVER (PARTITION BY test, full_table_name, day ORDER BY ran_at DESC, execution) = 1
 ),
 scores AS (
@@ -87,8 +71,9 @@ HEALTH_DEFINITIONS = (
         ),
         grain="one table and quality dimension (in dimension_value), one day (UTC) on which a test of it ran",
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful={**RESULT_DETAILS, "dbt_tests": ("unique_id", "generated_at", "quality_dimension")},
+        useful=RESULT_DETAILS,
         places=RESULT_PLACES,
+        facts=TEST_FACTS,
         query=_HEALTH,
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import BUILT, TEST_PREFIX, places_sql, table_sql
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, status_sql
@@ -13,67 +15,8 @@ from airflow_provider_elementary.metrics.definitions import (
     place_columns,
     together,
 )
-
-# An anomaly test writes a row per column and metric: its worst one is the outcome of the execution. What Elementary
-# has no result of (unit tests) is in the run results of dbt. A test that names no table is one of its model's table;
-# where that is not known either (several models, none), its series is its own.
-EXECUTIONS = f"""
-WITH parents AS (
-    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
-    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
-),
-results AS (
-    SELECT
-        coalesce(nullif(trim(test_execution_id), ''), nullif(trim(id), ''),
-            concat_ws('|', test_unique_id, invocation_id, detected_at, created_at)) AS execution,
-        coalesce(nullif(trim(test_unique_id), ''), nullif(trim(id), '')) AS test,
-        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
-        coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
-        invocation_id,
-        test_type,
-        test_sub_type,
-        coalesce(detected_at, created_at) AS ran_at,
-        {level_sql(status_sql("status"))} AS level,
-        coalesce(failed_row_count, failures) AS failed_rows
-    FROM elementary_test_results LEFT JOIN parents ON parents.unique_id = test_unique_id
-    UNION ALL
-    SELECT
-        coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', unique_id, invocation_id, generated_at)),
-        unique_id,
-        NULL,
-        parent,
-        invocation_id,
-        'dbt_test',
-        'generic',
-        coalesce(try_cast(generated_at AS TIMESTAMP), created_at),
-        {level_sql(status_sql("status"))},
-        failures
-    FROM dbt_run_results
-    LEFT JOIN parents USING (unique_id)
-    ANTI JOIN (SELECT test_unique_id AS unique_id FROM elementary_test_results) AS known USING (unique_id)
-    WHERE resource_type IN ('test', 'unit_test') AND nullif(trim(unique_id), '') IS NOT NULL
-),
-acted AS (SELECT DISTINCT node AS unique_id, invocation_id FROM results WHERE named_table IS NULL),
-{places_sql((*BUILT, "dbt_sources"))},
-executions AS (
-    SELECT
-        execution,
-        any_value(test) AS test,
-        coalesce(any_value(named_table), any_value(p.full_table_name), '{TEST_PREFIX}' || any_value(test))
-            AS full_table_name,
-        any_value(test_type) AS test_type,
-        any_value(test_sub_type) AS test_sub_type,
-        max(r.ran_at) AS ran_at,
-        date_trunc('day', max(r.ran_at)) AS day,
-        max(CASE level WHEN 'failing' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END) AS severity,
-        max(r.failed_rows) AS failed_rows
-    FROM results AS r
-    LEFT JOIN places AS p
-        ON named_table IS NULL AND p.unique_id = node AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
-    WHERE test IS NOT NULL AND level <> 'skipped' AND isfinite(r.ran_at)
-    GROUP BY execution
-)
-"""  # noqa: S608 - constants
+from airflow_provider_elementary.metrics.facts import DAYS_BACK, Fact
+from airflow_provider_elementary.metrics.place_facts import CLAIMS, INVOCATIONS
 
 RESULT_COLUMNS = (
     "id",
@@ -89,6 +32,7 @@ RESULT_COLUMNS = (
 #: Null where an older package does not write them, or a policy excludes them.
 RESULT_DETAILS = {
     "elementary_test_results": ("test_type", "test_sub_type", "failures", "failed_row_count"),
+    "dbt_tests": ("quality_dimension",),
 }
 #: What says which table a test belongs to, and which tests have no result but that of dbt.
 RESULT_PLACES = together(
@@ -102,6 +46,139 @@ RESULT_PLACES = together(
         ),
     },
 )
+
+_DETECTED_AT = "coalesce(detected_at, created_at)"
+_UPLOADED_AT = "coalesce(try_cast(generated_at AS TIMESTAMP), created_at)"
+
+# dbt_tests names no dimension for tests of many monitors: there, it follows from what was monitored.
+_OF_SUB_TYPE = """
+CASE
+    WHEN test_type = 'schema_change' THEN 'validity'
+    WHEN test_sub_type ILIKE '%null%' OR test_sub_type ILIKE '%missing%' THEN 'completeness'
+    WHEN test_sub_type IN ('row_count', 'dimension') THEN 'completeness'
+    WHEN test_sub_type IN ('freshness', 'event_freshness') THEN 'freshness'
+    WHEN test_type = 'anomaly_detection' AND test_sub_type <> 'generic' THEN 'accuracy'
+    ELSE 'other'
+END
+"""
+
+# An anomaly test writes a row per column and metric: its worst one is the outcome of the execution. What Elementary
+# has no result of (unit tests) is in the run results of dbt. A test that names no table is one of its model's table;
+# where that is not known either (several models, none), its series is its own. An execution keeps the table and the
+# dimension that it first had.
+_OUTCOMES = Fact(
+    name="test_outcomes",
+    columns={
+        "test": pa.string(),
+        "invocation_id": pa.string(),
+        "is_result": pa.bool_(),
+        "test_type": pa.string(),
+        "quality_dimension": pa.string(),
+        "severity": pa.int64(),
+        "failed_rows": pa.float64(),
+    },
+    happened={"elementary_test_results": _DETECTED_AT, "dbt_run_results": _UPLOADED_AT},
+    reads=together({"elementary_test_results": RESULT_COLUMNS}, RESULT_DETAILS, RESULT_PLACES),
+    query=f"""
+WITH parents AS (
+    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
+    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
+),
+results AS (
+    SELECT
+        coalesce(nullif(trim(test_execution_id), ''), nullif(trim(id), ''),
+            concat_ws('|', test_unique_id, invocation_id, detected_at, created_at)) AS execution,
+        coalesce(nullif(trim(test_unique_id), ''), nullif(trim(id), '')) AS test,
+        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
+        coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
+        invocation_id,
+        test_type,
+        test_sub_type,
+        {_DETECTED_AT} AS ran_at,
+        created_at,
+        {level_sql(status_sql("status"))} AS level,
+        coalesce(failed_row_count, failures) AS failed_rows,
+        TRUE AS is_result
+    FROM elementary_test_results LEFT JOIN parents ON parents.unique_id = test_unique_id
+    UNION ALL
+    SELECT
+        coalesce(nullif(trim(model_execution_id), ''), concat_ws('|', unique_id, invocation_id, generated_at)),
+        unique_id,
+        NULL,
+        parent,
+        invocation_id,
+        'dbt_test',
+        'generic',
+        {_UPLOADED_AT},
+        created_at,
+        {level_sql(status_sql("status"))},
+        failures,
+        FALSE
+    FROM dbt_run_results
+    LEFT JOIN parents USING (unique_id)
+    WHERE resource_type IN ('test', 'unit_test') AND nullif(trim(unique_id), '') IS NOT NULL
+),
+acted AS (SELECT DISTINCT node AS unique_id, invocation_id FROM results WHERE named_table IS NULL),
+{places_sql((*BUILT, "dbt_sources"))},
+dimensions AS (
+    SELECT unique_id, lower(nullif(trim(quality_dimension), '')) AS dimension
+    FROM ({newest_sql("dbt_tests")})
+)
+SELECT
+    concat_ws('|', is_result, execution) AS key,
+    coalesce(max(named_table), max(p.full_table_name), '{TEST_PREFIX}' || max(test)) AS full_table_name,
+    date_trunc('day', max(r.ran_at)) AS day,
+    max(r.ran_at) AS happened_at,
+    max(created_at) AS created_at,
+    max(test) AS test,
+    max(r.invocation_id) AS invocation_id,
+    is_result,
+    max(test_type) AS test_type,
+    coalesce(max(dimension), min({_OF_SUB_TYPE})) AS quality_dimension,
+    max(CASE level WHEN 'failing' THEN 2 WHEN 'warning' THEN 1 WHEN 'skipped' THEN -1 ELSE 0 END) AS severity,
+    max(r.failed_rows) AS failed_rows
+FROM results AS r
+LEFT JOIN places AS p
+    ON named_table IS NULL AND p.unique_id = node AND p.invocation_id IS NOT DISTINCT FROM r.invocation_id
+LEFT JOIN dimensions AS d ON d.unique_id = test
+WHERE test IS NOT NULL AND isfinite(r.ran_at)
+GROUP BY is_result, execution
+""",  # noqa: S608 - constants
+    merge="""
+SELECT
+    key,
+    arg_min(full_table_name, taken) AS full_table_name,
+    max(day) AS day,
+    max(happened_at) AS happened_at,
+    max(created_at) AS created_at,
+    min(taken) AS taken,
+    max(test) AS test,
+    max(invocation_id) AS invocation_id,
+    bool_or(is_result) AS is_result,
+    max(test_type) AS test_type,
+    arg_min(quality_dimension, taken) AS quality_dimension,
+    max(severity) AS severity,
+    max(failed_rows) AS failed_rows
+FROM {rows} GROUP BY key
+""",
+)
+TEST_FACTS = (_OUTCOMES, INVOCATIONS, CLAIMS)
+
+#: A common table expression: the executions of tests that were not skipped; where Elementary has a result, dbt's own
+#: adds nothing.
+EXECUTIONS = """
+WITH executions AS (
+    SELECT *, happened_at AS ran_at, key AS execution
+    FROM test_outcomes AS o
+    WHERE severity >= 0 AND (
+        is_result
+        OR (test, day) NOT IN (SELECT (test, day) FROM test_outcomes WHERE is_result)
+        AND (test, coalesce(invocation_id, '')) NOT IN (
+            SELECT (test, coalesce(invocation_id, '')) FROM test_outcomes WHERE is_result AND invocation_id IS NOT NULL
+        )
+    )
+)
+"""
 
 _RATES = f"""
 {EXECUTIONS},
@@ -140,6 +217,9 @@ GROUP BY full_table_name, day
 HAVING metric_value IS NOT NULL
 """  # noqa: S608 - constants
 
+_FORTNIGHT = 13
+#: How many days an execution may lie after the one that it is compared with.
+_DAYS_BETWEEN = DAYS_BACK - _FORTNIGHT
 _FLAKINESS = f"""
 {EXECUTIONS},
 pairs AS (
@@ -147,8 +227,11 @@ pairs AS (
         full_table_name,
         day,
         ran_at,
-        (severity = 0) <> (lag(severity) OVER (PARTITION BY test, full_table_name ORDER BY ran_at) = 0) AS changes
+        CASE WHEN lag(day) OVER past >= day - INTERVAL {_DAYS_BETWEEN} DAYS
+            THEN (severity = 0) <> (lag(severity) OVER past = 0)
+        END AS changes
     FROM executions
+    WINDOW past AS (PARTITION BY test, full_table_name ORDER BY ran_at, execution)
 ),
 daily AS (
     SELECT
@@ -169,7 +252,7 @@ SELECT
     updated_at
 FROM daily
 WINDOW fortnight AS (
-    PARTITION BY full_table_name ORDER BY day RANGE BETWEEN INTERVAL 13 DAYS PRECEDING AND CURRENT ROW
+    PARTITION BY full_table_name ORDER BY day RANGE BETWEEN INTERVAL {_FORTNIGHT} DAYS PRECEDING AND CURRENT ROW
 )
 QUALIFY metric_value IS NOT NULL
 """  # noqa: S608 - constants
@@ -193,6 +276,7 @@ recoveries AS (
         ON f.test = p.test
         AND f.full_table_name = p.full_table_name
         AND f.severity > 0
+        AND f.day >= p.day - INTERVAL {DAYS_BACK} DAYS
         AND f.ran_at < p.ran_at
         AND f.ran_at > coalesce(p.last_pass, TIMESTAMP '1970-01-01')
     WHERE p.severity = 0
@@ -212,7 +296,12 @@ GROUP BY full_table_name, day
 
 # Artifacts hold the present only, so that each run adds the point of its own day. Elementary's own models are no
 # tables of anybody's.
-_COVERAGE = f"""
+_COVERAGES = Fact(
+    name="model_coverage",
+    columns={"test_count": pa.float64(), "test_coverage": pa.float64()},
+    happened={"dbt_invocations": _UPLOADED_AT},
+    reads={"dbt_models": ("name",)},
+    query=f"""
 WITH {MODELS},
 tests AS (
     SELECT unique_id, parent_model_unique_id, lower(test_column_name) AS column_name
@@ -231,26 +320,31 @@ known AS (
     SELECT parent_model_unique_id, column_name FROM tests WHERE column_name IS NOT NULL
 ),
 width AS (SELECT unique_id, count(*) AS columns FROM known GROUP BY ALL),
-counted AS (
-    SELECT
-        full_table_name,
-        coalesce(tests, 0)::DOUBLE AS test_count,
-        100.0 * coalesce(columns_tested, 0) / columns AS test_coverage
-    FROM models LEFT JOIN tested USING (unique_id) LEFT JOIN width USING (unique_id)
-    WHERE unique_id NOT LIKE 'model.elementary.%'
-),
-present AS (SELECT max(coalesce(try_cast(generated_at AS TIMESTAMP), created_at)) AS today FROM dbt_invocations)
+present AS (SELECT max({_UPLOADED_AT}) AS happened_at FROM dbt_invocations)
+SELECT
+    date_trunc('day', happened_at) AS day,
+    concat_ws('|', unique_id, full_table_name, day) AS key,
+    full_table_name,
+    happened_at,
+    happened_at AS created_at,
+    coalesce(tests, 0)::DOUBLE AS test_count,
+    100.0 * coalesce(columns_tested, 0) / columns AS test_coverage
+FROM models LEFT JOIN tested USING (unique_id) LEFT JOIN width USING (unique_id) CROSS JOIN present
+WHERE unique_id NOT LIKE 'model.elementary.%' AND isfinite(happened_at)
+""",  # noqa: S608 - constants
+)
+
+_COVERAGE = """
 SELECT
     full_table_name,
     metric_name,
     NULL AS dimension,
     NULL AS dimension_value,
-    date_trunc('day', today) AS day,
+    day,
     metric_value,
-    today AS updated_at
-FROM (UNPIVOT counted ON test_count, test_coverage INTO NAME metric_name VALUE metric_value) CROSS JOIN present
-WHERE today IS NOT NULL
-"""  # noqa: S608 - constants
+    happened_at AS updated_at
+FROM (UNPIVOT model_coverage ON test_count, test_coverage INTO NAME metric_name VALUE metric_value)
+"""
 
 _TABLE_DAY = "one table, one day (UTC) on which a test of it ran"
 
@@ -270,6 +364,7 @@ TEST_DEFINITIONS = (
         needs={"elementary_test_results": RESULT_COLUMNS},
         useful=RESULT_DETAILS,
         places=RESULT_PLACES,
+        facts=TEST_FACTS,
         query=_RATES,
     ),
     Definition(
@@ -282,6 +377,7 @@ TEST_DEFINITIONS = (
         needs={"elementary_test_results": (*RESULT_COLUMNS, "test_type", "failures")},
         useful=RESULT_DETAILS,
         places=RESULT_PLACES,
+        facts=TEST_FACTS,
         query=_FAILED_ROWS,
     ),
     Definition(
@@ -289,8 +385,8 @@ TEST_DEFINITIONS = (
             Metric(
                 "test_flakiness",
                 "%",
-                "of a test's executions over 14 days, those whose outcome (pass or not) differs from the one before; "
-                "over all tests of the table",
+                "of a test's executions over 14 days, those whose outcome (pass or not) differs from the one before, "
+                "at most 22 days ago; over all tests of the table",
                 is_scored=False,
             ),
         ),
@@ -298,6 +394,7 @@ TEST_DEFINITIONS = (
         needs={"elementary_test_results": RESULT_COLUMNS},
         useful=RESULT_DETAILS,
         places=RESULT_PLACES,
+        facts=TEST_FACTS,
         query=_FLAKINESS,
     ),
     Definition(
@@ -305,7 +402,8 @@ TEST_DEFINITIONS = (
             Metric(
                 "test_time_to_recover",
                 "s",
-                "mean time from a test's first failure or warning to its next pass, of tests that passed again",
+                "mean time from a test's first failure or warning to its next pass, of tests that passed again; at "
+                "most 35 days",
                 is_scored=False,
             ),
         ),
@@ -313,6 +411,7 @@ TEST_DEFINITIONS = (
         needs={"elementary_test_results": RESULT_COLUMNS},
         useful=RESULT_DETAILS,
         places=RESULT_PLACES,
+        facts=TEST_FACTS,
         query=_RECOVERIES,
     ),
     Definition(
@@ -320,7 +419,7 @@ TEST_DEFINITIONS = (
             Metric("test_count", "tests", "tests whose parent is the model, 0 where there are none", is_scored=False),
             Metric("test_coverage", "%", "known columns of the model with a test of their own", is_scored=False),
         ),
-        grain="one model, the day (UTC) of the newest dbt invocation",
+        grain="one model, one day (UTC) with a dbt invocation, as it was at the last sync of the day",
         needs={
             "dbt_models": MODEL_COLUMNS,
             "dbt_tests": ("unique_id", "generated_at", "parent_model_unique_id", "test_column_name"),
@@ -328,6 +427,7 @@ TEST_DEFINITIONS = (
             "dbt_invocations": ("generated_at", "created_at"),
         },
         useful={"dbt_models": ("name",)},
+        facts=(_COVERAGES,),
         query=_COVERAGE,
     ),
 )

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class ElementaryTableMetricsOperator(ElementarySourceOperator):
     """Computes one long table of metrics per table over time, and stores it encrypted.
 
-    Reads a snapshot in the store, without a warehouse; or a warehouse if ``elementary_conn_id`` names one.
+    Reads a snapshot in the store, without a warehouse; or a warehouse if ``elementary_conn_id`` names one. Of a
+    snapshot only the days are computed that have new rows since the run before.
     """
 
     template_fields: Sequence[str] = ElementarySourceOperator.template_fields
@@ -33,16 +34,14 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compute and store the metrics, and return their key in the store."""
-        from airflow_provider_elementary.metrics import compute_metrics
-        from airflow_provider_elementary.storage.results import anchor_result, recorded_result, write_result
+        from airflow_provider_elementary.metrics.by_day import update_metrics
+        from airflow_provider_elementary.storage.results import anchor_result, recorded_result
 
         started, key, before = time.monotonic(), run_key(context), returned_before(context)
-        with clear_failures(), self.open_source() as (source, origin), compute_metrics(source) as rows:
+        with clear_failures(), self.open_source() as (source, origin):
             known, lost = recorded_result(self.repository, "metrics", "", before.get("metrics_anchor"))
-            result = write_result(
-                self.repository, "metrics", rows, run_key=key, origin=origin, parameters={}, known=known
-            )
-            self.log.info("computed %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
+            result = update_metrics(self.repository, source, run_key=key, origin=origin, known=known)
+            self.log.info("stored %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
             stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
             anchor = anchor_result(self.repository, result)
             self._returned = {"store": self.repository.uri, **stored, "metrics_anchor": anchor}

@@ -41,27 +41,7 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
     connection defines"; they can only exclude more, and the task fails if one would include more. The resolved policy
     and where each part was set are logged.
 
-    :param elementary_conn_id: the connection of the warehouse. (templated)
-    :param schema: the Elementary schema. (templated)
-    :param database: the database of the schema. (templated)
-    :param categories: the categories to include, out of those that the connection allows. (templated)
-    :param failed_rows_per_test: maximum sample rows per failed test (0 = none). (templated)
-    :param failed_rows_days: sample rows older than this many days are excluded. (templated)
-    :param failed_rows_excluded_tables: further tables whose sample rows are excluded, by full name or by the unique id
-        of the dbt model, in upper or lower case. (templated)
-    :param masked_columns: further ``table.column`` to mask; dbt vars are always masked. (templated)
-    :param hashed_columns: further ``table.column`` whose values are replaced by a keyed hash, as in
-        ``data_monitoring_metrics.dimension_value``. (templated)
-    :param dropped_columns: further ``table.column`` that are not read. (templated)
-    :param without_raw_values: exclude all that may be, or quote, a value of a monitored table: sample rows, database
-        errors, query text, metrics of single rows; dimension values are hashed. The other arguments may exclude more.
-        (templated)
-    :param full_every_days: maximum days between full snapshots, which read everything; 0: each one is full. (templated)
-    :param audit_days: earlier days that each sync reads again and compares, other days each time. (templated)
-    :param overlap: rows at most this much older than the newest are read again, for late commits.
-    :param commit_timeout: age after which the rows of an unfinished dbt run are included as they are.
-    :param accept_unknown: further access checks that may stay unknown, beside those of the connection. (templated)
-    :param probes: canary tables outside the schema, which must be unreadable. (templated)
+    Its parameters are those of :class:`~.snapshot_base.ElementarySnapshotBaseOperator`.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
@@ -12,30 +12,15 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.hooks.store import configured_stores
-from airflow_provider_elementary.page import rendering
+from airflow_provider_elementary.page import bundle, rendering
 from airflow_provider_elementary.page.currency import FindAttempts
-from airflow_provider_elementary.page.json_values import json_of
-from airflow_provider_elementary.page.store_reader import Readers
-from airflow_provider_elementary.page.views import (
-    access,
-    audit,
-    backtests,
-    compare,
-    coverage,
-    freshness,
-    incidents,
-    overview,
-    runs,
-    snapshots,
-    table,
-    tables,
-    test_list,
-)
+from airflow_provider_elementary.page.failures import UNREADABLE, describe_failure
+from airflow_provider_elementary.page.json_answers import answer as json_answer
+from airflow_provider_elementary.page.store_reader import Reader, Readers
 from airflow_provider_elementary.page.views import base as view
-
-log = logging.getLogger(__name__)
+from airflow_provider_elementary.page.views import tables
+from airflow_provider_elementary.page.views.registry import VIEWS, View
 
 #: The page runs only its own script, loads nothing from other hosts, submits forms to itself, and is framed
 #: by Airflow only.
@@ -48,46 +33,16 @@ _HEADERS = {
 }
 
 
+#: The page's own files, by media type.
+_FILES = {
+    "style.css": "text/css",
+    "answers.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+    "icon-dark.svg": "image/svg+xml",
+}
 #: Below this path, each view answers in JSON.
 JSON = "api"
-
-
-@dataclass(frozen=True)
-class View:
-    """One view of the page.
-
-    :param path: its address, relative to the page's.
-    :param title: in the navigation and the heading; that of the parent view for a view outside the navigation.
-    :param build: returns the values of the template.
-    :param is_of_data: shows synced data, for example metrics and owners, not only manifests.
-    """
-
-    path: str
-    title: str
-    template: str
-    build: Callable[[view.Request], object]
-    is_of_data: bool
-    in_navigation: bool = True
-
-
-VIEWS = (
-    View("", "Overview", "overview.html", overview.build, is_of_data=True),
-    View("tables", "Tables", "tables.html", tables.build, is_of_data=True),
-    View("table", "Tables", "table.html", table.build, is_of_data=True, in_navigation=False),
-    View("tests", "Tests", "tests.html", test_list.build, is_of_data=True),
-    View("runs", "Runs", "runs.html", runs.build, is_of_data=True),
-    View("run", "Runs", "run.html", runs.build_one, is_of_data=True, in_navigation=False),
-    View("freshness", "Freshness", "freshness.html", freshness.build, is_of_data=True),
-    View("coverage", "Coverage", "coverage.html", coverage.build, is_of_data=True),
-    View("incidents", "Incidents", "incidents.html", incidents.build, is_of_data=True),
-    View("incident", "Incidents", "incident.html", incidents.build_one, is_of_data=True, in_navigation=False),
-    View("backtests", "Backtests", "backtests.html", backtests.build, is_of_data=True),
-    View("snapshots", "Snapshots", "snapshots.html", snapshots.build, is_of_data=False),
-    View("snapshot", "Snapshots", "snapshot.html", snapshots.build_one, is_of_data=False, in_navigation=False),
-    View("compare", "Snapshots", "compare.html", compare.build, is_of_data=True, in_navigation=False),
-    View("access", "Access", "access.html", access.build, is_of_data=False),
-    View("audit", "Audit", "audit.html", audit.build, is_of_data=False),
-)
+_NO_STORE = "No store is configured."
 
 
 def create_app(
@@ -110,7 +65,8 @@ def create_app(
     @app.middleware("http")
     async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     @app.exception_handler(AnyHTTPException)
@@ -132,15 +88,16 @@ def create_app(
     def tables_csv(request: Request) -> Response:
         return _csv_answer(dict(request.query_params), templates, readers)
 
-    @app.get("/style.css")
-    def style() -> Response:
-        return Response((rendering.TEMPLATES / "style.css").read_text(), media_type="text/css")
-
-    @app.get("/answers.js")
-    def answers() -> Response:
-        return Response((rendering.TEMPLATES / "answers.js").read_text(), media_type="text/javascript")
-
+    for name, kind in _FILES.items():
+        app.get(f"/{name}")(partial(_file, name, kind))
+    if bundle.version():
+        for name in bundle.SCRIPTS:
+            app.get(f"/{name}")(partial(bundle.script, name))
     return app
+
+
+def _file(name: str, kind: str) -> Response:
+    return Response((rendering.TEMPLATES / name).read_text(encoding="utf-8"), media_type=kind)
 
 
 def _endpoint(shown: View, templates: Environment, readers: Readers) -> Callable[[Request], Response]:
@@ -158,70 +115,85 @@ def _json_endpoint(shown: View, readers: Readers) -> Callable[[Request], Respons
     return answer
 
 
+def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
+    """Return a view; an error becomes a page with its text."""
+
+    def answer(found: _Found | None) -> Response:
+        if found is None:
+            return _page(templates, "unconfigured.html", shown, [])
+        built = shown.build(view.Request(found.reader, values))
+        is_pinned = found.reader.opened.is_pinned
+        return _page(templates, shown.template, shown, found.stores, found.store, built, is_pinned=is_pinned)
+
+    # A page that shows why a store cannot be read is an answer; a program reads the status of the others.
+    return _answered(shown.title, values, readers, answer, partial(_message, templates), unreadable=status.HTTP_200_OK)
+
+
 def _json_answer(shown: View, values: Mapping[str, str], readers: Readers) -> Response:
-    """Return what a view shows as JSON; an error becomes an object with the sentence that the view would show."""
+    """Return what a view shows as JSON; an error becomes an object with its text."""
+
+    def answer(found: _Found | None) -> Response:
+        if found is None:
+            return _json_error(status.HTTP_404_NOT_FOUND, _NO_STORE)
+        built, status_code = json_answer(readers, found.store, shown, values)
+        return JSONResponse(built, status_code=status_code)
+
+    return _answered(f"{shown.title} as JSON", values, readers, answer, _json_error)
+
+
+def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
+    """Return the tables that match as a CSV file; an error becomes a page with its text."""
+
+    def answer(found: _Found | None) -> Response:
+        if found is None:
+            return _message(templates, status.HTTP_404_NOT_FOUND, _NO_STORE)
+        text = tables.as_csv(view.Request(found.reader, values))
+        # Before Airflow 3.3.2 the frame of the page does not let files be saved: there the text is shown.
+        if values.get("inline"):
+            return Response(text, media_type="text/plain; charset=utf-8")
+        headers = {"Content-Disposition": 'attachment; filename="tables.csv"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    return _answered("Tables as CSV", values, readers, answer, partial(_message, templates))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The store of a request, and all that are configured."""
+
+    stores: list[str]
+    store: str
+    reader: Reader
+
+
+def _answered(
+    title: str,
+    values: Mapping[str, str],
+    readers: Readers,
+    answer: Callable[[_Found | None], Response],
+    error_response: Callable[[int, str], Response],
+    *,
+    unreadable: int = UNREADABLE,
+) -> Response:
+    """Choose the store and answer from it; an error becomes a response, never an exception.
+
+    :param title: of what is answered, for the log.
+    :param answer: called with the store, or with None where none is configured.
+    :param unreadable: the status where the store cannot be read.
+    """
     try:
         stores = configured_stores()
         if not stores:
-            return _json_error(status.HTTP_404_NOT_FOUND, "No store is configured.")
+            return answer(None)
         store = _chosen(stores, values.get("store", ""))
-        built = shown.build(view.Request(readers.of(store), values))
-        return JSONResponse({"store": store, "view": shown.path or "overview", **json_of(built)})
-    except view.NotHereError as error:
-        return _json_error(status.HTTP_404_NOT_FOUND, str(error))
-    except ElementaryError as error:
-        return _json_error(status.HTTP_503_SERVICE_UNAVAILABLE, str(error))
+        return answer(_Found(stores, store, readers.of(store)))
     except Exception as error:
-        log.error("answering %s of the Elementary page failed", shown.title, exc_info=error)
-        text = f"The answer failed: {type(error).__name__}. See the log of the API server."
-        return _json_error(status.HTTP_500_INTERNAL_SERVER_ERROR, text)
+        status_code, text = describe_failure(error, title)
+        return error_response(unreadable if status_code == UNREADABLE else status_code, text)
 
 
 def _json_error(status_code: int, text: str) -> JSONResponse:
     return JSONResponse({"error": text}, status_code=status_code)
-
-
-def _csv_answer(values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
-    """Return the tables that match as a CSV file; an error becomes a message."""
-    try:
-        stores = configured_stores()
-        store = _chosen(stores, values.get("store", "")) if stores else ""
-        if not store:
-            return _message(templates, status.HTTP_404_NOT_FOUND, "No store is configured.")
-        text = tables.as_csv(view.Request(readers.of(store), values))
-    except view.NotHereError as error:
-        return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
-    except ElementaryError as error:
-        return _message(templates, status.HTTP_503_SERVICE_UNAVAILABLE, str(error))
-    except Exception as error:
-        log.error("writing the tables of the Elementary page as CSV failed", exc_info=error)
-        text = f"The answer failed: {type(error).__name__}. See the log of the API server."
-        return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
-    # Before Airflow 3.3.2 the frame of the page does not let files be saved: there the text is shown.
-    if values.get("inline"):
-        return Response(text, media_type="text/plain; charset=utf-8")
-    headers = {"Content-Disposition": 'attachment; filename="tables.csv"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
-    """Return a view; an error becomes the text of the response, never an exception."""
-    try:
-        stores = configured_stores()
-        if not stores:
-            return _page(templates, "unconfigured.html", shown, stores)
-        store = _chosen(stores, values.get("store", ""))
-        reader = readers.of(store)
-        built = shown.build(view.Request(reader, values))
-        return _page(templates, shown.template, shown, stores, store, built, is_pinned=reader.opened.is_pinned)
-    except view.NotHereError as error:
-        return _message(templates, status.HTTP_404_NOT_FOUND, str(error))
-    except ElementaryError as error:
-        return _message(templates, status.HTTP_200_OK, str(error))
-    except Exception as error:
-        log.error("rendering %s of the Elementary page failed", shown.title, exc_info=error)
-        text = f"Rendering failed: {type(error).__name__}. See the log of the API server."
-        return _message(templates, status.HTTP_500_INTERNAL_SERVER_ERROR, text)
 
 
 def _chosen(stores: list[str], name: str) -> str:

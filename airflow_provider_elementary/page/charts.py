@@ -35,7 +35,7 @@ class Chart:
     :param band: SVG paths of the expected range.
     :param dots: values with none beside them, which no line shows.
     :param marks: the anomalies.
-    :param levels: heights with their values.
+    :param levels: heights, their values, and these in words.
     :param begins: the first bucket, in words; ``ends`` is the last.
     :param description: the chart in two sentences, for screen readers.
     """
@@ -45,7 +45,7 @@ class Chart:
     band: tuple[str, ...]
     dots: tuple[Mark, ...]
     marks: tuple[Mark, ...]
-    levels: tuple[tuple[float, str], ...]
+    levels: tuple[tuple[float, float, str], ...]
     begins: str
     ends: str
     description: str
@@ -89,7 +89,7 @@ def draw(series: Series, amount: Callable[[str, float | None], str]) -> Chart:
             for point in points
             if point.is_anomalous
         ),
-        levels=tuple((height(value), amount(series.metric, value)) for value in _levels(low, high)),
+        levels=tuple((height(value), value, amount(series.metric, value)) for value in _levels(low, high)),
         begins=f"{points[0].end:%d %b %Y}" if points else "",
         ends=f"{points[-1].end:%d %b %Y}" if points else "",
         description=_describe(series, points, amount),

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
+from airflow_provider_elementary.page.bundle import version
 from airflow_provider_elementary.project.health import MEANING, STATES
 from airflow_provider_elementary.words import plural
 
@@ -28,7 +29,7 @@ def environment() -> Environment:
     made.filters.update(
         size=readable_size, ago=ago, day=day, moment=moment, number=number, amount=amount, plural=plural, level=level
     )
-    made.globals.update(states=STATES, meaning=MEANING, address=address)
+    made.globals.update(states=STATES, meaning=MEANING, address=address, bundle=version())
     return made
 
 

@@ -301,7 +301,7 @@ class Reader:
         from airflow_provider_elementary.storage.keys import Purpose
 
         opened = self.opened
-        for file in result.files:
+        for file in result.row_files:
             if file.rows:
                 data_key = opened.keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
                 yield from _row_groups_of(opened, file, data_key, columns, table)

@@ -66,8 +66,17 @@ def warmed(server: ASGIApp) -> ASGIApp:
     return server
 
 
+_ICONS = {"icon": "elementary/icon.svg", "icon_dark_mode": "elementary/icon-dark.svg"}
+#: What each tab asks for; Airflow fills the names in.
+_TABS = {
+    "dag": "dag_id={DAG_ID}",
+    "dag_run": "dag_id={DAG_ID}&run_id={RUN_ID}",
+    "task_instance": "dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}",
+}
+
+
 class ElementaryPlugin(AirflowPlugin):
-    """The Elementary page, under Browse."""
+    """The Elementary page in the navigation, and a tab on DAGs, DAG runs and task instances."""
 
     name = "elementary"
     fastapi_apps = [{"app": PAGE, "url_prefix": "/elementary", "name": "Elementary"}]  # noqa: RUF012
@@ -79,6 +88,19 @@ class ElementaryPlugin(AirflowPlugin):
             "href": "elementary/",
             "url_route": "elementary",
             "destination": "nav",
+            # Airflow before 3.3 does not know it, and shows the entry under Browse.
             "category": "browse",
-        }
+            "nav_top_level": True,
+            **_ICONS,
+        },
+        *(
+            {
+                "name": "Elementary",
+                "href": f"elementary/of-run?{values}",
+                "url_route": f"elementary_{destination}",
+                "destination": destination,
+                **_ICONS,
+            }
+            for destination, values in _TABS.items()
+        ),
     ]

@@ -47,7 +47,7 @@ class ReadAhead:
         return fetch
 
     def close(self) -> None:
-        """Let go of what nobody took."""
+        """Discard what was not read, and fetch no more."""
         self._waiting.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 

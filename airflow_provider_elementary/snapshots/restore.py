@@ -13,7 +13,7 @@ import pyarrow as pa
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Table
 from airflow_provider_elementary.elementary_schema.ddl import Dialect, arrow_type, create_tables
 from airflow_provider_elementary.elementary_schema.views import create_views
-from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
+from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.fitting import require_fit
 from airflow_provider_elementary.snapshots.lookup import find_manifest
@@ -21,6 +21,7 @@ from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.restore_targets import RestoreSession, RestoreTarget
+from airflow_provider_elementary.source import reader_of, with_own_errors
 from airflow_provider_elementary.storage.keys import Purpose, StoreKeys
 
 if TYPE_CHECKING:
@@ -138,26 +139,16 @@ def _openable(manifest: Manifest, keys: StoreKeys, wanted: Sequence[Category] | 
 def _load(session: RestoreSession, source: SnapshotSource, table: Table, dialect: Dialect, *, widest: bool) -> int:
     """Copy one table in the types that the target declares, and return how many rows it has."""
     rows = 0
-    failure: list[ElementaryError] = []
     types = {column.name: arrow_type(table, column) for column in table.known_columns}
     schema = pa.schema([(name, types[name]) for name in source.schema(table.name).names])
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal rows
-        try:
-            for batch in source.read(table.name):
-                require_fit(batch, table, dialect, widest=widest)
-                rows += batch.num_rows
-                yield batch.cast(schema)
-        except ElementaryError as error:
-            failure.append(error)
-            raise
+        for batch in source.read(table.name):
+            require_fit(batch, table, dialect, widest=widest)
+            rows += batch.num_rows
+            yield batch.cast(schema)
 
-    try:
-        session.load(table.name, pa.RecordBatchReader.from_batches(schema, batches()))
-    except Exception:
-        # Drivers pass an error of the stream on as one of their own.
-        if failure:
-            raise failure[0] from None
-        raise
+    with with_own_errors(reader_of(schema, batches())) as reader:
+        session.load(table.name, reader)
     return rows

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.snapshots.manifest import Manifest
+from airflow_provider_elementary.words import plural
 
 _MOST_NAMED = 10
 
@@ -37,6 +38,9 @@ def summary_lines(manifest: Manifest, started: datetime, finished: datetime) -> 
     if unknown:
         more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         lines.append(f"excluded unknown columns: {', '.join(unknown[:_MOST_NAMED])}{more}")
+    absent = [name for name in TABLES if name not in manifest.tables and name not in manifest.excluded]
+    if absent:
+        lines.append(f"not in the schema, or hidden from this connection: {', '.join(absent)}")
     return lines + problems(manifest)
 
 
@@ -55,10 +59,10 @@ def _unusable(entry: Mapping[str, Any], kind: str) -> str:
     """Return the sentence of one kind of unusable value, which claims no more rows than were read."""
     column = f"{entry['table']}.{entry['column']}"
     if "rows" in entry:
-        return f"excluded {entry['rows']:,} rows of {column}: {entry['kind']}"
+        return f"excluded {plural(entry['rows'], 'row')} of {column}: {entry['kind']}"
     is_part = kind == "incremental" and TABLES[entry["table"]].watermark is not None
     where = " in the rows that this increment read" if is_part else ""
-    return f"replaced by null {entry['values']:,} values of {column}{where}: {entry['kind']}"
+    return f"replaced by null {plural(entry['values'], 'value')} of {column}{where}: {entry['kind']}"
 
 
 def _consistency(manifest: Manifest) -> str:

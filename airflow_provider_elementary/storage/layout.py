@@ -155,12 +155,26 @@ def result_series(kind: str, series: str) -> str:
 
 def result_files(kind: str, series: str, run_key: str) -> str:
     """Return the prefix of the encrypted files of a run's results."""
-    return f"{result_series(kind, series)}files/{result_id(run_key)}-"
+    return f"{shared_files(kind, series)}{result_id(run_key)}-"
 
 
-def result_file(kind: str, series: str, run_key: str, attempt: str, category: Category) -> str:
-    """Return the name of one encrypted file of a result."""
-    return f"{result_files(kind, series, run_key)}{attempt}-{category.value}.parquet"
+def result_file(kind: str, series: str, run_key: str, attempt: str, category: Category, period: str = "") -> str:
+    """Return the name of one encrypted file of a result.
+
+    :param period: the days that its rows are about; empty where they are about any.
+    """
+    days = f".{period}" if period else ""
+    return f"{result_files(kind, series, run_key)}{attempt}-{category.value}{days}.parquet"
+
+
+def result_file_period(key: str) -> str:
+    """Return the days that the rows of a result's file are about, as :func:`result_file` was given them."""
+    return key.rpartition("/")[2].removesuffix(".parquet").partition(".")[2]
+
+
+def shared_files(kind: str, series: str) -> str:
+    """Return the prefix of the encrypted files of a series, of which a result may name those of earlier ones."""
+    return f"{result_series(kind, series)}files/"
 
 
 def is_result(key: str) -> bool:

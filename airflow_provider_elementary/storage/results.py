@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
@@ -24,10 +25,10 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time, sha256
-from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
+from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file, open_encrypted
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.genesis import Role
-from airflow_provider_elementary.storage.keys import Purpose, WrappedKey
+from airflow_provider_elementary.storage.keys import DataKey, Purpose, WrappedKey
 from airflow_provider_elementary.storage.layout import (
     RESULTS,
     is_result,
@@ -35,6 +36,7 @@ from airflow_provider_elementary.storage.layout import (
     result_files,
     result_kind,
     result_series,
+    shared_files,
 )
 from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.series import (
@@ -51,6 +53,8 @@ log = logging.getLogger(__name__)
 
 ResultKind = Literal["metrics", "verdicts", "incidents", "alerts", "backtests", "memories"]
 _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS)
+#: Files of this category hold what the next run continues with, and no rows of the result.
+STATE = Category.RUN_RESULTS
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ class Result:
     :param created_at: UTC, ISO 8601.
     :param origin: what it was computed from: a snapshot's id, or a warehouse's dialect and schema.
     :param parameters: how it was computed.
-    :param files: the encrypted files, one per category.
+    :param files: the encrypted files: one per category, or per period and category; those of periods in which nothing
+        changed were written by earlier results of the series.
     :param keys: the wrapped data keys, by category.
     :param previous: the newest result of the series before it.
     :param previous_run: the newest of these that is of another run.
@@ -96,7 +101,12 @@ class Result:
     @property
     def rows(self) -> int:
         """Rows over all files."""
-        return sum(file.rows for file in self.files)
+        return sum(file.rows for file in self.row_files)
+
+    @property
+    def row_files(self) -> tuple[ResultFile, ...]:
+        """The files that hold its rows."""
+        return tuple(file for file in self.files if file.category != STATE)
 
     @property
     def file_prefix(self) -> str:
@@ -133,28 +143,95 @@ def write_result(
     :param series: what this is the newest result of, for :func:`previous_result` of the next run.
     :param known: a number that the series had, as :func:`recorded_result` returns it.
     """
-    store, keys = opened.store, opened.keys
     opened.documents.require_signer()
-    attempt = os.urandom(4).hex()
-    data_keys = {category: keys.new_data_key(category, Purpose.RESULT) for category in _CATEGORIES}
-    names = {category: result_file(kind, series, run_key, attempt, category) for category in _CATEGORIES}
-    with (
-        store.create(names[Category.TABLE_METRICS]) as of_tables,
-        store.create(names[Category.AGGREGATED_METRICS]) as of_columns,
-        encrypted_file(of_tables, rows.schema, data_keys[Category.TABLE_METRICS].plaintext, frozenset()) as table_file,
-        encrypted_file(
-            of_columns, rows.schema, data_keys[Category.AGGREGATED_METRICS].plaintext, frozenset()
-        ) as column_file,
-    ):
+    data_keys = {category: opened.keys.new_data_key(category, Purpose.RESULT) for category in _CATEGORIES}
+    names = ResultNames(kind, series, run_key)
+    files = write_rows(opened, names, rows, rows.schema, data_keys, always=_CATEGORIES)
+    return commit_result(opened, names, files, data_keys, origin=origin, parameters=parameters, known=known)
+
+
+@dataclass(frozen=True)
+class ResultNames:
+    """How the files of a result are named.
+
+    :param attempt: of the run, so that none writes over another's files.
+    """
+
+    kind: ResultKind
+    series: str
+    run_key: str
+    attempt: str = field(default_factory=lambda: os.urandom(4).hex())
+
+    def of(self, category: Category, period: str) -> str:
+        """Return the name of a file."""
+        return result_file(self.kind, self.series, self.run_key, self.attempt, category, period)
+
+
+def write_rows(
+    opened: OpenStore,
+    names: ResultNames,
+    rows: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    data_keys: Mapping[Category, DataKey],
+    *,
+    category: Category | None = None,
+    period: str = "",
+    always: Collection[Category] = (),
+) -> list[ResultFile]:
+    """Encrypt rows into a file for each category that they have; see :func:`write_result`.
+
+    :param category: of all rows, in place of one by their ``column_name``.
+    :param period: the days that they are about.
+    :param always: categories that have a file even without rows.
+    """
+    written: dict[Category, EncryptedFile] = {}
+    with ExitStack() as stack:
+
+        def file_of(category: Category) -> EncryptedFile:
+            if category not in written:
+                target = stack.enter_context(opened.store.create(names.of(category, period)))
+                key = data_keys[category].plaintext
+                written[category] = stack.enter_context(encrypted_file(target, schema, key, frozenset()))
+            return written[category]
+
+        for one in always:
+            file_of(one)
         for batch in rows:
-            if "column_name" not in batch.schema.names:
-                column_file.write(batch)
-                continue
-            without_column = pc.is_null(batch["column_name"])
-            table_file.write(batch.filter(without_column))
-            column_file.write(batch.filter(pc.invert(without_column)))
-    written = {Category.TABLE_METRICS: table_file, Category.AGGREGATED_METRICS: column_file}
+            for one, part in _by_category(batch) if category is None else ((category, batch),):
+                if part.num_rows:
+                    file_of(one).write(part)
+    return [
+        ResultFile(**asdict(file.binding), key=names.of(one, period), category=one) for one, file in written.items()
+    ]
+
+
+def _by_category(batch: pa.RecordBatch) -> Iterator[tuple[Category, pa.RecordBatch]]:
+    if "column_name" not in batch.schema.names:
+        yield Category.AGGREGATED_METRICS, batch
+        return
+    without_column = pc.is_null(batch["column_name"])
+    yield Category.TABLE_METRICS, batch.filter(without_column)
+    yield Category.AGGREGATED_METRICS, batch.filter(pc.invert(without_column))
+
+
+def commit_result(
+    opened: OpenStore,
+    names: ResultNames,
+    files: Iterable[ResultFile],
+    data_keys: Mapping[Category, DataKey],
+    *,
+    origin: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    known: int = 0,
+) -> Result:
+    """Write the signed document that names the files of a result; see :func:`write_result`.
+
+    :param files: those that were written for it, and those of earlier results of the series that are part of it.
+    :param data_keys: by which all of them open.
+    """
+    kind, series, run_key = names.kind, names.series, names.run_key
     before = next(_of_series(opened, kind, series), None)
+    named_files = tuple(files)
 
     def named(place: Before) -> Result:
         return Result(
@@ -165,10 +242,7 @@ def write_result(
             created_at=_now().isoformat(timespec="seconds"),
             origin=_plain(origin),
             parameters=_plain(parameters),
-            files=tuple(
-                ResultFile(**asdict(file.binding), key=names[category], category=category)
-                for category, file in written.items()
-            ),
+            files=named_files,
             keys={category.value: key.wrapped for category, key in data_keys.items()},
             previous=place.previous,
             previous_run=place.previous_run,
@@ -178,7 +252,7 @@ def write_result(
     result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
     if before is not None and before.run_key == run_key:
         delete_result(opened, before.key)
-    log.info("wrote %s %s to %s", f"{result.rows:,}", kind, store.uri)
+    log.info("wrote %s %s to %s", f"{result.rows:,}", kind, opened.store.uri)
     return result
 
 
@@ -191,7 +265,7 @@ def read_result(opened: OpenStore, key: str) -> pa.RecordBatchReader:
     """
     if (result := find_result(opened, key)) is None:
         raise SnapshotNotFoundError(f"{opened.uri} holds no {key}. Run the task that computes it first.")
-    return reader_of_first(_batches(opened, result))
+    return reader_of_first(read_files(opened, result, result.row_files))
 
 
 def latest_result(opened: OpenStore, kind: ResultKind) -> Result | None:
@@ -276,7 +350,9 @@ def delete_result(opened: OpenStore, key: str) -> None:
     """Remove a result; its files go first, so that what a crash leaves is still found by its document."""
     if found := find_result(opened, key):
         for file in found.files:
-            opened.store.delete(file.key)
+            # Those of other runs are part of their results too.
+            if file.key.startswith(found.file_prefix):
+                opened.store.delete(file.key)
         opened.store.delete(key)
 
 
@@ -291,7 +367,8 @@ def checked_result(result: Result, key: str) -> Result:
 
     :raises SnapshotCorruptError: they are others.
     """
-    if result.key != key or any(not file.key.startswith(result.file_prefix) for file in result.files):
+    folder = shared_files(result.kind, result.series)
+    if result.key != key or any(not file.key.startswith(folder) for file in result.files):
         raise SnapshotCorruptError(
             f"{key} is not a valid result: it names objects of another result. Compute it again."
         )
@@ -308,7 +385,11 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _batches(opened: OpenStore, result: Result) -> Iterator[pa.RecordBatch]:
-    for file in result.files:
-        data_key = opened.keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
+def read_files(opened: OpenStore, result: Result, files: Iterable[ResultFile]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some files of a result."""
+    data_keys: dict[Category, bytes] = {}
+    for file in files:
+        if (data_key := data_keys.get(file.category)) is None:
+            wrapped = result.keys[file.category.value]
+            data_key = data_keys[file.category] = opened.keys.unwrap(file.category, wrapped, Purpose.RESULT)
         yield from open_encrypted(partial(opened.store.get_range, file.key), data_key, file.key, file)

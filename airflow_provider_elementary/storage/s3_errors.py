@@ -17,7 +17,15 @@ from airflow_provider_elementary.exceptions import (
 #: Codes of an object that is not there.
 ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
-_REFUSED = frozenset({"AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401"})
+_REFUSED = frozenset(
+    {"AccessDenied", "AllAccessDisabled", "NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401"}
+)
+_OTHER_REGION = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
+)
+# The server computes no SHA-256 of what is uploaded, or another one.
+_CHECKSUM = frozenset({"BadDigest", "InvalidDigest", "MissingContentLength", "XAmzContentSHA256Mismatch"})
+_FULL = frozenset({"QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull", "507"})
 _UNSUPPORTED = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
 _BEYOND_THE_END = frozenset({"InvalidRange", "416"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
@@ -107,4 +115,23 @@ def _explain(uri: str, key: str, kms_key_id: str | None, code: str) -> Exception
             "credentials may list, read and write below the prefix, and use the KMS key. If this object alone is "
             "refused, find out who wrote it, and remove it."
         )
-    return StoreError(f"{uri} answered {code} for {key}. Nothing was committed; retry.")
+    if code in _OTHER_REGION:
+        return StoreRefusedError(
+            f"{uri} is not served by this endpoint ({code}, asked for {key}): the bucket is in another region. Set "
+            "region_name of the AWS connection to the bucket's region, and endpoint_url to its endpoint."
+        )
+    if code in _CHECKSUM:
+        return StoreError(
+            f"{uri} refused {key}, as its SHA-256 checksum is another one there or is not supported ({code}). Nothing "
+            "was committed. Retry; if it happens again, use a store that supports checksums of uploads, without a "
+            "proxy that rewrites them."
+        )
+    if code in _FULL:
+        return StoreError(
+            f"{uri} has no space left for {key} ({code}). Nothing was committed. Free space or raise the quota, and "
+            "retry."
+        )
+    return StoreError(
+        f"{uri} answered {code} for {key}. Nothing was committed; retry. If it happens again, look up this code in the "
+        "documentation of the store's server."
+    )

@@ -143,6 +143,15 @@ BIGQUERY = (
 )
 CLICKHOUSE = (FormField("secure", "TLS", "Use HTTPS. Without it the access check fails.", is_flag=True),)
 DATABRICKS = (FormField("http_path", "HTTP path", "The HTTP path of the SQL warehouse that runs the queries."),)
+TRINO = (
+    FormField("catalog", "Catalog", "The catalog that the session begins in."),
+    FormField(
+        "protocol",
+        "Protocol",
+        "https, or http without TLS, which is Airflow's default and fails the access check.",
+        choices=("https", "http"),
+    ),
+)
 ATHENA = (
     FormField("region_name", "AWS region", "The region of Athena and of the data catalog."),
     FormField("work_group", "Workgroup", "The workgroup that runs the queries."),

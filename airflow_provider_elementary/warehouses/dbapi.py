@@ -38,6 +38,7 @@ class DbApiWarehouse(SystemCatalogSession):
     :param transport: how the link is protected, as far as the client knows.
     :param adapter: dbt's name of the warehouse, where that is not its dialect's.
     :param calls: runs the driver's calls.
+    :raises WarehouseError: the driver's opening statement failed.
     """
 
     def __init__(
@@ -63,6 +64,15 @@ class DbApiWarehouse(SystemCatalogSession):
         self.placeholder = self._driver.placeholder if placeholder is None else placeholder
         self.transport = transport
         self._connection = connection
+        if self._driver.opening:
+            self.calls.run("beginning the session", self._begin)
+
+    def _begin(self) -> None:
+        try:
+            with self._cursor() as cursor:
+                cursor.execute(self._driver.opening)
+        except Exception as error:
+            raise connection_lost_error(self.adapter, "beginning the session", error) from None
 
     def answer(self, statement: str, parameters: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one statement over the system catalog."""

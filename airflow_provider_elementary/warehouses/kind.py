@@ -12,6 +12,7 @@ _PACKAGE = "airflow_provider_elementary"
 CHECK = f"{_PACKAGE}.access.check"
 GRANTS = f"{_PACKAGE}.access.grants"
 OPEN = f"{_PACKAGE}.hooks.connections"
+OPEN_DBAPI = f"{_PACKAGE}.hooks.dbapi_openers"
 
 _PLAIN_FORM = ConnectionForm()
 _PLAIN_DRIVER = Driver()
@@ -59,6 +60,7 @@ class WarehouseKind:
         the facts are only needed to evaluate results that dbt wrote there.
     :param form: the form of its connection type ``elementary_<key>``.
     :param opener: the function that opens a session, as ``module:function``.
+    :param hook: its SQL hook, as ``module:class``, where Airflow's hook of the connection type is another one.
     :param inspector: the module of its access check.
     :param grants: the module that writes the statements for a dedicated role; None where they are not known.
     :param driver: how its driver takes statements and returns rows.
@@ -95,6 +97,7 @@ class WarehouseKind:
     connection_types: tuple[str, ...] = ()
     form: ConnectionForm = _PLAIN_FORM
     opener: str = f"{OPEN}:open_with_dbapi_hook"
+    hook: str | None = None
     inspector: str = f"{CHECK}.information_schema"
     grants: str | None = None
     driver: Driver = _PLAIN_DRIVER

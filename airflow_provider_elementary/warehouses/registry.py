@@ -8,7 +8,7 @@ from types import MappingProxyType
 from airflow_provider_elementary.warehouses import connection_fields as fields
 from airflow_provider_elementary.warehouses.connection_fields import ConnectionForm
 from airflow_provider_elementary.warehouses.drivers import Driver
-from airflow_provider_elementary.warehouses.kind import CHECK, GRANTS, OPEN, Proof, WarehouseKind
+from airflow_provider_elementary.warehouses.kind import CHECK, GRANTS, OPEN, OPEN_DBAPI, Proof, WarehouseKind
 
 _ROWS = (
     WarehouseKind(
@@ -81,9 +81,7 @@ _ROWS = (
         grants=f"{GRANTS}.redshift",
         driver=Driver(parameters="list", has_sql_cursors=True),
         extra="redshift",
-        reading=Proof(
-            "stand-in", "PostgreSQL 15, through Redshift's own driver; dividing results by SQL's cursor was not tried"
-        ),
+        reading=Proof("stand-in", "PostgreSQL 15, through Redshift's own driver"),
         namespace="host and port",
         scheme="redshift",
         port=5439,
@@ -151,9 +149,12 @@ _ROWS = (
             placeholders=(("host", "adb-1234567890.1.azuredatabricks.net"),),
             fields=fields.DATABRICKS,
         ),
+        opener=f"{OPEN_DBAPI}:open_databricks",
+        hook="airflow.providers.databricks.hooks.databricks_sql:DatabricksSqlHook",
         grants=f"{GRANTS}.databricks",
         driver=Driver("?", "list", has_transactions=False, arrow="fetchmany_arrow", batch_rows=50_000),
         extra="databricks",
+        reading=Proof("stand-in", "a server of its Thrift protocol over DuckDB, through Databricks' own driver"),
         system_catalog="the database's information_schema",
         table_types=("MANAGED", "EXTERNAL", "BASE TABLE"),
         databases_without_information_schema=("hive_metastore", "spark_catalog"),
@@ -194,9 +195,15 @@ _ROWS = (
         dialect="trino",
         adapters=("trino",),
         connection_types=("trino",),
+        form=ConnectionForm(
+            placeholders=(("host", "trino.example.com"), ("port", "443"), ("login", "elementary_sync")),
+            fields=fields.TRINO,
+        ),
+        opener=f"{OPEN_DBAPI}:open_trino",
         grants=f"{GRANTS}.trino",
         driver=Driver("?", "list", has_transactions=False),
         extra="trino",
+        reading=Proof("stand-in", "a server of its client protocol over DuckDB, through Trino's own client"),
         system_catalog="the database's information_schema",
         namespace="host and port",
         scheme="trino",
@@ -226,8 +233,10 @@ _ROWS = (
             placeholders=(("login", "empty with the machine's own role"),),
             fields=fields.ATHENA,
         ),
+        opener=f"{OPEN_DBAPI}:open_athena",
         driver=Driver("%(p1)s", "dict", has_transactions=False, batch_rows=1_000),
         extra="athena",
+        reading=Proof("stand-in", "a server of its API over DuckDB, through PyAthena"),
         system_catalog="the database's information_schema",
         namespace="region",
         scheme="awsathena",
@@ -267,8 +276,10 @@ _ROWS = (
         dialect="databricks",
         adapters=("spark", "fabricspark"),
         connection_types=("hiveserver2",),
-        driver=Driver("%(p1)s", "dict", has_transactions=False),
+        # PyHive returns times as the session's zone shows them, without it.
+        driver=Driver("%(p1)s", "dict", has_transactions=False, opening="SET TIME ZONE 'UTC'"),
         extra="spark",
+        reading=Proof("real engine", "Spark 4.3, by its Thrift server"),
         system_catalog="SHOW",
         instants=("timestamp",),
         sorts_nulls_first=True,

@@ -59,6 +59,9 @@ def names_of_the_layout() -> set[str]:
         layout.result_file("metrics", "series", "run", "ATTEMPT", Category.METADATA)
         .replace(run, "<run>")
         .replace(series, "<series>"),
+        layout.result_file("metrics", "series", "run", "ATTEMPT", Category.METADATA, "<first>-<last>")
+        .replace(run, "<run>")
+        .replace(series, "<series>"),
         layout.series_key(layout.access_folder("CONNECTION"), 1),
         layout.series_key(layout.FEEDBACK, 1),
     }

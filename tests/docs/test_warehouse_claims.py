@@ -14,6 +14,19 @@ from docs.extensions import facts
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = (README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+#: The test that runs the reader of each warehouse that was run.
+RUN_BY = {
+    "snowflake": "tests/integration/test_sources.py",
+    "postgres": "tests/integration/test_sources.py",
+    "redshift": "tests/integration/test_redshift.py",
+    "duckdb": "tests/integration/test_sources.py",
+    "bigquery": "tests/integration/test_bigquery.py",
+    "databricks": "tests/integration/test_real_drivers.py",
+    "clickhouse": "tests/integration/test_clickhouse.py",
+    "trino": "tests/integration/test_real_drivers.py",
+    "athena": "tests/integration/test_real_drivers.py",
+    "spark": "tests/integration/test_spark_warehouse.py",
+}
 #: Words that claim more than the registry's own sentences.
 _CLAIM = re.compile(r"\b(?:supported|works|proven|tested|verified)\b", re.IGNORECASE)
 
@@ -40,6 +53,14 @@ def test_the_quickstart_shows_the_claims_of_the_registry() -> None:
 def test_a_proof_names_what_it_ran_on(kind: WarehouseKind) -> None:
     for proof in (kind.reading, kind.access):
         assert bool(proof.what) is (proof.on != "documentation")
+
+
+def test_every_claim_of_a_run_has_a_test_that_runs_it() -> None:
+    run = {kind.key for kind in CONNECTABLE if kind.reading.on != "documentation"}
+
+    assert set(RUN_BY) == run
+    for key, path in RUN_BY.items():
+        assert key in (ROOT / path).read_text(), f"{path} does not run {key}"
 
 
 def test_no_sentence_claims_more_of_a_warehouse_that_was_never_run() -> None:

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store
+from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
 from airflow_provider_elementary.snapshots.summary import problems, summary_lines
 from airflow_provider_elementary.snapshots.take import summarise
-from tests.support.datasets import small_world, write_duckdb
 from tests.support.syncs import (
     LAST_MARKER,
-    CountedKeys,
     Sync,
     after,
     marker,
     run_results,
 )
 
-if TYPE_CHECKING:
-    pass
-
 DATED = tuple(name for name, table in TABLES.items() if table.watermark)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def sync(tmp_path: Path) -> Sync:
-    path = write_duckdb(small_world(days=5), tmp_path / "warehouse.duckdb")
-    return Sync(path, open_store((tmp_path / "store").as_uri()), CountedKeys(LocalKeys(LocalKeys.generate())))
 
 
 def rejected(manifest: Manifest) -> list[tuple[str, str, int]]:
@@ -230,7 +217,7 @@ class TestOneRow:
             "ALTER TABLE dbt_run_results ALTER execution_time TYPE DOUBLE",
             "UPDATE dbt_run_results SET execution_time = 'nan' WHERE created_at < TIMESTAMP '2026-10-29'",
         )
-        unusable = "values of dbt_run_results.execution_time"
+        column = "of dbt_run_results.execution_time"
         full = sync.snapshot()
         sync.change(
             run_results("next", after(minutes=30), "a"),
@@ -240,12 +227,12 @@ class TestOneRow:
 
         increment, again = sync.snapshot(), sync.snapshot(full_every_days=0)
 
-        assert problems(full) == [f"replaced by null 10 {unusable}: number that is not finite"]
+        assert problems(full) == [f"replaced by null 10 values {column}: number that is not finite"]
         assert (increment.kind, problems(increment)) == (
             "incremental",
-            [f"replaced by null 1 {unusable} in the rows that this increment read: number that is not finite"],
+            [f"replaced by null 1 value {column} in the rows that this increment read: number that is not finite"],
         )
-        assert problems(again) == [f"replaced by null 11 {unusable}: number that is not finite"]
+        assert problems(again) == [f"replaced by null 11 values {column}: number that is not finite"]
 
     @pytest.mark.parametrize("nothing", ["", " ", "null", "None"])
     def test_text_for_no_time_is_no_time_whatever_stands_next_to_it(self, sync: Sync, nothing: str) -> None:
@@ -269,7 +256,7 @@ class TestOneRow:
         manifest = sync.snapshot()
         lines = summary_lines(manifest, datetime(2026, 1, 1), datetime(2026, 1, 2))
 
-        sentence = "excluded 1 rows of dbt_run_results.created_at: text that is no time"
+        sentence = "excluded 1 row of dbt_run_results.created_at: text that is no time"
         assert sentence in lines
         assert summarise(manifest, "file:///store")["problems"] == [sentence]
         assert "CANARY" not in repr(manifest)

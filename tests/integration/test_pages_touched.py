@@ -47,4 +47,6 @@ def test_a_late_commit_of_an_old_day_is_counted_and_not_missed(
 
     late = table.run_and_take()
 
-    assert late.manifest.reason == f"{TABLE}: 1 rows were committed later than the overlap of 3600 s, of 2026-10-31"
+    assert late.manifest.reason == (
+        f"{TABLE}: 1 row older than the overlap of 3600 s (committed late or dated back), of 2026-10-31"
+    )

@@ -281,9 +281,7 @@ class TestOutdated:
 
 
 class TestPrune:
-    def test_the_files_of_a_living_plan_stay_and_those_of_one_that_is_over_go(
-        self, parts: NewParts, rest: Rest
-    ) -> None:
+    def test_the_files_of_an_active_plan_stay_and_those_of_an_expired_one_go(self, parts: NewParts, rest: Rest) -> None:
         run = parts()
         planned = run.plan()
         for reference in planned:

@@ -50,8 +50,8 @@ class Row:
 
     @property
     def deadline(self) -> float:
-        """The seconds after which the row is ended as hanging; a quiet machine of two cores needs a fifth of them."""
-        return 1200 if self.unit or self.pip else 600
+        """The seconds after which the row is ended as hanging; a quiet machine needs a fifth to a third of them."""
+        return 1800 if self.unit or self.pip else 900
 
 
 ROWS = (

@@ -26,7 +26,9 @@ DATA_ROUTES = (
 )
 MANIFEST_ROUTES = ("/elementary/snapshots", "/elementary/snapshot?number=1", "/elementary/access", "/elementary/audit")
 DATA_API = tuple(route.replace("/elementary/", "/elementary/api/") for route in DATA_ROUTES[1:])
-ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, "/elementary/style.css", "/elementary/answers.js")
+OF_RUN = "/elementary/of-run?dag_id=sync&run_id=manual&task_id=take&map_index={MAP_INDEX}"
+FILES = tuple(f"/elementary/{name}" for name in ("style.css", "answers.js", "icon.svg", "icon-dark.svg"))
+ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, OF_RUN, *FILES)
 VIEWS = (*DATA_ROUTES, *MANIFEST_ROUTES)
 
 

@@ -139,7 +139,7 @@ REASONS = {
     "first": "the first snapshot",
     "empty": "no consistency point to continue from",
     "history went back": "history went back",
-    "late": "committed later than the overlap",
+    "late": "older than the overlap",
     "columns": "other columns",
     "scheduled": "the last full snapshot",
     "keys": "other master keys",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -54,6 +55,18 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
     assert expected <= set(wheel.namelist())
 
 
+def test_a_wheel_with_the_script_holds_the_licences_of_what_is_in_it(wheel: zipfile.ZipFile) -> None:
+    folder = "airflow_provider_elementary/page/static"
+    if f"{folder}/charts.js" not in wheel.namelist():
+        pytest.skip("npm's registry cannot be reached, so that the wheel was built without the script")
+    licences = wheel.read(f"{folder}/licences.txt").decode()
+
+    titles = re.findall(r"^(\S+) [\d.]+ \((.+)\)$", licences, re.MULTILINE)
+    assert {("echarts", "Apache-2.0"), ("zrender", "BSD-3-Clause"), ("@dagrejs/dagre", "MIT")} <= set(titles)
+    assert "Apache ECharts\nCopyright" in licences
+    assert "ships no licence file" not in licences
+
+
 def test_the_wheel_holds_the_example_dags_where_airflow_looks_for_those_of_providers(wheel: zipfile.ZipFile) -> None:
     examples = {f"{PACKAGE.name}/example_dags/{path.name}": path.read_text() for path in (ROOT / "dags").glob("*.py")}
 
@@ -78,14 +91,16 @@ def test_the_source_distribution_holds_the_example_dags_and_the_docs(built: Path
         names = {name.partition("/")[2] for name in archive.getnames()}
 
     assert {f"dags/{name}" for name in EXAMPLES} <= names
-    assert {"setup.py", "CHANGELOG.md", "docs/security.md", "docs/dataflow.svg"} <= names
+    assert {"frontend/src/charts.ts", "frontend/package-lock.json", "build_backend/backend.py"} <= names
+    assert {"setup.py", "CHANGELOG.md", "SECURITY.md", "docs/security.md", "docs/dataflow.svg"} <= names
 
 
 def copy_of_the_checkout(to: Path) -> Path:
     """Copy what a build reads, with git's stand-in for a symbolic link: a text file that holds its target."""
     for name in ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, to / name)
-    shutil.copytree(ROOT / "dags", to / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dags", "build_backend", "frontend"):
+        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     ignored = shutil.ignore_patterns("__pycache__", "example_dags")
     shutil.copytree(PACKAGE, to / PACKAGE.name, ignore=ignored)
     (to / PACKAGE.name / "example_dags").write_text("../dags")
@@ -164,3 +179,29 @@ def test_airflow_lists_the_provider(tmp_path: Path) -> None:
     ).stdout
 
     assert "airflow-provider-elementary" in listed
+
+
+def test_twine_check_wheel_contents_and_pyroma_find_nothing(built: Path) -> None:
+    pytest.importorskip("twine", reason="the extra release is not installed")
+    from tests.release.distributions import check
+
+    check(built)
+
+
+def test_hashes_and_bill_of_materials_name_the_distributions(built: Path, tmp_path: Path) -> None:
+    pytest.importorskip("cyclonedx_py", reason="the extra release is not installed")
+    from tests.release.distributions import install, write_bill, write_hashes
+
+    [path] = built.glob("*.whl")
+    folder = Path(shutil.copytree(built, tmp_path / "dist"))
+    bill = json.loads(write_bill(folder, install(path, tmp_path / "environment", "--no-deps")).read_text())
+    write_hashes(folder)
+
+    component = bill["metadata"]["component"]
+    assert (component["name"], len(component["hashes"])) == ("airflow-provider-elementary", 1)
+    assert "file:" not in json.dumps(bill)
+    checked = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    listed = subprocess.run(checked, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert sorted(line.removesuffix(": OK") for line in listed.splitlines()) == sorted(
+        item.name for item in folder.iterdir() if item.name != "SHA256SUMS"
+    )

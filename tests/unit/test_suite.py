@@ -8,6 +8,33 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "airflow_provider_elementary"
+UNIT = ROOT / "tests" / "unit"
+#: Files and folders of tests/unit that mirror no module, and what they are about instead.
+NO_MODULE = {
+    "benchmarks": "tests/benchmarks",
+    "dags": "the example DAGs in dags/",
+    "deploy": "the examples of deployments",
+    "release": "tests/release",
+    "test_dependencies.py": "setup.cfg",
+    "test_frontend.py": "the build of the page's script",
+    "test_imports.py": "the order of all modules",
+    "test_matrix.py": "tests/matrix",
+    "test_package.py": "the wheel",
+    "test_suite.py": "the tests themselves",
+}
+
+
+def mirrored(test: Path) -> Path | None:
+    """Return the module or package that a test names, as test_<module>.py or test_<module>_<subject>.py."""
+    folder = PACKAGE / test.parent.relative_to(UNIT)
+    words = test.stem.removeprefix("test_").split("_")
+    names = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
+    found = [path for name in names for path in (folder / f"{name}.py", folder / name / "__init__.py")]
+    if folder != PACKAGE:
+        # A folder of tests may stand for the folders inside its package too.
+        found += [path for name in names for path in folder.glob(f"*/{name}.py")]
+    return next((path for path in found if path.is_file()), None)
 
 
 def pytest_run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -43,3 +70,10 @@ def test_what_was_skipped_is_said_in_one_line_with_the_reasons(tmp_path: Path) -
     ended = pytest_run(str(tmp_path), "--confcutdir", "/", "-p", "tests.conftest", "--rootdir", str(ROOT))
 
     assert "not run: 3 because Chromium is not installed; 1 because root may write everywhere" in ended.stdout
+
+
+def test_each_unit_test_names_a_module_of_the_package_or_has_a_reason() -> None:
+    """Name a test as its module, ``test_<module>.py`` or ``test_<module>_<subject>.py``, or add a reason above."""
+    without = [path.relative_to(UNIT) for path in UNIT.rglob("test_*.py") if mirrored(path) is None]
+
+    assert [path.as_posix() for path in without if path.parts[0] not in NO_MODULE] == []

@@ -83,7 +83,7 @@ def build(request: Request) -> Coverage:
     return Coverage(
         store_status=store_status,
         dimensions=health_by_dimension(all_tests(outcomes) if outcomes else ()),
-        whole=_counted("all schemas", [table for table in store_status.tables if table.schema]),
+        whole=coverage_of_all(store_status.tables),
         schemas=tuple(shown),
         pagination=page,
         problems=tuple(dict.fromkeys(problems)),
@@ -98,6 +98,11 @@ def coverage_by_schema(tables: Iterable[TableHealth]) -> list[SchemaCoverage]:
             found[table.schema].append(table)
     counted = [_counted(schema, held) for schema, held in found.items()]
     return sorted(counted, key=lambda schema: (schema.watched - schema.tables, schema.schema))
+
+
+def coverage_of_all(tables: Iterable[TableHealth]) -> SchemaCoverage:
+    """Return the coverage of all schemas."""
+    return _counted("all schemas", [table for table in tables if table.schema])
 
 
 def health_by_dimension(tests: Iterable[Test]) -> tuple[DimensionHealth, ...]:

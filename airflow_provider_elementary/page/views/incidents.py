@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from airflow_provider_elementary.page.charts import Chart, draw
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, page_of
+from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, outcomes_of, page_of
 from airflow_provider_elementary.page.views.overview import TESTS_SHOWN
+from airflow_provider_elementary.page.views.table import amount_of, charts_of
+from airflow_provider_elementary.project.facts import Test
 from airflow_provider_elementary.project.health import TableHealth, failing_tests
+from airflow_provider_elementary.project.outcomes import tests_of
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
 
 _PAGE = 25
+#: Charts of one incident.
+_CHARTS = 2
 _STATUSES = ("open", "resolved")
 
 
@@ -53,6 +59,8 @@ class OneIncident:
     :param followed_by: the later incident that names it, by its id.
     :param tables: names of tables that have a view.
     :param state: its status with what people answered.
+    :param charts: of the metrics that are anomalous, at most a few.
+    :param tests: those that its conditions are of, with their newest results.
     :param choices: the answers that fit it, each with the fields that it takes.
     :param reasons: of the answer ``expected``.
     """
@@ -63,6 +71,9 @@ class OneIncident:
     followed_by: str | None
     tables: frozenset[str]
     state: str
+    charts: tuple[Chart, ...]
+    tests: tuple[Test, ...]
+    problems: tuple[str, ...]
     choices: tuple[tuple[str, tuple[str, ...]], ...]
     reasons: tuple[str, ...]
 
@@ -113,6 +124,7 @@ def build_one(request: Request) -> OneIncident:
         raise NotHereError(f"Incident {wanted!r} is not known in {request.reader.uri}. {why}")
     from airflow_provider_elementary.storage.answers import FIELDS, REASONS
 
+    problems = list(store_status.problems)
     later = (each.incident_id for each in store_status.incidents if each.follows == found.incident_id)
     return OneIncident(
         store_status=store_status,
@@ -121,9 +133,44 @@ def build_one(request: Request) -> OneIncident:
         followed_by=next(later, None),
         tables=frozenset(table.full_name for table in store_status.tables),
         state=found.state(utc_now()),
+        charts=_charts(request, store_status, found, problems),
+        tests=_tests(request, store_status, found, problems),
+        problems=tuple(dict.fromkeys(problems)),
         choices=tuple((kind, fields) for kind, fields in FIELDS.items() if found.status == "open" or kind == "note"),
         reasons=REASONS,
     )
+
+
+def _charts(request: Request, store_status: StoreStatus, incident: Incident, problems: list[str]) -> tuple[Chart, ...]:
+    """Return charts of the metrics that are anomalous, those that still are first; none of values of dimensions."""
+    from airflow_provider_elementary.incidents.conditions import metric_of
+
+    found: dict[tuple[str, str | None, str], Chart] = {}
+    for condition in sorted(incident.conditions, key=lambda each: not each.holds):
+        if condition.kind != "anomaly" or len(found) == _CHARTS:
+            continue
+        _, metric, dimension = metric_of(condition.subject, condition.column)
+        table = store_status.table(condition.table)
+        if table is None or dimension:
+            continue
+        for series in charts_of(request.reader, store_status, table, metric, 1, problems).series:
+            if (series.metric, series.column) == (metric, condition.column):
+                found.setdefault((table.full_name, series.column, metric), draw(series, amount_of))
+    return tuple(found.values())
+
+
+def _tests(request: Request, store_status: StoreStatus, incident: Incident, problems: list[str]) -> tuple[Test, ...]:
+    """Return the tests that conditions of the incident are of."""
+    subjects = [(each.table, each.subject) for each in incident.conditions if each.kind == "test"]
+    project = store_status.project
+    outcomes = outcomes_of(request.reader, store_status, problems) if subjects else None
+    if outcomes is None or project is None:
+        return ()
+    tests = [
+        test for table in dict.fromkeys(table for table, _ in subjects) for test in tests_of(outcomes, project, table)
+    ]
+    ids = {part for _, subject in subjects for part in subject.split(".")}
+    return tuple(dict.fromkeys(test for test in tests if test.name in ids))
 
 
 def _entry(incident: Incident, begins: datetime | None, ends: datetime | None) -> Entry:

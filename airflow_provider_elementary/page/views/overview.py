@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_elementary.elementary_schema.statuses import meaning_of
+from airflow_provider_elementary.page.health_days import Health, health_of
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
 from airflow_provider_elementary.page.views.access import AccessState, failing_access, newest_access
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.coverage import SchemaCoverage, coverage_of_all
 from airflow_provider_elementary.project.health import STATES, SchemaHealth, TableHealth, failing_tests, schema_health
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
+    from airflow_provider_elementary.project.timeline import NodeDuration
 
 _INCIDENTS = 10
 #: How many tests without a table are listed.
 TESTS_SHOWN = 10
 _SCHEMAS = 25
+_SLOWEST = 5
 #: Access reports of all connections that are looked through.
 _REPORTS = 25
+
+
+@dataclass(frozen=True)
+class TestCounts:
+    """Number of tests with a result, and of those that fail and warn."""
+
+    __test__ = False
+
+    total: int
+    failing: int
+    warning: int
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,8 @@ class Overview:
     """What the template ``overview.html`` shows.
 
     :param failing_access: the newest report of each connection whose check fails.
+    :param tests: number of tests with a result, and of those that fail and warn.
+    :param slowest: the nodes that take most time in all.
     :param sync_problems: problems of the last sync, a sentence each.
     """
 
@@ -42,6 +61,10 @@ class Overview:
     schemas: tuple[SchemaHealth, ...]
     pagination: Page
     sync_problems: tuple[str, ...]
+    health: Health | None
+    tests: TestCounts
+    coverage: SchemaCoverage
+    slowest: tuple[NodeDuration, ...]
 
 
 def build(request: Request) -> Overview:
@@ -66,5 +89,41 @@ def build(request: Request) -> Overview:
         failing_test_count=len(failing),
         schemas=tuple(schemas),
         pagination=page,
+        health=_health(request, store_status),
+        tests=count_tests(store_status.tables),
+        coverage=coverage_of_all(store_status.tables),
+        slowest=_slowest(request, store_status, audit_problems),
         sync_problems=(*(problems(store_status.manifest) if store_status.manifest else ()), *audit_problems),
     )
+
+
+def _health(request: Request, store_status: StoreStatus) -> Health | None:
+    """Return the health of the last days, as far as dbt's results and the syncs cover them."""
+    project, manifest = store_status.project, store_status.manifest
+    if project is None or manifest is None:
+        return None
+    first = attempt([], request.reader.uri, lambda: request.reader.manifest(request.reader.sequences()[0]))
+    newest = project.invocation.at if project.invocation else None
+    return health_of(
+        store_status.incidents,
+        known_from=first.taken_at if first else None,
+        known_until=newest or manifest.taken_at,
+        today=datetime.now(UTC).date(),
+    )
+
+
+def count_tests(tables: Sequence[TableHealth]) -> TestCounts:
+    """Return the number of tests of these tables by what their newest result means."""
+    levels: Counter[str] = Counter()
+    for table in tables:
+        for status, count in table.tests.items():
+            levels[meaning_of(status).level] += count
+    return TestCounts(levels.total(), levels["failing"], levels["warning"])
+
+
+def _slowest(request: Request, store_status: StoreStatus, problems: list[str]) -> tuple[NodeDuration, ...]:
+    manifest = store_status.manifest
+    if manifest is None or store_status.project is None:
+        return ()
+    timeline = attempt(problems, request.reader.uri, lambda: request.reader.timeline(manifest))
+    return timeline.slowest[:_SLOWEST] if timeline else ()

@@ -40,9 +40,13 @@ class Runs:
 class GanttBar:
     """One execution on the time axis.
 
+    :param start: seconds from the first one.
     :param is_critical: whether it is on the critical path.
     """
 
+    name: str
+    start: float
+    seconds: float
     x: float
     y: int
     width: float
@@ -140,8 +144,12 @@ def gantt_of(executions: Sequence[Execution], path: Sequence[Execution]) -> Gant
 
     def bar(row: int, each: Execution) -> GanttBar:
         seconds = (_end(each) - _start(each)).total_seconds()
+        start = (_start(each) - begin).total_seconds()
         return GanttBar(
-            x=_LABEL + (_start(each) - begin).total_seconds() * scale,
+            name=each.name,
+            start=start,
+            seconds=seconds,
+            x=_LABEL + start * scale,
             y=_HEAD + row * _ROW,
             width=max(seconds * scale, 2),
             label=each.name if len(each.name) <= _LETTERS else f"{each.name[: _LETTERS - 1]}…",

@@ -81,7 +81,7 @@ def build(request: Request) -> OneTable:
         )
     problems = list(store_status.problems)
     number, search = request.number("page"), request.text("q")
-    found = _charts(request.reader, store_status, table, search, number, problems) if table else SeriesPage((), 0, "")
+    found = charts_of(request.reader, store_status, table, search, number, problems) if table else SeriesPage((), 0, "")
     node = table.node if table else None
     project = store_status.project
     days, steps = request.number("days", 0), request.number("steps")
@@ -94,7 +94,7 @@ def build(request: Request) -> OneTable:
             incident for incident in store_status.incidents if table and table.full_name in incident.tables
         ),
         anomalies=_anomalies(store_status, table),
-        charts=tuple(draw(_newest_days(series, days), _amount) for series in found.series),
+        charts=tuple(draw(_newest_days(series, days), amount_of) for series in found.series),
         note=found.note,
         search=search,
         days=days,
@@ -108,9 +108,10 @@ def build(request: Request) -> OneTable:
     )
 
 
-def _charts(
+def charts_of(
     reader: Reader, store_status: StoreStatus, table: TableHealth, search: str, number: int, problems: list[str]
 ) -> SeriesPage:
+    """Return one page of the series of a table whose metric or column contains a text."""
     first = frozenset((anomaly.column, anomaly.metric) for anomaly in _anomalies(store_status, table))
     rule = store_status.verdicts.parameters if store_status.verdicts else None
     manifest = store_status.manifest
@@ -172,7 +173,8 @@ def _neighbours(
     )
 
 
-def _amount(metric: str, value: float | None) -> str:
+def amount_of(metric: str, value: float | None) -> str:
+    """Write a value of a metric in its unit."""
     from airflow_provider_elementary.anomalies.explain import amount
 
     return amount(metric, value)

@@ -266,7 +266,7 @@ def _compared(audit: Audit, source: WarehouseSource, plan: Plan, point: Consiste
     try:
         return compare_full(audit, source, plan, point)
     except ParentCorrupt as damage:
-        log.warning("the source was not compared with the snapshot before, which cannot be read: %s", damage)
+        log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", damage)
         return plan
 
 

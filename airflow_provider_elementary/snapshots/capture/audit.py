@@ -151,7 +151,8 @@ def compare_days(audit: Audit, source: WarehouseSource, plan: Plan, point: Consi
             if differs.lost:
                 return new_epoch(plan, point, f"{name}: rows of {in_words(differs.lost)} are gone")
             if differs.late:
-                return plan.full(f"{name}: rows were committed later than the overlap, of {in_words(differs.late)}")
+                late = f"(committed late or dated back), of {in_words(differs.late)}"
+                return plan.full(f"{name}: rows older than the overlap {late}")
             if differs.changed:
                 return plan.full(f"{name}: rows of {in_words(differs.changed)} were changed or replaced in place")
     return plan

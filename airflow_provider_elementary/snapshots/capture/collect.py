@@ -18,7 +18,8 @@ from airflow_provider_elementary.snapshots.capture.consistency import (
 from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions
 from airflow_provider_elementary.snapshots.capture.slices import Slice
-from airflow_provider_elementary.snapshots.capture.table import Run, capture_table, settle
+from airflow_provider_elementary.snapshots.capture.table import Run, capture_table
+from airflow_provider_elementary.snapshots.capture.table_entry import settle
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
 from airflow_provider_elementary.storage.store import Store

@@ -26,6 +26,7 @@ from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 from airflow_provider_elementary.warehouses.watermarks import bound, earliest
+from airflow_provider_elementary.words import plural
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def look_back(
         if not entry.settled_rows:
             continue
         if facts.settled_rows is None:
-            why = _reason_to_look(source, TABLES[name], facts, entry, changes.get(name), plan.window_from)
+            why = _reason_to_look(source, TABLES[name], facts, entry, changes.get(name))
             if why is None:
                 continue
             log.info("%s: counting the rows before %s again, as %s", name, plan.window_from, why)
@@ -84,7 +85,8 @@ def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
             continue
         undated = entry.undated_rows or 0
         if facts.undated_rows < undated:
-            return new_epoch(plan, point, f"{name}: {undated} rows without a time, found {facts.undated_rows}")
+            expected = f"{plural(undated, 'row')} without a time"
+            return new_epoch(plan, point, f"{name}: {expected}, found {facts.undated_rows:,}")
         if facts.undated_rows > max(undated, _UNDATED_ROWS):
             # Rows without a time are found again by their contents, all of them.
             return plan.full(f"{name}: {facts.undated_rows:,} rows without a time are too many to compare")
@@ -96,10 +98,12 @@ def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
         if facts.settled_rows > entry.settled_rows or (differs.late and not differs.lost):
             late = facts.settled_rows - entry.settled_rows
             days = f", of {in_words(differs.late)}" if differs.late else ""
-            some = f"{late} rows" if late > 0 else "rows"
-            return plan.full(f"{name}: {some} were committed later than the overlap of {before.overlap:.0f} s{days}")
+            some = plural(late, "row") if late > 0 else "rows"
+            how = f"(committed late or dated back){days}"
+            return plan.full(f"{name}: {some} older than the overlap of {before.overlap:.0f} s {how}")
         if not is_old_end(facts, entry):
-            found = f"{name}: {entry.settled_rows} rows before {before.window_from}, found {facts.settled_rows}"
+            expected = f"{plural(entry.settled_rows, 'row')} before {before.window_from}"
+            found = f"{name}: {expected}, found {facts.settled_rows:,}"
             days = f"; rows of {in_words(differs.lost)} are gone" if differs.lost else ""
             return new_epoch(plan, point, f"{found}{days}")
         log.info("%s: the source removed its rows before %s; this snapshot keeps them", name, facts.settled_from)
@@ -146,13 +150,12 @@ def _reason_to_look(
     facts: TableFacts,
     entry: TableEntry,
     changes: TableChanges | None,
-    window_from: datetime,
 ) -> str | None:
     """Return why the settled rows of a table may have changed, or None; asks only what costs no scan."""
     if by_adapter(source.adapter).counts_rows_for_free:
         total = int(ask(source, table, {"total": exp.func("count", exp.Star())})["total"])
         expected = (entry.settled_rows or 0) + facts.young_rows + facts.undated_rows
-        return f"it has {total} rows and not {expected}" if total != expected else None
+        return f"it has {plural(total, 'row')} and not {expected:,}" if total != expected else None
     if changes is None or entry.changes is None:
         return None if _has_oldest_day(source, table, entry) else "its oldest rows are gone"
     before = entry.changes
@@ -164,7 +167,7 @@ def _reason_to_look(
     visible = (entry.settled_rows or 0) + facts.young_rows - facts.ahead_rows + facts.undated_rows
     inserted = changes.inserted - before.inserted
     if inserted > visible - (entry.rows + entry.waiting):
-        return f"{inserted} rows were inserted, not all of them after this time"
+        return f"{plural(inserted, 'row')} came in, not all of them after this time"
     if changes.deleted != before.deleted:
         return "rows were deleted"
     if inserted < 0:

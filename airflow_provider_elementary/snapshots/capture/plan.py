@@ -175,10 +175,14 @@ def _reason_for_full(
 
 
 def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
-    """Return which table has other columns than a manifest says, in words, or None."""
+    """Return which table is new, gone or has other columns than a manifest says, in words, or None."""
     for name in TABLES:
         then = parent.tables[name].columns if name in parent.tables else ()
         now = tuple(source.table(name).columns) if name in source.tables() else ()
+        if then and not now:
+            return f"{name} is gone, or this connection can no longer read it"
+        if now and not then:
+            return f"{name} is there now, or this connection can read it now"
         if then != now:
             new, gone = ", ".join(sorted({*now} - {*then})), ", ".join(sorted({*then} - {*now}))
             return f"{name} has other columns: new {new or 'none'}, gone {gone or 'none'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections import Counter
@@ -11,23 +10,27 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.elementary_schema import TABLES, Category, Kind, Table
+from airflow_provider_elementary.elementary_schema import TABLES, Category, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture import consistency
 from airflow_provider_elementary.snapshots.capture.audit import Audit
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
 from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_digests
-from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
 from airflow_provider_elementary.snapshots.capture.partition import Part, parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.prefetch import read_ahead
 from airflow_provider_elementary.snapshots.capture.slices import Slice
+from airflow_provider_elementary.snapshots.capture.table_entry import (
+    fingerprint_of,
+    is_unchanged,
+    reads_undated,
+    with_rows,
+)
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, FailedRowsLimit
@@ -37,9 +40,8 @@ from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile,
 from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.storage.store import Store
-from airflow_provider_elementary.times import earliest, iso, latest, parse
+from airflow_provider_elementary.times import earliest, iso, latest
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 from airflow_provider_elementary.warehouses.watermarks import Undated
 
 log = logging.getLogger(__name__)
@@ -132,16 +134,16 @@ def capture_table(run: Run, wanted: Slice) -> tuple[TableEntry, list[FileEntry]]
     base = run.plan.base
     carried = [file for file in base.manifest.files if file.table == table.name] if base else []
     if table.watermark is None:
-        entry = replace(entry, fingerprint=_fingerprint(run.source, table))
+        entry = replace(entry, fingerprint=fingerprint_of(run.source, table))
         before = base.manifest.tables[table.name] if base else None
-        if base is not None and before is not None and carried and _is_unchanged(before, entry):
+        if base is not None and before is not None and carried and is_unchanged(before, entry):
             run.source.rejections.carry(table.name, base.manifest.rejected)
             return replace(entry, rows=before.rows), carried
         carried = []
     started = time.monotonic()
     earlier = _load_earlier(run, base, table, parts) if base and table.watermark else None
     files = _capture_rows(run, wanted, parts, earlier)
-    entry = _with_rows(run, table, entry)
+    entry = with_rows(run.plan, run.point, run.tally, table, entry)
     _count_excluded_columns(run, table, parts, entry)
     seconds = time.monotonic() - started
     size = sum(file.size for file in files)
@@ -161,85 +163,6 @@ def columns_read(source: WarehouseSource, table: Table, policy: Policy) -> list[
     return [name for name in held if name in needed]
 
 
-def settle(
-    plan: Plan,
-    point: ConsistencyPoint,
-    changes: TableChanges | None,
-    tally: Tally,
-    table: Table,
-    entry: TableEntry,
-    window_from: datetime | None,
-) -> TableEntry:
-    """Return the entry with what the next snapshot has to find again of the rows before its window.
-
-    :param changes: what the warehouse had counted of the table's changes.
-    :param tally: of all parts.
-    :param window_from: where the next snapshot reads from.
-    """
-    if table.watermark is None or set(entry.excluded_categories) == set(table.categories):
-        return entry
-    rows, oldest = tally.settled(table, window_from)
-    before = _entry_before(plan, point, table)
-    undated = tally.undated[table.name]
-    if before is not None:
-        rows += before.settled_rows or 0
-        oldest = parse(before.settled_from) or oldest
-        undated = undated or before.undated_rows or 0
-    settled = replace(entry, settled_rows=rows, settled_from=iso(oldest), undated_rows=undated)
-    return replace(settled, changes=_changes(changes, point.tables[table.name], before, settled))
-
-
-def _changes(
-    now: TableChanges | None, facts: TableFacts, before: TableEntry | None, entry: TableEntry
-) -> TableChanges | None:
-    """Return what the warehouse had counted, and what it must have counted since, as we saw the rows."""
-    if now is None or (before is not None and facts.settled_rows is not None):
-        return now
-    # Sessions report late: at least the rows that we saw were inserted.
-    seen, counted = entry.rows + entry.waiting, 0
-    if before is not None:
-        seen -= before.rows + before.waiting
-        counted = before.changes.inserted if before.changes is not None else 0
-    return replace(now, inserted=max(now.inserted, counted + seen))
-
-
-def _with_rows(run: Run, table: Table, entry: TableEntry) -> TableEntry:
-    """Return the entry with the rows that are taken: those before the window, and those met in it."""
-    rows, waiting = run.tally.taken[table.name], run.tally.waiting[table.name]
-    before = _entry_before(run.plan, run.point, table)
-    if before is None:
-        return replace(entry, rows=rows, new_rows=rows, waiting=waiting)
-    rows += before.settled_rows or 0
-    if not _reads_undated(run, table):
-        rows += before.undated_rows or 0
-    # Rows that a policy left out are not recorded one by one, so some of them may be gone without notice.
-    return replace(entry, rows=rows, new_rows=max(0, rows - before.rows), waiting=waiting)
-
-
-def _entry_before(plan: Plan, point: ConsistencyPoint, table: Table) -> TableEntry | None:
-    """Return what the snapshot before says of a table that is read from its window on.
-
-    Rows that the source has removed from the old end since then do not count.
-    """
-    if plan.base is None or table.watermark is None:
-        return None
-    entry, facts = plan.base.manifest.tables[table.name], point.tables[table.name]
-    if facts.settled_rows is None or entry.settled_rows is None:
-        return entry
-    return replace(
-        entry,
-        rows=entry.rows - entry.settled_rows + facts.settled_rows,
-        settled_rows=facts.settled_rows,
-        settled_from=iso(facts.settled_from) if facts.settled_rows else None,
-    )
-
-
-def _reads_undated(run: Run, table: Table) -> bool:
-    """Return whether rows without a watermark are read again, as there are more than the snapshot before took."""
-    before = _entry_before(run.plan, run.point, table)
-    return before is not None and run.point.tables[table.name].undated_rows != (before.undated_rows or 0)
-
-
 def _capture_rows(run: Run, wanted: Slice, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
     table = TABLES[wanted.table]
     columns = columns_read(run.source, table, run.policy)
@@ -249,7 +172,7 @@ def _capture_rows(run: Run, wanted: Slice, parts: Sequence[Part], earlier: _Earl
     groups = [[part] for part in open_parts] if parts[0].split is not None else [open_parts]
     is_sample = table.category is Category.FAILED_ROWS_SAMPLE
     limit = _limit(run, table, earlier) if is_sample else None
-    undated = wanted.undated or (Undated.NULL if _reads_undated(run, table) else Undated.COUNTED)
+    undated = wanted.undated or (Undated.NULL if reads_undated(run.plan, run.point, table) else Undated.COUNTED)
     rejections = run.source.rejections
     facts = run.point.tables.get(table.name) if earlier is not None else None
     kept = facts.kept if facts is not None else None
@@ -338,14 +261,12 @@ def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
 def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
     """Read back what the snapshot before took of the window."""
     window_from = run.plan.window_from
-    reads_undated = _reads_undated(run, table)
+    undated = reads_undated(run.plan, run.point, table)
     wanted = list(dict.fromkeys(name for part in parts for name in part.columns))
     rows, samples = SeenRows(), Counter[str]()
     # Any file may hold rows without a watermark.
     reaching = [
-        file
-        for file in base.manifest.files
-        if file.table == table.name and (reads_undated or _reaches(file, window_from))
+        file for file in base.manifest.files if file.table == table.name and (undated or _reaches(file, window_from))
     ]
     # Where the files of a category expired, its columns are gone from what is read back.
     written: dict[str, set[str]] = {}
@@ -359,12 +280,12 @@ def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[
     held = [name for name in columns if name in base.schema(table.name).names]
     sample_part = next((part for part in parts if part.category is table.category), None)
     try:
-        with base.read(table.name, columns=held, since=None if reads_undated else since) as reader:
+        with base.read(table.name, columns=held, since=None if undated else since) as reader:
             for batch in reader:
-                batch = _since(batch, table, since, undated=reads_undated)
+                batch = _since(batch, table, since, undated=undated)
                 if is_sample and sample_part is not None:
                     samples.update(sample_part.rows(batch)["elementary_test_results_id"].to_pylist())
-                    batch = _since(batch, table, window_from, undated=reads_undated)
+                    batch = _since(batch, table, window_from, undated=undated)
                 rows.add(row_digests(batch, columns))
     except (SnapshotCorruptError, ObjectNotFoundError) as error:
         raise ParentCorrupt(str(error)) from None
@@ -397,22 +318,6 @@ def _reaches(file: FileEntry, since: datetime | None) -> bool:
     if file.max_watermark is None:
         return False
     return since is None or datetime.fromisoformat(file.max_watermark) >= since
-
-
-def _is_unchanged(before: TableEntry, entry: TableEntry) -> bool:
-    """Return whether a table that is replaced in place is unchanged; False without a fingerprint."""
-    return entry.fingerprint is not None and entry.fingerprint == before.fingerprint
-
-
-def _fingerprint(source: WarehouseSource, table: Table) -> str | None:
-    """Return a hash of the state of a table that is replaced in place, or None without the columns for it."""
-    columns = [*table.key, "metadata_hash"] if table.kind is Kind.ARTIFACTS else list(table.key)
-    if not set(columns) <= set(source.table(table.name).columns):
-        return None
-    with source.read(table.name, columns=columns) as reader:
-        digests = [row_digests(batch, columns) for batch in reader]
-    in_order = np.sort(np.concatenate(digests)) if digests else np.empty(0)
-    return hashlib.sha256(in_order.tobytes()).hexdigest()
 
 
 def _count_excluded_rows(run: Run, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:

@@ -55,10 +55,10 @@ def maintain(
 ) -> MaintenanceReport:
     """Merge small files, write missing pages of the index, and prune.
 
-    :param retention: which snapshots stay; without a rule all do, and only unreferenced files are removed.
+    :param retention: which snapshots stay; without a rule all of them, and only unreferenced files are removed.
     :param anchors: hashes of manifests that were kept elsewhere; the chain has to contain them.
     :param orphan_age: files that no snapshot names stay until they are so old.
-    :param prune_now: prune whatever was committed; else with every sixth snapshot, as a prune looks through the store.
+    :param prune_now: prune in any case; without it, prune with every sixth snapshot, as a prune lists the whole store.
     :raises ElementaryError: as :func:`~.compaction.compact` and :func:`~.prune.prune` do; what was done before stays.
     """
     anchors = list(anchors)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.storage.layout import RESULTS, begun_at
@@ -14,10 +16,34 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
 
+@dataclass(frozen=True)
+class OutdatedResults:
+    """The results that go.
+
+    :param results: with the documents that name their files.
+    :param kept_files: the files of those that stay, which may be files of those that go too.
+    """
+
+    results: list[Result]
+    kept_files: frozenset[str]
+
+    def names(self, key: str) -> bool:
+        """Return whether an object is one of theirs, and of no result that stays."""
+        return key not in self.kept_files and (key in self._names or key.startswith(self._prefixes))
+
+    @cached_property
+    def _names(self) -> set[str]:
+        return {name for result in self.results for name in (result.key, *(file.key for file in result.files))}
+
+    @cached_property
+    def _prefixes(self) -> tuple[str, ...]:
+        return tuple(result.file_prefix for result in self.results)
+
+
 def outdated_results(
     repository: Repository, alive: Collection[str], newest_taken: datetime, moment: datetime
-) -> list[Result]:
-    """Return the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays.
+) -> OutdatedResults:
+    """Find the metrics and verdicts that were computed from snapshots that go; the newest of each kind stays.
 
     Those of snapshots after the newest one stay too: it may be hidden.
 
@@ -34,11 +60,14 @@ def outdated_results(
     # Another attempt of a run that stays may share its files' prefix, and goes with it later.
     prefixes = {results[key].file_prefix for key in spared}
     old = (result for result in results.values() if _created_before(result, moment))
-    return [
+    outdated = [
         result
         for result in old
         if result.file_prefix not in prefixes and _is_outdated(result, results, alive, newest_taken)
     ]
+    gone = {result.key for result in outdated}
+    kept = (file.key for result in results.values() if result.key not in gone for file in result.files)
+    return OutdatedResults(outdated, frozenset(kept))
 
 
 def _is_outdated(result: Result, results: Mapping[str, Result], alive: Collection[str], newest_taken: datetime) -> bool:

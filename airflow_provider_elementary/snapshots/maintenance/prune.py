@@ -140,7 +140,7 @@ def prune(
         files=0,
         size=0,
         expired=_by_category(plan.newly_expired.values()),
-        results=len(plan.results),
+        results=len(plan.outdated_results.results),
         answers=len(plan.answers),
         waiting=len(plan.waiting),
         acknowledged_losses=tuple(stone.sequence for stone in acknowledged_losses),
@@ -158,7 +158,7 @@ def prune(
         report = replace(report, record=record.name, record_sha256=record.sha256)
     _delete(store, manifests)
     _delete(store, unused)
-    _delete(store, [result.key for result in plan.results])
+    _delete(store, [result.key for result in plan.outdated_results.results])
     _delete(store, plan.answers)
     doomed = plan.still_doomed(doomed)
     _delete(store, [found.key for found in doomed])

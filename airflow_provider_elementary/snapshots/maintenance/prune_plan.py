@@ -14,11 +14,11 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.snapshots.index import Row, read_rows
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
-from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
+from airflow_provider_elementary.snapshots.maintenance.outdated_results import OutdatedResults, outdated_results
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention, reasons_to_keep
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
+from airflow_provider_elementary.snapshots.parts.active import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
-from airflow_provider_elementary.snapshots.parts.living import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
 from airflow_provider_elementary.storage.answer_log import superseded_answers
 from airflow_provider_elementary.storage.layout import (
@@ -31,7 +31,6 @@ from airflow_provider_elementary.storage.layout import (
     numbered,
     writer_of,
 )
-from airflow_provider_elementary.storage.results import Result
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.storage.store import StoredObject
 
@@ -54,7 +53,7 @@ class PruneDecision:
 
 @dataclass(frozen=True)
 class Clock:
-    """How a prune decides what is old enough to be deleted.
+    """The times by which a prune decides what to delete.
 
     :param now: what time it is.
     :param orphan_age: files that no snapshot names stay until they are so old.
@@ -67,11 +66,11 @@ class Clock:
 
     @property
     def oldest_orphan(self) -> datetime:
-        """Files of writers that began after this time may belong to a snapshot in the making."""
+        """Files that were begun after this time may belong to a snapshot that is being taken."""
         return self.now - self.orphan_age
 
     def is_over(self, recorded_at: datetime) -> bool:
-        """Return whether the grace of what was recorded at a time is over."""
+        """Return whether the grace period of what was recorded at a time is over."""
         return recorded_at <= self.now - self.grace
 
 
@@ -138,7 +137,7 @@ class PrunePlan:
 
     @cached_property
     def waiting(self) -> frozenset[int]:
-        """What was pruned, now or before, and is still readable, as its grace is not over."""
+        """The pruned snapshots that are still readable, as their grace period is not over."""
         recent = {stone.sequence for stone in self.tombstones if not self.clock.is_over(self.clock.now)}
         for stored in self._records:
             if not self.clock.is_over(datetime.fromisoformat(stored.document.created_at).replace(tzinfo=UTC)):
@@ -147,7 +146,7 @@ class PrunePlan:
 
     @cached_property
     def manifests(self) -> list[int]:
-        """The numbers of the manifests to delete: to the lists of the others that were pruned, some still add."""
+        """The numbers of the manifests to delete; one stays while the lists of another manifest build upon it."""
         needed: set[int] = set()
         for number in (*self.kept, *self.waiting):
             if (base := self._base(number)) is not None:
@@ -216,7 +215,7 @@ class PrunePlan:
         )
 
     @cached_property
-    def results(self) -> list[Result]:
+    def outdated_results(self) -> OutdatedResults:
         """The results whose snapshot is gone."""
         alive = {self._rows[number].snapshot_id for number in self.kept}
         for number in self.kept:
@@ -255,12 +254,8 @@ class PrunePlan:
                 unlisted.append(found)
         # Without one of these, no list has to be read.
         doomed += [found for found in unlisted if found.key not in self._named] if unlisted else []
-        prefixes = {result.file_prefix for result in self.results}
-        keys = {result.key for result in self.results}
-        for found in store.list(RESULTS):
-            if found.key in keys or any(found.key.startswith(prefix) for prefix in prefixes):
-                doomed.append(found)
-        return doomed
+        outdated = self.outdated_results
+        return doomed + [found for found in store.list(RESULTS) if outdated.names(found.key)]
 
     @property
     def oldest_upload(self) -> datetime:

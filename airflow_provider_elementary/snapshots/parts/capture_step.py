@@ -79,7 +79,7 @@ def capture_part(
 
 
 def _outdated(reference: PartReference, reason: str) -> PartSummary:
-    log.warning("part %d is left to the commit: %s", reference.part, reason)
+    log.warning("part %d was not captured, the commit will take the snapshot in one task: %s", reference.part, reason)
     return PartSummary(reference.part, "outdated", reason=reason)
 
 

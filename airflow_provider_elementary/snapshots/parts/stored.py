@@ -216,7 +216,7 @@ def _proved(repository: Repository, name: str) -> Iterator[PartDocument]:
 def _is_complete(document: PartDocument, plan: PlanDocument, sizes: dict[str, int], name: str) -> bool:
     """Return whether all files of a part are there, its tables are the planned ones, and its counts add up."""
     if missing := [file.key for file in document.files if sizes.get(file.key) != file.size]:
-        log.warning("%s is captured again: %s is gone or replaced", name, missing[0])
+        log.warning("ignoring %s, so that its part is captured again: %s was removed or replaced", name, missing[0])
         return False
     if set(document.tables) != {wanted.table for wanted in plan.parts[document.number]}:
         return False

@@ -233,7 +233,10 @@ def _missing(folder: str, number: int, detail: str) -> ChainFinding:
 def _name_files(result: Result, checked: CheckedSeries) -> None:
     for file in result.files:
         wrapped = result.keys.get(file.category.value)
-        checked.named[file.key] = NamedFile(file, result.kind, Purpose.RESULT, [wrapped], [result.key])
+        # Results of one series have files in common.
+        known = checked.named.get(file.key)
+        by = [*known.by, result.key] if known is not None else [result.key]
+        checked.named[file.key] = NamedFile(file, result.kind, Purpose.RESULT, [wrapped], by)
 
 
 def _check_snapshot(result: Result, known: set[str]) -> ChainFinding | None:

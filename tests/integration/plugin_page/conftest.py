@@ -9,15 +9,20 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from airflow_provider_elementary.page import bundle
 from airflow_provider_elementary.snapshots import LocalKeys
 from tests.support.page import api_server, fill_store
 from tests.support.page_answers import signed_in
 
 
 @pytest.fixture(scope="module")
-def api(airflow_db: None) -> Iterator[Any]:
-    with api_server() as app:
+def api(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The server without the script of the build, so that the tests mean the same in every checkout."""
+    with pytest.MonkeyPatch.context() as patch, api_server() as app:
+        patch.setattr(bundle, "BUILT", tmp_path_factory.mktemp("not-built"))
+        bundle.version.cache_clear()
         yield app
+    bundle.version.cache_clear()
 
 
 @pytest.fixture

@@ -92,6 +92,18 @@ def test_an_incident_names_the_later_one_of_its_subject(admin: TestClient, shown
     assert 'href="incident?id=later"' in admin.get("/elementary/incident?id=of-orders").text
 
 
+def test_an_incident_shows_the_history_of_its_tests_and_of_its_metrics(
+    admin: TestClient, store: str, stores: Callable[..., None]
+) -> None:
+    stores(store)
+
+    links = re.findall(r'href="(incident\?id=[0-9a-f]{16})"', admin.get("/elementary/incidents").text)
+    shown = [admin.get(f"/elementary/{link}").text for link in links]
+
+    assert any('<figure class="chart" data-metric>' in html for html in shown)
+    assert any('class="strip"' in html for html in shown)
+
+
 def test_every_list_links_to_the_incident(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
     stores(store)
 
@@ -136,7 +148,7 @@ def test_an_incident_shows_its_answers_and_the_command_for_the_next(
     text = words(html)
 
     assert "Answered acknowledged" in text
-    assert "Assignee bob" in text
+    assert "Assigned to bob" in text
     assert f"note by ada, {ANSWERED} UTC it is the loader" in text
     assert HOSTILE not in html
     assert f"airflow-elementary incidents answer {'0' * 16} acknowledge --store-conn-id {store}" in text

@@ -37,7 +37,7 @@ def test_a_bucket_without_a_value_interrupts_the_line() -> None:
 def test_an_odd_series_is_drawn_within_its_frame(values: tuple[float | None, ...]) -> None:
     drawn = chart(*values, low=0.0, high=10.0)
 
-    assert all(0 <= y <= HEIGHT for y, _ in drawn.levels)
+    assert all(0 <= y <= HEIGHT for y, _, _ in drawn.levels)
     assert all(0 <= dot.x <= WIDTH and 0 <= dot.y <= HEIGHT for dot in drawn.dots)
     assert "nan" not in "".join((*drawn.line, *drawn.band))
     assert "inf" not in "".join((*drawn.line, *drawn.band))

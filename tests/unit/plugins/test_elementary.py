@@ -8,7 +8,8 @@ import pytest
 from fastapi import HTTPException
 
 from airflow_provider_elementary.page.app import refuse_everybody
-from airflow_provider_elementary.plugins.elementary import authorization
+from airflow_provider_elementary.page.rendering import TEMPLATES
+from airflow_provider_elementary.plugins.elementary import ElementaryPlugin, authorization
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,18 @@ def test_a_refused_request_is_answered_with_503() -> None:
         refuse_everybody()
 
     assert refused.value.status_code == 503
+
+
+def test_the_page_is_in_the_navigation_and_a_tab_of_dags_runs_and_tasks() -> None:
+    views = {view["destination"]: view for view in ElementaryPlugin.external_views}
+
+    assert set(views) == {"nav", "dag", "dag_run", "task_instance"}
+    assert len({view["url_route"] for view in views.values()}) == len(views)
+    assert views["nav"]["nav_top_level"] is True
+    assert "map_index={MAP_INDEX}" in str(views["task_instance"]["href"])
+
+
+def test_the_icons_of_the_page_are_files_that_it_serves() -> None:
+    icons = {view[name] for view in ElementaryPlugin.external_views for name in ("icon", "icon_dark_mode")}
+
+    assert icons == {f"elementary/{path.name}" for path in TEMPLATES.glob("icon*.svg")}

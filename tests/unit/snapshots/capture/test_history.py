@@ -56,7 +56,7 @@ def point(**seen: Any) -> ConsistencyPoint:
         ({}, {}, None, 3),
         ({"watermark": WATERMARK}, {}, None, 3),
         ({"settled_rows": 7}, {"settled_rows": None}, None, 3),
-        ({"settled_rows": 101}, {}, "1 rows were committed later than the overlap of 3600 s", 3),
+        ({"settled_rows": 101}, {}, "1 row older than the overlap of 3600 s", 3),
         ({"settled_rows": 99}, {}, "history went back", 4),
         ({"settled_from": datetime(2026, 11, 2)}, {}, "history went back", 4),
         ({"watermark": datetime(2026, 11, 19)}, {}, "the newest row is of 2026-11-19", 4),

@@ -21,23 +21,23 @@ def being_captured(repository: Repository, now: datetime) -> set[str]:
 
     :param now: with its zone.
     """
-    living = set()
+    active = set()
     for found in repository.store.list(PLANS):
         # An object that the storage does not give out is no plan of ours.
         with suppress(SnapshotCorruptError, StoreRefusedError, KeyUnavailableError):
             plan = repository.documents.read(found.key, PLAN, Role.STORE)
             if plan is not None and in_utc(datetime.fromisoformat(plan.document.deadline)) > now:
-                living.add(plan.document.snapshot_id)
-    return living
+                active.add(plan.document.snapshot_id)
+    return active
 
 
-def outdated_documents(repository: Repository, living: set[str], oldest: datetime) -> list[str]:
+def outdated_documents(repository: Repository, active: set[str], oldest: datetime) -> list[str]:
     """Return the names of plans, and of what their parts report, that are over and begun before a time."""
     outdated = []
     for prefix in (PLANS, PARTS):
         for found in repository.store.list(prefix):
             snapshot_id = found.key.removeprefix(prefix).partition("/")[0]
             begun = begun_at(snapshot_id)
-            if begun is not None and begun < oldest and snapshot_id not in living:
+            if begun is not None and begun < oldest and snapshot_id not in active:
                 outdated.append(found.key)
     return outdated

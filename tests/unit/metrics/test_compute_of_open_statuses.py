@@ -140,7 +140,7 @@ def test_monitors_without_names_are_counted_and_left_out(
 
     with caplog.at_level(logging.WARNING), compute_metrics(source) as metrics:
         assert metrics.read_all()["full_table_name"].to_pylist() == [ORDERS]
-    assert "left out 1 rows of data_monitoring_metrics without full_table_name or metric_name" in caplog.text
+    assert "left out 1 row of data_monitoring_metrics without full_table_name or metric_name" in caplog.text
 
 
 def test_monitors_without_an_id_are_all_kept() -> None:

@@ -11,7 +11,7 @@ import sqlglot
 from airflow_provider_elementary.access.check.postgres.queries import bind_names, check_queries, load, with_roles
 from airflow_provider_elementary.access.check.report import CHECKS
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 PACKAGE = ROOT / "airflow_provider_elementary"
 FOLDER = PACKAGE / "access" / "check" / "postgres"
 OTHERS = ("session", "roles", "schema", "outside", "exists")

@@ -1,0 +1,119 @@
+"""Counts the tables with an open condition on each day."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.incidents.tracking import Incident
+
+DAYS = 30
+#: Height of the drawing, and the width of a day in it.
+HEIGHT, STEP = 90, 12
+
+
+@dataclass(frozen=True)
+class HealthDay:
+    """The health of one day.
+
+    :param affected: number of tables with a condition that held on the day, by the worst severity of each.
+    :param is_known: whether a sync covers the day; where none does, nothing is known to be good.
+    """
+
+    day: date
+    affected: Mapping[str, int]
+    is_known: bool
+
+    @property
+    def total(self) -> int:
+        """Number of tables with a condition."""
+        return sum(self.affected.values())
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a day's bar in the drawing."""
+
+    x: int
+    y: float
+    height: float
+    severity: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """The health of the last days, the oldest first.
+
+    :param severities: those that occur, the worst first.
+    """
+
+    days: tuple[HealthDay, ...]
+    severities: tuple[str, ...]
+
+    @property
+    def conclusion(self) -> str:
+        """The whole in a sentence."""
+        known = [day for day in self.days if day.is_known]
+        good = sum(not day.total for day in known)
+        unknown = len(self.days) - len(known)
+        text = f"{good} of {len(known)} known days without an open condition"
+        return f"{text}; {unknown} not known" if unknown else text
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The bars of the drawing; a day of which nothing is known is one grey bar, a good day has none."""
+        highest = max((day.total for day in self.days), default=0) or 1
+        found = []
+        for number, day in enumerate(self.days):
+            x, y = number * STEP, float(HEIGHT)
+            if not day.is_known:
+                found.append(Segment(x, 0, HEIGHT, "unknown"))
+            for severity in reversed(self.severities):
+                height = HEIGHT * day.affected.get(severity, 0) / highest
+                y -= height
+                if height:
+                    found.append(Segment(x, y, height, severity))
+        return tuple(found)
+
+
+def health_of(
+    incidents: Sequence[Incident], *, known_from: datetime | None, known_until: datetime | None, today: date
+) -> Health | None:
+    """Return the health of the last days; None where nothing is known.
+
+    :param known_from: when the first evidence was made; conditions before it extend it.
+    :param known_until: when the newest evidence was made. The days end with today, or with this day where the
+        evidence is older than all of them.
+    """
+    from airflow_provider_elementary.incidents.conditions import SEVERITIES
+
+    conditions = [condition for incident in incidents for condition in incident.conditions]
+    starts = [each for each in (known_from, *(condition.started_at for condition in conditions)) if each is not None]
+    if known_until is None or not starts:
+        return None
+    first, last = min(map(_day, starts)), _day(known_until)
+    end = today if today - last < timedelta(days=DAYS) else last
+    # By day and table, the place of the worst severity.
+    worst: dict[date, dict[str, int]] = defaultdict(dict)
+    for condition in conditions:
+        over = _day(condition.ended_at) if condition.ended_at else last
+        day = max(_day(condition.started_at), end - timedelta(days=DAYS - 1))
+        while day <= min(over, last):
+            place = SEVERITIES.index(condition.severity)
+            worst[day][condition.table] = min(place, worst[day].get(condition.table, place))
+            day += timedelta(days=1)
+    days = []
+    for number in range(DAYS):
+        day = end - timedelta(days=DAYS - 1 - number)
+        counts = Counter[str](SEVERITIES[place] for place in worst[day].values())
+        days.append(HealthDay(day, dict(counts), first <= day <= last))
+    found = {severity for each in days for severity in each.affected}
+    return Health(tuple(days), tuple(severity for severity in SEVERITIES if severity in found))
+
+
+def _day(when: datetime) -> date:
+    return (when.astimezone(UTC) if when.tzinfo else when).date()

@@ -1,0 +1,188 @@
+"""Trino, Athena and Databricks are read by their own drivers and Airflow's own hooks, from servers of their protocols.
+
+Each server speaks its warehouse's documented protocol over a DuckDB file: the drivers are real, the engines are not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.access.check.canaries import read_all as read_canaries
+from airflow_provider_elementary.access.check.canaries import read_nothing
+from airflow_provider_elementary.access.check.findings import Canary
+from airflow_provider_elementary.access.check.session import StatementFailedError
+from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.exceptions import SchemaNotFoundError, TableUnreadableError
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.servers import HOST
+from tests.servers.athena import athena_server
+from tests.servers.databricks import databricks_server
+from tests.servers.engine import SECRET, Engine
+from tests.servers.trino import trino_server
+from tests.support.datasets import World, small_world, world_a, write_duckdb
+from tests.support.drivers import DATABASE
+
+Serve = Callable[[Path], AbstractContextManager[tuple[Engine, int]]]
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A driver, the server that it talks to, and Airflow's connection for a port."""
+
+    key: str
+    module: str
+    serve: Serve
+    connection: Callable[[int], dict[str, Any]]
+
+
+def _trino(port: int) -> dict[str, Any]:
+    return {"host": HOST, "port": port, "login": "elementary_sync", "extra": {"catalog": DATABASE}}
+
+
+def _athena(port: int) -> dict[str, Any]:
+    extra = {"endpoint_url": f"http://{HOST}:{port}", "region_name": "eu-west-1", "work_group": "elementary"}
+    return {"login": "AKIA", "password": "secret-key", "extra": {**extra, "elementary_database": DATABASE}}
+
+
+def _databricks(port: int) -> dict[str, Any]:
+    extra = {"http_path": "/sql/1.0/warehouses/1", "catalog": DATABASE, "enable_telemetry": False}
+    # The driver's own way to an address without TLS.
+    extra["_connection_uri"] = f"http://{HOST}:{port}/sql/1.0/warehouses/1"
+    return {"host": "localhost", "password": "dapi-token", "extra": extra}
+
+
+WIRES = (
+    Wire("trino", "trino", trino_server, _trino),
+    Wire("athena", "pyathena", athena_server, _athena),
+    Wire("databricks", "databricks.sql", databricks_server, _databricks),
+)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return small_world(days=3)
+
+
+@pytest.fixture(scope="module")
+def path(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_duckdb(world, tmp_path_factory.mktemp("wires") / "world.duckdb")
+
+
+@pytest.fixture(scope="module", params=WIRES, ids=lambda wire: wire.key)
+def wire(request: pytest.FixtureRequest) -> Wire:
+    found: Wire = request.param
+    pytest.importorskip(found.module, reason=f"pip install airflow-provider-elementary[{found.key}]")
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(wire: Wire, path: Path) -> Iterator[tuple[Engine, int]]:
+    with wire.serve(path) as running:
+        yield running
+
+
+@pytest.fixture
+def hook(wire: Wire, server: tuple[Engine, int], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ElementaryHook]:
+    connection = {"conn_type": f"elementary_{wire.key}", **wire.connection(server[1])}
+    monkeypatch.setenv("AIRFLOW_CONN_WIRE", json.dumps(connection))
+    return lambda **options: ElementaryHook("wire", **options)
+
+
+@pytest.fixture
+def source(hook: Callable[..., ElementaryHook]) -> Iterator[WarehouseSource]:
+    with hook().source() as opened:
+        yield opened
+
+
+def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
+    return sorted(table.to_pylist(), key=repr)
+
+
+def test_every_table_is_read_row_by_row_equal(source: WarehouseSource, world: World) -> None:
+    assert source.tables() == list(TABLES)
+    for name, table in world.items():
+        found = read_all(source, name)
+        assert found.schema == table.schema
+        assert sorted_rows(found) == sorted_rows(table)
+    assert source.rejections.to_list() == []
+
+
+def test_a_time_span_is_split_at_the_microsecond(source: WarehouseSource, world: World) -> None:
+    times = sorted(world["dbt_run_results"]["created_at"].to_pylist())
+    bound = times[len(times) // 2]
+
+    since = source.read("dbt_run_results", since=bound).read_all()["created_at"].to_pylist()
+    later = source.read("dbt_run_results", since=bound + timedelta(microseconds=1)).read_all()["created_at"].to_pylist()
+
+    assert sorted(since) == [time for time in times if time >= bound]
+    assert sorted(later) == [time for time in times if time > bound]
+
+
+def test_a_query_without_rows_has_its_columns(source: WarehouseSource) -> None:
+    reader = source.query("select name from elementary.dbt_models where name = 'no such model'")
+
+    assert reader.read_all().column_names == ["name"]
+
+
+def test_a_denied_read_is_a_denied_canary_and_leaves_the_session_usable(source: WarehouseSource) -> None:
+    canary = Canary(SECRET, read_nothing(tuple(SECRET.split(".")), source.warehouse.dialect), None)
+
+    assert read_canaries(source.warehouse, [canary]).status == "pass"
+    assert source.warehouse.rows("SELECT 1") == [(1,)]
+
+
+def test_a_missing_object_is_not_taken_for_a_denial(source: WarehouseSource) -> None:
+    with pytest.raises(StatementFailedError):
+        source.warehouse.rows(read_nothing(("elementary", "no_such_table"), source.warehouse.dialect))
+
+
+def test_a_table_that_may_not_be_read_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch, source: WarehouseSource, server: tuple[Engine, int], world: World
+) -> None:
+    monkeypatch.setattr(server[0].connection, "denied", frozenset({"elementary.dbt_seeds"}))
+
+    with pytest.raises(TableUnreadableError):
+        read_all(source, "dbt_seeds")
+    assert sorted_rows(read_all(source, "dbt_models")) == sorted_rows(world["dbt_models"])
+
+
+def test_a_missing_schema_names_the_elementary_schemas(hook: Callable[..., ElementaryHook]) -> None:
+    with pytest.raises(SchemaNotFoundError, match="Elementary schemas that it sees: elementary"):
+        hook(schema="no_such_schema").source()
+
+
+def test_the_access_check_says_what_it_does_not_know(hook: Callable[..., ElementaryHook]) -> None:
+    findings = {finding.name: finding for finding in hook().check_access(probes=[SECRET]).findings}
+
+    assert findings["schema-readable"].status == "pass"
+    assert findings["canary-reads"].status == "pass"
+    assert findings["reads-outside-schema"].status == "unknown"
+
+
+@pytest.mark.skipif("ELEMENTARY_ENGINES" not in os.environ, reason="`make acceptance` sets ELEMENTARY_ENGINES")
+def test_world_a_is_read_as_duckdb_reads_it(
+    wire: Wire, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_duckdb(world_a(shared), tmp_path / "world.duckdb")
+    monkeypatch.setenv("AIRFLOW_CONN_DUCKDB", json.dumps({"conn_type": "duckdb", "host": str(path)}))
+    with wire.serve(path) as (_, port):
+        connection = {"conn_type": f"elementary_{wire.key}", **wire.connection(port)}
+        monkeypatch.setenv("AIRFLOW_CONN_WIRE", json.dumps(connection))
+        with ElementaryHook("wire").source() as one, ElementaryHook("duckdb").source() as other:
+            assert one.tables() == other.tables()
+            for name in other.tables():
+                ours, theirs = read_all(one, name), read_all(other, name)
+                assert ours.schema == theirs.schema
+                assert sorted_rows(ours) == sorted_rows(theirs)

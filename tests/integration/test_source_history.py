@@ -1,0 +1,169 @@
+"""A source that lost or changed rows is read whole, and the snapshot says why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import (
+    ConfigurationError,
+)
+from airflow_provider_elementary.snapshots import (
+    Policy,
+)
+from airflow_provider_elementary.times import utc_now
+from tests.support.random_histories import EVENTS
+from tests.support.syncs import Sync, after, marker, run_results
+
+if TYPE_CHECKING:
+    pass
+
+
+class TestReadingEverything:
+    def test_erased_history_begins_a_new_epoch_that_says_why(self, sync: Sync) -> None:
+        first = sync.snapshot()
+        sync.change("DELETE FROM dbt_run_results", "DELETE FROM dbt_invocations")
+
+        second = sync.snapshot()
+
+        assert (second.kind, second.epoch) == ("full", 2)
+        assert second.reason is not None
+        assert second.reason.startswith(
+            "history went back: dbt_invocations: 4 rows before 2026-10-31T05:02:01, found 0"
+        )
+        assert sync.column("dbt_run_results", "status") == []
+        assert len(sync.column("dbt_run_results", "status", first.snapshot_id)) == 25
+
+    def test_rows_that_vanish_from_the_window_begin_a_new_epoch(self, sync: Sync) -> None:
+        sync.snapshot()
+        sync.change(f"DELETE FROM dbt_source_freshness_results WHERE created_at > TIMESTAMP '{after(hours=-1)}'")
+
+        second = sync.snapshot()
+
+        assert second.epoch == 2
+        assert second.reason is not None
+        assert "history went back: dbt_source_freshness_results: 1 of the rows" in second.reason
+        assert len(sync.column("dbt_source_freshness_results", "status")) == 4
+
+    @pytest.mark.parametrize(
+        ("change", "arguments", "reason"),
+        [
+            ("SELECT 1", {"policy": Policy()}, "the policy changed"),
+            ("SELECT 1", {"full_every_days": 0}, "the last full snapshot is of"),
+            ("ALTER TABLE dbt_models DROP COLUMN meta", {}, "dbt_models has other columns: new none, gone meta"),
+            ("DROP TABLE dbt_groups", {}, "dbt_groups is gone, or this connection can no longer read it"),
+        ],
+    )
+    def test_what_an_increment_cannot_say_has_everything_read_again(
+        self, sync: Sync, change: str, arguments: dict[str, Any], reason: str
+    ) -> None:
+        sync.snapshot()
+        sync.change(change)
+
+        second = sync.snapshot(**arguments)
+
+        assert (second.kind, second.epoch) == ("full", 1)
+        assert second.reason is not None
+        assert reason in second.reason
+
+    def test_a_snapshot_taken_by_a_clock_of_next_year_does_not_postpone_the_next_full(
+        self, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as wrong:
+            wrong.setattr("airflow_provider_elementary.snapshots.capture.utc_now", lambda: utc_now() + timedelta(365))
+            sync.snapshot()
+
+        second, third = sync.snapshot(), sync.snapshot()
+
+        assert second.reason is not None
+        assert "which has not come yet by this machine's clock" in second.reason
+        assert (second.epoch, third.kind) == (1, "incremental")
+
+    def test_a_damaged_file_is_not_built_upon(self, sync: Sync, tmp_path: Path) -> None:
+        first = sync.snapshot()
+        damaged = next(file for file in first.files if file.table == "dbt_run_results")
+        path = tmp_path / "store" / damaged.key
+        path.write_bytes(path.read_bytes()[: damaged.size // 2])
+
+        second = sync.snapshot()
+
+        assert second.reason is not None
+        assert "the snapshot before cannot be read" in second.reason
+        assert len(sync.column("dbt_run_results", "status")) == 25
+
+    @pytest.mark.parametrize("arguments", [{"full_every_days": -1}, {"overlap": timedelta(seconds=-1)}])
+    def test_negative_times_are_refused(self, sync: Sync, arguments: dict[str, Any]) -> None:
+        with pytest.raises(ConfigurationError, match="0 or more"):
+            sync.snapshot(**arguments)
+
+
+class TestRowsThatChangedAtTheSource:
+    def test_a_source_that_removes_its_oldest_rows_goes_on_and_the_snapshot_keeps_them(self, sync: Sync) -> None:
+        sync.snapshot()
+        sync.change(
+            *(f"DELETE FROM {table} WHERE created_at < TIMESTAMP '{after(days=-3, hours=3)}'" for table in EVENTS),
+            run_results("new", after(minutes=30), "a"),
+            marker("new", after(minutes=31)),
+        )
+
+        second, third = sync.snapshot(), sync.snapshot()
+
+        assert [(one.kind, one.epoch) for one in (second, third)] == [("incremental", 1)] * 2
+        assert len(sync.column("dbt_run_results", "status")) == 26
+        assert (second.tables["dbt_run_results"].rows, second.tables["dbt_run_results"].new_rows) == (16, 1)
+        full = sync.snapshot(full_every_days=0)
+        assert (full.epoch, full.rows) == (1, third.rows)
+        assert full.reason is not None
+        assert "history" not in full.reason
+
+    def test_a_day_missing_in_the_middle_begins_a_new_epoch_and_is_named(self, sync: Sync) -> None:
+        sync.snapshot()
+        gone = after(days=-2)
+        sync.change(f"DELETE FROM dbt_run_results WHERE created_at::DATE = DATE '{gone:%Y-%m-%d}'")
+
+        second = sync.snapshot()
+
+        assert (second.kind, second.epoch) == ("full", 2)
+        assert second.reason is not None
+        assert f"found 15; rows of {gone:%Y-%m-%d} are gone" in second.reason
+
+    def test_erased_history_is_reported_whatever_else_asked_for_a_full_snapshot(self, sync: Sync) -> None:
+        sync.snapshot()
+        sync.change("DELETE FROM dbt_run_results", run_results("new", after(hours=2), "a"))
+
+        second = sync.snapshot(Policy(categories=tuple(Category), failed_rows_days=99_999))
+
+        assert second.epoch == 2
+        assert second.reason is not None
+        assert second.reason.startswith("the policy changed; history went back: dbt_run_results: rows of 2026-10-")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE dbt_run_results SET message = 'removed on request' WHERE created_at::DATE = DATE '{day}'",
+            "CREATE TEMP TABLE one AS SELECT * FROM dbt_run_results WHERE created_at::DATE = DATE '{day}' LIMIT 1; "
+            "DELETE FROM dbt_run_results WHERE model_execution_id IN (SELECT model_execution_id FROM one); "
+            "INSERT INTO dbt_run_results SELECT * REPLACE ('another' AS model_execution_id) FROM one",
+        ],
+    )
+    def test_rows_replaced_in_place_are_found_by_an_audit_and_by_each_full_snapshot(
+        self, sync: Sync, change: str
+    ) -> None:
+        sync.snapshot()
+        changed = f"{after(days=-2):%Y-%m-%d}"
+        sync.change(change.format(day=changed))
+
+        unseen, audited = sync.snapshot(), sync.snapshot(audit_days=9)
+
+        assert (unseen.kind, audited.kind, audited.epoch) == ("incremental", "full", 1)
+        assert audited.reason is not None
+        assert audited.reason.startswith(f"dbt_run_results: rows of {changed} were changed or replaced in place")
+        sync.change(change.format(day=changed).replace("removed", "masked").replace("another", "third"))
+        full = sync.snapshot(full_every_days=0)
+        assert full.reason is not None
+        assert f"; rows of dbt_run_results of {changed} were changed or replaced in place" in full.reason
+        assert sync.snapshot(audit_days=9).kind == "incremental"

@@ -1,0 +1,136 @@
+"""Spark is read on its real engine, by its Thrift server and Airflow's own hook, where both are installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from airflow_provider_elementary.access.check.canaries import read_nothing
+from airflow_provider_elementary.access.check.session import StatementFailedError
+from airflow_provider_elementary.exceptions import SchemaNotFoundError
+from airflow_provider_elementary.hooks.elementary import ElementaryHook
+from airflow_provider_elementary.source import read_all
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.servers import HOST, free_port, is_listening, running
+from tests.support.datasets import World, world_a, write_duckdb
+
+pyspark = pytest.importorskip("pyspark", reason="pip install pyspark, and a JDK of 17 or later")
+hive = pytest.importorskip("pyhive.hive", reason="pip install airflow-provider-elementary[spark]")
+
+pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="no java: a JDK of 17 or later")
+
+VARIABLE = "AIRFLOW_CONN_SPARK"
+
+
+@pytest.fixture(scope="module")
+def world(shared: Path) -> World:
+    return world_a(shared)
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    directory, number = tmp_path_factory.mktemp("thrift_server"), free_port()
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.driver.bindAddress": HOST,
+        "spark.driver.host": HOST,
+        "spark.sql.warehouse.dir": str(directory / "warehouse"),
+        # What a session shows times in, unless it says otherwise.
+        "spark.sql.session.timeZone": "Asia/Tokyo",
+        "spark.hadoop.hive.server2.thrift.bind.host": HOST,
+        "spark.hadoop.hive.server2.thrift.port": str(number),
+    }
+    home = Path(pyspark.__file__).parent
+    command = [str(home / "bin" / "spark-submit"), "--master", "local[1]"]
+    command += ["--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"]
+    command += [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": HOST}
+    with running(
+        [*command, "spark-internal"],
+        log=directory / "server.log",
+        is_ready=lambda: is_listening(number),
+        ready_seconds=180,
+        environment=environment,
+        directory=directory,
+    ):
+        yield number
+
+
+@pytest.fixture(scope="module")
+def loaded(port: int, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    directory = tmp_path_factory.mktemp("tables")
+    with hive.connect(HOST, port, username="loader", auth="NONE") as connection:
+        cursor = connection.cursor()
+        cursor.execute("CREATE SCHEMA elementary")
+        for name, table in world.items():
+            # Spark's usual type is a time with a zone.
+            fields = [
+                field.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(field.type) else field
+                for field in table.schema
+            ]
+            (directory / name).mkdir()
+            pq.write_table(table.cast(pa.schema(fields)), directory / name / "rows.parquet")
+            cursor.execute(f"CREATE TABLE elementary.{name} USING parquet LOCATION 'file://{directory / name}'")
+        cursor.execute("CREATE VIEW elementary.monitors AS SELECT 1 AS one")
+    connection = {"conn_type": "elementary_spark", "host": HOST, "port": port, "login": "elementary_sync"}
+    os.environ[VARIABLE] = json.dumps(connection)
+    yield
+    del os.environ[VARIABLE]
+
+
+@pytest.fixture
+def source(loaded: None) -> Iterator[WarehouseSource]:
+    with ElementaryHook("spark").source() as opened:
+        yield opened
+
+
+def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
+    return sorted(table.to_pylist(), key=repr)
+
+
+def test_world_a_is_read_as_duckdb_reads_it(
+    source: WarehouseSource, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_duckdb(world, tmp_path / "world.duckdb")
+    monkeypatch.setenv("AIRFLOW_CONN_DUCKDB", json.dumps({"conn_type": "duckdb", "host": str(path)}))
+    with ElementaryHook("duckdb").source() as other:
+        assert source.tables() == other.tables()
+        for name in other.tables():
+            ours, theirs = read_all(source, name), read_all(other, name)
+            assert ours.schema == theirs.schema
+            assert sorted_rows(ours) == sorted_rows(theirs)
+    assert source.rejections.to_list() == []
+
+
+def test_a_time_span_is_of_utc_whatever_the_server_zone(source: WarehouseSource, world: World) -> None:
+    times = sorted(world["dbt_run_results"]["created_at"].to_pylist())
+    bound = times[len(times) // 2]
+
+    since = source.read("dbt_run_results", since=bound).read_all()["created_at"].to_pylist()
+
+    assert sorted(since) == [time for time in times if time >= bound]
+
+
+def test_a_query_without_rows_has_its_columns(source: WarehouseSource) -> None:
+    reader = source.query("select name from elementary.dbt_models where name = 'no such model'")
+
+    assert reader.read_all().column_names == ["name"]
+
+
+def test_a_missing_object_is_not_taken_for_a_denial(source: WarehouseSource) -> None:
+    with pytest.raises(StatementFailedError):
+        source.warehouse.rows(read_nothing(("elementary", "no_such_table"), source.warehouse.dialect))
+    assert source.warehouse.rows("SELECT 1") == [(1,)]
+
+
+def test_a_missing_schema_is_named(loaded: None) -> None:
+    with pytest.raises(SchemaNotFoundError, match="no_such_schema"):
+        ElementaryHook("spark", schema="no_such_schema").source()

@@ -1,0 +1,1 @@
+"""Checks the distributions of a release."""

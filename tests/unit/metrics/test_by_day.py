@@ -1,0 +1,155 @@
+"""Metrics by day: what is computed of the days that new rows touch is what computing everything gives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_elementary.metrics.facts import DAYS_BACK
+from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
+from tests.support.metric_histories import BEGINNING, OF_THE_PRESENT, ORDERS, MetricHistory, Metrics, day_of, name_of
+
+FAR_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
+_STEPS: tuple[Callable[[MetricHistory], None], ...] = (
+    MetricHistory.a_run,
+    MetricHistory.a_run,
+    MetricHistory.a_run,
+    MetricHistory.a_late_run,
+    MetricHistory.rows_are_written_twice,
+    MetricHistory.rows_are_corrected,
+)
+
+
+def comparable(metrics: Metrics, history: MetricHistory) -> Metrics:
+    """Return the metrics of days that are not frozen: no row that they depend on was purged."""
+    first = history.purged_until
+    if first.year > 1:
+        first += timedelta(days=DAYS_BACK + 1)
+    return {key: value for key, value in metrics.items() if day_of(key) >= first and name_of(key) not in OF_THE_PRESENT}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_incremental_metrics_equal_those_from_scratch(
+    seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = MetricHistory(tmp_path, seed)
+    caplog.set_level(logging.INFO, "airflow_provider_elementary.metrics.by_day")
+    before: Metrics = {}
+    for step in range(9):
+        history.now += timedelta(hours=history.random.choice([1, 20, 24, 50, 24 * 8, 24 * 15]))
+        history.random.choice(_STEPS)(history)
+        history.a_run()
+        if step == 6:
+            history.old_rows_are_purged()
+        history.snapshot(full_every_days=0 if step in (3, 7) else 100_000)
+
+        stored = history.stored(history.update())
+
+        # What was purged stays.
+        assert {key[0] for key in before if day_of(key) < history.purged_until} <= {key[0] for key in stored}
+        before = stored
+        if step % 4 == 0:
+            expected = comparable(history.from_scratch(), history)
+            assert comparable(stored, history) == expected, f"step {step}"
+    assert caplog.text.count("computing metrics from scratch") == 1
+
+
+def test_a_table_that_is_renamed_does_not_rename_its_past(tmp_path: Path) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+    first = history.stored(history.update())
+
+    history.now += timedelta(days=1)
+    history.sync.change("UPDATE dbt_models SET alias = 'renamed' WHERE unique_id = 'model.orders'")
+    history.a_run()
+    history.snapshot(full_every_days=0)
+    second = history.stored(history.update())
+
+    runs = {key for key in first if name_of(key) == "success_rate"}
+    assert runs <= set(second)
+    later = {key[1] for key in second if name_of(key) == "success_rate" and day_of(key) > BEGINNING}
+    assert "SHOP.CORE.RENAMED" in later
+    assert ORDERS not in later
+
+
+def test_counts_of_tests_are_a_series_from_run_to_run(tmp_path: Path) -> None:
+    history = MetricHistory(tmp_path, 0)
+    for _ in range(3):
+        history.a_run()
+        history.snapshot()
+        stored = history.stored(history.update())
+        history.now += timedelta(days=1)
+
+    counts = {day_of(key): value for key, value in stored.items() if name_of(key) == "test_count" and key[1] == ORDERS}
+    assert list(counts.values()) == [1.0, 1.0, 1.0]
+
+
+def test_metrics_start_again_when_the_source_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+    history.update()
+    history.the_schema_is_refreshed()
+    history.now += timedelta(days=1)
+    history.a_run()
+    history.snapshot()
+
+    with caplog.at_level(logging.INFO):
+        stored = history.stored(history.update())
+
+    assert "computing metrics from scratch: the source began a new history" in caplog.text
+    assert stored == history.from_scratch()
+
+
+def test_a_run_without_new_rows_writes_no_file(tmp_path: Path) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+
+    first, second = history.update(), history.update()
+
+    assert second.files == first.files
+    assert second.key != first.key
+
+
+def test_a_file_goes_with_the_last_result_that_names_it(tmp_path: Path) -> None:
+    history, results = MetricHistory(tmp_path, 0), []
+    for _ in range(4):
+        history.a_run()
+        history.snapshot()
+        results.append(history.update())
+        history.now += timedelta(days=1)
+    newest = history.sync.repository.latest()
+
+    outdated = outdated_results(history.sync.repository, [newest.snapshot_id], newest.taken_at, FAR_AHEAD)
+
+    assert {result.key for result in outdated.results} == {results[0].key, results[1].key}
+    kept = {file.key for result in results[2:] for file in result.files}
+    shared = {file.key for file in results[1].files} & kept
+    assert shared
+    assert not any(outdated.names(name) for name in kept)
+    assert all(outdated.names(file.key) for file in results[0].files if file.key not in kept)
+
+
+def test_metrics_that_no_longer_open_are_computed_from_scratch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+    for file in history.update().files:
+        history.sync.store.delete(file.key)
+    history.now += timedelta(hours=1)
+    history.a_run()
+    history.snapshot()
+
+    with caplog.at_level(logging.INFO):
+        stored = history.stored(history.update())
+
+    assert "computing metrics from scratch: " in caplog.text
+    assert stored == history.from_scratch()
