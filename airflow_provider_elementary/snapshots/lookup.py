@@ -30,7 +30,14 @@ from airflow_provider_elementary.snapshots.manifest_document import (
     manifest_of,
 )
 from airflow_provider_elementary.snapshots.numbers import newest_proved
-from airflow_provider_elementary.snapshots.prune_record import PruneRecord, known_record, read_records, tombstones
+from airflow_provider_elementary.snapshots.prune_record import (
+    PruneRecord,
+    known_record,
+    newest_record,
+    read_records,
+    record_numbers,
+    tombstones,
+)
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import (
     MANIFESTS,
@@ -139,11 +146,13 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
 
 def _look(repository: Repository) -> tuple[list[int], Signed[PruneRecord] | None]:
     """Return the newest numbers below ``manifests/`` and a prune record, with the genesis read beside them."""
-    with ThreadPoolExecutor(2) as threads:
+    with ThreadPoolExecutor(3) as threads:
         numbers = threads.submit(numbers_at_the_end, repository)
+        records = threads.submit(record_numbers, repository) if repository.record is None else None
         trust = threads.submit(repository.require_pinned_store)
         trust.result()
-        return numbers.result(), known_record(repository)
+        record = newest_record(repository, records.result()) if records is not None else known_record(repository)
+        return numbers.result(), record
 
 
 def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocument]:
