@@ -124,3 +124,12 @@ def test_a_reader_without_a_signing_key_answers_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="No signing key"):
         append_answer(reader, ONE)
+
+
+def test_more_objects_of_others_than_are_passed_over_are_named(repository: Repository) -> None:
+    append_answer(repository, ONE)
+    for number in range(257):
+        repository.store.put(f"feedback/{9_999_999_000 + number}", b"{}")
+
+    with pytest.raises(SnapshotCorruptError, match=r"More than 256 objects of feedback/ .* Remove them"):
+        read_answers(repository)
