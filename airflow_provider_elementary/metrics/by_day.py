@@ -1,4 +1,4 @@
-"""Computes the metrics of the days that new rows touch, and stores them by period."""
+"""Computes the metrics of the days that new rows touch."""
 
 from __future__ import annotations
 
