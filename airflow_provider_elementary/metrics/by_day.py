@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
 from airflow_provider_elementary.metrics.compute import (
     DUCKDB_LIMIT,
     collected_rows,
@@ -141,7 +141,7 @@ class _Update:
         metrics = earlier.files(state=False) if earlier else {}
         facts = earlier.files(state=True) if earlier else {}
         if earlier is None or earlier.is_replaced:
-            data_keys = {one: self.repository.keys.new_data_key(one, Purpose.RESULT) for one in _CATEGORIES}
+            data_keys = _new_keys(self.repository)
         else:
             data_keys = dict(earlier.data_keys)
         with bounded_connection(DUCKDB_LIMIT) as engine:
@@ -164,7 +164,9 @@ class _Update:
             arranged = Arrangement(list(metrics), today)
             with divided(rows, arranged.of) as by_period:
                 files = self._write_metrics(earlier, metrics, by_period, arranged, days, data_keys)
-            files += self._write_facts(earlier, facts, computed, touched, Arrangement(list(facts), today), data_keys)
+            if STATE in data_keys:
+                arranged = Arrangement(list(facts), today)
+                files += self._write_facts(earlier, facts, computed, touched, arranged, data_keys)
         if not any(file.category != STATE for file in files):
             files += write_rows(self.repository, self.names, (), _STORED, data_keys, always=_CATEGORIES[:1])
         if days is not None:
@@ -260,9 +262,19 @@ def _find_earlier(
     except ElementaryError as error:
         raise _UnusableError(str(error)) from None
     if set(keys) != set(_CATEGORIES):
-        raise _UnusableError("the earlier ones were not stored by day")
+        raise _UnusableError("the earlier ones were stored without what rows said")
     earlier = _Earlier(repository, result, keys, is_replaced=files is None)
     return earlier, source if files is None else source.only(files)
+
+
+def _new_keys(repository: Repository) -> dict[Category, DataKey]:
+    """Return new data keys; without one for Run results each run computes from scratch."""
+    keys = {one: repository.keys.new_data_key(one, Purpose.RESULT) for one in _CATEGORIES if one != STATE}
+    try:
+        return {**keys, STATE: repository.keys.new_data_key(STATE, Purpose.RESULT)}
+    except KeyUnavailableError as error:
+        log.warning("the next run computes metrics from scratch: %s", error)
+        return keys
 
 
 def _new_files(repository: Repository, manifest: Manifest, number: int, sha256: Any) -> list[FileEntry] | None:

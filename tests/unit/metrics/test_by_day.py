@@ -9,9 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
+from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
-from tests.support.metric_histories import BEGINNING, OF_THE_PRESENT, ORDERS, MetricHistory, Metrics, day_of, name_of
+from tests.support.metric_histories import (
+    BEGINNING,
+    OF_THE_PRESENT,
+    ORDERS,
+    MetricHistory,
+    Metrics,
+    day_of,
+    name_of,
+    table,
+)
+from tests.support.syncs import CountedKeys
+from tests.support.table_source import TableSource
 
 FAR_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
 _STEPS: tuple[Callable[[MetricHistory], None], ...] = (
@@ -40,19 +54,19 @@ def test_incremental_metrics_equal_those_from_scratch(
     caplog.set_level(logging.INFO, "airflow_provider_elementary.metrics.by_day")
     before: Metrics = {}
     for step in range(9):
-        history.now += timedelta(hours=history.random.choice([1, 20, 24, 50, 24 * 8, 24 * 15]))
+        history.now += timedelta(hours=history.random.choice([1, 20, 24, 50, 24 * 4, 24 * 15]))
         history.random.choice(_STEPS)(history)
         history.a_run()
         if step == 6:
             history.old_rows_are_purged()
-        history.snapshot(full_every_days=0 if step in (3, 7) else 100_000)
+        history.snapshot(full_every_days=0 if step == 5 else 100_000)
 
         stored = history.stored(history.update())
 
         # What was purged stays.
         assert {key[0] for key in before if day_of(key) < history.purged_until} <= {key[0] for key in stored}
         before = stored
-        if step % 4 == 0:
+        if step in (4, 8):
             expected = comparable(history.from_scratch(), history)
             assert comparable(stored, history) == expected, f"step {step}"
     assert caplog.text.count("computing metrics from scratch") == 1
@@ -153,3 +167,19 @@ def test_metrics_that_no_longer_open_are_computed_from_scratch(
 
     assert "computing metrics from scratch: " in caplog.text
     assert stored == history.from_scratch()
+
+
+def test_without_the_key_of_run_results_metrics_are_computed_from_scratch(tmp_path: Path) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+    master = LocalKeys.generate()
+    history.sync.keys = CountedKeys(LocalKeys({name: key for name, key in master.items() if name != "run_results"}))
+    repository = history.sync.repository
+    source = TableSource(
+        {"data_monitoring_metrics": table("data_monitoring_metrics", [history.bucket("orders", BEGINNING)])}
+    )
+
+    result = update_metrics(repository, source, run_key="run", origin={})
+
+    assert [file.category for file in result.files] in ([Category.TABLE_METRICS], [Category.AGGREGATED_METRICS])
