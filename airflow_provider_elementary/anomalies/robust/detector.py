@@ -129,7 +129,8 @@ class Detector:
         scores = as_configured(
             scores + early, bucket, reading, evidence, expected, usual, self.alternatives.holiday[rows]
         )
-        ready = ready | early.any(axis=0)
+        is_early = early.any(axis=0) & (scores > 1).any(axis=0)
+        ready = ready | is_early
         scores = np.where(ready, scores, 0)
         value, gap, zero, load, run, repeat, drift = scores > 1
         flagged = Flagged(value, gap, zero, load, run | repeat, drift)
@@ -137,7 +138,7 @@ class Detector:
         shifted |= (bucket.mark == NEW_NORMAL) & evidence.is_sized
         kind = np.where(bucket.mark == MUTED, 0, self._kind(bucket, evidence, flagged, shifted, frequency))
         lowest, highest = self._range(bucket, reading, evidence, expected, usual, flagged, parameters, frequency)
-        by_range = early[0] > 0
+        by_range = is_early & (early[0] > 0)
         lowest = np.where(by_range, self.early.lowest[rows], lowest)
         highest = np.where(by_range, self.early.highest[rows], highest)
         seen = np.where(by_range, self.early.values[rows], self.forecasts.combined_errors[rows])
