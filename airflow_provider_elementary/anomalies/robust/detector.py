@@ -118,9 +118,9 @@ class Detector:
         season = season_range(self.forecasts.values, bucket, frequency, reading.unit)
         age = self.alternatives.shift_age[rows]
         second = self.forecasts.second_opinion(
-            rows, bucket.number, bucket.kind, age, reading.noise, frequency, parameters
+            rows, bucket.number, bucket.kind, age, reading.noise, bucket.settings.level, frequency, parameters
         )
-        long = self.long_run.usual(rows, bucket.kind, frequency, parameters)
+        long = self.long_run.usual(rows, bucket.kind, bucket.settings.level, frequency, parameters)
         second = np.fmin(second[0], long[0]), np.fmax(second[1], long[1])
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
         usual = np.fmin(low, season[0]), np.fmax(high, season[1])
