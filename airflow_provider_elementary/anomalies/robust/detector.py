@@ -118,9 +118,9 @@ class Detector:
         season = season_range(self.forecasts.values, bucket, frequency, reading.unit)
         age = self.alternatives.shift_age[rows]
         second = self.forecasts.second_opinion(
-            rows, bucket.number, bucket.kind, age, reading.noise, frequency, parameters
+            rows, bucket.number, bucket.kind, age, reading.noise, bucket.settings.level, frequency, parameters
         )
-        long = self.long_run.usual(rows, bucket.kind, frequency, parameters)
+        long = self.long_run.usual(rows, bucket.kind, bucket.settings.level, frequency, parameters)
         second = np.fmin(second[0], long[0]), np.fmax(second[1], long[1])
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
         usual = np.fmin(low, season[0]), np.fmax(high, season[1])
@@ -129,7 +129,8 @@ class Detector:
         scores = as_configured(
             scores + early, bucket, reading, evidence, expected, usual, self.alternatives.holiday[rows]
         )
-        ready = ready | early.any(axis=0)
+        is_early = early.any(axis=0) & (scores > 1).any(axis=0)
+        ready = ready | is_early
         scores = np.where(ready, scores, 0)
         value, gap, zero, load, run, repeat, drift = scores > 1
         flagged = Flagged(value, gap, zero, load, run | repeat, drift)
@@ -137,7 +138,7 @@ class Detector:
         shifted |= (bucket.mark == NEW_NORMAL) & evidence.is_sized
         kind = np.where(bucket.mark == MUTED, 0, self._kind(bucket, evidence, flagged, shifted, frequency))
         lowest, highest = self._range(bucket, reading, evidence, expected, usual, flagged, parameters, frequency)
-        by_range = early[0] > 0
+        by_range = is_early & (early[0] > 0)
         lowest = np.where(by_range, self.early.lowest[rows], lowest)
         highest = np.where(by_range, self.early.highest[rows], highest)
         seen = np.where(by_range, self.early.values[rows], self.forecasts.combined_errors[rows])

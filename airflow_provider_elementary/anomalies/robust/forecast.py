@@ -130,6 +130,7 @@ class Forecasts:
         kind: Kinds,
         age: Floats,
         noise: Floats,
+        level: Floats,
         frequency: Frequency,
         parameters: Parameters,
     ) -> tuple[Floats, Floats]:
@@ -139,6 +140,7 @@ class Forecasts:
 
         :param age: buckets since the level moved; those before are of another level.
         :param noise: as for :meth:`predict`.
+        :param level: factor of the distance at which it disagrees.
         """
         nothing = np.full(len(rows), np.nan)
         if not (parameters.agreement and frequency.seasons):
@@ -154,7 +156,9 @@ class Forecasts:
         same = past[:, apart - 1 :: apart]
         centres = np.stack([self.last[rows], median(same), median(past)], axis=1)
         lowest, highest = np.fmin.reduce(centres, axis=1), np.fmax.reduce(centres, axis=1)
-        reach = parameters.agreement * np.maximum(np.maximum(spread, smallest_noise(self.last[rows], kind)), noise)
+        reach = (
+            parameters.agreement * level * np.maximum(np.maximum(spread, smallest_noise(self.last[rows], kind)), noise)
+        )
         enough = known >= _FEWEST_CYCLES
         return np.where(enough, lowest - reach, np.nan), np.where(enough, highest + reach, np.nan)
 

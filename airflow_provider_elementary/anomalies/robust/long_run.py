@@ -39,10 +39,13 @@ class LongRun:
         return cls(np.zeros(series), np.zeros(series), np.zeros(series))
 
     def usual(
-        self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: Parameters
+        self, rows: Rows, kind: npt.NDArray[np.int8], level: Floats, frequency: Frequency, parameters: Parameters
     ) -> tuple[Floats, Floats]:
-        """Return between which values nothing is unusual; NaN for other metrics and longer buckets."""
-        reach = parameters.long_run * np.sqrt(self.square[rows])
+        """Return between which values nothing is unusual; NaN for other metrics and longer buckets.
+
+        :param level: factor of the distance.
+        """
+        reach = parameters.long_run * level * np.sqrt(self.square[rows])
         concerns = (kind == REAL) & (self.values[rows] > 1) & frequency.is_short & (parameters.long_run > 0)
         return (
             np.where(concerns, self.mean[rows] - reach, np.nan),
