@@ -23,11 +23,11 @@ from airflow_provider_elementary.alerts.selection import (
 )
 from airflow_provider_elementary.exceptions import AlertsNotSentError, SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import answered
-from airflow_provider_elementary.incidents.answer_log import read_answers
 from airflow_provider_elementary.incidents.conditions import PROJECT
-from airflow_provider_elementary.incidents.store import incidents_of
+from airflow_provider_elementary.incidents.store import answers_of, incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.snapshots import Repository, open_snapshot
+from airflow_provider_elementary.storage.answer_log import lost_answers, read_answers
 from airflow_provider_elementary.storage.results import (
     anchor_result,
     find_result,
@@ -111,6 +111,7 @@ def send_alerts(
     :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
     """
     number, lost = recorded_result(repository, "alerts", series, anchor)
+    answers_lost = _lost_answers(repository, incidents)
     known = answered(_incidents(repository, incidents), read_answers(repository))
     metas = _metas(repository, incidents)
     notified = _load_notifications(repository, series)
@@ -140,7 +141,14 @@ def send_alerts(
             notified += [item if isinstance(item, Notification) else item.sent(route, now) for item in items]
             notified = still_needed(notified, known, now)
             anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
-    return Outcome(sent, failed, sum(incident.status == "open" for incident in known), anchor, lost)
+    losses = " ".join(each for each in (lost, answers_lost) if each is not None) or None
+    return Outcome(sent, failed, sum(incident.status == "open" for incident in known), anchor, losses)
+
+
+def _lost_answers(repository: Repository, incidents: str) -> str | None:
+    """Return what was removed of the answers since the incidents were updated with them, in a sentence."""
+    result = find_result(repository, incidents)
+    return lost_answers(repository, [answers_of(result)]) if result is not None else None
 
 
 def _heartbeat(incidents: str, notified: Sequence[Notification], route: str, now: datetime) -> _Alerts:
@@ -217,4 +225,4 @@ def _save_notifications(
         series=series,
         known=known,
     )
-    return anchor_result(repository, result.key)
+    return anchor_result(repository, result)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.cli.exits import FINDING, FINE, usage
 from airflow_provider_elementary.cli.options import open_repository
 from airflow_provider_elementary.cli.output import print_json
-from airflow_provider_elementary.incidents.answers import ANSWERS, REASONS, AnswerRequest
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.storage.answers import ANSWERS, REASONS, AnswerRequest
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
@@ -74,13 +75,16 @@ def _answer(arguments: argparse.Namespace) -> int:
         given = {name: getattr(arguments, name) for name in AnswerRequest.__dataclass_fields__}
         request = AnswerRequest.parse(given, now)
     # Each command is an answer of its own.
-    answer, incident = answer_incident(
+    answered = answer_incident(
         open_repository(arguments), request, answered_by=_user(), run_key=f"command {os.urandom(16).hex()}", now=now
     )
+    answer, incident = answered.answer, answered.incident
     if arguments.json:
         print_json(_as_json(incident, arguments))
     else:
         print(f"recorded {answer.answer} of {answer.answered_by or 'a person'} for {incident.incident_id}")
+    if answered.lost is not None:
+        raise SnapshotCorruptError(answered.lost)
     return FINE
 
 

@@ -150,7 +150,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             f"{report.store} is {report.outcome}: {report.manifests:,} manifests, "
             f"{report.pruned:,} pruned, {report.files:,} files of {report.size:,} bytes read, "
             f"{report.opened:,} decrypted with {report.rows:,} rows; "
-            f"{report.results:,} results, {report.reports:,} access reports"
+            f"{report.results:,} results, {report.answers:,} answers, {report.reports:,} access reports"
         )
         if report.head is not None:
             print(f"anchor: {report.head.sequence}:{report.head.sha256}")

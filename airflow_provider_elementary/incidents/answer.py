@@ -2,45 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.answer_effects import merged_into
-from airflow_provider_elementary.incidents.answer_log import append_answer, read_answers
-from airflow_provider_elementary.incidents.answers import Answer, AnsweredCondition, AnswerRequest
 from airflow_provider_elementary.incidents.conditions import Condition
-from airflow_provider_elementary.incidents.store import current_incidents
+from airflow_provider_elementary.incidents.store import answers_of, current_incidents
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.project.reading import read_rows
 from airflow_provider_elementary.snapshots import Repository
+from airflow_provider_elementary.storage.answer_log import (
+    anchor_answers,
+    append_answer,
+    known_answers,
+    lost_answers,
+    read_answers,
+    recorded_answers,
+)
+from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition, AnswerRequest
 from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.results import latest_result
 
 #: Where dbt lists what it tests and builds.
 _PROJECT = ("dbt_tests", "dbt_models", "dbt_snapshots", "dbt_seeds", "dbt_sources")
 _LONGEST_NAME = 200
 
 
+@dataclass(frozen=True)
+class AnsweredIncident:
+    """An incident after an answer.
+
+    :param answer: the answer as it is recorded.
+    :param incident: with the answer as far as it is recorded there.
+    :param anchor: a signed statement about the answers, for the next answer.
+    :param lost: what was removed of the answers before, in a sentence.
+    """
+
+    answer: Answer
+    incident: Incident
+    anchor: str | None
+    lost: str | None
+
+
 def answer_incident(
-    repository: Repository, request: AnswerRequest, *, answered_by: str | None, run_key: str, now: datetime
-) -> tuple[Answer, Incident]:
+    repository: Repository,
+    request: AnswerRequest,
+    *,
+    answered_by: str | None,
+    run_key: str,
+    now: datetime,
+    anchor: Any = None,
+) -> AnsweredIncident:
     """Record what a person says about an incident; a second time for the same run changes nothing.
 
     :param answered_by: the user of Airflow or of the operating system; None where it is not known.
     :param run_key: identifies the run or the command.
     :param now: UTC without a zone.
-    :return: the answer, and the incident with it as far as it is recorded there.
+    :param anchor: that of an earlier answer, which was kept outside the store; None for nothing.
     :raises ConfigurationError: there is no such incident, or the answer does not fit it.
     :raises SnapshotConflictError: other writers were faster, several times; a retry may help.
     """
     answer_id = sha256(run_key.encode())[:32]
     incidents = current_incidents(repository)
-    known = read_answers(repository)
+    given = known_answers(repository)
+    known = given.answers
+    saved = latest_result(repository, "incidents")
+    recorded = [recorded_answers(repository, anchor), answers_of(saved) if saved else None]
+    lost = lost_answers(repository, recorded)
     home = merged_into(known).get(request.incident_id, request.incident_id)
     if (same := next((each for each in known if each.answer_id == answer_id), None)) is not None:
         found = next((each for each in incidents if each.incident_id in (same.incident_id, same.into)), None)
         if found is not None:
-            return same, found
+            return AnsweredIncident(same, found, anchor_answers(repository, given.place), lost)
     incident = _find(incidents, home, repository)
     answer = Answer(
         answer_id=answer_id,
@@ -56,7 +91,11 @@ def answer_incident(
         note=request.note,
         into=_target(incidents, incident, request, repository),
     )
-    return append_answer(repository, answer), replace(incident, answers=(*incident.answers, answer))
+    number = max((place.number for place in recorded if place is not None), default=0)
+    kept = append_answer(repository, answer, known=number)
+    place = known_answers(repository).place
+    answered = replace(incident, answers=(*incident.answers, answer))
+    return AnsweredIncident(kept, answered, anchor_answers(repository, place), lost)
 
 
 def _find(incidents: list[Incident], incident_id: str, repository: Repository) -> Incident:

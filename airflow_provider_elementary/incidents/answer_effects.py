@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_elementary.anomalies.feedback import Feedback
-from airflow_provider_elementary.incidents.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.incidents.conditions import Condition, metric_of
 from airflow_provider_elementary.incidents.tracking import Incident
+from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
 
 #: These answers end a condition. The last two are for metrics only: a dbt test ends with its next result.
 _ENDING = ("resolve", "expected", "new-normal")

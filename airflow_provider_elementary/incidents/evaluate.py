@@ -18,13 +18,19 @@ from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 from airflow_provider_elementary.anomalies.summary import Summary, summarise
 from airflow_provider_elementary.incidents.answer_effects import feedback_of_answers
-from airflow_provider_elementary.incidents.answer_log import read_answers
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import read_dbt_conditions
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.storage.results import find_result, read_result, write_result
+from airflow_provider_elementary.storage.answer_log import read_answers
+from airflow_provider_elementary.storage.results import (
+    anchor_result,
+    find_result,
+    read_result,
+    recorded_result,
+    write_result,
+)
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +70,8 @@ class Evaluation:
     :param stopping: the anomalous tables that ``fail_on`` names.
     :param scored: what the method returned.
     :param key: where the verdicts are stored; None if they are not.
+    :param anchors: signed statements about the stored verdicts and state, for the next run.
+    :param lost: what was removed of them since the run before, in sentences.
     """
 
     verdicts: pa.Table
@@ -71,6 +79,8 @@ class Evaluation:
     stopping: list[str]
     scored: Scored
     key: str | None = None
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    lost: str | None = None
 
     @property
     def summary(self) -> Summary:
@@ -123,6 +133,7 @@ def evaluate_and_store(
     run_key: str,
     origin: Mapping[str, Any],
     configurations: pa.Table | None = None,
+    before: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Score metrics; store the verdicts, and with the robust method the model state for the next run.
 
@@ -130,7 +141,10 @@ def evaluate_and_store(
     :param run_key: identifies this run; a retry starts from the same previous run.
     :param origin: what the metrics were computed from.
     :param configurations: of each series, the parameters of its dbt test.
+    :param before: the ``anchors`` of an earlier run, which were kept outside the store, or whatever is found there.
     """
+    before = before or {}
+    number, verdicts_lost = recorded_result(repository, "verdicts", "", before.get("verdicts_anchor"))
     state = _open_state(repository, options, series, run_key) if options.method == "robust" else None
     evaluation = evaluate(
         rows,
@@ -148,10 +162,16 @@ def evaluate_and_store(
         run_key=run_key,
         origin=origin,
         parameters=options.to_dict(),
+        known=number,
     )
+    anchors, losses = {"verdicts_anchor": anchor_result(repository, result)}, [verdicts_lost]
     if state and evaluation.scored.state:
-        state.save(evaluation.scored.state, origin)
-    return replace(evaluation, key=result.key)
+        number, state_lost = recorded_result(repository, "memories", state.series, before.get("state_anchor"))
+        saved = state.save(evaluation.scored.state, origin, known=number)
+        anchors["state_anchor"] = anchor_result(repository, saved)
+        losses.append(state_lost)
+    lost = " ".join(each for each in losses if each is not None) or None
+    return replace(evaluation, key=result.key, anchors=anchors, lost=lost)
 
 
 def _open_state(repository: Repository, options: EvaluationOptions, series: str, run_key: str) -> ModelStateStore:

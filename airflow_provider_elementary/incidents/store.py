@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +11,22 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
-from airflow_provider_elementary.incidents.answer_log import read_answers
-from airflow_provider_elementary.incidents.answers import Answer
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
 from airflow_provider_elementary.incidents.store_conditions import store_conditions
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots import Repository, SnapshotSource
+from airflow_provider_elementary.storage.answer_log import (
+    anchor_answers,
+    known_answers,
+    lost_answers,
+    read_answers,
+    recorded_answers,
+)
+from airflow_provider_elementary.storage.answers import Answer
 from airflow_provider_elementary.storage.results import (
+    Result,
     anchor_result,
     latest_result,
     previous_result,
@@ -27,6 +34,7 @@ from airflow_provider_elementary.storage.results import (
     recorded_result,
     write_result,
 )
+from airflow_provider_elementary.storage.series import Place
 from airflow_provider_elementary.times import utc_now
 
 INCIDENT_SCHEMA = pa.schema(
@@ -47,11 +55,15 @@ class TrackedIncidents:
 
     :param key: of the result in the store that holds them.
     :param incidents: all of them, past ones included.
+    :param anchor: a signed statement about the result, for the next run.
+    :param answers_anchor: one about the answers that were applied; None where there are none.
+    :param lost: what was removed since the run before, in sentences.
     """
 
     key: str
     incidents: tuple[Incident, ...]
     anchor: str
+    answers_anchor: str | None = None
     lost: str | None = None
 
     @property
@@ -75,6 +87,7 @@ def update_incidents(
     run_key: str,
     origin: Mapping[str, Any],
     anchor: Any = None,
+    answers_anchor: Any = None,
     now: datetime | None = None,
 ) -> TrackedIncidents:
     """Update the incidents of the previous run with new verdicts, and save them.
@@ -86,6 +99,7 @@ def update_incidents(
     :param run_key: identifies the run; a retry starts from the same previous run.
     :param origin: what the verdicts were computed from.
     :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
+    :param answers_anchor: that of the answers then.
     :param now: UTC without a zone, to notice that a sync is overdue.
     """
     number, lost = recorded_result(repository, "incidents", series, anchor)
@@ -96,7 +110,10 @@ def update_incidents(
             before = incidents_of(rows.read_all())
         since = max((each.resolved_at or each.last_seen for each in before), default=None)
     known = [condition for incident in before or () for condition in incident.conditions]
-    answers = read_answers(repository)
+    given = known_answers(repository)
+    answers = given.answers
+    recorded = [recorded_answers(repository, answers_anchor), answers_of(previous) if previous else None]
+    losses = [each for each in (lost, lost_answers(repository, recorded)) if each is not None]
     of_store = store_conditions(repository, known, now or utc_now())
     current = [*current_conditions(verdicts, lineage, of_dbt, known), *of_store]
     # Those of a table that cannot be read are known from the run before.
@@ -108,11 +125,26 @@ def update_incidents(
         incidents_table(incidents).to_reader(),
         run_key=run_key,
         origin=origin,
-        parameters={"before": previous.key if previous else None},
+        parameters={
+            "before": previous.key if previous else None,
+            "answers": asdict(given.place) if given.place is not None else None,
+        },
         series=series,
         known=number,
     )
-    return TrackedIncidents(result.key, tuple(incidents), anchor_result(repository, result.key), lost)
+    return TrackedIncidents(
+        result.key,
+        tuple(incidents),
+        anchor_result(repository, result),
+        anchor_answers(repository, given.place),
+        " ".join(losses) or None,
+    )
+
+
+def answers_of(result: Result) -> Place | None:
+    """Return the place of the answers that were applied to incidents; None where there were none."""
+    found = result.parameters.get("answers")
+    return Place(found["number"], found["sha256"]) if found else None
 
 
 def incidents_table(incidents: Iterable[Incident]) -> pa.Table:

@@ -96,7 +96,9 @@ class _UnusableError(Exception):
     """Why the metrics of an earlier run cannot be continued."""
 
 
-def update_metrics(repository: Repository, source: Source, *, run_key: str, origin: Mapping[str, Any]) -> Result:
+def update_metrics(
+    repository: Repository, source: Source, *, run_key: str, origin: Mapping[str, Any], known: int = 0
+) -> Result:
     """Compute the metrics of the days that have new rows since the run before, and store them with those of the others.
 
     What is stored is what computing everything from scratch would store, but for days whose rows the source has removed
@@ -105,6 +107,7 @@ def update_metrics(repository: Repository, source: Source, *, run_key: str, orig
     :param source: a snapshot; the metrics of a warehouse are always computed from scratch.
     :param run_key: identifies the run; every attempt of it continues with the metrics of another run.
     :param origin: what the source is.
+    :param known: a number that the results had; those up to it are not given again.
     """
     definitions, has_collected = possible_definitions(source), holds_collected(source)
     parameters: dict[str, Any] = {"definitions": _version(definitions, has_collected)}
@@ -112,7 +115,7 @@ def update_metrics(repository: Repository, source: Source, *, run_key: str, orig
     if manifest is not None:
         parameters |= {"snapshot": manifest.sequence, "sha256": manifest.sha256, "epoch": manifest.epoch}
     names = ResultNames("metrics", "", run_key)
-    update = _Update(repository, source, definitions, has_collected, names, origin, parameters)
+    update = _Update(repository, source, definitions, has_collected, names, origin, parameters, known)
     try:
         earlier, new = _find_earlier(repository, source, parameters, run_key)
         return update.run(earlier, new)
@@ -130,6 +133,7 @@ class _Update:
     names: ResultNames
     origin: Mapping[str, Any]
     parameters: Mapping[str, Any]
+    known: int
 
     def run(self, earlier: _Earlier | None, new: Source) -> Result:
         manifest = self.source.manifest if isinstance(self.source, SnapshotSource) else None
@@ -166,7 +170,13 @@ class _Update:
         if days is not None:
             log.info("computed the metrics of %s days that new rows touch", len(days))
         return commit_result(
-            self.repository, self.names, files, data_keys, origin=self.origin, parameters=self.parameters
+            self.repository,
+            self.names,
+            files,
+            data_keys,
+            origin=self.origin,
+            parameters=self.parameters,
+            known=self.known,
         )
 
     def _write_metrics(

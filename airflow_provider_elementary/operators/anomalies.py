@@ -19,6 +19,7 @@ from airflow_provider_elementary.operators.base import (
     log_group,
     number,
     require_no_loss,
+    returned_before,
     run_key,
     task_series,
 )
@@ -109,13 +110,14 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         """Score, store and log; raise last, when everything is recorded."""
         with clear_failures():
             evaluation, origin = self._evaluate(context)
-            returned, lost = self._describe(evaluation, origin), None
+            returned, losses = self._describe(evaluation, origin), [evaluation.lost]
             if number(self, "shards") == 1:
                 verdicts, lineage = evaluation.verdicts, evaluation.lineage
                 incidents, lost = track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
                 returned |= incidents
+                losses.append(lost)
             self._emit(context, evaluation.verdicts, returned)
-            require_no_loss(context, lost, returned)
+            require_no_loss(context, " ".join(each for each in losses if each) or None, returned)
             self._stop(context, evaluation, returned)
         return returned
 
@@ -157,6 +159,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
                 run_key=run_key(context),
                 origin=origin,
                 configurations=configurations,
+                before=returned_before(context),
             )
         self._log(evaluation, time.monotonic() - started)
         self._evaluated = (evaluation, origin)
@@ -188,6 +191,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             "origin": dict(origin),
             "method": self.method,
             **asdict(evaluation.summary),
+            **evaluation.anchors,
         }
         # XCom keeps no tuples.
         return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}

@@ -86,6 +86,9 @@ def returned_before(context: Context) -> dict[str, Any]:
         if (run := instance.get_previous_dagrun(state)) is not None:
             # Without map_indexes: to ask for one that is not there is logged as an error.
             found = instance.xcom_pull(task_ids=instance.task_id, run_id=run.run_id)
+            place = instance.map_index
+            if isinstance(found, list) and place is not None and 0 <= place < len(found):
+                found = found[place]
             if isinstance(found, dict):
                 return found
     return {}

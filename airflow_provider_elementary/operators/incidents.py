@@ -122,20 +122,32 @@ class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Record the answer, log it, and return it in short."""
         from airflow_provider_elementary.incidents.answer import answer_incident
-        from airflow_provider_elementary.incidents.answers import AnswerRequest
+        from airflow_provider_elementary.storage.answers import AnswerRequest
 
         with clear_failures():
             self._refuse_unknown(context["dag_run"].conf)
             now = utc_now()
             request = AnswerRequest.parse({name: getattr(self, name) for name in ANSWER_FIELDS}, now)
             user = getattr(context["dag_run"], "triggering_user_name", None)
-            answer, incident = answer_incident(
-                self.repository, request, answered_by=user, run_key=run_key(context), now=now
+            answered = answer_incident(
+                self.repository,
+                request,
+                answered_by=user,
+                run_key=run_key(context),
+                now=now,
+                anchor=returned_before(context).get("answers_anchor"),
             )
-        self.log.info("%s answered %s: %s", answer.answered_by or "a person", answer.answer, incident.title)
-        # The link "Incident" leads to it.
-        changes = [{"incident_id": answer.incident_id, "title": incident.title}]
-        self.summary = {"store": self.repository.uri, "changes": changes, **answer.to_dict()}
+            answer, title = answered.answer, answered.incident.title
+            self.log.info("%s answered %s: %s", answer.answered_by or "a person", answer.answer, title)
+            # The link "Incident" leads to it.
+            changes = [{"incident_id": answer.incident_id, "title": title}]
+            self.summary = {
+                "store": self.repository.uri,
+                "changes": changes,
+                **answer.to_dict(),
+                "answers_anchor": answered.anchor,
+            }
+            require_no_loss(context, answered.lost, self.summary)
         return self.summary
 
     def _refuse_unknown(self, conf: Mapping[str, Any] | None) -> None:
@@ -161,6 +173,7 @@ def track_incidents(
     """
     from airflow_provider_elementary.incidents.store import update_incidents
 
+    before = returned_before(context)
     tracked = update_incidents(
         operator.repository,
         verdicts,
@@ -169,13 +182,15 @@ def track_incidents(
         series=task_series(context),
         run_key=run_key(context),
         origin=origin,
-        anchor=returned_before(context).get("incidents_anchor"),
+        anchor=before.get("incidents_anchor"),
+        answers_anchor=before.get("answers_anchor"),
     )
     _log(operator.log, tracked, operator.store_conn_id)
     changes = [_brief(incident) for incident in tracked.current[:_INCIDENTS_RETURNED]]
     returned = {
         "incidents": tracked.key,
         "incidents_anchor": tracked.anchor,
+        "answers_anchor": tracked.answers_anchor,
         "open_incidents": tracked.open,
         "changes": changes,
     }

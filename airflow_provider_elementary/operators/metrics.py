@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, run_key
+from airflow_provider_elementary.operators.base import (
+    ElementarySourceOperator,
+    clear_failures,
+    require_no_loss,
+    returned_before,
+    run_key,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -29,13 +35,17 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Compute and store the metrics, and return their key in the store."""
         from airflow_provider_elementary.metrics.by_day import update_metrics
+        from airflow_provider_elementary.storage.results import anchor_result, recorded_result
 
-        started = time.monotonic()
+        started, key, before = time.monotonic(), run_key(context), returned_before(context)
         with clear_failures(), self.open_source() as (source, origin):
-            result = update_metrics(self.repository, source, run_key=run_key(context), origin=origin)
-        self.log.info("stored %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
-        stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
-        self._returned = {"store": self.repository.uri, **stored}
+            known, lost = recorded_result(self.repository, "metrics", "", before.get("metrics_anchor"))
+            result = update_metrics(self.repository, source, run_key=key, origin=origin, known=known)
+            self.log.info("stored %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
+            stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
+            anchor = anchor_result(self.repository, result)
+            self._returned = {"store": self.repository.uri, **stored, "metrics_anchor": anchor}
+            require_no_loss(context, lost, self._returned)
         return self._returned
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:

@@ -82,9 +82,11 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
         for note in report.notes:
             self.log.info("note: %s", note)
         self.log.info(
-            "verified %s manifests, %s results, %s access reports and %s files (%s bytes, %s rows): %s findings",
+            "verified %s manifests, %s results, %s answers, %s access reports and %s files (%s bytes, %s rows): "
+            "%s findings",
             report.manifests,
             report.results,
+            report.answers,
             report.reports,
             report.files,
             f"{report.size:,}",

@@ -29,11 +29,11 @@ from airflow_provider_elementary.project.project import Project, read_project
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_elementary.incidents.answers import Answer
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.page.currency import FindAttempts
     from airflow_provider_elementary.project.timeline import Timeline
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
+    from airflow_provider_elementary.storage.answers import Answer
     from airflow_provider_elementary.storage.report_log import StoredReport
     from airflow_provider_elementary.storage.results import Result, ResultFile, ResultKind
 
@@ -241,7 +241,7 @@ class Reader:
 
         :raises SnapshotCorruptError: the newest document is signed, and not valid.
         """
-        from airflow_provider_elementary.incidents.answer_log import answer_names, read_answers
+        from airflow_provider_elementary.storage.answer_log import answer_names, read_answers
 
         repository = self.opened.repository
         found: tuple[Answer, ...] = self._answers.get(answer_names(repository), lambda: read_answers(repository))

@@ -23,7 +23,7 @@ from airflow_provider_elementary.snapshots.manifest_document import ManifestDocu
 from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
 from airflow_provider_elementary.storage.genesis import Role
-from airflow_provider_elementary.storage.layout import INDEX, index_key, numbered
+from airflow_provider_elementary.storage.layout import INDEX, MANIFESTS, index_key, manifest_key, numbered
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
@@ -160,6 +160,17 @@ def read_rows(
     return rows, errors
 
 
+def numbers_at_the_end(repository: Repository) -> list[int]:
+    """Return the numbers below ``manifests/`` after those of the newest wide page that is there; anybody can put one.
+
+    So a store of any length is opened by one listing of a few hundred names.
+    """
+    if repository.listed_after is None:
+        pages = list(numbered(repository.store, f"{INDEX}{WIDE}/")[0])
+        repository.listed_after = manifest_key(numbers_of(WIDE, pages[-1])[-1]) if pages else ""
+    return list(numbered(repository.store, MANIFESTS, repository.listed_after)[0])
+
+
 def newest_page(repository: Repository) -> Row | None:
     """Return the last row of the newest page that is proved: a snapshot that there was, whatever is left of it."""
     pages, _ = numbered(repository.store, f"{INDEX}{NARROW}/")
@@ -171,19 +182,20 @@ def newest_page(repository: Repository) -> Row | None:
 
 
 def candidates(
-    repository: Repository, there: Sequence[int], newest: int, moment: datetime | None
+    repository: Repository, there: Callable[[int, int], Sequence[int]], newest: int, moment: datetime | None
 ) -> Iterator[Sequence[int]]:
     """Yield numbers among which a snapshot of a time is, or all of them where no page says more; the newest first.
 
-    :param there: the numbers of the snapshots, in order.
+    :param there: returns the numbers of the snapshots from one to another, in order.
     :param moment: when it was taken; times go by the numbers.
     """
     wide = newest // WIDE
-    tail = [number for number in there if number > wide * WIDE]
     is_older = moment is not None and _begins_after(repository, moment, (NARROW, wide * WIDE // NARROW), newest)
     if not is_older:
-        yield tail
+        yield there(wide * WIDE + 1, newest)
     low, high = 0, wide - 1
+    if moment is not None and low < high:
+        _side_by_side(lambda place: read_page(repository, WIDE, place), [low, high])
     while moment is not None and low < high:
         middle = _between(repository, moment, low, high)
         rows = read_page(repository, WIDE, middle)
@@ -194,9 +206,9 @@ def candidates(
     near = [place for place in (low, low + 1, low - 1) if 0 <= place < wide] if low >= high else []
     for place in (*near, *(place for place in range(wide - 1, -1, -1) if place not in near)):
         covered = numbers_of(WIDE, place)
-        yield [number for number in there if number in covered]
+        yield there(covered[0], covered[-1])
     if is_older:
-        yield tail
+        yield there(wide * WIDE + 1, newest)
 
 
 def _begins_after(repository: Repository, moment: datetime, page: tuple[int, int], newest: int) -> bool:

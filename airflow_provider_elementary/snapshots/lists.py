@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-#: Every N snapshots after the base, a list repeats what those between it and an earlier one added.
-_STEPS = (36, 6)
+#: Every N snapshots after the base, a list repeats what those between it and an earlier one added. A store that is
+#: compacted has a new base before the first of them, six syncs after the last.
+_STEPS = (48, 8)
 
 
 class Listed(Protocol):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import (
@@ -16,7 +18,7 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.index import candidates, newest_page, read_rows
+from airflow_provider_elementary.snapshots.index import candidates, newest_page, numbers_at_the_end, read_rows
 from airflow_provider_elementary.snapshots.lists import merge, path, since
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.manifest_document import (
@@ -28,9 +30,24 @@ from airflow_provider_elementary.snapshots.manifest_document import (
     manifest_of,
 )
 from airflow_provider_elementary.snapshots.numbers import newest_proved
-from airflow_provider_elementary.snapshots.prune_record import newest_record, read_records, tombstones
+from airflow_provider_elementary.snapshots.prune_record import (
+    PruneRecord,
+    known_record,
+    newest_record,
+    read_records,
+    record_numbers,
+    tombstones,
+)
 from airflow_provider_elementary.storage.genesis import Role
-from airflow_provider_elementary.storage.layout import MANIFESTS, begun_at, generation_number, manifest_key, numbered
+from airflow_provider_elementary.storage.layout import (
+    MANIFESTS,
+    begun_at,
+    generation_number,
+    manifest_key,
+    manifest_number,
+    numbered,
+)
+from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import in_utc
 
@@ -40,31 +57,33 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_READERS = 8
 
-
-def require_anchor(repository: Repository, anchor: Anchor) -> None:
+def require_anchor(repository: Repository, anchor: Anchor, head: Signed[ManifestDocument] | None = None) -> None:
     """Raise unless the chain contains an anchor.
 
+    :param head: the newest manifest, where the caller has found it.
     :raises SnapshotCorruptError: it ends before it, or has another manifest in its place.
     """
-    if (finding := anchor_finding(repository, anchor)) is not None:
+    if (finding := anchor_finding(repository, anchor, head)) is not None:
         raise SnapshotCorruptError(
             f"The snapshot chain in {repository.uri} does not contain {anchor.origin}: {finding}. Newer snapshots were "
             "removed or replaced. Restore them from a replica or older versions of the objects."
         )
 
 
-def anchor_finding(repository: Repository, anchor: Anchor) -> str | None:
-    """Return how the chain differs from an anchor, in words, or None where it contains it."""
-    head = find_head(repository)
+def anchor_finding(repository: Repository, anchor: Anchor, head: Signed[ManifestDocument] | None = None) -> str | None:
+    """Return how the chain differs from an anchor, in words, or None where it contains it.
+
+    :param head: the newest manifest, where the caller has found it.
+    """
+    head = head or find_head(repository)
     if head is None or head.document.sequence < anchor.sequence:
         ends = f"ends at number {head.document.sequence}" if head else "is empty"
         return f"it {ends}, and snapshot number {anchor.sequence} was recorded"
-    stones = tombstones(list(read_records(repository)))
     try:
         own: str | None = read_signed(repository, anchor.sequence).sha256
     except SnapshotNotFoundError:
+        stones = tombstones(list(read_records(repository)))
         own = stones[anchor.sequence].sha256 if anchor.sequence in stones else None
     except SnapshotCorruptError:
         own = None
@@ -89,7 +108,8 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
     :raises SnapshotCorruptError: the connection pins a store, and there is none or another one.
     :raises StoreRefusedError: none is proved, and some are not given out.
     """
-    repository.require_pinned_store()
+    if numbers is not None:
+        repository.require_pinned_store()
 
     def proved(number: int) -> Signed[ManifestDocument] | None:
         try:
@@ -101,21 +121,20 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
             repository.unreadable[number] = error
             return None
 
-    if numbers is None:
-        numbers = list(numbered(repository.store, MANIFESTS)[0])
-    if not numbers:
-        return None
-    # The newest snapshot at the time of a prune stays, and all after it do.
-    record = newest_record(repository)
-    start = record.document.head.sequence if record else 1
-
     def known() -> int:
         row = newest_page(repository)
         return row.sequence if row is not None else start
 
-    head = newest_proved(numbers, start, proved, known)
+    at_the_end, record = _look(repository) if numbers is None else ([], known_record(repository))
+    # The newest snapshot at the time of a prune stays, and all after it do.
+    start = record.document.head.sequence if record else 1
+    head = newest_proved(at_the_end, start, proved, known) if at_the_end else None
+    if head is None:
+        if numbers is None:
+            numbers = list(numbered(repository.store, MANIFESTS)[0])
+        head = newest_proved(numbers, start, proved, known)
     if head is None and start > 1:
-        head = newest_proved(numbers, 1, proved, known)
+        head = newest_proved(numbers or (), 1, proved, known)
     if head is None and repository.unreadable:
         # Nothing says that these credentials may read any of it.
         raise repository.unreadable[max(repository.unreadable)]
@@ -123,6 +142,17 @@ def find_head(repository: Repository, numbers: Sequence[int] | None = None) -> S
         if head is not None and number > head.document.sequence:
             log.warning("passed over snapshot number %s: %s", number, error)
     return head
+
+
+def _look(repository: Repository) -> tuple[list[int], Signed[PruneRecord] | None]:
+    """Return the newest numbers below ``manifests/`` and a prune record, with the genesis read beside them."""
+    with ThreadPoolExecutor(3) as threads:
+        numbers = threads.submit(numbers_at_the_end, repository)
+        records = threads.submit(record_numbers, repository) if repository.record is None else None
+        trust = threads.submit(repository.require_pinned_store)
+        trust.result()
+        record = newest_record(repository, records.result()) if records is not None else known_record(repository)
+        return numbers.result(), record
 
 
 def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocument]:
@@ -154,8 +184,11 @@ def resolve(repository: Repository, found: Signed[ManifestDocument]) -> Manifest
     :raises SnapshotCorruptError: its generation, or a manifest that its list adds to, is missing or not proved.
     """
     document = found.document
-    generation = read_generation(repository, document)
     numbers = path(document.sequence, document.base)
+    with ThreadPoolExecutor(1) as threads:
+        ahead = threads.submit(_read_ahead, repository, numbers)
+        generation = read_generation(repository, document)
+        ahead.result()
     return manifest_of(document, found.sha256, generation, _list(repository, numbers, generation))
 
 
@@ -187,12 +220,20 @@ def read_generation(repository: Repository, document: ManifestDocument) -> Gener
     return found.document
 
 
+def _read_ahead(repository: Repository, numbers: Sequence[int]) -> None:
+    """Read manifests side by side; what is wrong with one is raised where it is needed."""
+
+    def read(number: int) -> None:
+        with suppress(ElementaryError):
+            read_signed(repository, number)
+
+    if unread := [number for number in numbers if number not in repository.read]:
+        list(in_parallel(read, unread))
+
+
 def _list(repository: Repository, numbers: Sequence[int], generation: Generation) -> list[FileEntry]:
-    unread = [number for number in numbers if number not in repository.read]
+    _read_ahead(repository, numbers)
     try:
-        if len(unread) > 1:
-            with ThreadPoolExecutor(_READERS) as threads:
-                list(threads.map(lambda number: read_signed(repository, number), unread))
         documents = [read_signed(repository, number).document for number in numbers]
     except SnapshotNotFoundError as error:
         raise SnapshotCorruptError(
@@ -216,21 +257,25 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
 
     A manifest that cannot be read is an error only where it may be the one that is meant.
     """
-    numbers = list(numbered(repository.store, MANIFESTS)[0])
-    if (head := find_head(repository, numbers)) is None:
+    if (head := find_head(repository)) is None:
         raise none_found(repository)
     if snapshot == "latest":
         return resolve(repository, head)
     newest = head.document.sequence
     # A snapshot that was pruned may stay, as later ones add to its list.
     pruned = tombstones(list(read_records(repository)))
-    there = [number for number in numbers if number <= newest and number not in pruned]
+
+    def there(first: int, last: int) -> list[int]:
+        names = repository.store.list(MANIFESTS, manifest_key(first - 1))
+        found = takewhile(lambda number: number <= last, (manifest_number(each.key) for each in names))
+        return [number for number in found if number and number not in pruned]
+
     until = in_utc(snapshot) if isinstance(snapshot, datetime) else None
     begun = begun_at(snapshot) if isinstance(snapshot, str) else until
     number = _find(repository, there, newest, snapshot, begun)
     if number is not None:
         return read_manifest(repository, number)
-    rows, errors = read_rows(repository, there, newest)
+    rows, errors = read_rows(repository, there(1, newest), newest)
     more = f", and {len(errors)} manifests that cannot be read" if errors else ""
     names = [row.snapshot_id for _, row in sorted(rows.items())]
     others = f"{len(names)} others, from {names[0]} to {names[-1]}" if names else "no other"
@@ -241,7 +286,11 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
 
 
 def _find(
-    repository: Repository, there: Sequence[int], newest: int, snapshot: str | datetime, moment: datetime | None
+    repository: Repository,
+    there: Callable[[int, int], Sequence[int]],
+    newest: int,
+    snapshot: str | datetime,
+    moment: datetime | None,
 ) -> int | None:
     """Return the number of a snapshot by its id or time, reading as few pages as can be; None where there is none.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,30 +20,48 @@ from airflow_provider_elementary.snapshots.manifest import (
     TableEntry,
 )
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
-from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import data_file
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 
 
 @dataclass(frozen=True)
-class AddedFile(FileBinding):
-    """One encrypted file; its name follows from the snapshot that wrote it, its table, part and category.
+class AddedFiles:
+    """Encrypted files, a list of each fact, in one order; their names follow from the first three and ``part``.
 
-    :param snapshot_id: the snapshot that wrote it.
-    :param table: the table that its rows are of.
-    :param category: the one category in it.
-    :param min_watermark: the least watermark in it, ISO 8601, or None.
-    :param max_watermark: the greatest watermark in it, ISO 8601, or None.
-    :param part: which part of the capture wrote it, and which attempt; empty where one session read all tables.
+    See :class:`~.manifest.FileEntry` for the facts.
     """
 
-    snapshot_id: str
-    table: str
-    category: Category
-    min_watermark: NaiveTime | None
-    max_watermark: NaiveTime | None
-    part: str = ""
+    snapshot_id: tuple[str, ...] = ()
+    table: tuple[str, ...] = ()
+    category: tuple[Category, ...] = ()
+    part: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
+    size: tuple[int, ...] = ()
+    sha256: tuple[str, ...] = ()
+    footer_size: tuple[int, ...] = ()
+    footer_sha256: tuple[str, ...] = ()
+    row_groups: tuple[tuple[str, ...], ...] = ()
+    min_watermark: tuple[NaiveTime | None, ...] = ()
+    max_watermark: tuple[NaiveTime | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse lists of different lengths."""
+        if len({len(getattr(self, name)) for name in _FACTS}) > 1:
+            raise ValueError("the lists have different lengths")
+
+    @classmethod
+    def of(cls, files: Sequence[FileEntry]) -> AddedFiles:
+        """Return files as a manifest stores them."""
+        return cls(**{name: tuple(getattr(file, name) for file in files) for name in _FACTS})
+
+    def each(self) -> Iterator[dict[str, Any]]:
+        """Yield the facts of each file."""
+        for values in zip(*(getattr(self, name) for name in _FACTS), strict=True):
+            yield dict(zip(_FACTS, values, strict=True))
+
+
+_FACTS = tuple(found.name for found in fields(AddedFiles))
 
 
 @dataclass(frozen=True)
@@ -121,7 +139,7 @@ class ManifestDocument:
     parent: Parent | None
     generation: Reference
     base: int
-    added: tuple[AddedFile, ...]
+    added: AddedFiles
     dropped: tuple[str, ...]
     tables: Mapping[str, TableState]
     categories: tuple[Category, ...]
@@ -223,7 +241,7 @@ def document_of(
         **{name: getattr(manifest, name) for name in _SHARED},
         generation=reference,
         base=base,
-        added=tuple(map(_added, added)),
+        added=AddedFiles.of(added),
         dropped=tuple(dropped),
         tables={
             name: TableState(**{one.name: getattr(entry, one.name) for one in fields(TableState)})
@@ -270,17 +288,13 @@ def entries(document: ManifestDocument, generation: Generation) -> list[FileEntr
     """Return the files that a document adds, with their names and columns."""
     return [
         FileEntry(
-            **asdict(file),
-            key=data_file(file.snapshot_id, file.table, file.category, file.part),
-            columns=generation.columns.get(file.table, {}).get(file.category, ()),
-            by_rows=file.table in generation.by_rows,
+            **facts,
+            key=data_file(facts["snapshot_id"], facts["table"], facts["category"], facts["part"]),
+            columns=generation.columns.get(facts["table"], {}).get(facts["category"], ()),
+            by_rows=facts["table"] in generation.by_rows,
         )
-        for file in document.added
+        for facts in document.added.each()
     ]
-
-
-def _added(file: FileEntry) -> AddedFile:
-    return AddedFile(**{one.name: getattr(file, one.name) for one in fields(AddedFile)})
 
 
 def _fields(found: TableShape | TableState) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
@@ -20,6 +21,7 @@ from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, Time
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import PRUNE_RECORDS, numbered, record_key
+from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
@@ -99,23 +101,40 @@ RECORD = Codec(PruneRecord, "prune record", "Restore the object from a replica o
 def read_records(repository: Repository) -> Iterator[Signed[PruneRecord]]:
     """Yield the prune records of a store, oldest first; what is not proved is none."""
     newest = newest_record(repository)
-    for number in range(1, newest.document.sequence if newest else 1):
-        with suppress(UnprovedError, StoreRefusedError, KeyUnavailableError):
-            if (found := _read(repository, number)) is not None:
-                yield found
+    older = range(1, newest.document.sequence if newest else 1)
+    for found in in_parallel(partial(_proved, repository), older):
+        if found is not None:
+            yield found
     if newest is not None:
         yield newest
 
 
-def newest_record(repository: Repository) -> Signed[PruneRecord] | None:
-    """Return the newest prune record, or None where nothing was ever pruned."""
+def newest_record(repository: Repository, numbers: Sequence[int] | None = None) -> Signed[PruneRecord] | None:
+    """Return the newest prune record, or None where nothing was ever pruned.
 
-    def proved(number: int) -> Signed[PruneRecord] | None:
-        with suppress(UnprovedError, StoreRefusedError, KeyUnavailableError):
-            return _read(repository, number)
-        return None
+    :param numbers: those that :func:`record_numbers` returned, where the caller listed them.
+    """
+    if numbers is None:
+        numbers = record_numbers(repository)
+    found = newest_proved(numbers, 1, partial(_proved, repository))
+    repository.record = (found,)
+    return found
 
-    return newest_proved(list(numbered(repository.store, PRUNE_RECORDS)[0]), 1, proved)
+
+def record_numbers(repository: Repository) -> list[int]:
+    """Return the numbers below ``prunes/``, in order."""
+    return list(numbered(repository.store, PRUNE_RECORDS)[0])
+
+
+def known_record(repository: Repository) -> Signed[PruneRecord] | None:
+    """Return a prune record that was the newest one once: everything since it may have been pruned meanwhile."""
+    return repository.record[0] if repository.record is not None else newest_record(repository)
+
+
+def _proved(repository: Repository, number: int) -> Signed[PruneRecord] | None:
+    with suppress(UnprovedError, StoreRefusedError, KeyUnavailableError):
+        return _read(repository, number)
+    return None
 
 
 def write_record(repository: Repository, record: PruneRecord) -> Signed[PruneRecord]:
@@ -137,7 +156,11 @@ def _read(repository: Repository, number: int) -> Signed[PruneRecord] | None:
 
 def without_expired(repository: Repository, manifest: Manifest) -> tuple[Manifest, list[Category]]:
     """Return a snapshot as it can still be read, and the categories of which prune withdrew files."""
-    newest = newest_record(repository)
+    return without_expired_of(newest_record(repository), manifest)
+
+
+def without_expired_of(newest: Signed[PruneRecord] | None, manifest: Manifest) -> tuple[Manifest, list[Category]]:
+    """Return a snapshot as a prune record leaves it; see :func:`without_expired`."""
     gone = {file.key: file.category for file in newest.document.expired} if newest else {}
     left = tuple(file for file in manifest.files if file.key not in gone)
     expired = {file.category for file in manifest.files if file.key in gone}

@@ -15,7 +15,7 @@ from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lookup import find_manifest, read_signed
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import Generation, ManifestDocument
-from airflow_provider_elementary.snapshots.prune_record import without_expired
+from airflow_provider_elementary.snapshots.prune_record import PruneRecord, without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
 from airflow_provider_elementary.storage.genesis import Trust
@@ -61,6 +61,10 @@ class Repository:
         self.read: dict[int, Signed[ManifestDocument]] = {}
         self.generations: dict[str, Generation] = {}
         self.pages: dict[str, Sequence[Row]] = {}
+        #: The newest prune record as it was when it was last looked for; None before that.
+        self.record: tuple[Signed[PruneRecord] | None] | None = None
+        #: The name of a manifest after which the newest ones are listed; None before it was looked for.
+        self.listed_after: str | None = None
         #: Why the storage did not give out manifests, by number.
         self.unreadable: dict[int, ElementaryError] = {}
 
@@ -111,6 +115,8 @@ class Repository:
         self.read.clear()
         self.generations.clear()
         self.pages.clear()
+        self.record = None
+        self.listed_after = None
         self.unreadable.clear()
 
     @property

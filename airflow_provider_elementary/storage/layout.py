@@ -59,6 +59,11 @@ def index_key(width: int, place: int) -> str:
     return f"{INDEX}{width}/{place:010d}"
 
 
+def manifest_number(key: str) -> int:
+    """Return the number of a manifest's name; 0 for a name that is none."""
+    return int(name) if _NUMBERED.fullmatch(name := key.removeprefix(MANIFESTS)) is not None else 0
+
+
 def signer_key(number: int) -> str:
     """Return the name of the introduction of that number of a signing key."""
     return f"{SIGNERS}{number:010d}"
@@ -69,11 +74,14 @@ def record_key(sequence: int) -> str:
     return f"{PRUNE_RECORDS}{sequence:010d}"
 
 
-def numbered(store: Store, prefix: str) -> tuple[dict[int, str], list[str]]:
-    """Return what a store numbers below a prefix, oldest first, and the names of what does not belong there."""
+def numbered(store: Store, prefix: str, after: str = "") -> tuple[dict[int, str], list[str]]:
+    """Return what a store numbers below a prefix, oldest first, and the names of what does not belong there.
+
+    :param after: only what comes after this name.
+    """
     numbers: dict[int, str] = {}
     unexpected: list[str] = []
-    for found in store.list(prefix):
+    for found in store.list(prefix, after):
         # Numbers begin at 1.
         if (name := _NUMBERED.fullmatch(found.key.removeprefix(prefix))) is not None and int(name[0]):
             numbers[int(name[0])] = found.key

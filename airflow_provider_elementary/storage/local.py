@@ -124,12 +124,12 @@ class LocalStore:
             except FileNotFoundError:
                 raise ObjectNotFoundError(self.uri, key) from None
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the regular files whose key starts with ``prefix``; unfinished ones are left out."""
+    def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        """Yield the regular files whose key starts with ``prefix`` and comes after another; no unfinished ones."""
         # Everything that can match lies below the last whole directory of the prefix.
         found = sorted((key, size) for key, size, name in self._walk(prefix) if not name.startswith(_PARTIAL))
         for key, size in found:
-            if key.startswith(prefix):
+            if key.startswith(prefix) and key > after:
                 yield StoredObject(key, size)
 
     def delete(self, key: str) -> None:

@@ -19,8 +19,8 @@ from airflow_provider_elementary.storage.series import (
     append,
     lost_since,
     newest_first,
-    recorded_number,
-    sign_name,
+    recorded_place,
+    sign_place,
 )
 from airflow_provider_elementary.storage.signed_documents import Signed
 
@@ -146,7 +146,7 @@ def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: st
     :raises StoreError: the store failed; a retry may help.
     """
     folder = access_folder(subject)
-    known = recorded_number(opened.documents, folder, anchor, Role.ACCESS)
+    known = recorded_place(opened.documents, folder, anchor, Role.ACCESS)
     lost = lost_since(opened.documents, folder, REPORT, Role.ACCESS, known)
     older = newest_first(opened.documents, folder, REPORT, Role.ACCESS)
     before = next((found for found in older if found.document.run_key != run_key), None)
@@ -165,8 +165,9 @@ def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: st
             previous_run=place.previous_run,
         )
 
-    written = append(opened.documents, folder, REPORT, document, Role.ACCESS, run_key=run_key, known=known)
-    signed = sign_name(opened.documents, written.name, Role.ACCESS)
+    number = known.number if known else 0
+    written = append(opened.documents, folder, REPORT, document, Role.ACCESS, run_key=run_key, known=number)
+    signed = sign_place(opened.documents, written.name, written.sha256, Role.ACCESS)
     return Recorded(written.name, written.sha256, previous, change, signed, lost)
 
 

@@ -24,7 +24,7 @@ from airflow_provider_elementary.exceptions import (
     UnprovedError,
 )
 from airflow_provider_elementary.source import reader_of_first
-from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
+from airflow_provider_elementary.storage.documents import STRICT, Codec, Time, sha256
 from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file, open_encrypted
 from airflow_provider_elementary.storage.file_binding import FileBinding
 from airflow_provider_elementary.storage.genesis import Role
@@ -46,8 +46,8 @@ from airflow_provider_elementary.storage.series import (
     append,
     lost_since,
     newest_first,
-    recorded_number,
-    sign_name,
+    recorded_place,
+    sign_place,
 )
 
 log = logging.getLogger(__name__)
@@ -303,9 +303,9 @@ def newest_result(opened: OpenStore, kind: ResultKind, series: str) -> Result | 
     return next(_of_series(opened, kind, series), None)
 
 
-def anchor_result(opened: OpenStore, key: str) -> str:
+def anchor_result(opened: OpenStore, result: Result) -> str:
     """Return a signed statement that the store has a result, to be kept outside it."""
-    return sign_name(opened.documents, key, Role.RESULTS)
+    return sign_place(opened.documents, result.key, sha256(RESULT.write(result)), Role.RESULTS)
 
 
 def recorded_result(opened: OpenStore, kind: ResultKind, series: str, anchor: Any) -> tuple[int, str | None]:
@@ -314,8 +314,8 @@ def recorded_result(opened: OpenStore, kind: ResultKind, series: str, anchor: An
     :param anchor: what :func:`anchor_result` returned in an earlier run, or whatever is found in its place.
     """
     folder = result_series(kind, series)
-    number = recorded_number(opened.documents, folder, anchor, Role.RESULTS)
-    return number, lost_since(opened.documents, folder, RESULT, Role.RESULTS, number)
+    place = recorded_place(opened.documents, folder, anchor, Role.RESULTS)
+    return place.number if place else 0, lost_since(opened.documents, folder, RESULT, Role.RESULTS, place)
 
 
 def find_result(opened: OpenStore, key: str) -> Result | None:

@@ -140,10 +140,11 @@ class S3Store:
         except BeyondTheEndError:
             return b""
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects whose key starts with ``prefix``."""
+    def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        """Yield the objects whose key starts with ``prefix`` and comes after another one."""
+        start = {"StartAfter": self._prefix + after} if after else {}
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + prefix
+            Bucket=self._bucket, Prefix=self._prefix + prefix, **start
         )
         with self.failures(prefix):
             for page in pages:

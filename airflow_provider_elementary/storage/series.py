@@ -87,11 +87,13 @@ class SeriesAnchor:
     """That a series had a document: what a task keeps outside the store, for its next run.
 
     :param store: the URI of the store; a copy elsewhere has a history of its own.
-    :param document: its name, which was signed once.
+    :param document: its name.
+    :param sha256: of its JSON: after it was removed, its number may be given again.
     """
 
     store: str
     document: str
+    sha256: str
     format_version: int = 2
 
     __pydantic_config__ = STRICT
@@ -105,43 +107,60 @@ def place_of(signed: Signed[Any], folder: str) -> Place:
     return Place(series_number(folder, signed.name) or 0, signed.sha256)
 
 
-def sign_name(documents: Documents, name: str, role: Role) -> str:
-    """Return a signed statement that a series has a document of that name, to be kept outside the store."""
-    return documents.encode(_ANCHOR, _ANCHORS, SeriesAnchor(documents.store.uri, name), role)[1].decode()
+def sign_place(documents: Documents, name: str, sha256: str, role: Role) -> str:
+    """Return a signed statement that a series has a document of that name and hash, to be kept outside the store."""
+    return documents.encode(_ANCHOR, _ANCHORS, SeriesAnchor(documents.store.uri, name, sha256), role)[1].decode()
 
 
-def recorded_number(documents: Documents, folder: str, statement: Any, role: Role) -> int:
-    """Return the number in a series that a statement names; 0 for one that is not proved, or of another.
+def recorded_place(documents: Documents, folder: str, statement: Any, role: Role) -> Place | None:
+    """Return the place in a series that a statement names; None for one that is not proved, or of another series.
 
     :param statement: whatever an earlier run left in XCom; None where it left nothing.
     """
     if statement is None:
-        return 0
+        return None
     try:
         found = documents.decode(statement, _ANCHOR, _ANCHORS, role).document
     except SnapshotCorruptError as error:
         # Users of Airflow's API may change what a task returned.
         log.warning("ignoring the anchor of %s: %s", folder, error)
-        return 0
+        return None
     if found.store != documents.store.uri or not found.document.startswith(folder):
-        return 0
-    return series_number(folder, found.document) or 0
+        return None
+    number = series_number(folder, found.document)
+    return Place(number, found.sha256) if number else None
 
 
-def lost_since(documents: Documents, folder: str, codec: Codec[Any], role: Role, number: int) -> str | None:
-    """Return what a series has lost, in a sentence, or None where it has a document of that number or a later one.
+def lost_since(documents: Documents, folder: str, codec: Codec[Any], role: Role, place: Place | None) -> str | None:
+    """Return what a series has lost since a place was recorded, in a sentence, or None where it continues from there.
 
-    :param number: recorded outside the store.
+    :param place: recorded outside the store.
     """
-    newest = next(newest_first(documents, folder, codec, role), None) if number else None
-    found = place_of(newest, folder).number if newest is not None else 0
-    if found >= number:
+    if place is None:
+        return None
+    newest = next(newest_first(documents, folder, codec, role), None)
+    found = place_of(newest, folder) if newest is not None else Place(0, "")
+    if found.number < place.number:
+        fact = f"ends at number {found.number}, and an earlier run recorded number {place.number}"
+    elif _is_another(documents, folder, codec, role, place, found):
+        fact = f"has another number {place.number} than an earlier run recorded: it was removed and given again"
+    else:
         return None
     return (
-        f"{folder} in {documents.store.uri} ends at number {found}, and an earlier run recorded number {number}: the "
-        "newest were removed. What this run wrote continues with the older ones. Find out who removed them, and run "
-        "`airflow-elementary snapshot verify`."
+        f"{folder} in {documents.store.uri} {fact}: the newest were removed. What this run wrote continues with the "
+        "older ones. Find out who removed them, and run `airflow-elementary snapshot verify`."
     )
+
+
+def _is_another(documents: Documents, folder: str, codec: Codec[Any], role: Role, place: Place, newest: Place) -> bool:
+    """Return whether another document has a recorded number; one that a prune or a rerun removed says nothing."""
+    if newest.number == place.number:
+        return newest.sha256 != place.sha256
+    try:
+        found = documents.read(series_key(folder, place.number), codec, role)
+    except (StoreRefusedError, KeyUnavailableError, SnapshotCorruptError):
+        return False
+    return found is not None and found.sha256 != place.sha256
 
 
 def newest_first(documents: Documents, folder: str, codec: Codec[T], role: Role) -> Iterator[Signed[T]]:
@@ -178,9 +197,24 @@ def append(
     run_key: str,
     known: int = 0,
 ) -> Signed[T]:
-    """Write the next document of a series.
+    """Write the next document of a series; see :func:`extend`."""
+    return extend(documents, folder, codec, lambda before, _: document_of(before), role, run_key=run_key, known=known)
 
-    :param document_of: returns the document, given what is before it.
+
+def extend(
+    documents: Documents,
+    folder: str,
+    codec: Codec[T],
+    document_of: Callable[[Before, T | None], T],
+    role: Role,
+    *,
+    run_key: str,
+    known: int = 0,
+) -> Signed[T]:
+    """Write the next document of a series, made from the one before.
+
+    :param document_of: returns the document, given what is before it and the newest one; it is called again after
+        another writer was faster. If it returns the newest one, nothing is written.
     :param run_key: what the document is for.
     :param known: a number that the series had; those up to it are not given again.
     :raises SnapshotConflictError: other writers were faster, several times.
@@ -190,28 +224,10 @@ def append(
         previous = place_of(newest, folder) if newest is not None else None
         number = max(previous.number if previous else 0, known) + 1
         before = Before(series_key(folder, number), previous, _previous_run(newest, previous, run_key))
-        if (written := claim(documents, before.name, codec, document_of(before), role)) is not None:
-            return written
-    raise _conflicts(documents, folder)
-
-
-def extend(
-    documents: Documents, folder: str, codec: Codec[T], document_of: Callable[[str, T | None], T], role: Role
-) -> Signed[T]:
-    """Write the next document of a series, made from the one before.
-
-    :param document_of: returns the document, given its name and the newest one; it is called again after another
-        writer was faster. If it returns the newest one, nothing is written.
-    :raises SnapshotConflictError: other writers were faster, several times.
-    """
-    for _ in range(_ATTEMPTS):
-        newest = next(newest_first(documents, folder, codec, role), None)
-        number = (series_number(folder, newest.name) or 0) + 1 if newest is not None else 1
-        name = series_key(folder, number)
-        document = document_of(name, newest.document if newest is not None else None)
+        document = document_of(before, newest.document if newest is not None else None)
         if newest is not None and document is newest.document:
             return newest
-        if (written := claim(documents, name, codec, document, role)) is not None:
+        if (written := claim(documents, before.name, codec, document, role)) is not None:
             return written
     raise _conflicts(documents, folder)
 

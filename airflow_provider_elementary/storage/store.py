@@ -110,8 +110,11 @@ class Store(Protocol):
         """
         ...
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects whose key starts with ``prefix``, in the order of their keys."""
+    def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        """Yield the objects whose key starts with ``prefix``, in the order of their keys.
+
+        :param after: only those whose key comes after it.
+        """
         ...
 
     def delete(self, key: str) -> None:

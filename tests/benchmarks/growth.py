@@ -141,8 +141,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     print("| syncs | action | requests | kB | CPU s |")
     print("|---|---|---|---|---|")
     for length in lengths:
-        with chain.listed():
-            runs += grow(chain, length, year)
+        runs += grow(chain, length, year)
         costs[length] = measure(chain)
         for name, (requests, size, seconds) in costs[length].items():
             print(f"| {length:,} | {name} | {requests:,} | {size / 1000:,.0f} | {seconds:.2f} |", flush=True)

@@ -46,6 +46,8 @@ def test_the_menu_of_airflow_shows_the_page_in_a_frame(look: Look, site: Site) -
     deadline = time.monotonic() + 20
     while not driver.find_elements("css selector", "iframe") and time.monotonic() < deadline:
         time.sleep(0.1)
+    entry = "//*[not(self::script)][normalize-space(text())='Elementary']"
+    wait_for(lambda: driver.find_elements("xpath", entry), "the entry in Airflow's navigation")
     driver.switch_to.frame(driver.find_element("css selector", "iframe"))
 
     first = heading(driver)
@@ -242,9 +244,9 @@ def test_the_pages_own_test_says_what_the_hook_says_where_airflow_refuses(look: 
         driver = look("access")
         wait_for(lambda: driver.find_elements("css selector", f"[aria-label='Test {name}']"), "the connections")
         driver.find_element("css selector", f"[aria-label='Test {name}']").send_keys(Keys.ENTER)
-        said = f"#connection-tests li:has([aria-label='Test {name}']) .said.bad"
-        wait_for(lambda: driver.find_elements("css selector", said), "the sentence of the hook")
-        sentence = driver.find_element("css selector", said).text
+        said = driver.find_element("css selector", f"#connection-tests li:has([aria-label='Test {name}']) .said")
+        wait_for(lambda: said.text not in ("", "Testing."), "the sentence of the hook", 60)
+        sentence = said.text
         # As Airflow's own form asks, which sends 0 for an empty port.
         refused = driver.execute_async_script(
             "const done = arguments[1];"

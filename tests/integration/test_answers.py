@@ -13,12 +13,12 @@ import pytest
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.answer import answer_incident
-from airflow_provider_elementary.incidents.answer_log import read_answers
-from airflow_provider_elementary.incidents.answers import AnswerRequest
 from airflow_provider_elementary.incidents.store import current_incidents, incidents_table
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
+from airflow_provider_elementary.storage.answer_log import read_answers
+from airflow_provider_elementary.storage.answers import AnswerRequest
 from airflow_provider_elementary.storage.results import write_result
 from tests.support.connections import local_store
 from tests.support.dag_runs import run_dag
@@ -58,7 +58,7 @@ def repository(rest: Rest) -> Repository:
 
 def say(repository: Repository, incident_id: str, answer: Any, run: str = "run", **facts: Any) -> Incident:
     request = AnswerRequest.parse({"incident_id": incident_id, "answer": answer, **facts}, NOW)
-    return answer_incident(repository, request, answered_by="ada", run_key=run, now=NOW)[1]
+    return answer_incident(repository, request, answered_by="ada", run_key=run, now=NOW).incident
 
 
 def of(repository: Repository, kind: str, root: str = "") -> Incident:

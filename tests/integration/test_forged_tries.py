@@ -17,7 +17,7 @@ from airflow_provider_elementary.snapshots.lookup import read_signed
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.manifest import Parent
-from airflow_provider_elementary.snapshots.manifest_document import MANIFEST, ManifestDocument
+from airflow_provider_elementary.snapshots.manifest_document import MANIFEST, AddedFiles, ManifestDocument
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.attempts import ARTIFACTS, RUN, Sync, new_run
@@ -55,7 +55,7 @@ def forged(sync: Sync) -> ManifestDocument:
         sequence=2,
         base=2,
         parent=Parent(1, before.sha256),
-        added=(),
+        added=AddedFiles(),
     )
 
 

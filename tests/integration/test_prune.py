@@ -113,8 +113,8 @@ class BreakingStore:
     def get_range(self, key: str, start: int, length: int) -> bytes:
         return self._store.get_range(key, start, length)
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        return self._store.list(prefix)
+    def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        return self._store.list(prefix, after)
 
     def discard_unfinished(self, before: datetime, *, dry_run: bool = False) -> Sequence[str]:
         return self._store.discard_unfinished(before, dry_run=dry_run)

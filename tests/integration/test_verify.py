@@ -139,7 +139,9 @@ class TestFiles:
         assert {damage for damage, _ in found(report)} == {"not decryptable"}
 
     def test_rows_are_counted_against_the_manifest(self, rest: Rest, manifests: list[Manifest]) -> None:
-        edit_signed(rest, manifest_key(4), lambda facts: facts["added"][0].update(rows=1_000))
+        edit_signed(
+            rest, manifest_key(4), lambda facts: facts["added"].update(rows=[1_000, *facts["added"]["rows"][1:]])
+        )
 
         report = verify(rest.repository)
 

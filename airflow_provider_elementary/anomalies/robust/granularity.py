@@ -16,21 +16,21 @@ Rows = npt.NDArray[np.intp]
 _ROUNDING = 0.00051
 #: Of more rows, any percentage is one of some number of them.
 _MOST = 150
-#: What stands for more rows than can be told; their binomial noise is below the least that is assumed anyway.
+#: What stands for more rows than that; their binomial noise is below the least that is assumed anyway.
 _MANY = 10_000.0
-#: Where no earlier percentage tells: a half of two rows is then one of ten at the least.
-_UNTOLD = 10.0
-#: Per percentage, discount of the most rows that were told: tables grow and shrink.
+#: Where no earlier percentage shows: a half of two rows is then one of ten at the least.
+_UNKNOWN = 10.0
+#: Per percentage, discount of the most rows that were needed: tables grow and shrink.
 _DISCOUNT = 0.97
 
 
 @dataclass
 class Granularity:
-    """The number of rows that the percentages of each series are of, as far as the percentages themselves tell.
+    """The number of rows that the percentages of each series are of, as far as the percentages themselves show.
 
     2.326 % is one row of 43, or two of 86, but of no fewer.
 
-    :ivar rows: the most rows that a percentage needed; 0 before any was told.
+    :ivar rows: the most rows that a percentage needed; 0 before any did.
     """
 
     rows: Floats
@@ -45,15 +45,15 @@ class Granularity:
         noise = np.zeros(len(rows))
         mine = np.flatnonzero(kind == PERCENT)
         if len(mine):
-            told, known = fewest_rows(value[mine]), self.rows[rows[mine]]
-            needed = np.maximum(told, np.where(known > 0, known, _UNTOLD))
-            noise[mine] = np.where((known > 0) | (told > 0), 4 / np.sqrt(needed), 0)
-            self.rows[rows[mine]] = np.where(told > 0, np.maximum(told, _DISCOUNT * known), known)
+            fewest, known = fewest_rows(value[mine]), self.rows[rows[mine]]
+            needed = np.maximum(fewest, np.where(known > 0, known, _UNKNOWN))
+            noise[mine] = np.where((known > 0) | (fewest > 0), 4 / np.sqrt(needed), 0)
+            self.rows[rows[mine]] = np.where(fewest > 0, np.maximum(fewest, _DISCOUNT * known), known)
         return noise
 
 
 def fewest_rows(percent: Floats) -> Floats:
-    """Return of how many rows a percentage is at the least; 0 for none and all of them, which tell nothing.
+    """Return of how many rows a percentage is at the least; 0 for none and all of them, which show nothing.
 
     >>> fewest_rows(np.array([2.326, 41.105, 0.0, 100.0]))
     array([   43., 10000.,     0.,     0.])

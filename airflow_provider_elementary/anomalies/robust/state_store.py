@@ -59,11 +59,11 @@ class ModelStateStore:
         log.info("no saved state; replaying all series from the beginning")
         return None
 
-    def save(self, state: ModelState, origin: Mapping[str, Any]) -> str:
+    def save(self, state: ModelState, origin: Mapping[str, Any], *, known: int = 0) -> Result:
         """Encrypt and store the state for the next run, and remove all but the two newest.
 
         :param origin: the source that it was learned from.
-        :return: its key in the store.
+        :param known: a number that the series had; those up to it are not given again.
         """
         earlier = list(self._earlier())
         result = write_result(
@@ -78,10 +78,11 @@ class ModelStateStore:
                 "before": earlier[0].key if earlier else None,
             },
             series=self.series,
+            known=known,
         )
         for old in earlier[1:]:
             delete_result(self.repository, old.key)
-        return result.key
+        return result
 
     def _earlier(self) -> Iterator[Result]:
         """Yield the state of the run before, and the one that it resumed from."""

@@ -133,7 +133,7 @@ def require_writer(repository: Repository) -> None:
     :raises KeyUnavailableError: the signing key is refused.
     """
     head = find_head(repository)
-    _require_clock(repository.store)
+    require_clock(repository.store)
     number = head.document.sequence + 1 if head else 1
     repository.documents.encode("probe", _PROBE, Parent(number, ""), Role.STORE, number=number)
     if head is None:
@@ -141,15 +141,18 @@ def require_writer(repository: Repository) -> None:
         repository.store.probe()
 
 
-def _require_clock(store: Store) -> None:
-    """Raise where this machine's clock differs from the store's: when snapshots were taken decides what is kept."""
+def require_clock(store: Store) -> None:
+    """Raise where this machine's clock differs from the store's: when snapshots were taken decides what is kept.
+
+    :raises StoreRefusedError: it does, by more than five minutes.
+    """
     difference = store.clock_difference()
     if difference is not None and abs(difference) > CLOCK_DIFFERENCE:
         minutes = round(abs(difference).total_seconds() / 60)
         where = "ahead of" if difference > timedelta(0) else "behind"
         raise StoreRefusedError(
-            f"The clock of this machine is {minutes:,} minutes {where} that of {store.uri}. Nothing was read from the "
-            "warehouse. Set the clock, and retry."
+            f"The clock of this machine is {minutes:,} minutes {where} that of {store.uri}. Nothing was written or "
+            "removed. Set the clock, and retry."
         )
 
 

@@ -14,7 +14,7 @@ from airflow_provider_elementary.snapshots.index import newest_page
 from airflow_provider_elementary.snapshots.lookup import anchor_finding, find_head, read_signed, resolve
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
-from airflow_provider_elementary.snapshots.prune_record import newest_record, without_expired
+from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.times import parse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -98,7 +98,7 @@ def plan_snapshot(
     """
     head = find_head(repository)
     anchor = newest_anchor(repository, anchor)
-    damage = anchor_finding(repository, anchor) if anchor is not None else None
+    damage = anchor_finding(repository, anchor, head) if anchor is not None else None
     if anchor is not None and damage is not None:
         number = head.document.sequence if head else 0
         # Nothing new is encrypted under a key that an older chain brought back.
@@ -118,7 +118,7 @@ def plan_snapshot(
     plan = Plan(parent, None, None)
     if (reason := _reason_for_full(parent, source, options, taken_at)) is not None:
         return plan.full(reason)
-    left, _ = without_expired(repository, parent)
+    left, _ = without_expired_of(known_record(repository), parent)
     return replace(plan, base=SnapshotSource(repository, left))
 
 
@@ -128,13 +128,22 @@ def newest_anchor(repository: Repository, given: Anchor | None) -> Anchor | None
     None where there is none, and where a snapshot says already that it is lost.
     """
     found = [given] if given is not None else []
-    if (record := newest_record(repository)) is not None:
+    if (record := known_record(repository)) is not None:
         head = record.document.head
         found.append(Anchor(head.sequence, head.sha256, f"prune record {record.document.sequence}"))
     if (row := newest_page(repository)) is not None:
         found.append(Anchor(row.sequence, row.sha256, "the newest page of the index"))
     newest = max(found, key=lambda anchor: anchor.sequence, default=None)
-    return None if newest is None or _is_recorded_as_lost(repository, newest) else newest
+    if newest is None or _is_there(repository, newest):
+        return newest
+    return None if _is_recorded_as_lost(repository, newest) else newest
+
+
+def _is_there(repository: Repository, anchor: Anchor) -> bool:
+    try:
+        return read_signed(repository, anchor.sequence).sha256 == anchor.sha256
+    except (SnapshotNotFoundError, SnapshotCorruptError):
+        return False
 
 
 def _is_recorded_as_lost(repository: Repository, anchor: Anchor) -> bool:

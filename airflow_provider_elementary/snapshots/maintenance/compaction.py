@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -19,20 +21,24 @@ from airflow_provider_elementary.snapshots.capture.plan import newest_anchor
 from airflow_provider_elementary.snapshots.lookup import find_head, none_found, require_anchor, resolve
 from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge, next_merges
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, writer_versions
-from airflow_provider_elementary.snapshots.prune_record import without_expired
+from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
-from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
+from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file, open_encrypted
+from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
 from airflow_provider_elementary.storage.layout import data_file
+from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
+    from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
     from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
-_MODULUS = 1 << 128
+#: With this number of files, the rest is left to the next run: each costs a request.
+_FILES_A_RUN = 64
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,12 @@ class CompactionReport:
 
 
 def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> CompactionReport:
-    """Merge the small files of the newest snapshot, a day of rows at a time, each in a commit of its own.
+    """Merge small files of the newest snapshot, a day of rows at a time, each in a commit of its own.
 
     A compaction is a snapshot of kind ``compaction``: it has the rows and the time of the one before it, and other
     files. It needs the keys of all categories that it merges, and no warehouse. A row is encrypted again only out of a
-    file whose whole SHA-256 is the one that was signed, and the number and an order-free hash of the rows have to be
-    the same before and after. Where another snapshot is committed meanwhile, the merged files are put into its list,
+    file whose whole SHA-256 is the one that was signed, and the number and a hash of the rows have to be the same in
+    what was written. Where another snapshot is committed meanwhile, the merged files are put into its list,
     or are given up.
 
     :param anchors: hashes of manifests that were kept elsewhere; the chain has to contain them.
@@ -71,12 +77,13 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
     """
     repository.documents.require_signer()
     given = max(anchors, key=lambda anchor: anchor.sequence, default=None)
+    head = find_head(repository)
     if (anchor := newest_anchor(repository, given)) is not None:
-        require_anchor(repository, anchor)
-    if (head := find_head(repository)) is None:
+        require_anchor(repository, anchor, head)
+    if head is None:
         raise none_found(repository)
     whole = resolve(repository, head)
-    manifest, _ = without_expired(repository, whole)
+    manifest, _ = without_expired_of(known_record(repository), whole)
     expired = {file.key for file in whole.files} - {file.key for file in manifest.files}
     report = CompactionReport()
     while True:
@@ -84,8 +91,9 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
         deleted: set[Category] = set()
         while found := _without_key(source, merges := next_merges(manifest.files, deleted)):
             deleted |= found
-        if not merges or (done := _merge_all(repository, source, merges)) is None:
+        if not merges or (done := _merge_all(repository, source, merges, head)) is None:
             return report
+        head = None
         committed, outputs = done
         manifest = replace(committed, files=tuple(file for file in committed.files if file.key not in expired))
         report = CompactionReport(
@@ -95,6 +103,8 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
             rows=report.rows + sum(merge.rows for merge in merges),
             head=Parent(committed.sequence, committed.sha256),
         )
+        if report.files >= _FILES_A_RUN:
+            return report
 
 
 def _without_key(source: SnapshotSource, merges: Sequence[Merge]) -> set[Category]:
@@ -113,13 +123,16 @@ def _without_key(source: SnapshotSource, merges: Sequence[Merge]) -> set[Categor
 
 
 def _merge_all(
-    repository: Repository, source: SnapshotSource, merges: Sequence[Merge]
+    repository: Repository,
+    source: SnapshotSource,
+    merges: Sequence[Merge],
+    head: Signed[ManifestDocument] | None,
 ) -> tuple[Manifest, list[FileEntry]] | None:
     """Write the merged files and commit them; None where another snapshot no longer has what was merged."""
     snapshot_id = f"{utc_now():%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"
     outputs = [file for merge in merges for file in _merge(repository, source, merge, snapshot_id)]
     inputs = {file.key for merge in merges for file in merge.files}
-    if (committed := _commit(repository, inputs, outputs, snapshot_id)) is None:
+    if (committed := _commit(repository, head, inputs, outputs, snapshot_id)) is None:
         log.info("gave up merging %s files: other snapshots were committed first", len(inputs))
         # Nobody else knows them, and nothing was committed that names them.
         repository.store.delete_many([file.key for file in outputs])
@@ -136,56 +149,99 @@ def _merge(repository: Repository, source: SnapshotSource, merge: Merge, snapsho
     table = TABLES[merge.table]
     before = source.only(merge.files)
     schema = before.schema(table.name)
-    rows, total = 0, 0
     firsts: Mapping[Category, FileEntry] = {file.category: file for file in reversed(merge.files)}
+    read = {category: _Rows() for category in firsts}
     with ExitStack() as stack:
-        targets = {}
-        for category, first in firsts.items():
-            target = stack.enter_context(repository.store.create(data_file(snapshot_id, table.name, category, MERGED)))
-            columns = pa.schema([schema.field(name) for name in first.columns])
-            file = encrypted_file(target, columns, source.data_key(category), table.required_columns)
-            targets[category] = stack.enter_context(file)
-        with before.read(table.name) as reader:
-            for batch in reader:
-                rows, total = _add(rows, total, batch)
-                for category, target_file in targets.items():
-                    target_file.write(batch.select(list(firsts[category].columns)))
-    outputs = [
-        replace(
-            first,
-            key=data_file(snapshot_id, table.name, category, MERGED),
-            snapshot_id=snapshot_id,
-            part=MERGED,
-            **asdict(targets[category].binding),
-            min_watermark=min(filter(None, (file.min_watermark for file in merge.files)), default=None),
-            max_watermark=max(filter(None, (file.max_watermark for file in merge.files)), default=None),
-        )
-        for category, first in firsts.items()
-    ]
-    again, after = 0, 0
-    with source.only(outputs).read(table.name) as reader:
-        for batch in reader:
-            again, after = _add(again, after, batch)
-    if (again, after) != (rows, total) or rows != merge.rows:
-        raise SnapshotCorruptError(
-            f"Merging files of {table.name} in {repository.uri} changed its rows: {merge.rows} were listed, {rows} "
-            f"read and {again} written. Nothing was committed. Run `airflow-elementary snapshot verify`."
-        )
+        copies: dict[Category, BinaryIO] = {}
+        with ExitStack() as writing:
+            targets = {}
+            for category, first in firsts.items():
+                name = data_file(snapshot_id, table.name, category, MERGED)
+                copies[category] = copy = stack.enter_context(_spooled())
+                target = _Tee(writing.enter_context(repository.store.create(name)), copy)
+                columns = pa.schema([schema.field(name) for name in first.columns])
+                file = encrypted_file(
+                    cast(BinaryIO, target), columns, source.data_key(category), table.required_columns
+                )
+                targets[category] = writing.enter_context(file)
+            with before.read(table.name) as reader:
+                for batch in reader:
+                    for category, target_file in targets.items():
+                        of_category = batch.select(list(firsts[category].columns))
+                        read[category].add(of_category)
+                        target_file.write(of_category)
+        outputs = [
+            replace(
+                first,
+                key=data_file(snapshot_id, table.name, category, MERGED),
+                snapshot_id=snapshot_id,
+                part=MERGED,
+                **asdict(targets[category].binding),
+                min_watermark=min(filter(None, (file.min_watermark for file in merge.files)), default=None),
+                max_watermark=max(filter(None, (file.max_watermark for file in merge.files)), default=None),
+            )
+            for category, first in firsts.items()
+        ]
+        for output in outputs:
+            written, fetch = _Rows(), fetch_from(copies[output.category])
+            for batch in open_encrypted(fetch, source.data_key(output.category), output.key, output):
+                written.add(batch)
+            _require_same(repository, merge, read[output.category], written)
     return outputs
 
 
-def _add(rows: int, total: int, batch: pa.RecordBatch) -> tuple[int, int]:
-    """Return the number of rows and the sum of their digests with those of a batch."""
-    digests = row_digests(batch, batch.schema.names)
-    return rows + batch.num_rows, (total + sum(int.from_bytes(digest) for digest in digests)) % _MODULUS
+class _Rows:
+    """Counts rows and hashes them in their order."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.hash = hashlib.sha256()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self.count += batch.num_rows
+        self.hash.update(row_digests(batch, batch.schema.names).tobytes())
+
+
+class _Tee:
+    """Writes to the store, and to a copy that is read back; the copy holds only encrypted bytes."""
+
+    def __init__(self, target: BinaryIO, copy: BinaryIO) -> None:
+        self._target, self._copy = target, copy
+
+    def write(self, content: bytes) -> int:
+        self._copy.write(content)
+        return self._target.write(content)
+
+
+def _spooled() -> AbstractContextManager[BinaryIO]:
+    return cast("AbstractContextManager[BinaryIO]", tempfile.SpooledTemporaryFile(max_size=WHOLE_BYTES))
+
+
+def _require_same(repository: Repository, merge: Merge, read: _Rows, written: _Rows) -> None:
+    """Raise where the merged file does not hold the rows that were read, in their order."""
+    if (read.count, read.hash.digest()) != (written.count, written.hash.digest()) or read.count != merge.rows:
+        raise SnapshotCorruptError(
+            f"Merging files of {merge.table} in {repository.uri} changed its rows: {merge.rows} were listed, "
+            f"{read.count} read and {written.count} written. Nothing was committed. Run `airflow-elementary snapshot "
+            "verify`."
+        )
 
 
 def _commit(
-    repository: Repository, inputs: set[str], outputs: Sequence[FileEntry], snapshot_id: str
+    repository: Repository,
+    head: Signed[ManifestDocument] | None,
+    inputs: set[str],
+    outputs: Sequence[FileEntry],
+    snapshot_id: str,
 ) -> Manifest | None:
-    """Commit a compaction after the newest snapshot; None where that one no longer lists what was merged."""
-    for _ in range(_ATTEMPTS):
-        if (head := find_head(repository)) is None:
+    """Commit a compaction after the newest snapshot; None where that one no longer lists what was merged.
+
+    :param head: the newest manifest as it was before; if there is a newer one, only the next attempt succeeds.
+    """
+    for attempt in range(_ATTEMPTS):
+        if attempt or head is None:
+            head = find_head(repository)
+        if head is None:
             return None
         parent = resolve(repository, head)
         if not inputs <= {file.key for file in parent.files}:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError
+from airflow_provider_elementary.snapshots.capture.commit import require_clock
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
 from airflow_provider_elementary.snapshots.maintenance.prune_plan import Clock, PruneDecision, PrunePlan
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
@@ -42,6 +43,7 @@ class PruneReport:
     :param files: encrypted files that no snapshot names any more, and their bytes.
     :param expired: files of categories whose days are over, by category.
     :param results: metrics and verdicts whose snapshot is gone.
+    :param answers: documents of answers to incidents that later ones replaced.
     :param uploads: unfinished uploads in parts of writers that died.
     :param waiting: pruned snapshots whose files stay until their grace is over.
     :param acknowledged_losses: the numbers of manifests that were lost, and are recorded as such.
@@ -61,6 +63,7 @@ class PruneReport:
     acknowledged_losses: tuple[int, ...] = ()
     record: str | None = None
     record_sha256: str | None = None
+    answers: int = 0
 
     @property
     def kept(self) -> tuple[PruneDecision, ...]:
@@ -115,6 +118,7 @@ def prune(
     :raises ConfigurationError: what is to be given up is not lost, or the connection has no pin or no signing key.
     :raises SnapshotConflictError: another prune ran at the same time.
     :raises StoreError: objects could not be deleted.
+    :raises StoreRefusedError: this machine's clock differs from the store's.
     """
     # Before anything is decided: without a pin nothing is proved, and who cannot sign may not remove.
     if dry_run:
@@ -124,6 +128,9 @@ def prune(
     now = now or datetime.now(UTC)
     store = repository.store
     acknowledged_losses = require_intact_chain(repository, anchors, acknowledge_loss)
+    if not dry_run:
+        # By a clock that is ahead, the grace of what is still read would be over.
+        require_clock(store)
     records = list(read_records(repository))
     plan = PrunePlan(repository, retention, records, acknowledged_losses, Clock(now, orphan_age, grace))
     report = PruneReport(
@@ -134,6 +141,7 @@ def prune(
         size=0,
         expired=_by_category(plan.newly_expired.values()),
         results=len(plan.outdated_results.results),
+        answers=len(plan.answers),
         waiting=len(plan.waiting),
         acknowledged_losses=tuple(stone.sequence for stone in acknowledged_losses),
         # Nothing depends on the parts of an upload that never became an object.
@@ -151,6 +159,7 @@ def prune(
     _delete(store, manifests)
     _delete(store, unused)
     _delete(store, [result.key for result in plan.outdated_results.results])
+    _delete(store, plan.answers)
     doomed = plan.still_doomed(doomed)
     _delete(store, [found.key for found in doomed])
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))

@@ -20,6 +20,7 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.parts.active import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
+from airflow_provider_elementary.storage.answer_log import superseded_answers
 from airflow_provider_elementary.storage.layout import (
     DATA,
     GENERATIONS,
@@ -266,6 +267,11 @@ class PrunePlan:
         """Return the plans of snapshots in parts that are over, and what their parts report."""
         oldest = min(self.clock.oldest_orphan, self.head.taken_at)
         return outdated_documents(self._repository, self._being_captured, oldest)
+
+    @cached_property
+    def answers(self) -> list[str]:
+        """The documents of answers to incidents that later ones replaced, and that no reader may still be at."""
+        return superseded_answers(self._repository, self.clock.oldest_orphan)
 
     @cached_property
     def _being_captured(self) -> set[str]:

@@ -9,7 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import (
+    PrunedMeanwhileError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+)
 from airflow_provider_elementary.progress import Progress, no_progress
 from airflow_provider_elementary.snapshots.chain import (
     Anchor,
@@ -22,10 +26,11 @@ from airflow_provider_elementary.snapshots.chain import (
 from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import none_found, read_manifest
+from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
 from airflow_provider_elementary.snapshots.verify.files import NamedFile, check_files
 from airflow_provider_elementary.snapshots.verify.results import check_series
 from airflow_provider_elementary.storage.keys import Purpose
-from airflow_provider_elementary.storage.layout import GENESIS, manifest_key
+from airflow_provider_elementary.storage.layout import DATA, GENESIS, manifest_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from airflow_provider_elementary.times import in_utc
 
@@ -52,6 +57,7 @@ class VerifyReport:
     :param rows: the rows in them.
     :param results: results whose signature, place and files were checked.
     :param reports: access reports whose signature and place were checked.
+    :param answers: answers to incidents in the newest document of them, whose signature and place were checked.
     :param findings: everything that is not as it was written; empty for a sound store.
     :param notes: what is in order and yet worth knowing.
     :param anchored: whether an anchor of the newest snapshot was given.
@@ -71,6 +77,7 @@ class VerifyReport:
     findings: tuple[ChainFinding, ...]
     notes: tuple[str, ...]
     anchored: bool = False
+    answers: int = 0
 
     @property
     def sound(self) -> bool:
@@ -104,6 +111,7 @@ class VerifyReport:
             "rows": self.rows,
             "results": self.results,
             "reports": self.reports,
+            "answers": self.answers,
             "findings": [
                 {"damage": found.damage.value, "object": found.object, "detail": found.detail}
                 for found in self.findings
@@ -142,8 +150,9 @@ def verify(
     With keys also: that every file opens with each data key that a snapshot names for it, and holds the rows that the
     manifest says. Every manifest and prune record has to be signed by a key of the store.
 
-    Of results and access reports: that each is signed, that those are there which it names, that the snapshot that it
-    is of is or was there, and the files, as above; with ``all`` of every one, else of the newest of each series.
+    Of results, answers to incidents and access reports: that each is signed, that those are there which it names, that
+    the snapshot that it is of is or was there, and the files, as above; with ``all`` of every one, else of the newest
+    of each series.
 
     :param snapshot: whose files are read: ``latest``, ``all``, an id or a time as :func:`open_snapshot` takes it.
     :param anchors: hashes of manifests that were kept elsewhere; only they reveal a chain that was cut short or
@@ -152,6 +161,7 @@ def verify(
     :param categories: the categories that the keys are expected to open.
     :param progress: goes through the files; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
+    :raises PrunedMeanwhileError: prune removed it while it was verified.
     """
     store = repository.store
     keys = repository.keys if decrypt or (decrypt is None and repository.has_keys) else None
@@ -171,6 +181,7 @@ def verify(
     of_results = check_files(store, keys, frozenset(categories), of_series.named, set(), progress)
     # A second attempt of a run removes the result of the first, files first.
     findings += [found for found in of_results.findings if not of_series.is_gone(store, found)]
+    findings = _without_pruned(repository, chain, selected, findings, notes)
     if gone := sum(key in expired for key in named):
         notes.append(f"{gone} files expired: prune removed them by the retention of their category")
     head = Anchor(chain.head.sequence, chain.head.sha256) if chain.head else None
@@ -191,6 +202,7 @@ def verify(
         rows=checked.rows,
         results=of_series.results,
         reports=of_series.reports,
+        answers=of_series.answers,
         findings=tuple(findings),
         notes=tuple(notes),
         anchored=any(head is not None and anchor.sequence >= head.sequence for anchor in anchors),
@@ -229,6 +241,9 @@ def _files_named(repository: Repository, selected: Sequence[Row], findings: list
     for link in selected:
         try:
             manifest = read_manifest(repository, link.sequence)
+        except SnapshotNotFoundError as error:
+            findings.append(ChainFinding(Damage.MISSING, manifest_key(link.sequence), str(error)))
+            continue
         except SnapshotCorruptError as error:
             if reported.isdisjoint(manifest_key(number) for number in path(link.sequence, link.base)):
                 findings.append(ChainFinding(Damage.CHANGED, manifest_key(link.sequence), str(error)))
@@ -240,3 +255,40 @@ def _files_named(repository: Repository, selected: Sequence[Row], findings: list
             if wrapped not in entry.keys:
                 entry.keys.append(wrapped)
     return named
+
+
+def _without_pruned(
+    repository: Repository,
+    chain: Chain,
+    selected: Sequence[Row],
+    findings: list[ChainFinding],
+    notes: list[str],
+) -> list[ChainFinding]:
+    """Return the findings without those of snapshots that a prune recorded since the chain was read.
+
+    :param notes: gets the snapshots that were pruned meanwhile.
+    :raises PrunedMeanwhileError: they are all that was selected.
+    """
+    if not findings:
+        return findings
+    known = {stored.document.sequence for stored in chain.records}
+    newer = [stored for stored in read_records(repository) if stored.document.sequence not in known]
+    stones = tombstones(newer)
+    if gone := [link for link in selected if link.sequence in stones]:
+        if len(gone) == len(selected):
+            raise PrunedMeanwhileError(
+                f"Snapshot {gone[0].snapshot_id} of {repository.uri} was pruned while it was verified. Verify another "
+                "one."
+            )
+        notes.append(f"{len(gone)} snapshots were pruned while the store was verified")
+    pruned_names = {manifest_key(number) for number in stones}
+    pruned_names |= {file.key for stored in newer for file in stored.document.expired}
+    kept = _files_named(repository, [link for link in selected if link.sequence not in stones], [])
+    return [
+        found
+        for found in findings
+        if found.object not in pruned_names
+        and not (
+            stones and found.damage is Damage.MISSING and found.object.startswith(DATA) and found.object not in kept
+        )
+    ]

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import BinaryIO, cast
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError
+from airflow_provider_elementary.exceptions import KeyUnavailableError, ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.progress import Progress
 from airflow_provider_elementary.snapshots.chain import ChainFinding, Damage
 from airflow_provider_elementary.snapshots.manifest import FileEntry
@@ -87,21 +87,25 @@ def check_files(
 
     def check(entry: NamedFile) -> CheckedFiles:
         one, key, file = CheckedFiles(), entry.file.key, entry.file
+        missing = f"The object is missing ({file.size:,} bytes of {entry.holds}); {_by(entry)}."
         if (size := sizes.get(key)) is None:
             if key not in expired:
-                detail = f"The object is missing ({file.size:,} bytes of {entry.holds}); {_by(entry)}."
-                one.findings.append(ChainFinding(Damage.MISSING, key, detail))
+                one.findings.append(ChainFinding(Damage.MISSING, key, missing))
             return one
         one.files, one.size = 1, size
         if size != file.size and size not in sizes_named:
             detail = f"Has {size:,} bytes instead of {file.size:,}; {_by(entry)}."
             one.findings.append(ChainFinding(Damage.CHANGED, key, detail))
             return one
-        with _downloaded(store, key, keep=keys is not None) as (content, digest):
-            if digest != file.sha256:
-                one.findings.append(_of_another(entry, digest, owners))
-            elif data_keys is not None and file.category in categories:
-                _open(one, data_keys, entry, content)
+        try:
+            with _downloaded(store, key, keep=keys is not None) as (content, digest):
+                if digest != file.sha256:
+                    one.findings.append(_of_another(entry, digest, owners))
+                elif data_keys is not None and file.category in categories:
+                    _open(one, data_keys, entry, content)
+        except ObjectNotFoundError:
+            # Removed since the names were listed.
+            return CheckedFiles([ChainFinding(Damage.MISSING, key, missing)])
         return one
 
     checked = CheckedFiles()

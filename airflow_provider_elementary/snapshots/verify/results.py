@@ -1,4 +1,4 @@
-"""Checks results and access reports: signatures, places, snapshots and files."""
+"""Checks results, answers and access reports: signatures, places, snapshots, files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots.chain import Chain, ChainFinding, Damage
 from airflow_provider_elementary.snapshots.verify.files import NamedFile
+from airflow_provider_elementary.storage.answer_log import ANSWER_LOG_CODEC, AnswerLog
 from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import Purpose
-from airflow_provider_elementary.storage.layout import ACCESS_REPORTS, RESULTS, is_result, series_key, series_number
+from airflow_provider_elementary.storage.layout import (
+    ACCESS_REPORTS,
+    FEEDBACK,
+    RESULTS,
+    is_result,
+    series_key,
+    series_number,
+)
 from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.report_log import REPORT, report_of
 from airflow_provider_elementary.storage.results import RESULT, Result, checked_result
@@ -36,11 +44,13 @@ class CheckedSeries:
 
     :param results: proved results that were read.
     :param reports: proved access reports that were read.
+    :param answers: what people answered to incidents, in the newest document of answers.
     :param named: the files of the results.
     """
 
     results: int = 0
     reports: int = 0
+    answers: int = 0
     findings: list[ChainFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     named: dict[str, NamedFile] = field(default_factory=dict)
@@ -68,11 +78,12 @@ class _Kind:
 _KINDS: Mapping[str, _Kind] = {
     RESULTS: _Kind(RESULT, Role.RESULTS, False, lambda found: checked_result(found.document, found.name)),
     ACCESS_REPORTS: _Kind(REPORT, Role.ACCESS, True, report_of),
+    FEEDBACK: _Kind(ANSWER_LOG_CODEC, Role.RESULTS, False, lambda found: found.document),
 }
 
 
 def check_series(repository: Repository, chain: Chain, *, each: bool) -> CheckedSeries:
-    """Check the results and access reports of a store.
+    """Check the results, answers and access reports of a store.
 
     :param chain: the snapshots that results may be of.
     :param each: check every document; else the newest of each series and that of the run before it.
@@ -82,19 +93,46 @@ def check_series(repository: Repository, chain: Chain, *, each: bool) -> Checked
     known |= {stone.snapshot_id for stone in chain.tombstones.values()}
     # The id of a snapshot that was lost is not known any more.
     has_lost = "" in known or any(link.lost_until is not None for link in chain.links.values())
+    given: dict[int, str] = {}
+    applied: list[tuple[str, Place]] = []
     for prefix, kind in _KINDS.items():
         for folder, numbers in sorted(_folders(repository, prefix).items()):
             documents = _read(repository, folder, numbers, kind, checked, each=each)
             checked.findings += _check_places(folder, numbers, documents, kind, each=each)
-            for found in documents.values():
+            for number, found in documents.items():
+                if isinstance(found.document, AnswerLog):
+                    checked.answers = max(checked.answers, len(found.document.answers))
+                    given[number] = found.sha256
+                    continue
                 if not isinstance(found.document, Result):
                     checked.reports += 1
                     continue
                 checked.results += 1
+                applied += [(found.name, place) for place in _answers_of(found.document)]
                 _name_files(found.document, checked)
                 if not has_lost and (finding := _check_snapshot(found.document, known)) is not None:
                     checked.findings.append(finding)
+    checked.findings += _check_applied(applied, given)
     return checked
+
+
+def _answers_of(result: Result) -> Iterator[Place]:
+    """Yield the place of the answers that were applied to incidents."""
+    match result.parameters.get("answers"):
+        case {"number": int(number), "sha256": str(sha256)}:
+            yield Place(number, sha256)
+
+
+def _check_applied(applied: list[tuple[str, Place]], given: Mapping[int, str]) -> Iterator[ChainFinding]:
+    """Check that the answers are there that incidents were updated with, or later ones."""
+    for name, place in applied:
+        own = given.get(place.number)
+        if place.number > max(given, default=0):
+            detail = f"{name} was made with them: the newest answers were removed."
+            yield ChainFinding(Damage.ROLLED_BACK, series_key(FEEDBACK, place.number), detail)
+        elif own is not None and own != place.sha256:
+            detail = f"SHA-256 {own} is not {place.sha256}, which {name} names."
+            yield ChainFinding(Damage.REWRITTEN, series_key(FEEDBACK, place.number), detail)
 
 
 def _folders(repository: Repository, prefix: str) -> dict[str, list[int]]:

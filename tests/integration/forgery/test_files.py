@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -27,7 +28,7 @@ from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
-from airflow_provider_elementary.storage.outcomes import Outcome
+from airflow_provider_elementary.storage.outcomes import Outcome, outcome_of
 from tests.support.encrypted_files import chunks, opened, with_forged_rows
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 
@@ -193,3 +194,38 @@ def test_a_snapshot_that_is_pruned_while_it_is_read_says_so(rest: Rest, manifest
 
     with pytest.raises(PrunedMeanwhileError, match="was pruned while it was read"):
         read_all(source, TABLE)
+
+
+@pytest.mark.parametrize("snapshot", ["all", "the oldest"])
+def test_a_snapshot_that_is_pruned_while_it_is_verified_is_no_damage(
+    snapshot: str, rest: Rest, manifests: list[Manifest]
+) -> None:
+    take(rest, rest.folder.parent / "warehouse.duckdb", world_after(9), full_every_days=0)
+    later = datetime.now(UTC) + timedelta(days=400)
+
+    def prune_first(entries: Sequence[Any], _: str) -> Iterator[Any]:
+        prune(rest.repository, Retention(keep_last=1), now=later, orphan_age=timedelta(0), grace=timedelta(0))
+        yield from entries
+
+    if snapshot == "all":
+        report = verify(rest.repository, snapshot=snapshot, progress=prune_first)
+        assert report.findings == ()
+        assert any("were pruned while the store was verified" in note for note in report.notes)
+    else:
+        with pytest.raises(PrunedMeanwhileError, match="was pruned while it was verified"):
+            verify(rest.repository, snapshot=manifests[0].snapshot_id, progress=prune_first)
+        assert outcome_of(PrunedMeanwhileError("")) is Outcome.PRUNED_MEANWHILE
+
+
+def test_a_file_that_is_removed_while_a_prune_ran_is_still_damage(rest: Rest, manifests: list[Manifest]) -> None:
+    newest = take(rest, rest.folder.parent / "warehouse.duckdb", world_after(9), full_every_days=0)
+    later = datetime.now(UTC) + timedelta(days=400)
+
+    def prune_and_remove(entries: Sequence[Any], _: str) -> Iterator[Any]:
+        prune(rest.repository, Retention(keep_last=1), now=later, orphan_age=timedelta(0), grace=timedelta(0))
+        yield from entries
+
+    rest.path(newest.files[0].key).unlink()
+    report = verify(rest.repository, snapshot="all", progress=prune_and_remove)
+
+    assert [(found.damage.value, found.object) for found in report.findings] == [("missing", newest.files[0].key)]

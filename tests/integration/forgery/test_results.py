@@ -78,6 +78,12 @@ def report_name(number: int) -> str:
     return series_key(access_folder("dwh"), number)
 
 
+def anchor_of(rest: Rest, key: str) -> str:
+    result = find_result(rest.repository, key)
+    assert result is not None
+    return anchor_result(rest.repository, result)
+
+
 def found(report: VerifyReport) -> set[tuple[str, str]]:
     return {(finding.damage.value, finding.object) for finding in report.findings}
 
@@ -228,7 +234,7 @@ class TestARollBackOfSeries:
     def test_incidents_continue_after_the_recorded_number_and_the_run_fails(
         self, rest: Rest, manifests: list[Manifest]
     ) -> None:
-        anchor = anchor_result(rest.repository, name("incidents", NEWEST))
+        anchor = anchor_of(rest, name("incidents", NEWEST))
         rest.path(name("incidents", NEWEST)).unlink()
 
         known, lost = recorded_result(rest.repository, "incidents", "dag/task", anchor)
@@ -238,6 +244,18 @@ class TestARollBackOfSeries:
         assert "ends at number 3, and an earlier run recorded number 5" in lost
         assert recorded_result(rest.repository, "incidents", "dag/task", anchor) == (NEWEST, None)
         assert ("rolled back", name("incidents", NEWEST)) in found(verify(rest.repository))
+
+    def test_a_number_that_was_given_again_is_noticed(self, rest: Rest, manifests: list[Manifest]) -> None:
+        anchor = anchor_of(rest, name("incidents", NEWEST))
+        rest.path(name("incidents", NEWEST)).unlink()
+        rest.path(name("incidents", NEWEST - 2)).unlink()
+
+        for run, known in (("one that knows nothing", NEWEST - 1), ("and another", 0)):
+            add(rest, "incidents", run, manifests[-1].snapshot_id, known)
+
+        number, lost = recorded_result(rest.repository, "incidents", "dag/task", anchor)
+        assert number == NEWEST
+        assert "has another number 5 than an earlier run recorded" in str(lost)
 
     def test_access_reports_are_recorded_after_the_known_number(self, rest: Rest, manifests: list[Manifest]) -> None:
         before = record(rest.repository, REPORT, subject="dwh", run_key="failing")
@@ -250,7 +268,7 @@ class TestARollBackOfSeries:
         assert ("rolled back", before.key) in found(verify(rest.repository))
 
     def test_nothing_is_lost_where_the_newest_is_there(self, rest: Rest, manifests: list[Manifest]) -> None:
-        anchor = anchor_result(rest.repository, name("alerts", NEWEST - 2))
+        anchor = anchor_of(rest, name("alerts", NEWEST - 2))
 
         assert recorded_result(rest.repository, "alerts", "dag/task", anchor) == (NEWEST - 2, None)
 
@@ -261,6 +279,6 @@ class TestARollBackOfSeries:
         assert recorded_result(rest.repository, "alerts", "dag/task", statement) == (0, None)
 
     def test_a_statement_about_another_series_counts_for_nothing(self, rest: Rest, manifests: list[Manifest]) -> None:
-        anchor = anchor_result(rest.repository, name("metrics", NEWEST))
+        anchor = anchor_of(rest, name("metrics", NEWEST))
 
         assert recorded_result(rest.repository, "alerts", "dag/task", anchor) == (0, None)

@@ -18,8 +18,8 @@ from airflow_provider_elementary.alerts.selection import (
     still_needed,
 )
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.incidents.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.incidents.tracking import Incident
+from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
 from tests.support.incidents import NOON, incident, resolved
 from tests.support.shop import ORDERS, REVENUE
 

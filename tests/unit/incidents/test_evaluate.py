@@ -11,8 +11,6 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.incidents.answer_log import append_answer
-from airflow_provider_elementary.incidents.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.incidents.evaluate import (
     EvaluationOptions,
     evaluate,
@@ -24,6 +22,8 @@ from airflow_provider_elementary.incidents.evaluate import (
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
+from airflow_provider_elementary.storage.answer_log import append_answer
+from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.results import (
     ResultNames,

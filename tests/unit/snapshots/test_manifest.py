@@ -14,7 +14,7 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, 
 from airflow_provider_elementary.snapshots.manifest_document import (
     GENERATION,
     MANIFEST,
-    AddedFile,
+    AddedFiles,
     ManifestDocument,
     TableShape,
     TableState,
@@ -93,16 +93,16 @@ def test_every_field_of_a_table_and_a_file_is_stored() -> None:
     stored = {field.name for kind in (TableShape, TableState) for field in fields(kind)}
 
     assert stored == {field.name for field in fields(TableEntry)}
-    assert {field.name for field in fields(AddedFile)} | {"key", "columns", "by_rows"} == {
+    assert {field.name for field in fields(AddedFiles)} | {"key", "columns", "by_rows"} == {
         field.name for field in fields(FileEntry)
     }
 
 
 def test_it_holds_only_what_changed() -> None:
-    assert [file.snapshot_id for file in WHOLE.added] == [SNAPSHOT]
+    assert WHOLE.added.snapshot_id == (SNAPSHOT,)
     assert WHOLE.dropped == (file_of(BEFORE).key,)
     assert WHOLE.access == {"checked_at": "2026-11-22T00:00:00+00:00"}
-    assert document(before=(file_of(SNAPSHOT),)).added == ()
+    assert document(before=(file_of(SNAPSHOT),)).added == AddedFiles()
 
 
 @pytest.mark.parametrize(

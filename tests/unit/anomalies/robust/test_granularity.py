@@ -1,4 +1,4 @@
-"""The rows that a percentage is of, as far as it tells, and what follows for its alarms."""
+"""The rows that a percentage is of, as far as it shows, and what follows for its alarms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.metric_series import daily
     ("percent", "rows"),
     [(0.826, 121), (2.326, 43), (50.0, 2), (99.174, 121), (100 / 3, 3), (41.1053, 10_000), (0.0, 0), (100.0, 0)],
 )
-def test_a_percentage_tells_of_how_few_rows_it_is(percent: float, rows: int) -> None:
+def test_a_percentage_shows_of_how_few_rows_it_is(percent: float, rows: int) -> None:
     assert fewest_rows(np.array([percent])) == [rows]
 
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.incidents.answers import Answer
+from airflow_provider_elementary.storage.answers import Answer
 from airflow_provider_elementary.storage.documents import STRICT, Codec
 from airflow_provider_elementary.storage.genesis import Role
-from airflow_provider_elementary.storage.layout import FEEDBACK
+from airflow_provider_elementary.storage.layout import FEEDBACK, series_key
 from airflow_provider_elementary.storage.open_store import OpenStore
-from airflow_provider_elementary.storage.series import extend, newest_first
+from airflow_provider_elementary.storage.series import (
+    Before,
+    Place,
+    extend,
+    lost_since,
+    newest_first,
+    place_of,
+    recorded_place,
+    sign_place,
+)
+from airflow_provider_elementary.times import in_utc
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +42,36 @@ class AnswerLog:
     """``feedback/<n>``: all answers that count, the oldest first; the newest document replaces those before it.
 
     :param before: how many older answers were dropped.
+    :param previous: the document before it.
     """
 
     answers: tuple[Answer, ...]
     before: int = 0
+    previous: Place | None = None
     format_version: int = 2
 
     __pydantic_config__ = STRICT
 
+    @property
+    def run_key(self) -> str:
+        """What it was written for: its newest answer."""
+        return self.answers[-1].answer_id if self.answers else ""
+
+    @property
+    def previous_run(self) -> Place | None:
+        """The document before it: each is of an answer of its own."""
+        return self.previous
+
 
 ANSWER_LOG_CODEC = Codec(AnswerLog, "log of answers", "Move it out of the store: the one before it then counts.", 2)
+
+
+@dataclass(frozen=True)
+class KnownAnswers:
+    """The answers of a store, the oldest first, and the place of the document that holds them."""
+
+    answers: tuple[Answer, ...] = ()
+    place: Place | None = None
 
 
 def read_answers(opened: OpenStore) -> tuple[Answer, ...]:
@@ -47,8 +79,47 @@ def read_answers(opened: OpenStore) -> tuple[Answer, ...]:
 
     :raises SnapshotCorruptError: the newest document is signed, and not valid.
     """
+    return known_answers(opened).answers
+
+
+def known_answers(opened: OpenStore) -> KnownAnswers:
+    """Return the answers of a store and their place; see :func:`read_answers`."""
     newest = next(newest_first(opened.documents, FEEDBACK, ANSWER_LOG_CODEC, Role.RESULTS), None)
-    return newest.document.answers if newest is not None else ()
+    return KnownAnswers() if newest is None else KnownAnswers(newest.document.answers, place_of(newest, FEEDBACK))
+
+
+def anchor_answers(opened: OpenStore, place: Place | None) -> str | None:
+    """Return a signed statement that the store has answers of a place, to be kept outside it."""
+    if place is None:
+        return None
+    return sign_place(opened.documents, series_key(FEEDBACK, place.number), place.sha256, Role.RESULTS)
+
+
+def recorded_answers(opened: OpenStore, anchor: Any) -> Place | None:
+    """Return the place of the answers that was recorded outside the store.
+
+    :param anchor: what :func:`anchor_answers` returned in an earlier run, or whatever is found in its place.
+    """
+    return recorded_place(opened.documents, FEEDBACK, anchor, Role.RESULTS)
+
+
+def lost_answers(opened: OpenStore, places: Sequence[Place | None]) -> str | None:
+    """Return what was removed of the answers since these places were recorded, in a sentence."""
+    newest = max((place for place in places if place is not None), key=lambda place: place.number, default=None)
+    return lost_since(opened.documents, FEEDBACK, ANSWER_LOG_CODEC, Role.RESULTS, newest)
+
+
+def superseded_answers(opened: OpenStore, before: datetime) -> list[str]:
+    """Return the documents of answers that nobody needs: all but the two newest, of which one names the other.
+
+    :param before: younger ones stay; has a zone.
+    """
+    older = islice(newest_first(opened.documents, FEEDBACK, ANSWER_LOG_CODEC, Role.RESULTS), 2, None)
+    return [
+        found.name
+        for found in older
+        if all(in_utc(datetime.fromisoformat(each.answered_at)) < before for each in found.document.answers[-1:])
+    ]
 
 
 def answer_names(opened: OpenStore) -> tuple[str, ...]:
@@ -56,20 +127,29 @@ def answer_names(opened: OpenStore) -> tuple[str, ...]:
     return tuple(found.key for found in islice(opened.store.list(FEEDBACK), _MOST_NAMES))
 
 
-def append_answer(opened: OpenStore, answer: Answer) -> Answer:
+def append_answer(opened: OpenStore, answer: Answer, *, known: int = 0) -> Answer:
     """Sign and store an answer; of one ``answer_id``, the first one counts and is returned.
 
+    :param known: a number that the documents had; those up to it are not given again.
     :raises ConfigurationError: it does not fit beside those that have an effect, or nothing here may sign.
     :raises SnapshotConflictError: other writers were faster, several times; a retry may help.
     """
 
-    def extended(_: str, newest: AnswerLog | None) -> AnswerLog:
-        known = newest or AnswerLog(())
-        if newest is not None and any(each.answer_id == answer.answer_id for each in known.answers):
+    def extended(place: Before, newest: AnswerLog | None) -> AnswerLog:
+        before = newest or AnswerLog(())
+        if newest is not None and any(each.answer_id == answer.answer_id for each in before.answers):
             return newest
-        return _bounded((*known.answers, answer), known.before)
+        return replace(_bounded((*before.answers, answer), before.before), previous=place.previous)
 
-    written = extend(opened.documents, FEEDBACK, ANSWER_LOG_CODEC, extended, Role.RESULTS)
+    written = extend(
+        opened.documents,
+        FEEDBACK,
+        ANSWER_LOG_CODEC,
+        extended,
+        Role.RESULTS,
+        run_key=answer.answer_id,
+        known=known,
+    )
     return next(each for each in written.document.answers if each.answer_id == answer.answer_id)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError
-from airflow_provider_elementary.incidents import answer_log
-from airflow_provider_elementary.incidents.answer_log import append_answer, read_answers
-from airflow_provider_elementary.incidents.answers import Answer
 from airflow_provider_elementary.snapshots import Repository, open_store
+from airflow_provider_elementary.storage import answer_log
+from airflow_provider_elementary.storage.answer_log import append_answer, read_answers
+from airflow_provider_elementary.storage.answers import Answer
 from airflow_provider_elementary.storage.documents import MAX_BYTES
 from tests.support.signing import SIGNER, STORE_ID, opened, signed
 
@@ -124,3 +124,12 @@ def test_a_reader_without_a_signing_key_answers_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="No signing key"):
         append_answer(reader, ONE)
+
+
+def test_more_objects_of_others_than_are_passed_over_are_named(repository: Repository) -> None:
+    append_answer(repository, ONE)
+    for number in range(257):
+        repository.store.put(f"feedback/{9_999_999_000 + number}", b"{}")
+
+    with pytest.raises(SnapshotCorruptError, match=r"More than 256 objects of feedback/ .* Remove them"):
+        read_answers(repository)

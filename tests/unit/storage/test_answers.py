@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.incidents.answers import ANSWERS, FIELDS, REASONS, AnswerRequest
+from airflow_provider_elementary.storage.answers import ANSWERS, FIELDS, REASONS, AnswerRequest
 
 NOW = datetime(2026, 11, 4, 12)
 ID = "0123456789abcdef"

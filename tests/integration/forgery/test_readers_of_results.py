@@ -1,0 +1,150 @@
+"""Forged snapshots, results and answers change nothing of what anomalies, alerts and the page read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_elementary.alerts.dispatch import send_alerts
+from airflow_provider_elementary.anomalies import detect
+from airflow_provider_elementary.incidents.enrich import enrich
+from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate_and_store, open_metrics
+from airflow_provider_elementary.incidents.store import current_incidents, update_incidents
+from airflow_provider_elementary.metrics import METRICS_SCHEMA
+from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.project.lineage import Lineage
+from airflow_provider_elementary.snapshots import Manifest
+from airflow_provider_elementary.storage.answer_log import append_answer, read_answers
+from airflow_provider_elementary.storage.answers import Answer
+from airflow_provider_elementary.storage.layout import FEEDBACK, manifest_key, result_series, series_key
+from airflow_provider_elementary.storage.results import ResultKind, latest_result, previous_result, write_result
+from tests.support.incidents import failing_test
+from tests.support.metric_series import daily
+from tests.support.signing import SIGNER, new_signer, signed
+from tests.support.stores import Rest, grow, local_rest
+
+KINDS: tuple[ResultKind, ...] = ("metrics", "verdicts", "memories", "incidents", "alerts")
+METRICS = pa.Table.from_pylist(
+    [{**row, "id": f"{place}"} for place, row in enumerate(daily([100.0, 101.0] * 20).to_pylist())],
+    schema=METRICS_SCHEMA,
+)
+NOW = datetime(2026, 11, 4, 13)
+
+
+def series_of(kind: str) -> str:
+    return {"memories": "dag/task/0", "incidents": "dag/task", "alerts": "dag/alerts"}.get(kind, "")
+
+
+def alert(rest: Rest, incidents: str, run: str) -> list[str]:
+    """Send alerts over one route, and return what was sent."""
+    from airflow_provider_elementary.alerts import AlertFilter
+
+    sent: list[str] = []
+    send_alerts(
+        rest.repository,
+        incidents,
+        {"route": AlertFilter()},
+        lambda _, alert: sent.append(alert.title),
+        series="dag/alerts",
+        run_key=run,
+        now=NOW,
+        url_of=str,
+    )
+    return sent
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
+    """A store in which each kind of result was written by a run of its task, and an answer."""
+    directory = tmp_path_factory.mktemp("readers")
+    rest = local_rest(directory)
+    manifests = grow(rest, directory, [3])
+    origin = {"snapshot_id": manifests[-1].snapshot_id}
+    stored = write_result(rest.repository, "metrics", METRICS.to_reader(), run_key="1", origin=origin, parameters={})
+    score(rest, stored.key, "1")
+    incidents = update_incidents(
+        rest.repository,
+        enrich(detect(METRICS).slice(0, 0), Lineage()),
+        Lineage(),
+        [failing_test()],
+        series="dag/task",
+        run_key="1",
+        origin=origin,
+        now=NOW,
+    )
+    assert alert(rest, incidents.key, "1") != []
+    append_answer(rest.repository, Answer("1", "0" * 16, "note", "ada", "2026-11-04T12:00:00", note="the loader"))
+    return rest, manifests
+
+
+def score(rest: Rest, metrics: str, run: str) -> Any:
+    with open_metrics(rest.repository, metrics) as (rows, lineage, origin):
+        return evaluate_and_store(
+            rest.repository,
+            rows,
+            lineage,
+            EvaluationOptions(method="robust"),
+            series="dag/task",
+            run_key=run,
+            origin=origin,
+        )
+
+
+def unsigned(_: str, content: bytes) -> bytes:
+    return content.partition(b"\n")[2]
+
+
+def by_a_key_of_their_own(name: str, content: bytes) -> bytes:
+    return signed(new_signer(), "ab" * 32, name, content.partition(b"\n")[2])
+
+
+def for_another_store(name: str, content: bytes) -> bytes:
+    return signed(SIGNER, "ab" * 32, name, content.partition(b"\n")[2])
+
+
+def an_older_true_one(_: str, content: bytes) -> bytes:
+    return content
+
+
+def deep(_: str, __: bytes) -> bytes:
+    return b"[" * 200_000
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [unsigned, by_a_key_of_their_own, for_another_store, an_older_true_one, deep],
+    ids=lambda each: each.__name__,
+)
+def test_what_is_forged_after_the_newest_is_passed_over(
+    forge: Callable[[str, bytes], bytes], rest: Rest, manifests: list[Manifest]
+) -> None:
+    before = {kind: latest_result(rest.repository, kind) for kind in KINDS}
+    incidents = current_incidents(rest.repository)
+    answers = read_answers(rest.repository)
+    places = [(FEEDBACK, 2), *((result_series(kind, series_of(kind)), 2) for kind in KINDS)]
+    for folder, number in places:
+        name = series_key(folder, number)
+        rest.path(name).write_bytes(forge(name, rest.path(series_key(folder, 1)).read_bytes()))
+    name = manifest_key(2)
+    rest.path(name).write_bytes(forge(name, rest.path(manifest_key(1)).read_bytes()))
+
+    # Anomalies resume from the true state, of the true metrics.
+    metrics = before["metrics"]
+    assert metrics is not None
+    assert score(rest, metrics.key, "2").scored.resumed > 0
+    # Alerts know what was sent, and send nothing again.
+    assert before["incidents"] is not None
+    assert alert(rest, before["incidents"].key, "2") == []
+    # The page and the command line show what was there.
+    reader = Reader(lambda: SimpleNamespace(repository=rest.repository, store=rest.store, uri=rest.store.uri))
+    assert reader.sequences() == [1]
+    assert reader.answers() == read_answers(rest.repository) == answers
+    assert reader.results("metrics") == [metrics]
+    assert reader.results("incidents") == [before["incidents"]]
+    assert [each.incident_id for each in current_incidents(rest.repository)] == [each.incident_id for each in incidents]
+    assert previous_result(rest.repository, "alerts", "dag/alerts", "3") == before["alerts"]
