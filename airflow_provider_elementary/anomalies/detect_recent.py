@@ -24,6 +24,8 @@ from airflow_provider_elementary.times import utc_now
 #: A training window starts where its period does: with the month, at the most.
 _LONGEST_PERIOD = timedelta(days=31)
 _A_DAY = timedelta(days=1)
+#: How long after the newest bucket that counts another may end: a month that has just begun, in any time zone.
+_LATEST_BUCKET = timedelta(days=33)
 _EPOCH = datetime(1970, 1, 1)
 _BATCH_ROWS = 100_000
 _TRIM_ROWS = 500_000
@@ -98,8 +100,7 @@ def score_recent(
     if method == "robust":
         return _score_robust(stream, days, parameters, load_state, configurations, feedback)
     parameters = {**parameters, **({"feedback": feedback} if feedback is not None else {})}
-    # A run as of a given time picks its own buckets.
-    is_windowed = method == "elementary" and not {"since", "as_of"} & set(parameters)
+    is_windowed = _is_windowed(method, parameters)
     window = _Window(stream, _history(parameters, days, configurations) if is_windowed else None)
     for batch in stream:
         stream.note(batch["full_table_name"])
@@ -140,6 +141,20 @@ def _score_robust(
             given,
         )
     return Scored(found.verdicts, stream.tables, found.state, found.resumed, found.replayed)
+
+
+def days_read(
+    method: Method, days: int, parameters: Mapping[str, Any], configurations: pa.Table | None = None
+) -> timedelta | None:
+    """Return how long before the newest bucket the metrics begin that :func:`score_recent` looks at; None for all."""
+    if not _is_windowed(method, parameters):
+        return None
+    return _history(parameters, min(days, _MOST_DAYS), configurations) + _LATEST_BUCKET
+
+
+def _is_windowed(method: Method, parameters: Mapping[str, Any]) -> bool:
+    """Return whether verdicts depend on the newest buckets alone; a run as of a given time picks its own."""
+    return method == "elementary" and not {"since", "as_of"} & set(parameters)
 
 
 def shard_of(table: str, shards: int) -> int:

@@ -28,7 +28,7 @@ def add_grants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schema", default="elementary", help="the Elementary schema (default: elementary)")
     parser.add_argument("--database", help="database, catalog or project of the schema")
     parser.add_argument("--dbt-role", help="the role that dbt connects with: its future tables stay readable")
-    parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse for the queries")
+    parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse for the queries; Athena: the workgroup")
     parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
     parser.add_argument(
         "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"

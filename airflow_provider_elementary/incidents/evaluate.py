@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.circuit_breaker import stopping_tables
 from airflow_provider_elementary.anomalies.detect import Method
-from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
+from airflow_provider_elementary.anomalies.detect_recent import Scored, days_read, score_recent
 from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
@@ -180,16 +180,22 @@ def _open_state(repository: Repository, options: EvaluationOptions, series: str,
 
 
 @contextmanager
-def open_metrics(repository: Repository, key: str) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any]]]:
-    """Open metrics that are stored in the repository.
+def open_metrics(
+    repository: Repository, key: str, options: EvaluationOptions
+) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any], pa.Table | None]]:
+    """Open metrics that are stored in the repository; files with none that are looked at stay closed.
 
     :param key: where they are in the store.
-    :return: the metrics, the lineage of the snapshot they were computed from, and their origin.
+    :param options: how they will be scored.
+    :return: the metrics; of the snapshot they were computed from the lineage, their origin, and the configurations of
+        its tests.
     """
     found = find_result(repository, key)
     origin = {"metrics": key, **(found.origin if found else {})}
-    with read_result(repository, key) as rows:
-        yield rows, lineage_of(repository, origin), origin
+    configurations = configurations_of(repository, origin)
+    newest = days_read(options.method, options.days, options.parameters, configurations)
+    with read_result(repository, key, newest=newest) as rows:
+        yield rows, lineage_of(repository, origin), origin, configurations
 
 
 def configurations_of(repository: Repository, origin: Mapping[str, Any]) -> pa.Table | None:

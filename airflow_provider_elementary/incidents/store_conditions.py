@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import ElementaryError
@@ -34,15 +35,15 @@ def store_conditions(repository: Repository, before: Iterable[Condition], now: d
     """
     known = [condition for condition in before if condition.holds]
     found: list[Condition] = []
-    for read in (_of_access, _of_snapshots):
+    for read in (partial(_of_access, repository, known), partial(_of_snapshots, repository, known, now)):
         try:
-            found += read(repository, known, now)
+            found += read()
         except ElementaryError as error:
             log.warning("keeping the earlier conditions of the store: %s", error)
     return sorted(found, key=lambda condition: (condition.started_at, condition.key))
 
 
-def _of_access(repository: Repository, known: Sequence[Condition], now: datetime) -> Iterator[Condition]:
+def _of_access(repository: Repository, known: Sequence[Condition]) -> Iterator[Condition]:
     for subject, reports in reports_by_subject(repository, _REPORTS):
         newest = next(reports, None)
         if newest is None:

@@ -1,4 +1,4 @@
-"""Computes the metrics of the days that new rows touch, and stores them by period."""
+"""Computes the metrics of the days that new rows touch."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from airflow_provider_elementary.metrics.deduplicate import days_of, newest_of_e
 from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
 from airflow_provider_elementary.metrics.period_spool import divided
-from airflow_provider_elementary.metrics.periods import Arrangement, Period, period_of_label
+from airflow_provider_elementary.metrics.periods import Arrangement, Period
 from airflow_provider_elementary.snapshots.lookup import read_signed
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import Source, reader_of
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
-from airflow_provider_elementary.storage.layout import result_file_period
+from airflow_provider_elementary.storage.layout import result_file_days
 from airflow_provider_elementary.storage.results import (
     STATE,
     Result,
@@ -77,8 +77,8 @@ class _Earlier:
         """Return the files of each period, of metrics or of facts."""
         found: dict[Period, list[ResultFile]] = {}
         for file in self.result.files:
-            if (file.category == STATE) == state and (label := result_file_period(file.key)):
-                found.setdefault(period_of_label(label), []).append(file)
+            if (file.category == STATE) == state and (days := result_file_days(file.key)):
+                found.setdefault(Period(*days), []).append(file)
         return found
 
     def read(self, files: Iterable[ResultFile]) -> Iterator[pa.RecordBatch]:

@@ -88,7 +88,7 @@ def without_future(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
         left_out += batch.num_rows - kept.num_rows
         yield kept
     if left_out:
-        log.warning("left out %s metrics whose bucket ends in the future", f"{left_out:,}")
+        log.warning("left out %s whose bucket ends in the future", plural(left_out, "metric"))
 
 
 def _with_finite_values(rows: pa.RecordBatch) -> pa.RecordBatch:

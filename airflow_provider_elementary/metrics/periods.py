@@ -34,12 +34,6 @@ class Period:
         return self.first <= day <= self.last
 
 
-def period_of_label(label: str) -> Period:
-    """Return the period that a file's name says."""
-    first, last = (date(int(text[:4]), int(text[4:6]), int(text[6:])) for text in label.split("-"))
-    return Period(first, last)
-
-
 @dataclass
 class Arrangement:
     """Which period each day is stored in.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.anomalies.detect import Method
     from airflow_provider_elementary.incidents.conditions import Condition
-    from airflow_provider_elementary.incidents.evaluate import Evaluation
+    from airflow_provider_elementary.incidents.evaluate import Evaluation, EvaluationOptions
     from airflow_provider_elementary.project.lineage import Lineage
 
 #: Asset events of anomalous tables in one run at most: more are one failure of everything.
@@ -149,7 +149,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             shards=number(self, "shards"),
         )
         started = time.monotonic()
-        with self._open_metrics() as (rows, lineage, origin, configurations):
+        with self._open_metrics(options) as (rows, lineage, origin, configurations):
             evaluation = evaluate_and_store(
                 self.repository,
                 rows,
@@ -166,17 +166,19 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         return evaluation, origin
 
     @contextmanager
-    def _open_metrics(self) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any], pa.Table | None]]:
+    def _open_metrics(
+        self, options: EvaluationOptions
+    ) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any], pa.Table | None]]:
         from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
         from airflow_provider_elementary.incidents.current import read_dbt_conditions
-        from airflow_provider_elementary.incidents.evaluate import configurations_of, dbt_conditions_of, open_metrics
+        from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, open_metrics
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.project.lineage import read_lineage
 
         if self.metrics:
-            with open_metrics(self.repository, self.metrics) as (rows, lineage, origin):
+            with open_metrics(self.repository, self.metrics, options) as (rows, lineage, origin, configurations):
                 self._of_dbt = dbt_conditions_of(self.repository, origin)
-                yield rows, lineage, origin, configurations_of(self.repository, origin)
+                yield rows, lineage, origin, configurations
         else:
             with self.open_source() as (source, origin), compute_metrics(source) as rows:
                 self._of_dbt = read_dbt_conditions(source)

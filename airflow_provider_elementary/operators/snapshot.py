@@ -13,6 +13,7 @@ from airflow_provider_elementary.operators.prune import (
     ElementaryPruneSnapshotsOperator,
 )
 from airflow_provider_elementary.operators.restore import ElementaryRestoreSnapshotOperator
+from airflow_provider_elementary.operators.restore_drill import ElementaryRestoreDrillOperator
 from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator
 from airflow_provider_elementary.operators.snapshot_in_parts import elementary_snapshot_group
 from airflow_provider_elementary.operators.verify import ElementaryVerifySnapshotOperator
@@ -21,6 +22,7 @@ __all__ = [
     "ElementaryDiffSnapshotsOperator",
     "ElementaryMaintainStoreOperator",
     "ElementaryPruneSnapshotsOperator",
+    "ElementaryRestoreDrillOperator",
     "ElementaryRestoreSnapshotOperator",
     "ElementarySnapshotOperator",
     "ElementaryVerifySnapshotOperator",

@@ -15,6 +15,7 @@ from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.links.elementary import ElementaryManifestLink, ElementaryPageLink
 from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.operators.base import ElementaryStoreOperator
+from airflow_provider_elementary.operators.stats import report_snapshot
 from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
         self.summary, self._read_from = taken.summary, dict(taken.manifest.source)
         for asset in self.outlets or ():
             context["outlet_events"][asset].extra = taken.summary
+        report_snapshot(self, context, taken.manifest, len(taken.summary["problems"]))
         return taken.summary
 
     def _resolve_policy(self) -> ResolvedPolicy:

@@ -15,6 +15,7 @@ from airflow_provider_elementary.operators.base import (
     clear_failures,
     is_true,
 )
+from airflow_provider_elementary.operators.stats import report_verification
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.verify import VerifyReport
@@ -70,6 +71,7 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
                 categories=categories_of(self.categories or Category),
             )
             self._log(report)
+            report_verification(self, context, report)
             report.require()
         facts = report.to_dict()
         return {**facts, "snapshots": facts["snapshots"][-_RETURNED:], "notes": facts["notes"][:_RETURNED]}

@@ -89,15 +89,26 @@ def create_app(
         return _csv_answer(dict(request.query_params), templates, readers)
 
     for name, kind in _FILES.items():
-        app.get(f"/{name}")(partial(_file, name, kind))
+        app.get(f"/{name}")(_file(name, kind))
     if bundle.version():
         for name in bundle.SCRIPTS:
-            app.get(f"/{name}")(partial(bundle.script, name))
+            app.get(f"/{name}")(_script(name))
     return app
 
 
-def _file(name: str, kind: str) -> Response:
-    return Response((rendering.TEMPLATES / name).read_text(encoding="utf-8"), media_type=kind)
+# Functions, not partials: older releases of FastAPI cannot read the annotations of those.
+def _file(name: str, kind: str) -> Callable[[], Response]:
+    def answer() -> Response:
+        return Response((rendering.TEMPLATES / name).read_text(encoding="utf-8"), media_type=kind)
+
+    return answer
+
+
+def _script(name: str) -> Callable[[], Response]:
+    def answer() -> Response:
+        return bundle.script(name)
+
+    return answer
 
 
 def _endpoint(shown: View, templates: Environment, readers: Readers) -> Callable[[Request], Response]:

@@ -88,8 +88,7 @@ class ElementaryPlugin(AirflowPlugin):
             "href": "elementary/",
             "url_route": "elementary",
             "destination": "nav",
-            # Airflow before 3.3 does not know it, and shows the entry under Browse.
-            "category": "browse",
+            # No category, which would win. Airflow before 3.3 shows the entry where it shows those of plugins.
             "nav_top_level": True,
             **_ICONS,
         },

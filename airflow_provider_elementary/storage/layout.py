@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -34,6 +34,7 @@ _NUMBERED = re.compile(r"[0-9]{10}")
 _BEGUN_AT = re.compile(r"([0-9]{8}T[0-9]{6}Z)-")
 _HASH = 32
 _LAST_NUMBER = 9_999_999_999
+_FILE_DAYS = re.compile(r"\.([0-9]{8})-([0-9]{8})\.parquet$")
 _RESULT = re.compile(r"results/[a-z]+/[0-9a-f]{32}/[0-9]{10}")
 
 
@@ -167,9 +168,13 @@ def result_file(kind: str, series: str, run_key: str, attempt: str, category: Ca
     return f"{result_files(kind, series, run_key)}{attempt}-{category.value}{days}.parquet"
 
 
-def result_file_period(key: str) -> str:
-    """Return the days that the rows of a result's file are about, as :func:`result_file` was given them."""
-    return key.rpartition("/")[2].removesuffix(".parquet").partition(".")[2]
+def result_file_days(key: str) -> tuple[date, date] | None:
+    """Return the first and last day that the rows of a result's file are about, or None where they are about any."""
+    found = _FILE_DAYS.search(key)
+    if found is None:
+        return None
+    first, last = (date(int(text[:4]), int(text[4:6]), int(text[6:])) for text in found.groups())
+    return first, last
 
 
 def shared_files(kind: str, series: str) -> str:

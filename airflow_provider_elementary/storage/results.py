@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ from airflow_provider_elementary.storage.layout import (
     RESULTS,
     is_result,
     result_file,
+    result_file_days,
     result_files,
     result_kind,
     result_series,
@@ -256,16 +257,28 @@ def commit_result(
     return result
 
 
-def read_result(opened: OpenStore, key: str) -> pa.RecordBatchReader:
+def read_result(opened: OpenStore, key: str, *, newest: timedelta | None = None) -> pa.RecordBatchReader:
     """Stream the rows of a result.
 
     :param key: the result's key, as the task that computed it returned it.
+    :param newest: leave out files that are about days longer ago than this before the newest one; others may be read.
     :raises SnapshotNotFoundError: the store holds no such result.
     :raises KeyUnavailableError: the keys do not open it.
     """
     if (result := find_result(opened, key)) is None:
         raise SnapshotNotFoundError(f"{opened.uri} holds no {key}. Run the task that computes it first.")
-    return reader_of_first(read_files(opened, result, result.row_files))
+    files = result.row_files if newest is None else _newest_files(result, newest)
+    return reader_of_first(read_files(opened, result, files))
+
+
+def _newest_files(result: Result, newest: timedelta) -> list[ResultFile]:
+    # A bucket that ends in the future is not the newest: its date is wrong, or it has only begun.
+    today = datetime.fromisoformat(result.created_at).date().toordinal()
+    dated = [(file, days) for file in result.row_files if (days := result_file_days(file.key)) is not None]
+    past = [days[0].toordinal() for _, days in dated if days[0].toordinal() <= today + 1]
+    first = max(past, default=0) - newest.days
+    old = {file.key for file, days in dated if days[1].toordinal() < first}
+    return [file for file in result.row_files if file.key not in old]
 
 
 def latest_result(opened: OpenStore, kind: ResultKind) -> Result | None:

@@ -21,6 +21,8 @@ from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSessio
 
 #: ClickHouse's own default is the same; a profile may have raised it.
 _SETTINGS = {"max_block_size": 65_409}
+#: Bytes that the server may use for one query of an author.
+_QUERY_BYTES = 4 * 2**30
 
 
 class ClickHouseWarehouse(SystemCatalogSession):
@@ -59,18 +61,29 @@ class ClickHouseWarehouse(SystemCatalogSession):
         """Yield the rows of a guarded query, one block at a time."""
         empty = True
         try:
-            with self._client.query_arrow_stream(query.sql, settings=_SETTINGS, use_strings=True) as stream:
+            settings = self._settings()
+            with self._client.query_arrow_stream(query.sql, settings=settings, use_strings=True) as stream:
                 for batch in stream:
                     empty = False
                     yield batch
             if empty:
                 # A stream without rows does not say its columns; it is run again as a table.
-                table = self._client.query_arrow(query.sql, settings=_SETTINGS, use_strings=True)
+                table = self._client.query_arrow(query.sql, settings=settings, use_strings=True)
                 yield from batches_of(table.to_reader())
         except GeneratorExit:
             raise
         except Exception as error:
             raise read_error(self.adapter, query, error) from None
+
+    def _settings(self) -> dict[str, int]:
+        """Return the settings of a query; a lower limit of the user's profile stays."""
+        if self.statement_seconds is None:
+            return _SETTINGS
+        limits = {"max_execution_time": int(self.statement_seconds), "max_memory_usage": _QUERY_BYTES}
+        for name, limit in limits.items():
+            own = self._client.server_settings.get(name)
+            limits[name] = min(int(float(own.value)) or limit, limit) if own is not None else limit
+        return {**_SETTINGS, **limits}
 
     def disconnect(self) -> None:
         """Disconnect."""

@@ -21,6 +21,11 @@ from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
 # The first statement of each transaction: after the first query nothing can make it writable again.
+#: A shorter limit of the role or of the connection stays. The catalog has milliseconds; 0 is no limit.
+_STATEMENT_TIMEOUT = (
+    "SELECT set_config(name, least(nullif(setting::bigint, 0), $1::bigint)::text, true) "
+    "FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"
+)
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _BATCH_BYTES = "2097152"
 # insufficient_privilege, undefined_table, undefined_column, undefined_function, invalid_schema_name, undefined_object
@@ -96,6 +101,8 @@ class PostgresWarehouse(SystemCatalogSession):
         options = {"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
         try:
             with self._locks.held(query.tables), self._connection.cursor(adbc_stmt_kwargs=options) as c:
+                if self.statement_seconds is not None:
+                    self._execute(_STATEMENT_TIMEOUT, [int(self.statement_seconds * 1000)])
                 c.execute(query.sql)
                 # Unlike that of fetch_record_batch(), this reader reports which SQLSTATE ended a stream.
                 handle = c.fetch_arrow()

@@ -242,7 +242,10 @@ class WarehouseSource:
 
         :raises QueryRefusedError: it is not one read-only query over Elementary's tables.
         """
-        return reader_of_first(self._bounded(self.warehouse.stream(self.guarded(sql))))
+        guarded = self.guarded(sql)
+        # The server ends it as well, for the case that this process is gone.
+        self.warehouse.statement_seconds = QUERY_SECONDS
+        return reader_of_first(self._bounded(self.warehouse.stream(guarded)))
 
     def _bounded(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield an author's result; a query that takes too long or makes too much ends with its session."""

@@ -19,9 +19,11 @@ class Warehouse(Session, Protocol):
     """One open read-only session; a hook opens it, :class:`WarehouseSource` reads through it.
 
     :param adapter: dbt's name of the warehouse; two of them may share a dialect.
+    :param statement_seconds: after how long the server ends a query, if its engine can; None for no limit.
     """
 
     adapter: str
+    statement_seconds: float | None
 
     def hold(self, tables: Sequence[str]) -> bool:
         """Begin to see these tables as of one moment: now.
@@ -56,6 +58,7 @@ class SystemCatalogSession(ABC):
 
     dialect: str
     calls: Calls
+    statement_seconds: float | None = None
 
     def hold(self, tables: Sequence[str]) -> bool:
         """Do nothing: see :meth:`Warehouse.hold`."""

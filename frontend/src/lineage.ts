@@ -4,6 +4,8 @@ import { Graph, layout } from "@dagrejs/dagre";
 import { all, element } from "./dom";
 
 const SVG = "http://www.w3.org/2000/svg";
+// The layout of more takes seconds, and nobody can read it: then the lists stay.
+const MOST = 300;
 const HEIGHT = 44;
 const LETTER = 7.6;
 const LETTERS = 34;
@@ -23,7 +25,7 @@ export function drawLineage(): void {
   const lists = document.querySelector<HTMLElement>(".lineage");
   if (!lists) return;
   const boxes = all("[data-node]", lists).map(boxOf);
-  if (boxes.length < 2) return;
+  if (boxes.length < 2 || boxes.length > MOST) return;
   const frame = element("div", "graph");
   frame.append(toolbar(frame), picture(boxes));
   const text = element("details", "", element("summary", "", "As lists"));

@@ -6,7 +6,14 @@ import type { EChartsCoreOption } from "./echarts";
 import { chartIn, isTouched, tip } from "./echarts";
 import { colours, onThemeChange } from "./theme";
 
-const TIMES = { year: "{yyyy}", month: "{d} {MMM}", day: "{d} {MMM}", hour: "{HH}:{mm}", minute: "{HH}:{mm}" };
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** Write a tick in UTC: a day, or the time within it. */
+function tick(time: number): string {
+  const when = new Date(time);
+  const isDay = when.getUTCHours() + when.getUTCMinutes() === 0;
+  return isDay ? `${when.getUTCDate()} ${MONTHS[when.getUTCMonth()] ?? ""}` : when.toISOString().slice(11, 16);
+}
 
 interface Bucket {
   readonly time: number;
@@ -62,9 +69,10 @@ function option(buckets: readonly Bucket[], levels: ReadonlyMap<number, string>)
     grid: { left: 64, right: 10, top: 12, bottom: 46 },
     xAxis: {
       type: "time",
+      splitNumber: 4,
       axisLine: { onZero: false, lineStyle: { color: shade.line } },
       axisTick: { show: false },
-      axisLabel: { color: shade.faint, hideOverlap: true, fontSize: 11, formatter: TIMES },
+      axisLabel: { color: shade.faint, hideOverlap: true, showMinLabel: false, fontSize: 11, formatter: tick },
     },
     yAxis: {
       type: "value",

@@ -46,6 +46,8 @@ def test_the_menu_of_airflow_shows_the_page_in_a_frame(look: Look, site: Site) -
     deadline = time.monotonic() + 20
     while not driver.find_elements("css selector", "iframe") and time.monotonic() < deadline:
         time.sleep(0.1)
+    entry = "//*[not(self::script)][normalize-space(text())='Elementary']"
+    wait_for(lambda: driver.find_elements("xpath", entry), "the entry in Airflow's navigation")
     driver.switch_to.frame(driver.find_element("css selector", "iframe"))
 
     first = heading(driver)
@@ -57,6 +59,20 @@ def test_the_menu_of_airflow_shows_the_page_in_a_frame(look: Look, site: Site) -
     assert heading(driver) == "JAFFLE.CORE.FCT_ORDERS"
     driver.switch_to.default_content()
     keep_screenshot(driver, "in-airflow")
+
+
+def test_a_dag_has_a_tab_that_says_what_it_wrote(look: Look, site: Site) -> None:
+    from tests.support.dag_runs import parse_dag
+
+    parse_dag("elementary_answer")
+    driver = look(f"{site.address}/dags/elementary_answer/plugin/elementary_dag")
+    wait_for(lambda: driver.find_elements("css selector", "iframe"), "the tab")
+    keep_screenshot(driver, "tab")
+    driver.switch_to.frame(driver.find_element("css selector", "iframe"))
+    wait_for(lambda: driver.find_elements("css selector", "h1"), "the view in the tab")
+
+    assert heading(driver) == "No Elementary snapshot"
+    assert "DAG elementary_answer" in driver.find_element("css selector", "main").text
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -217,6 +233,7 @@ def test_the_pages_own_test_says_what_the_hook_says_where_airflow_refuses(look: 
     # The model: that of the SDK is no row of Airflow's database.
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
+    from selenium.webdriver.common.keys import Keys
 
     if not bundle.version():
         pytest.skip("the page's script is not built (make frontend)")
@@ -226,10 +243,10 @@ def test_the_pages_own_test_says_what_the_hook_says_where_airflow_refuses(look: 
     try:
         driver = look("access")
         wait_for(lambda: driver.find_elements("css selector", f"[aria-label='Test {name}']"), "the connections")
-        driver.find_element("css selector", f"[aria-label='Test {name}']").click()
-        said = f"#connection-tests li:has([aria-label='Test {name}']) .said.bad"
-        wait_for(lambda: driver.find_elements("css selector", said), "the sentence of the hook")
-        sentence = driver.find_element("css selector", said).text
+        driver.find_element("css selector", f"[aria-label='Test {name}']").send_keys(Keys.ENTER)
+        said = driver.find_element("css selector", f"#connection-tests li:has([aria-label='Test {name}']) .said")
+        wait_for(lambda: said.text not in ("", "Testing."), "the sentence of the hook", 60)
+        sentence = said.text
         # As Airflow's own form asks, which sends 0 for an empty port.
         refused = driver.execute_async_script(
             "const done = arguments[1];"

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_elementary.access.check.session import StatementFailedError
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.exceptions import SchemaNotFoundError
+from airflow_provider_elementary.exceptions import ElementaryError, SchemaNotFoundError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -118,6 +118,16 @@ def test_a_missing_object_is_not_taken_for_a_denial(source: WarehouseSource) -> 
         source.warehouse.rows("SELECT 1 FROM raw.no_such_table")
 
 
+def test_the_access_check_finds_every_right_of_the_engines_own_user(world: World) -> None:
+    report = ElementaryHook("clickhouse").check_access()
+
+    assert {finding.name for finding in report.failed} >= {
+        *("reads-outside-schema", "writes-outside-schema", "creates-objects", "administrative-rights"),
+        *("foreign-servers", "server-functions"),
+    }
+    assert report.finding("schema-readable").status == "pass"
+
+
 def test_a_missing_schema_names_the_elementary_schemas(world: World) -> None:
     with pytest.raises(SchemaNotFoundError, match="Elementary schemas that it sees: elementary"):
         ElementaryHook("clickhouse", schema="no_such_schema").source()
@@ -137,3 +147,15 @@ def test_world_a_is_read_as_duckdb_reads_it(client: Any, world: World, shared: P
                 assert sorted_rows(ours) == sorted_rows(theirs)
     finally:
         del os.environ["AIRFLOW_CONN_DUCKDB"]
+
+
+def test_the_server_bounds_what_an_authors_query_uses_and_no_other(
+    source: WarehouseSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_elementary.warehouses.clickhouse._QUERY_BYTES", 1_000)
+    whole = source.read("dbt_models").read_all().num_rows
+
+    with pytest.raises(ElementaryError):
+        source.query("SELECT groupArray(unique_id) FROM dbt_models").read_all()
+
+    assert whole > 0

@@ -55,7 +55,12 @@ class TestReadingEverything:
             ("SELECT 1", {"policy": Policy()}, "the policy changed"),
             ("SELECT 1", {"full_every_days": 0}, "the last full snapshot is of"),
             ("ALTER TABLE dbt_models DROP COLUMN meta", {}, "dbt_models has other columns: new none, gone meta"),
-            ("DROP TABLE dbt_groups", {}, "dbt_groups is gone, or this connection can no longer read it"),
+            ("DROP TABLE dbt_groups", {}, "dbt_groups is gone, or hidden from this connection"),
+            (
+                "ALTER TABLE dbt_run_results RENAME created_at TO written_at",
+                {},
+                "dbt_run_results is no longer usable: it lacks created_at",
+            ),
         ],
     )
     def test_what_an_increment_cannot_say_has_everything_read_again(

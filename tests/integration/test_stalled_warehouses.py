@@ -211,6 +211,24 @@ class TestPostgres:
         with ElementaryHook(conn_id).source() as source:
             assert source.warehouse.rows("SELECT current_setting('statement_timeout')") == [("7min",)]
 
+    @pytest.mark.parametrize(("own", "ours"), [("200ms", 3600.0), ("2h", 0.2), ("0", 0.2)])
+    def test_the_server_ends_an_authors_query_at_the_shorter_of_two_limits(
+        self,
+        reader: dict[str, Any],
+        airflow_connection: Connect,
+        monkeypatch: pytest.MonkeyPatch,
+        own: str,
+        ours: float,
+    ) -> None:
+        conn_id = airflow_connection("timed", with_extra(reader, statement_timeout=own))
+        monkeypatch.setattr("airflow_provider_elementary.warehouses.source.QUERY_SECONDS", ours)
+        counting = (
+            "WITH RECURSIVE n AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM n WHERE x < 9000000) SELECT max(x) FROM n"
+        )
+
+        with ElementaryHook(conn_id).source() as source, pytest.raises(WarehouseError, match="57014"):
+            source.query(counting).read_all()
+
     @pytest.mark.parametrize("value", ["soon", 0, -1, "inf", "nan"])
     def test_a_time_out_that_is_none_is_refused(
         self, reader: dict[str, Any], airflow_connection: Connect, value: object

@@ -39,7 +39,7 @@ def grants(
     :param schema: the Elementary schema (BigQuery: dataset).
     :param database: what holds the schema: database, catalog or project.
     :param dbt_role: who dbt connects as: the tables that it builds later stay readable.
-    :param warehouse: Snowflake's virtual warehouse that the queries run on.
+    :param warehouse: what the queries run on: Snowflake's virtual warehouse, Athena's workgroup.
     :param public_key: the user's public key, in PEM or base64: RSA for Snowflake, SSH for ClickHouse.
     :param network: IP addresses and CIDR ranges that the user may come from; none means any.
     :param harden: also take from PUBLIC what the reader would hold through it. That changes rights of others: a comment

@@ -256,6 +256,9 @@ def _check_lateral(node: exp.Expr, dialect: str) -> None:
 
 
 def _check_values(node: exp.Expr, dialect: str) -> None:
+    # ClickHouse's values() is a function, whose first argument is the text of a table's definition.
+    if dialect == "clickhouse":
+        raise QueryRefusedError("VALUES is not allowed")
     if not isinstance(node.parent, (exp.From, exp.Join, exp.Subquery)):
         raise QueryRefusedError("VALUES can only be read from, FROM (VALUES …)")
     if not node.expressions or not all(isinstance(row, exp.Tuple) for row in node.expressions):

@@ -27,6 +27,7 @@ class Bucket:
     :ivar number: its number, the same for all.
     :ivar value: NaN for a bucket without a value.
     :ivar kind: scale of each series' metric.
+    :ivar is_volume: whether the metric counts the rows of a table.
     :ivar settings: what the series' tests ask for.
     :ivar mark: what people say of it, as a place in :data:`~airflow_provider_elementary.anomalies.feedback.MARKS`.
     :ivar day: its date, for daily series.
@@ -38,6 +39,7 @@ class Bucket:
     number: int
     value: Floats
     kind: Kinds
+    is_volume: npt.NDArray[np.bool_]
     settings: Settings
     mark: Kinds
     day: date | None = None

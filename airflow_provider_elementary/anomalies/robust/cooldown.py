@@ -35,7 +35,9 @@ class Cooldown:
 
     def caution(self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: Parameters) -> Floats:
         """Return what is added to the surprise at which a bucket of the series is flagged."""
-        return np.where(kind == REAL, parameters.caution_unknown, 0) + frequency.caution_per_alarm * self.recent[rows]
+        # Of short buckets, the spread of two weeks says how noisy they are.
+        is_unknown = (kind == REAL) & (not (frequency.is_short and parameters.long_run))
+        return np.where(is_unknown, parameters.caution_unknown, 0) + frequency.caution_per_alarm * self.recent[rows]
 
     def run_starts(self, rows: Rows, runs: Flags, frequency: Frequency) -> Flags:
         """Return the runs that are still to be flagged: the first ``flagged_for`` buckets of each.

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.feedback import EXPECTED, MUTED, NEW_NORMAL
-from airflow_provider_elementary.anomalies.robust import events as occurrence
+from airflow_provider_elementary.anomalies.feedback import MUTED, NEW_NORMAL
 from airflow_provider_elementary.anomalies.robust import ranges
 from airflow_provider_elementary.anomalies.robust import transform as scales
-from airflow_provider_elementary.anomalies.robust.alternatives import Alternatives, Mixture
+from airflow_provider_elementary.anomalies.robust.alternatives import Alternatives
 from airflow_provider_elementary.anomalies.robust.bucket import (
     DRIFT,
     DROP,
@@ -28,12 +27,17 @@ from airflow_provider_elementary.anomalies.robust.bucket import (
     Kinds,
 )
 from airflow_provider_elementary.anomalies.robust.calendar import HOLIDAY
+from airflow_provider_elementary.anomalies.robust.conditions import as_configured, season_range
 from airflow_provider_elementary.anomalies.robust.cooldown import Cooldown
 from airflow_provider_elementary.anomalies.robust.drift import Drift
-from airflow_provider_elementary.anomalies.robust.events import Occurrence, Surprise
+from airflow_provider_elementary.anomalies.robust.early import Early
+from airflow_provider_elementary.anomalies.robust.events import Occurrence
+from airflow_provider_elementary.anomalies.robust.evidence import Evidence, Flagged, Reading
 from airflow_provider_elementary.anomalies.robust.forecast import Combined, Forecasts
+from airflow_provider_elementary.anomalies.robust.granularity import Granularity
+from airflow_provider_elementary.anomalies.robust.long_run import LongRun
 from airflow_provider_elementary.anomalies.robust.parameters import Frequency, Parameters
-from airflow_provider_elementary.anomalies.robust.repeats import Repeat, Repeats
+from airflow_provider_elementary.anomalies.robust.repeats import Repeats
 from airflow_provider_elementary.anomalies.robust.ring_buffer import History
 from airflow_provider_elementary.anomalies.robust.tails import Tails, scales_of, surprise, two_sided
 
@@ -44,64 +48,10 @@ Rows = npt.NDArray[np.intp]
 #: Belief in an event that a series never had: a missing bucket, a value where zero is the rule.
 _FIRST_MISSING, _FIRST_LOAD = 0.01, 0.01
 #: A flagged zero says less about the rate of zeros than an ordinary one: it may be an incident.
-_FLAGGED_ZERO_WEIGHT = 0.25
-#: Fewest values of the same season that say what is usual in it.
-_FEWEST_OF_SEASON = 3
-#: Place of the question of zeros among the scores, and the score of a zero that always fails.
-_ZERO, _FAILS = 2, 1.5
-#: Places of the questions of missing buckets and zeros.
-_ABSENCES = [1, 2]
+_FLAGGEDZERO_WEIGHT = 0.25
+#: How many questions are asked of a bucket.
+_QUESTIONS = 7
 _SUNDAY = 6
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """A bucket's values on the model's scale, and which questions make sense for them.
-
-    :ivar may_be_zero: there is a value, and zero would be an event and not a size.
-    :ivar is_sized: there is a value, and its size can be scored.
-    """
-
-    y: Floats
-    unit: Floats
-    known: Flags
-    may_be_zero: Flags
-    is_zero: Flags
-    is_sized: Flags
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """What the parts of the model say about a bucket.
-
-    :ivar is_sized: there is a size, and a forecast to compare it with.
-    :ivar size: of the error, in scales.
-    :ivar drift: sums of the errors above and below.
-    """
-
-    forecast: Combined
-    mixture: Mixture
-    is_sized: Flags
-    size: Floats
-    above: Flags
-    missing: occurrence.Forecast
-    gap: Surprise
-    zero: occurrence.Forecast
-    none: Surprise
-    repeat: Repeat
-    drift: Floats
-
-
-@dataclass(frozen=True)
-class _Flagged:
-    """Which bucket is flagged, and by what."""
-
-    value: Flags
-    gap: Flags
-    zero: Flags
-    load: Flags
-    frozen: Flags
-    drift: Flags
 
 
 @dataclass
@@ -121,6 +71,9 @@ class Detector:
     missing: Occurrence
     zero: Occurrence
     repeats: Repeats
+    granularity: Granularity
+    early: Early
+    long_run: LongRun
     drift: Drift
     cooldown: Cooldown
     streak: Floats
@@ -139,6 +92,9 @@ class Detector:
             missing=Occurrence.empty(series, frequency),
             zero=Occurrence.empty(series, frequency),
             repeats=Repeats.empty(series),
+            granularity=Granularity.empty(series),
+            early=Early.empty(series),
+            long_run=LongRun.empty(series),
             drift=Drift.empty(series),
             cooldown=Cooldown.empty(series),
             streak=np.zeros(series),
@@ -159,19 +115,32 @@ class Detector:
         evidence = self._weigh(bucket, reading, frequency, parameters)
         ready = self.buckets[rows] >= frequency.warm_up
         expected = scales.from_scale(evidence.forecast.value, bucket.kind, reading.unit)
-        season = self._season(bucket, frequency, reading.unit)
+        season = season_range(self.forecasts.values, bucket, frequency, reading.unit)
         age = self.alternatives.shift_age[rows]
-        second = self.forecasts.second_opinion(rows, bucket.number, bucket.kind, age, frequency, parameters)
+        second = self.forecasts.second_opinion(
+            rows, bucket.number, bucket.kind, age, reading.noise, frequency, parameters
+        )
+        long = self.long_run.usual(rows, bucket.kind, frequency, parameters)
+        second = np.fmin(second[0], long[0]), np.fmax(second[1], long[1])
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in second)
         usual = np.fmin(low, season[0]), np.fmax(high, season[1])
-        scores = self._scores(bucket, reading, evidence, frequency, parameters)
-        scores = np.where(ready, self._as_configured(scores, bucket, reading, evidence, expected, usual), 0)
+        scores = np.where(ready, self._scores(bucket, reading, evidence, frequency, parameters), 0)
+        early = self._early(bucket, reading, frequency, ready)
+        scores = as_configured(
+            scores + early, bucket, reading, evidence, expected, usual, self.alternatives.holiday[rows]
+        )
+        ready = ready | early.any(axis=0)
+        scores = np.where(ready, scores, 0)
         value, gap, zero, load, run, repeat, drift = scores > 1
-        flagged = _Flagged(value, gap, zero, load, run | repeat, drift)
+        flagged = Flagged(value, gap, zero, load, run | repeat, drift)
         shifted = self._new_level(rows, reading, evidence, flagged, frequency)
         shifted |= (bucket.mark == NEW_NORMAL) & evidence.is_sized
         kind = np.where(bucket.mark == MUTED, 0, self._kind(bucket, evidence, flagged, shifted, frequency))
         lowest, highest = self._range(bucket, reading, evidence, expected, usual, flagged, parameters, frequency)
+        by_range = early[0] > 0
+        lowest = np.where(by_range, self.early.lowest[rows], lowest)
+        highest = np.where(by_range, self.early.highest[rows], highest)
+        seen = np.where(by_range, self.early.values[rows], self.forecasts.combined_errors[rows])
         verdicts = BucketVerdicts(
             score=np.where(ready & (reading.is_sized | ~reading.known | reading.is_zero), scores.max(axis=0), np.nan),
             expected=np.where(ready, expected, np.nan),
@@ -182,7 +151,7 @@ class Detector:
                 [gap, zero, flagged.frozen], [evidence.gap.length, evidence.none.length, evidence.repeat.length + 1], 1
             ).astype(np.int64),
             # Whether anything arrives is learned from all buckets, a size from those that had one.
-            seen=np.where(gap | zero | load, self.buckets[rows], self.forecasts.combined_errors[rows]).astype(np.int64),
+            seen=np.where(gap | zero | load, self.buckets[rows], seen).astype(np.int64),
         )
         self.cooldown.learn(rows, verdicts.kind > 0, frequency)
         if bucket.holiday == HOLIDAY:
@@ -211,18 +180,20 @@ class Detector:
             ):
                 ring.skip(bucket.rows[late], last[late], bucket.number)
 
-    def _read(self, bucket: Bucket) -> _Reading:
+    def _read(self, bucket: Bucket) -> Reading:
         known = np.isfinite(bucket.value)
         value = np.where(known, bucket.value, 0)
         may_be_zero = known & np.isin(bucket.kind, scales.ZERO_IS_NO_SIZE)
         is_zero = may_be_zero & (value == 0)
+        is_first = bucket.is_volume & (self.units.known[bucket.rows] == 0)
         unit = self.units.update(bucket.rows, value, known & (value != 0))
         y = scales.to_scale(value, bucket.kind, unit)
-        return _Reading(y, unit, known, may_be_zero, is_zero, known & ~is_zero)
+        noise = self.granularity.observe(bucket.rows, value, bucket.kind)
+        return Reading(y, unit, noise, known, may_be_zero, is_zero, known & ~is_zero, is_first)
 
-    def _weigh(self, bucket: Bucket, reading: _Reading, frequency: Frequency, parameters: Parameters) -> _Evidence:
+    def _weigh(self, bucket: Bucket, reading: Reading, frequency: Frequency, parameters: Parameters) -> Evidence:
         rows, number = bucket.rows, bucket.number
-        forecast = self.forecasts.predict(rows, number, bucket.kind, frequency, parameters)
+        forecast = self.forecasts.predict(rows, number, bucket.kind, reading.noise, frequency)
         has_forecast = np.isfinite(forecast.value) & np.isfinite(forecast.scale)
         mixture = self.alternatives.mixture(
             bucket, forecast, self.forecasts.sundays(bucket, frequency), frequency, parameters
@@ -233,7 +204,7 @@ class Detector:
         missing = self.missing.predict(rows, number, frequency, np.full(len(rows), _FIRST_MISSING), _FIRST_MISSING)
         first_zero = np.where(has_forecast, np.clip(mixture.probability_of_zero(), 1e-8, 0.3), 0.01)
         zero = self.zero.predict(rows, number, frequency, first_zero, _FIRST_LOAD)
-        return _Evidence(
+        return Evidence(
             forecast=forecast,
             mixture=mixture,
             is_sized=is_sized,
@@ -253,7 +224,7 @@ class Detector:
         )
 
     def _scores(
-        self, bucket: Bucket, reading: _Reading, evidence: _Evidence, frequency: Frequency, parameters: Parameters
+        self, bucket: Bucket, reading: Reading, evidence: Evidence, frequency: Frequency, parameters: Parameters
     ) -> Floats:
         """Return each question's surprise relative to the one at which it is flagged."""
         caution = self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
@@ -264,7 +235,7 @@ class Detector:
         again = repeat.repeated & (repeat.length > 1)
         # A single repeat counts only where its probability is known.
         once = repeat.repeated & (repeat.length == 1) & (bucket.kind == scales.COUNT)
-        load = reading.may_be_zero & ~reading.is_zero
+        load = reading.may_be_zero & ~reading.is_zero & ~reading.is_first
         drifts = evidence.is_sized & (value <= 1)
         return np.stack(
             [
@@ -282,8 +253,16 @@ class Detector:
             ]
         )
 
+    def _early(self, bucket: Bucket, reading: Reading, frequency: Frequency, ready: Flags) -> Floats:
+        """Return the scores of the series that are not ready: of what is beyond doubt alone."""
+        scores = np.zeros((_QUESTIONS, len(ready)))
+        if not ready.all():
+            found = self.early.scores(bucket, reading.unit, reading.is_sized, reading.is_zero, frequency)
+            scores[: len(found)] = np.where(ready, 0, found)
+        return scores
+
     def _new_level(
-        self, rows: Rows, reading: _Reading, evidence: _Evidence, flagged: _Flagged, frequency: Frequency
+        self, rows: Rows, reading: Reading, evidence: Evidence, flagged: Flagged, frequency: Frequency
     ) -> Flags:
         """Return the series whose last values, all flagged on one side, are a new level; carry the streaks on."""
         side = np.where(evidence.above, 1, -1)
@@ -294,7 +273,7 @@ class Detector:
         return shifted
 
     def _kind(
-        self, bucket: Bucket, evidence: _Evidence, flagged: _Flagged, shifted: Flags, frequency: Frequency
+        self, bucket: Bucket, evidence: Evidence, flagged: Flagged, shifted: Flags, frequency: Frequency
     ) -> Kinds:
         runs = np.stack([flagged.gap, flagged.zero, flagged.frozen])
         gap, zero, frozen = self.cooldown.run_starts(bucket.rows, runs, frequency)
@@ -313,65 +292,14 @@ class Detector:
         )
         return np.select([flags for flags, _ in kinds], [kind for _, kind in kinds], 0).astype(np.int8)
 
-    def _season(self, bucket: Bucket, frequency: Frequency, unit: Floats) -> tuple[Floats, Floats]:
-        """Return the least and the largest value of the same season, where a test asks for one; NaN elsewhere."""
-        low, high = np.full((2, len(bucket.rows)), np.nan)
-        for days in np.unique(bucket.settings.season[bucket.settings.season > 0]):
-            lag = days * frequency.buckets_a_day
-            mine = np.flatnonzero(bucket.settings.season == days)
-            if not lag or lag > frequency.history:
-                continue
-            lags = range(lag, frequency.history + 1, lag)
-            y = self.forecasts.values.lags(bucket.rows[mine], bucket.number, lags).astype(np.float64)
-            enough = np.isfinite(y).sum(axis=1) >= _FEWEST_OF_SEASON
-            for side, ends in ((low, np.fmin.reduce(y, axis=1)), (high, np.fmax.reduce(y, axis=1))):
-                side[mine] = np.where(enough, scales.from_scale(ends, bucket.kind[mine], unit[mine]), np.nan)
-        return low, high
-
-    def _as_configured(
-        self,
-        scores: Floats,
-        bucket: Bucket,
-        reading: _Reading,
-        evidence: _Evidence,
-        expected: Floats,
-        usual: tuple[Floats, Floats],
-    ) -> Floats:
-        """Return the scores as the series' tests and people want them: what they exclude reaches no alarm."""
-        settings = bucket.settings
-        scores = scores / settings.level
-        small_low, small_high = ranges.small_changes(bucket, expected)
-        plain = reading.known & ~(bucket.value < settings.least)
-        plain &= ~((bucket.value >= usual[0]) & (bucket.value <= usual[1]))
-        above, below = plain & ~(bucket.value <= small_high), plain & ~(bucket.value >= small_low)
-        above, below = above & settings.above, below & (settings.below | (bucket.kind == scales.DURATION))
-        is_late = (bucket.kind == scales.DURATION) & plain & ~(bucket.value <= small_high)
-        of_size = np.where(evidence.above, above | is_late, below)
-        drifts = np.where(evidence.drift[:, 0] >= evidence.drift[:, 1], above | is_late, below)
-        both = settings.above & settings.below & np.isnan(settings.spike) & np.isnan(settings.drop)
-        none = reading.is_zero & below
-        allowed = np.stack(
-            [of_size, settings.below | (bucket.kind == scales.DURATION), none, above, both, both, drifts]
-        )
-        scores = np.where(allowed, scores, np.minimum(scores, 1))
-        zero = settings.zero & reading.known & (bucket.value == 0)
-        scores[_ZERO] = np.where(zero, np.maximum(scores[_ZERO], _FAILS), scores[_ZERO])
-        if bucket.holiday == HOLIDAY:
-            # That nothing arrives is what holidays are for, and how far the first one falls nobody can know.
-            scores[_ABSENCES] = np.minimum(scores[_ABSENCES], 1)
-            is_first = ~evidence.above & np.isnan(self.alternatives.holiday[bucket.rows])
-            scores[0] = np.where(is_first, np.minimum(scores[0], 1), scores[0])
-        accepted = np.isin(bucket.mark, (EXPECTED, NEW_NORMAL))
-        return np.where(accepted, np.minimum(scores, 1), scores)
-
     def _range(
         self,
         bucket: Bucket,
-        reading: _Reading,
-        evidence: _Evidence,
+        reading: Reading,
+        evidence: Evidence,
         expected: Floats,
         usual: tuple[Floats, Floats],
-        flagged: _Flagged,
+        flagged: Flagged,
         parameters: Parameters,
         frequency: Frequency,
     ) -> tuple[Floats, Floats]:
@@ -395,9 +323,9 @@ class Detector:
     def _learn(
         self,
         bucket: Bucket,
-        reading: _Reading,
-        evidence: _Evidence,
-        flagged: _Flagged,
+        reading: Reading,
+        evidence: Evidence,
+        flagged: Flagged,
         frequency: Frequency,
         parameters: Parameters,
     ) -> None:
@@ -411,9 +339,7 @@ class Detector:
             ),
             frequency,
         )  # fmt: skip
-        weight = np.select(
-            [~flagged.zero | (none.length > settled), none.length <= 1], [1.0, _FLAGGED_ZERO_WEIGHT], 0.0
-        )
+        weight = np.select([~flagged.zero | (none.length > settled), none.length <= 1], [1.0, _FLAGGEDZERO_WEIGHT], 0.0)
         self.zero.learn(
             rows, number, evidence.zero, reading.is_zero, weight * (reading.may_be_zero & ~flagged.load), frequency
         )
@@ -425,12 +351,12 @@ class Detector:
         )
         learns = reading.is_sized & ~flagged.value & ~flagged.frozen & ~flagged.load
         self.drift.learn(rows, evidence.drift, learns & evidence.is_sized, parameters)
+        self.long_run.learn(rows, reading.y, reading.known, frequency)
+        self.early.learn(rows, bucket.value, learns, reading.is_zero)
         self.forecasts.learn(rows, number, reading.y, learns, forecast, bucket.settings, frequency, parameters)
         self.pending.put(rows, number, reading.y)
 
-    def _move(
-        self, bucket: Bucket, reading: _Reading, evidence: _Evidence, shifted: Flags, frequency: Frequency
-    ) -> None:
+    def _move(self, bucket: Bucket, reading: Reading, evidence: Evidence, shifted: Flags, frequency: Frequency) -> None:
         """Take the last values of the shifted series for their new level."""
         if not shifted.any():
             return

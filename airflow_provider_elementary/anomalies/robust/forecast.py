@@ -99,8 +99,11 @@ class Forecasts:
             profile=Profile.empty(series, frequency),
         )
 
-    def predict(self, rows: Rows, number: int, kind: Kinds, frequency: Frequency, parameters: Parameters) -> Combined:
-        """Return the forecast of bucket ``number``."""
+    def predict(self, rows: Rows, number: int, kind: Kinds, noise: Floats, frequency: Frequency) -> Combined:
+        """Return the forecast of bucket ``number``.
+
+        :param noise: the least standard deviation of the bucket's value, as far as it is known of the bucket.
+        """
         bases = np.stack([self.level[rows], *self._seasons(rows, number, frequency)], axis=1)
         bias = np.where(self.biases[rows, :, None] >= _HEARD_FROM, self.bias[rows], np.nan)
         corrected = [bases + bias[:, :, 0], bases + bias[:, :, 1]]
@@ -114,20 +117,28 @@ class Forecasts:
         total = weight.sum(axis=1)
         value = (weight * np.where(heard, experts, 0)).sum(axis=1) / np.where(total > 0, total, np.nan)
         scale = np.where(self.combined_errors[rows] >= _HEARD_FROM, self.combined_error[rows], np.nan)
-        scale = np.maximum(scale, smallest_noise(value, kind))
+        scale = np.maximum(np.maximum(scale, smallest_noise(value, kind)), noise)
         quietest = np.full(len(rows), np.nan)
         if frequency.name == DAILY.name:
             quietest = np.fmin.reduce(self.values.lags(rows, number, range(1, 8)), axis=1).astype(np.float64)
         return Combined(value, scale, experts, heard, bases, scales, quietest)
 
     def second_opinion(
-        self, rows: Rows, number: int, kind: Kinds, age: Floats, frequency: Frequency, parameters: Parameters
+        self,
+        rows: Rows,
+        number: int,
+        kind: Kinds,
+        age: Floats,
+        noise: Floats,
+        frequency: Frequency,
+        parameters: Parameters,
     ) -> tuple[Floats, Floats]:
         """Return between which values a simpler model expects the bucket; NaN where it knows too little.
 
         Its errors are unlike those of the experts: it looks at past values alone, and at how unlike two cycles are.
 
         :param age: buckets since the level moved; those before are of another level.
+        :param noise: as for :meth:`predict`.
         """
         nothing = np.full(len(rows), np.nan)
         if not (parameters.agreement and frequency.seasons):
@@ -143,7 +154,7 @@ class Forecasts:
         same = past[:, apart - 1 :: apart]
         centres = np.stack([self.last[rows], median(same), median(past)], axis=1)
         lowest, highest = np.fmin.reduce(centres, axis=1), np.fmax.reduce(centres, axis=1)
-        reach = parameters.agreement * np.maximum(spread, smallest_noise(self.last[rows], kind))
+        reach = parameters.agreement * np.maximum(np.maximum(spread, smallest_noise(self.last[rows], kind)), noise)
         enough = known >= _FEWEST_CYCLES
         return np.where(enough, lowest - reach, np.nan), np.where(enough, highest + reach, np.nan)
 

@@ -16,7 +16,7 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 class Frequency:
     """What depends on how often a series has a bucket. All lengths are in buckets.
 
-    :param name: hour, day or other.
+    :param name: hour, day, other, or some hours.
     :param seconds: length of a bucket; None where buckets have no fixed length.
     :param seasons: lags at which the series may repeat itself, the shortest first.
     :param season_lags: how many earlier cycles of each season make its forecast.
@@ -55,6 +55,11 @@ class Frequency:
     def buckets_a_day(self) -> int:
         """How many buckets a day has; 0 where they have no fixed length."""
         return 86_400 // self.seconds if self.seconds else 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a day has several buckets."""
+        return self.buckets_a_day > 1
 
     @property
     def second_opinion(self) -> int:
@@ -103,6 +108,30 @@ HOURLY = Frequency(
     alarm_discount=0.99,
     flagged_for=3,
 )
+
+
+def _of_hours(hours: int) -> Frequency:
+    """Return what depends on how often a bucket comes, for buckets of some hours that divide a day."""
+    a_day = 24 // hours
+    return replace(
+        HOURLY,
+        name=f"{hours} hours",
+        seconds=3_600 * hours,
+        seasons=(a_day, 7 * a_day),
+        warm_up=max(DAILY.warm_up, 8 * a_day),
+        error_window=max(DAILY.error_window, 7 * a_day),
+        skill_discount=0.98,
+        rate_discount=0.993,
+        new_level_after=3,
+        accept_run_after=28,
+        unit_from=max(DAILY.unit_from, a_day),
+        caution_per_alarm=0.8,
+        alarm_discount=0.95,
+    )
+
+
+#: Buckets of several hours that divide a day.
+OF_HOURS = tuple(_of_hours(hours) for hours in (2, 3, 4, 6, 8, 12))
 #: Rates: parts of a whole.
 _SHARES = ("missing_weight", "slow", "fast", "level_rate", "profile_level_rate", "profile_rate")
 #: Ranges of the numbers. The doubts are parts of one probability, and the forecast needs most of it.
@@ -134,6 +163,8 @@ class Parameters:
     :param doubt_quiet: weight of the hypothesis that a working day is as quiet as the quietest day of the last week.
     :param agreement: scales of a second, simpler model by which a value must be out too: the last value, the medians of
         the same time of earlier cycles and of all of them, and how unlike two cycles are; 0 for no such model.
+    :param long_run: standard deviations of the last two weeks, incidents included, within which a bucket shorter than a
+        day of a metric of unknown noise is not flagged; 0 for no such veto.
     :param missing_weight: how much a flagged missing bucket teaches about the rate of missing buckets.
     :param slow: rate at which an expert's own recent error is followed, slowly.
     :param fast: the same, fast.
@@ -157,8 +188,8 @@ class Parameters:
     alarm: float = 2.8
     alarm_missing: float = 2.0
     alarm_zero: float = 2.0
-    alarm_run: float = 3.5
-    alarm_load: float = 3.0
+    alarm_run: float = 4.0
+    alarm_load: float = 2.75
     alarm_repeat: float = 3.0
     alarm_drift: float = 11.0
     drift_allowance: float = 0.75
@@ -169,7 +200,8 @@ class Parameters:
     doubt_again: float = 0.02
     doubt_return: float = 0.02
     doubt_quiet: float = 0.02
-    agreement: float = 2.0
+    agreement: float = 3.0
+    long_run: float = 3.0
     missing_weight: float = 0.25
     slow: float = 0.1
     fast: float = 0.4

@@ -153,6 +153,7 @@ def _score_step(
         number=step.number,
         value=buckets.value[step.rows],
         kind=buckets.kind[series],
+        is_volume=buckets.is_volume[series],
         settings=buckets.settings.of(series),
         mark=buckets.mark[step.rows],
         day=day_of(step.number, frequency),

@@ -12,15 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.configurations import KEYS
-from airflow_provider_elementary.anomalies.robust.parameters import DAILY, HOURLY, OTHER, Frequency
+from airflow_provider_elementary.anomalies.robust.parameters import DAILY, HOURLY, OF_HOURS, OTHER, Frequency
 from airflow_provider_elementary.anomalies.robust.settings import SeriesSettings, Settings
 from airflow_provider_elementary.anomalies.robust.transform import kind_of
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
 KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
-FREQUENCIES = (HOURLY, DAILY, OTHER)
+FREQUENCIES = (HOURLY, DAILY, OTHER, *OF_HOURS)
+#: Metrics that count rows: of these, zeros before the first row say that there was no table yet.
+_VOLUMES = ("row_count", "dimension")
 #: A day is from 23 to 25 hours long.
 _HOURLY, _DAILY = range(3_590, 3_611), range(82_800, 90_001)
+_INEXACT = 10
 _MICROSECONDS = 1_000_000
 _TOO_LARGE = 1e150
 
@@ -33,6 +36,7 @@ class Buckets:
     :ivar series: per row, its series.
     :ivar frequency: per series, its place in :data:`FREQUENCIES`.
     :ivar kind: per series, the scale of its metric.
+    :ivar is_volume: per series, whether it counts the rows of a table.
     :ivar settings: per series, what its test asks for.
     :ivar mark: per row, what people and tests say of it.
     :ivar start: per row, seconds since 1970 of the bucket's start, or of its end where it has no start.
@@ -43,6 +47,7 @@ class Buckets:
     series: npt.NDArray[np.int64]
     frequency: npt.NDArray[np.int8]
     kind: npt.NDArray[np.int8]
+    is_volume: npt.NDArray[np.bool_]
     settings: Settings
     mark: npt.NDArray[np.int8]
     start: npt.NDArray[np.int64]
@@ -96,12 +101,15 @@ def buckets_of_series(
     """Return the buckets of series that are numbered already; ``updated`` says which of two rows is the newer."""
     by_frequency = np.array([frequency_.seconds or 1 for frequency_ in FREQUENCIES])[frequency][series]
     names = pc.dictionary_encode(pc.fill_null(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
-    kinds = np.array([kind_of(name) for name in names.dictionary.to_pylist()], np.int8)
+    metrics, places = names.dictionary.to_pylist(), names.indices.to_numpy()
+    kinds = np.array([kind_of(name) for name in metrics], np.int8)
+    volumes = np.array([name.lower() in _VOLUMES for name in metrics], bool)
     return Buckets(
         keys=keys,
         series=series,
         frequency=frequency,
-        kind=kinds[names.indices.to_numpy()] if len(kinds) else np.zeros(0, np.int8),
+        kind=kinds[places] if len(kinds) else np.zeros(0, np.int8),
+        is_volume=volumes[places] if len(kinds) else np.zeros(0, bool),
         settings=settings,
         mark=mark,
         start=start,
@@ -112,7 +120,11 @@ def buckets_of_series(
 
 def frequency_of(length: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
     """Return the place in :data:`FREQUENCIES` of buckets by their length in seconds, -1 for those without a start."""
-    return np.select([np.isin(length, _HOURLY), np.isin(length, _DAILY)], [0, 1], 2).astype(np.int8)
+    of_hours = [np.abs(length - (frequency.seconds or 0)) <= _INEXACT for frequency in OF_HOURS]
+    places = [0, 1, *range(FREQUENCIES.index(OF_HOURS[0]), len(FREQUENCIES))]
+    conditions = [np.isin(length, _HOURLY), np.isin(length, _DAILY), *of_hours]
+    found: npt.NDArray[np.int8] = np.select(conditions, places, 2).astype(np.int8)
+    return found
 
 
 def steps(buckets: Buckets, place: int, last: npt.NDArray[np.int64]) -> Iterator[Step]:

@@ -12,7 +12,7 @@ from airflow_provider_elementary.anomalies.robust.detector import Detector
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
-FORMAT = b"5"
+FORMAT = b"6"
 _NOWHERE = np.zeros(0, np.int64)
 
 

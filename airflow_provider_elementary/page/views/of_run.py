@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.store_status import attempt
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 #: The newest snapshots that are looked through, and how many are shown.
 _SEARCHED, _SHOWN = 100, 10
+_READERS = 8
 _KINDS: tuple[ResultKind, ...] = ("metrics", "verdicts", "incidents", "backtests")
 
 
@@ -58,23 +61,27 @@ def build(request: Request) -> OfRun:
     reader, problems = request.reader, list[str]()
     sequences = attempt(problems, reader.uri, reader.sequences) or []
     searched = sequences[: -_SEARCHED - 1 : -1]
-    found = []
-    for sequence in searched:
-        manifest = attempt(problems, reader.uri, lambda sequence=sequence: reader.manifest(sequence))  # type: ignore[misc]
-        if manifest and is_of(manifest.run_key, request):
-            found.append(SnapshotOfRun(manifest, access_state(manifest)))
-        if len(found) == _SHOWN:
-            break
+
+    def manifest_of(sequence: int) -> Manifest | None:
+        return attempt(problems, reader.uri, partial(reader.manifest, sequence))
+
+    with ThreadPoolExecutor(_READERS) as threads:
+        manifests = list(threads.map(manifest_of, searched))
+    found = [
+        SnapshotOfRun(manifest, access_state(manifest))
+        for manifest in manifests
+        if manifest and is_of(manifest.run_key, request)
+    ]
     results = [
         ResultOfRun(kind, datetime.fromisoformat(result.created_at), result.rows, result.run_key)
         for kind in _KINDS
-        for result in attempt(problems, reader.uri, lambda kind=kind: reader.results(kind)) or ()  # type: ignore[misc]
+        for result in attempt(problems, reader.uri, partial(reader.results, kind)) or ()
         if is_of(result.run_key, request)
     ]
     return OfRun(
         uri=reader.uri,
         subject=_subject(request),
-        snapshots=tuple(found),
+        snapshots=tuple(found[:_SHOWN]),
         results=tuple(sorted(results, key=lambda result: result.created_at, reverse=True)[:_SHOWN]),
         searched=len(searched),
         problems=tuple(dict.fromkeys(problems)),

@@ -180,9 +180,10 @@ def _changed_columns(parent: Manifest, source: WarehouseSource) -> str | None:
         then = parent.tables[name].columns if name in parent.tables else ()
         now = tuple(source.table(name).columns) if name in source.tables() else ()
         if then and not now:
-            return f"{name} is gone, or this connection can no longer read it"
+            why = source.excluded.get(name)
+            return f"{name} is no longer usable: {why}" if why else f"{name} is gone, or hidden from this connection"
         if now and not then:
-            return f"{name} is there now, or this connection can read it now"
+            return f"{name} is there or can be used now"
         if then != now:
             new, gone = ", ".join(sorted({*now} - {*then})), ", ".join(sorted({*then} - {*now}))
             return f"{name} has other columns: new {new or 'none'}, gone {gone or 'none'}"

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.page.views.tables import plain_cell
 from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, SQL_LITERAL
-from tests.support.page_answers import DATA_API, ORDERS, words
+from tests.support.page_answers import DATA_API, OF_RUN, ORDERS, edit_manifest, words
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +165,16 @@ def test_two_snapshots_are_compared(admin: TestClient) -> None:
     assert "the same number of rows" in same.text
     assert 'action="compare"' in admin.get("/elementary/snapshots").text
     assert (missing.status_code, admin.get("/elementary/compare?before=x").status_code) == (404, 404)
+
+
+def test_a_tab_of_airflow_shows_the_snapshot_that_its_task_took(
+    admin: TestClient, store: str, stores: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    stores(edit_manifest(store, tmp_path, lambda manifest: manifest.update(run_key="sync/manual/take/-1")))
+
+    html = admin.get(OF_RUN).text
+    other = words(admin.get(OF_RUN.replace("take", "other")).text)
+
+    assert "1 snapshot by task take, run manual, DAG sync" in words(html)
+    assert 'href="snapshot?number=2"' in html
+    assert "were not written by task other, run manual, DAG sync" in other

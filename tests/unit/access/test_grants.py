@@ -21,6 +21,8 @@ READER: dict[str, Any] = {
     "dbt_role": "transformer",
     "warehouse": "wh",
 }
+#: Athena has no grants in SQL: there it is one policy of IAM.
+IN_SQL = [dialect for dialect in DIALECTS if dialect != "athena"]
 BIGQUERY = {"user": "airflow@acme-dbt.iam.gserviceaccount.com", "database": "acme-dbt"}
 SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB airflow"
 PEM = "-----BEGIN PUBLIC KEY-----\nMIIBIjAN\nBgkqhkiG\n-----END PUBLIC KEY-----\n"
@@ -41,13 +43,13 @@ def test_nothing_that_exists_is_replaced(dialect: str) -> None:
     assert "OR REPLACE" not in "".join(statements(dialect)).upper()
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", IN_SQL)
 def test_each_element_is_one_statement(dialect: str) -> None:
     assert all(statement.endswith(";") for statement in statements(dialect))
     assert all(not line.startswith("--") for statement in bare(dialect) for line in statement.splitlines())
 
 
-@pytest.mark.parametrize("dialect", [d for d in DIALECTS if d not in ("duckdb", "bigquery")])
+@pytest.mark.parametrize("dialect", [d for d in IN_SQL if d not in ("duckdb", "bigquery")])
 def test_the_role_gets_select_on_the_schema_and_nothing_that_writes_to_it(dialect: str) -> None:
     granted = [s for s in bare(dialect) if s.startswith("GRANT") and "elementary" in s.lower()]
 
@@ -148,6 +150,7 @@ def test_a_warehouse_without_grants_is_refused() -> None:
         ("bigquery", "database"),
         ("databricks", "database"),
         ("trino", "database"),
+        ("athena", "warehouse"),
     ],
 )
 def test_what_a_warehouse_cannot_do_without_is_asked_for(dialect: str, field: str) -> None:
@@ -261,6 +264,34 @@ class TestTrino:
 
         assert rules["tables"][0]["privileges"] == ["SELECT"]
         assert rules["tables"][1] == {"user": "elementary_airflow", "privileges": []}
+
+
+class TestAthena:
+    def rules(self, **changes: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(bare("athena", **changes)[0])["Statement"]
+        return found
+
+    def test_the_policy_names_one_workgroup_and_one_database_and_changes_nothing_else(self) -> None:
+        actions = {action for rule in self.rules() for action in [rule["Action"]] if isinstance(action, str)}
+        actions |= {action for rule in self.rules() if isinstance(rule["Action"], list) for action in rule["Action"]}
+        resources = [rule["Resource"] for rule in self.rules()]
+
+        assert resources[0] == "arn:aws:athena:<region>:<account>:workgroup/wh"
+        assert resources[1][1:] == [
+            "arn:aws:glue:<region>:<account>:database/elementary",
+            "arn:aws:glue:<region>:<account>:table/elementary/*",
+        ]
+        assert not any("*" in action for action in actions)
+        assert {action for action in actions if re.search(r"Put|Create|Update|Delete", action)} == {"s3:PutObject"}
+        assert {rule["Resource"] for rule in self.rules() if "s3:PutObject" in rule["Action"]} == {
+            "arn:aws:s3:::<result bucket>/<prefix>/*"
+        }
+
+    @pytest.mark.parametrize("name", ["*", "elem?", "${aws:username}", 'a"b', "a/b", "ünï"])
+    @pytest.mark.parametrize("field", ["schema", "warehouse"])
+    def test_a_name_that_a_policy_reads_as_a_pattern_is_refused(self, field: str, name: str) -> None:
+        with pytest.raises(ConfigurationError, match="characters that a policy would read as a pattern"):
+            statements("athena", **{field: name})
 
 
 class TestDuckDB:

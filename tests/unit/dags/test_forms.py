@@ -22,6 +22,7 @@ FORMS = (
     "elementary_answer",
     "elementary_backtest",
     "elementary_observability",
+    "elementary_restore_drill",
     "elementary_snapshot",
     "elementary_snapshot_diff",
     "elementary_snapshot_in_parts",

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.evaluate import (
     EvaluationOptions,
@@ -23,7 +24,14 @@ from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
 from airflow_provider_elementary.storage.answer_log import append_answer
 from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
-from airflow_provider_elementary.storage.results import find_result, write_result
+from airflow_provider_elementary.storage.keys import Purpose
+from airflow_provider_elementary.storage.results import (
+    ResultNames,
+    commit_result,
+    find_result,
+    write_result,
+    write_rows,
+)
 from tests.support.signing import opened
 
 DAYS = 30
@@ -32,8 +40,11 @@ ORDERS, CUSTOMERS = "SHOP.CORE.ORDERS", "SHOP.CORE.CUSTOMERS"
 LINEAGE = Lineage()
 
 
-def metrics() -> pa.Table:
-    """Return the row counts of two tables, of which ORDERS has too few on the last day."""
+def metrics(before: int = 0) -> pa.Table:
+    """Return the row counts of two tables, of which ORDERS has too few on the last day.
+
+    :param before: days before :data:`FIRST` that have row counts too.
+    """
     rows = [
         {
             "id": f"{table}-{day}",
@@ -45,7 +56,7 @@ def metrics() -> pa.Table:
             "updated_at": FIRST + timedelta(days=day + 1),
         }
         for table in (ORDERS, CUSTOMERS)
-        for day in range(DAYS)
+        for day in range(-before, DAYS)
     ]
     return pa.Table.from_pylist(rows, schema=METRICS_SCHEMA)
 
@@ -126,11 +137,34 @@ def test_stored_metrics_are_opened_with_their_origin(repository: Repository) -> 
         parameters={},
     )
 
-    with open_metrics(repository, stored.key) as (rows, lineage, origin):
+    with open_metrics(repository, stored.key, EvaluationOptions()) as (rows, lineage, origin, _):
         assert rows.read_all().num_rows == 2 * DAYS
 
     assert origin == {"metrics": stored.key, "adapter": "duckdb"}
     assert lineage == Lineage()
+
+
+@pytest.mark.parametrize(("method", "reads_all"), [("elementary", False), ("robust", True)])
+def test_files_that_no_verdict_depends_on_stay_closed(repository: Repository, method: Any, reads_all: bool) -> None:
+    rows, names = metrics(before=270), ResultNames("metrics", "", "run")
+    data_keys = {one: repository.keys.new_data_key(one, Purpose.RESULT) for one in Category}
+    files = []
+    for year, month in [(2026, month) for month in range(1, 11)]:
+        last = (datetime(year, month, 28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        in_month = [row for row in rows.to_pylist() if f"{row['bucket_start']:%Y%m}" == f"{year}{month:02}"]
+        batches = pa.Table.from_pylist(in_month, schema=METRICS_SCHEMA).to_batches()
+        period = f"{year}{month:02}01-{last:%Y%m%d}"
+        files += write_rows(repository, names, batches, METRICS_SCHEMA, data_keys, period=period)
+    stored = commit_result(repository, names, files, data_keys, origin={}, parameters={})
+    options = EvaluationOptions(method=method)
+
+    with open_metrics(repository, stored.key, options) as (opened_rows, lineage, _, configurations):
+        read = opened_rows.read_all()
+    found = evaluate(read.to_reader(), lineage, options, configurations=configurations)
+
+    assert (read.num_rows == rows.num_rows) == reads_all
+    assert found.verdicts.equals(evaluate(rows.to_reader(), lineage, options).verdicts)
+    assert found.summary.anomalous == 1
 
 
 def test_metrics_of_a_warehouse_have_no_lineage(repository: Repository, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,4 @@ CROSS JOIN LATERAL aclexplode(t.attacl) a
 JOIN reach r ON r.oid = a.grantee
 WHERE t.attacl IS NOT NULL AND NOT t.attisdropped
   AND NOT (a.privilege_type = 'SELECT' AND n.oid IN (SELECT oid FROM target))
-  AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) x
-    WHERE n.nspname = 'pg_catalog' AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid
-      AND i.objsubid = t.attnum AND x.grantee = 0 AND x.privilege_type = a.privilege_type)
+  AND (c.oid, t.attnum, a.privilege_type) NOT IN (SELECT oid, attnum, privilege_type FROM opened)

@@ -6,10 +6,7 @@ SELECT nspname, relname FROM (
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     AND NOT EXISTS (SELECT FROM target WHERE target.oid = n.oid)
-    AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) a
-      WHERE i.privtype = 'e' AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
-        AND a.grantee = 0 AND a.privilege_type = 'SELECT')
+    AND (c.oid, 0, 'SELECT') NOT IN (SELECT oid, attnum, privilege_type FROM opened)
 ) candidate
 ORDER BY nth, nspname
 LIMIT 8

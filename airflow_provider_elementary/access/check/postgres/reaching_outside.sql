@@ -18,10 +18,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 WHERE NOT EXISTS (
     SELECT FROM pg_options_to_table(v.reloptions) o
     WHERE o.option_name = 'security_invoker' AND o.option_value::bool)
-  AND NOT (n.nspname = 'pg_catalog' AND EXISTS (
-    SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) a
-    WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = t.oid AND a.grantee = 0
-      AND a.privilege_type = 'SELECT'))
+  AND (t.oid, 0, 'SELECT') NOT IN (SELECT oid, attnum, privilege_type FROM opened)
   AND NOT (n.nspname = 'information_schema' AND t.oid < 16384 AND t.relname !~ '^_pg_')
 UNION ALL
 SELECT 'objects-reaching-outside',
@@ -31,10 +28,8 @@ FROM target
 JOIN pg_catalog.pg_class v ON v.relnamespace = target.oid AND v.relkind IN ('v', 'm')
 JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
 JOIN pg_catalog.pg_class t ON t.relnamespace = 'pg_catalog'::regnamespace
-  AND w.ev_action::text ~ (':relid ' || t.oid || ' ') AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) a
-    WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = t.oid AND a.grantee = 0
-      AND a.privilege_type = 'SELECT')
+  AND w.ev_action::text ~ (':relid ' || t.oid || ' ')
+  AND (t.oid, 0, 'SELECT') NOT IN (SELECT oid, attnum, privilege_type FROM opened)
 WHERE t.relkind IN ('r', 'v')
 UNION ALL
 SELECT 'objects-reaching-outside',

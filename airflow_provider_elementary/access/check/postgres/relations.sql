@@ -21,10 +21,7 @@ FROM (
     WHEN p.name = 'MAINTAIN' AND current_setting('server_version_num')::int < 170000 THEN false
     ELSE has_table_privilege(r.oid, c.oid, p.name) END
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-    AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_init_privs i, aclexplode(i.initprivs) a
-      WHERE (n.nspname = 'pg_catalog' OR i.privtype = 'e') AND i.classoid = 'pg_catalog.pg_class'::regclass
-        AND i.objoid = c.oid AND i.objsubid = 0 AND a.grantee = 0 AND a.privilege_type = p.name)
+    AND (c.oid, 0, p.name) NOT IN (SELECT oid, attnum, privilege_type FROM opened)
     AND NOT (n.nspname = 'information_schema' AND c.oid < 16384 AND c.relname !~ '^_pg_' AND p.name = 'SELECT')
   ORDER BY c.oid, p.name, r.depth DESC
 ) held

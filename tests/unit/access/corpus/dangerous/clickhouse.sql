@@ -56,3 +56,9 @@ SELECT name FROM dbt_models WHERE name IN ("users")
 
 -- > refused:
 SELECT * FROM dbt_models ARRAY JOIN arrayMap(x -> (SELECT max(email) FROM raw.users), [1]) AS y
+
+-- > refused:
+SELECT * FROM values('x String DEFAULT file(\'/etc/passwd\')', 1)
+
+-- > refused:
+SELECT * FROM VALUES('x Int8', 1, 2)

@@ -8,3 +8,21 @@ SELECT date_trunc('day', created_at) AS day, avg(execution_time) FROM "elementar
 
 -- > allowed: dbt_models
 SELECT json_extract_scalar(meta, '$.owner') AS owner, count(*) FROM elementary.dbt_models GROUP BY 1 ORDER BY 2 DESC LIMIT 10
+
+-- > allowed: elementary_test_results
+SELECT status, count(*) FROM elementary_test_results GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT name, tag FROM dbt_models CROSS JOIN UNNEST(CAST(json_parse(tags) AS array(varchar))) AS t (tag)
+
+-- > allowed: elementary_test_results
+SELECT date_diff('day', from_iso8601_timestamp(detected_at), current_timestamp) FROM elementary_test_results
+
+-- > allowed: dbt_run_results
+SELECT approx_percentile(execution_time, 0.9) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT "name" FROM "elementary"."dbt_models" LIMIT 10
+
+-- > allowed: elementary_test_results
+SELECT date_parse(substr(detected_at, 1, 19), '%Y-%m-%d %H:%i:%s') FROM elementary_test_results

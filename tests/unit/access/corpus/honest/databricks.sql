@@ -23,3 +23,87 @@ SELECT unique_id, status FROM dbt_run_results QUALIFY row_number() OVER (PARTITI
 
 -- > allowed: dbt_models
 SELECT meta:owner AS owner FROM dbt_models
+
+-- > allowed: elementary_test_results
+SELECT status, count(*) FROM elementary_test_results GROUP BY ALL
+
+-- > allowed: dbt_run_results
+SELECT * FROM dbt_run_results QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC) = 1
+
+-- > allowed: dbt_models
+SELECT name, t.tag FROM dbt_models LATERAL VIEW explode(from_json(tags, 'array<string>')) t AS tag
+
+-- > allowed: dbt_models
+SELECT name, explode(from_json(tags, 'array<string>')) AS tag FROM dbt_models
+
+-- > allowed: elementary_test_results
+SELECT date_format(detected_at, 'yyyy-MM-dd') d, count_if(status = 'fail') FROM elementary_test_results GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT percentile_approx(execution_time, array(0.5, 0.9)) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT meta:owner::string FROM dbt_models
+
+-- > allowed: elementary_test_results
+SELECT try_divide(count_if(status='fail'), count(*)) FROM elementary_test_results
+
+-- > allowed: dbt_run_results
+SELECT timestampdiff(SECOND, execute_started_at, execute_completed_at) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT array_join(collect_set(status), ',') FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_models
+SELECT split(path, '/')[0], element_at(split(path, '/'), -1) FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT * EXCEPT (compiled_code) FROM dbt_run_results
+
+-- > refused: 'sequence'
+SELECT d FROM (SELECT explode(sequence(current_date() - 7, current_date())) AS d)
+
+-- > allowed: dbt_models
+SELECT name FROM dbt_models WHERE array_contains(from_json(tags, 'ARRAY<STRING>'), 'pii')
+
+-- > allowed: dbt_models
+SELECT transform(from_json(tags, 'array<string>'), x -> upper(x)) FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT m.name, u.dep FROM dbt_models m LATERAL VIEW OUTER explode(from_json(m.depends_on_nodes, 'array<string>')) u AS dep
+
+-- > allowed: dbt_models
+SELECT m.name, e.* FROM dbt_models m, LATERAL explode(from_json(m.tags, 'array<string>')) AS e
+
+-- > allowed: elementary_test_results
+SELECT date_sub(current_date(), 7), datediff(current_date(), to_date(detected_at)) FROM elementary_test_results
+
+-- > allowed: dbt_run_results
+SELECT regexp_extract(unique_id, '^([a-z]+)', 1) kind, count(1) FROM dbt_run_results GROUP BY kind
+
+-- > allowed: dbt_models
+SELECT nvl(owner, 'none'), coalesce(description, '') FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT first(status), last(status), max_by(status, generated_at) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT `name` FROM `elementary`.`dbt_models` LIMIT 10
+
+-- > allowed: dbt_invocations
+SELECT to_timestamp(created_at) + INTERVAL 1 DAY FROM dbt_invocations
+
+-- > refused: 'window'
+SELECT window(to_timestamp(created_at), '1 hour').start, count(*) FROM dbt_run_results GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT json_tuple(meta, 'owner', 'team') FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT name, map_keys(from_json(meta, 'map<string,string>')) FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT unix_timestamp(execute_completed_at) - unix_timestamp(execute_started_at) AS s FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT name FROM dbt_models WHERE name RLIKE '^stg_' AND name NOT LIKE '%tmp'

@@ -32,3 +32,93 @@ SELECT lpad(name, 30, ' ') AS padded, printf('%-20s|%5d', name, 3) FROM dbt_mode
 
 -- > refused: SELECT or WITH
 FROM dbt_models SELECT name
+
+-- > allowed: elementary_test_results
+SELECT status, count(*) FROM elementary_test_results GROUP BY ALL ORDER BY ALL
+
+-- > allowed: dbt_models
+SELECT name, unnest(from_json(tags, '["varchar"]')) FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT name, unnest(tags::json::varchar[]) AS tag FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT m.name, t.value FROM dbt_models m, json_each(m.tags::json) t
+
+-- > allowed: dbt_models
+SELECT name, tags::json->>0, meta->>'$.owner' FROM dbt_models
+
+-- > allowed: elementary_test_results
+SELECT date_trunc('day', detected_at::timestamp) d, count(*) FILTER (status = 'fail') FROM elementary_test_results GROUP BY d
+
+-- > allowed: elementary_test_results
+SELECT count(*) FILTER (WHERE status = 'fail') FROM elementary_test_results
+
+-- > refused: 'columns'
+SELECT * EXCLUDE (compiled_code), COLUMNS('name') FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT max_by(status, generated_at), list(status ORDER BY generated_at) FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_models
+SELECT list_transform(string_split(path, '/'), lambda x: upper(x)) FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT median(execution_time), quantile_cont(execution_time, [0.5, 0.9]) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT datediff('second', execute_started_at::timestamp, execute_completed_at::timestamp) FROM dbt_run_results
+
+-- > refused: 'generate_series'
+SELECT d::date FROM generate_series(current_date - 7, current_date, interval 1 day) t(d)
+
+-- > refused: 'range'
+SELECT d FROM range(10) t(d)
+
+-- > allowed: dbt_models
+SELECT name FROM dbt_models WHERE list_contains(from_json(tags, '["varchar"]'), 'pii')
+
+-- > allowed: dbt_models
+SELECT json_extract_string(meta, '$.owner') o, count(*) FROM dbt_models GROUP BY o
+
+-- > refused: 'upper'
+SELECT name.upper() FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT name[1:3], name[-1] FROM dbt_models
+
+-- > refused: sampling
+SELECT * FROM dbt_models USING SAMPLE 10
+
+-- > allowed: dbt_models
+SELECT regexp_extract(unique_id, '^([a-z]+)', 1) FROM dbt_models
+
+-- > refused: templates and braces
+SELECT struct_pack(n := name, o := owner), {'a': name} FROM dbt_models
+
+-- > allowed: dbt_invocations
+SELECT age(now(), created_at), strftime(created_at, '%V') FROM dbt_invocations
+
+-- > allowed: dbt_models, dbt_tests
+SELECT a.name FROM dbt_models a ANTI JOIN dbt_tests t ON t.parent_model_unique_id = a.unique_id
+
+-- > allowed: dbt_invocations, dbt_run_results
+SELECT a.* FROM dbt_run_results a ASOF JOIN dbt_invocations b ON a.created_at >= b.created_at
+
+-- > allowed: dbt_models
+SELECT name FROM dbt_models WHERE name SIMILAR TO 'stg_.*' OR name GLOB 'stg*'
+
+-- > allowed: dbt_run_results
+SELECT sum(execution_time) OVER (PARTITION BY name ORDER BY created_at ROWS UNBOUNDED PRECEDING) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT array_length(from_json(depends_on_nodes, '["varchar"]')) FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT json_array_length(tags), len(json_keys(meta)) FROM dbt_models
+
+-- > refused: the statement has to begin with SELECT or WITH
+PIVOT dbt_run_results ON status USING count(*)
+
+-- > allowed: dbt_models
+SELECT * FROM dbt_models ORDER BY random() LIMIT 3

@@ -14,3 +14,51 @@ SELECT name, MEDIAN(execution_time), LISTAGG(DISTINCT status, ',') WITHIN GROUP 
 
 -- > refused: disagree about which tables
 SELECT m.name, t AS tag FROM (SELECT name, JSON_PARSE(tags) AS tags FROM dbt_models) AS m, m.tags AS t
+
+-- > allowed: elementary_test_results
+SELECT status, COUNT(*) FROM elementary_test_results GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT unique_id, status FROM (SELECT unique_id, status, ROW_NUMBER() OVER (PARTITION BY unique_id ORDER BY generated_at DESC) rn FROM dbt_run_results) WHERE rn = 1
+
+-- > allowed: dbt_run_results
+SELECT * FROM dbt_run_results QUALIFY ROW_NUMBER() OVER (PARTITION BY unique_id ORDER BY generated_at DESC) = 1
+
+-- > allowed: dbt_run_results
+SELECT DATEDIFF(second, execute_started_at::timestamp, execute_completed_at::timestamp) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT JSON_EXTRACT_PATH_TEXT(meta, 'owner', true) FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT NVL(owner, 'x'), DECODE(status, 'pass', 1, 0) FROM dbt_run_results
+
+-- > allowed: elementary_test_results
+SELECT TO_CHAR(detected_at::timestamp, 'YYYY-MM-DD') FROM elementary_test_results
+
+-- > allowed: dbt_models
+SELECT APPROXIMATE COUNT(DISTINCT name) FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY execution_time) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT SPLIT_PART(unique_id, '.', 3), LEN(name) FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT name FROM dbt_models WHERE name ~ '^stg_' AND name ILIKE '%orders%'
+
+-- > allowed: dbt_models
+SELECT TOP 10 name FROM dbt_models ORDER BY name
+
+-- > allowed: dbt_invocations
+SELECT CONVERT_TIMEZONE('UTC', 'Europe/Berlin', created_at) FROM dbt_invocations
+
+-- > allowed: elementary_test_results
+SELECT COUNT(CASE WHEN status = 'fail' THEN 1 END)::float / NULLIF(COUNT(*), 0) FROM elementary_test_results
+
+-- > refused: the two parsers disagree about which tables it reads
+WITH t AS (SELECT JSON_PARSE(tags) AS tags, name FROM dbt_models) SELECT t.name, x FROM t, t.tags AS x
+
+-- > allowed: dbt_invocations
+SELECT GETDATE() - MAX(created_at) FROM dbt_invocations

@@ -11,3 +11,33 @@ SELECT to_date(created_at) AS day, count(*) AS n, round(avg(execution_time), 2) 
 
 -- > allowed: dbt_models
 SELECT concat_ws('.', schema_name, name) AS relation, size(from_json(tags, 'array<string>')) FROM dbt_models WHERE tags RLIKE 'pii'
+
+-- > allowed: elementary_test_results
+SELECT status, count(*) FROM elementary_test_results GROUP BY status
+
+-- > allowed: dbt_models
+SELECT name, tag FROM dbt_models LATERAL VIEW explode(split(regexp_replace(tags, '[\\[\\]"]', ''), ',')) t AS tag
+
+-- > allowed: elementary_test_results
+SELECT date_trunc('week', to_timestamp(detected_at)), count(*) FROM elementary_test_results GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT get_json_object(meta, '$.owner'), collect_list(name) FROM dbt_models GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT name, row_number() OVER (PARTITION BY name ORDER BY created_at DESC) rn FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT percentile_approx(execution_time, 0.5) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT name, posexplode(from_json(tags, 'array<string>')) AS (i, t) FROM dbt_models
+
+-- > allowed: dbt_models, dbt_tests
+SELECT m.name FROM dbt_models m LEFT ANTI JOIN dbt_tests t ON t.parent_model_unique_id = m.unique_id
+
+-- > allowed: dbt_models
+SELECT substring_index(unique_id, '.', -1), size(split(path, '/')) FROM dbt_models
+
+-- > allowed: dbt_invocations
+SELECT date_add(current_date(), -7), unix_timestamp() FROM dbt_invocations LIMIT 1

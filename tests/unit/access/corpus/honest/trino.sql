@@ -20,3 +20,63 @@ SELECT json_extract_scalar(meta, '$.owner') AS owner, array_join(array_agg(name)
 
 -- > allowed: dbt_models
 SELECT name FROM dbt_models WHERE contains(CAST(json_parse(tags) AS array(varchar)), 'pii')
+
+-- > allowed: elementary_test_results
+SELECT status, count(*) FROM elementary_test_results GROUP BY status
+
+-- > allowed: dbt_models
+SELECT name, t.tag FROM dbt_models CROSS JOIN UNNEST(CAST(json_parse(tags) AS array(varchar))) AS t (tag)
+
+-- > allowed: dbt_models
+SELECT name, tag FROM dbt_models, UNNEST(CAST(json_parse(tags) AS ARRAY(VARCHAR))) AS t (tag)
+
+-- > allowed: dbt_run_results
+SELECT date_diff('second', from_iso8601_timestamp(execute_started_at), from_iso8601_timestamp(execute_completed_at)) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT date_format(created_at, '%Y-%m-%d'), count_if(status='fail') FROM dbt_run_results GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT max_by(status, generated_at) FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_models
+SELECT element_at(split(path, '/'), 1) FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT approx_percentile(execution_time, ARRAY[0.5, 0.9]) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT filter(CAST(json_parse(tags) AS array(varchar)), x -> x LIKE 'p%') FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT json_extract_scalar(meta, '$.owner'), json_array_length(tags) FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT try_cast(failures AS bigint), coalesce(message, '') FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT date_trunc('week', created_at) w, avg(execution_time) FROM dbt_run_results WHERE created_at > now() - INTERVAL '30' DAY GROUP BY 1
+
+-- > refused: 'sequence'
+SELECT d FROM UNNEST(sequence(current_date - INTERVAL '7' DAY, current_date)) AS t(d)
+
+-- > allowed: dbt_run_results
+SELECT regexp_extract(unique_id, '^([a-z]+)', 1), count(*) FROM dbt_run_results GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT listagg(name, ', ') WITHIN GROUP (ORDER BY name) FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT name FROM dbt_models FETCH FIRST 5 ROWS ONLY
+
+-- > allowed: dbt_models, dbt_tests
+SELECT m.name FROM dbt_models m WHERE m.unique_id NOT IN (SELECT parent_model_unique_id FROM dbt_tests WHERE parent_model_unique_id IS NOT NULL)
+
+-- > allowed: dbt_run_results
+SELECT map_agg(name, owner), histogram(status) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT name, k, v FROM dbt_models CROSS JOIN UNNEST(CAST(json_parse(meta) AS map(varchar, json))) AS t(k, v)
+
+-- > allowed: data_monitoring_metrics
+SELECT lag(metric_value) OVER (PARTITION BY full_table_name ORDER BY bucket_end) FROM data_monitoring_metrics
