@@ -128,7 +128,7 @@ _ROWS = (
         grants=f"{GRANTS}.bigquery",
         driver=Driver("@p1", "dict", has_transactions=False, has_own_session=True),
         extra="bigquery",
-        reading=Proof("stand-in", "bqemulator 1.4.0, by REST; the Storage Read API was never run"),
+        reading=Proof("stand-in", "bqemulator 1.4.0, by REST, once by hand and not since; the Storage Read API never"),
         system_catalog="the dataset's INFORMATION_SCHEMA",
         namespace="scheme alone",
         scheme="bigquery",
