@@ -1,4 +1,4 @@
-"""Applies what the tests of series and people ask for to the scores of a bucket."""
+"""Applies what tests and people ask for to scores."""
 
 from __future__ import annotations
 

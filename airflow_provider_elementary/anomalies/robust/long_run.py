@@ -1,4 +1,4 @@
-"""Keeps a long mean and its deviation, as a veto where noise comes in bursts."""
+"""Keeps a mean and deviation of two weeks as a veto."""
 
 from __future__ import annotations
 
