@@ -206,6 +206,11 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (FINDING, f"{NO_KEYS} --conn-id {{tight}}"),
         (USAGE, "--loud"),
     ],
+    # What it answers is in test_mcp: it ends well once its client closes the stream.
+    "mcp": [
+        (USAGE, "--loud"),
+        (NOT_DONE, "--store-conn-id nowhere"),
+    ],
     "audit": [
         (FINE, f"{STORE} --output {{folder}}/audit.html"),
         (USAGE, STORE),
