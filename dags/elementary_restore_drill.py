@@ -1,4 +1,4 @@
-"""Prove every week that the newest snapshot can be restored.
+"""Restore the newest snapshot every week and compare it.
 
 Restores it into a temporary DuckDB file on the worker, compares the rows of each table with the manifest and their
 values with the snapshot's files, and removes the file. Fails where something differs. Needs the store and all its keys,
