@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, UnknownTableError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, StoreError, UnknownTableError
 from airflow_provider_elementary.metrics.computed import ComputedMetrics
 from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
@@ -117,6 +117,9 @@ def _holds(source: Source, table: str, columns: tuple[str, ...], metrics: tuple[
         missing = set(columns) - set(source.schema(table).names)
     except UnknownTableError:
         missing = set(columns)
+    except StoreError:
+        # A later attempt may read it; what was left out would be missing in the stored metrics for ever.
+        raise
     except ElementaryError as error:
         log.warning("%s: left out: %s", ", ".join(metrics), error)
         return False
