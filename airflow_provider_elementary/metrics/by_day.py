@@ -66,7 +66,7 @@ _STORED = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timestamp("us"))
 _CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS, STATE)
 #: A run that has more snapshots to catch up with reads everything.
 _CATCHES_UP = 200
-#: So many earlier results are searched for one that can be continued, and so many more for one of a later snapshot.
+#: How many earlier results are searched for one that can be continued, and how many more for one of a later snapshot.
 _LOOKS_BACK, _LOOKS_FURTHER = 100, 4
 _COLLECTED = "data_monitoring_metrics"
 _Rows = Callable[[], Iterable[pa.RecordBatch]]

@@ -264,7 +264,7 @@ def commit_result(
     result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
     if before is not None and before.run_key == run_key:
         if kind == "metrics":
-            # Another run that goes on at the same time may store its files as part of its own result: prune knows.
+            # A concurrent run may store its files as part of its own result; prune deletes those of no result.
             opened.store.delete(before.key)
         else:
             delete_result(opened, before.key)
