@@ -134,7 +134,11 @@ def look(signed_in: Any, site: Site) -> Iterator[Callable[..., Any]]:
     def open_view(path: str, *, theme: str = "light", width: int = 1200, height: int = 900) -> Any:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         signed_in.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        features: list[Mapping[str, str]] = [{"name": "prefers-color-scheme", "value": theme}]
+        # While a long view scrolls smoothly, the driver clicks where the button was.
+        features: list[Mapping[str, str]] = [
+            {"name": "prefers-color-scheme", "value": theme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         signed_in.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         signed_in.get(path if path.startswith("http") else site.page(path))
         return signed_in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import (
+    ElementaryError,
+    SnapshotCorruptError,
+    SnapshotNotFoundError,
+)
 from airflow_provider_elementary.snapshots.index import Row, read_rows
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
@@ -36,6 +41,8 @@ from airflow_provider_elementary.storage.store import StoredObject
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -271,7 +278,12 @@ class PrunePlan:
     @cached_property
     def answers(self) -> list[str]:
         """The documents of answers to incidents that later ones replaced, and that no reader may still be at."""
-        return superseded_answers(self._repository, self.clock.oldest_orphan)
+        try:
+            return superseded_answers(self._repository, self.clock.oldest_orphan)
+        except ElementaryError as error:
+            # No snapshot depends on them: what somebody put there must not stop a prune.
+            log.warning("keeping all answers to incidents: %s", error)
+            return []
 
     @cached_property
     def _being_captured(self) -> set[str]:

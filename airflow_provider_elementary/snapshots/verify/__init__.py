@@ -161,7 +161,7 @@ def verify(
     :param categories: the categories that the keys are expected to open.
     :param progress: goes through the files; shows the progress where somebody looks.
     :raises SnapshotNotFoundError: there is no such snapshot.
-    :raises PrunedMeanwhileError: prune removed it while it was verified.
+    :raises PrunedMeanwhileError: prune removed it while it was verified, and nothing else was found.
     """
     store = repository.store
     keys = repository.keys if decrypt or (decrypt is None and repository.has_keys) else None
@@ -267,24 +267,17 @@ def _without_pruned(
     """Return the findings without those of snapshots that a prune recorded since the chain was read.
 
     :param notes: gets the snapshots that were pruned meanwhile.
-    :raises PrunedMeanwhileError: they are all that was selected.
+    :raises PrunedMeanwhileError: they are all that was selected, and nothing else was found.
     """
     if not findings:
         return findings
     known = {stored.document.sequence for stored in chain.records}
     newer = [stored for stored in read_records(repository) if stored.document.sequence not in known]
     stones = tombstones(newer)
-    if gone := [link for link in selected if link.sequence in stones]:
-        if len(gone) == len(selected):
-            raise PrunedMeanwhileError(
-                f"Snapshot {gone[0].snapshot_id} of {repository.uri} was pruned while it was verified. Verify another "
-                "one."
-            )
-        notes.append(f"{len(gone)} snapshots were pruned while the store was verified")
     pruned_names = {manifest_key(number) for number in stones}
     pruned_names |= {file.key for stored in newer for file in stored.document.expired}
     kept = _files_named(repository, [link for link in selected if link.sequence not in stones], [])
-    return [
+    remaining = [
         found
         for found in findings
         if found.object not in pruned_names
@@ -292,3 +285,11 @@ def _without_pruned(
             stones and found.damage is Damage.MISSING and found.object.startswith(DATA) and found.object not in kept
         )
     ]
+    if gone := [link for link in selected if link.sequence in stones]:
+        if len(gone) == len(selected) and not remaining:
+            raise PrunedMeanwhileError(
+                f"Snapshot {gone[0].snapshot_id} of {repository.uri} was pruned while it was verified. Verify another "
+                "one."
+            )
+        notes.append(f"{len(gone)} snapshots were pruned while the store was verified")
+    return remaining

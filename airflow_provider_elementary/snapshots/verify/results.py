@@ -112,7 +112,9 @@ def check_series(repository: Repository, chain: Chain, *, each: bool) -> Checked
                 _name_files(found.document, checked)
                 if not has_lost and (finding := _check_snapshot(found.document, known)) is not None:
                     checked.findings.append(finding)
-    checked.findings += _check_applied(applied, given)
+    # Of what is there and cannot be read, nothing says that it was removed.
+    unread = {series_number(FEEDBACK, found.object) or 0 for found in checked.findings} if applied else set()
+    checked.findings += _check_applied(applied, given, max(unread | given.keys(), default=0))
     return checked
 
 
@@ -123,11 +125,15 @@ def _answers_of(result: Result) -> Iterator[Place]:
             yield Place(number, sha256)
 
 
-def _check_applied(applied: list[tuple[str, Place]], given: Mapping[int, str]) -> Iterator[ChainFinding]:
-    """Check that the answers are there that incidents were updated with, or later ones."""
+def _check_applied(applied: list[tuple[str, Place]], given: Mapping[int, str], newest: int) -> Iterator[ChainFinding]:
+    """Check that the answers are there that incidents were updated with, or later ones.
+
+    :param given: the hashes of the documents that were read, by number.
+    :param newest: the number of the newest one that is there.
+    """
     for name, place in applied:
         own = given.get(place.number)
-        if place.number > max(given, default=0):
+        if place.number > newest:
             detail = f"{name} was made with them: the newest answers were removed."
             yield ChainFinding(Damage.ROLLED_BACK, series_key(FEEDBACK, place.number), detail)
         elif own is not None and own != place.sha256:

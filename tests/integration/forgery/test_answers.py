@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_elementary.alerts.dispatch import send_alerts
 from airflow_provider_elementary.anomalies import detect
+from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.incidents.store import TrackedIncidents, update_incidents
 from airflow_provider_elementary.project.lineage import Lineage
@@ -28,6 +29,7 @@ from airflow_provider_elementary.storage.answer_log import (
 from airflow_provider_elementary.storage.answers import Answer
 from airflow_provider_elementary.storage.layout import FEEDBACK, series_key
 from airflow_provider_elementary.storage.outcomes import Outcome
+from airflow_provider_elementary.storage.store import Fetched, Store
 from tests.integration.forgery.test_results import found
 from tests.support.incidents import failing_test
 from tests.support.metric_series import daily
@@ -211,6 +213,34 @@ def test_forged_answers_are_passed_over_and_the_next_takes_their_place(rest: Res
     assert verify(rest.repository).findings == ()
     append_answer(rest.repository, replace(ONE, answer_id="next"))
     assert len(read_answers(rest.repository)) == LAST + 1
+
+
+@pytest.mark.parametrize("count", [1, 257])
+def test_a_prune_runs_whatever_somebody_put_beside_the_answers(count: int, rest: Rest) -> None:
+    for number in range(LAST + 1, LAST + count + 1):
+        rest.path(name(number)).write_bytes(b"{}")
+    edit_signed(rest, name(LAST - 2), lambda facts: facts.update(format_version=9))
+
+    report = prune(rest.repository, Retention(), now=LATER)
+
+    assert (report.answers, len(report.kept)) == (0, 1)
+
+
+@pytest.mark.parametrize("number", [LAST, LAST + 1])
+def test_answers_that_cannot_be_read_are_not_called_removed(
+    number: int, rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest.path(name(LAST)).rename(rest.path(name(number)))
+    get = type(rest.store).get_capped
+
+    def refused(store: Store, key: str, limit: int) -> Fetched | None:
+        if key == name(number):
+            raise StoreRefusedError(f"{key} was refused.")
+        return get(store, key, limit)
+
+    monkeypatch.setattr(type(rest.store), "get_capped", refused)
+
+    assert found(verify(rest.repository)) == {("unreadable", name(number))}
 
 
 @pytest.mark.parametrize("statement", [None, 7, "", {}, "elementary-signed 2 ed25519 x y\n{}"], ids=repr)

@@ -20,6 +20,7 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import Manifest, open_snapshot
+from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.manifest import FileEntry
@@ -215,6 +216,24 @@ def test_a_snapshot_that_is_pruned_while_it_is_verified_is_no_damage(
         with pytest.raises(PrunedMeanwhileError, match="was pruned while it was verified"):
             verify(rest.repository, snapshot=manifests[0].snapshot_id, progress=prune_first)
         assert outcome_of(PrunedMeanwhileError("")) is Outcome.PRUNED_MEANWHILE
+
+
+def test_what_else_is_wrong_is_found_though_the_verified_snapshot_is_pruned(
+    rest: Rest, manifests: list[Manifest]
+) -> None:
+    take(rest, rest.folder.parent / "warehouse.duckdb", world_after(9), full_every_days=0)
+    later = datetime.now(UTC) + timedelta(days=400)
+
+    def prune_first(entries: Sequence[Any], _: str) -> Iterator[Any]:
+        prune(rest.repository, Retention(keep_last=1), now=later, orphan_age=timedelta(0), grace=timedelta(0))
+        yield from entries
+
+    report = verify(
+        rest.repository, snapshot=manifests[0].snapshot_id, anchors=[Anchor(99, "0" * 64)], progress=prune_first
+    )
+
+    assert report.outcome is Outcome.DAMAGED
+    assert "1 snapshots were pruned while the store was verified" in report.notes
 
 
 def test_a_file_that_is_removed_while_a_prune_ran_is_still_damage(rest: Rest, manifests: list[Manifest]) -> None:
