@@ -24,7 +24,7 @@ from airflow_provider_elementary.exceptions import (
     StoreError,
 )
 from airflow_provider_elementary.metrics.compute import (
-    DUCKDB_LIMIT,
+    METRICS_LIMIT,
     collected_rows,
     health_weights_of,
     holds_collected,
@@ -180,7 +180,7 @@ class _Update:
             data_keys = _new_keys(self.repository)
         else:
             data_keys = dict(earlier.data_keys)
-        with bounded_connection(DUCKDB_LIMIT) as engine:
+        with bounded_connection(METRICS_LIMIT) as engine:
             computed = ComputedMetrics(
                 engine, self.definitions, health_weights_of({}), manifest.sequence if manifest else 0
             )

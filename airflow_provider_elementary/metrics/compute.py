@@ -31,7 +31,7 @@ _COLLECTED_SCHEMA = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timest
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
-DUCKDB_LIMIT = "512MB"
+METRICS_LIMIT = "512MB"
 
 
 def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | None = None) -> pa.RecordBatchReader:
@@ -159,7 +159,7 @@ def collected_rows(source: Source) -> Iterator[pa.RecordBatch]:
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
     if not definitions:
         return
-    with bounded_connection(DUCKDB_LIMIT) as engine:
+    with bounded_connection(METRICS_LIMIT) as engine:
         computed = ComputedMetrics(engine, definitions, weights)
         computed.load(source, source)
         computed.find_new()
