@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import duckdb
 
 #: Above this much memory DuckDB spills to disk, unless a caller says otherwise.
-DUCKDB_LIMIT = "256MB"
+SPILL_LIMIT = "256MB"
 
 
 @contextmanager
-def bounded_connection(limit: str = DUCKDB_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
+def bounded_connection(limit: str = SPILL_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection for one piece of work; what it spilled is removed when it closes.
 
     The folder is the user's own (mode 0700), but what is spilled there is plain: DuckDB encrypts temporary files only

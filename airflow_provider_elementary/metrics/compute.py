@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
-from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, UnknownTableError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError, StoreError, UnknownTableError
 from airflow_provider_elementary.metrics.computed import ComputedMetrics
 from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
@@ -31,7 +31,7 @@ _COLLECTED_SCHEMA = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timest
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
-DUCKDB_LIMIT = "512MB"
+METRICS_LIMIT = "512MB"
 
 
 def compute_metrics(source: Source, *, health_weights: Mapping[str, float] | None = None) -> pa.RecordBatchReader:
@@ -117,6 +117,9 @@ def _holds(source: Source, table: str, columns: tuple[str, ...], metrics: tuple[
         missing = set(columns) - set(source.schema(table).names)
     except UnknownTableError:
         missing = set(columns)
+    except StoreError:
+        # A later attempt may read it; what was left out would be missing in the stored metrics for ever.
+        raise
     except ElementaryError as error:
         log.warning("%s: left out: %s", ", ".join(metrics), error)
         return False
@@ -156,7 +159,7 @@ def collected_rows(source: Source) -> Iterator[pa.RecordBatch]:
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:
     if not definitions:
         return
-    with bounded_connection(DUCKDB_LIMIT) as engine:
+    with bounded_connection(METRICS_LIMIT) as engine:
         computed = ComputedMetrics(engine, definitions, weights)
         computed.load(source, source)
         computed.find_new()

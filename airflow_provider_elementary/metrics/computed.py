@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.exceptions import KeyUnavailableError, UnknownTableError
 from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
 from airflow_provider_elementary.metrics.facts import DAYS_BACK, facts_schema
 from airflow_provider_elementary.source import Source, arrow_schema, with_own_errors
@@ -52,6 +52,9 @@ FROM (
 )
 GROUP BY day
 """  # noqa: S608 - a constant
+
+#: What every metric is computed by, whatever its definition says.
+QUERIES = (_LONG, _IS_POSSIBLE, _DAY_BEFORE)
 
 
 class ComputedMetrics:
@@ -205,7 +208,7 @@ def _load(engine: duckdb.DuckDBPyConnection, source: Source, table: str, columns
     """Copy the columns of a table into DuckDB; those that the source does not hold are null."""
     try:
         held = [name for name in columns if name in source.schema(table).names]
-    except ElementaryError:
+    except (UnknownTableError, KeyUnavailableError):
         # A table that only adds detail, and that is not there or not readable.
         return
     schema = arrow_schema(TABLES[table], columns)

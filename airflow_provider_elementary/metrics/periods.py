@@ -64,7 +64,8 @@ class Arrangement:
         if self._is_over(month, _MONTH_AFTER):
             return month
         first = month.first + timedelta(days=(day.day - 1) // _WEEK * _WEEK)
-        week = Period(first, min(first + timedelta(days=_WEEK - 1), month.last))
+        # Counted within the month: after the last days of the year 9999 there is no day.
+        week = Period(first, first.replace(day=min(first.day + _WEEK - 1, month.last.day)))
         return week if self._is_over(week, _WEEK_AFTER) else Period(day, day)
 
     def _is_over(self, period: Period, days: int) -> bool:

@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 
 #: Clients and keys are opened again after this long, so that rotated ones are used.
 OPENED_SECONDS = 60.0
-_READERS = 8
 _STORES = 32
 #: Documents of metrics: each names more than a hundred files.
 _METRICS = 1_000
@@ -197,6 +196,7 @@ class Reader:
     def results(self, kind: ResultKind) -> list[Result]:
         """Return the results of a kind, newest first; damaged documents are left out."""
         from airflow_provider_elementary.storage.layout import is_result, result_kind
+        from airflow_provider_elementary.storage.parallel import READERS
 
         names = [found.key for found in self.opened.store.list(result_kind(kind)) if is_result(found.key)]
 
@@ -209,7 +209,7 @@ class Reader:
             )
 
         newest: dict[tuple[str, str], Result] = {}
-        with ThreadPoolExecutor(_READERS) as threads:
+        with ThreadPoolExecutor(READERS) as threads:
             for result in filter(None, threads.map(read, names)):
                 # Of several attempts of a run, the newest is listed first.
                 newest.setdefault((result.series, result.run_key), result)

@@ -24,6 +24,7 @@ from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import INDEX, MANIFESTS, index_key, manifest_key, numbered
+from airflow_provider_elementary.storage.parallel import READERS
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 
 #: Snapshots a page; a page of the second width is made of pages of the first.
 NARROW, WIDE = 16, 256
-_READERS = 8
 #: Pages that nobody proved are passed over; anybody can put them there.
 _LOOKS = 64
 
@@ -268,5 +268,5 @@ def _write_page(repository: Repository, width: int, place: int) -> None:
 def _side_by_side(work: Callable[[A], B], items: Sequence[A]) -> list[B]:
     if len(items) < 2:
         return [work(item) for item in items]
-    with ThreadPoolExecutor(_READERS) as threads:
+    with ThreadPoolExecutor(READERS) as threads:
         return list(threads.map(work, items))

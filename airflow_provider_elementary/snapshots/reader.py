@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
     from airflow_provider_elementary.snapshots.repository import Repository
 
-_READERS = 8
-
 
 def open_snapshot(
     repository: Repository,

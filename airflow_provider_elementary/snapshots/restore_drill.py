@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from airflow_provider_elementary.elementary_schema import TABLES, Category
+from airflow_provider_elementary.duckdb_sandbox import SPILL_LIMIT
+from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.snapshots.lookup import find_manifest
@@ -21,6 +22,7 @@ from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DEFAULT_SCHEMA, DuckDBTarget
+from airflow_provider_elementary.source import with_own_errors
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
@@ -84,11 +86,11 @@ def drill(repository: Repository, *, snapshot: str | datetime = "latest", folder
     with tempfile.TemporaryDirectory(prefix="elementary-drill-", dir=folder) as place:
         path = Path(place) / "restored.duckdb"
         # By its id: another snapshot may have become the newest meanwhile.
-        categories = [Category(name) for name in manifest.keys]
+        categories = sorted({file.category for file in manifest.files})
         report = restore(repository, DuckDBTarget(path), snapshot=manifest.snapshot_id, categories=categories)
         source = SnapshotSource(repository, manifest)
         counted = _rows_by_table(manifest.files)
-        config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": place}
+        config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": place, "memory_limit": SPILL_LIMIT}
         with duckdb.connect(str(path), read_only=True, config=config) as restored:
             differences = [
                 difference
@@ -131,7 +133,7 @@ def _compare(
         return [f"{table} has {there[0]:,} rows instead of {counted:,}"]
     if not is_held:
         return []
-    with source.read(table) as reader:
+    with with_own_errors(source.read(table)) as reader:
         restored.register("snapshot_rows", reader)
         [written] = restored.execute(digest + "snapshot_rows").fetchall()
         restored.unregister("snapshot_rows")

@@ -167,6 +167,11 @@ class ResultNames:
         """Return the name of a file."""
         return result_file(self.kind, self.series, self.run_key, self.attempt, category, period)
 
+    @property
+    def prefix(self) -> str:
+        """How the names of all of them begin."""
+        return f"{result_files(self.kind, self.series, self.run_key)}{self.attempt}-"
+
 
 def write_rows(
     opened: OpenStore,
@@ -204,6 +209,12 @@ def write_rows(
     return [
         ResultFile(**asdict(file.binding), key=names.of(one, period), category=one) for one, file in written.items()
     ]
+
+
+def discard_files(opened: OpenStore, names: ResultNames) -> None:
+    """Delete what an attempt wrote that is not committed; what stays goes with the results of its run."""
+    if keys := [found.key for found in opened.store.list(names.prefix)]:
+        opened.store.delete_many(keys)
 
 
 def _by_category(batch: pa.RecordBatch) -> Iterator[tuple[Category, pa.RecordBatch]]:
@@ -252,7 +263,11 @@ def commit_result(
     folder = result_series(kind, series)
     result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
     if before is not None and before.run_key == run_key:
-        delete_result(opened, before.key)
+        if kind == "metrics":
+            # A concurrent run may store its files as part of its own result; prune deletes those of no result.
+            opened.store.delete(before.key)
+        else:
+            delete_result(opened, before.key)
     log.info("wrote %s %s to %s", f"{result.rows:,}", kind, opened.store.uri)
     return result
 
@@ -292,7 +307,12 @@ def previous_result(opened: OpenStore, kind: ResultKind, series: str, run_key: s
     :param series: as given to :func:`write_result`.
     :param run_key: what the result now in the making is computed for.
     """
-    return next((found for found in _of_series(opened, kind, series) if found.run_key != run_key), None)
+    return next(earlier_results(opened, kind, series, run_key), None)
+
+
+def earlier_results(opened: OpenStore, kind: ResultKind, series: str, run_key: str) -> Iterator[Result]:
+    """Yield the results of a series that are not of this run, the newest first; see :func:`previous_result`."""
+    return (found for found in _of_series(opened, kind, series) if found.run_key != run_key)
 
 
 def newest_result(opened: OpenStore, kind: ResultKind, series: str) -> Result | None:
@@ -330,10 +350,11 @@ def find_result(opened: OpenStore, key: str) -> Result | None:
     return checked_result(found.document, key) if found is not None else None
 
 
-def all_results(opened: OpenStore, prefix: str = RESULTS) -> dict[str, Result]:
+def all_results(opened: OpenStore, prefix: str = RESULTS, *, unreadable: set[str] | None = None) -> dict[str, Result]:
     """Return every result of a store by its key; what is none is passed over.
 
     :param prefix: of the results.
+    :param unreadable: takes in the keys of those that may be results and cannot be read.
     """
     found = {}
     for entry in opened.store.list(prefix):
@@ -343,20 +364,28 @@ def all_results(opened: OpenStore, prefix: str = RESULTS) -> dict[str, Result]:
                     found[entry.key] = result
             except (SnapshotCorruptError, StoreRefusedError, KeyUnavailableError) as error:
                 log.warning("ignoring %s: %s", entry.key, error)
+                if unreadable is not None and not isinstance(error, UnprovedError):
+                    unreadable.add(entry.key)
     return found
 
 
 def kept_for_next_run(results: Mapping[str, Result]) -> set[str]:
-    """Return the newest result of each series, and of the run before."""
+    """Return the newest result of each series, of the run before, and the newest of the latest snapshot."""
     runs: dict[tuple[str, str], list[str]] = {}
     found: set[str] = set()
+    latest: dict[tuple[str, str], tuple[int, str]] = {}
     # The newest number of a series has the least name.
     for key, result in sorted(results.items()):
+        # The next metrics continue with it, whatever was computed of a warehouse or an older snapshot since.
+        number = result.parameters.get("snapshot")
+        series = (result.kind, result.series)
+        if isinstance(number, int) and number > latest.get(series, (0, ""))[0]:
+            latest[series] = (number, key)
         newest = runs.setdefault((result.kind, result.series), [])
         if result.run_key not in newest and len(newest) < 2:
             newest.append(result.run_key)
             found.add(key)
-    return found
+    return found | {key for _, key in latest.values()}
 
 
 def delete_result(opened: OpenStore, key: str) -> None:

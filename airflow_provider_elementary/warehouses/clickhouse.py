@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -59,9 +59,15 @@ class ClickHouseWarehouse(SystemCatalogSession):
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query, one block at a time."""
+        return self._streamed(query, _SETTINGS)
+
+    def bounded_batches(self, query: GuardedQuery, seconds: float) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of a guarded query, for which the server has limits of time and memory."""
+        return self._streamed(query, self._bounds(seconds))
+
+    def _streamed(self, query: GuardedQuery, settings: Mapping[str, int]) -> Generator[pa.RecordBatch, None, None]:
         empty = True
         try:
-            settings = self._settings()
             with self._client.query_arrow_stream(query.sql, settings=settings, use_strings=True) as stream:
                 for batch in stream:
                     empty = False
@@ -75,11 +81,9 @@ class ClickHouseWarehouse(SystemCatalogSession):
         except Exception as error:
             raise read_error(self.adapter, query, error) from None
 
-    def _settings(self) -> dict[str, int]:
-        """Return the settings of a query; a lower limit of the user's profile stays."""
-        if self.statement_seconds is None:
-            return _SETTINGS
-        limits = {"max_execution_time": int(self.statement_seconds), "max_memory_usage": _QUERY_BYTES}
+    def _bounds(self, seconds: float) -> dict[str, int]:
+        """Return the settings of an author's query; a lower limit of the user's profile stays."""
+        limits = {"max_execution_time": int(seconds), "max_memory_usage": _QUERY_BYTES}
         for name, limit in limits.items():
             own = self._client.server_settings.get(name)
             limits[name] = min(int(float(own.value)) or limit, limit) if own is not None else limit

@@ -59,7 +59,7 @@ def read_clock(source: WarehouseSource, table: str) -> Clock:
 
 def one_row(source: WarehouseSource, sql: str) -> dict[str, Any]:
     """Return the one row of a query over Elementary's tables, by lower case name."""
-    with source.query(sql) as reader:
+    with source.ask(sql) as reader:
         row = reader.read_all()
     # Drivers differ in unit and case; Python knows microseconds.
     return {

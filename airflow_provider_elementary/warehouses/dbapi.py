@@ -65,7 +65,11 @@ class DbApiWarehouse(SystemCatalogSession):
         self.transport = transport
         self._connection = connection
         if self._driver.opening:
-            self.calls.run("beginning the session", self._begin)
+            try:
+                self.calls.run("beginning the session", self._begin)
+            except BaseException:
+                self.close()
+                raise
 
     def _begin(self) -> None:
         try:

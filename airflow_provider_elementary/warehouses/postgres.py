@@ -20,12 +20,12 @@ from airflow_provider_elementary.warehouses.postgres_locks import TableLocks
 from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
 
-# The first statement of each transaction: after the first query nothing can make it writable again.
 #: A shorter limit of the role or of the connection stays. The catalog has milliseconds; 0 is no limit.
 _STATEMENT_TIMEOUT = (
     "SELECT set_config(name, least(nullif(setting::bigint, 0), $1::bigint)::text, true) "
     "FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"
 )
+# The first statement of each transaction: after the first query nothing can make it writable again.
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _BATCH_BYTES = "2097152"
 # insufficient_privilege, undefined_table, undefined_column, undefined_function, invalid_schema_name, undefined_object
@@ -95,14 +95,22 @@ class PostgresWarehouse(SystemCatalogSession):
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query; all queries of one session see the database as of the first."""
+        return self._streamed(query, None)
+
+    def bounded_batches(self, query: GuardedQuery, seconds: float) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of a guarded query that the server ends after this time; later ones have the former limit."""
+        return self._streamed(query, seconds)
+
+    def _streamed(self, query: GuardedQuery, seconds: float | None) -> Generator[pa.RecordBatch, None, None]:
         if not self._is_reading:
             # Earlier statements over the system catalog saw an earlier moment.
             self._begin_to_read(query.tables)
         options = {"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
         try:
             with self._locks.held(query.tables), self._connection.cursor(adbc_stmt_kwargs=options) as c:
-                if self.statement_seconds is not None:
-                    self._execute(_STATEMENT_TIMEOUT, [int(self.statement_seconds * 1000)])
+                if seconds is not None:
+                    # Undone with the savepoint of the locks.
+                    self._execute(_STATEMENT_TIMEOUT, [int(seconds * 1000)])
                 c.execute(query.sql)
                 # Unlike that of fetch_record_batch(), this reader reports which SQLSTATE ended a stream.
                 handle = c.fetch_arrow()

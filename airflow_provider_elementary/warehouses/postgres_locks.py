@@ -98,7 +98,7 @@ class TableLocks:
 
     @contextmanager
     def held(self, tables: Sequence[str]) -> Iterator[None]:
-        """Hold locks on these tables, and release them at the end of the block if it ends well.
+        """Hold locks on these tables; where the block ends well or early, release them and undo its settings.
 
         :raises TableLockedError: another session held a conflicting lock for longer than :data:`LOCK_SECONDS`.
         :raises TableReplacedError: a table is no longer the one that the snapshot has.
@@ -107,7 +107,11 @@ class TableLocks:
         if (state := self._attempt(lockable)) is not None:
             raise TableReplacedError(self._schema, tables) if state in _GONE else self._locked(lockable)
         self._require_unchanged(tables)
-        yield
+        try:
+            yield
+        except GeneratorExit:
+            self._release()
+            raise
         if len(lockable) < len(tables):
             self._require_unchanged(tables)
         self._release()

@@ -19,11 +19,9 @@ class Warehouse(Session, Protocol):
     """One open read-only session; a hook opens it, :class:`WarehouseSource` reads through it.
 
     :param adapter: dbt's name of the warehouse; two of them may share a dialect.
-    :param statement_seconds: after how long the server ends a query, if its engine can; None for no limit.
     """
 
     adapter: str
-    statement_seconds: float | None
 
     def hold(self, tables: Sequence[str]) -> bool:
         """Begin to see these tables as of one moment: now.
@@ -35,11 +33,12 @@ class Warehouse(Session, Protocol):
         """
         ...
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def stream(self, query: GuardedQuery, seconds: float | None = None) -> Iterator[pa.RecordBatch]:
         """Yield a guarded query's rows as the driver delivers them, in the driver's own types.
 
         At least one batch comes, empty where there are no rows, so that the columns are always known.
 
+        :param seconds: after how long the server ends this query, if its engine can; None for no limit.
         :raises WarehouseError: the warehouse cannot be reached, closed the connection or refused the query.
         """
         ...
@@ -58,7 +57,6 @@ class SystemCatalogSession(ABC):
 
     dialect: str
     calls: Calls
-    statement_seconds: float | None = None
 
     def hold(self, tables: Sequence[str]) -> bool:
         """Do nothing: see :meth:`Warehouse.hold`."""
@@ -72,13 +70,18 @@ class SystemCatalogSession(ABC):
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield a guarded query's rows; see :meth:`Warehouse.stream`."""
 
+    def bounded_batches(self, query: GuardedQuery, seconds: float) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of a guarded query that the server ends after this time, if its engine can."""
+        return self.batches(query)
+
     @abstractmethod
     def disconnect(self) -> None:
         """End the session."""
 
-    def stream(self, query: GuardedQuery) -> Iterator[pa.RecordBatch]:
+    def stream(self, query: GuardedQuery, seconds: float | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a guarded query; see :meth:`Warehouse.stream`."""
-        return self.calls.iterate(f"reading {', '.join(query.tables)}", self.batches(query))
+        batches = self.batches(query) if seconds is None else self.bounded_batches(query, seconds)
+        return self.calls.iterate(f"reading {', '.join(query.tables)}", batches)
 
     def cancel(self) -> None:
         """End the running call and the session."""

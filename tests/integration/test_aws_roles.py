@@ -66,15 +66,10 @@ def account(aws_server: AwsServer) -> Account:
     facts = {**FACTS, **names}
     # The look-alike knows no KMS key by its resource.
     filled = {**facts, "data_key_arn": "*", "signing_key_arn": "*"}
-    credentials = {
-        role: aws_server.create_user(f"{role}-{uuid.uuid4().hex[:8]}", policy(role, filled))
-        for role in ("writer", "analyst", "api-server")
-    }
-    [name] = [
-        user["UserName"] for user in aws_server.client("iam").list_users()["Users"] if "writer-" in user["UserName"]
-    ]
+    users = {role: f"{role}-{uuid.uuid4().hex[:8]}" for role in ("writer", "analyst", "api-server")}
+    credentials = {role: aws_server.create_user(user, policy(role, filled)) for role, user in users.items()}
     aws_server.client("iam").put_user_policy(
-        UserName=name, PolicyName="creator", PolicyDocument=policy("creator", filled)
+        UserName=users["writer"], PolicyName="creator", PolicyDocument=policy("creator", filled)
     )
     return Account(aws_server, facts, credentials)
 

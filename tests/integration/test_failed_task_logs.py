@@ -50,6 +50,7 @@ from airflow_provider_elementary.operators.metrics import ElementaryTableMetrics
 from airflow_provider_elementary.operators.snapshot import (
     ElementaryDiffSnapshotsOperator,
     ElementaryPruneSnapshotsOperator,
+    ElementaryRestoreDrillOperator,
     ElementaryRestoreSnapshotOperator,
     ElementarySnapshotOperator,
     ElementaryVerifySnapshotOperator,
@@ -71,6 +72,7 @@ with DAG("failing"):
     ElementarySnapshotOperator(task_id="snapshot_value", elementary_conn_id="wide", failed_rows_days="many", **EMPTY)
     ElementaryVerifySnapshotOperator(task_id="verify", **EMPTY)
     ElementaryVerifySnapshotOperator(task_id="verify_value", categories=["everything"], **EMPTY)
+    ElementaryRestoreDrillOperator(task_id="drill", **EMPTY)
     ElementaryRestoreSnapshotOperator(task_id="restore", target_path="/tmp/no-such-target.duckdb", **EMPTY)
     ElementaryPruneSnapshotsOperator(task_id="prune", keep_last="all", **EMPTY)
     ElementaryDiffSnapshotsOperator(task_id="diff", before="latest", **EMPTY)

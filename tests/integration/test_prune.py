@@ -95,6 +95,9 @@ class BreakingStore:
     def describe(self) -> dict[str, str]:
         return self._store.describe()
 
+    def clock_difference(self) -> timedelta | None:
+        return self._store.clock_difference()
+
     def create(self, key: str) -> AbstractContextManager[BinaryIO]:
         return self._store.create(key)
 

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import KeyUnavailableError, SnapshotCorruptError
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, SnapshotSource, open_store
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.restore_drill import drill
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
+from airflow_provider_elementary.source import reader_of
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
 
@@ -95,6 +97,41 @@ def test_rows_of_an_expired_category_are_not_missed(rest: Rest, manifests: list[
     assert report.passed
     assert report.expired == ("failed_rows_sample",)
     assert report.rows < sum(table.rows for table in manifests[2].tables.values())
+
+
+def test_the_key_of_a_category_without_files_is_not_missed(tmp_path: Path) -> None:
+    masters = LocalKeys.generate()
+    rest = Rest(open_store((tmp_path / "store").as_uri()), LocalKeys(masters), tmp_path / "store")
+    grow(rest, tmp_path, [3, 4])
+    later = datetime.now(UTC) + timedelta(days=60)
+    prune(rest.repository, Retention(keep_last=2, category_days={Category.FAILED_ROWS_SAMPLE: 30}), now=later)
+    gone = Category.FAILED_ROWS_SAMPLE.value
+
+    report = drill(opened(rest.store, LocalKeys({**masters, gone: LocalKeys.generate()[gone]})))
+
+    assert report.passed
+    assert report.expired == (gone,)
+
+
+def test_a_file_that_is_damaged_after_it_was_restored_is_an_error_of_ours(
+    rest: Rest, manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intact, restored = SnapshotSource.read, set[str]()
+
+    def read(self: SnapshotSource, table: str) -> pa.RecordBatchReader:
+        def damaged() -> Iterator[pa.RecordBatch]:
+            raise SnapshotCorruptError(f"{table} is damaged.")
+            yield
+
+        if table in restored:
+            return reader_of(self.schema(table), damaged())
+        restored.add(table)
+        return intact(self, table)
+
+    monkeypatch.setattr(SnapshotSource, "read", read)
+
+    with pytest.raises(SnapshotCorruptError, match="is damaged"):
+        drill(rest.repository)
 
 
 def test_a_key_that_is_missing_fails_the_drill(rest: Rest, manifests: list[Manifest], tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -19,6 +19,7 @@ from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.local import LocalStore
 from airflow_provider_elementary.timeouts import Calls, Sockets, break_off_all, in_background
+from airflow_provider_elementary.warehouses.clock import read_clock
 from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from tests.servers.stalling import StallingProxy, stalling_proxy
@@ -228,6 +229,33 @@ class TestPostgres:
 
         with ElementaryHook(conn_id).source() as source, pytest.raises(WarehouseError, match="57014"):
             source.query(counting).read_all()
+
+    @pytest.mark.usefixtures("many_rows")
+    @pytest.mark.parametrize("is_read_to_the_end", [True, False])
+    def test_the_limit_of_an_authors_query_ends_with_it(
+        self, reader: dict[str, Any], airflow_connection: Connect, is_read_to_the_end: bool
+    ) -> None:
+        conn_id = airflow_connection("timed", with_extra(reader, statement_timeout="2h"))
+
+        with ElementaryHook(conn_id).source() as source:
+            batches = source.warehouse.stream(source.guarded("SELECT message FROM dbt_run_results"), 1800.0)
+            assert next(batches).num_rows
+            if is_read_to_the_end:
+                list(batches)
+            cast(Generator[Any], batches).close()
+
+            assert source.warehouse.rows("SELECT current_setting('statement_timeout')") == [("2h",)]
+
+    @pytest.mark.usefixtures("many_rows")
+    def test_no_limit_of_an_authors_query_ends_the_reads_of_a_sync(
+        self, reader: dict[str, Any], airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("airflow_provider_elementary.warehouses.source.QUERY_SECONDS", 0.001)
+
+        with ElementaryHook(airflow_connection("timed", reader)).source() as source:
+            read_clock(source, "dbt_models")
+
+            assert read_all(source, "dbt_run_results").num_rows > 20_000
 
     @pytest.mark.parametrize("value", ["soon", 0, -1, "inf", "nan"])
     def test_a_time_out_that_is_none_is_refused(

@@ -65,6 +65,7 @@ SINCE = {
     "Connection": "1.8",
     "Context": "1.8",
     "PokeReturnValue": "1.8",
+    "Stats": "1.14.1",
     "conf": "1.12",
     "get_current_context": "1.8",
 }

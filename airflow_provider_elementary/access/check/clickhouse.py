@@ -74,7 +74,12 @@ _FROM_GRANTS = (
 #: Engines whose rows lie in the table itself.
 _OWN_ROWS = re.compile(r"\w*MergeTree|\w*Log|Memory|Null|Set|Join|View|MaterializedView|Dictionary")
 _LENDING = re.compile(r"\bSQL SECURITY (?:DEFINER|NONE)\b")
-_TARGET = re.compile(rf"CREATE MATERIALIZED VIEW \S+ TO (?P<database>{_NAME})\.")
+#: ClickHouse prints the target after the name, or after REFRESH; a name in backticks may hold these words.
+_TARGET = re.compile(
+    rf"CREATE MATERIALIZED VIEW (?:IF NOT EXISTS )?{_NAME}(?:\.{_NAME})?(?: UUID '[^']*')?(?: ON CLUSTER \S+)?"
+    rf"(?:\s+REFRESH\b(?:`(?:[^`\\]|\\.)*`|'(?:[^'\\]|\\.)*'|[^`'(])*?)?\s+TO\s+(?P<database>{_NAME})\.{_NAME}",
+    re.DOTALL,
+)
 
 _BY_HAND = "Verify it as an administrator, then name the check in accept_unknown."
 
@@ -193,7 +198,9 @@ def _privileges(grants: Sequence[Grant], administered: Sequence[str], *, is_know
 
 def _readable(session: Session, grants: Sequence[Grant], tables: Sequence[tuple[Any, ...]] | None) -> AccessFinding:
     there = [row[1] for row in tables or [] if row[0] == session.schema and row[1] in TABLES]
-    if there and any(grant.right in ("SELECT", "ALL") for grant in grants):
+    if there and any(
+        grant.right in ("SELECT", "ALL") and (grant.is_inside or grant.place == "*.*") for grant in grants
+    ):
         return AccessFinding(
             "schema-readable", "pass", f"{len(there)} of Elementary's {len(TABLES)} tables are visible"
         )

@@ -48,7 +48,7 @@ Rows = npt.NDArray[np.intp]
 #: Belief in an event that a series never had: a missing bucket, a value where zero is the rule.
 _FIRST_MISSING, _FIRST_LOAD = 0.01, 0.01
 #: A flagged zero says less about the rate of zeros than an ordinary one: it may be an incident.
-_FLAGGEDZERO_WEIGHT = 0.25
+_FLAGGED_ZERO_WEIGHT = 0.25
 #: How many questions are asked of a bucket.
 _QUESTIONS = 7
 _SUNDAY = 6
@@ -340,7 +340,9 @@ class Detector:
             ),
             frequency,
         )  # fmt: skip
-        weight = np.select([~flagged.zero | (none.length > settled), none.length <= 1], [1.0, _FLAGGEDZERO_WEIGHT], 0.0)
+        weight = np.select(
+            [~flagged.zero | (none.length > settled), none.length <= 1], [1.0, _FLAGGED_ZERO_WEIGHT], 0.0
+        )
         self.zero.learn(
             rows, number, evidence.zero, reading.is_zero, weight * (reading.may_be_zero & ~flagged.load), frequency
         )

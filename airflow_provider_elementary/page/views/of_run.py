@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 #: The newest snapshots that are looked through, and how many are shown.
 _SEARCHED, _SHOWN = 100, 10
-_READERS = 8
 _KINDS: tuple[ResultKind, ...] = ("metrics", "verdicts", "incidents", "backtests")
 
 
@@ -58,6 +57,8 @@ class OfRun:
 
 def build(request: Request) -> OfRun:
     """Return what a DAG, a DAG run or a task instance wrote, newest first."""
+    from airflow_provider_elementary.storage.parallel import READERS
+
     reader, problems = request.reader, list[str]()
     sequences = attempt(problems, reader.uri, reader.sequences) or []
     searched = sequences[: -_SEARCHED - 1 : -1]
@@ -65,7 +66,7 @@ def build(request: Request) -> OfRun:
     def manifest_of(sequence: int) -> Manifest | None:
         return attempt(problems, reader.uri, partial(reader.manifest, sequence))
 
-    with ThreadPoolExecutor(_READERS) as threads:
+    with ThreadPoolExecutor(READERS) as threads:
         manifests = list(threads.map(manifest_of, searched))
     found = [
         SnapshotOfRun(manifest, access_state(manifest))

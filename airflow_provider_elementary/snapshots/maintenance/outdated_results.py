@@ -51,7 +51,10 @@ def outdated_results(
     :param newest_taken: when the newest of them was taken.
     :param moment: younger results stay.
     """
-    results = all_results(repository)
+    unreadable: set[str] = set()
+    results = all_results(repository, unreadable=unreadable)
+    # Files of one that stays may be part of a result that cannot be read now.
+    uncertain = tuple({key[: key.index("/", len(RESULTS)) + 1] for key in unreadable})
     newest: dict[str, str] = {}
     for key, result in sorted(results.items(), key=lambda entry: entry[1].created_at):
         newest[result.kind] = key
@@ -63,17 +66,27 @@ def outdated_results(
     outdated = [
         result
         for result in old
-        if result.file_prefix not in prefixes and _is_outdated(result, results, alive, newest_taken)
+        if result.file_prefix not in prefixes
+        and not result.key.startswith(uncertain)
+        and _is_outdated(result, results, unreadable, alive, newest_taken)
     ]
     gone = {result.key for result in outdated}
     kept = (file.key for result in results.values() if result.key not in gone for file in result.files)
     return OutdatedResults(outdated, frozenset(kept))
 
 
-def _is_outdated(result: Result, results: Mapping[str, Result], alive: Collection[str], newest_taken: datetime) -> bool:
+def _is_outdated(
+    result: Result,
+    results: Mapping[str, Result],
+    unreadable: Collection[str],
+    alive: Collection[str],
+    newest_taken: datetime,
+) -> bool:
     """Return whether the input of a result is gone; a result read from a warehouse is never outdated."""
     seen = {result.key}
     while (key := _computed_from(result)) is not None:
+        if key in unreadable:
+            return False
         if key not in results or key in seen:
             return True
         seen.add(key)

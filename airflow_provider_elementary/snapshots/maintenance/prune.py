@@ -158,10 +158,12 @@ def prune(
         report = replace(report, record=record.name, record_sha256=record.sha256)
     _delete(store, manifests)
     _delete(store, unused)
-    _delete(store, [result.key for result in plan.outdated_results.results])
     _delete(store, plan.answers)
     doomed = plan.still_doomed(doomed)
-    _delete(store, [found.key for found in doomed])
+    # The documents of results go last: what a crash leaves of their files is still found by them.
+    documents = {result.key for result in plan.outdated_results.results}
+    _delete(store, [found.key for found in doomed if found.key not in documents])
+    _delete(store, sorted(documents))
     log.info("pruned %s: %s snapshots kept, %s removed", store.uri, len(report.kept), len(report.removed))
     return _with_files(report, doomed)
 

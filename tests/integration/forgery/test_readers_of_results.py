@@ -83,12 +83,13 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
 
 
 def score(rest: Rest, metrics: str, run: str) -> Any:
-    with open_metrics(rest.repository, metrics) as (rows, lineage, origin):
+    options = EvaluationOptions(method="robust")
+    with open_metrics(rest.repository, metrics, options) as (rows, lineage, origin, _):
         return evaluate_and_store(
             rest.repository,
             rows,
             lineage,
-            EvaluationOptions(method="robust"),
+            options,
             series="dag/task",
             run_key=run,
             origin=origin,

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import StoreError, StoreRefusedError
+from airflow_provider_elementary.metrics import by_day
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
+from airflow_provider_elementary.snapshots.repository import Repository
+from airflow_provider_elementary.storage import results as stored_results
+from airflow_provider_elementary.storage.results import STATE, Result, read_files
 from tests.support.metric_histories import (
     BEGINNING,
     OF_THE_PRESENT,
@@ -167,6 +174,140 @@ def test_metrics_that_no_longer_open_are_computed_from_scratch(
 
     assert "computing metrics from scratch: " in caplog.text
     assert stored == history.from_scratch()
+
+
+def test_what_a_first_attempt_wrote_is_not_in_the_way_of_the_next(tmp_path: Path) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.now += timedelta(days=5)
+    history.a_run()
+    history.snapshot()
+    first = history.update()
+    for file in first.files:
+        if file.category != STATE:
+            history.sync.store.delete(file.key)
+    # Its day comes before all that are stored: it is written before the missing files are read.
+    history.a_run(BEGINNING)
+    history.snapshot()
+
+    result = history.update()
+
+    assert history.stored(result) == history.from_scratch()
+    there = {found.key for found in history.sync.store.list(result.file_prefix)}
+    assert there == {file.key for file in result.files}
+
+
+def test_a_store_that_fails_for_a_moment_loses_no_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+    before = history.stored(history.update())
+    history.now += timedelta(days=80)
+    history.old_rows_are_purged()
+    history.a_run()
+    history.snapshot(full_every_days=0)
+
+    def fails(*_: object) -> None:
+        raise StoreError("busy")
+
+    for name in ("read_files", "earlier_results", "read_signed"):
+        with monkeypatch.context() as patched:
+            patched.setattr(by_day, name, fails)
+            with pytest.raises(StoreError, match="busy"):
+                history.update()
+
+    after = history.stored(history.update())
+    lasting = {key for key in before if name_of(key) not in OF_THE_PRESENT}
+    assert lasting - set(history.from_scratch())
+    assert lasting <= set(after)
+
+
+def test_results_of_other_sources_do_not_interrupt_the_history(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+    old = history.source()
+    history.update()
+    history.now += timedelta(days=1)
+    history.a_run()
+    history.snapshot()
+    before = history.update()
+    repository = history.sync.repository
+    source = TableSource(
+        {"data_monitoring_metrics": table("data_monitoring_metrics", [history.bucket("orders", BEGINNING)])}
+    )
+    update_metrics(repository, old, run_key="old", origin={"snapshot_id": old.manifest.snapshot_id})
+    update_metrics(repository, source, run_key="warehouse", origin={})
+
+    gone = outdated_results(repository, ["another"], repository.latest().taken_at, FAR_AHEAD)
+    with caplog.at_level(logging.INFO):
+        after = history.update()
+
+    assert before.key not in {result.key for result in gone.results}
+    assert "from scratch" not in caplog.text
+    assert after.files == before.files
+
+
+def test_metrics_of_another_policy_are_not_continued_and_the_loss_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = MetricHistory(tmp_path, 0)
+    history.a_run()
+    history.snapshot()
+    history.update()
+    source = history.source()
+    changed = replace(source.manifest, policy={**source.manifest.policy, "without_raw_values": "changed"})
+
+    update_metrics(
+        history.sync.repository, SnapshotSource(history.sync.repository, changed), run_key="changed", origin={}
+    )
+
+    [record] = [record for record in caplog.records if "from scratch" in record.getMessage()]
+    assert record.levelno == logging.WARNING
+    assert "the policy of the snapshots changed. Metrics of days" in record.getMessage()
+
+
+def test_facts_of_a_period_that_is_merged_stay_though_they_were_not_loaded(tmp_path: Path) -> None:
+    history = MetricHistory(tmp_path, 0, now=datetime(2022, 3, 2, 6))
+    history.a_run()
+    history.snapshot()
+    history.update()
+    history.now += timedelta(days=90)
+    history.a_run()
+    history.snapshot()
+    before = facts(history, history.update())
+    history.now += timedelta(days=1_200)
+    history.a_run(datetime(2022, 3, 2, 7))
+    history.snapshot()
+
+    assert before < facts(history, history.update())
+
+
+def facts(history: MetricHistory, result: Result) -> set[tuple[str, str]]:
+    files = [file for file in result.files if file.category == STATE]
+    rows = (row for batch in read_files(history.sync.repository, result, files) for row in batch.to_pylist())
+    return {(row["fact"], row["key"]) for row in rows}
+
+
+def test_a_result_that_cannot_be_read_keeps_those_whose_files_it_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, results = MetricHistory(tmp_path, 0), []
+    history.a_run()
+    history.snapshot()
+    for _ in range(5):
+        results.append(history.update())
+    repository = history.sync.repository
+    find = stored_results.find_result
+
+    def find_or_refuse(opened: Repository, key: str) -> Result | None:
+        if key == results[4].key:
+            raise StoreRefusedError("archived")
+        return find(opened, key)
+
+    monkeypatch.setattr(stored_results, "find_result", find_or_refuse)
+    assert not outdated_results(repository, ["another"], repository.latest().taken_at, FAR_AHEAD).results
 
 
 def test_without_the_key_of_run_results_metrics_are_computed_from_scratch(tmp_path: Path) -> None:

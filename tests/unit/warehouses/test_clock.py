@@ -26,7 +26,7 @@ class Answering:
     def table(self, name: str) -> Any:
         return SimpleNamespace(name=name)
 
-    def query(self, sql: str) -> pa.RecordBatchReader:
+    def ask(self, sql: str) -> pa.RecordBatchReader:
         return pa.table({"READ_AT": pa.array([self._answer]), "n": [1]}).to_reader()
 
 

@@ -151,6 +151,24 @@ def test_a_missing_schema_is_named(manner: Manner, connection: StrictConnection)
         WarehouseSource(open_session(manner, connection, schema="no_such"))
 
 
+def test_a_session_that_does_not_begin_leaves_no_connection_open() -> None:
+    class Refusing:
+        is_open = True
+
+        def cursor(self) -> Any:
+            raise RuntimeError("refused")
+
+        def close(self) -> None:
+            self.is_open = False
+
+    connection = Refusing()
+    [adapter] = [row.adapters[0] for row in CONNECTABLE if row.driver.opening]
+
+    with pytest.raises(WarehouseError, match="beginning the session failed"):
+        DbApiWarehouse(connection, dialect=adapter, schema="elementary", database=None, transport=None)
+    assert not connection.is_open
+
+
 def test_every_warehouse_of_the_generic_path_has_a_strict_double() -> None:
     generic = {row.adapters[0] for row in CONNECTABLE if not row.driver.has_own_session}
 

@@ -91,6 +91,46 @@ def test_a_table_that_lends_rows_of_elsewhere_fails(table: tuple[str, ...]) -> N
     assert failed({"system.tables": rows(TABLE, table)}) == ["objects-reaching-outside"]
 
 
+VIEW = "CREATE MATERIALIZED VIEW "
+REFRESH = "REFRESH EVERY 1 HOUR OFFSET 5 MINUTE DEPENDS ON elementary.a, elementary.`x ( TO y` SETTINGS z = '(' APPEND"
+
+
+@pytest.mark.parametrize("database", ["raw", "`raw data`", "`ra\\`w`"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "elementary.copy",
+        "elementary.`a copy`",
+        "elementary.`a \\` TO elementary.t`",
+        "elementary.copy REFRESH AFTER 1 DAY",
+        f"elementary.`a copy` {REFRESH}",
+        "elementary.copy\nREFRESH EVERY 1 HOUR\n",
+    ],
+)
+def test_the_target_of_a_materialized_view_is_found_however_it_is_printed(head: str, database: str) -> None:
+    def view(place: str) -> Mapping[str, Answer]:
+        text = f"{VIEW}{head} TO {place}.t (`a` Int32) AS SELECT"
+        return {"system.tables": rows(TABLE, ("elementary", "copy", "MaterializedView", text, ""))}
+
+    assert failed(view(database)) == ["objects-reaching-outside"]
+    assert failed(view("elementary")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("GRANT SELECT ON raw.* TO elementary_sync", "unknown"),
+        ("GRANT SHOW TABLES ON elementary.* TO elementary_sync", "unknown"),
+        ("GRANT SELECT ON elementary.dbt_models TO elementary_sync", "pass"),
+        ("GRANT SELECT ON *.* TO elementary_sync", "pass"),
+    ],
+)
+def test_the_schema_is_readable_by_a_right_to_read_it_and_no_other(line: str, status: str) -> None:
+    [found] = [each for each in check({"SHOW GRANTS": rows((line,))}).findings if each.name == "schema-readable"]
+
+    assert found.status == status
+
+
 def test_a_view_with_the_readers_own_rights_is_no_finding() -> None:
     view = ("elementary", "v", "View", "CREATE VIEW elementary.v AS SELECT * FROM raw.users", "SELECT * FROM raw.users")
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
+import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.exceptions import StoreRefusedError
+from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
+from airflow_provider_elementary.storage import results as stored_results
+from airflow_provider_elementary.storage.results import write_result
+from airflow_provider_elementary.storage.store import UndeletedObject
 from tests.support.counting_store import CountingStore, SyntheticChain
+from tests.support.signing import opened
 
 
 class ClockedStore(CountingStore):
@@ -34,3 +42,38 @@ def test_a_prune_stops_where_the_clock_is_not_that_of_the_store(minutes: int) ->
 
     assert store.objects == before
     assert len(prune(chain.repository(), Retention(keep_last=1), dry_run=True).removed) == 2
+
+
+class OrderedStore(CountingStore):
+    """A store that keeps in which order objects were deleted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deleted: list[str] = []
+
+    def delete_many(self, keys: Sequence[str]) -> Sequence[UndeletedObject]:
+        self.deleted += keys
+        return super().delete_many(keys)
+
+
+def test_the_document_of_a_result_is_deleted_after_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = OrderedStore()
+    chain = SyntheticChain(store)
+    chain.grow(1)
+    assert chain.newest is not None
+    origin = {"snapshot_id": chain.newest.snapshot_id}
+    chain.grow(2)
+    repository = opened(store, LocalKeys(LocalKeys.generate()))
+    rows = pa.table({"id": ["a"]})
+    days = count(1)
+    monkeypatch.setattr(stored_results, "_now", lambda: datetime(2026, 2, next(days), tzinfo=UTC))
+    results = [
+        write_result(repository, "metrics", rows.to_reader(), run_key=str(number), origin=origin, parameters={})
+        for number in range(3)
+    ]
+
+    prune(repository, Retention(keep_last=1), grace=timedelta(0), now=datetime(2100, 1, 1, tzinfo=UTC))
+
+    deleted = [key for key in store.deleted if key.startswith("results/")]
+    assert deleted[-1] == results[0].key
+    assert set(deleted) == {results[0].key, *(file.key for file in results[0].files)}
