@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.answer_effects import merged_into
 from airflow_provider_elementary.incidents.conditions import Condition
-from airflow_provider_elementary.incidents.store import answers_of, current_incidents
+from airflow_provider_elementary.incidents.store import answers_of, incidents_after
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.project.reading import read_rows
 from airflow_provider_elementary.snapshots import Repository
@@ -18,7 +19,6 @@ from airflow_provider_elementary.storage.answer_log import (
     append_answer,
     known_answers,
     lost_answers,
-    read_answers,
     recorded_answers,
 )
 from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition, AnswerRequest
@@ -65,10 +65,10 @@ def answer_incident(
     :raises SnapshotConflictError: other writers were faster, several times; a retry may help.
     """
     answer_id = sha256(run_key.encode())[:32]
-    incidents = current_incidents(repository)
     given = known_answers(repository)
     known = given.answers
     saved = latest_result(repository, "incidents")
+    incidents = incidents_after(repository, saved, known)
     recorded = [recorded_answers(repository, anchor), answers_of(saved) if saved else None]
     lost = lost_answers(repository, recorded)
     home = merged_into(known).get(request.incident_id, request.incident_id)
@@ -89,11 +89,10 @@ def answer_incident(
         since=request.since.isoformat() if request.since else None,
         assignee=request.assignee,
         note=request.note,
-        into=_target(incidents, incident, request, repository),
+        into=_target(incidents, incident, request, repository, known),
     )
     number = max((place.number for place in recorded if place is not None), default=0)
-    kept = append_answer(repository, answer, known=number)
-    place = known_answers(repository).place
+    kept, place = append_answer(repository, answer, known=number)
     answered = replace(incident, answers=(*incident.answers, answer))
     return AnsweredIncident(kept, answered, anchor_answers(repository, place), lost)
 
@@ -167,11 +166,15 @@ def _split(incident: Incident, request: AnswerRequest) -> list[Condition]:
 
 
 def _target(
-    incidents: list[Incident], incident: Incident, request: AnswerRequest, repository: Repository
+    incidents: list[Incident],
+    incident: Incident,
+    request: AnswerRequest,
+    repository: Repository,
+    known: Sequence[Answer],
 ) -> str | None:
     if request.into is None:
         return None
-    into = _find(incidents, merged_into(read_answers(repository)).get(request.into, request.into), repository)
+    into = _find(incidents, merged_into(known).get(request.into, request.into), repository)
     if into.incident_id == incident.incident_id:
         raise ConfigurationError(f"Incident {into.incident_id} cannot be merged into itself. Name another one.")
     if into.status == "resolved":

@@ -182,7 +182,15 @@ def current_incidents(repository: Repository) -> list[Incident]:
 
     :raises SnapshotNotFoundError: the store holds no snapshot.
     """
-    saved = latest_result(repository, "incidents")
+    return incidents_after(repository, latest_result(repository, "incidents"), read_answers(repository))
+
+
+def incidents_after(repository: Repository, saved: Result | None, answers: Sequence[Answer]) -> list[Incident]:
+    """Return the incidents as of the newest snapshot; see :func:`current_incidents`.
+
+    :param saved: the newest saved incidents.
+    :param answers: what people answered.
+    """
     known: list[Incident] | None = None
     if saved:
         with read_result(repository, saved.key) as rows:
@@ -190,7 +198,7 @@ def current_incidents(repository: Repository) -> list[Incident]:
     snapshot_id = saved.origin.get("snapshot_id") if saved else None
     conditions = [condition for incident in known or () for condition in incident.conditions]
     of_store = store_conditions(repository, conditions, utc_now())
-    return updated(known, snapshot_id, repository.source(), read_answers(repository), of_store)
+    return updated(known, snapshot_id, repository.source(), answers, of_store)
 
 
 def updated(

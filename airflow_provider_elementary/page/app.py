@@ -72,7 +72,9 @@ def create_app(
     @app.exception_handler(AnyHTTPException)
     async def refuse(request: Request, error: AnyHTTPException) -> Response:
         text = _REFUSALS.get(error.status_code, str(error.detail))
-        if f"/{JSON}/" in request.url.path:
+        # Airflow itself may be below a prefix of this name.
+        path = str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
+        if path.startswith(f"/{JSON}/"):
             return _json_error(error.status_code, text)
         return _message(templates, error.status_code, text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.page.store_status import SEE_LOG
 from airflow_provider_elementary.page.views.base import NotHereError
 
 log = logging.getLogger(__name__)
@@ -23,4 +24,4 @@ def describe_failure(error: Exception, title: str) -> tuple[int, str]:
     if isinstance(error, ElementaryError):
         return UNREADABLE, str(error)
     log.error("answering %s of the Elementary page failed", title, exc_info=error)
-    return 500, f"The answer failed: {type(error).__name__}. See the log of the API server."
+    return 500, f"The answer failed: {type(error).__name__}. {SEE_LOG}"

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 #: Clients and keys are opened again after this long, so that rotated ones are used.
 OPENED_SECONDS = 60.0
 _STORES = 32
+#: Documents of metrics: each names more than a hundred files.
+_METRICS = 1_000
 _NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
 _HISTORY_COLUMNS = (
     *("full_table_name", "column_name", "metric_name", "dimension", "metric_properties"),
@@ -81,6 +83,7 @@ class Reader:
         self.find_attempts = find_attempts
         self._manifests = Cache(256)
         self._results = Cache(20_000)
+        self._metrics = Cache(_METRICS)
         self._projects = Cache(2)
         self._outcomes = Cache(2)
         self._timelines = Cache(2)
@@ -197,9 +200,11 @@ class Reader:
 
         names = [found.key for found in self.opened.store.list(result_kind(kind)) if is_result(found.key)]
 
+        cache = self._metrics if kind == "metrics" else self._results
+
         def read(name: str) -> Result | None:
             # No document is ever replaced; one that cannot be read now may be restored.
-            return self._results.get(
+            return cache.get(
                 name, lambda: self._result(name), seconds=lambda found: math.inf if found else OPENED_SECONDS
             )
 
@@ -260,11 +265,20 @@ class Reader:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        def read() -> pa.Table:
-            found = []
-            for rows in self._row_groups(result, _HISTORY_COLUMNS, table):
+        from airflow_provider_elementary.storage.parallel import in_parallel
+
+        def read_file(opened: OpenedStore, found: tuple[ResultFile, bytes]) -> list[pa.Table]:
+            parts = []
+            for rows in _row_groups_of(opened, *found, _HISTORY_COLUMNS, table):
                 mine = pc.and_(pc.equal(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
-                found.append(plain_rows(rows.filter(mine)))
+                parts.append(plain_rows(rows.filter(mine)))
+            return parts
+
+        def read() -> pa.Table:
+            # A file for each period, of which a request to the store takes most of the time.
+            opened = self.opened
+            parts = in_parallel(partial(read_file, opened), _opened_files(opened, result))
+            found = list(chain.from_iterable(parts))
             return pa.concat_tables(found) if found else pa.table({})
 
         return self._histories.get((_names([result]), table), read)
@@ -296,20 +310,24 @@ class Reader:
         with read_result(self.opened.repository, result.key) as rows:
             return incidents_of(rows.read_all())
 
-    def _row_groups(self, result: Result, columns: Sequence[str], table: str | None = None) -> Iterator[pa.Table]:
-        """Yield the row groups of a result; for a table only those that may hold it."""
-        from airflow_provider_elementary.storage.keys import Purpose
-
+    def _row_groups(self, result: Result, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield the row groups of a result."""
         opened = self.opened
-        for file in result.row_files:
-            if file.rows:
-                data_key = opened.keys.unwrap(file.category, result.keys[file.category.value], Purpose.RESULT)
-                yield from _row_groups_of(opened, file, data_key, columns, table)
+        for file, data_key in _opened_files(opened, result):
+            yield from _row_groups_of(opened, file, data_key, columns)
+
+
+def _opened_files(opened: OpenedStore, result: Result) -> Iterator[tuple[ResultFile, bytes]]:
+    """Yield the files of a result that have rows, with their data keys."""
+    from airflow_provider_elementary.storage.results import with_data_keys
+
+    return with_data_keys(opened.repository, result, [file for file in result.row_files if file.rows])
 
 
 def _row_groups_of(
-    opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str], table: str | None
+    opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str], table: str | None = None
 ) -> Iterator[pa.Table]:
+    """Yield the row groups of a file; for a table only those that may hold it."""
     from airflow_provider_elementary.storage.encrypted_parquet import opened_encrypted
 
     fetch = partial(opened.store.get_range, file.key)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
 
 log = logging.getLogger(__name__)
+
+#: Where a traceback is: page and MCP client get the same answers.
+SEE_LOG = "See the log of the API server, or the standard error of the command mcp."
 T = TypeVar("T")
 
 _NO_KEYS = (
@@ -152,7 +155,7 @@ def attempt(problems: list[str], uri: str, work: Callable[[], T]) -> T | None:
         problems.append(str(error))
     except Exception as error:
         log.error("reading %s for the Elementary page failed", uri, exc_info=error)
-        problems.append(f"Reading {uri} failed: {type(error).__name__}. See the log of the API server.")
+        problems.append(f"Reading {uri} failed: {type(error).__name__}. {SEE_LOG}")
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -22,7 +23,9 @@ class LazyPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        await self._built()(scope, receive, send)
+        # In a thread: while another one builds it, this one waits for the lock.
+        app = self._app if self._app is not None else await asyncio.to_thread(self._built)
+        await app(scope, receive, send)
 
     def warm_up(self) -> None:
         """Import the page's modules and render the first view of the first store; without stores do nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,18 @@ def tests_of(outcomes: Outcomes, project: Project, full_name: str) -> list[Test]
         # A test without a recent result belongs to every table of its model.
         of_model = pc.fill_null(pc.equal(outcomes.tests["parent_model_unique_id"], unique_id), False)
         wanted = pc.or_(wanted, pc.and_(of_model, pc.is_null(outcomes.tests["full_table_name"])))
+    tests = [_test(row) for row in outcomes.tests.filter(wanted).to_pylist()]
+    return sorted(tests, key=lambda test: (-_rank(test.status), test.name, test.column or ""))
+
+
+def tests_named(outcomes: Outcomes, unique_ids: Collection[str], tables: Collection[str]) -> list[Test]:
+    """Return the tests of some ids, of these tables or of none, those that fail first."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    named = pc.is_in(outcomes.tests["unique_id"], pa.array(sorted(unique_ids), pa.string()))
+    names = outcomes.tests["full_table_name"]
+    wanted = pc.and_(named, pc.or_(pc.is_null(names), pc.is_in(names, pa.array(sorted(tables), pa.string()))))
     tests = [_test(row) for row in outcomes.tests.filter(wanted).to_pylist()]
     return sorted(tests, key=lambda test: (-_rank(test.status), test.name, test.column or ""))
 

@@ -127,8 +127,10 @@ def answer_names(opened: OpenStore) -> tuple[str, ...]:
     return tuple(found.key for found in islice(opened.store.list(FEEDBACK), _MOST_NAMES))
 
 
-def append_answer(opened: OpenStore, answer: Answer, *, known: int = 0) -> Answer:
-    """Sign and store an answer; of one ``answer_id``, the first one counts and is returned.
+def append_answer(opened: OpenStore, answer: Answer, *, known: int = 0) -> tuple[Answer, Place]:
+    """Sign and store an answer; return it with the place of the document that holds it.
+
+    Of one ``answer_id``, the first answer counts and is returned.
 
     :param known: a number that the documents had; those up to it are not given again.
     :raises ConfigurationError: it does not fit beside those that have an effect, or nothing here may sign.
@@ -150,7 +152,8 @@ def append_answer(opened: OpenStore, answer: Answer, *, known: int = 0) -> Answe
         run_key=answer.answer_id,
         known=known,
     )
-    return next(each for each in written.document.answers if each.answer_id == answer.answer_id)
+    kept = next(each for each in written.document.answers if each.answer_id == answer.answer_id)
+    return kept, place_of(written, FEEDBACK)
 
 
 def _bounded(answers: tuple[Answer, ...], before: int) -> AnswerLog:

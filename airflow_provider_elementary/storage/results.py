@@ -427,11 +427,19 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def read_files(opened: OpenStore, result: Result, files: Iterable[ResultFile]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of some files of a result."""
+def with_data_keys(
+    opened: OpenStore, result: Result, files: Iterable[ResultFile]
+) -> Iterator[tuple[ResultFile, bytes]]:
+    """Yield files of a result with their data keys; each key is unwrapped once, as a key service bills each call."""
     data_keys: dict[Category, bytes] = {}
     for file in files:
         if (data_key := data_keys.get(file.category)) is None:
             wrapped = result.keys[file.category.value]
             data_key = data_keys[file.category] = opened.keys.unwrap(file.category, wrapped, Purpose.RESULT)
+        yield file, data_key
+
+
+def read_files(opened: OpenStore, result: Result, files: Iterable[ResultFile]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some files of a result."""
+    for file, data_key in with_data_keys(opened, result, files):
         yield from open_encrypted(partial(opened.store.get_range, file.key), data_key, file.key, file)

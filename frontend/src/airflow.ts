@@ -12,8 +12,8 @@ export class RefusedError extends Error {
 
 /** Return Airflow's answer. */
 export async function ask<Answer>(path: string, body?: unknown): Promise<Answer> {
-  // Airflow may be below a prefix: the page is below the same.
-  const base = location.pathname.replace(/\/elementary\/.*$/, "");
+  // Airflow may be below a prefix, of whatever name: the page is below the same.
+  const base = location.pathname.replace(/\/elementary\/[^/]*$/, "");
   const options: RequestInit = { credentials: "same-origin" };
   if (body !== undefined) {
     options.method = "POST";

@@ -13,7 +13,7 @@ from airflow_provider_elementary.page.views.overview import TESTS_SHOWN
 from airflow_provider_elementary.page.views.table import amount_of, charts_of
 from airflow_provider_elementary.project.facts import Test
 from airflow_provider_elementary.project.health import TableHealth, failing_tests
-from airflow_provider_elementary.project.outcomes import tests_of
+from airflow_provider_elementary.project.outcomes import tests_named
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
@@ -153,7 +153,9 @@ def _charts(request: Request, store_status: StoreStatus, incident: Incident, pro
         table = store_status.table(condition.table)
         if table is None or dimension:
             continue
-        for series in charts_of(request.reader, store_status, table, metric, 1, problems).series:
+        # With the column, the series is on the first page, however many columns the table has.
+        search = f"{metric} {condition.column or ''}"
+        for series in charts_of(request.reader, store_status, table, search, 1, problems).series:
             if (series.metric, series.column) == (metric, condition.column):
                 found.setdefault((table.full_name, series.column, metric), draw(series, amount_of))
     return tuple(found.values())
@@ -161,16 +163,11 @@ def _charts(request: Request, store_status: StoreStatus, incident: Incident, pro
 
 def _tests(request: Request, store_status: StoreStatus, incident: Incident, problems: list[str]) -> tuple[Test, ...]:
     """Return the tests that conditions of the incident are of."""
-    subjects = [(each.table, each.subject) for each in incident.conditions if each.kind == "test"]
-    project = store_status.project
-    outcomes = outcomes_of(request.reader, store_status, problems) if subjects else None
-    if outcomes is None or project is None:
+    tests = [each for each in incident.conditions if each.kind == "test"]
+    outcomes = outcomes_of(request.reader, store_status, problems) if tests else None
+    if outcomes is None:
         return ()
-    tests = [
-        test for table in dict.fromkeys(table for table, _ in subjects) for test in tests_of(outcomes, project, table)
-    ]
-    ids = {part for _, subject in subjects for part in subject.split(".")}
-    return tuple(dict.fromkeys(test for test in tests if test.name in ids))
+    return tuple(tests_named(outcomes, {each.subject for each in tests}, {each.table for each in tests}))
 
 
 def _entry(incident: Incident, begins: datetime | None, ends: datetime | None) -> Entry:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 from fastapi import HTTPException
 
 from airflow_provider_elementary.page.app import refuse_everybody
 from airflow_provider_elementary.page.rendering import TEMPLATES
-from airflow_provider_elementary.plugins.elementary import ElementaryPlugin, authorization
+from airflow_provider_elementary.plugins.elementary import ElementaryPlugin, LazyPage, authorization
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,34 @@ def test_the_icons_of_the_page_are_files_that_it_serves() -> None:
     icons = {view[name] for view in ElementaryPlugin.external_views for name in ("icon", "icon_dark_mode")}
 
     assert icons == {f"elementary/{path.name}" for path in TEMPLATES.glob("icon*.svg")}
+
+
+def test_a_request_that_waits_for_the_page_to_be_built_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, other = LazyPage(), Event()
+    served: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        served.append(True)
+
+    async def two_requests() -> bool:
+        anything: Any = None
+        first = asyncio.create_task(page(anything, anything, anything))
+        await asyncio.sleep(0)
+        in_time = page._lock.locked()
+        other.set()
+        await first
+        return in_time
+
+    def build() -> None:
+        # A loop that waits for the lock sets nothing.
+        other.wait(5)
+        page._lock.release()
+
+    monkeypatch.setattr("airflow_provider_elementary.page.app.create_app", lambda **_: app)
+    page._lock.acquire()
+    builder = Thread(target=build)
+    builder.start()
+
+    assert asyncio.run(two_requests())
+    assert served == [True]
+    builder.join()

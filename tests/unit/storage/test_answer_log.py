@@ -40,9 +40,10 @@ def test_answers_are_read_in_the_order_in_which_they_were_given(repository: Repo
 
 
 def test_an_answer_that_is_given_twice_is_kept_once(repository: Repository) -> None:
-    append_answer(repository, ONE)
+    first = append_answer(repository, ONE)
 
-    assert append_answer(repository, replace(ONE, answered_at="2026-11-05T12:00:00")) == ONE
+    assert first[0] == ONE
+    assert append_answer(repository, replace(ONE, answered_at="2026-11-05T12:00:00")) == first
     assert keys(repository) == [FIRST]
 
 
