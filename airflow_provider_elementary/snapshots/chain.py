@@ -122,7 +122,7 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
     links, errors = read_rows(repository, numbers, last, each=each)
     records = list(read_records(repository))
     pruned = tombstones(records)
-    for sequence, error in errors.items():
+    for sequence, error in sorted(errors.items()):
         if sequence in pruned:
             # Prune removed the true one; where a kept snapshot still needs it, its own list is not complete.
             notes.append(f"{numbers[sequence]}: of a pruned snapshot, ignored")
