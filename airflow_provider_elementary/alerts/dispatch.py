@@ -27,8 +27,8 @@ from airflow_provider_elementary.incidents.conditions import PROJECT
 from airflow_provider_elementary.incidents.store import answers_of, incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.snapshots import Repository, open_snapshot
-from airflow_provider_elementary.storage.answer_log import lost_answers, read_answers
-from airflow_provider_elementary.storage.results import (
+from airflow_provider_elementary.storage.records.answer_log import lost_answers, read_answers
+from airflow_provider_elementary.storage.records.results import (
     anchor_result,
     find_result,
     newest_result,

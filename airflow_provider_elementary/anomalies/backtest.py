@@ -13,7 +13,7 @@ from airflow_provider_elementary.anomalies.configurations import without_argumen
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.storage.results import write_result
+from airflow_provider_elementary.storage.records.results import write_result
 
 _KEYS = ["full_table_name", "column_name", "metric_name", "dimension"]
 

@@ -11,7 +11,7 @@ from airflow_provider_elementary.cli.exits import FINDING, FINE, usage
 from airflow_provider_elementary.cli.options import open_repository
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
-from airflow_provider_elementary.storage.answers import ANSWERS, REASONS, AnswerRequest
+from airflow_provider_elementary.storage.records.answers import ANSWERS, REASONS, AnswerRequest
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:

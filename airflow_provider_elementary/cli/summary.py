@@ -20,8 +20,8 @@ from airflow_provider_elementary.incidents.tracking import Incident, track_incid
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Manifest, Repository
 from airflow_provider_elementary.snapshots.summary import problems
-from airflow_provider_elementary.storage.report_log import newest_report
-from airflow_provider_elementary.storage.results import latest_result, read_result
+from airflow_provider_elementary.storage.records.report_log import newest_report
+from airflow_provider_elementary.storage.records.results import latest_result, read_result
 
 _INCIDENTS_SHOWN = 15
 

@@ -168,7 +168,7 @@ class ElementaryStoreHook(BaseHook):
 
         :raises StoreRefusedError: credentials of a role would be asked for without TLS.
         """
-        from airflow_provider_elementary.storage.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.object_store.store import limit_retries, patient_config
         from airflow_provider_elementary.storage.tls import require_tls_of_roles
 
         settings = self.settings
@@ -208,7 +208,7 @@ class ElementaryStoreHook(BaseHook):
         from boto3.session import Session
         from botocore.exceptions import BotoCoreError
 
-        from airflow_provider_elementary.storage.store import limit_retries, patient_config
+        from airflow_provider_elementary.storage.object_store.store import limit_retries, patient_config
         from airflow_provider_elementary.storage.tls import require_tls_of_roles
 
         settings = self.settings

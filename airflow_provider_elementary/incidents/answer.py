@@ -14,16 +14,16 @@ from airflow_provider_elementary.incidents.store import answers_of, incidents_af
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.project.reading import read_rows
 from airflow_provider_elementary.snapshots import Repository
-from airflow_provider_elementary.storage.answer_log import (
+from airflow_provider_elementary.storage.documents import sha256
+from airflow_provider_elementary.storage.records.answer_log import (
     anchor_answers,
     append_answer,
     known_answers,
     lost_answers,
     recorded_answers,
 )
-from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition, AnswerRequest
-from airflow_provider_elementary.storage.documents import sha256
-from airflow_provider_elementary.storage.results import latest_result
+from airflow_provider_elementary.storage.records.answers import Answer, AnsweredCondition, AnswerRequest
+from airflow_provider_elementary.storage.records.results import latest_result
 
 #: Where dbt lists what it tests and builds.
 _PROJECT = ("dbt_tests", "dbt_models", "dbt_snapshots", "dbt_seeds", "dbt_sources")

@@ -10,7 +10,7 @@ from datetime import datetime
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.incidents.conditions import Condition, metric_of
 from airflow_provider_elementary.incidents.tracking import Incident
-from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
+from airflow_provider_elementary.storage.records.answers import Answer, AnsweredCondition
 
 #: These answers end a condition. The last two are for metrics only: a dbt test ends with its next result.
 _ENDING = ("resolve", "expected", "new-normal")

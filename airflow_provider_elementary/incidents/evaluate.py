@@ -23,8 +23,8 @@ from airflow_provider_elementary.incidents.current import read_dbt_conditions
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.storage.answer_log import read_answers
-from airflow_provider_elementary.storage.results import (
+from airflow_provider_elementary.storage.records.answer_log import read_answers
+from airflow_provider_elementary.storage.records.results import (
     anchor_result,
     find_result,
     read_result,

@@ -17,16 +17,16 @@ from airflow_provider_elementary.incidents.store_conditions import store_conditi
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
 from airflow_provider_elementary.snapshots import Repository, SnapshotSource
-from airflow_provider_elementary.storage.answer_log import (
+from airflow_provider_elementary.storage.records.answer_log import (
     anchor_answers,
     known_answers,
     lost_answers,
     read_answers,
     recorded_answers,
 )
-from airflow_provider_elementary.storage.answers import Answer
-from airflow_provider_elementary.storage.results import (
-    Result,
+from airflow_provider_elementary.storage.records.answers import Answer
+from airflow_provider_elementary.storage.records.result_document import Result
+from airflow_provider_elementary.storage.records.results import (
     anchor_result,
     latest_result,
     previous_result,
@@ -34,7 +34,7 @@ from airflow_provider_elementary.storage.results import (
     recorded_result,
     write_result,
 )
-from airflow_provider_elementary.storage.series import Place
+from airflow_provider_elementary.storage.records.series import Place
 from airflow_provider_elementary.times import utc_now
 
 INCIDENT_SCHEMA = pa.schema(

@@ -13,7 +13,7 @@ from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Kind, Severity
 from airflow_provider_elementary.snapshots.lookup import committed_sequences
 from airflow_provider_elementary.snapshots.sync_interval import is_overdue, newest_syncs, usual_interval
-from airflow_provider_elementary.storage.report_log import StoredReport, reports_by_subject
+from airflow_provider_elementary.storage.records.report_log import StoredReport, reports_by_subject
 from airflow_provider_elementary.times import without_zone
 from airflow_provider_elementary.words import duration
 

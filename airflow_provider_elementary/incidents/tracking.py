@@ -13,7 +13,7 @@ from typing import Any, Literal
 from airflow_provider_elementary.incidents.conditions import Condition, Severity, worst
 from airflow_provider_elementary.incidents.grouping import group_conditions
 from airflow_provider_elementary.project.lineage import Lineage
-from airflow_provider_elementary.storage.answers import Answer
+from airflow_provider_elementary.storage.records.answers import Answer
 
 Status = Literal["open", "resolved"]
 #: What the last run changed; ``past``: resolved by an earlier run, or over before the first one.

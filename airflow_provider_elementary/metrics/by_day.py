@@ -46,17 +46,9 @@ from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import Source, reader_of
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.layout import result_file_days
-from airflow_provider_elementary.storage.results import (
-    STATE,
-    Result,
-    ResultFile,
-    ResultNames,
-    commit_result,
-    discard_files,
-    earlier_results,
-    read_files,
-    write_rows,
-)
+from airflow_provider_elementary.storage.records.result_document import STATE, Result, ResultFile
+from airflow_provider_elementary.storage.records.result_files import ResultNames, discard_files, read_files, write_rows
+from airflow_provider_elementary.storage.records.results import commit_result, earlier_results
 from airflow_provider_elementary.times import utc_now
 
 log = logging.getLogger(__name__)

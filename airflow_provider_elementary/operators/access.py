@@ -118,7 +118,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         log_access(self.log, f"access check of {self.elementary_conn_id}", report)
 
     def _record(self, context: Context, report: AccessReport) -> tuple[dict[str, Any], str | None]:
-        from airflow_provider_elementary.storage.report_log import record
+        from airflow_provider_elementary.storage.records.report_log import record
 
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
         before = returned_before(context).get("drift")

@@ -122,7 +122,7 @@ class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Record the answer, log it, and return it in short."""
         from airflow_provider_elementary.incidents.answer import answer_incident
-        from airflow_provider_elementary.storage.answers import AnswerRequest
+        from airflow_provider_elementary.storage.records.answers import AnswerRequest
 
         with clear_failures():
             self._refuse_unknown(context["dag_run"].conf)

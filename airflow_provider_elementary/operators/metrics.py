@@ -35,7 +35,7 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Compute and store the metrics, and return their key in the store."""
         from airflow_provider_elementary.metrics.by_day import update_metrics
-        from airflow_provider_elementary.storage.results import anchor_result, recorded_result
+        from airflow_provider_elementary.storage.records.results import anchor_result, recorded_result
 
         started, key, before = time.monotonic(), run_key(context), returned_before(context)
         with clear_failures(), self.open_source() as (source, origin):

@@ -11,7 +11,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Rule
 from airflow_provider_elementary.snapshots.policy import PARAMETERS
-from airflow_provider_elementary.storage.answers import ANSWERS, REASONS
+from airflow_provider_elementary.storage.records.answers import ANSWERS, REASONS
 
 
 def connection_param() -> Param:

@@ -155,7 +155,7 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
 
     def _record_refused(self, report: AccessReport, run: str) -> None:
         """Store a report that stops the sync, as the page shows what the store holds."""
-        from airflow_provider_elementary.storage.report_log import record
+        from airflow_provider_elementary.storage.records.report_log import record
 
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
         try:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.page.currency import FindAttempts
     from airflow_provider_elementary.project.timeline import Timeline
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
-    from airflow_provider_elementary.storage.answers import Answer
-    from airflow_provider_elementary.storage.report_log import StoredReport
-    from airflow_provider_elementary.storage.results import Result, ResultFile, ResultKind
+    from airflow_provider_elementary.storage.records.answers import Answer
+    from airflow_provider_elementary.storage.records.report_log import StoredReport
+    from airflow_provider_elementary.storage.records.result_document import Result, ResultFile, ResultKind
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Reader:
 
     def access_reports(self, count: int) -> list[StoredReport]:
         """Return the newest reports of access checks and audits, newest first."""
-        from airflow_provider_elementary.storage.report_log import newest_reports
+        from airflow_provider_elementary.storage.records.report_log import newest_reports
 
         return newest_reports(self.opened.repository, count)
 
@@ -246,7 +246,7 @@ class Reader:
 
         :raises SnapshotCorruptError: the newest document is signed, and not valid.
         """
-        from airflow_provider_elementary.storage.answer_log import answer_names, read_answers
+        from airflow_provider_elementary.storage.records.answer_log import answer_names, read_answers
 
         repository = self.opened.repository
         found: tuple[Answer, ...] = self._answers.get(answer_names(repository), lambda: read_answers(repository))
@@ -291,7 +291,7 @@ class Reader:
         return map(plain_rows, self._row_groups(result, columns))
 
     def _result(self, key: str) -> Result | None:
-        from airflow_provider_elementary.storage.results import find_result
+        from airflow_provider_elementary.storage.records.results import find_result
 
         try:
             return find_result(self.opened.repository, key)
@@ -305,7 +305,7 @@ class Reader:
 
     def _read_incidents(self, result: Result) -> list[Incident]:
         from airflow_provider_elementary.incidents.store import incidents_of
-        from airflow_provider_elementary.storage.results import read_result
+        from airflow_provider_elementary.storage.records.results import read_result
 
         with read_result(self.opened.repository, result.key) as rows:
             return incidents_of(rows.read_all())
@@ -319,7 +319,7 @@ class Reader:
 
 def _opened_files(opened: OpenedStore, result: Result) -> Iterator[tuple[ResultFile, bytes]]:
     """Yield the files of a result that have rows, with their data keys."""
-    from airflow_provider_elementary.storage.results import with_data_keys
+    from airflow_provider_elementary.storage.records.result_files import with_data_keys
 
     return with_data_keys(opened.repository, result, [file for file in result.row_files if file.rows])
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.reader import SnapshotSource, open_snapshot
     from airflow_provider_elementary.snapshots.repository import Repository
     from airflow_provider_elementary.storage.keys import Keys, KmsKeys, LocalKeys
-    from airflow_provider_elementary.storage.store import Store, open_store
+    from airflow_provider_elementary.storage.object_store.store import Store, open_store
 
 __all__ = [
     "Keys",
@@ -36,7 +36,7 @@ _HOMES = {
     "snapshots.reader": ("SnapshotSource", "open_snapshot"),
     "snapshots.repository": ("Repository",),
     "storage.keys": ("Keys", "KmsKeys", "LocalKeys"),
-    "storage.store": ("Store", "open_store"),
+    "storage.object_store.store": ("Store", "open_store"),
 }
 
 

@@ -20,11 +20,11 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots.manifest import FORMAT_VERSION, Kind, Parent
 from airflow_provider_elementary.snapshots.manifest_document import ManifestDocument
-from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import INDEX, MANIFESTS, index_key, manifest_key, numbered
 from airflow_provider_elementary.storage.parallel import READERS
+from airflow_provider_elementary.storage.records.claim import claim
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent
 from airflow_provider_elementary.snapshots.numbers import newest_proved
-from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import STRICT, Codec, NaiveTime, Time
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import PRUNE_RECORDS, numbered, record_key
 from airflow_provider_elementary.storage.parallel import in_parallel
+from airflow_provider_elementary.storage.records.claim import claim
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
 from airflow_provider_elementary.storage.genesis import Trust
 from airflow_provider_elementary.storage.keys import Keys, StoreKeys
+from airflow_provider_elementary.storage.object_store.store import Store, open_store
 from airflow_provider_elementary.storage.signed_documents import Documents, Signed
 from airflow_provider_elementary.storage.signers import Signer
-from airflow_provider_elementary.storage.store import Store, open_store
 from airflow_provider_elementary.storage.trust import read_trust
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
 from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices, read_names
 from airflow_provider_elementary.storage.keys import LocalKeys
+from airflow_provider_elementary.storage.object_store.store import require_store_uri
 from airflow_provider_elementary.storage.signers import Ed25519Signer
-from airflow_provider_elementary.storage.store import require_store_uri
 
 #: Named so that Airflow masks what is in it.
 KEYS_FIELD = "secret_keys"

@@ -23,6 +23,7 @@ from airflow_provider_elementary.storage.genesis import (
 )
 from airflow_provider_elementary.storage.keys import Keys, LocalKeys
 from airflow_provider_elementary.storage.layout import APPLICATION
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.signed_documents import Documents
 from airflow_provider_elementary.storage.signers import (
     Ed25519Signer,
@@ -32,7 +33,6 @@ from airflow_provider_elementary.storage.signers import (
     kms_public_key,
     wrap_signing_key,
 )
-from airflow_provider_elementary.storage.store import Store
 from airflow_provider_elementary.storage.trust import introduce
 
 if TYPE_CHECKING:

@@ -183,7 +183,7 @@ def open_encrypted(
 
     Rows are yielded only from bytes that have the hashes of the binding.
 
-    :param fetch: returns bytes of the file, as :meth:`~airflow_provider_elementary.storage.store.Store.get_range` does.
+    :param fetch: returns bytes of the file, as :meth:`.Store.get_range` does.
     :param key: the data key.
     :param name: what to call the file in an error.
     :param binding: what a proved document says of the file.

@@ -12,8 +12,8 @@ from functools import cached_property
 from airflow_provider_elementary.exceptions import ConfigurationError, SnapshotCorruptError, UnprovedError
 from airflow_provider_elementary.storage.documents import STRICT, Base64, Codec, Time, sha256
 from airflow_provider_elementary.storage.layout import GENESIS
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.signers import PublicKey
-from airflow_provider_elementary.storage.store import Store
 
 FORMAT_VERSION = 2
 

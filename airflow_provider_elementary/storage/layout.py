@@ -11,7 +11,7 @@ from airflow_provider_elementary.storage.documents import sha256
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.elementary_schema import Category
-    from airflow_provider_elementary.storage.store import Store
+    from airflow_provider_elementary.storage.object_store.store import Store
 
 #: Who wrote something. It is in the encryption context of every wrapped key: under another name, none of them opens.
 APPLICATION = "airflow-provider-elementary"

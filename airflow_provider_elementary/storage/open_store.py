@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from airflow_provider_elementary.storage.keys import StoreKeys
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.signed_documents import Documents
-from airflow_provider_elementary.storage.store import Store
 
 
 class OpenStore(Protocol):

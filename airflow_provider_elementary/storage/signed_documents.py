@@ -18,8 +18,8 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.storage.documents import MAX_BYTES, Codec, sha256
 from airflow_provider_elementary.storage.genesis import Role, Trust
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.signers import Algorithm, Signer, verify_signature
-from airflow_provider_elementary.storage.store import Store
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

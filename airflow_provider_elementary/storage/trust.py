@@ -11,12 +11,12 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.storage.claim import claim_signed
 from airflow_provider_elementary.storage.documents import MAX_BYTES
 from airflow_provider_elementary.storage.genesis import INTRODUCTIONS, Introduction, SignerEntry, Trust, parse_genesis
 from airflow_provider_elementary.storage.layout import GENESIS, signer_key
+from airflow_provider_elementary.storage.object_store.store import Fetched, Store
+from airflow_provider_elementary.storage.records.claim import claim_signed
 from airflow_provider_elementary.storage.signed_documents import Documents, Signed
-from airflow_provider_elementary.storage.store import Fetched, Store
 
 log = logging.getLogger(__name__)
 

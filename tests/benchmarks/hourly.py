@@ -48,7 +48,7 @@ def _measure_one(days: int, rows: int) -> None:
     from airflow_provider_elementary.metrics.by_day import update_metrics
     from airflow_provider_elementary.snapshots import LocalKeys, Repository
     from airflow_provider_elementary.snapshots.reader import SnapshotSource
-    from airflow_provider_elementary.storage.local import LocalStore
+    from airflow_provider_elementary.storage.object_store.local import LocalStore
     from tests.support.datasets import create_table
     from tests.support.signing import SIGNER, STORE_ID, create
     from tests.support.syncs import CountedKeys, Sync

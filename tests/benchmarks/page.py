@@ -90,7 +90,7 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     import duckdb
 
     from airflow_provider_elementary.snapshots import open_store, write_snapshot
-    from airflow_provider_elementary.storage.results import write_result
+    from airflow_provider_elementary.storage.records.results import write_result
     from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
     from airflow_provider_elementary.warehouses.source import WarehouseSource
     from tests.support.datasets import small_world, write_duckdb

@@ -57,7 +57,7 @@ def write_results(repository: Repository) -> None:
     from airflow_provider_elementary.anomalies.summary import recent
     from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
     from airflow_provider_elementary.snapshots import open_snapshot
-    from airflow_provider_elementary.storage.results import write_result
+    from airflow_provider_elementary.storage.records.results import write_result
 
     source = open_snapshot(repository)
     origin = {"store": repository.uri, "snapshot_id": source.manifest.snapshot_id}

@@ -17,9 +17,9 @@ from airflow_provider_elementary.incidents.store import current_incidents, incid
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
-from airflow_provider_elementary.storage.answer_log import read_answers
-from airflow_provider_elementary.storage.answers import AnswerRequest
-from airflow_provider_elementary.storage.results import write_result
+from airflow_provider_elementary.storage.records.answer_log import read_answers
+from airflow_provider_elementary.storage.records.answers import AnswerRequest
+from airflow_provider_elementary.storage.records.results import write_result
 from tests.support.connections import local_store
 from tests.support.dag_runs import run_dag
 from tests.support.incidents import anomaly, failing_test

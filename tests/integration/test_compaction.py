@@ -30,7 +30,7 @@ from airflow_provider_elementary.snapshots.maintenance.retention import Retentio
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import Source, read_all
 from airflow_provider_elementary.storage.keys import WrappedKey
-from airflow_provider_elementary.storage.results import write_result
+from airflow_provider_elementary.storage.records.results import write_result
 from tests.support.connections import local_store
 from tests.support.signing import opened
 from tests.support.stores import Rest, copied, local_rest, take, world_after_hours

@@ -12,7 +12,7 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.incidents.store import incidents_of
 from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_snapshot
 from airflow_provider_elementary.storage.layout import is_result
-from airflow_provider_elementary.storage.results import find_result, read_result
+from airflow_provider_elementary.storage.records.results import find_result, read_result
 from tests.support.connections import duckdb_file, local_store
 from tests.support.datasets import small_world, write_duckdb
 from tests.support.signing import opened

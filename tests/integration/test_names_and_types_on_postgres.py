@@ -21,7 +21,7 @@ from airflow_provider_elementary.hooks.libpq import PASSED, REFUSED
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, write_snapshot
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
 from tests.support.datasets import small_world, write_postgres
 from tests.support.signing import opened
 

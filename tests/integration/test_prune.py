@@ -28,11 +28,11 @@ from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.prune_record import RECORD, PruneRecord, newest_record
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage import results
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
-from airflow_provider_elementary.storage.results import write_result
-from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
+from airflow_provider_elementary.storage.object_store.store import Fetched, StoredObject, UndeletedObject
+from airflow_provider_elementary.storage.records import results
+from airflow_provider_elementary.storage.records.results import write_result
 from tests.support.signing import opened
 from tests.support.stores import Rest, grow, local_rest
 

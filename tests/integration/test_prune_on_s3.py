@@ -15,7 +15,7 @@ from airflow_provider_elementary.snapshots import KmsKeys
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from tests.servers.faulty import FaultyAws, faulty_aws, refuses
 from tests.support.stores import Rest, take, world_after
 

@@ -19,8 +19,8 @@ from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.local import LocalStore
-from airflow_provider_elementary.storage.store import UndeletedObject
+from airflow_provider_elementary.storage.object_store.local import LocalStore
+from airflow_provider_elementary.storage.object_store.store import UndeletedObject
 from tests.support.signing import opened
 from tests.support.stores import DAYS, Rest, local_rest, take, world_after_hours
 

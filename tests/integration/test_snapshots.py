@@ -38,7 +38,7 @@ from airflow_provider_elementary.snapshots import (
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.keys import Purpose
-from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import (

@@ -19,10 +19,10 @@ from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.snapshots import Repository, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.storage import s3_transfer
 from airflow_provider_elementary.storage.keys import Purpose
-from airflow_provider_elementary.storage.s3 import S3Store
-from airflow_provider_elementary.storage.store import limit_retries
+from airflow_provider_elementary.storage.object_store import s3_transfer
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.store import limit_retries
 from airflow_provider_elementary.timeouts import break_off_all, in_background
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource

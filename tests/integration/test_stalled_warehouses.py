@@ -17,7 +17,7 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.timeouts import Calls, Sockets, break_off_all, in_background
 from airflow_provider_elementary.warehouses.clock import read_clock
 from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse

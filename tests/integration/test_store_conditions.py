@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, StoreError, StoreRefusedError
 from airflow_provider_elementary.snapshots import Store, open_store
-from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from tests.servers.faulty import Answer, Fault, FaultyAws, Request, breaks_off, faulty_aws, loses_the_answer, refuses
 from tests.support.signing import created, entry, new_signer
 

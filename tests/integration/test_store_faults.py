@@ -19,7 +19,7 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots import KmsKeys, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers.faulty import (

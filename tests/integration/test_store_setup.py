@@ -16,7 +16,7 @@ from airflow_provider_elementary.snapshots.store_setup import (
 )
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.genesis import Predecessor
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.storage.outcomes import Outcome
 from airflow_provider_elementary.storage.signers import Ed25519Signer
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse

@@ -12,7 +12,7 @@ from boto3.session import Session
 from airflow_provider_elementary.exceptions import ConfigurationError, StoreRefusedError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.snapshots import KmsKeys, open_store
-from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from airflow_provider_elementary.storage.signers import ask_kms
 from airflow_provider_elementary.storage.tls import require_tls
 

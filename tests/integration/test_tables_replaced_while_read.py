@@ -16,7 +16,7 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, write_snapshot
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.warehouses import postgres_locks
 from tests.support.connections import postgres_reader
 from tests.support.datasets import small_world, write_postgres

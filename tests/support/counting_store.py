@@ -24,7 +24,7 @@ from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, 
 from airflow_provider_elementary.snapshots.manifest import FileEntry, TableEntry
 from airflow_provider_elementary.storage.keys import WrappedKey
 from airflow_provider_elementary.storage.layout import data_file
-from airflow_provider_elementary.storage.store import Fetched, StoredObject, UndeletedObject
+from airflow_provider_elementary.storage.object_store.store import Fetched, StoredObject, UndeletedObject
 from tests.support.signing import opened
 
 _LISTED = 1_000

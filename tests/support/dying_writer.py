@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, open_store, write_snapshot
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.signing import opened

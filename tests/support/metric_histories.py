@@ -19,7 +19,8 @@ from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_stor
 from airflow_provider_elementary.snapshots.maintenance.compaction import compact
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.source import arrow_schema
-from airflow_provider_elementary.storage.results import Result, read_result
+from airflow_provider_elementary.storage.records.result_document import Result
+from airflow_provider_elementary.storage.records.results import read_result
 from tests.support.datasets import create_table
 from tests.support.syncs import CountedKeys, Sync
 

@@ -24,7 +24,7 @@ from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import LocalKeys, open_snapshot, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import arrow_schema
-from airflow_provider_elementary.storage.results import latest_result, read_result, write_result
+from airflow_provider_elementary.storage.records.results import latest_result, read_result, write_result
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import World, small_world, write_duckdb

@@ -30,7 +30,7 @@ from airflow_provider_elementary.snapshots import (
     write_snapshot,
 )
 from airflow_provider_elementary.source import read_all
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
 from tests.support.history_databases import COLUMNS, Batch, Database, Row, Statement
 from tests.support.signing import opened
 

@@ -20,10 +20,10 @@ from airflow_provider_elementary.storage.genesis import (
     new_salt,
 )
 from airflow_provider_elementary.storage.layout import GENESIS
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.signed_documents import Documents
 from airflow_provider_elementary.storage.signers import Ed25519Signer, PublicKey
-from airflow_provider_elementary.storage.store import Store
 
 #: The signing key of the stores of most tests, and their genesis: so every process of a test may write to them.
 SIGNING_KEY = base64.b64encode(b"a signing key for tests only....").decode()

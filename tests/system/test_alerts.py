@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.snapshots import open_store
-from airflow_provider_elementary.storage.results import latest_result
+from airflow_provider_elementary.storage.records.results import latest_result
 from tests.docs.mail import mail_server
 from tests.servers.webhook import Webhook, webhook_server
 from tests.support.connections import duckdb_file, local_store

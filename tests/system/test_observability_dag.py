@@ -13,8 +13,8 @@ from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import Keys, LocalKeys, Store, open_snapshot, open_store
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.results import read_result
-from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
+from airflow_provider_elementary.storage.records.results import read_result
 from tests.docs.mail import mail_server
 from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store
 from tests.support.dag_runs import run_dag

@@ -14,8 +14,8 @@ from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Manifest, open_store
 from airflow_provider_elementary.snapshots.lookup import committed_sequences
 from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.s3 import S3Store
-from airflow_provider_elementary.storage.store import patient_config
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.store import patient_config
 from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.dag_runs import run_dag
 from tests.support.signing import STORE_ID

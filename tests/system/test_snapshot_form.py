@@ -17,7 +17,7 @@ from airflow_provider_elementary.snapshots import (
 from airflow_provider_elementary.snapshots.lookup import read_manifest
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import GENESIS
-from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.dag_runs import parse_dag, run_dag
 from tests.support.datasets import small_world, write_duckdb

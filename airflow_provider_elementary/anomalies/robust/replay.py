@@ -20,6 +20,7 @@ import pyarrow as pa
 from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.feedback import Feedback, feedback_of
 from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints
+from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings
 from airflow_provider_elementary.anomalies.robust.scoring import learn, score_buckets, split_parameters
 from airflow_provider_elementary.anomalies.robust.series import (
     Buckets,
@@ -29,7 +30,6 @@ from airflow_provider_elementary.anomalies.robust.series import (
     values_of,
 )
 from airflow_provider_elementary.anomalies.robust.series_spool import Spool
-from airflow_provider_elementary.anomalies.robust.settings import SeriesSettings
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.schema import series_metrics
 

@@ -22,8 +22,9 @@ from airflow_provider_elementary.anomalies.feedback import (
     Feedback,
     feedback_of,
 )
-from airflow_provider_elementary.anomalies.robust.bucket import KINDS, Bucket, BucketVerdicts
-from airflow_provider_elementary.anomalies.robust.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.model.bucket import KINDS, Bucket, BucketVerdicts
+from airflow_provider_elementary.anomalies.robust.model.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings
 from airflow_provider_elementary.anomalies.robust.series import (
     FREQUENCIES,
     Buckets,
@@ -33,7 +34,6 @@ from airflow_provider_elementary.anomalies.robust.series import (
     day_of,
     steps,
 )
-from airflow_provider_elementary.anomalies.robust.settings import SeriesSettings
 from airflow_provider_elementary.anomalies.robust.state import SeriesStates
 from airflow_provider_elementary.anomalies.schema import VERDICT_SCHEMA, series_metrics
 

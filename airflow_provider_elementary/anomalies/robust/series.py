@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.configurations import KEYS
-from airflow_provider_elementary.anomalies.robust.parameters import DAILY, HOURLY, OF_HOURS, OTHER, Frequency
-from airflow_provider_elementary.anomalies.robust.settings import SeriesSettings, Settings
-from airflow_provider_elementary.anomalies.robust.transform import kind_of
+from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, HOURLY, OF_HOURS, OTHER, Frequency
+from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings, Settings
+from airflow_provider_elementary.anomalies.robust.model.transform import kind_of
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
 KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])

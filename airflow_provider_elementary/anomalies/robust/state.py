@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.robust.detector import Detector
+from airflow_provider_elementary.anomalies.robust.model.detector import Detector
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.

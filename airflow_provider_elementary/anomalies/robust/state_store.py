@@ -16,8 +16,8 @@ from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 from airflow_provider_elementary.anomalies.robust.state import FORMAT
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.snapshots import Repository
-from airflow_provider_elementary.storage.results import (
-    Result,
+from airflow_provider_elementary.storage.records.result_document import Result
+from airflow_provider_elementary.storage.records.results import (
     delete_result,
     find_result,
     previous_result,

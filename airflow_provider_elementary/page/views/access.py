@@ -13,7 +13,7 @@ from airflow_provider_elementary.page.views.base import Request
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
-    from airflow_provider_elementary.storage.report_log import StoredReport
+    from airflow_provider_elementary.storage.records.report_log import StoredReport
 
 #: How many snapshots, and how many reports of checks and audits, are read.
 _SHOWN = 25

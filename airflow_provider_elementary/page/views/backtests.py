@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_elementary.page.store_reader import Reader
-    from airflow_provider_elementary.storage.results import Result
+    from airflow_provider_elementary.storage.records.result_document import Result
 
 #: Both methods of one run of the example DAG, and those of the previous run.
 _PAGE = 4

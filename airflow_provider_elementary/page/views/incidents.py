@@ -122,7 +122,7 @@ def build_one(request: Request) -> OneIncident:
             "A resolved incident is removed 90 days after its end. See Incidents for those that exist."
         )
         raise NotHereError(f"Incident {wanted!r} is not known in {request.reader.uri}. {why}")
-    from airflow_provider_elementary.storage.answers import FIELDS, REASONS
+    from airflow_provider_elementary.storage.records.answers import FIELDS, REASONS
 
     problems = list(store_status.problems)
     later = (each.incident_id for each in store_status.incidents if each.follows == found.incident_id)

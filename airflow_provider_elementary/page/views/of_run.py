@@ -14,7 +14,7 @@ from airflow_provider_elementary.page.views.base import Request
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
-    from airflow_provider_elementary.storage.results import ResultKind
+    from airflow_provider_elementary.storage.records.result_document import ResultKind
 
 #: The newest snapshots that are looked through, and how many are shown.
 _SEARCHED, _SHOWN = 100, 10

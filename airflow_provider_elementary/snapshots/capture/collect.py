@@ -22,7 +22,7 @@ from airflow_provider_elementary.snapshots.capture.table import Run, capture_tab
 from airflow_provider_elementary.snapshots.capture.table_entry import settle
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
-from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
 from airflow_provider_elementary.warehouses.values import Rejections

@@ -32,14 +32,14 @@ from airflow_provider_elementary.snapshots.manifest_document import (
     manifest_of,
 )
 from airflow_provider_elementary.snapshots.prune_record import newest_record
-from airflow_provider_elementary.storage.claim import claim
 from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import data_folder, generation_key, manifest_key
+from airflow_provider_elementary.storage.records.claim import claim
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
-    from airflow_provider_elementary.storage.store import Store
+    from airflow_provider_elementary.storage.object_store.store import Store
 
 log = logging.getLogger(__name__)
 

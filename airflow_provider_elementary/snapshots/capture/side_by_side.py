@@ -11,7 +11,7 @@ from threading import Event, Thread
 from airflow_provider_elementary.exceptions import TableReplacedError
 from airflow_provider_elementary.snapshots.capture.collect import Captured, Preparation, capture_slices
 from airflow_provider_elementary.snapshots.capture.slices import Slice
-from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.timeouts import CLOSE_SECONDS
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.identity import table_identities

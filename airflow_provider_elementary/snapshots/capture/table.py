@@ -39,7 +39,7 @@ from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file
 from airflow_provider_elementary.storage.keys import DataKey
 from airflow_provider_elementary.storage.layout import data_file
-from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.times import earliest, iso, latest
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.watermarks import Undated

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.storage.layout import RESULTS, begun_at
-from airflow_provider_elementary.storage.results import Result, all_results, kept_for_next_run
+from airflow_provider_elementary.storage.records.result_document import Result
+from airflow_provider_elementary.storage.records.results import all_results, kept_for_next_run
 from airflow_provider_elementary.times import in_utc
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from airflow_provider_elementary.snapshots.maintenance.retention import Retentio
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Parent
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, read_records, write_record
 from airflow_provider_elementary.storage.layout import manifest_key
+from airflow_provider_elementary.storage.object_store.store import Store, StoredObject
 from airflow_provider_elementary.storage.signed_documents import Signed
-from airflow_provider_elementary.storage.store import Store, StoredObject
 from airflow_provider_elementary.times import without_zone
 
 if TYPE_CHECKING:

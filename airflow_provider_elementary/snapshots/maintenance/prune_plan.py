@@ -25,7 +25,6 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.parts.active import being_captured, outdated_documents
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone, tombstones
-from airflow_provider_elementary.storage.answer_log import superseded_answers
 from airflow_provider_elementary.storage.layout import (
     DATA,
     GENERATIONS,
@@ -36,8 +35,9 @@ from airflow_provider_elementary.storage.layout import (
     numbered,
     writer_of,
 )
+from airflow_provider_elementary.storage.object_store.store import StoredObject
+from airflow_provider_elementary.storage.records.answer_log import superseded_answers
 from airflow_provider_elementary.storage.signed_documents import Signed
-from airflow_provider_elementary.storage.store import StoredObject
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository

@@ -18,9 +18,9 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
 from airflow_provider_elementary.storage.file_binding import WHOLE_BYTES, fetch_from
 from airflow_provider_elementary.storage.keys import Purpose, StoreKeys, WrappedKey
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.parallel import in_parallel
-from airflow_provider_elementary.storage.results import ResultFile
-from airflow_provider_elementary.storage.store import Store
+from airflow_provider_elementary.storage.records.result_document import ResultFile
 
 #: What is read of a file beyond it waits on the disk; several files are read at once.
 _SPOOL_BYTES = WHOLE_BYTES

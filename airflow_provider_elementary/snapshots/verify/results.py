@@ -15,7 +15,6 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.snapshots.chain import Chain, ChainFinding, Damage
 from airflow_provider_elementary.snapshots.verify.files import NamedFile
-from airflow_provider_elementary.storage.answer_log import ANSWER_LOG_CODEC, AnswerLog
 from airflow_provider_elementary.storage.documents import Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import Purpose
@@ -27,12 +26,14 @@ from airflow_provider_elementary.storage.layout import (
     series_key,
     series_number,
 )
+from airflow_provider_elementary.storage.object_store.store import Store
 from airflow_provider_elementary.storage.parallel import in_parallel
-from airflow_provider_elementary.storage.report_log import REPORT, report_of
-from airflow_provider_elementary.storage.results import RESULT, Result, checked_result
-from airflow_provider_elementary.storage.series import Numbered, Place
+from airflow_provider_elementary.storage.records.answer_log import ANSWER_LOG_CODEC, AnswerLog
+from airflow_provider_elementary.storage.records.report_log import REPORT, report_of
+from airflow_provider_elementary.storage.records.result_document import RESULT, Result
+from airflow_provider_elementary.storage.records.results import checked_result
+from airflow_provider_elementary.storage.records.series import Numbered, Place
 from airflow_provider_elementary.storage.signed_documents import Signed
-from airflow_provider_elementary.storage.store import Store
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository

@@ -18,7 +18,10 @@ from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.storage.answer_log import (
+from airflow_provider_elementary.storage.layout import FEEDBACK, series_key
+from airflow_provider_elementary.storage.object_store.store import Fetched, Store
+from airflow_provider_elementary.storage.outcomes import Outcome
+from airflow_provider_elementary.storage.records.answer_log import (
     anchor_answers,
     append_answer,
     known_answers,
@@ -26,10 +29,7 @@ from airflow_provider_elementary.storage.answer_log import (
     read_answers,
     recorded_answers,
 )
-from airflow_provider_elementary.storage.answers import Answer
-from airflow_provider_elementary.storage.layout import FEEDBACK, series_key
-from airflow_provider_elementary.storage.outcomes import Outcome
-from airflow_provider_elementary.storage.store import Fetched, Store
+from airflow_provider_elementary.storage.records.answers import Answer
 from tests.integration.forgery.test_results import found
 from tests.support.incidents import failing_test
 from tests.support.metric_series import daily

@@ -19,10 +19,11 @@ from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.page.store_reader import Reader
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Manifest
-from airflow_provider_elementary.storage.answer_log import append_answer, read_answers
-from airflow_provider_elementary.storage.answers import Answer
 from airflow_provider_elementary.storage.layout import FEEDBACK, manifest_key, result_series, series_key
-from airflow_provider_elementary.storage.results import ResultKind, latest_result, previous_result, write_result
+from airflow_provider_elementary.storage.records.answer_log import append_answer, read_answers
+from airflow_provider_elementary.storage.records.answers import Answer
+from airflow_provider_elementary.storage.records.result_document import ResultKind
+from airflow_provider_elementary.storage.records.results import latest_result, previous_result, write_result
 from tests.support.incidents import failing_test
 from tests.support.metric_series import daily
 from tests.support.signing import SIGNER, new_signer, signed

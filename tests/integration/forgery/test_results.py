@@ -16,9 +16,9 @@ from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.layout import access_folder, manifest_key, result_series, series_key
 from airflow_provider_elementary.storage.outcomes import Outcome
-from airflow_provider_elementary.storage.report_log import record
-from airflow_provider_elementary.storage.results import (
-    ResultKind,
+from airflow_provider_elementary.storage.records.report_log import record
+from airflow_provider_elementary.storage.records.result_document import ResultKind
+from airflow_provider_elementary.storage.records.results import (
     anchor_result,
     find_result,
     recorded_result,

@@ -9,9 +9,9 @@ from airflow_provider_elementary.snapshots import find_manifest
 from airflow_provider_elementary.snapshots.chain import Damage, read_chain, require_intact_chain
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.layout import index_key, manifest_key, record_key, signer_key
+from airflow_provider_elementary.storage.object_store.store import Fetched
 from airflow_provider_elementary.storage.outcomes import Outcome
-from airflow_provider_elementary.storage.report_log import newest_report, record
-from airflow_provider_elementary.storage.store import Fetched
+from airflow_provider_elementary.storage.records.report_log import newest_report, record
 from tests.integration.forgery.test_results import REPORT
 from tests.support.counting_store import CountingStore, SyntheticChain
 from tests.support.signing import opened

@@ -13,9 +13,9 @@ from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.store import current_incidents, incidents_table
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
-from airflow_provider_elementary.storage.answer_log import append_answer
-from airflow_provider_elementary.storage.answers import ANSWERS, Answer
-from airflow_provider_elementary.storage.results import write_result
+from airflow_provider_elementary.storage.records.answer_log import append_answer
+from airflow_provider_elementary.storage.records.answers import ANSWERS, Answer
+from airflow_provider_elementary.storage.records.results import write_result
 from tests.support.incidents import anomaly, failing_test, incident, resolved
 from tests.support.page import fill_store
 from tests.support.page_answers import ORDERS, words

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from airflow_provider_elementary.access import AccessFinding, AccessReport
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import manifest_key
-from airflow_provider_elementary.storage.report_log import record
+from airflow_provider_elementary.storage.records.report_log import record
 from tests.support.connections import local_store
 from tests.support.datasets import OWNER_EMAIL, SECRET_VAR
 from tests.support.page import fill_store

@@ -19,7 +19,7 @@ from airflow_provider_elementary.alerts.selection import (
 )
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.tracking import Incident
-from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
+from airflow_provider_elementary.storage.records.answers import Answer, AnsweredCondition
 from tests.support.incidents import NOON, incident, resolved
 from tests.support.shop import ORDERS, REVENUE
 

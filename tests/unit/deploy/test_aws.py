@@ -53,7 +53,7 @@ def actions(name: str) -> Iterator[str]:
 
 
 def calls() -> set[str]:
-    sources = [path.read_text() for path in (ROOT / "airflow_provider_elementary" / "storage").glob("*.py")]
+    sources = [path.read_text() for path in (ROOT / "airflow_provider_elementary" / "storage").rglob("*.py")]
     return {next(filter(None, match.groups())) for text in sources for match in CALL.finditer(text)}
 
 

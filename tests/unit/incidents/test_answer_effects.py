@@ -18,7 +18,7 @@ from airflow_provider_elementary.incidents.answer_effects import (
 )
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
-from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
+from airflow_provider_elementary.storage.records.answers import Answer, AnsweredCondition
 from tests.support.incidents import NOON, anomaly, failing_test, incident
 from tests.support.shop import CUSTOMERS, ORDERS, RAW, REVENUE, SUNDAY, lineage
 

@@ -22,16 +22,11 @@ from airflow_provider_elementary.incidents.evaluate import (
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
-from airflow_provider_elementary.storage.answer_log import append_answer
-from airflow_provider_elementary.storage.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.storage.keys import Purpose
-from airflow_provider_elementary.storage.results import (
-    ResultNames,
-    commit_result,
-    find_result,
-    write_result,
-    write_rows,
-)
+from airflow_provider_elementary.storage.records.answer_log import append_answer
+from airflow_provider_elementary.storage.records.answers import Answer, AnsweredCondition
+from airflow_provider_elementary.storage.records.result_files import ResultNames, write_rows
+from airflow_provider_elementary.storage.records.results import commit_result, find_result, write_result
 from tests.support.signing import opened
 
 DAYS = 30

@@ -17,7 +17,7 @@ from airflow_provider_elementary.incidents.store_conditions import (
     sync_conditions,
 )
 from airflow_provider_elementary.snapshots import Repository, open_store
-from airflow_provider_elementary.storage.report_log import record
+from airflow_provider_elementary.storage.records.report_log import record
 from tests.support.signing import opened
 
 FIRST = datetime(2026, 11, 2, 6)

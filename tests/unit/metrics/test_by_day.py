@@ -19,8 +19,9 @@ from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.repository import Repository
-from airflow_provider_elementary.storage import results as stored_results
-from airflow_provider_elementary.storage.results import STATE, Result, read_files
+from airflow_provider_elementary.storage.records import results as stored_results
+from airflow_provider_elementary.storage.records.result_document import STATE, Result
+from airflow_provider_elementary.storage.records.result_files import read_files
 from tests.support.metric_histories import (
     BEGINNING,
     OF_THE_PRESENT,

@@ -11,7 +11,7 @@ import pytest
 import airflow_provider_elementary
 from airflow_provider_elementary.anomalies.elementary.rule import SIGNED_METRICS, SPIKES_ONLY_METRICS
 from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, amount
-from airflow_provider_elementary.anomalies.robust import transform
+from airflow_provider_elementary.anomalies.robust.model import transform
 from airflow_provider_elementary.metrics.definitions import COLLECTED, Metric
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, METRICS, family_of, names_of, possible
 

@@ -12,7 +12,7 @@ from airflow_provider_elementary.exceptions import AccessDeniedError
 from airflow_provider_elementary.hooks.store import ElementaryStoreHook
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from airflow_provider_elementary.sample import build_sample
-from airflow_provider_elementary.storage.report_log import newest_report
+from airflow_provider_elementary.storage.records.report_log import newest_report
 from tests.support.connections import duckdb_file, local_store
 
 Connect = Callable[[str, Mapping[str, object]], str]

@@ -19,12 +19,12 @@ from airflow_provider_elementary.snapshots.prune_record import RECORD as RECORDS
 from airflow_provider_elementary.snapshots.prune_record import ExpiredFile, PruneRecord, Tombstone
 from airflow_provider_elementary.storage import documents
 from airflow_provider_elementary.storage.layout import access_folder, result_files, result_series, series_key
-from airflow_provider_elementary.storage.local import LocalStore
-from airflow_provider_elementary.storage.report_log import record
-from airflow_provider_elementary.storage.results import find_result
+from airflow_provider_elementary.storage.object_store.local import LocalStore
+from airflow_provider_elementary.storage.records.report_log import record
+from airflow_provider_elementary.storage.records.results import find_result
 from tests.support.signing import SIGNER, STORE_ID, opened, signed
 from tests.unit.snapshots.test_manifest import WHOLE as BASE
-from tests.unit.storage.test_report_log import MONDAY, TUESDAY
+from tests.unit.storage.records.test_report_log import MONDAY, TUESDAY
 
 #: No message repeats it, wherever it stands.
 SECRET = "4111-1111"

@@ -10,7 +10,7 @@ import pytest
 import airflow_provider_elementary
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.storage import layout
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
 
 PACKAGE = Path(airflow_provider_elementary.__file__).parent
 PREFIXES = (

@@ -282,7 +282,7 @@ def test_a_document_above_the_limit_is_not_written(ours: Documents) -> None:
 
 
 def test_a_key_signs_only_what_its_role_allows(tmp_path: Path) -> None:
-    from airflow_provider_elementary.storage.local import LocalStore
+    from airflow_provider_elementary.storage.object_store.local import LocalStore
 
     store, writer, analyst = LocalStore(tmp_path), new_signer(), new_signer()
     trust = created(store, entry(writer), entry(analyst, Role.RESULTS))

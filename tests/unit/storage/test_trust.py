@@ -15,7 +15,7 @@ from airflow_provider_elementary.exceptions import (
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.genesis import Role, SignerEntry, Trust
 from airflow_provider_elementary.storage.layout import GENESIS, signer_key
-from airflow_provider_elementary.storage.local import LocalStore
+from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.storage.signed_documents import Documents
 from airflow_provider_elementary.storage.signers import Ed25519Signer, PublicKey
 from airflow_provider_elementary.storage.trust import introduce, read_trust

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots.capture.commit import require_writer
-from airflow_provider_elementary.storage.local import LocalStore
-from airflow_provider_elementary.storage.s3 import S3Store
+from airflow_provider_elementary.storage.object_store.local import LocalStore
+from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from tests.support import counting_store
 from tests.support.counting_store import CountingStore, SyntheticChain
 from tests.support.signing import opened

@@ -13,9 +13,9 @@ from airflow_provider_elementary.exceptions import StoreRefusedError
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
-from airflow_provider_elementary.storage import results as stored_results
-from airflow_provider_elementary.storage.results import write_result
-from airflow_provider_elementary.storage.store import UndeletedObject
+from airflow_provider_elementary.storage.object_store.store import UndeletedObject
+from airflow_provider_elementary.storage.records import results as stored_results
+from airflow_provider_elementary.storage.records.results import write_result
 from tests.support.counting_store import CountingStore, SyntheticChain
 from tests.support.signing import opened
 

@@ -1,0 +1,1 @@
+"""Models one bucket of many series: forecasts, probabilities and alarms."""

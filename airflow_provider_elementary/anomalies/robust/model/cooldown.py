@@ -1,0 +1,54 @@
+"""Raises the threshold after alarms and flags the start of runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.model.transform import REAL
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass
+class Cooldown:
+    """What was flagged of each series.
+
+    :ivar recent: incidents, flagged buckets next to each other being one; discounted over time.
+    :ivar open: the last bucket was flagged.
+    :ivar flagged: length so far of the current runs; shape (series, missing/zero/frozen).
+    """
+
+    recent: Floats
+    open: Flags
+    flagged: Floats
+
+    @classmethod
+    def empty(cls, series: int) -> Cooldown:
+        """Return the state of series without a past."""
+        return cls(np.zeros(series), np.zeros(series, bool), np.zeros((series, 3)))
+
+    def caution(self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: Parameters) -> Floats:
+        """Return what is added to the surprise at which a bucket of the series is flagged."""
+        # Of short buckets, the spread of two weeks says how noisy they are.
+        is_unknown = (kind == REAL) & (not (frequency.is_short and parameters.long_run))
+        return np.where(is_unknown, parameters.caution_unknown, 0) + frequency.caution_per_alarm * self.recent[rows]
+
+    def run_starts(self, rows: Rows, runs: Flags, frequency: Frequency) -> Flags:
+        """Return the runs that are still to be flagged: the first ``flagged_for`` buckets of each.
+
+        :param runs: whether the bucket belongs to a flagged run; shape (missing/zero/frozen, rows).
+        """
+        length = np.where(runs.T, self.flagged[rows] + 1, 0)
+        self.flagged[rows] = length
+        return runs & (length.T <= frequency.flagged_for)
+
+    def learn(self, rows: Rows, is_flagged: Flags, frequency: Frequency) -> None:
+        """Take the verdicts of one bucket into account."""
+        self.recent[rows] = frequency.alarm_discount * self.recent[rows] + (is_flagged & ~self.open[rows])
+        self.open[rows] = is_flagged

@@ -1,0 +1,1 @@
+"""Keeps named objects in a directory or an S3 bucket."""

@@ -1,0 +1,1 @@
+"""Keeps series of signed documents: results, reports and answers."""

@@ -1,0 +1,115 @@
+"""Writes and reads the encrypted files of a result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file, open_encrypted
+from airflow_provider_elementary.storage.keys import DataKey, Purpose
+from airflow_provider_elementary.storage.layout import (
+    result_file,
+    result_files,
+)
+from airflow_provider_elementary.storage.open_store import OpenStore
+from airflow_provider_elementary.storage.records.result_document import Result, ResultFile, ResultKind
+
+
+@dataclass(frozen=True)
+class ResultNames:
+    """How the files of a result are named.
+
+    :param attempt: of the run, so that none writes over another's files.
+    """
+
+    kind: ResultKind
+    series: str
+    run_key: str
+    attempt: str = field(default_factory=lambda: os.urandom(4).hex())
+
+    def of(self, category: Category, period: str) -> str:
+        """Return the name of a file."""
+        return result_file(self.kind, self.series, self.run_key, self.attempt, category, period)
+
+    @property
+    def prefix(self) -> str:
+        """How the names of all of them begin."""
+        return f"{result_files(self.kind, self.series, self.run_key)}{self.attempt}-"
+
+
+def write_rows(
+    opened: OpenStore,
+    names: ResultNames,
+    rows: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    data_keys: Mapping[Category, DataKey],
+    *,
+    category: Category | None = None,
+    period: str = "",
+    always: Collection[Category] = (),
+) -> list[ResultFile]:
+    """Encrypt rows into a file for each category that they have; see :func:`write_result`.
+
+    :param category: of all rows, in place of one by their ``column_name``.
+    :param period: the days that they are about.
+    :param always: categories that have a file even without rows.
+    """
+    written: dict[Category, EncryptedFile] = {}
+    with ExitStack() as stack:
+
+        def file_of(category: Category) -> EncryptedFile:
+            if category not in written:
+                target = stack.enter_context(opened.store.create(names.of(category, period)))
+                key = data_keys[category].plaintext
+                written[category] = stack.enter_context(encrypted_file(target, schema, key, frozenset()))
+            return written[category]
+
+        for one in always:
+            file_of(one)
+        for batch in rows:
+            for one, part in _by_category(batch) if category is None else ((category, batch),):
+                if part.num_rows:
+                    file_of(one).write(part)
+    return [
+        ResultFile(**asdict(file.binding), key=names.of(one, period), category=one) for one, file in written.items()
+    ]
+
+
+def discard_files(opened: OpenStore, names: ResultNames) -> None:
+    """Delete what an attempt wrote that is not committed; what stays goes with the results of its run."""
+    if keys := [found.key for found in opened.store.list(names.prefix)]:
+        opened.store.delete_many(keys)
+
+
+def _by_category(batch: pa.RecordBatch) -> Iterator[tuple[Category, pa.RecordBatch]]:
+    if "column_name" not in batch.schema.names:
+        yield Category.AGGREGATED_METRICS, batch
+        return
+    without_column = pc.is_null(batch["column_name"])
+    yield Category.TABLE_METRICS, batch.filter(without_column)
+    yield Category.AGGREGATED_METRICS, batch.filter(pc.invert(without_column))
+
+
+def with_data_keys(
+    opened: OpenStore, result: Result, files: Iterable[ResultFile]
+) -> Iterator[tuple[ResultFile, bytes]]:
+    """Yield files of a result with their data keys; each key is unwrapped once, as a key service bills each call."""
+    data_keys: dict[Category, bytes] = {}
+    for file in files:
+        if (data_key := data_keys.get(file.category)) is None:
+            wrapped = result.keys[file.category.value]
+            data_key = data_keys[file.category] = opened.keys.unwrap(file.category, wrapped, Purpose.RESULT)
+        yield file, data_key
+
+
+def read_files(opened: OpenStore, result: Result, files: Iterable[ResultFile]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some files of a result."""
+    for file, data_key in with_data_keys(opened, result, files):
+        yield from open_encrypted(partial(opened.store.get_range, file.key), data_key, file.key, file)
