@@ -39,7 +39,7 @@ class HistoryPolicy:
 class Pseudonyms:
     """Gives each user one pseudonym, as long as the key of the history is the same.
 
-    Whoever has that key can find out whether a pseudonym is of a name.
+    Anybody who has that key can find out whether a pseudonym is of a name.
     """
 
     key: bytes = field(repr=False)
