@@ -79,4 +79,5 @@ def test_buckets_at_both_ends_of_the_calendar_are_drawn() -> None:
 
     [line] = draw(Series("row_count", None, 1, 1, points), lambda metric, value: f"{value}").line
 
-    assert line.startswith("M64.0,") and "L354.0," in line
+    assert line.startswith("M64.0,")
+    assert "L354.0," in line
