@@ -27,7 +27,7 @@ def add_query_history(parser: argparse.ArgumentParser) -> None:
 
     show = actions.add_parser("show", help="print stored queries, the newest day last, as JSON lines")
     show.add_argument("--limit", type=whole_number(0), default=100, metavar="N", help="maximum number (default: 100)")
-    show.set_defaults(command=_show)
+    show.set_defaults(command=_show, json=True)
     used = actions.add_parser("usage", help="show how tables and dbt nodes are used")
     used.add_argument("--by", choices=("table", "node"), default="table", help="what to sum by (default: table)")
     used.add_argument("--json", action="store_true", help="print a list of JSON objects")
