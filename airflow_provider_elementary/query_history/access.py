@@ -9,7 +9,7 @@ from types import MappingProxyType
 from airflow_provider_elementary.access.check import check_access
 from airflow_provider_elementary.access.check.report import AccessFinding, AccessReport
 from airflow_provider_elementary.access.check.session import StatementDeniedError
-from airflow_provider_elementary.exceptions import AccessDeniedError, ConfigurationError
+from airflow_provider_elementary.exceptions import AccessDeniedError
 from airflow_provider_elementary.query_history.grants import POSTGRES_FUNCTION, postgres_body
 from airflow_provider_elementary.query_history.guard import (
     HistorySession,
@@ -89,19 +89,6 @@ def check_history_access(
             for finding in findings
         ),
     )
-
-
-def require_other_login(history: Mapping[str, object], sync: Mapping[str, object]) -> None:
-    """Refuse the login of the sync for the history: its role would be the wider one.
-
-    :param history: what identifies the login of each connection, as the hook has it.
-    :raises ConfigurationError: both are the same login.
-    """
-    if history == sync:
-        raise ConfigurationError(
-            "The query history is read with the login of the sync. Make a second user with the statements that "
-            "`airflow-elementary query-history grants` prints, and name its connection in history_conn_id."
-        )
 
 
 def _readable(session: HistorySession) -> AccessFinding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -185,7 +187,8 @@ def _clickhouse(reader: Reader) -> list[str]:
 
 
 def _trino(reader: Reader) -> list[str]:
-    user = identifier(reader.user, "trino")
+    # Trino matches the pattern against the whole name.
+    user = json.dumps(re.escape(reader.user))
     return [
         "\n".join(
             [

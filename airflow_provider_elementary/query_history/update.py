@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.exceptions import KeyDeletedError
+from airflow_provider_elementary.exceptions import ConfigurationError, KeyDeletedError
 from airflow_provider_elementary.query_history.counters import since_last_read
 from airflow_provider_elementary.query_history.guard import HistorySession, history_of, history_query, run
 from airflow_provider_elementary.query_history.rows import HistoryPolicy, Pseudonyms, rows_of
@@ -67,6 +67,11 @@ class HistoryUpdate:
     is_behind: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def rows(self) -> int:
+        """How many rows are stored of all days."""
+        return sum(file.rows for file in self.result.files if result_file_days(file.key))
+
 
 @dataclass(frozen=True)
 class _Read:
@@ -103,6 +108,8 @@ def update_query_history(
     :raises AccessDeniedError: the role may not read the history.
     :raises KeyUnavailableError: the key of Query logs does not open what is stored.
     """
+    if limits.days < 1 or limits.first_days <= 0:
+        raise ConfigurationError("days and first_days of a query history have to be above 0.")
     opened.documents.require_signer()
     moment = without_zone(now or datetime.now(UTC))
     earlier = newest_result(opened, KIND, connection)

@@ -220,7 +220,13 @@ _ROWS = (
         counts_rows_for_free=True,
         port=8123,
         standard_deviation="population",
-        history=QueryHistory("system.query_log", schema="system", delay=1, finished=("queryfinish",)),
+        history=QueryHistory(
+            "system.query_log",
+            schema="system",
+            delay=1,
+            finished=("queryfinish",),
+            proof=Proof("stand-in", "ClickHouse 26.9 (chdb), a table with the columns of the documentation"),
+        ),
     ),
     WarehouseKind(
         "trino",

@@ -2,84 +2,29 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import pytest
 
-from airflow_provider_elementary.access import AccessReport
-from airflow_provider_elementary.access.check.session import TransportFacts
 from airflow_provider_elementary.query_history import HistoryPolicy
-from airflow_provider_elementary.query_history.access import check_history_access
-from airflow_provider_elementary.query_history.grants import query_history_grants
-from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
-from tests.support.postgres_reader import VERIFIED
+from tests.support.history_roles import Shop, history_shop
 from tests.support.query_histories import stored, updated
 from tests.support.stores import Rest, local_rest
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
 
-SCHEMA = "elementary_history"
 SECRET = "hunter2"
 NODE = '/* {"app": "dbt", "node_id": "model.shop.orders"} */'
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A database with a table, and the role that its grants created."""
-
-    server: PostgresServer
-    database: str
-    role: str
-    user: str
-    password: str
-
-    def run(self, statement: str) -> list[tuple[Any, ...]]:
-        return self.server.execute(statement.format(**vars(self)), database=self.database)
-
-    def grant(self) -> None:
-        with self.server.connect(database=self.database) as connection:
-            for statement in query_history_grants(
-                "postgres", role=self.role, user=self.user, database=self.database, harden=True
-            ):
-                connection.execute(statement.encode())
-
-    @contextmanager
-    def session(self, transport: TransportFacts = VERIFIED) -> Iterator[PostgresWarehouse]:
-        connection = adbc.connect(self.server.uri(self.user, self.password, self.database))
-        warehouse = PostgresWarehouse(connection, SCHEMA, self.database, transport)
-        try:
-            yield warehouse
-        finally:
-            warehouse.close()
-
-    def check(self) -> AccessReport:
-        with self.session() as session:
-            return check_history_access(session)
-
-    def failed(self) -> set[str]:
-        return {finding.name for finding in self.check().failed}
-
-
 @pytest.fixture(scope="module")
 def shop(postgres_server: PostgresServer) -> Iterator[Shop]:
-    mark = uuid.uuid4().hex[:8]
-    shop = Shop(postgres_server, f"history_{mark}", f"history_role_{mark}", f"history_user_{mark}", f"p{mark}")
-    postgres_server.create_database(shop.database)
-    shop.run("CREATE EXTENSION pg_stat_statements; CREATE SCHEMA shop; CREATE TABLE shop.orders (id int, email text)")
-    shop.grant()
-    shop.run("ALTER ROLE {user} PASSWORD '{password}'")
-    yield shop
-    postgres_server.drop_database(shop.database)
-    for role in (shop.user, shop.role, f"{shop.role}_owner"):
-        postgres_server.drop_role(role)
+    with history_shop(postgres_server) as shop:
+        yield shop
 
 
 @pytest.fixture

@@ -33,6 +33,28 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (USAGE, "snowflake --public-key /no/such/file"),
         (USAGE, "postgres --database dwh --network nowhere"),
     ],
+    "query-history grants": [
+        (FINE, "postgres --database dwh"),
+        (USAGE, ""),
+        (USAGE, "duckdb"),
+        (USAGE, "snowflake --database DWH"),
+        (USAGE, "snowflake --public-key /no/such/file"),
+    ],
+    "query-history check-access": [
+        (USAGE, ""),
+        (NOT_DONE, "--conn-id nowhere"),
+        (NOT_DONE, "--conn-id {tight}"),
+    ],
+    "query-history show": [
+        (USAGE, f"{STORE} --limit -1"),
+        (NOT_DONE, STORE),
+        (NOT_DONE, "--store-conn-id nowhere"),
+    ],
+    "query-history usage": [
+        (USAGE, f"{STORE} --days 0"),
+        (USAGE, f"{STORE} --by user"),
+        (NOT_DONE, STORE),
+    ],
     "store check": [
         (FINE, EMPTY),
         (FINDING, "--store-conn-id unwritable"),
