@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, timedelta
 
 import pytest
@@ -147,6 +148,32 @@ def test_another_snapshot_of_a_number_that_a_page_lists_is_damage(
     findings, _ = check_chain(read_chain(chain.repository()))
 
     assert manifest_key(304) in {found.object for found in findings}
+
+
+def test_an_older_page_of_snapshots_that_were_removed_answers_for_no_other_snapshot(
+    chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = find_manifest(chain.repository())
+    pages = {name: chain.store.objects[name] for name in (index_key(16, 17), index_key(16, 18))}
+    for name in (*pages, *map(manifest_key, range(282, LENGTH + 1))):
+        del chain.store.objects[name]
+    chain.newest = find_manifest(chain.repository())
+    monkeypatch.setattr(counting_store, "BEGAN", BEGAN + timedelta(minutes=1))
+    chain.grow(LENGTH)
+    forked = find_manifest(chain.repository(), removed.taken_at - timedelta(hours=20))
+    chain.store.objects.update(pages)
+
+    assert forked.snapshot_id != removed.snapshot_id
+    assert find_manifest(chain.repository(), removed.taken_at - timedelta(hours=20)) == forked
+    with pytest.raises(SnapshotNotFoundError):
+        find_manifest(chain.repository(), _id_of(chain, pages))
+
+
+def _id_of(chain: SyntheticChain, pages: Mapping[str, bytes]) -> str:
+    """Return the id of the last snapshot that the older pages list."""
+    [*_, content] = pages.values()
+    rows = json.loads(content.partition(b"\n")[2])["rows"]
+    return str(rows[-1]["snapshot_id"])
 
 
 @pytest.mark.parametrize("replaced", [(), (150,), (50, 182, 300), range(305, 312)])
