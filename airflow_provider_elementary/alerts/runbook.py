@@ -1,4 +1,4 @@
-"""Names what to do about a condition, and its section of the docs."""
+"""Names what to do about a condition, and its docs section."""
 
 from __future__ import annotations
 
