@@ -85,16 +85,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
 
 def score(rest: Rest, metrics: str, run: str) -> Any:
     options = EvaluationOptions(method="robust")
-    with open_metrics(rest.repository, metrics, options) as (rows, lineage, origin, _):
-        return evaluate_and_store(
-            rest.repository,
-            rows,
-            lineage,
-            options,
-            series="dag/task",
-            run_key=run,
-            origin=origin,
-        )
+    rows, lineage, origin, _ = open_metrics(rest.repository, metrics, options)
+    return evaluate_and_store(rest.repository, rows, lineage, options, series="dag/task", run_key=run, origin=origin)
 
 
 def unsigned(_: str, content: bytes) -> bytes:
