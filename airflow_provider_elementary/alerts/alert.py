@@ -175,7 +175,8 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
     lines = [
         Line("result_message", "What", incident.title),
         *(Line("result_message", "Also", text) for text in _also(incident)),
-        Line("table", "Table", incident.root),
+        Line("table", "Table", incident.cause.table),
+        Line("table", "Its values come from", incident.cause.origin.table if incident.cause.origin else ""),
         Line("column", "Tests and metrics", _listed(incident.subjects)),
         Line(None, "Evidence", incident.cause.evidence),
         Line(None, "Since", f"{incident.started_at:%Y-%m-%d %H:%M} UTC"),
@@ -189,9 +190,10 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
         Line("tags", "Tags", _listed(meta.tags)),
         Line(None, "To do", "" if event == "resolved" else _TO_DO[incident.cause.kind]),
     ]
+    subjects = _listed(incident.subjects, 3)
     return Alert(
         event=event,
-        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.root} {_listed(incident.subjects, 3)}"),
+        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.cause.table} {subjects}"),
         lines=_shown(lines, meta.fields),
         incidents=(incident,),
         severity=incident.severity,

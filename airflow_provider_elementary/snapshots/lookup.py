@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -18,7 +18,7 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.index import candidates, newest_page, numbers_at_the_end, read_rows
+from airflow_provider_elementary.snapshots.index import Row, candidates, newest_page, numbers_at_the_end, read_rows
 from airflow_provider_elementary.snapshots.lists import merge, path, since
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.manifest_document import (
@@ -299,20 +299,37 @@ def _find(
     """
     for numbers in candidates(repository, there, newest, moment):
         rows, errors = read_rows(repository, numbers, newest)
-        doubt: ElementaryError | None = None
-        for number in sorted(numbers, reverse=True):
-            if number in errors:
-                doubt = errors[number]
-                continue
-            row = rows[number]
-            if isinstance(snapshot, str):
-                if row.snapshot_id == snapshot:
-                    return number
-            elif row.taken_at > in_utc(snapshot):
-                # Whatever came before this one is older than it, and may be the one.
-                doubt = None
-            elif doubt is not None:
-                raise doubt
-            else:
+        number = _among(numbers, rows, errors, snapshot)
+        if number is not None and read_signed(repository, number).sha256 != rows[number].sha256:
+            # The page is of snapshots that were removed, and others have their numbers now.
+            rows, errors = read_rows(repository, numbers, newest, each=True)
+            number = _among(numbers, rows, errors, snapshot)
+        if number is not None:
+            return number
+    return None
+
+
+def _among(
+    numbers: Sequence[int], rows: Mapping[int, Row], errors: Mapping[int, ElementaryError], snapshot: str | datetime
+) -> int | None:
+    """Return which of these numbers is the snapshot of an id or a time.
+
+    :raises SnapshotCorruptError: a manifest that may be the one that is meant cannot be read.
+    """
+    doubt: ElementaryError | None = None
+    for number in sorted(numbers, reverse=True):
+        if number in errors:
+            doubt = errors[number]
+            continue
+        row = rows[number]
+        if isinstance(snapshot, str):
+            if row.snapshot_id == snapshot:
                 return number
+        elif row.taken_at > in_utc(snapshot):
+            # Whatever came before this one is older than it, and may be the one.
+            doubt = None
+        elif doubt is not None:
+            raise doubt
+        else:
+            return number
     return None

@@ -120,7 +120,7 @@ def commit_result(
     folder = result_series(kind, series)
     result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
     if before is not None and before.run_key == run_key:
-        if kind == "metrics":
+        if kind in ("metrics", "queries"):
             # A concurrent run may store its files as part of its own result; prune deletes those of no result.
             opened.store.delete(before.key)
         else:
@@ -238,7 +238,8 @@ def kept_for_next_run(results: Mapping[str, Result]) -> set[str]:
         if isinstance(number, int) and number > latest.get(series, (0, ""))[0]:
             latest[series] = (number, key)
         newest = runs.setdefault((result.kind, result.series), [])
-        if result.run_key not in newest and len(newest) < 2:
+        # The next run of a history continues with the newest result, no matter which run wrote it.
+        if result.run_key not in newest and len(newest) < (1 if result.kind == "queries" else 2):
             newest.append(result.run_key)
             found.add(key)
     return found | {key for _, key in latest.values()}

@@ -12,9 +12,10 @@ import pytest
 
 from airflow_provider_elementary.alerts.dispatch import send_alerts
 from airflow_provider_elementary.anomalies import detect
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate_and_store, open_metrics
-from airflow_provider_elementary.incidents.store import current_incidents, update_incidents
+from airflow_provider_elementary.incidents.store import TrackedIncidents, current_incidents, update_incidents
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.page.store_reader import Reader
 from airflow_provider_elementary.project.lineage import Lineage
@@ -22,12 +23,13 @@ from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.storage.layout import FEEDBACK, manifest_key, result_series, series_key
 from airflow_provider_elementary.storage.records.answer_log import append_answer, read_answers
 from airflow_provider_elementary.storage.records.answers import Answer
-from airflow_provider_elementary.storage.records.result_document import ResultKind
+from airflow_provider_elementary.storage.records.result_document import Result, ResultKind
 from airflow_provider_elementary.storage.records.results import latest_result, previous_result, write_result
 from tests.support.incidents import failing_test
 from tests.support.metric_series import daily
 from tests.support.signing import SIGNER, new_signer, signed
 from tests.support.stores import Rest, grow, local_rest
+from tests.support.tampering import flip
 
 KINDS: tuple[ResultKind, ...] = ("metrics", "verdicts", "memories", "incidents", "alerts")
 METRICS = pa.Table.from_pylist(
@@ -68,19 +70,26 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manif
     origin = {"snapshot_id": manifests[-1].snapshot_id}
     stored = write_result(rest.repository, "metrics", METRICS.to_reader(), run_key="1", origin=origin, parameters={})
     score(rest, stored.key, "1")
-    incidents = update_incidents(
+    assert alert(rest, update(rest, manifests[-1], "1").key, "1") != []
+    append_answer(rest.repository, Answer("1", "0" * 16, "note", "ada", "2026-11-04T12:00:00", note="the loader"))
+    return rest, manifests
+
+
+def update(rest: Rest, manifest: Manifest, run: str) -> TrackedIncidents:
+    return update_incidents(
         rest.repository,
         enrich(detect(METRICS).slice(0, 0), Lineage()),
         Lineage(),
         [failing_test()],
         series="dag/task",
-        run_key="1",
-        origin=origin,
+        run_key=run,
+        origin={"snapshot_id": manifest.snapshot_id},
         now=NOW,
     )
-    assert alert(rest, incidents.key, "1") != []
-    append_answer(rest.repository, Answer("1", "0" * 16, "note", "ada", "2026-11-04T12:00:00", note="the loader"))
-    return rest, manifests
+
+
+def reader_of(rest: Rest) -> Reader:
+    return Reader(lambda: SimpleNamespace(repository=rest.repository, store=rest.store, uri=rest.store.uri))
 
 
 def score(rest: Rest, metrics: str, run: str) -> Any:
@@ -135,10 +144,73 @@ def test_what_is_forged_after_the_newest_is_passed_over(
     assert before["incidents"] is not None
     assert alert(rest, before["incidents"].key, "2") == []
     # The page and the command line show what was there.
-    reader = Reader(lambda: SimpleNamespace(repository=rest.repository, store=rest.store, uri=rest.store.uri))
+    reader = reader_of(rest)
     assert reader.sequences() == [1]
     assert reader.answers() == read_answers(rest.repository) == answers
     assert reader.results("metrics") == [metrics]
     assert reader.results("incidents") == [before["incidents"]]
     assert [each.incident_id for each in current_incidents(rest.repository)] == [each.incident_id for each in incidents]
     assert previous_result(rest.repository, "alerts", "dag/alerts", "3") == before["alerts"]
+
+
+def newest_of(rest: Rest, kind: ResultKind) -> Result:
+    found = latest_result(rest.repository, kind)
+    assert found is not None
+    return found
+
+
+def change_files(rest: Rest, result: Result) -> None:
+    """Change the files of a result that have rows."""
+    for file in result.files:
+        if file.rows:
+            flip(rest.path(file.key))
+
+
+class TestChangedFiles:
+    """Somebody changed the files of the newest result of a kind: who continues it stops, and uses nothing of it."""
+
+    def test_of_metrics_are_not_scored_or_shown(self, rest: Rest, manifests: list[Manifest]) -> None:
+        metrics = newest_of(rest, "metrics")
+        change_files(rest, metrics)
+
+        with pytest.raises(SnapshotCorruptError, match="is not the file that was written"):
+            score(rest, metrics.key, "2")
+        with pytest.raises(SnapshotCorruptError, match="is not the file that was written"):
+            list(reader_of(rest).rows(metrics, ["metric_value"]))
+
+    def test_of_states_let_every_series_be_replayed(self, rest: Rest, manifests: list[Manifest]) -> None:
+        before = newest_of(rest, "verdicts")
+        change_files(rest, newest_of(rest, "memories"))
+
+        scored = score(rest, newest_of(rest, "metrics").key, "2").scored
+
+        assert (scored.resumed, scored.replayed) == (0, 1)
+        assert newest_of(rest, "verdicts").rows == before.rows
+
+    def test_of_verdicts_are_not_shown(self, rest: Rest, manifests: list[Manifest]) -> None:
+        change_files(rest, newest_of(rest, "verdicts"))
+
+        with pytest.raises(SnapshotCorruptError, match="is not the file that was written"):
+            reader_of(rest).newest_verdicts()
+
+    def test_of_incidents_are_not_continued_sent_or_shown(self, rest: Rest, manifests: list[Manifest]) -> None:
+        incidents = newest_of(rest, "incidents")
+        change_files(rest, incidents)
+
+        for act in (
+            lambda: update(rest, manifests[-1], "2"),
+            lambda: alert(rest, incidents.key, "2"),
+            lambda: current_incidents(rest.repository),
+            reader_of(rest).incidents,
+        ):
+            with pytest.raises(SnapshotCorruptError, match="is not the file that was written"):
+                act()
+
+    def test_of_what_was_sent_let_nothing_be_sent_again(self, rest: Rest, manifests: list[Manifest]) -> None:
+        change_files(rest, newest_of(rest, "alerts"))
+        sent: list[str] = []
+
+        with pytest.raises(SnapshotCorruptError, match="is not the file that was written"):
+            sent += alert(rest, newest_of(rest, "incidents").key, "2")
+
+        assert sent == []
