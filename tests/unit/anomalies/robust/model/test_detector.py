@@ -211,10 +211,12 @@ def test_a_run_that_continues_from_saved_state_agrees_with_one_replay(make) -> N
             numbers = replay.add(metrics.slice(0, last).combine_chunks())
             before = metrics["bucket_end"][first - 1].as_py() if first else datetime(1970, 1, 1)
             until = int(before.replace(tzinfo=UTC).timestamp())
-            run = replay.score(metrics.slice(first, last - first).combine_chunks(), numbers[first:], until, {})
+            pieces: list[pa.Table] = []
+            rows = metrics.slice(first, last - first).combine_chunks()
+            run = replay.score(rows, numbers[first:], until, {}, pieces.extend)
         assert run.resumed == (7 if first else 0)
         verdicts.append(run.verdicts)
-        state = run.state
+        state = robust.ModelState.of(pieces, until)
 
     assert pa.concat_tables(verdicts).combine_chunks().equals(whole.combine_chunks())
 
