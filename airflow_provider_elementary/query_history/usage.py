@@ -1,4 +1,4 @@
-"""Computes from queries how much tables and dbt nodes are used, and what they cost."""
+"""Computes how much tables and dbt nodes are used, and their cost."""
 
 from __future__ import annotations
 
