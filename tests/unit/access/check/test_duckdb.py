@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def test_a_locked_file_with_the_schema_alone_passes_every_check(tmp_path: Path) 
         if finding.status not in ("pass", "not applicable")
     ] == []
     report.require()
-    assert report.headline == "11 of 11 checks pass"
+    assert re.fullmatch(r"(\d+) of \1 checks pass", report.headline)
 
 
 def test_transport_does_not_apply_since_there_is_no_network(tmp_path: Path) -> None:
