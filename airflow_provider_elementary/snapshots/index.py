@@ -164,7 +164,8 @@ def read_rows(
             errors[number] = error
 
     _side_by_side(read, sorted(wanted - rows.keys()))
-    return rows, errors
+    # In the order of numbers, not of the threads: what is found is reported in it.
+    return dict(sorted(rows.items())), dict(sorted(errors.items()))
 
 
 def numbers_at_the_end(repository: Repository) -> list[int]:

@@ -101,16 +101,8 @@ def reader_of(rest: Rest) -> Reader:
 
 def score(rest: Rest, metrics: str, run: str) -> Any:
     options = EvaluationOptions(method="robust")
-    with open_metrics(rest.repository, metrics, options) as (rows, lineage, origin, _):
-        return evaluate_and_store(
-            rest.repository,
-            rows,
-            lineage,
-            options,
-            series="dag/task",
-            run_key=run,
-            origin=origin,
-        )
+    rows, lineage, origin, _ = open_metrics(rest.repository, metrics, options)
+    return evaluate_and_store(rest.repository, rows, lineage, options, series="dag/task", run_key=run, origin=origin)
 
 
 def unsigned(_: str, content: bytes) -> bytes:
