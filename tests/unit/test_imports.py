@@ -139,6 +139,13 @@ def test_warming_up_a_page_without_stores_imports_nothing_heavy() -> None:
     assert heavy_modules_after(statement) == heavy_modules_after("import airflow.api_fastapi.core_api.security")
 
 
+def test_what_the_page_reads_a_store_with_imports_no_parser_of_sql() -> None:
+    read = ("snapshots.repository", "storage.records.report_log", "incidents.store", "page.views.registry")
+    statement = "import " + ", ".join(f"airflow_provider_elementary.{name}" for name in read)
+
+    assert "sqlglot" not in heavy_modules_after(statement)
+
+
 def test_parsing_an_example_dag_imports_nothing_heavy() -> None:
     paths = [str(path) for path in sorted((ROOT / "dags").glob("elementary_*.py"))]
     statement = f"import runpy; [runpy.run_path(path) for path in {paths!r}]"
