@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,8 @@ from tests.support.metric_histories import (
 from tests.support.syncs import CountedKeys
 from tests.support.table_source import TableSource
 
+#: `make acceptance` runs more.
+HISTORIES = int(os.environ.get("ELEMENTARY_METRIC_HISTORIES", "1"))
 FAR_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
 _STEPS: tuple[Callable[[MetricHistory], None], ...] = (
     MetricHistory.a_run,
@@ -54,7 +57,7 @@ def comparable(metrics: Metrics, history: MetricHistory) -> Metrics:
     return {key: value for key, value in metrics.items() if day_of(key) >= first and name_of(key) not in OF_THE_PRESENT}
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", range(HISTORIES))
 def test_incremental_metrics_equal_those_from_scratch(
     seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
