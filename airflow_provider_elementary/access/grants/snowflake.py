@@ -43,6 +43,19 @@ def statements(reader: Reader) -> list[str]:
         ),
         f"GRANT SELECT ON FUTURE VIEWS IN SCHEMA {schema} TO ROLE {role};",
         *_network_policy(reader, user, schema),
+        *_left_open(),
+    ]
+
+
+def _left_open() -> list[str]:
+    # No right can be taken from one role that PUBLIC, which every role inherits, keeps.
+    return [
+        commented(
+            "SHOW GRANTS TO ROLE PUBLIC;",
+            "Run as SECURITYADMIN. Changes nothing: lists what stays open to this reader, since every role holds what",
+            "PUBLIC does. The access check fails on what goes beyond the schema.",
+        ),
+        "SHOW FUTURE GRANTS TO ROLE PUBLIC;",
     ]
 
 
