@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 
 class Warehouse(Session, Protocol):
-    """One open read-only session; a hook opens it, :class:`WarehouseSource` reads through it.
-
-    :param adapter: dbt's name of the warehouse; two of them may share a dialect.
-    """
-
-    adapter: str
+    """One open read-only session; a hook opens it, :class:`WarehouseSource` reads through it."""
 
     def hold(self, tables: Sequence[str]) -> bool:
         """Begin to see these tables as of one moment: now.

@@ -11,7 +11,7 @@ from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 from airflow_provider_elementary.access.check.transport import allowed_networks, evaluate_link
 from airflow_provider_elementary.exceptions import AccessUnknownError
-from airflow_provider_elementary.warehouses.registry import by_dialect
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 
 def check_access(
@@ -34,7 +34,7 @@ def check_access(
 
     allowed = allowed_networks(allowed_addresses)
     try:
-        inspector = import_module(by_dialect(session.dialect).inspector)
+        inspector = import_module(by_adapter(session.adapter).inspector)
         inspection: Inspection = inspector.inspect(session, probes)
     except StatementDeniedError:
         raise AccessUnknownError(
@@ -53,5 +53,5 @@ def check_access(
         user=inspection.user,
         roles=tuple(inspection.roles),
         checked_at=datetime.now(UTC),
-        findings=complete(findings, session.dialect),
+        findings=complete(findings, session.adapter),
     )

@@ -19,7 +19,7 @@ LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
 class DuckDBSession:
     """A session as the access check wants it, over a DuckDB connection."""
 
-    dialect = "duckdb"
+    adapter = dialect = "duckdb"
     database: str | None = None
     schema = "elementary"
     placeholder = "?"

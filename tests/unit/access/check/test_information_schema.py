@@ -26,7 +26,7 @@ STANDARD: Mapping[str, Answer] = {
 
 
 def check(changes: Mapping[str, Answer], **arguments: Any) -> AccessReport:
-    return check_access(DeclaredSession("trino", "elementary", None, {**changes, **STANDARD, **changes}), **arguments)
+    return check_access(DeclaredSession("presto", "elementary", None, {**changes, **STANDARD, **changes}), **arguments)
 
 
 class TestStandard:
@@ -49,7 +49,7 @@ class TestStandard:
         assert [finding.name for finding in report.findings] == list(CHECKS)
 
     def test_a_warehouse_that_answers_nothing_proves_nothing(self) -> None:
-        report = check_access(DeclaredSession("trino", "elementary", None, {}, transport=None))
+        report = check_access(DeclaredSession("presto", "elementary", None, {}, transport=None))
 
         assert report.passed == ()
         assert report.failed == ()
