@@ -166,7 +166,8 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
     lines = [
         Line("result_message", "What", incident.title),
         *(Line("result_message", "Also", text) for text in _also(incident)),
-        Line("table", "Table", incident.root),
+        Line("table", "Table", incident.cause.table),
+        Line("table", "Its values come from", incident.cause.origin.table if incident.cause.origin else ""),
         Line("column", "Tests and metrics", _listed(incident.subjects)),
         Line(None, "Evidence", incident.cause.evidence),
         Line(None, "Since", f"{incident.started_at:%Y-%m-%d %H:%M} UTC"),
@@ -181,9 +182,10 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
         Line(None, "To do", "" if event == "resolved" else RUNBOOK[incident.cause.kind].to_do),
         Line(None, "Runbook", "" if event == "resolved" else link_of(incident.cause.kind, docs_url)),
     ]
+    subjects = _listed(incident.subjects, 3)
     return Alert(
         event=event,
-        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.root} {_listed(incident.subjects, 3)}"),
+        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.cause.table} {subjects}"),
         lines=_shown(lines, meta.fields),
         incidents=(incident,),
         severity=incident.severity,

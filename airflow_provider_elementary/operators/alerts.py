@@ -85,6 +85,9 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
                 "anchor": outcome.anchor,
             }
             require_no_loss(context, outcome.lost, returned)
+            if outcome.failed:
+                # A task that fails returns nothing, and the next run needs the anchor.
+                context["ti"].xcom_push(key="return_value", value=returned)
             outcome.require_all_sent()
         return returned
 
@@ -118,6 +121,8 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         rendered = {name: self.render_template(route.templates(), context) for name, route in self.routes.items()}
         enabled = {name: filter_of(fields) for name, fields in rendered.items() if fields["enabled"]}
         if not enabled:
+            if (anchor := returned_before(context).get("anchor")) is not None:
+                context["ti"].xcom_push(key="return_value", value={"anchor": anchor})
             # Airflow logs that the task was skipped, without the reason.
             self.log.info("no alert route is enabled; skipping")
             raise AirflowSkipException("No alert route is enabled.")
