@@ -102,15 +102,16 @@ class Soak:
     def _change(self, hour: int, now: datetime) -> None:
         """Change the project as the years do."""
         total, project = self.plan.hours, self.project
-        happens = {
-            total // 3: project.upgrade,
-            total // 2: project.drop_table,
-            total // 2 + min(5, total // 4): project.create_table_again,
-            total * 2 // 3: project.refresh_fully,
-        }
-        if hour in happens:
-            project.finish()
-            happens[hour]()
+        happens = (
+            (total // 3, project.upgrade),
+            (total // 2, project.drop_table),
+            (total // 2 + min(5, total // 4), project.create_table_again),
+            (total * 2 // 3, project.refresh_fully),
+        )
+        for when, change in happens:
+            if hour == when:
+                project.finish()
+                change()
         if hour % (5 * _DAY) == 30:
             project.replace_model(now)
         if hour % (3 * _DAY) == 10:

@@ -141,18 +141,18 @@ class Places:
         metrics = update_metrics(repository, source, run_key=run_key, origin=origin, known=known)
         losses, anchors = [lost], {"metrics_anchor": anchor_result(repository, metrics)}
         options = EvaluationOptions(method="elementary", days=2)
-        with open_metrics(repository, metrics.key, options) as (rows, lineage, of_metrics, configurations):
-            evaluation = evaluate_and_store(
-                repository,
-                rows,
-                lineage,
-                options,
-                series="soak/anomalies",
-                run_key=run_key,
-                origin=of_metrics,
-                configurations=configurations,
-                before=before,
-            )
+        rows, lineage, of_metrics, configurations = open_metrics(repository, metrics.key, options)
+        evaluation = evaluate_and_store(
+            repository,
+            rows,
+            lineage,
+            options,
+            series="soak/anomalies",
+            run_key=run_key,
+            origin=of_metrics,
+            configurations=configurations,
+            before=before,
+        )
         tracked = update_incidents(
             repository,
             evaluation.verdicts,
