@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.page.currency import FindAttempts
     from airflow_provider_elementary.project.timeline import Timeline
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
+    from airflow_provider_elementary.storage.object_store.store import StoredObject
     from airflow_provider_elementary.storage.records.answers import Answer
     from airflow_provider_elementary.storage.records.report_log import StoredReport
     from airflow_provider_elementary.storage.records.result_document import Result, ResultFile, ResultKind
@@ -200,14 +201,15 @@ class Reader:
         from airflow_provider_elementary.storage.layout import is_result, result_kind
         from airflow_provider_elementary.storage.parallel import READERS
 
-        names = [found.key for found in self.opened.store.list(result_kind(kind)) if is_result(found.key)]
+        names = [found for found in self.opened.store.list(result_kind(kind)) if is_result(found.key)]
 
         cache = self._metrics if kind == "metrics" else self._results
 
-        def read(name: str) -> Result | None:
-            # No document is ever replaced; one that cannot be read now may be restored.
+        def read(name: StoredObject) -> Result | None:
+            # No document is ever replaced; one that cannot be read now may be restored. After somebody removed one, a
+            # run that does not know of it gives its number again.
             return cache.get(
-                name, lambda: self._result(name), seconds=lambda found: math.inf if found else OPENED_SECONDS
+                name, lambda: self._result(name.key), seconds=lambda found: math.inf if found else OPENED_SECONDS
             )
 
         newest: dict[tuple[str, str], Result] = {}

@@ -8,7 +8,15 @@ from types import MappingProxyType
 from airflow_provider_elementary.warehouses import connection_fields as fields
 from airflow_provider_elementary.warehouses.connection_fields import ConnectionForm
 from airflow_provider_elementary.warehouses.drivers import Driver
-from airflow_provider_elementary.warehouses.kind import CHECK, GRANTS, OPEN, OPEN_DBAPI, Proof, WarehouseKind
+from airflow_provider_elementary.warehouses.kind import (
+    CHECK,
+    GRANTS,
+    OPEN,
+    OPEN_DBAPI,
+    Proof,
+    QueryHistory,
+    WarehouseKind,
+)
 
 _ROWS = (
     WarehouseKind(
@@ -33,6 +41,14 @@ _ROWS = (
         scheme="snowflake",
         counts_rows_for_free=True,
         has_read_timeout=True,
+        history=QueryHistory(
+            '{database}.{schema}."QUERY_HISTORY"',
+            schema="ELEMENTARY_HISTORY",
+            is_own=True,
+            delay=45,
+            finished=("success",),
+            proof=Proof("stand-in", "fakesnow, a table with the columns of the documentation"),
+        ),
     ),
     WarehouseKind(
         "postgres",
@@ -61,6 +77,14 @@ _ROWS = (
         has_pg_catalog=True,
         counts_changes=True,
         uses_youngs_cramer=True,
+        history=QueryHistory(
+            "{schema}.query_history",
+            schema="elementary_history",
+            is_own=True,
+            is_cumulative=True,
+            delay=0,
+            proof=Proof("real engine", "PostgreSQL 15, pg_stat_statements 1.10"),
+        ),
     ),
     WarehouseKind(
         "redshift",
@@ -87,6 +111,7 @@ _ROWS = (
         port=5439,
         driver_port=5439,
         keeps_locks=True,
+        history=QueryHistory("sys_query_history", schema="pg_catalog", finished=("success",)),
     ),
     WarehouseKind(
         "duckdb",
@@ -136,6 +161,8 @@ _ROWS = (
         instants=("timestamp",),
         sorts_nulls_first=True,
         week_starts_on_sunday=True,
+        # The schema is the region: a project's list of jobs belongs to one.
+        history=QueryHistory("{database}.{schema}.INFORMATION_SCHEMA.JOBS", schema="region-us", finished=("done",)),
     ),
     WarehouseKind(
         "databricks",
@@ -163,6 +190,9 @@ _ROWS = (
         counts_rows_for_free=True,
         instants=("timestamp",),
         sorts_nulls_first=True,
+        history=QueryHistory(
+            "system.query.history", schema="query", database="system", delay=60, finished=("finished",)
+        ),
     ),
     WarehouseKind(
         "clickhouse",
@@ -190,6 +220,13 @@ _ROWS = (
         counts_rows_for_free=True,
         port=8123,
         standard_deviation="population",
+        history=QueryHistory(
+            "system.query_log",
+            schema="system",
+            delay=1,
+            finished=("queryfinish",),
+            proof=Proof("stand-in", "ClickHouse 26.9 (chdb), a table with the columns of the documentation"),
+        ),
     ),
     WarehouseKind(
         "trino",
@@ -210,6 +247,10 @@ _ROWS = (
         namespace="host and port",
         scheme="trino",
         port=8080,
+        # Of the coordinator's memory: only the newest queries.
+        history=QueryHistory(
+            "system.runtime.queries", schema="runtime", database="system", delay=0, finished=("finished",)
+        ),
     ),
     WarehouseKind(
         "presto",

@@ -10,18 +10,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.access.check.canaries import read_all as read_canaries
 from airflow_provider_elementary.access.check.canaries import read_nothing
 from airflow_provider_elementary.access.check.findings import Canary
 from airflow_provider_elementary.access.check.session import StatementFailedError
-from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import SchemaNotFoundError, TableUnreadableError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.source import read_all
@@ -33,6 +30,7 @@ from tests.servers.engine import SECRET, Engine
 from tests.servers.trino import trino_server
 from tests.support.datasets import World, small_world, world_a, write_duckdb
 from tests.support.drivers import DATABASE
+from tests.support.read_back import assert_reads, assert_reads_as, assert_splits_at_the_microsecond, sorted_rows
 
 Serve = Callable[[Path], AbstractContextManager[tuple[Engine, int]]]
 
@@ -106,28 +104,12 @@ def source(hook: Callable[..., ElementaryHook]) -> Iterator[WarehouseSource]:
         yield opened
 
 
-def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
-
-
 def test_every_table_is_read_row_by_row_equal(source: WarehouseSource, world: World) -> None:
-    assert source.tables() == list(TABLES)
-    for name, table in world.items():
-        found = read_all(source, name)
-        assert found.schema == table.schema
-        assert sorted_rows(found) == sorted_rows(table)
-    assert source.rejections.to_list() == []
+    assert_reads(source, world)
 
 
 def test_a_time_span_is_split_at_the_microsecond(source: WarehouseSource, world: World) -> None:
-    times = sorted(world["dbt_run_results"]["created_at"].to_pylist())
-    bound = times[len(times) // 2]
-
-    since = source.read("dbt_run_results", since=bound).read_all()["created_at"].to_pylist()
-    later = source.read("dbt_run_results", since=bound + timedelta(microseconds=1)).read_all()["created_at"].to_pylist()
-
-    assert sorted(since) == [time for time in times if time >= bound]
-    assert sorted(later) == [time for time in times if time > bound]
+    assert_splits_at_the_microsecond(source, world)
 
 
 def test_a_query_without_rows_has_its_columns(source: WarehouseSource) -> None:
@@ -181,8 +163,4 @@ def test_world_a_is_read_as_duckdb_reads_it(
         connection = {"conn_type": f"elementary_{wire.key}", **wire.connection(port)}
         monkeypatch.setenv("AIRFLOW_CONN_WIRE", json.dumps(connection))
         with ElementaryHook("wire").source() as one, ElementaryHook("duckdb").source() as other:
-            assert one.tables() == other.tables()
-            for name in other.tables():
-                ours, theirs = read_all(one, name), read_all(other, name)
-                assert ours.schema == theirs.schema
-                assert sorted_rows(ours) == sorted_rows(theirs)
+            assert_reads_as(one, other)
