@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
 from airflow_provider_elementary.access.check.session import Session
-from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.registry import by_adapter
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.access.guard import GuardedQuery
 
 
 class Warehouse(Session, Protocol):

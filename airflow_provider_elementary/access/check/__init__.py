@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 
-from airflow_provider_elementary.access.check.canaries import read_all
 from airflow_provider_elementary.access.check.findings import Inspection, complete
 from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
@@ -30,6 +29,9 @@ def check_access(
     :raises AccessUnknownError: the system catalog denies even the question who the session is.
     :raises WarehouseError: the warehouse could not be reached, or the connection was lost.
     """
+    # The parser of SQL is imported here: stored reports are read without it.
+    from airflow_provider_elementary.access.check.canaries import read_all
+
     allowed = allowed_networks(allowed_addresses)
     try:
         inspector = import_module(by_dialect(session.dialect).inspector)
