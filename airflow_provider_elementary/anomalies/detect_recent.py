@@ -24,7 +24,7 @@ from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, scored_metrics
-from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.times import before, utc_now
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,9 @@ def _score_by_the_rule(
     if stream.newest is None:
         verdicts = detect(metrics, method, configurations, **parameters)
     elif is_windowed:
-        verdicts = detect(metrics, method, configurations, since=stream.newest - timedelta(days=days), **parameters)
+        verdicts = detect(
+            metrics, method, configurations, since=before(stream.newest, timedelta(days=days)), **parameters
+        )
     else:
         verdicts = recent(detect(metrics, method, configurations, **parameters), days, stream.newest)
     return Scored(verdicts, stream.tables)
@@ -183,7 +185,7 @@ class _RobustRun:
         replay = Replay(connection, state, self.configurations, self.feedback, adapter, has_changes=changes is not None)
         for rows in self._rows(stream, state, changes):
             window.add(rows.append_column(_SERIES, pa.array(replay.add(rows))))
-        until = _seconds(stream.newest - timedelta(days=self.days)) if stream.newest else 0
+        until = _seconds(before(stream.newest, timedelta(days=self.days))) if stream.newest else 0
         if state and changes:
             if until < state.until:
                 raise _ReadAllError("the newest bucket is earlier than that of the run before")

@@ -13,7 +13,6 @@ from pydantic import TypeAdapter
 from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
-from airflow_provider_elementary.incidents.origins import with_origins
 from airflow_provider_elementary.incidents.store_conditions import store_conditions
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
@@ -118,6 +117,9 @@ def update_incidents(
     of_store = store_conditions(repository, known, now or utc_now())
     current = [*current_conditions(verdicts, lineage, of_dbt, known), *of_store]
     if snapshot_id := origin.get("snapshot_id"):
+        # The page imports this module, and follows no code.
+        from airflow_provider_elementary.incidents.origins import with_origins
+
         current = with_origins(current, known, lineage, repository.source(snapshot_id), origin.get("adapter"))
     # Those of a table that cannot be read are known from the run before.
     conditions = [*with_answers(known, answers), *with_answers(current, answers)]

@@ -229,8 +229,13 @@ def track_incidents(
 
 
 def count_open(incidents: Iterable[Incident]) -> Counter[str]:
-    """Return the number of open incidents by table."""
-    return Counter(table for incident in incidents if incident.status == "open" for table in incident.tables)
+    """Return the number of open incidents by table: those that began in it, and those that hold in it now."""
+    return Counter(
+        table
+        for incident in incidents
+        if incident.status == "open"
+        for table in {incident.root, *(condition.table for condition in incident.holding)}
+    )
 
 
 def anomalous_tables(incidents: Iterable[Incident]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Says what stored metrics depend on besides rows, and whether a change excludes some."""
+"""Says what stored metrics depend on besides rows."""
 
 from __future__ import annotations
 

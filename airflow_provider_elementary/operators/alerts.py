@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, Context
+from airflow.providers.common.compat.sdk import AirflowSkipException, Context, conf
 
 from airflow_provider_elementary.links.elementary import ElementaryPageLink, incident_address, page_address
 from airflow_provider_elementary.notifications.route import AlertRoute, filter_of
@@ -105,6 +105,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
             suppression_hours=real_number(self, "suppression_hours"),
             at_most=number(self, "at_most"),
             url_of=self._url_of,
+            docs_url=str(conf.get("elementary", "docs_url", fallback="") or ""),
             anchor=returned_before(context).get("anchor"),
         )
 

@@ -35,7 +35,10 @@ WHERE n.nspname = {schema} AND p.proname = {name} AND p.pronargs = 0
 _POSTGRES_RELATIONS = """
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_any_column_privilege(c.oid, 'SELECT')
+WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND EXISTS (
+  SELECT FROM pg_catalog.pg_roles r
+  WHERE (pg_has_role(session_user, r.oid, 'MEMBER') OR pg_has_role(r.oid, 'MEMBER'))
+    AND has_any_column_privilege(r.oid, c.oid, 'SELECT'))
 """
 _SNOWFLAKE_RELATIONS = """
 SELECT table_schema || '.' || table_name FROM {database}.information_schema.tables

@@ -10,11 +10,13 @@ import pyarrow as pa
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.query_history.schema import HISTORY_SCHEMA, KIND
 from airflow_provider_elementary.source import reader_of
+from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import result_file_days, result_kind
 from airflow_provider_elementary.storage.open_store import OpenStore
-from airflow_provider_elementary.storage.records.result_document import Result
+from airflow_provider_elementary.storage.records.result_document import RESULT, Result
 from airflow_provider_elementary.storage.records.result_files import read_files
-from airflow_provider_elementary.storage.records.results import all_results, newest_result
+from airflow_provider_elementary.storage.records.results import checked_result, newest_result
+from airflow_provider_elementary.storage.records.series import newest_first
 
 
 def read_query_history(
@@ -53,8 +55,8 @@ def stored_histories(opened: OpenStore, connection: str | None = None) -> list[R
     if connection is not None:
         found = newest_result(opened, KIND, connection)
         return [found] if found is not None else []
-    newest: dict[str, Result] = {}
-    # The newest number of a series has the least name.
-    for _, result in sorted(all_results(opened, result_kind(KIND)).items()):
-        newest.setdefault(result.series, result)
-    return [newest[series] for series in sorted(newest)]
+    prefix = result_kind(KIND)
+    folders = {prefix + found.key.removeprefix(prefix).split("/")[0] + "/" for found in opened.store.list(prefix)}
+    newest = (next(newest_first(opened.documents, folder, RESULT, Role.RESULTS), None) for folder in folders)
+    results = [checked_result(signed.document, signed.name) for signed in newest if signed is not None]
+    return sorted(results, key=lambda result: result.series)

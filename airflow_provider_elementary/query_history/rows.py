@@ -46,7 +46,8 @@ class Pseudonyms:
 
     def of(self, name: str) -> str:
         """Return the pseudonym of a user."""
-        return "user-" + hmac.new(self.key, f"user\0{name}".encode(), hashlib.sha256).hexdigest()[:_PSEUDONYM]
+        own_key = hmac.digest(self.key, b"pseudonyms of users", "sha256")
+        return "user-" + hmac.new(own_key, name.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:_PSEUDONYM]
 
 
 def rows_of(
@@ -79,7 +80,8 @@ def _row(
     status = _text(record.get("status"))
     # What the author of a failed statement took for a literal may be a name to the warehouse.
     failed = bool(finished) and (status or "").lower() not in finished
-    statement = NOT_UNDERSTOOD if failed else read_statement(record.get("query_text"), dialect)
+    text, tag = _whole_text(record.get("query_text")), _whole_text(record.get("query_tag"))
+    statement = NOT_UNDERSTOOD if failed else read_statement(text, dialect)
     user = _text(record.get("user_name"))
     return {
         "query_id": str(record["query_id"])[:_LONGEST],
@@ -99,7 +101,7 @@ def _row(
         "statement_text": statement.text if policy.include_text else None,
         "tables": json.dumps([_placed(name, record) for name in statement.tables]) if statement.sha256 else None,
         "target_table": _placed(statement.target, record) if statement.target else None,
-        "dbt_node": dbt_node(_text_of_any_length(record.get("query_tag")), record.get("query_text")),
+        "dbt_node": dbt_node(tag, text),
     }
 
 
@@ -120,7 +122,7 @@ def _text(value: object) -> str | None:
     return None if value is None or value == "" else str(value)[:_LONGEST]
 
 
-def _text_of_any_length(value: object) -> str | None:
+def _whole_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 

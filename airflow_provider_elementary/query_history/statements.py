@@ -182,8 +182,8 @@ def _parsed(tokens: list[Token], text: str, dialect: str) -> _Found:
         return None
     if isinstance(tree, exp.Create) and str(tree.args.get("kind", "")).upper() not in _CREATED:
         return None
-    target = None if isinstance(tree, exp.Query) else tree.find(exp.Table, bfs=True)
-    target = tree.this.find(exp.Table) if isinstance(tree.this, exp.Expr) and target is not None else target
+    writes = not isinstance(tree, exp.Query) and isinstance(tree.this, exp.Expr)
+    target = tree.this.find(exp.Table) if writes else None
     with_names = {query.alias.upper() for query in tree.find_all(exp.CTE)}
     for hint in tree.find_all(exp.Hint):
         hint.set("expressions", [])

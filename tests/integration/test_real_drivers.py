@@ -8,10 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,48 +21,10 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST
-from tests.servers.athena import athena_server
-from tests.servers.databricks import databricks_server
 from tests.servers.engine import SECRET, Engine
-from tests.servers.trino import trino_server
 from tests.support.datasets import World, small_world, world_a, write_duckdb
-from tests.support.drivers import DATABASE
 from tests.support.read_back import assert_reads, assert_reads_as, assert_splits_at_the_microsecond, sorted_rows
-
-Serve = Callable[[Path], AbstractContextManager[tuple[Engine, int]]]
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A driver, the server that it talks to, and Airflow's connection for a port."""
-
-    key: str
-    module: str
-    serve: Serve
-    connection: Callable[[int], dict[str, Any]]
-
-
-def _trino(port: int) -> dict[str, Any]:
-    return {"host": HOST, "port": port, "login": "elementary_sync", "extra": {"catalog": DATABASE}}
-
-
-def _athena(port: int) -> dict[str, Any]:
-    extra = {"endpoint_url": f"http://{HOST}:{port}", "region_name": "eu-west-1", "work_group": "elementary"}
-    return {"login": "AKIA", "password": "secret-key", "extra": {**extra, "elementary_database": DATABASE}}
-
-
-def _databricks(port: int) -> dict[str, Any]:
-    extra = {"http_path": "/sql/1.0/warehouses/1", "catalog": DATABASE, "enable_telemetry": False}
-    # The driver's own way to an address without TLS.
-    extra["_connection_uri"] = f"http://{HOST}:{port}/sql/1.0/warehouses/1"
-    return {"host": "localhost", "password": "dapi-token", "extra": extra}
-
-
-WIRES = (
-    Wire("trino", "trino", trino_server, _trino),
-    Wire("athena", "pyathena", athena_server, _athena),
-    Wire("databricks", "databricks.sql", databricks_server, _databricks),
-)
+from tests.support.wires import WIRES, Wire
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +54,8 @@ def server(wire: Wire, path: Path) -> Iterator[tuple[Engine, int]]:
 def hook(wire: Wire, server: tuple[Engine, int], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ElementaryHook]:
     connection = {"conn_type": f"elementary_{wire.key}", **wire.connection(server[1])}
     monkeypatch.setenv("AIRFLOW_CONN_WIRE", json.dumps(connection))
+    # AWS's other services, where the warehouse has them.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{HOST}:{server[1]}")
     return lambda **options: ElementaryHook("wire", **options)
 
 

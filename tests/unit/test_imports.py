@@ -155,3 +155,12 @@ def test_parsing_a_dag_the_face_and_a_page_without_stores_import_nothing_heavy(s
     before, after = heavy_modules_of_airflow_and_after()[step]
 
     assert after == before
+
+
+def test_what_the_page_reads_a_store_with_imports_no_parser_of_sql() -> None:
+    read = ("snapshots.repository", "storage.records.report_log", "incidents.store", "page.views.registry")
+    statement = "import " + ", ".join(f"airflow_provider_elementary.{name}" for name in read)
+
+    [found] = heavy_modules_after(statement)
+
+    assert "sqlglot" not in found

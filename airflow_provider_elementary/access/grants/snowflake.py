@@ -30,6 +30,7 @@ def statements(reader: Reader) -> list[str]:
         ),
         f"GRANT SELECT ON FUTURE VIEWS IN SCHEMA {schema} TO ROLE {role};",
         *network_policy(reader, user, schema),
+        *_left_open(),
     ]
 
 
@@ -52,6 +53,18 @@ def create_reader(reader: Reader) -> list[str]:
             f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role};",
             "Run as SECURITYADMIN, or as the owners of the warehouse, the database and the schema.",
         ),
+    ]
+
+
+def _left_open() -> list[str]:
+    # No right can be taken from one role that PUBLIC, which every role inherits, keeps.
+    return [
+        commented(
+            "SHOW GRANTS TO ROLE PUBLIC;",
+            "Run as SECURITYADMIN. Changes nothing: lists what stays open to this reader, since every role holds what",
+            "PUBLIC does. The access check fails on what goes beyond the schema.",
+        ),
+        "SHOW FUTURE GRANTS TO ROLE PUBLIC;",
     ]
 
 

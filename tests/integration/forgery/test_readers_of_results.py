@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,14 +18,20 @@ from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate_and_store, open_metrics
 from airflow_provider_elementary.incidents.store import TrackedIncidents, current_incidents, update_incidents
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
+from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.page.store_reader import Reader
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Manifest
+from airflow_provider_elementary.snapshots.maintenance.prune import prune
+from airflow_provider_elementary.snapshots.maintenance.retention import Retention
+from airflow_provider_elementary.snapshots.verify import verify
+from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.layout import FEEDBACK, manifest_key, result_series, series_key
 from airflow_provider_elementary.storage.records.answer_log import append_answer, read_answers
 from airflow_provider_elementary.storage.records.answers import Answer
-from airflow_provider_elementary.storage.records.result_document import Result, ResultKind
+from airflow_provider_elementary.storage.records.result_document import RESULT, Result, ResultKind
 from airflow_provider_elementary.storage.records.results import latest_result, previous_result, write_result
+from airflow_provider_elementary.storage.records.series import Place
 from tests.support.incidents import failing_test
 from tests.support.metric_series import daily
 from tests.support.signing import SIGNER, new_signer, signed
@@ -151,6 +158,57 @@ def test_what_is_forged_after_the_newest_is_passed_over(
     assert reader.results("incidents") == [before["incidents"]]
     assert [each.incident_id for each in current_incidents(rest.repository)] == [each.incident_id for each in incidents]
     assert previous_result(rest.repository, "alerts", "dag/alerts", "3") == before["alerts"]
+
+
+def naming_true_objects(rest: Rest, content: bytes) -> bytes:
+    """Return the body of a result that names a manifest and data files as its own files."""
+    facts = json.loads(content.partition(b"\n")[2])
+    names = [manifest_key(1), *(found.key for found in rest.store.list("data/"))]
+    [file, *_] = facts["files"] or [{}]
+    facts.update(files=[{**file, "key": name} for name in names], created_at="2020-01-01T00:00:00+00:00", run_key="1")
+    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("sign", [False, True], ids=["unsigned", "by another key"])
+def test_a_forged_result_makes_neither_a_rerun_nor_a_prune_remove_what_it_names(
+    sign: bool, rest: Rest, manifests: list[Manifest]
+) -> None:
+    for kind in KINDS:
+        name = series_key(result_series(kind, series_of(kind)), 2)
+        body = naming_true_objects(rest, rest.path(series_key(result_series(kind, series_of(kind)), 1)).read_bytes())
+        rest.path(name).write_bytes(by_a_key_of_their_own(name, b"\n" + body) if sign else body)
+
+    # The same run again, which removes what its first attempt stored.
+    update(rest, manifests[-1], "1")
+    prune(rest.repository, Retention(), now=datetime(2100, 1, 1, tzinfo=UTC), grace=timedelta(0))
+
+    assert verify(rest.repository, snapshot="all").findings == ()
+    assert rest.store.get(manifest_key(1)) is not None
+
+
+def test_metrics_continue_with_true_ones_whatever_is_put_after_them(rest: Rest, manifests: list[Manifest]) -> None:
+    source = rest.repository.source(manifests[-1])
+    true = update_metrics(rest.repository, source, run_key="2", origin={})
+    name = series_key(result_series("metrics", ""), 3)
+    rest.path(name).write_bytes(naming_true_objects(rest, rest.path(true.key).read_bytes()))
+
+    result = update_metrics(rest.repository, source, run_key="3", origin={})
+
+    assert result.key == name
+    assert result.previous == Place(2, sha256(RESULT.write(true)))
+    assert {file.key for file in result.files} == {file.key for file in true.files}
+
+
+def test_changed_files_of_metrics_stay_bound_to_their_hashes(rest: Rest, manifests: list[Manifest]) -> None:
+    source = rest.repository.source(manifests[-1])
+    true = update_metrics(rest.repository, source, run_key="2", origin={})
+    change_files(rest, true)
+
+    result = update_metrics(rest.repository, source, run_key="3", origin={})
+
+    assert result.files == true.files
+    with pytest.raises(SnapshotCorruptError, match="is not the file that was written"):
+        score(rest, result.key, "3")
 
 
 def newest_of(rest: Rest, kind: ResultKind) -> Result:

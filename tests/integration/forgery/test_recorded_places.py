@@ -22,7 +22,7 @@ from airflow_provider_elementary.operators.incidents import ElementaryIncidentAn
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import LocalKeys, open_store
-from airflow_provider_elementary.storage.layout import is_result
+from airflow_provider_elementary.storage.layout import is_result, manifest_key
 from tests.support.connections import local_store
 from tests.support.incidents import failing_test
 from tests.support.metric_series import daily
@@ -125,6 +125,18 @@ def test_a_removed_result_is_noticed_by_the_next_run(
     for kind in kinds:
         assert next(each.key for each in rest.store.list(f"results/{kind}/") if is_result(each.key)).endswith("6")
     assert runs.run()["store"] == rest.store.uri
+
+
+def test_a_hidden_snapshot_is_noticed_by_the_next_run_of_metrics(rest: Rest, tmp_path: Path) -> None:
+    taken = take(rest, tmp_path / "warehouse.duckdb", world_after(9))
+    runs = Runs(metrics())
+    runs.run()
+
+    rest.store.delete(manifest_key(taken.sequence))
+    with pytest.raises(ElementaryFailException, match="it ends at number 1, and snapshot number 2 was recorded"):
+        runs.run()
+
+    assert [each.key[-1] for each in rest.store.list("results/metrics/") if is_result(each.key)] == ["7", "8"]
 
 
 @pytest.mark.parametrize("between", ["nothing", "a run that was skipped", "a run that could not send"])

@@ -28,6 +28,10 @@ UNDERSTOOD = [
     ("clickhouse", f"SELECT 'a\\'{SECRET}' FROM raw.users SETTINGS max_threads = 3"),
     ("redshift", f"SELECT 'a\\'{SECRET}' FROM raw.users"),
     ("trino", f"SELECT U&'{SECRET}' FROM raw.users"),
+    ("postgres", f"SELECT $a$ $$ {SECRET} $$ $a$ FROM raw.users"),
+    ("bigquery", f"SELECT 1 FROM raw.users # {SECRET}\n"),
+    ("snowflake", f"SELECT 1 FROM raw.users // {SECRET}\n"),
+    ("trino", f"SELECT N'{SECRET}' FROM raw.users WHERE a LIKE '{SECRET}' ESCAPE '!'"),
 ]
 #: Statements of which nothing is kept.
 NOTHING = [
@@ -42,6 +46,9 @@ NOTHING = [
     ("snowflake", f"COPY INTO t FROM 's3://b' CREDENTIALS = (AWS_SECRET_KEY = '{SECRET}')"),
     ("snowflake", f"CREATE STAGE s CREDENTIALS = (AWS_SECRET_KEY = '{SECRET}')"),
     ("redshift", f"UNLOAD ('SELECT 1') TO 's3://b' CREDENTIALS '{SECRET}'"),
+    ("clickhouse", f"INSERT INTO raw.users FORMAT CSV {SECRET},1"),
+    ("databricks", f"CREATE TABLE t USING jdbc OPTIONS (password {SECRET}) AS SELECT 1"),
+    ("trino", f"EXECUTE prepared USING '{SECRET}'"),
     ("postgres", ""),
     ("postgres", None),
 ]

@@ -207,3 +207,10 @@ def test_a_task_that_is_run_again_counts_no_run_twice(rest: Rest) -> None:
 
     assert sum(stored(rest)["runs"].to_pylist()) == 3
     assert newest_result(rest.repository, "queries", "history") is not None
+
+
+def test_texts_that_are_no_texts_are_not_read(rest: Rest) -> None:
+    updated(rest, ListingSession([query(1, NOW - HOUR, query_text=b"SELECT 'hunter2'", query_tag=7)]))
+
+    (row,) = stored(rest).to_pylist()
+    assert (row["statement_hash"], row["dbt_node"]) == (None, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from airflow_provider_elementary.snapshots.maintenance.retention import Retentio
 from airflow_provider_elementary.storage.layout import index_key, manifest_key
 from tests.support import counting_store
 from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
+from tests.support.sequential_steps import steps_of
 
 #: One page of 256, three of 16, and eight snapshots that no page lists.
 LENGTH = 312
@@ -90,6 +92,22 @@ def test_a_snapshot_is_found_by_id_and_by_time_with_few_requests(chain: Syntheti
         assert find_manifest(repository, name).sequence == number
         assert chain.store.requests["get"] <= 40
         assert chain.store.bytes <= 1_200_000
+
+
+@pytest.mark.parametrize(
+    ("place", "most"), [("latest", 4), (0, 5), (300, 5), (LENGTH - 1, 6)], ids=["newest", "oldest", "middle", "last"]
+)
+@pytest.mark.parametrize("by", ["time", "id"])
+def test_a_snapshot_is_opened_in_at_most_six_sequential_requests(
+    place: Any, most: int, by: str, chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = chain.repository()
+    wanted: Any = place
+    if place != "latest":
+        taken_at = BEGAN.replace(tzinfo=UTC) + timedelta(hours=place)
+        wanted = taken_at if by == "time" else f"{taken_at:%Y%m%dT%H%M%SZ}-{place:08x}"
+
+    assert steps_of(chain.store, lambda: find_manifest(repository, wanted), monkeypatch) <= most
 
 
 @pytest.mark.parametrize("name", ["20260110T000000Z-ffffffff", "nonsense", BEGAN - timedelta(days=1)], ids=str)
