@@ -12,7 +12,7 @@ from airflow_provider_elementary.anomalies.robust.model.detector import Detector
 from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
-FORMAT = b"6"
+FORMAT = b"7"
 _NOWHERE = np.zeros(0, np.int64)
 
 
