@@ -11,7 +11,7 @@ from airflow_provider_elementary.anomalies.robust.model import transform as scal
 from airflow_provider_elementary.anomalies.robust.model.bucket import Bucket
 from airflow_provider_elementary.anomalies.robust.model.calendar import HOLIDAY
 from airflow_provider_elementary.anomalies.robust.model.evidence import Evidence, Reading
-from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency
+from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, Parameters
 from airflow_provider_elementary.anomalies.robust.model.ring_buffer import History
 
 Floats = npt.NDArray[np.float64]
@@ -48,6 +48,7 @@ def as_configured(
     expected: Floats,
     usual: tuple[Floats, Floats],
     holiday: Floats,
+    parameters: Parameters,
 ) -> Floats:
     """Return the scores as the series' tests and people want them: what they exclude reaches no alarm.
 
@@ -57,7 +58,7 @@ def as_configured(
     """
     settings = bucket.settings
     scores = scores / settings.level
-    small_low, small_high = ranges.small_changes(bucket, expected)
+    small_low, small_high = ranges.small_changes(bucket, expected, parameters)
     plain = reading.known & ~(bucket.value < settings.least)
     plain &= ~((bucket.value >= usual[0]) & (bucket.value <= usual[1]))
     above, below = plain & ~(bucket.value <= small_high), plain & ~(bucket.value >= small_low)

@@ -34,17 +34,28 @@ class Cooldown:
         return cls(np.zeros(series), np.zeros(series, bool), np.zeros((series, 3)))
 
     def caution(self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: Parameters) -> Floats:
-        """Return what is added to the surprise at which a bucket of the series is flagged."""
+        """Return what is added to the surprise at which a size of the series is flagged."""
         # Of short buckets, the spread of two weeks says how noisy they are.
         is_unknown = (kind == REAL) & (not (frequency.is_short and parameters.long_run))
         return np.where(is_unknown, parameters.caution_unknown, 0) + frequency.caution_per_alarm * self.recent[rows]
 
-    def run_starts(self, rows: Rows, runs: Flags, frequency: Frequency) -> Flags:
+    def caution_of_arrival(
+        self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: Parameters
+    ) -> Floats:
+        """Return what is added to the surprise at which a missing bucket or a zero is flagged.
+
+        An alarm says that sizes are ill understood. Whether anything arrives is another question, for a known metric.
+        """
+        unknown = parameters.caution_unknown + frequency.caution_per_alarm * self.recent[rows]
+        return np.where(kind == REAL, unknown, 0)
+
+    def run_starts(self, rows: Rows, runs: Flags, lasting: Flags, frequency: Frequency) -> Flags:
         """Return the runs that are still to be flagged: the first ``flagged_for`` buckets of each.
 
         :param runs: whether the bucket belongs to a flagged run; shape (missing/zero/frozen, rows).
+        :param lasting: whether the run of the bucket before lasts, flagged or not; a run is reported once.
         """
-        length = np.where(runs.T, self.flagged[rows] + 1, 0)
+        length = np.where(runs.T, self.flagged[rows] + 1, np.where(lasting.T, self.flagged[rows], 0))
         self.flagged[rows] = length
         return runs & (length.T <= frequency.flagged_for)
 

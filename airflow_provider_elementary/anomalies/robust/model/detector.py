@@ -47,7 +47,7 @@ Rows = npt.NDArray[np.intp]
 
 #: Belief in an event that a series never had: a missing bucket, a value where zero is the rule.
 _FIRST_MISSING, _FIRST_LOAD = 0.01, 0.01
-#: A flagged zero says less about the rate of zeros than an ordinary one: it may be an incident.
+#: A flagged zero, or value where zero is the rule, says less of how often they come than an ordinary one.
 _FLAGGED_ZERO_WEIGHT = 0.25
 #: How many questions are asked of a bucket.
 _QUESTIONS = 7
@@ -127,7 +127,7 @@ class Detector:
         scores = np.where(ready, self._scores(bucket, reading, evidence, frequency, parameters), 0)
         early = self._early(bucket, reading, frequency, ready)
         scores = as_configured(
-            scores + early, bucket, reading, evidence, expected, usual, self.alternatives.holiday[rows]
+            scores + early, bucket, reading, evidence, expected, usual, self.alternatives.holiday[rows], parameters
         )
         is_early = early.any(axis=0) & (scores > 1).any(axis=0)
         ready = ready | is_early
@@ -229,8 +229,7 @@ class Detector:
     ) -> Floats:
         """Return each question's surprise relative to the one at which it is flagged."""
         caution = self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
-        # An alarm says that sizes are ill understood. Whether anything arrives is another question, for a known metric.
-        of_arrival = np.where(bucket.kind == scales.REAL, caution, 0)
+        of_arrival = self.cooldown.caution_of_arrival(bucket.rows, bucket.kind, frequency, parameters)
         gap, none, repeat = evidence.gap, evidence.none, evidence.repeat
         value = self.tails.calibrate(bucket.rows, evidence.size, parameters) / (parameters.alarm + caution)
         again = repeat.repeated & (repeat.length > 1)
@@ -277,7 +276,8 @@ class Detector:
         self, bucket: Bucket, evidence: Evidence, flagged: Flagged, shifted: Flags, frequency: Frequency
     ) -> Kinds:
         runs = np.stack([flagged.gap, flagged.zero, flagged.frozen])
-        gap, zero, frozen = self.cooldown.run_starts(bucket.rows, runs, frequency)
+        lasting = np.stack([evidence.gap.length, evidence.none.length, evidence.repeat.length]) > 1
+        gap, zero, frozen = self.cooldown.run_starts(bucket.rows, runs, lasting, frequency)
         late = flagged.value & (bucket.kind == scales.DURATION)
         kinds = (
             (shifted, SHIFT),
@@ -310,7 +310,7 @@ class Detector:
         reach = self.tails.reach(bucket.rows, alarm, parameters)
         bounds = evidence.mixture.range(two_sided(reach, parameters.degrees))
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in bounds)
-        low, high = ranges.stated(bucket, expected, low, high, reading.unit, usual, flagged.value)
+        low, high = ranges.stated(bucket, expected, low, high, reading.unit, usual, flagged.value, parameters)
         # A zero is an event: where it is flagged, more than zero was expected.
         zero = flagged.zero & ~(low > 0)
         low = np.where(zero, np.where(bucket.kind == scales.COUNT, 1, np.nan), low)
@@ -341,11 +341,11 @@ class Detector:
             frequency,
         )  # fmt: skip
         weight = np.select(
-            [~flagged.zero | (none.length > settled), none.length <= 1], [1.0, _FLAGGED_ZERO_WEIGHT], 0.0
+            [flagged.load, ~flagged.zero | (none.length > settled), none.length <= 1],
+            [_FLAGGED_ZERO_WEIGHT, 1.0, _FLAGGED_ZERO_WEIGHT],
+            0.0,
         )
-        self.zero.learn(
-            rows, number, evidence.zero, reading.is_zero, weight * (reading.may_be_zero & ~flagged.load), frequency
-        )
+        self.zero.learn(rows, number, evidence.zero, reading.is_zero, weight * reading.may_be_zero, frequency)
         ordinary = ~flagged.frozen | (repeat.length > settled)
         self.repeats.learn(rows, bucket.value, reading.known & ~reading.is_zero, repeat.repeated, ordinary)
         self.tails.learn(rows, evidence.size, evidence.is_sized, parameters)

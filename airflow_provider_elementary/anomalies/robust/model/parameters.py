@@ -86,8 +86,8 @@ DAILY = Frequency(
     return_within=3,
     accept_run_after=28,
     unit_from=8,
-    caution_per_alarm=0.8,
-    alarm_discount=0.9,
+    caution_per_alarm=0.6,
+    alarm_discount=0.96,
     flagged_for=3,
 )
 HOURLY = Frequency(
@@ -165,6 +165,8 @@ class Parameters:
         the same time of earlier cycles and of all of them, and how unlike two cycles are; 0 for no such model.
     :param long_run: standard deviations of the last two weeks, incidents included, within which a bucket shorter than a
         day of a metric of unknown noise is not flagged; 0 for no such veto.
+    :param least_change_of_sum: share of the forecast by which a sum must be off where its test has no
+        ``ignore_small_changes``; 0 for no such condition.
     :param missing_weight: how much a flagged missing bucket teaches about the rate of missing buckets.
     :param slow: rate at which an expert's own recent error is followed, slowly.
     :param fast: the same, fast.
@@ -202,6 +204,7 @@ class Parameters:
     doubt_quiet: float = 0.02
     agreement: float = 3.0
     long_run: float = 3.0
+    least_change_of_sum: float = 0.25
     missing_weight: float = 0.25
     slow: float = 0.1
     fast: float = 0.4

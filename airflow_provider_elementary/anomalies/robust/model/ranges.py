@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.model import transform as scales
 from airflow_provider_elementary.anomalies.robust.model.bucket import Bucket
+from airflow_provider_elementary.anomalies.robust.model.parameters import Parameters
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -15,10 +16,17 @@ Flags = npt.NDArray[np.bool_]
 _NO_BOUND = 1e4
 
 
-def small_changes(bucket: Bucket, expected: Floats) -> tuple[Floats, Floats]:
-    """Return between which values a change is too small for the test of a series; NaN without such a condition."""
-    settings, size = bucket.settings, np.abs(expected)
-    return expected - settings.drop * size, expected + settings.spike * size
+def small_changes(bucket: Bucket, expected: Floats, parameters: Parameters) -> tuple[Floats, Floats]:
+    """Return between which values a change is too small to be flagged; NaN without such a condition.
+
+    The test of a series says so; of a sum whose test says nothing, the parameters do.
+    """
+    is_sum = (bucket.kind == scales.SUM) & (parameters.least_change_of_sum > 0)
+    usual, size = np.where(is_sum, parameters.least_change_of_sum, np.nan), np.abs(expected)
+    drop, spike = (
+        np.where(np.isnan(of_test), usual, of_test) for of_test in (bucket.settings.drop, bucket.settings.spike)
+    )
+    return expected - drop * size, expected + spike * size
 
 
 def stated(
@@ -29,6 +37,7 @@ def stated(
     unit: Floats,
     usual: tuple[Floats, Floats],
     flagged: Flags,
+    parameters: Parameters,
 ) -> tuple[Floats, Floats]:
     """Return the range to state: a flagged value lies outside, any other inside.
 
@@ -37,7 +46,7 @@ def stated(
     :param flagged: by its size.
     """
     settings, value = bucket.settings, bucket.value
-    small_low, small_high = small_changes(bucket, expected)
+    small_low, small_high = small_changes(bucket, expected, parameters)
     low, high = np.fmin(np.fmin(lowest, small_low), usual[0]), np.fmax(np.fmax(highest, small_high), usual[1])
     low = np.where(bucket.kind == scales.COUNT, np.maximum(low, 0), low)
     far = _NO_BOUND * np.fmax(np.fmax(np.abs(expected), unit), np.abs(value))

@@ -149,6 +149,27 @@ def test_a_long_run_of_zeros_in_a_sparse_series_is_flagged() -> None:
     assert "run of zeros" in kinds(verdicts)[150:]
 
 
+def test_values_where_zero_is_the_rule_become_a_habit() -> None:
+    loads = [40.0 if day % 16 == 15 else 0.0 for day in range(208)]
+
+    flagged = [kind is not None for kind in kinds(detect(daily([50.0, *loads]), method="robust"))]
+
+    assert sum(flagged[:105]) <= 3
+    assert not any(flagged[105:])
+
+
+@pytest.mark.parametrize(
+    ("last", "least", "kind"), [(115.0, 0.25, None), (115.0, 0.0, "spike"), (140.0, 0.25, "spike")]
+)
+def test_a_sum_that_is_off_by_less_than_a_quarter_is_no_anomaly(last: float, least: float, kind: str | None) -> None:
+    sums = daily([*noisy(60, level=100.5, noise=1), last], metric_name="sum")
+
+    found = detect(sums, method="robust", least_change_of_sum=least).to_pylist()[-1]
+
+    assert found["kind"] == kind
+    assert (found["expected_min"] <= last <= found["expected_max"]) == (kind is None)
+
+
 def test_a_wild_series_raises_its_own_bar() -> None:
     calm, heavy = [value for value in noisy(400, level=100, noise=10)], wild(400)
 
