@@ -37,9 +37,9 @@ def path(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_duckdb(world, tmp_path_factory.mktemp("wires") / "world.duckdb")
 
 
-@pytest.fixture(scope="module", params=WIRES, ids=lambda wire: wire.key)
+@pytest.fixture(scope="module", params=["trino", "athena", "databricks"])
 def wire(request: pytest.FixtureRequest) -> Wire:
-    found: Wire = request.param
+    [found] = [wire for wire in WIRES if wire.key == request.param]
     pytest.importorskip(found.module, reason=f"pip install airflow-provider-elementary[{found.key}]")
     return found
 

@@ -37,7 +37,9 @@ DIALECTS = {row.dialect for row in ROWS}
 NAMES = {name for row in ROWS for name in (row.key, row.dialect, *row.adapters, *row.connection_types)}
 #: Long lists of functions and lexical rules of the SQL guard. A table elsewhere belongs into the registry.
 GUARD_TABLES = {"access/guard/functions.py", "access/guard/name_resolution.py", "access/guard/preprocess.py"}
-ALLOWED = {"warehouses/registry.py", *GUARD_TABLES}
+#: Which SQL a second role needs for a query history, and what lends it: statements, no facts of the warehouse.
+HISTORY_TABLES = {"query_history/access.py", "query_history/grants.py"}
+ALLOWED = {"warehouses/registry.py", *GUARD_TABLES, *HISTORY_TABLES}
 
 
 def by_key(row: WarehouseKind) -> str:

@@ -148,7 +148,7 @@ SELECT count(*) AS failures, date_trunc('week', detected_at::timestamp) AS week 
 SELECT sum(CASE WHEN status = 'fail' THEN 1 ELSE 0 END) AS fail, sum(CASE WHEN status = 'pass' THEN 1 ELSE 0 END) AS pass FROM elementary_test_results
 
 -- > allowed: dbt_models
-SELECT list_filter(string_split(path, '/'), x -> x <> '') FROM dbt_models
+SELECT list_distinct(string_split(path, '/')) FROM dbt_models
 
 -- > allowed: dbt_run_results
 SELECT unique_id, median(execution_time) AS p50, quantile_cont(execution_time, 0.9) AS p90 FROM dbt_run_results GROUP BY ALL
