@@ -58,7 +58,9 @@ def redshift_gate(port: int, certificates: Certificates) -> Iterator[int]:
         waiting = asyncio.all_tasks(loop)
         for task in waiting:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+        # Of nothing, gather makes a future of another loop.
+        if waiting:
+            loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
         loop.close()
 
 
