@@ -217,13 +217,16 @@ def read_pages_ahead(repository: Repository, moment: datetime | None, wait: Call
     :param moment: when it was taken; None where that is not known.
     :param wait: returns once it is known which keys count.
     """
-    pages = list(numbered(repository.store, f"{INDEX}{WIDE}/")[0]) if moment is not None else []
+    if moment is None:
+        return
+    pages, others = numbered(repository.store, f"{INDEX}{WIDE}/")
+    # The first page has the place 0, which is no number.
+    wide = max(pages) + 1 if pages else int(index_key(WIDE, 0) in others)
     wait()
-    if moment is not None and pages:
-        wide = pages[-1] + 1
+    if wide:
         works: list[Callable[[], object]] = [
             partial(read_page, repository, NARROW, wide * WIDE // NARROW),
-            partial(_narrowed, repository, moment, wide),
+            lambda: read_page(repository, WIDE, _narrowed(repository, moment, wide)[0]),
         ]
         _side_by_side(lambda work: work(), works)
 

@@ -95,7 +95,7 @@ def test_a_snapshot_is_found_by_id_and_by_time_with_few_requests(chain: Syntheti
 
 
 @pytest.mark.parametrize(
-    ("place", "most"), [("latest", 4), (0, 5), (300, 5), (LENGTH - 1, 6)], ids=["newest", "oldest", "middle", "last"]
+    ("place", "most"), [("latest", 4), (0, 5), (150, 5), (LENGTH - 1, 6)], ids=["newest", "oldest", "middle", "last"]
 )
 @pytest.mark.parametrize("by", ["time", "id"])
 def test_a_snapshot_is_opened_in_at_most_six_sequential_requests(
