@@ -14,7 +14,8 @@ demo: $(READY)
 
 test: $(READY) lint types
 	@$(MAKE) --no-print-directory frontend || true
-	$(BIN)/pytest -n 2 --dist loadfile
+	# Three on two cores: many tests wait, for a server that is silent or a task that is to end.
+	$(BIN)/pytest -n 3 --dist loadfile
 
 # The page's script, with npm from its lock file; without it the page shows the charts of the server.
 frontend:
@@ -34,13 +35,16 @@ unit: $(READY)
 matrix: $(READY)
 	$(BIN)/python -m tests.matrix
 
-# What takes too long for every change: long random histories, many races, the engines of other warehouses on the large
-# world, Spark where pyspark and Java are installed, and
+# What takes too long for every change: ninety days of hourly syncs (ELEMENTARY_SOAK_DAYS), long random histories, many
+# races, the engines of other warehouses on the large world, Spark where pyspark and Java are installed, and
 # a killed worker of a CeleryExecutor where redis-server is (ELEMENTARY_PARTS_ROWS: how many rows).
 acceptance: $(READY)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[executors]'
 	ELEMENTARY_EXECUTORS=1 $(BIN)/pytest -s -rs tests/integration/test_parts_on_executors.py
 	ELEMENTARY_HISTORIES=$${ELEMENTARY_HISTORIES:-150} $(BIN)/pytest -s tests/integration/test_random_histories.py
+	ELEMENTARY_METRIC_HISTORIES=20 $(BIN)/pytest tests/unit/metrics/test_by_day.py -k from_scratch
+	$(BIN)/python -m tests.benchmarks soak --days $${ELEMENTARY_SOAK_DAYS:-90}
+	ELEMENTARY_ODD_CELLS=$${ELEMENTARY_ODD_CELLS:-50} $(BIN)/pytest tests/integration/test_odd_cells.py
 	ELEMENTARY_RACES=$${ELEMENTARY_RACES:-20} $(BIN)/pytest tests/integration/test_race.py
 	ELEMENTARY_ENGINES=1 $(BIN)/pytest -rs tests/integration/test_real_drivers.py -k world_a
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[spark]'

@@ -271,6 +271,15 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "postgres://db.example.com:5432",
                         "default": "",
                     },
+                    "docs_url": {
+                        "description": "Where this package's docs are published, for the link to what to do in each "
+                        "alert. Default: what the package's metadata names as Documentation; without one, the alert "
+                        "names page and section.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "https://docs.example.com/elementary",
+                        "default": "",
+                    },
                     **{
                         parameter.name: {
                             "description": "Default of all stores; a store's connection overrides it. "

@@ -191,7 +191,7 @@ def newest_since(source: WarehouseSource, since: datetime, wanted: InvocationFil
             continue
         if completed >= since:
             ended.append((completed, invocation))
-        elif may_be_dates and invocation.ended_on is not None and completed + timedelta(days=1) > since:
+        elif may_be_dates and invocation.ended_on is not None and since - completed < timedelta(days=1):
             undecided += 1
     if undecided and not ended:
         raise ConfigurationError(

@@ -1,9 +1,15 @@
 """Grants, checks and guards least-privilege access to a warehouse."""
 
-from airflow_provider_elementary.access.check import check_access
-from airflow_provider_elementary.access.check.report import AccessFinding, AccessReport, Drift, drift
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# A function of the name of its package: it has to be here before anybody imports that.
 from airflow_provider_elementary.access.grants import grants
-from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.access.check import check_access
+    from airflow_provider_elementary.access.check.report import AccessFinding, AccessReport, Drift, drift
+    from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
 
 __all__ = [
     "AccessFinding",
@@ -15,3 +21,17 @@ __all__ = [
     "grants",
     "guard_query",
 ]
+
+_HOMES = {
+    "check": ("check_access",),
+    "check.report": ("AccessFinding", "AccessReport", "Drift", "drift"),
+    "guard": ("GuardedQuery", "guard_query"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is used: a stored report is read without a parser of SQL."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,8 @@ from html import escape
 from typing import Any, Literal
 
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
-from airflow_provider_elementary.incidents.conditions import PROJECT, SEVERITIES, Kind, Severity
+from airflow_provider_elementary.alerts.runbook import RUNBOOK, link_of
+from airflow_provider_elementary.incidents.conditions import PROJECT, SEVERITIES, Severity
 from airflow_provider_elementary.incidents.tracking import Incident
 
 #: An incident opened, is still open after its suppression interval, or is resolved.
@@ -20,17 +21,6 @@ Event = Literal["opened", "continues", "resolved", "heartbeat", "digest"]
 EVENTS: tuple[Event, ...] = ("opened", "continues", "resolved")
 
 _WORDS: Mapping[Event, str] = {"opened": "Incident", "continues": "Still open", "resolved": "Resolved"}
-#: What to do about a condition of each kind, by the one that an incident began with.
-_TO_DO: Mapping[Kind, str] = {
-    "test": "Look at the failed rows in the warehouse, correct the data or the test, and run the test again",
-    "run": "Read the error in the log of dbt, correct the model, and run it again",
-    "source_freshness": "Ask who loads the source, and run `dbt source freshness` again",
-    "invocation": "Look at the log of the job that runs dbt",
-    "anomaly": "Compare with the days before; answer expected or new-normal if it is right",
-    "sync": "Look at the newest runs of the DAG that takes snapshots",
-    "markers": "Follow the evidence above; until then, rows of unfinished runs are taken late",
-    "access": "Run `airflow-elementary check-access`, and revoke the excess privileges",
-}
 _NAMES_SHOWN = 10
 _TITLES_SHOWN = 5
 #: Slack refuses a longer text in one block.
@@ -166,16 +156,18 @@ class Alert:
         }
 
 
-def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = "") -> Alert:
+def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = "", docs_url: str = "") -> Alert:
     """Return the alert about one incident.
 
     :param meta: the project's alert settings for it.
     :param url: of the incident on the Elementary page.
+    :param docs_url: where the docs are published, for the link to what to do.
     """
     lines = [
         Line("result_message", "What", incident.title),
         *(Line("result_message", "Also", text) for text in _also(incident)),
-        Line("table", "Table", incident.root),
+        Line("table", "Table", incident.cause.table),
+        Line("table", "Its values come from", incident.cause.origin.table if incident.cause.origin else ""),
         Line("column", "Tests and metrics", _listed(incident.subjects)),
         Line(None, "Evidence", incident.cause.evidence),
         Line(None, "Since", f"{incident.started_at:%Y-%m-%d %H:%M} UTC"),
@@ -187,11 +179,13 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
         Line(None, "Assignee", incident.assignee or ""),
         Line("subscribers", "Subscribers", _listed(meta.subscribers)),
         Line("tags", "Tags", _listed(meta.tags)),
-        Line(None, "To do", "" if event == "resolved" else _TO_DO[incident.cause.kind]),
+        Line(None, "To do", "" if event == "resolved" else RUNBOOK[incident.cause.kind].to_do),
+        Line(None, "Runbook", "" if event == "resolved" else link_of(incident.cause.kind, docs_url)),
     ]
+    subjects = _listed(incident.subjects, 3)
     return Alert(
         event=event,
-        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.root} {_listed(incident.subjects, 3)}"),
+        title=_one_line(f"{_WORDS[event]} ({incident.severity}): {incident.cause.table} {subjects}"),
         lines=_shown(lines, meta.fields),
         incidents=(incident,),
         severity=incident.severity,

@@ -63,12 +63,13 @@ class AlertMetas:
     nodes: Mapping[str, AlertMeta] = field(default_factory=dict)
 
     def of(self, incident: Incident) -> AlertMeta:
-        """Return the settings for an incident: those of the tests of its metrics first, then those of its root.
+        """Return the settings for an incident: those of the tests of its metrics first, then those of its table.
 
         Owners, subscribers and tags of both are merged, as Elementary does. Subscribers of the tables that are also
         anomalous downstream are notified too.
         """
-        settings = [*self._tests_of(incident), self._table(incident.root)]
+        tables = dict.fromkeys((incident.cause.table, incident.root))
+        settings = [*self._tests_of(incident), *(self._table(table) for table in tables)]
         followers = [self._table(table) for table in incident.followers]
         intervals = [meta.suppression_hours for meta in settings if meta.suppression_hours is not None]
         return AlertMeta(
@@ -92,7 +93,7 @@ class AlertMetas:
             column, metric = _column_and_metric(named)
             for test in tests_monitoring(metric, column):
                 for of_column in dict.fromkeys((column.lower() if column else None, None)):
-                    if meta := self.tests.get((incident.root.upper(), test, of_column)):
+                    if meta := self.tests.get((incident.cause.table.upper(), test, of_column)):
                         yield meta
 
 

@@ -92,6 +92,7 @@ def send_alerts(
     suppression_hours: float = 0,
     at_most: int = AT_MOST,
     url_of: Callable[[str], str],
+    docs_url: str = "",
     anchor: Any = None,
 ) -> Outcome:
     """Send each route its pending alerts.
@@ -108,6 +109,7 @@ def send_alerts(
     :param suppression_hours: the interval of tables whose meta sets none.
     :param at_most: more pending alerts than this for one route are merged into one.
     :param url_of: returns the address of an incident by its id; empty where it is not known.
+    :param docs_url: where the docs are published; empty for what the package's metadata names.
     :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
     """
     number, lost = recorded_result(repository, "alerts", series, anchor)
@@ -126,7 +128,7 @@ def send_alerts(
         if wants.digest:
             alerts = _digest(known, notified, route, wants, metas, now, url_of)
         else:
-            alerts = _alerts(pending, at_most, url_of)
+            alerts = _alerts(pending, at_most, url_of, docs_url)
         if wants.heartbeat and not alerts and all(incident.status == "resolved" for incident in known):
             alerts = _heartbeat(incidents, notified, route, now)
         for alert, items in alerts:
@@ -175,8 +177,13 @@ def _digest(
     return [(alert, [Notification("", PROJECT, route, "digest", now)])]
 
 
-def _alerts(pending: Sequence[PendingNotification], at_most: int, url_of: Callable[[str], str]) -> _Alerts:
-    alerts = [alert_of(item.event, item.incident, item.meta, url=url_of(item.incident.incident_id)) for item in pending]
+def _alerts(
+    pending: Sequence[PendingNotification], at_most: int, url_of: Callable[[str], str], docs_url: str
+) -> _Alerts:
+    alerts = [
+        alert_of(item.event, item.incident, item.meta, url=url_of(item.incident.incident_id), docs_url=docs_url)
+        for item in pending
+    ]
     if len(alerts) > at_most:
         return [(alert_of_many(alerts), pending)]
     return [(alert, [item]) for alert, item in zip(alerts, pending, strict=True)]

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
 from airflow_provider_elementary.anomalies.detect import Method, detect
 from airflow_provider_elementary.anomalies.feedback import Feedback
-from airflow_provider_elementary.anomalies.robust import ModelState, Replay
+from airflow_provider_elementary.anomalies.robust import ModelState, Replay, UnusableStateError
+from airflow_provider_elementary.anomalies.stored_metrics import COLUMNS, MetricChanges, MetricRows, Rows
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
-from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, has_names, scored_metrics
-from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.times import before, utc_now
+
+log = logging.getLogger(__name__)
 
 #: A training window starts where its period does: with the month, at the most.
 _LONGEST_PERIOD = timedelta(days=31)
@@ -34,10 +41,12 @@ _SPOOL_LIMIT = "128MB"
 _SERIES = "series"
 #: More days than any history has; a time so long ago still has a date.
 _MOST_DAYS = 100_000
-_COLUMNS = [name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours")]
+_SCHEMA = pa.schema([METRICS_SCHEMA.field(name) for name in COLUMNS])
 
-#: Loads the model state of an earlier run.
+#: Loads the model state of an earlier run; asked again where a state proves unusable.
 LoadState = Callable[[], ModelState | None]
+#: Takes the model state for the next run, some series at a time.
+KeepState = Callable[[Iterator[pa.Table]], None]
 
 
 @dataclass(frozen=True)
@@ -46,20 +55,21 @@ class Scored:
 
     :param verdicts: on the newest buckets of the shard's tables.
     :param tables: every table of the metrics, those of other shards too.
-    :param state: the model state that the robust method saves for the next run; None with the other method.
+    :param learned_until: the time, in seconds since 1970, up to which the model state of the robust method has learned;
+        None with the other method.
     :param resumed: how many series resumed from the state that was loaded.
     :param replayed: how many were replayed from their first bucket.
     """
 
     verdicts: pa.Table
     tables: frozenset[str]
-    state: ModelState | None = None
+    learned_until: int | None = None
     resumed: int = 0
     replayed: int = 0
 
 
 def score_recent(
-    rows: pa.RecordBatchReader,
+    rows: pa.RecordBatchReader | MetricRows,
     *,
     method: Method,
     days: int,
@@ -67,6 +77,8 @@ def score_recent(
     shard: int = 0,
     shards: int = 1,
     load_state: LoadState | None = None,
+    keep_state: KeepState | None = None,
+    reads_all: bool = False,
     adapter: str | None = None,
     configurations: pa.Table | None = None,
     feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None = None,
@@ -84,6 +96,8 @@ def score_recent(
     :param shards: how many there are.
     :param load_state: returns the model state of an earlier run of the robust method, with the same parameters and
         shard; the verdicts are those of a replay of everything, in less time.
+    :param keep_state: takes the model state of the robust method for the next run.
+    :param reads_all: read all metrics even where what changed since the model state is known.
     :param adapter: dbt's name of the warehouse that the metrics were measured on, where the parameters of the method
         ``elementary`` name none.
     :param configurations: of each series, the parameters of its dbt test; see
@@ -94,53 +108,129 @@ def score_recent(
     if not 0 <= shard < shards:
         raise ConfigurationError(f"There is no shard {shard}. Shards are numbered from 0 to {shards - 1}.")
     days = min(days, _MOST_DAYS)
-    stream = _Stream(rows, shard, shards)
+    metrics = rows if isinstance(rows, MetricRows) else MetricRows.once(rows)
     if adapter:
         parameters = {"adapter": adapter, **parameters}
     if method == "robust":
-        return _score_robust(stream, days, parameters, load_state, configurations, feedback)
+        run = _RobustRun(
+            metrics, shard, shards, days, parameters, keep_state or _drop, configurations, feedback, reads_all
+        )
+        return run.score(load_state or _nothing)
+    with metrics.whole() as reader:
+        return _score_by_the_rule(_Stream(shard, shards), reader, method, days, parameters, configurations, feedback)
+
+
+def _score_by_the_rule(
+    stream: _Stream,
+    reader: pa.RecordBatchReader,
+    method: Method,
+    days: int,
+    parameters: Mapping[str, Any],
+    configurations: pa.Table | None,
+    feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None,
+) -> Scored:
     parameters = {**parameters, **({"feedback": feedback} if feedback is not None else {})}
     is_windowed = _is_windowed(method, parameters)
     window = _Window(stream, _history(parameters, days, configurations) if is_windowed else None)
-    for batch in stream:
+    for batch in stream.read(reader):
         stream.note(batch["full_table_name"])
         window.add(batch)
     metrics = window.rows()
     if stream.newest is None:
         verdicts = detect(metrics, method, configurations, **parameters)
     elif is_windowed:
-        verdicts = detect(metrics, method, configurations, since=stream.newest - timedelta(days=days), **parameters)
+        verdicts = detect(
+            metrics, method, configurations, since=before(stream.newest, timedelta(days=days)), **parameters
+        )
     else:
         verdicts = recent(detect(metrics, method, configurations, **parameters), days, stream.newest)
     return Scored(verdicts, stream.tables)
 
 
-def _score_robust(
-    stream: _Stream,
-    days: int,
-    parameters: Mapping[str, Any],
-    load_state: LoadState | None,
-    configurations: pa.Table | None,
-    feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None,
-) -> Scored:
-    window = _Window(stream, timedelta(days=days), pa.field(_SERIES, pa.int32()))
-    with bounded_connection(_SPOOL_LIMIT) as connection:
-        # Only the replay refers to the earlier state, so that it can release it while the new one grows.
-        given = dict(parameters)
+@dataclass(frozen=True)
+class _RobustRun:
+    """One run of the robust method; see :func:`score_recent`."""
+
+    metrics: MetricRows
+    shard: int
+    shards: int
+    days: int
+    parameters: Mapping[str, Any]
+    keep_state: KeepState
+    configurations: pa.Table | None
+    feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None
+    reads_all: bool
+
+    def score(self, load_state: LoadState) -> Scored:
+        state = load_state()
+        changes = self.metrics.since(state.metrics, state.until) if state and not self.reads_all else None
+        while True:
+            try:
+                with bounded_connection(_SPOOL_LIMIT) as connection:
+                    return self._score(connection, state, changes)
+            except _ReadAllError as error:
+                log.info("reading all metrics: %s", error)
+                changes = None
+            except UnusableStateError:
+                # The log says why.
+                state, changes = load_state(), None
+
+    def _score(
+        self, connection: duckdb.DuckDBPyConnection, state: ModelState | None, changes: MetricChanges | None
+    ) -> Scored:
+        given = dict(self.parameters)
         adapter = given.pop("adapter", None)
-        replay = Replay(connection, load_state() if load_state else None, configurations, feedback, adapter)
-        for batch in stream:
-            window.add(batch.append_column(_SERIES, pa.array(replay.add(batch))))
+        stream = _Stream(self.shard, self.shards)
+        window = _Window(stream, timedelta(days=self.days), pa.field(_SERIES, pa.int32()))
+        replay = Replay(connection, state, self.configurations, self.feedback, adapter, has_changes=changes is not None)
+        for rows in self._rows(stream, state, changes):
+            window.add(rows.append_column(_SERIES, pa.array(replay.add(rows))))
+        until = _seconds(before(stream.newest, timedelta(days=self.days))) if stream.newest else 0
+        if state and changes:
+            if until < state.until:
+                raise _ReadAllError("the newest bucket is earlier than that of the run before")
+            for rows in stream.others(changes.removed):
+                replay.remove(rows)
         stream.note(replay.tables)
-        until = stream.newest - timedelta(days=days) if stream.newest else _EPOCH
-        rows = window.rows()
+        recent_rows = window.rows()
         found = replay.score(
-            rows.drop_columns([_SERIES]),
-            rows[_SERIES].to_numpy(),
-            (until - _EPOCH) // timedelta(seconds=1),
+            recent_rows.drop_columns([_SERIES]),
+            recent_rows[_SERIES].to_numpy(),
+            until,
             given,
+            self.keep_state,
+            partial(stream.others, changes.rest) if changes else tuple,
         )
-    return Scored(found.verdicts, stream.tables, found.state, found.resumed, found.replayed)
+        return Scored(found.verdicts, stream.tables, until, found.resumed, found.replayed)
+
+    def _rows(self, stream: _Stream, state: ModelState | None, changes: MetricChanges | None) -> Iterator[pa.Table]:
+        if state is None or changes is None:
+            with self.metrics.whole() as reader:
+                yield from stream.read(reader)
+            return
+        if changes.added:
+            with changes.added() as reader:
+                yield from stream.read(reader)
+        if changes.recent:
+            after = pa.scalar(_EPOCH + timedelta(seconds=state.until), pa.timestamp("us"))
+            with changes.recent() as reader:
+                yield from stream.read(reader, after)
+
+
+class _ReadAllError(Exception):
+    """Why what changed since the model state is not enough."""
+
+
+def _drop(states: Iterator[pa.Table]) -> None:
+    deque(states, maxlen=0)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _seconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(seconds=1)
 
 
 def days_read(
@@ -176,8 +266,7 @@ class _Stream:
         begun, and says nothing about how far the others are.
     """
 
-    def __init__(self, rows: pa.RecordBatchReader, shard: int, shards: int) -> None:
-        self._rows = rows
+    def __init__(self, shard: int, shards: int) -> None:
         self._shard = shard
         self._shards = shards
         self._tables = pa.array([], pa.string())
@@ -190,12 +279,12 @@ class _Stream:
         """Every table that was noted; one of several shards notes those of the others too."""
         return frozenset(self._tables.to_pylist())
 
-    @property
-    def schema(self) -> pa.Schema:
-        return pa.schema([self._rows.schema.field(name) for name in _COLUMNS])
+    def read(self, reader: pa.RecordBatchReader, after: pa.Scalar | None = None) -> Iterator[pa.Table]:
+        """Yield the metrics of the shard.
 
-    def __iter__(self) -> Iterator[pa.Table]:
-        for rows in _gathered(self._rows):
+        :param after: only those whose buckets end later.
+        """
+        for rows in _gathered(reader, after):
             batch = has_names(scored_metrics(rows))
             # A wrong date ahead of the clock was not measured then.
             measured_at = pc.min_element_wise(batch["updated_at"], pa.scalar(self._now, batch["updated_at"].type))
@@ -203,6 +292,20 @@ class _Stream:
             ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
             self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
             yield self._of_shard(batch)
+
+    def others(self, rows: Rows | None) -> Iterator[pa.Table]:
+        """Yield metrics of the shard that say nothing of which bucket is the newest.
+
+        :raises _ReadAllError: they cannot be read any more.
+        """
+        if rows is None:
+            return
+        try:
+            with rows() as reader:
+                for batch in _gathered(reader):
+                    yield self._of_shard(has_names(scored_metrics(batch)))
+        except ElementaryError as error:
+            raise _ReadAllError(f"those of the run before cannot be read: {error}") from None
 
     def note(self, tables: pa.ChunkedArray) -> list[str]:
         """Take the names of tables in, and return those that are new."""
@@ -229,7 +332,7 @@ class _Window:
     def __init__(self, stream: _Stream, span: timedelta | None, *added: pa.Field) -> None:
         self._stream = stream
         self._span = span
-        self._empty = pa.schema([*stream.schema, *added]).empty_table()
+        self._empty = pa.schema([*_SCHEMA, *added]).empty_table()
         self._kept: list[pa.Table] = []
         self._trim_at = _TRIM_ROWS
 
@@ -252,11 +355,12 @@ class _Window:
         return rows if pc.all(is_recent, skip_nulls=False).as_py() else rows.filter(is_recent)
 
 
-def _gathered(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+def _gathered(reader: pa.RecordBatchReader, after: pa.Scalar | None = None) -> Iterator[pa.Table]:
     """Yield batches together, so that small ones are not looked at one by one."""
     waiting: list[pa.RecordBatch] = []
-    for batch in rows:
-        waiting.append(batch.select(_COLUMNS))
+    for batch in reader:
+        rows = batch.select(COLUMNS)
+        waiting.append(rows if after is None else rows.filter(pc.greater(rows["bucket_end"], after)))
         if sum(map(len, waiting)) >= _BATCH_ROWS:
             yield pa.Table.from_batches(waiting)
             waiting = []

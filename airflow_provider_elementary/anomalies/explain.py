@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
 from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
 from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of, possible
+from airflow_provider_elementary.times import before
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
@@ -230,7 +231,7 @@ def _when(start: datetime | None, end: datetime) -> str:
         return f"at {start:%H:%M} on {_day(start)}"
     if length == timedelta(days=1):
         return f"on {_day(start)}"
-    return f"from {_day(start)} to {_day(end - timedelta(microseconds=1))}"
+    return f"from {_day(start)} to {_day(before(end, timedelta(microseconds=1)))}"
 
 
 def _moment(start: datetime | None, end: datetime) -> str:

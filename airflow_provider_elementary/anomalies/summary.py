@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.explain import public_sentence
 from airflow_provider_elementary.anomalies.schema import is_of_incident
+from airflow_provider_elementary.times import before
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def recent(verdicts: pa.Table, days: int, newest: datetime | None = None) -> pa.
     newest = newest or pc.max(verdicts["bucket_end"]).as_py()
     if newest is None:
         return verdicts
-    oldest = pa.scalar(newest - timedelta(days=days), verdicts["bucket_end"].type)
+    oldest = pa.scalar(before(newest, timedelta(days=days)), verdicts["bucket_end"].type)
     return verdicts.filter(pc.greater(verdicts["bucket_end"], oldest))
 
 

@@ -86,7 +86,7 @@ def _statements(arguments: argparse.Namespace) -> list[str]:
         database=arguments.database,
         dbt_role=arguments.dbt_role,
         warehouse=arguments.warehouse,
-        public_key=_read(arguments.public_key) if arguments.public_key else None,
+        public_key=read_key(arguments.public_key) if arguments.public_key else None,
         network=arguments.network,
         harden=arguments.harden,
     )
@@ -117,7 +117,7 @@ def check(arguments: argparse.Namespace) -> int:
     elif arguments.format == "markdown":
         _show_markdown(report)
     else:
-        _show(report)
+        show_report(report)
     return status
 
 
@@ -160,7 +160,8 @@ def _rows(report: AccessReport) -> list[list[str]]:
     ]
 
 
-def _show(report: AccessReport) -> None:
+def show_report(report: AccessReport) -> None:
+    """Print the report as a table."""
     print_table(("check", "status", "evidence"), _rows(report), title=_title(report), colours=_COLOURS)
     print(report.headline)
 
@@ -190,7 +191,8 @@ def _reasons(arguments: Sequence[str]) -> dict[str, str]:
     return reasons
 
 
-def _read(path: Path) -> str:
+def read_key(path: Path) -> str:
+    """Return the text of a public key's file."""
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:

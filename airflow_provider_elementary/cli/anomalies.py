@@ -60,6 +60,7 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.cli.summary import show_incidents
     from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
     from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate
+    from airflow_provider_elementary.incidents.origins import with_origins
     from airflow_provider_elementary.incidents.tracking import track_incidents
     from airflow_provider_elementary.metrics import compute_metrics
     from airflow_provider_elementary.project.lineage import read_lineage
@@ -76,7 +77,7 @@ def show_anomalies(arguments: argparse.Namespace) -> int:
         configurations = read_test_configurations(source)
         found = evaluate(metrics, read_lineage(source), options, adapter=source.adapter, configurations=configurations)
     conditions = current_conditions(found.verdicts, found.lineage, read_dbt_conditions(source))
-    incidents = track_incidents(conditions, found.lineage)
+    incidents = track_incidents(with_origins(conditions, (), found.lineage, source, source.adapter), found.lineage)
     if arguments.json:
         facts = {"summary": asdict(found.summary), "incidents": [incident.to_dict() for incident in incidents]}
         print_json({**facts, "stopping_tables": found.stopping})

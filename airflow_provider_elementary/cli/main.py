@@ -20,6 +20,7 @@ from airflow_provider_elementary.cli.incidents import add_incidents
 from airflow_provider_elementary.cli.mcp import add_mcp
 from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
 from airflow_provider_elementary.cli.output import only_own_output, print_json
+from airflow_provider_elementary.cli.query_history import add_query_history
 from airflow_provider_elementary.cli.snapshots import add_snapshot
 from airflow_provider_elementary.cli.store import add_keys_actions, add_store_actions
 
@@ -122,6 +123,10 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "check-access", help="check that a connection can read the Elementary schema and nothing else"
         )
+    )
+
+    add_query_history(
+        commands.add_parser("query-history", help="grants, access check and stored rows of executed queries (opt-in)")
     )
 
     add_doctor(commands.add_parser("doctor", help="inspect connections, store, keys and settings; name the next step"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 from rich.console import Console
@@ -120,6 +121,6 @@ def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa
         console.print(f"  {summary.by_dimension:,} anomalies of single dimension values are not listed")
 
 
-def _order(incident: Incident) -> tuple[bool, int, float]:
+def _order(incident: Incident) -> tuple[bool, int, timedelta]:
     # Of one severity the newest first.
-    return incident.status != "open", SEVERITIES.index(incident.severity), -incident.started_at.timestamp()
+    return incident.status != "open", SEVERITIES.index(incident.severity), datetime.max - incident.started_at

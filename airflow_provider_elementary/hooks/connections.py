@@ -23,6 +23,7 @@ from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WAREHOU
 if TYPE_CHECKING:
     from airflow_provider_elementary.access.check.session import TransportFacts
     from airflow_provider_elementary.timeouts import Calls
+    from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
     from airflow_provider_elementary.warehouses.kind import WarehouseKind
     from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
@@ -232,20 +233,25 @@ def open_bigquery(connection: WarehouseConnection, schema: str, database: str | 
 
 
 def open_with_dbapi_hook(
-    connection: WarehouseConnection, schema: str, database: str | None, transport: TransportFacts | None = None
+    connection: WarehouseConnection,
+    schema: str,
+    database: str | None,
+    transport: TransportFacts | None = None,
+    session: type[DbApiWarehouse] | None = None,
 ) -> Warehouse:
     """Open a session on any other warehouse, through its Airflow provider's SQL hook.
 
     :param transport: how the link is protected, as far as the client knows.
+    :param session: the class of the session, where a warehouse has its own.
     """
-    from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
+    from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse as AnyWarehouse
 
     kind = _kind_of(connection)
     hook = _sql_hook(connection)
     calls = calls_for(connection)
     # Airflow's hooks of Databricks and Trino begin the session in that catalog.
     database = database or connection.extra_dejson.get("catalog")
-    return DbApiWarehouse(
+    return (session or AnyWarehouse)(
         _login(connection, lambda: calls.log_in(hook.get_conn), database),
         calls=calls,
         dialect=str(kind.dialect),

@@ -34,7 +34,10 @@ def open_athena(connection: WarehouseConnection, schema: str, database: str | No
     address = extra.get("endpoint_url")
     is_secure = str(address).startswith("https:") if address else extra.get("use_ssl", True) is not False
     verifies = extra.get("verify", True) is not False
-    return open_with_dbapi_hook(connection, schema, database, _http_link(is_secure, verifies, "AWS's client"))
+    from airflow_provider_elementary.warehouses.athena import AthenaWarehouse
+
+    link = _http_link(is_secure, verifies, "AWS's client")
+    return open_with_dbapi_hook(connection, schema, database, link, AthenaWarehouse)
 
 
 def _http_link(is_secure: bool, verifies: bool, detail: str) -> TransportFacts:

@@ -22,6 +22,20 @@ PROJECT = "the dbt project"
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The columns that the values of wrong columns come from.
+
+    :param table: their table, as metrics name it.
+    :param columns: lower case, sorted.
+    :param known_by: the code of the models, or the names of columns alone.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    known_by: Literal["code", "names"] = "code"
+
+
+@dataclass(frozen=True)
 class Condition:
     """Something wrong with one subject, from the first evidence of it until evidence that it is over.
 
@@ -39,6 +53,7 @@ class Condition:
     :param state: the newest status, or the kind of anomaly.
     :param title: what happened, in a sentence without raw values.
     :param evidence: why it is known, in words.
+    :param origin: where the wrong values come from, by the code of the models; None where nothing says it.
     """
 
     kind: Kind
@@ -54,6 +69,7 @@ class Condition:
     state: str
     title: str
     evidence: str
+    origin: Origin | None = None
 
     @property
     def condition_id(self) -> str:
@@ -61,6 +77,11 @@ class Condition:
         # The table too: one test of a model has a state for each target of dbt.
         identity = "|".join((self.kind, self.subject, self.table, self.started_at.isoformat()))
         return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+    @property
+    def root(self) -> str:
+        """The table where it began, as far as is known."""
+        return self.origin.table if self.origin else self.table
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -118,7 +118,7 @@ def _of_silence(times: Sequence[datetime | None], as_of: datetime | None) -> Ite
     known = sorted(time for time in times if time is not None)
     gaps = list(pairwise([*known, *([as_of] if as_of and known and as_of > known[-1] else [])]))
     for place, (last, following) in enumerate(gaps):
-        usual = [after - before for before, after in gaps[:place] if before >= last - _USUAL]
+        usual = [end - begin for begin, end in gaps[:place] if last - begin <= _USUAL]
         if len(usual) < _KNOWN_INVOCATIONS or following - last <= max(2 * max(usual), _SHORTEST_SILENCE):
             continue
         hours = round((following - last).total_seconds() / 3600)

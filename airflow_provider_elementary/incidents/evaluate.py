@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.circuit_breaker import stopping_tables
+from airflow_provider_elementary.anomalies.circuit_breaker import WORDS, stopping_tables
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import Scored, days_read, score_recent
 from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
+from airflow_provider_elementary.anomalies.stored_metrics import MetricRows, StoredMetrics
 from airflow_provider_elementary.anomalies.summary import Summary, summarise
+from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import feedback_of_answers
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import read_dbt_conditions
@@ -89,7 +90,7 @@ class Evaluation:
 
 
 def evaluate(
-    rows: pa.RecordBatchReader,
+    rows: pa.RecordBatchReader | MetricRows,
     lineage: Lineage,
     options: EvaluationOptions,
     *,
@@ -115,6 +116,9 @@ def evaluate(
         shard=options.shard,
         shards=options.shards,
         load_state=state.load if state else None,
+        keep_state=state.keep if state else None,
+        # A name in fail_on may be that of a table in another shard, which only all metrics name.
+        reads_all=options.shards > 1 and options.fail_on not in WORDS,
         adapter=adapter,
         configurations=configurations,
         feedback=feedback if feedback and options.method == "robust" else None,
@@ -125,7 +129,7 @@ def evaluate(
 
 def evaluate_and_store(
     repository: Repository,
-    rows: pa.RecordBatchReader,
+    rows: pa.RecordBatchReader | MetricRows,
     lineage: Lineage,
     options: EvaluationOptions,
     *,
@@ -165,9 +169,10 @@ def evaluate_and_store(
         known=number,
     )
     anchors, losses = {"verdicts_anchor": anchor_result(repository, result)}, [verdicts_lost]
-    if state and evaluation.scored.state:
+    if state and evaluation.scored.learned_until is not None:
         number, state_lost = recorded_result(repository, "memories", state.series, before.get("state_anchor"))
-        saved = state.save(evaluation.scored.state, origin, known=number)
+        metrics = rows.place if isinstance(rows, MetricRows) else None
+        saved = state.save(evaluation.scored.learned_until, origin, metrics=metrics, known=number)
         anchors["state_anchor"] = anchor_result(repository, saved)
         losses.append(state_lost)
     lost = " ".join(each for each in losses if each is not None) or None
@@ -179,23 +184,23 @@ def _open_state(repository: Repository, options: EvaluationOptions, series: str,
     return ModelStateStore(repository, series=f"{series}/{options.shard}", run_key=run_key, fits=fits)
 
 
-@contextmanager
 def open_metrics(
     repository: Repository, key: str, options: EvaluationOptions
-) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any], pa.Table | None]]:
+) -> tuple[StoredMetrics, Lineage, Mapping[str, Any], pa.Table | None]:
     """Open metrics that are stored in the repository; files with none that are looked at stay closed.
 
     :param key: where they are in the store.
     :param options: how they will be scored.
     :return: the metrics; of the snapshot they were computed from the lineage, their origin, and the configurations of
         its tests.
+    :raises SnapshotNotFoundError: the store holds no such result.
     """
-    found = find_result(repository, key)
-    origin = {"metrics": key, **(found.origin if found else {})}
+    if (found := find_result(repository, key)) is None:
+        raise SnapshotNotFoundError(f"{repository.uri} holds no {key}. Run the task that computes it first.")
+    origin = {"metrics": key, **found.origin}
     configurations = configurations_of(repository, origin)
     newest = days_read(options.method, options.days, options.parameters, configurations)
-    with read_result(repository, key, newest=newest) as rows:
-        yield rows, lineage_of(repository, origin), origin, configurations
+    return StoredMetrics.of(repository, found, newest), lineage_of(repository, origin), origin, configurations
 
 
 def configurations_of(repository: Repository, origin: Mapping[str, Any]) -> pa.Table | None:

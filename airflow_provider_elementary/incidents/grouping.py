@@ -6,7 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from airflow_provider_elementary.incidents.conditions import PROJECT, SEVERITIES, Condition, can_cause, can_share_cause
+from airflow_provider_elementary.incidents.conditions import (
+    PROJECT,
+    SEVERITIES,
+    Condition,
+    Origin,
+    can_cause,
+    can_share_cause,
+)
 from airflow_provider_elementary.project.lineage import Lineage
 
 #: Conditions of one cause begin at most this long apart: what is loaded on one day is built and tested on the next
@@ -30,10 +37,12 @@ def group_conditions(conditions: Iterable[Condition], lineage: Lineage) -> list[
     """
     ordered = sorted(conditions, key=_rank)
     places: dict[str, list[int]] = defaultdict(list)
+    origins: dict[Origin | None, list[int]] = defaultdict(list)
     for place, condition in enumerate(ordered):
         places[condition.table].append(place)
+        origins[condition.origin].append(place)
     upstream = {table: lineage.upstream(table) for table in places}
-    causes = [_cause(place, ordered, places, upstream) for place in range(len(ordered))]
+    causes = [_cause(place, ordered, places, upstream, origins) for place in range(len(ordered))]
     groups: dict[int, list[Condition]] = defaultdict(list)
     for place in range(len(ordered)):
         groups[_root(place, causes)].append(ordered[place])
@@ -51,7 +60,11 @@ def _rank(condition: Condition) -> tuple[object, ...]:
 
 
 def _cause(
-    place: int, ordered: Sequence[Condition], places: Mapping[str, Sequence[int]], upstream: Mapping[str, Sequence[str]]
+    place: int,
+    ordered: Sequence[Condition],
+    places: Mapping[str, Sequence[int]],
+    upstream: Mapping[str, Sequence[str]],
+    origins: Mapping[Origin | None, Sequence[int]],
 ) -> int | None:
     """Return the place of the cause: on the table furthest upstream, else the earliest one on the same table."""
     condition = ordered[place]
@@ -67,10 +80,31 @@ def _cause(
     # The nearest come first, so that the last one found is the furthest.
     for table in upstream[condition.table]:
         for other in places.get(table, ()):
-            if _is_near(ordered[other], condition) and can_cause(ordered[other].family, condition.family):
+            if _is_near(ordered[other], condition) and _is_upstream(ordered[other], condition):
                 found = other
                 break
-    return beside if found is None else found
+    nearest = beside if found is None else found
+    return _of_same_origin(place, ordered, origins) if nearest is None else nearest
+
+
+def _is_upstream(upstream: Condition, condition: Condition) -> bool:
+    """Return whether a condition of a table upstream can be the cause of another one."""
+    if not can_cause(upstream.family, condition.family):
+        return False
+    origin = condition.origin
+    is_of_origin = origin is not None and upstream.table == origin.table and upstream.column
+    return not is_of_origin or str(upstream.column).lower() in origin.columns  # type: ignore[union-attr]
+
+
+def _of_same_origin(
+    place: int, ordered: Sequence[Condition], origins: Mapping[Origin | None, Sequence[int]]
+) -> int | None:
+    """Return the earliest condition of other tables whose wrong values come from the same columns."""
+    condition = ordered[place]
+    if condition.origin is None:
+        return None
+    near = (other for other in origins[condition.origin] if _is_near(ordered[other], condition))
+    return next((other for other in near if other < place), None)
 
 
 def _beside(place: int, ordered: Sequence[Condition], places: Mapping[str, Sequence[int]]) -> int | None:

@@ -116,6 +116,11 @@ def update_incidents(
     losses = [each for each in (lost, lost_answers(repository, recorded)) if each is not None]
     of_store = store_conditions(repository, known, now or utc_now())
     current = [*current_conditions(verdicts, lineage, of_dbt, known), *of_store]
+    if snapshot_id := origin.get("snapshot_id"):
+        # The page imports this module, and follows no code.
+        from airflow_provider_elementary.incidents.origins import with_origins
+
+        current = with_origins(current, known, lineage, repository.source(snapshot_id), origin.get("adapter"))
     # Those of a table that cannot be read are known from the run before.
     conditions = [*with_answers(known, answers), *with_answers(current, answers)]
     incidents = answered(track_incidents(conditions, lineage, before, since=since, moved=moves(answers)), answers)

@@ -61,8 +61,8 @@ class Incident:
 
     @property
     def root(self) -> str:
-        """The table where it began."""
-        return self.cause.table
+        """The table where it began, as far as is known."""
+        return self.cause.root
 
     @property
     def title(self) -> str:
@@ -101,8 +101,9 @@ class Incident:
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """What is wrong with the root: names of tests, nodes and metrics."""
-        return tuple(dict.fromkeys(name_of(condition) for condition in self.conditions if condition.table == self.root))
+        """What is wrong with the table of the cause: names of tests, nodes and metrics."""
+        table = self.cause.table
+        return tuple(dict.fromkeys(name_of(condition) for condition in self.conditions if condition.table == table))
 
     @property
     def acknowledged(self) -> Answer | None:
@@ -157,6 +158,7 @@ class Incident:
                     "severity": condition.severity,
                     "since": condition.started_at.isoformat(),
                     "evidence": condition.evidence,
+                    "origin": condition.origin.table if condition.origin else None,
                 }
                 for condition in self.conditions
             ],
@@ -227,8 +229,13 @@ def track_incidents(
 
 
 def count_open(incidents: Iterable[Incident]) -> Counter[str]:
-    """Return the number of open incidents by table."""
-    return Counter(table for incident in incidents if incident.status == "open" for table in incident.tables)
+    """Return the number of open incidents by table: those that began in it, and those that hold in it now."""
+    return Counter(
+        table
+        for incident in incidents
+        if incident.status == "open"
+        for table in {incident.root, *(condition.table for condition in incident.holding)}
+    )
 
 
 def anomalous_tables(incidents: Iterable[Incident]) -> frozenset[str]:
@@ -258,7 +265,11 @@ def _incident(
         transition = "resolved" if known.status == "open" else "past"
     else:
         transition = "resolved" if since is not None and max(ends) > since else "past"
-    node = lineage.node(conditions[0].table)
+    root = conditions[0].root
+    node = lineage.node(root)
+    if conditions[0].origin and not (node and node.owners):
+        # Nobody is named for many sources.
+        node = lineage.node(conditions[0].table)
     return Incident(
         incident_id=incident_id,
         status="open" if is_open else "resolved",
@@ -268,7 +279,7 @@ def _incident(
         follows=known.follows if known else None,
         owners=node.owners if node else (),
         tags=node.tags if node else (),
-        downstream=tuple(lineage.downstream(conditions[0].table)),
+        downstream=tuple(lineage.downstream(root)),
     )
 
 

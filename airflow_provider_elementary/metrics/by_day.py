@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -18,10 +16,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
-    ElementaryError,
     KeyUnavailableError,
-    ObjectNotFoundError,
-    StoreError,
 )
 from airflow_provider_elementary.metrics.compute import (
     METRICS_LIMIT,
@@ -31,88 +26,30 @@ from airflow_provider_elementary.metrics.compute import (
     possible_definitions,
     without_future,
 )
-from airflow_provider_elementary.metrics.computed import QUERIES, ComputedMetrics, later
+from airflow_provider_elementary.metrics.computed import ComputedMetrics, later
 from airflow_provider_elementary.metrics.deduplicate import ROWS_AT_ONCE, days_of, newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
+from airflow_provider_elementary.metrics.earlier import CATEGORIES, EarlierMetrics, UnusableMetricsError, find_earlier
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
-from airflow_provider_elementary.metrics.health_score import HEALTH_WEIGHTS
 from airflow_provider_elementary.metrics.period_spool import divided
 from airflow_provider_elementary.metrics.periods import Arrangement, Period
-from airflow_provider_elementary.snapshots.lookup import read_signed
-from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
-from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
+from airflow_provider_elementary.metrics.settings import policy_of, versions_of
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import Source, reader_of
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
-from airflow_provider_elementary.storage.layout import result_file_days
 from airflow_provider_elementary.storage.records.result_document import STATE, Result, ResultFile
-from airflow_provider_elementary.storage.records.result_files import ResultNames, discard_files, read_files, write_rows
-from airflow_provider_elementary.storage.records.results import commit_result, earlier_results
+from airflow_provider_elementary.storage.records.result_files import ResultNames, discard_files, write_rows
+from airflow_provider_elementary.storage.records.results import commit_result
 from airflow_provider_elementary.times import utc_now
 
 log = logging.getLogger(__name__)
 
 #: Metrics as they are stored: with what the next run needs to compare them with new rows.
 _STORED = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timestamp("us")), pa.field("is_collected", pa.bool_())])
-_CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS, STATE)
-#: A run that has more snapshots to catch up with reads everything.
-_CATCHES_UP = 200
-#: How many earlier results are searched for one that can be continued, and how many more for one of a later snapshot.
-_LOOKS_BACK, _LOOKS_FURTHER = 100, 4
-_COLLECTED = "data_monitoring_metrics"
 _Rows = Callable[[], Iterable[pa.RecordBatch]]
 #: The rows of one execution lie at most this number of days apart.
 _DAYS_APART = 1
-
-
-@dataclass(frozen=True)
-class _Earlier:
-    """The metrics that a run continues with.
-
-    :param is_replaced: every row is read again, and all that is stored is encrypted with new keys.
-    """
-
-    repository: Repository
-    result: Result
-    data_keys: Mapping[Category, DataKey]
-    is_replaced: bool
-
-    def files(self, *, state: bool) -> dict[Period, list[ResultFile]]:
-        """Return the files of each period, of metrics or of facts."""
-        found: dict[Period, list[ResultFile]] = {}
-        for file in self.result.files:
-            if (file.category == STATE) == state and (days := result_file_days(file.key)):
-                found.setdefault(Period(*days), []).append(file)
-        return found
-
-    def read(self, files: Iterable[ResultFile]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of some of its files.
-
-        :raises _UnusableError: they do not open any more.
-        """
-        try:
-            yield from read_files(self.repository, self.result, files)
-        except ElementaryError as error:
-            raise _unusable(error) from None
-
-
-class _UnusableError(Exception):
-    """Why the metrics of an earlier run cannot be continued.
-
-    :param loses: whether there are some, of which those of purged days are lost.
-    """
-
-    def __init__(self, reason: str, *, loses: bool = True) -> None:
-        super().__init__(reason)
-        self.loses = loses
-
-
-def _unusable(error: ElementaryError) -> Exception:
-    """Return what to raise where earlier metrics cannot be read: the error itself where a retry may help."""
-    if isinstance(error, StoreError) and not isinstance(error, ObjectNotFoundError):
-        return error
-    return _UnusableError(str(error))
 
 
 def update_metrics(
@@ -129,17 +66,17 @@ def update_metrics(
     :param known: a number that the results had; those up to it are not given again.
     """
     definitions, has_collected = possible_definitions(source), holds_collected(source)
-    parameters: dict[str, Any] = {"definitions": _version(definitions, has_collected)}
+    parameters: dict[str, Any] = {"definitions": versions_of(definitions, has_collected)}
     manifest = source.manifest if isinstance(source, SnapshotSource) else None
     if manifest is not None:
         parameters |= {"snapshot": manifest.sequence, "sha256": manifest.sha256, "epoch": manifest.epoch}
-        parameters["policy"] = _hash(dict(manifest.policy))
+        parameters["policy"] = policy_of(manifest.policy)
     names = ResultNames("metrics", "", run_key)
     update = _Update(repository, source, definitions, has_collected, names, origin, parameters, known)
     try:
-        earlier, new = _find_earlier(repository, source, parameters, run_key)
+        earlier, new = find_earlier(repository, source, parameters, run_key)
         return update.run(earlier, new)
-    except _UnusableError as error:
+    except UnusableMetricsError as error:
         if error.loses:
             log.warning(
                 "computing metrics from scratch: %s. Metrics of days whose rows the snapshot no longer has are lost",
@@ -163,7 +100,7 @@ class _Update:
     parameters: Mapping[str, Any]
     known: int
 
-    def run(self, earlier: _Earlier | None, new: Source) -> Result:
+    def run(self, earlier: EarlierMetrics | None, new: Source) -> Result:
         manifest = self.source.manifest if isinstance(self.source, SnapshotSource) else None
         today = datetime.fromisoformat(manifest.created_at).date() if manifest is not None else utc_now().date()
         metrics = earlier.files(state=False) if earlier else {}
@@ -196,7 +133,7 @@ class _Update:
                 arranged = Arrangement(list(facts), today)
                 files += self._write_facts(earlier, facts, computed, touched, arranged, data_keys, loaded)
         if not any(file.category != STATE for file in files):
-            files += write_rows(self.repository, self.names, (), _STORED, data_keys, always=_CATEGORIES[:1])
+            files += write_rows(self.repository, self.names, (), _STORED, data_keys, always=CATEGORIES[:1])
         if days is not None:
             log.info("computed the metrics of %s days that new rows touch", len(days))
         return commit_result(
@@ -211,7 +148,7 @@ class _Update:
 
     def _write_metrics(
         self,
-        earlier: _Earlier | None,
+        earlier: EarlierMetrics | None,
         stored: Mapping[Period, list[ResultFile]],
         new: Mapping[Period, Any],
         arranged: Arrangement,
@@ -231,7 +168,7 @@ class _Update:
 
     def _write_facts(
         self,
-        earlier: _Earlier | None,
+        earlier: EarlierMetrics | None,
         stored: Mapping[Period, list[ResultFile]],
         computed: ComputedMetrics,
         touched: Collection[date],
@@ -263,76 +200,9 @@ class _Update:
         return files
 
 
-def _find_earlier(
-    repository: Repository, source: Source, parameters: Mapping[str, Any], run_key: str
-) -> tuple[_Earlier, SnapshotSource]:
-    """Return the metrics that can be continued, and the source with the files that are new since.
-
-    :raises _UnusableError: there are none.
-    """
-    if not isinstance(source, SnapshotSource):
-        raise _UnusableError("they are read from a warehouse", loses=False)
-    try:
-        result = _newest_that_fits(repository, parameters, run_key)
-    except ElementaryError as error:
-        raise _unusable(error) from None
-    known = result.parameters
-    files = _new_files(repository, source.manifest, known["snapshot"], known.get("sha256"))
-    try:
-        keys = {
-            category: DataKey(repository.keys.unwrap(category, wrapped, Purpose.RESULT), wrapped)
-            for category, wrapped in ((Category(name), wrapped) for name, wrapped in result.keys.items())
-        }
-    except ElementaryError as error:
-        raise _unusable(error) from None
-    if set(keys) != set(_CATEGORIES):
-        raise _UnusableError("the earlier ones were stored without what rows said")
-    earlier = _Earlier(repository, result, keys, is_replaced=files is None)
-    return earlier, source if files is None else source.only(files)
-
-
-def _newest_that_fits(repository: Repository, parameters: Mapping[str, Any], run_key: str) -> Result:
-    """Return the earlier result of the latest snapshot, up to that of this run, that was computed in the same way.
-
-    Runs of a warehouse and of older snapshots store results of the series too.
-
-    :raises _UnusableError: there is none.
-    """
-    best, reason, further = None, "", 0
-    for result in islice(earlier_results(repository, "metrics", "", run_key), _LOOKS_BACK):
-        found = _why_unfit(result, parameters)
-        if found is None and (best is None or result.parameters["snapshot"] > best.parameters["snapshot"]):
-            best, further = result, 0
-            continue
-        # The first reason is that of the newest one which is of a snapshot.
-        reason = reason or found or ""
-        further += best is not None
-        if further >= _LOOKS_FURTHER:
-            break
-    if best is None:
-        raise _UnusableError(reason or "no earlier run stored any of a snapshot", loses=bool(reason))
-    return best
-
-
-def _why_unfit(result: Result, parameters: Mapping[str, Any]) -> str | None:
-    """Return why a result cannot be continued, empty for one of a warehouse, or None where it can be."""
-    known = result.parameters
-    number = known.get("snapshot")
-    if not isinstance(number, int):
-        return ""
-    for name, reason in (
-        ("definitions", "their definitions changed"),
-        ("epoch", "the source began a new history"),
-        ("policy", "the policy of the snapshots changed"),
-    ):
-        if known.get(name) != parameters[name]:
-            return reason
-    return "the earlier ones are of a later snapshot" if number > parameters["snapshot"] else None
-
-
 def _new_keys(repository: Repository) -> dict[Category, DataKey]:
     """Return new data keys; without one for Run results each run computes from scratch."""
-    keys = {one: repository.keys.new_data_key(one, Purpose.RESULT) for one in _CATEGORIES if one != STATE}
+    keys = {one: repository.keys.new_data_key(one, Purpose.RESULT) for one in CATEGORIES if one != STATE}
     try:
         return {**keys, STATE: repository.keys.new_data_key(STATE, Purpose.RESULT)}
     except KeyUnavailableError as error:
@@ -340,80 +210,9 @@ def _new_keys(repository: Repository) -> dict[Category, DataKey]:
         return keys
 
 
-def _new_files(repository: Repository, manifest: Manifest, number: int, sha256: Any) -> list[FileEntry] | None:
-    """Return the files of a snapshot that are new since an earlier one; None where all have to be read.
-
-    :param number: of the earlier snapshot.
-    :param sha256: of its manifest.
-    :raises _UnusableError: the chain has another snapshot in its place.
-    """
-    writers: set[str] = set()
-    compacted: set[str] = set()
-    has_new_rows = False
-    if _sha256_of(repository, number) not in (None, sha256):
-        raise _UnusableError("the earlier ones are of another history")
-    if manifest.sequence - number > _CATCHES_UP:
-        return None
-    try:
-        for between in range(number + 1, manifest.sequence + 1):
-            document = read_signed(repository, between).document
-            if document.kind == "full":
-                return None
-            # A compaction has the rows of those before it, which may be new.
-            has_new_rows |= document.kind != "compaction"
-            if has_new_rows:
-                writers.add(document.snapshot_id)
-                if document.kind == "compaction":
-                    compacted.add(document.snapshot_id)
-    except StoreError:
-        raise
-    except ElementaryError:
-        # Pruned: what is read twice changes nothing.
-        return None
-    if any(file.table == _COLLECTED and file.snapshot_id in compacted for file in manifest.files):
-        # It has earlier rows too, of which those without an id would be stored twice.
-        return None
-    return [file for file in manifest.files if file.snapshot_id in writers]
-
-
-def _sha256_of(repository: Repository, number: int) -> str | None:
-    """Return the hash of the manifest of a number, which may be pruned; None where nothing is known of it."""
-    try:
-        return read_signed(repository, number).sha256
-    except StoreError:
-        raise
-    except ElementaryError:
-        stone = tombstones(list(read_records(repository))).get(number)
-        return stone.sha256 if stone is not None else None
-
-
-def _version(definitions: Sequence[Definition], has_collected: bool) -> str:
-    """Return what changes whenever the same rows would make other metrics."""
-    facts = {fact for definition in definitions for fact in definition.facts}
-    model = {
-        "queries": sorted((definition.names, definition.query) for definition in definitions),
-        "facts": sorted(
-            (fact.name, fact.query, fact.merge, str(fact.schema), _text(fact.happened), _text(fact.context))
-            for fact in facts
-        ),
-        "common": [*QUERIES, _text(HEALTH_WEIGHTS)],
-        "has_collected": has_collected,
-        "stored": str(_STORED),
-    }
-    return _hash(model)
-
-
-def _hash(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _text(facts: Mapping[str, Any]) -> str:
-    return str(sorted((name, str(value)) for name, value in facts.items()))
-
-
 def _load_around(
     computed: ComputedMetrics,
-    earlier: _Earlier,
+    earlier: EarlierMetrics,
     facts: Mapping[Period, list[ResultFile]],
     days: Collection[date],
     loaded: set[Period],
@@ -431,7 +230,7 @@ def _load_around(
     return bool(wanted)
 
 
-def _merged(stored: Iterable[Period], arranged: Arrangement, earlier: _Earlier | None) -> set[Period]:
+def _merged(stored: Iterable[Period], arranged: Arrangement, earlier: EarlierMetrics | None) -> set[Period]:
     """Return the periods that are written again though nothing in them changes."""
     is_replaced = earlier is not None and earlier.is_replaced
     return {wanted for period in stored if (wanted := arranged.of(period.last)) != period or is_replaced}

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 #: A month that has just begun, in the zone that is furthest ahead.
 _LONGEST_BUCKET = timedelta(days=32)
-_COLLECTED = "data_monitoring_metrics"
-_COLLECTED_SCHEMA = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timestamp("us"))])
+COLLECTED_TABLE = "data_monitoring_metrics"
+COLLECTED_SCHEMA = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timestamp("us"))])
 #: The columns of a collected monitor without which it means nothing; the others are null where they are not held.
 _COLLECTED_NEEDS = ("id", "full_table_name", "metric_name", "metric_value", "bucket_end", "updated_at", "created_at")
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
@@ -63,7 +63,7 @@ def possible_definitions(source: Source) -> list[Definition]:
 
 def holds_collected(source: Source) -> bool:
     """Return whether a source holds the monitors that the package collected."""
-    return _holds(source, _COLLECTED, _COLLECTED_NEEDS, ("collected monitors",))
+    return _holds(source, COLLECTED_TABLE, _COLLECTED_NEEDS, ("collected monitors",))
 
 
 def scored_metrics(metrics: pa.Table) -> pa.Table:
@@ -130,30 +130,32 @@ def _holds(source: Source, table: str, columns: tuple[str, ...], metrics: tuple[
 
 
 def _collected(source: Source) -> Iterator[pa.RecordBatch]:
-    for batch in newest_of_each_id(reader_of(_COLLECTED_SCHEMA, collected_rows(source))):
+    for batch in newest_of_each_id(reader_of(COLLECTED_SCHEMA, collected_rows(source))):
         yield batch.select(METRICS_SCHEMA.names)
 
 
 def collected_rows(source: Source) -> Iterator[pa.RecordBatch]:
     """Yield the rows of collected monitors that have names, each as often as it was written, with ``created_at``."""
     try:
-        held = source.schema(_COLLECTED).names
+        held = source.schema(COLLECTED_TABLE).names
     except UnknownTableError:
         return
-    columns = [field.name for field in _COLLECTED_SCHEMA if field.name in held]
+    columns = [field.name for field in COLLECTED_SCHEMA if field.name in held]
     nameless = 0
-    with source.read(_COLLECTED, columns=columns) as reader:
+    with source.read(COLLECTED_TABLE, columns=columns) as reader:
         for batch in reader:
             arrays = [
                 batch[field.name] if field.name in held else pa.nulls(batch.num_rows, field.type)
-                for field in _COLLECTED_SCHEMA
+                for field in COLLECTED_SCHEMA
             ]
-            rows = pa.RecordBatch.from_arrays(arrays, _COLLECTED_SCHEMA.names).cast(_COLLECTED_SCHEMA)
+            rows = pa.RecordBatch.from_arrays(arrays, COLLECTED_SCHEMA.names).cast(COLLECTED_SCHEMA)
             named = has_names(rows)
             nameless += rows.num_rows - named.num_rows
             yield _with_finite_values(named)
     if nameless:
-        log.warning("left out %s of %s without full_table_name or metric_name", plural(nameless, "row"), _COLLECTED)
+        log.warning(
+            "left out %s of %s without full_table_name or metric_name", plural(nameless, "row"), COLLECTED_TABLE
+        )
 
 
 def _computed(source: Source, definitions: list[Definition], weights: pa.Table) -> Iterator[pa.RecordBatch]:

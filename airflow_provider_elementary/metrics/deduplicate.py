@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import date
 from itertools import chain
 from pathlib import Path
 
@@ -78,7 +79,9 @@ def days_of(rows: pa.Table | pa.RecordBatch) -> pa.Array | pa.ChunkedArray:
     if "bucket_end" not in rows.schema.names:
         return pa.nulls(rows.num_rows, pa.date32())
     end = rows["bucket_end"].cast(pa.timestamp("us"))
-    return pc.subtract(end, pa.scalar(1, pa.duration("us"))).cast(pa.date32(), safe=False)
+    days = pc.subtract(end, pa.scalar(1, pa.duration("us"))).cast(pa.date32(), safe=False)
+    # Before the first day that Python has, there is none to store it under.
+    return pc.max_element_wise(days, pa.scalar(date.min, pa.date32()), skip_nulls=False)
 
 
 def _part(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from airflow_provider_elementary.metrics.coverage_metrics import COVERAGE_DEFINITIONS
 from airflow_provider_elementary.metrics.definitions import COLLECTED, Definition, Family, Metric
 from airflow_provider_elementary.metrics.health_score import HEALTH_DEFINITIONS
 from airflow_provider_elementary.metrics.run_metrics import RUN_DEFINITIONS
@@ -14,6 +15,7 @@ from airflow_provider_elementary.metrics.test_result_metrics import TEST_DEFINIT
 DEFINITIONS: tuple[Definition, ...] = (
     *RUN_DEFINITIONS,
     *TEST_DEFINITIONS,
+    *COVERAGE_DEFINITIONS,
     *HEALTH_DEFINITIONS,
     *SOURCE_DEFINITIONS,
 )

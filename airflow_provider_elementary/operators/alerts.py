@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, Context
+from airflow.providers.common.compat.sdk import AirflowSkipException, Context, conf
 
 from airflow_provider_elementary.links.elementary import ElementaryPageLink, incident_address, page_address
 from airflow_provider_elementary.notifications.route import AlertRoute, filter_of
@@ -85,6 +85,9 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
                 "anchor": outcome.anchor,
             }
             require_no_loss(context, outcome.lost, returned)
+            if outcome.failed:
+                # A task that fails returns nothing, and the next run needs the anchor.
+                context["ti"].xcom_push(key="return_value", value=returned)
             outcome.require_all_sent()
         return returned
 
@@ -102,6 +105,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
             suppression_hours=real_number(self, "suppression_hours"),
             at_most=number(self, "at_most"),
             url_of=self._url_of,
+            docs_url=str(conf.get("elementary", "docs_url", fallback="") or ""),
             anchor=returned_before(context).get("anchor"),
         )
 
@@ -117,6 +121,8 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
         rendered = {name: self.render_template(route.templates(), context) for name, route in self.routes.items()}
         enabled = {name: filter_of(fields) for name, fields in rendered.items() if fields["enabled"]}
         if not enabled:
+            if (anchor := returned_before(context).get("anchor")) is not None:
+                context["ti"].xcom_push(key="return_value", value={"anchor": anchor})
             # Airflow logs that the task was skipped, without the reason.
             self.log.info("no alert route is enabled; skipping")
             raise AirflowSkipException("No alert route is enabled.")

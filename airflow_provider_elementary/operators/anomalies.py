@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_elementary.anomalies.detect import Method
+    from airflow_provider_elementary.anomalies.stored_metrics import MetricRows
     from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.evaluate import Evaluation, EvaluationOptions
     from airflow_provider_elementary.project.lineage import Lineage
@@ -168,21 +170,27 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     @contextmanager
     def _open_metrics(
         self, options: EvaluationOptions
-    ) -> Iterator[tuple[pa.RecordBatchReader, Lineage, Mapping[str, Any], pa.Table | None]]:
+    ) -> Iterator[tuple[MetricRows, Lineage, Mapping[str, Any], pa.Table | None]]:
         from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
+        from airflow_provider_elementary.anomalies.stored_metrics import MetricRows
         from airflow_provider_elementary.incidents.current import read_dbt_conditions
         from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, open_metrics
         from airflow_provider_elementary.metrics import compute_metrics
         from airflow_provider_elementary.project.lineage import read_lineage
 
         if self.metrics:
-            with open_metrics(self.repository, self.metrics, options) as (rows, lineage, origin, configurations):
-                self._of_dbt = dbt_conditions_of(self.repository, origin)
-                yield rows, lineage, origin, configurations
+            rows, lineage, origin, configurations = open_metrics(self.repository, self.metrics, options)
+            self._of_dbt = dbt_conditions_of(self.repository, origin)
+            yield rows, lineage, origin, configurations
         else:
-            with self.open_source() as (source, origin), compute_metrics(source) as rows:
+            with self.open_source() as (source, origin):
                 self._of_dbt = read_dbt_conditions(source)
-                yield rows, read_lineage(source), origin, read_test_configurations(source)
+                yield (
+                    MetricRows(partial(compute_metrics, source)),
+                    read_lineage(source),
+                    origin,
+                    read_test_configurations(source),
+                )
 
     def _describe(self, evaluation: Evaluation, origin: Mapping[str, Any]) -> dict[str, Any]:
         facts = {
@@ -208,7 +216,7 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
     def _log(self, evaluation: Evaluation, seconds: float) -> None:
         """Log the worst anomalies as warnings, fold the others, and log the counts."""
         scored, summary = evaluation.scored, evaluation.summary
-        if scored.state:
+        if scored.learned_until is not None:
             self.log.info("resumed %s series from saved state, replayed %s", scored.resumed, scored.replayed)
         for anomaly in summary.anomalies[:_UNFOLDED]:
             self.log.warning("found %s", anomaly["reason"])

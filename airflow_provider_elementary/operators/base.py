@@ -84,11 +84,11 @@ def returned_before(context: Context) -> dict[str, Any]:
     instance = context["ti"]
     for state in (None, "success"):
         if (run := instance.get_previous_dagrun(state)) is not None:
-            # Without map_indexes: to ask for one that is not there is logged as an error.
-            found = instance.xcom_pull(task_ids=instance.task_id, run_id=run.run_id)
             place = instance.map_index
-            if isinstance(found, list) and place is not None and 0 <= place < len(found):
-                found = found[place]
+            # Without map_indexes a mapped task gets all, closed up where one returned nothing. A task that is not
+            # mapped does not give them: to ask for one that is not there is logged as an error.
+            mine: dict[str, Any] = {"map_indexes": place} if place is not None and place >= 0 else {}
+            found = instance.xcom_pull(task_ids=instance.task_id, run_id=run.run_id, **mine)
             if isinstance(found, dict):
                 return found
     return {}

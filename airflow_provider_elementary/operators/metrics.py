@@ -35,17 +35,19 @@ class ElementaryTableMetricsOperator(ElementarySourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Compute and store the metrics, and return their key in the store."""
         from airflow_provider_elementary.metrics.by_day import update_metrics
+        from airflow_provider_elementary.metrics.removed_snapshots import removed_snapshots
         from airflow_provider_elementary.storage.records.results import anchor_result, recorded_result
 
         started, key, before = time.monotonic(), run_key(context), returned_before(context)
         with clear_failures(), self.open_source() as (source, origin):
             known, lost = recorded_result(self.repository, "metrics", "", before.get("metrics_anchor"))
+            hidden = removed_snapshots(self.repository, source, key)
             result = update_metrics(self.repository, source, run_key=key, origin=origin, known=known)
             self.log.info("stored %s metrics in %.1f s", f"{result.rows:,}", time.monotonic() - started)
             stored = {"metrics": result.key, "rows": result.rows, "origin": dict(origin)}
             anchor = anchor_result(self.repository, result)
             self._returned = {"store": self.repository.uri, **stored, "metrics_anchor": anchor}
-            require_no_loss(context, lost, self._returned)
+            require_no_loss(context, " ".join(each for each in (lost, hidden) if each) or None, self._returned)
         return self._returned
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:

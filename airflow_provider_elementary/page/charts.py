@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from airflow_provider_elementary.page.series import Point, Series
 
@@ -72,11 +73,11 @@ def draw(series: Series, amount: Callable[[str, float | None], str]) -> Chart:
     values = [value for value in drawn if value is not None and math.isfinite(value)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     height = _scale(low, high, _BOTTOM, _TOP)
-    times = [point.end.timestamp() for point in points] or [0.0]
+    times = [_seconds(point.end) for point in points] or [0.0]
     across = _scale(times[0], times[-1], _PLOT, _RIGHT)
 
     def x(point: Point) -> float:
-        return across(point.end.timestamp())
+        return across(_seconds(point.end))
 
     lines = _runs(points, lambda point: point.value is not None)
     return Chart(
@@ -94,6 +95,11 @@ def draw(series: Series, amount: Callable[[str, float | None], str]) -> Chart:
         ends=f"{points[-1].end:%d %b %Y}" if points else "",
         description=_describe(series, points, amount),
     )
+
+
+def _seconds(moment: datetime) -> float:
+    # Not from 1970, which only the first and last years of the calendar are too far from in some time zones.
+    return (moment - datetime.min) / timedelta(seconds=1)
 
 
 def bars(values: Sequence[tuple[float, str]]) -> list[Bar]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.page.currency import FindAttempts
     from airflow_provider_elementary.project.timeline import Timeline
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
+    from airflow_provider_elementary.storage.object_store.store import StoredObject
     from airflow_provider_elementary.storage.records.answers import Answer
     from airflow_provider_elementary.storage.records.report_log import StoredReport
     from airflow_provider_elementary.storage.records.result_document import Result, ResultFile, ResultKind
@@ -44,6 +45,8 @@ OPENED_SECONDS = 60.0
 _STORES = 32
 #: Documents of metrics: each names more than a hundred files.
 _METRICS = 1_000
+#: All of these are in memory at once.
+_FILES_AT_ONCE = 4
 _NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
 _HISTORY_COLUMNS = (
     *("full_table_name", "column_name", "metric_name", "dimension", "metric_properties"),
@@ -198,14 +201,15 @@ class Reader:
         from airflow_provider_elementary.storage.layout import is_result, result_kind
         from airflow_provider_elementary.storage.parallel import READERS
 
-        names = [found.key for found in self.opened.store.list(result_kind(kind)) if is_result(found.key)]
+        names = [found for found in self.opened.store.list(result_kind(kind)) if is_result(found.key)]
 
         cache = self._metrics if kind == "metrics" else self._results
 
-        def read(name: str) -> Result | None:
-            # No document is ever replaced; one that cannot be read now may be restored.
+        def read(name: StoredObject) -> Result | None:
+            # No document is ever replaced; one that cannot be read now may be restored. After somebody removed one, a
+            # run that does not know of it gives its number again.
             return cache.get(
-                name, lambda: self._result(name), seconds=lambda found: math.inf if found else OPENED_SECONDS
+                name, lambda: self._result(name.key), seconds=lambda found: math.inf if found else OPENED_SECONDS
             )
 
         newest: dict[tuple[str, str], Result] = {}
@@ -288,7 +292,7 @@ class Reader:
 
         :raises ElementaryError: the keys do not open it, or it was changed.
         """
-        return map(plain_rows, self._row_groups(result, columns))
+        return map(plain_rows, self._row_groups([result], columns))
 
     def _result(self, key: str) -> Result | None:
         from airflow_provider_elementary.storage.records.results import find_result
@@ -300,8 +304,9 @@ class Reader:
             return None
 
     def _read_verdicts(self, results: Sequence[Result]) -> Verdicts:
-        parts = chain.from_iterable(self._row_groups(result, VERDICT_COLUMNS) for result in results)
-        return verdicts_of(parts, _moment(results[0].created_at), _rule(results[0]))
+        return verdicts_of(
+            self._row_groups(results, VERDICT_COLUMNS), _moment(results[0].created_at), _rule(results[0])
+        )
 
     def _read_incidents(self, result: Result) -> list[Incident]:
         from airflow_provider_elementary.incidents.store import incidents_of
@@ -310,11 +315,17 @@ class Reader:
         with read_result(self.opened.repository, result.key) as rows:
             return incidents_of(rows.read_all())
 
-    def _row_groups(self, result: Result, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield the row groups of a result."""
+    def _row_groups(self, results: Sequence[Result], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield the row groups of results in their order, some files at once: each waits for requests to the store."""
+        from airflow_provider_elementary.storage.parallel import in_parallel
+
         opened = self.opened
-        for file, data_key in _opened_files(opened, result):
-            yield from _row_groups_of(opened, file, data_key, columns)
+
+        def read_file(found: tuple[ResultFile, bytes]) -> list[pa.Table]:
+            return list(_row_groups_of(opened, *found, columns))
+
+        files = chain.from_iterable(_opened_files(opened, result) for result in results)
+        yield from chain.from_iterable(in_parallel(read_file, files, _FILES_AT_ONCE))
 
 
 def _opened_files(opened: OpenedStore, result: Result) -> Iterator[tuple[ResultFile, bytes]]:

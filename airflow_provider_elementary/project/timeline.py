@@ -140,8 +140,8 @@ def critical_path(executions: Iterable[Execution], nodes: Mapping[str, Node]) ->
     while current is not None:
         path.append(current)
         above = [timed[name] for name in _upstream(current.unique_id, nodes) if name in timed]
-        begun = (current.started_at or datetime.min) + _CLOCKS
-        before = [each for each in above if each not in path and _end(each) <= begun]
+        begun = current.started_at or datetime.min
+        before = [each for each in above if each not in path and _end(each) - begun <= _CLOCKS]
         current = max(before, key=_end, default=None)
     return path[::-1]
 

@@ -122,7 +122,7 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
     links, errors = read_rows(repository, numbers, last, each=each)
     records = list(read_records(repository))
     pruned = tombstones(records)
-    for sequence, error in sorted(errors.items()):
+    for sequence, error in errors.items():
         if sequence in pruned:
             # Prune removed the true one; where a kept snapshot still needs it, its own list is not complete.
             notes.append(f"{numbers[sequence]}: of a pruned snapshot, ignored")
@@ -132,7 +132,7 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
             findings.append(ChainFinding(Damage.CHANGED, numbers[sequence], str(error)))
         elif isinstance(error, (StoreRefusedError, KeyUnavailableError)):
             findings.append(_unreadable(sequence, error))
-    findings += [_unreadable(number, error) for number, error in repository.unreadable.items() if number > last]
+    findings += [_unreadable(number, error) for number, error in sorted(repository.unreadable.items()) if number > last]
     notes += [
         f"{name}: no key of the store signed it, ignored"
         for number, name in numbers.items()

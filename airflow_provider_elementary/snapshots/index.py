@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.elementary_schema import Category
@@ -128,6 +129,13 @@ def read_page(repository: Repository, width: int, place: int) -> Sequence[Row] |
     return None
 
 
+def read_pages(repository: Repository, numbers: Iterable[int], newest: int) -> list[Sequence[Row] | None]:
+    """Return the rows of the pages that cover numbers up to the newest, as far as pages do."""
+    wanted = set(numbers)
+    covering = [page for page in pages_of(newest) if not wanted.isdisjoint(numbers_of(*page))]
+    return _side_by_side(lambda page: read_page(repository, *page), covering)
+
+
 def read_rows(
     repository: Repository, numbers: Iterable[int], newest: int, *, each: bool = False
 ) -> tuple[dict[int, Row], dict[int, ElementaryError]]:
@@ -140,8 +148,7 @@ def read_rows(
     wanted = {number for number in numbers if number <= newest}
     rows: dict[int, Row] = {}
     if not each:
-        covering = [page for page in pages_of(newest) if not wanted.isdisjoint(numbers_of(*page))]
-        pages = _side_by_side(lambda page: read_page(repository, *page), covering)
+        pages = read_pages(repository, wanted, newest)
         rows = {row.sequence: row for page in pages for row in page or () if row.sequence in wanted}
         if (head := rows.get(newest)) is not None and head.sha256 != repository.read_signed(newest).sha256:
             # The page is of a newest snapshot that was removed, and another one has its number now.
@@ -157,7 +164,8 @@ def read_rows(
             errors[number] = error
 
     _side_by_side(read, sorted(wanted - rows.keys()))
-    return rows, errors
+    # In the order of numbers, not of the threads: what is found is reported in it.
+    return dict(sorted(rows.items())), dict(sorted(errors.items()))
 
 
 def numbers_at_the_end(repository: Repository) -> list[int]:
@@ -193,15 +201,7 @@ def candidates(
     is_older = moment is not None and _begins_after(repository, moment, (NARROW, wide * WIDE // NARROW), newest)
     if not is_older:
         yield there(wide * WIDE + 1, newest)
-    low, high = 0, wide - 1
-    if moment is not None and low < high:
-        _side_by_side(lambda place: read_page(repository, WIDE, place), [low, high])
-    while moment is not None and low < high:
-        middle = _between(repository, moment, low, high)
-        rows = read_page(repository, WIDE, middle)
-        if not rows:
-            break
-        low, high = (middle, high) if rows[0].taken_at <= moment else (low, middle - 1)
+    low, high = _narrowed(repository, moment, wide) if moment is not None else (0, wide - 1)
     # A snapshot may be listed as later than its id says, where a clock went back: then it is in the next page.
     near = [place for place in (low, low + 1, low - 1) if 0 <= place < wide] if low >= high else []
     for place in (*near, *(place for place in range(wide - 1, -1, -1) if place not in near)):
@@ -209,6 +209,37 @@ def candidates(
         yield there(covered[0], covered[-1])
     if is_older:
         yield there(wide * WIDE + 1, newest)
+
+
+def read_pages_ahead(repository: Repository, moment: datetime | None, wait: Callable[[], object]) -> None:
+    """Read the pages by which :func:`candidates` finds a time, before the newest snapshot is known.
+
+    :param moment: when it was taken; None where that is not known.
+    :param wait: returns once it is known which keys count.
+    """
+    pages = list(numbered(repository.store, f"{INDEX}{WIDE}/")[0]) if moment is not None else []
+    wait()
+    if moment is not None and pages:
+        wide = pages[-1] + 1
+        works: list[Callable[[], object]] = [
+            partial(read_page, repository, NARROW, wide * WIDE // NARROW),
+            partial(_narrowed, repository, moment, wide),
+        ]
+        _side_by_side(lambda work: work(), works)
+
+
+def _narrowed(repository: Repository, moment: datetime, wide: int) -> tuple[int, int]:
+    """Return the first and the last of the wide pages among which a time is; the same one where a page says so."""
+    low, high = 0, wide - 1
+    if low < high:
+        _side_by_side(lambda place: read_page(repository, WIDE, place), [low, high])
+    while low < high:
+        middle = _between(repository, moment, low, high)
+        rows = read_page(repository, WIDE, middle)
+        if not rows:
+            break
+        low, high = (middle, high) if rows[0].taken_at <= moment else (low, middle - 1)
+    return low, high
 
 
 def _begins_after(repository: Repository, moment: datetime, page: tuple[int, int], newest: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -18,7 +18,16 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.index import candidates, newest_page, numbers_at_the_end, read_rows
+from airflow_provider_elementary.snapshots.index import (
+    NARROW,
+    Row,
+    candidates,
+    newest_page,
+    numbers_at_the_end,
+    read_pages,
+    read_pages_ahead,
+    read_rows,
+)
 from airflow_provider_elementary.snapshots.lists import merge, path, since
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.manifest_document import (
@@ -56,6 +65,9 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
 
 log = logging.getLogger(__name__)
+
+#: The manifests of a list, which are at most 15, are read at once.
+_LIST_READERS = 15
 
 
 def require_anchor(repository: Repository, anchor: Anchor, head: Signed[ManifestDocument] | None = None) -> None:
@@ -228,7 +240,7 @@ def _read_ahead(repository: Repository, numbers: Sequence[int]) -> None:
             read_signed(repository, number)
 
     if unread := [number for number in numbers if number not in repository.read]:
-        list(in_parallel(read, unread))
+        list(in_parallel(read, unread, _LIST_READERS))
 
 
 def _list(repository: Repository, numbers: Sequence[int], generation: Generation) -> list[FileEntry]:
@@ -257,21 +269,31 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
 
     A manifest that cannot be read is an error only where it may be the one that is meant.
     """
-    if (head := find_head(repository)) is None:
-        raise none_found(repository)
-    if snapshot == "latest":
-        return resolve(repository, head)
-    newest = head.document.sequence
-    # A snapshot that was pruned may stay, as later ones add to its list.
-    pruned = tombstones(list(read_records(repository)))
-
-    def there(first: int, last: int) -> list[int]:
-        names = repository.store.list(MANIFESTS, manifest_key(first - 1))
-        found = takewhile(lambda number: number <= last, (manifest_number(each.key) for each in names))
-        return [number for number in found if number and number not in pruned]
-
     until = in_utc(snapshot) if isinstance(snapshot, datetime) else None
     begun = begun_at(snapshot) if isinstance(snapshot, str) else until
+    if snapshot == "latest":
+        if (head := find_head(repository)) is None:
+            raise none_found(repository)
+        return resolve(repository, head)
+    with ThreadPoolExecutor(3) as threads:
+        # While the newest is looked for, what else has to be known is read.
+        trust = threads.submit(repository.require_pinned_store)
+        ahead = threads.submit(read_pages_ahead, repository, begun, trust.result)
+        records = threads.submit(lambda: list(read_records(repository)))
+        if (head := find_head(repository)) is None:
+            raise none_found(repository)
+        ahead.result()
+        # A snapshot that was pruned may stay, as later ones add to its list.
+        pruned = tombstones(records.result())
+    newest = head.document.sequence
+
+    def there(first: int, last: int) -> list[int]:
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(_read_likely, repository, range(first, last + 1), newest, snapshot)
+            names = repository.store.list(MANIFESTS, manifest_key(first - 1))
+            found = takewhile(lambda number: number <= last, (manifest_number(each.key) for each in names))
+            return [number for number in found if number and number not in pruned]
+
     number = _find(repository, there, newest, snapshot, begun)
     if number is not None:
         return read_manifest(repository, number)
@@ -283,6 +305,21 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
         f"{repository.uri} holds no snapshot {snapshot}, but {others}{more}. Name one of those that "
         "`airflow-elementary snapshot list` or the Elementary page shows, latest, or a time after the oldest was taken."
     )
+
+
+def _read_likely(repository: Repository, numbers: range, newest: int, snapshot: str | datetime) -> None:
+    """Read the likely snapshot of an id or a time, and those that its list adds to, while names are listed."""
+    known: dict[int, Row] = {}
+    if newest in numbers:
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(_read_ahead, repository, range(max(numbers[0], newest // NARROW * NARROW + 1), newest))
+            read_pages(repository, numbers, newest)
+        known, _ = read_rows(repository, numbers, newest)
+    else:
+        for rows in list(repository.pages.values()):
+            known |= {row.sequence: row for row in rows if row.sequence in numbers}
+    if (number := _among(sorted(known), known, {}, snapshot)) is not None:
+        _read_ahead(repository, path(number, known[number].base))
 
 
 def _find(
@@ -299,20 +336,37 @@ def _find(
     """
     for numbers in candidates(repository, there, newest, moment):
         rows, errors = read_rows(repository, numbers, newest)
-        doubt: ElementaryError | None = None
-        for number in sorted(numbers, reverse=True):
-            if number in errors:
-                doubt = errors[number]
-                continue
-            row = rows[number]
-            if isinstance(snapshot, str):
-                if row.snapshot_id == snapshot:
-                    return number
-            elif row.taken_at > in_utc(snapshot):
-                # Whatever came before this one is older than it, and may be the one.
-                doubt = None
-            elif doubt is not None:
-                raise doubt
-            else:
+        number = _among(numbers, rows, errors, snapshot)
+        if number is not None and read_signed(repository, number).sha256 != rows[number].sha256:
+            # The page is of snapshots that were removed, and others have their numbers now.
+            rows, errors = read_rows(repository, numbers, newest, each=True)
+            number = _among(numbers, rows, errors, snapshot)
+        if number is not None:
+            return number
+    return None
+
+
+def _among(
+    numbers: Sequence[int], rows: Mapping[int, Row], errors: Mapping[int, ElementaryError], snapshot: str | datetime
+) -> int | None:
+    """Return which of these numbers is the snapshot of an id or a time.
+
+    :raises SnapshotCorruptError: a manifest that may be the one that is meant cannot be read.
+    """
+    doubt: ElementaryError | None = None
+    for number in sorted(numbers, reverse=True):
+        if number in errors:
+            doubt = errors[number]
+            continue
+        row = rows[number]
+        if isinstance(snapshot, str):
+            if row.snapshot_id == snapshot:
                 return number
+        elif row.taken_at > in_utc(snapshot):
+            # Whatever came before this one is older than it, and may be the one.
+            doubt = None
+        elif doubt is not None:
+            raise doubt
+        else:
+            return number
     return None

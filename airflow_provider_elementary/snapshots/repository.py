@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
@@ -57,6 +58,7 @@ class Repository:
         self.store_id = store_id
         self._signing = signing
         self._keys = keys
+        self._trust_lock = Lock()
         #: Documents that were read, by number and hash: none is ever replaced.
         self.read: dict[int, Signed[ManifestDocument]] = {}
         self.generations: dict[str, Generation] = {}
@@ -101,7 +103,11 @@ class Repository:
         :raises StoreRefusedError: there is no store.
         :raises SnapshotCorruptError: the pinned store is gone, or is another one.
         """
-        return read_trust(self.store, self.store_id)
+        with self._trust_lock:
+            # What opens a snapshot reads beside this one: of several threads, one reads the genesis.
+            known: Trust | None = self.__dict__.get("trust")
+            found = self.__dict__["trust"] = known or read_trust(self.store, self.store_id)
+            return found
 
     @cached_property
     def documents(self) -> Documents:

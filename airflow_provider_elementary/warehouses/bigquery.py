@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -18,6 +18,8 @@ from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, connection_lost_error
+
+Answer = TypeVar("Answer")
 
 
 class BigQueryWarehouse(SystemCatalogSession):
@@ -71,6 +73,61 @@ class BigQueryWarehouse(SystemCatalogSession):
             raise
         except Exception as error:
             raise read_error(self.adapter, query, error) from None
+
+    def permissions(self, asked: Sequence[str], place: tuple[str, str] | None = None) -> set[str]:
+        """Return those of the permissions asked that the account has on the project, or on a dataset's table."""
+        if place is None:
+            return self._ask_google(lambda: self._held_on_project(asked))
+        table = f"{self.database}.{'.'.join(place)}"
+        return self._ask_google(
+            lambda: set(self._client.test_iam_permissions(table, list(asked)).get("permissions", ()))
+        )
+
+    def _held_on_project(self, asked: Sequence[str]) -> set[str]:
+        base = self._client._connection.API_BASE_URL
+        if base.endswith("bigquery.googleapis.com"):
+            base = "https://cloudresourcemanager.googleapis.com"
+        # The client of BigQuery has no method for it.
+        answer = self._client._http.post(
+            f"{base}/v1/projects/{self.database}:testIamPermissions", json={"permissions": list(asked)}
+        )
+        answer.raise_for_status()
+        return set(answer.json().get("permissions", ()))
+
+    def projects(self) -> list[str]:
+        """Return the projects that the account sees."""
+        return self._ask_google(lambda: [project.project_id for project in self._client.list_projects()])
+
+    def datasets(self) -> list[str]:
+        """Return the datasets of the project that the account sees."""
+        return self._ask_google(lambda: [each.dataset_id for each in self._client.list_datasets(self.database)])
+
+    def dataset_tables(self, dataset: str) -> list[str]:
+        """Return the tables of a dataset."""
+        place = f"{self.database}.{dataset}"
+        return self._ask_google(lambda: [each.table_id for each in self._client.list_tables(place)])
+
+    def bindings(self) -> list[tuple[str, str]]:
+        """Return who is bound to the Elementary dataset, and with which role."""
+        place = f"{self.database}.{self.schema}"
+        return self._ask_google(
+            lambda: [
+                (str(entry.entity_id), str(entry.role))
+                for entry in self._client.get_dataset(place).access_entries
+                # Authorized views and routines read other datasets, and have no role.
+                if entry.role
+            ]
+        )
+
+    def _ask_google(self, ask: Callable[[], Answer]) -> Answer:
+        def answer() -> Answer:
+            try:
+                return ask()
+            except Exception as error:
+                refusal = StatementDeniedError if cause_of(error) is Cause.DENIED else StatementFailedError
+                raise refusal(type(error).__name__) from None
+
+        return self.calls.run("asking Google for the account's permissions", answer)
 
     def _from_storage(self, rows: Any) -> Iterator[pa.RecordBatch]:
         # One stream, and one waiting block: several would hold as many blocks in memory.

@@ -49,6 +49,30 @@ _NEVER_RUN = Proof()
 
 
 @dataclass(frozen=True)
+class QueryHistory:
+    """Where a warehouse lists the queries that it ran; reading it needs wider rights than the sync's.
+
+    :param view: what is read, in its SQL; ``{database}`` and ``{schema}`` are the quoted names of the connection.
+    :param database: the connection's database where it names none.
+    :param schema: the connection's schema where it names none.
+    :param is_own: the grants create it in a schema of its own, which holds nothing else.
+    :param is_cumulative: it counts the runs of each statement, and lists no single query.
+    :param delay: after how many minutes it is complete, by its documentation.
+    :param finished: its words for a query that ended well, in lower case; empty where it has none.
+    :param proof: what reading it was run against.
+    """
+
+    view: str
+    schema: str
+    database: str | None = None
+    is_own: bool = False
+    is_cumulative: bool = False
+    delay: int = 5
+    finished: tuple[str, ...] = ()
+    proof: Proof = _NEVER_RUN
+
+
+@dataclass(frozen=True)
 class WarehouseKind:
     """The facts of one warehouse. Code that differs by warehouse stands in modules that a row names.
 
@@ -88,6 +112,7 @@ class WarehouseKind:
     :param week_starts_on_sunday: a truncation to weeks starts them on Sunday.
     :param standard_deviation: what Elementary's ``stddev`` computes.
     :param uses_youngs_cramer: it adds up sums of squares by Youngs and Cramer.
+    :param history: its own list of executed queries; None where none is read.
     """
 
     key: str
@@ -124,6 +149,7 @@ class WarehouseKind:
     week_starts_on_sunday: bool = False
     standard_deviation: str = "sample"
     uses_youngs_cramer: bool = False
+    history: QueryHistory | None = None
 
     @property
     def connection_type(self) -> str:

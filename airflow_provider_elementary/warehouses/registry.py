@@ -8,7 +8,15 @@ from types import MappingProxyType
 from airflow_provider_elementary.warehouses import connection_fields as fields
 from airflow_provider_elementary.warehouses.connection_fields import ConnectionForm
 from airflow_provider_elementary.warehouses.drivers import Driver
-from airflow_provider_elementary.warehouses.kind import CHECK, GRANTS, OPEN, OPEN_DBAPI, Proof, WarehouseKind
+from airflow_provider_elementary.warehouses.kind import (
+    CHECK,
+    GRANTS,
+    OPEN,
+    OPEN_DBAPI,
+    Proof,
+    QueryHistory,
+    WarehouseKind,
+)
 
 _ROWS = (
     WarehouseKind(
@@ -33,6 +41,14 @@ _ROWS = (
         scheme="snowflake",
         counts_rows_for_free=True,
         has_read_timeout=True,
+        history=QueryHistory(
+            '{database}.{schema}."QUERY_HISTORY"',
+            schema="ELEMENTARY_HISTORY",
+            is_own=True,
+            delay=45,
+            finished=("success",),
+            proof=Proof("stand-in", "fakesnow, a table with the columns of the documentation"),
+        ),
     ),
     WarehouseKind(
         "postgres",
@@ -61,6 +77,14 @@ _ROWS = (
         has_pg_catalog=True,
         counts_changes=True,
         uses_youngs_cramer=True,
+        history=QueryHistory(
+            "{schema}.query_history",
+            schema="elementary_history",
+            is_own=True,
+            is_cumulative=True,
+            delay=0,
+            proof=Proof("real engine", "PostgreSQL 15, pg_stat_statements 1.10"),
+        ),
     ),
     WarehouseKind(
         "redshift",
@@ -87,6 +111,7 @@ _ROWS = (
         port=5439,
         driver_port=5439,
         keeps_locks=True,
+        history=QueryHistory("sys_query_history", schema="pg_catalog", finished=("success",)),
     ),
     WarehouseKind(
         "duckdb",
@@ -125,10 +150,14 @@ _ROWS = (
             fields=fields.BIGQUERY,
         ),
         opener=f"{OPEN}:open_bigquery",
+        inspector=f"{CHECK}.bigquery",
         grants=f"{GRANTS}.bigquery",
         driver=Driver("@p1", "dict", has_transactions=False, has_own_session=True),
         extra="bigquery",
-        reading=Proof("stand-in", "bqemulator 1.4.0, by REST, once by hand and not since; the Storage Read API never"),
+        reading=Proof(
+            "stand-in", "a server of its REST protocol over DuckDB, through Google's client; never the Storage Read API"
+        ),
+        access=Proof("stand-in", "the check, over that server, which answers as documented; the grants never"),
         system_catalog="the dataset's INFORMATION_SCHEMA",
         namespace="scheme alone",
         scheme="bigquery",
@@ -136,6 +165,8 @@ _ROWS = (
         instants=("timestamp",),
         sorts_nulls_first=True,
         week_starts_on_sunday=True,
+        # The schema is the region: a project's list of jobs belongs to one.
+        history=QueryHistory("{database}.{schema}.INFORMATION_SCHEMA.JOBS", schema="region-us", finished=("done",)),
     ),
     WarehouseKind(
         "databricks",
@@ -150,11 +181,13 @@ _ROWS = (
             fields=fields.DATABRICKS,
         ),
         opener=f"{OPEN_DBAPI}:open_databricks",
+        inspector=f"{CHECK}.databricks",
         hook="airflow.providers.databricks.hooks.databricks_sql:DatabricksSqlHook",
         grants=f"{GRANTS}.databricks",
         driver=Driver("?", "list", has_transactions=False, arrow="fetchmany_arrow", batch_rows=50_000),
         extra="databricks",
         reading=Proof("stand-in", "a server of its Thrift protocol over DuckDB, through Databricks' own driver"),
+        access=Proof("stand-in", "the check, over that server, which answers as documented; the grants never"),
         system_catalog="the database's information_schema",
         table_types=("MANAGED", "EXTERNAL", "BASE TABLE"),
         databases_without_information_schema=("hive_metastore", "spark_catalog"),
@@ -163,6 +196,9 @@ _ROWS = (
         counts_rows_for_free=True,
         instants=("timestamp",),
         sorts_nulls_first=True,
+        history=QueryHistory(
+            "system.query.history", schema="query", database="system", delay=60, finished=("finished",)
+        ),
     ),
     WarehouseKind(
         "clickhouse",
@@ -190,6 +226,13 @@ _ROWS = (
         counts_rows_for_free=True,
         port=8123,
         standard_deviation="population",
+        history=QueryHistory(
+            "system.query_log",
+            schema="system",
+            delay=1,
+            finished=("queryfinish",),
+            proof=Proof("stand-in", "ClickHouse 26.9 (chdb), a table with the columns of the documentation"),
+        ),
     ),
     WarehouseKind(
         "trino",
@@ -202,14 +245,20 @@ _ROWS = (
             fields=fields.TRINO,
         ),
         opener=f"{OPEN_DBAPI}:open_trino",
+        inspector=f"{CHECK}.trino",
         grants=f"{GRANTS}.trino",
         driver=Driver("?", "list", has_transactions=False),
         extra="trino",
         reading=Proof("stand-in", "a server of its client protocol over DuckDB, through Trino's own client"),
+        access=Proof("stand-in", "the check, over that server, which answers as documented; the grants never"),
         system_catalog="the database's information_schema",
         namespace="host and port",
         scheme="trino",
         port=8080,
+        # Of the coordinator's memory: only the newest queries.
+        history=QueryHistory(
+            "system.runtime.queries", schema="runtime", database="system", delay=0, finished=("finished",)
+        ),
     ),
     WarehouseKind(
         "presto",
@@ -236,10 +285,12 @@ _ROWS = (
             fields=fields.ATHENA,
         ),
         opener=f"{OPEN_DBAPI}:open_athena",
+        inspector=f"{CHECK}.athena",
         grants=f"{GRANTS}.athena",
         driver=Driver("%(p1)s", "dict", has_transactions=False, batch_rows=1_000),
         extra="athena",
         reading=Proof("stand-in", "a server of its API over DuckDB, through PyAthena"),
+        access=Proof("stand-in", "the check, over that server, which answers as documented; the policy never"),
         system_catalog="the database's information_schema",
         namespace="region",
         scheme="awsathena",
@@ -279,6 +330,7 @@ _ROWS = (
         dialect="databricks",
         adapters=("spark", "fabricspark"),
         connection_types=("hiveserver2",),
+        inspector=f"{CHECK}.spark",
         # PyHive returns times as the session's zone shows them, without it.
         driver=Driver("%(p1)s", "dict", has_transactions=False, opening="SET TIME ZONE 'UTC'"),
         extra="spark",

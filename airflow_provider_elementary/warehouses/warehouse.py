@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
 from airflow_provider_elementary.access.check.session import Session
-from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.timeouts import Calls
 from airflow_provider_elementary.warehouses.registry import by_adapter
 
+if TYPE_CHECKING:
+    from airflow_provider_elementary.access.guard import GuardedQuery
+
 
 class Warehouse(Session, Protocol):
-    """One open read-only session; a hook opens it, :class:`WarehouseSource` reads through it.
-
-    :param adapter: dbt's name of the warehouse; two of them may share a dialect.
-    """
-
-    adapter: str
+    """One open read-only session; a hook opens it, :class:`WarehouseSource` reads through it."""
 
     def hold(self, tables: Sequence[str]) -> bool:
         """Begin to see these tables as of one moment: now.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.warehouses.kind import QueryHistory
 
 Row = Sequence[str]
 
@@ -100,6 +104,28 @@ def warehouse_proofs() -> tuple[Row, list[Row]]:
     ]
 
 
+def query_histories() -> tuple[Row, list[Row]]:
+    """Every warehouse whose query history is read, and what reading it was run against."""
+    from airflow_provider_elementary.warehouses.registry import CONNECTABLE
+
+    rows = [
+        (
+            kind.label,
+            "a view of its own" if kind.history.is_own and not kind.history.is_cumulative else _list_of(kind.history),
+            "runs of each statement" if kind.history.is_cumulative else "each query",
+            f"{kind.history.delay} minutes" if kind.history.delay else "none",
+            str(kind.history.proof),
+        )
+        for kind in CONNECTABLE
+        if kind.history is not None
+    ]
+    return ("warehouse", "what is read", "one row is", "may be incomplete for", "reading it was"), rows
+
+
+def _list_of(history: QueryHistory) -> str:
+    return "a function of its own" if history.is_own else f"`{history.view}`"
+
+
 def store_fields() -> tuple[Row, list[Row]]:
     """Name the extra fields of an ``elementary_store`` connection."""
     from airflow_provider_elementary.get_provider_info import STORE_CONNECTION_FIELDS
@@ -147,6 +173,7 @@ FACTS: dict[str, Callable[[], tuple[Row, list[Row]]]] = {
     "connection-fields": connection_fields,
     "warehouses": warehouses,
     "warehouse-proofs": warehouse_proofs,
+    "query-histories": query_histories,
     "store-fields": store_fields,
     "configuration": configuration,
     "exceptions": exceptions,

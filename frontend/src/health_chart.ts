@@ -4,7 +4,7 @@ import { readByKeyboard } from "./chart_keys";
 import { all, replaceDrawing } from "./dom";
 import type { EChartsCoreOption } from "./echarts";
 import { chartIn, tip } from "./echarts";
-import { colours, onThemeChange } from "./theme";
+import { colours, font, onThemeChange } from "./theme";
 
 const SEVERITIES = { critical: "bad", high: "severe", normal: "doubt", low: "faint" } as const;
 
@@ -36,7 +36,7 @@ function option(heads: string[], days: string[], counts: number[][], unknown: bo
   const highest = Math.max(1, ...counts.map((each) => each.reduce((sum, count) => sum + (count || 0), 0)));
   return {
     animation: false,
-    textStyle: { fontFamily: "inherit" },
+    textStyle: font(),
     grid: { left: 34, right: 8, top: 10, bottom: 24 },
     xAxis: { type: "category", data: days, axisTick: { show: false }, axisLine: { lineStyle: { color: shade.line } }, axisLabel: { color: shade.faint, fontSize: 11, hideOverlap: true } },
     yAxis: { type: "value", max: highest, minInterval: 1, axisLabel: { color: shade.faint, fontSize: 11 }, splitLine: { lineStyle: { color: shade.line } } },

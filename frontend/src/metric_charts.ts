@@ -4,7 +4,7 @@ import { readByKeyboard } from "./chart_keys";
 import { all, numberOf, replaceDrawing } from "./dom";
 import type { EChartsCoreOption } from "./echarts";
 import { chartIn, isTouched, tip } from "./echarts";
-import { colours, onThemeChange } from "./theme";
+import { colours, font, onThemeChange } from "./theme";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -65,14 +65,16 @@ function option(buckets: readonly Bucket[], levels: ReadonlyMap<number, string>)
   return {
     animation: false,
     useUTC: true,
-    textStyle: { fontFamily: "inherit" },
-    grid: { left: 64, right: 10, top: 12, bottom: 46 },
+    textStyle: font(),
+    // As wide as the longest text, so that none is cut off.
+    grid: { left: 14 + 6.5 * Math.max(...[...levels.values()].map((text) => text.length)), right: 18, top: 12, bottom: 46 },
     xAxis: {
       type: "time",
       splitNumber: 4,
       axisLine: { onZero: false, lineStyle: { color: shade.line } },
       axisTick: { show: false },
-      axisLabel: { color: shade.faint, hideOverlap: true, showMinLabel: false, fontSize: 11, formatter: tick },
+      // The padding keeps labels apart that would only touch.
+      axisLabel: { color: shade.faint, hideOverlap: true, showMinLabel: false, fontSize: 11, padding: [0, 8], formatter: tick },
     },
     yAxis: {
       type: "value",

@@ -2,10 +2,8 @@
 
 import { testConnections } from "./connections";
 import { copyButtons } from "./copy";
-import { outerLinks } from "./outer_links";
 
 // On a phone the navigation is one row that is wider than the screen.
 document.querySelector("header > nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 copyButtons();
-outerLinks();
 testConnections();

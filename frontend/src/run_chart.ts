@@ -4,7 +4,7 @@ import { readByKeyboard } from "./chart_keys";
 import { all, replaceDrawing } from "./dom";
 import type { EChartsCoreOption } from "./echarts";
 import { chartIn, isTouched, tip } from "./echarts";
-import { colours, onThemeChange } from "./theme";
+import { colours, font, onThemeChange } from "./theme";
 
 const ROW = 18;
 
@@ -46,7 +46,7 @@ function option(bars: readonly Bar[]): EChartsCoreOption {
   const narrow = innerWidth < 600;
   return {
     animation: false,
-    textStyle: { fontFamily: "inherit" },
+    textStyle: font(),
     grid: { left: narrow ? 120 : 230, right: 24, top: 24, bottom: 34 },
     xAxis: {
       type: "value",

@@ -10,6 +10,11 @@ export function colours(): Colours {
   return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()])) as Colours;
 }
 
+/** Return the page's font by its name: with `inherit`, labels that ECharts writes as rich text have no size. */
+export function font(): { fontFamily: string } {
+  return { fontFamily: getComputedStyle(document.body).fontFamily };
+}
+
 /** Call a function whenever the system changes its theme. */
 export function onThemeChange(draw: () => void): void {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

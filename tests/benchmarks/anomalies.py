@@ -215,9 +215,10 @@ def _operator(buckets: int) -> Callable[[int, Path], Callable[[], Mapping[str, A
         stream = _Made(series, buckets)
 
         def work() -> Mapping[str, Any]:
-            scored = score_recent(stream.reader(), method="robust", days=2, parameters={}, load_state=states.load)
-            assert scored.state
-            states.save(scored.state, {})
+            given: dict[str, Any] = {"load_state": states.load, "keep_state": states.keep}
+            scored = score_recent(stream.reader(), method="robust", days=2, parameters={}, **given)
+            assert scored.learned_until is not None
+            states.save(scored.learned_until, {})
             rows = series * (1 if scored.resumed == series else buckets)
             return {"scored": rows, "making_wall": stream.wall, "making_cpu": stream.cpu}
 

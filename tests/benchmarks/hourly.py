@@ -1,15 +1,15 @@
-"""The hourly metrics task by the days of history: seconds of CPU, requests and bytes read, and from scratch.
+"""The hourly metrics and anomalies tasks by the days of history: seconds of CPU, requests, bytes read and memory.
 
 ``python -m tests.benchmarks hourly [--days 1 30 365] [--rows 7200]`` prints the table: of a store with that many days
-of collected monitors and of runs, the first metrics task, and the one after a snapshot that adds one hour. Each
-measurement is a process of its own.
+of collected monitors and of runs, the first metrics task and the first anomalies task with the method ``robust``, and
+both after a snapshot that adds one hour. Each measurement is a process of its own; its peak memory is that of all four.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,15 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--days", type=int, nargs="*", default=[1, 30, 365])
     parser.add_argument("--rows", type=int, default=7_200, help="collected monitors a day")
     given = parser.parse_args(arguments)
-    print("| days | rows | first run, CPU s | one hour, CPU s | requests | MB read |")
-    print("|---|---|---|---|---|---|")
+    print("| days | rows | task | first run, CPU s | one hour, CPU s | requests | MB read | peak MB |")
+    print("|---|---|---|---|---|---|---|---|")
     for days in given.days:
-        found = in_own_process("tests.benchmarks.hourly", [str(days), str(given.rows)]).facts
-        print(
-            f"| {days} | {days * given.rows:,} | {found['first']:.1f} | {found['hourly']:.1f} | {found['requests']} "
-            f"| {found['read'] / 1e6:.1f} |",
-            flush=True,
-        )
+        measured_one = in_own_process("tests.benchmarks.hourly", [str(days), str(given.rows)])
+        for task, found in measured_one.facts.items():
+            print(
+                f"| {days} | {days * given.rows:,} | {task} | {found['first']:.1f} | {found['hourly']:.1f} "
+                f"| {found['requests']} | {found['read'] / 1e6:.1f} | {measured_one.peak_mb:.0f} |",
+                flush=True,
+            )
 
 
 def _measure_one(days: int, rows: int) -> None:
@@ -41,10 +42,12 @@ def _measure_one(days: int, rows: int) -> None:
     import tempfile
     import time
     from dataclasses import replace
+    from functools import partial
     from pathlib import Path
 
     import duckdb
 
+    from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate_and_store, open_metrics
     from airflow_provider_elementary.metrics.by_day import update_metrics
     from airflow_provider_elementary.snapshots import LocalKeys, Repository
     from airflow_provider_elementary.snapshots.reader import SnapshotSource
@@ -97,21 +100,38 @@ def _measure_one(days: int, rows: int) -> None:
         _write(path, _END - timedelta(days=days), days * 24, rows)
         sync.snapshot()
 
-        def update(moment: datetime) -> float:
+        def metrics(moment: datetime) -> str:
             repository = Repository(store, keys, store_id=STORE_ID, signing=SIGNER)
-            began = time.process_time()
-            Counted.requests = Counted.read = 0
             source = repository.source()
             source = SnapshotSource(repository, replace(source.manifest, created_at=moment.isoformat()))
-            update_metrics(repository, source, run_key=f"{moment}", origin={})
-            return time.process_time() - began
+            origin = {"snapshot_id": source.manifest.snapshot_id}
+            return update_metrics(repository, source, run_key=f"{moment}", origin=origin).key
+
+        def anomalies(moment: datetime, key: str) -> None:
+            repository = Repository(store, keys, store_id=STORE_ID, signing=SIGNER)
+            options = EvaluationOptions(method="robust")
+            found, lineage, origin, configurations = open_metrics(repository, key, options)
+            given = {"series": "dag/task", "run_key": f"{moment}", "origin": origin, "configurations": configurations}
+            evaluate_and_store(repository, found, lineage, options, **given)
+
+        def cost(task: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+            Counted.requests = Counted.read = 0
+            began = time.process_time()
+            returned = task()
+            cpu = time.process_time() - began
+            return returned, {"hourly": cpu, "requests": Counted.requests, "read": Counted.read}
+
+        def run(moment: datetime) -> dict[str, dict[str, Any]]:
+            key, of_metrics = cost(partial(metrics, moment))
+            _, of_anomalies = cost(partial(anomalies, moment, key))
+            return {"metrics": of_metrics, "anomalies, robust": of_anomalies}
 
         def work() -> dict[str, Any]:
-            first = update(_END)
+            first = run(_END)
             _write(path, _END, 1, rows)
             sync.snapshot()
-            hourly = update(_END + timedelta(hours=1))
-            return {"first": first, "hourly": hourly, "requests": Counted.requests, "read": Counted.read}
+            hourly = run(_END + timedelta(hours=1))
+            return {task: {**facts, "first": first[task]["hourly"]} for task, facts in hourly.items()}
 
         measured(work)
 

@@ -46,17 +46,23 @@ def in_own_process(module: str, arguments: list[str], *, python: str = sys.execu
 
 def measured(work: Callable[[], Mapping[str, Any]]) -> None:
     """Do the work and print its measurement, for :func:`in_own_process`."""
-    base = _peak_mb()
+    base = peak_mb()
     wall, cpu = time.perf_counter(), time.process_time()
     facts = work()
-    found = Measurement(time.perf_counter() - wall, time.process_time() - cpu, _peak_mb(), base, facts)
+    found = Measurement(time.perf_counter() - wall, time.process_time() - cpu, peak_mb(), base, facts)
     print(json.dumps(asdict(found)))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the high-water mark of this program; ru_maxrss would begin with that of the process that started it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) / 1024
+
+
+def resident_mb() -> float:
+    """Return the resident memory of this process now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024 / 1024

@@ -20,7 +20,7 @@ RUN_BY = {
     "postgres": "tests/integration/test_sources.py",
     "redshift": "tests/integration/test_redshift.py",
     "duckdb": "tests/integration/test_sources.py",
-    "bigquery": "tests/integration/test_bigquery.py",
+    "bigquery": "tests/integration/test_bigquery_driver.py",
     "databricks": "tests/integration/test_real_drivers.py",
     "clickhouse": "tests/integration/test_clickhouse.py",
     "trino": "tests/integration/test_real_drivers.py",

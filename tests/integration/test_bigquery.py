@@ -8,18 +8,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import World, small_world
+from tests.support.read_back import assert_reads, assert_splits_at_the_microsecond
 
 bigquery = pytest.importorskip("google.cloud.bigquery", reason="pip install airflow-provider-elementary[bigquery]")
 credentials = pytest.importorskip("google.auth.credentials")
@@ -65,27 +63,12 @@ def source(dataset: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WarehouseS
         yield opened
 
 
-def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
-
-
 def test_bigquery_gives_the_same_rows_in_the_same_types(source: WarehouseSource, world: World) -> None:
-    assert source.tables() == list(TABLES)
-    for name, table in world.items():
-        found = read_all(source, name)
-        assert found.schema == table.schema
-        assert sorted_rows(found) == sorted_rows(table)
+    assert_reads(source, world)
 
 
 def test_a_time_span_is_split_in_both_types_of_time(source: WarehouseSource, world: World) -> None:
-    times = sorted(world["dbt_run_results"]["created_at"].to_pylist())
-    bound = times[len(times) // 2]
-
-    since = source.read("dbt_run_results", since=bound).read_all()["created_at"].to_pylist()
-    later = source.read("dbt_run_results", since=bound + timedelta(microseconds=1)).read_all()["created_at"].to_pylist()
-
-    assert sorted(since) == [time for time in times if time >= bound]
-    assert sorted(later) == [time for time in times if time > bound]
+    assert_splits_at_the_microsecond(source, world)
 
 
 def test_a_query_without_rows_has_its_columns(source: WarehouseSource) -> None:

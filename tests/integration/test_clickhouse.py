@@ -9,17 +9,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.access.check.session import StatementFailedError
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import ElementaryError, SchemaNotFoundError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.clock import read_clock
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import World, small_world, world_a, write_clickhouse, write_duckdb
+from tests.support.read_back import assert_reads, assert_reads_as, sorted_rows
 
 pytest.importorskip("chdb", reason="pip install chdb: ClickHouse inside the process")
 clickhouse_connect = pytest.importorskip("clickhouse_connect", reason="pip install clickhouse-connect")
@@ -57,17 +56,8 @@ def source(world: World) -> Iterator[WarehouseSource]:
         yield opened
 
 
-def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
-
-
 def test_clickhouse_gives_the_same_rows_in_the_same_types(source: WarehouseSource, world: World) -> None:
-    assert source.tables() == list(TABLES)
-    for name, table in world.items():
-        found = read_all(source, name)
-        assert found.schema == table.schema
-        assert sorted_rows(found) == sorted_rows(table)
-    assert source.rejections.to_list() == []
+    assert_reads(source, world)
 
 
 @pytest.mark.parametrize("declared", ["DateTime64(6)", "DateTime64(6, 'Asia/Tokyo')", "Nullable(DateTime64(9))"])
@@ -141,11 +131,7 @@ def test_world_a_is_read_as_duckdb_reads_it(client: Any, world: World, shared: P
     os.environ["AIRFLOW_CONN_DUCKDB"] = json.dumps({"conn_type": "duckdb", "host": str(path)})
     try:
         with ElementaryHook("clickhouse", "world_a").source() as one, ElementaryHook("duckdb").source() as other:
-            assert one.tables() == other.tables()
-            for name in other.tables():
-                ours, theirs = read_all(one, name), read_all(other, name)
-                assert ours.schema == theirs.schema
-                assert sorted_rows(ours) == sorted_rows(theirs)
+            assert_reads_as(one, other)
     finally:
         del os.environ["AIRFLOW_CONN_DUCKDB"]
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
+from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.snapshots import KmsKeys, LocalKeys, Policy, open_snapshot
+from airflow_provider_elementary.snapshots.maintenance import mergeable
+from airflow_provider_elementary.snapshots.maintenance.compaction import compact
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.layout import manifest_key
-from tests.support.signing import STORE_ID
-from tests.support.stores import Rest, grow, local_rest
+from airflow_provider_elementary.storage.records.answer_log import append_answer
+from airflow_provider_elementary.storage.records.answers import Answer
+from airflow_provider_elementary.storage.records.results import read_result
+from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
+from tests.support.signing import SIGNER, STORE_ID, signed
+from tests.support.stores import Rest, grow, local_rest, take, world_after_hours
 from tests.support.tampering import edit_signed
 
 if TYPE_CHECKING:
@@ -104,6 +111,55 @@ def test_what_no_key_of_the_store_signed_is_passed_over(rest: Rest) -> None:
 def test_another_store_is_not_read(rest: Rest) -> None:
     with pytest.raises(AssertionError, match="this is another store"):
         run_blocks(*OPENING, STORE=rest.folder, STORE_ID="ab" * 32)
+
+
+def test_a_page_of_the_index_finds_a_snapshot_by_its_time(tmp_path: Path) -> None:
+    chain = SyntheticChain(CountingStore())
+    chain.grow(17)
+    for name, content in chain.store.objects.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    scene = run_blocks("format-documents", "format-index", STORE=tmp_path)
+
+    assert scene["find_by_time"]((BEGAN + timedelta(hours=7, minutes=30)).isoformat())["sequence"] == 8
+    # An older page, of another snapshot of that number.
+    facts = (tmp_path / manifest_key(8)).read_bytes().partition(b"\n")[2].replace(b'"epoch":1', b'"epoch":2')
+    (tmp_path / manifest_key(8)).write_bytes(signed(SIGNER, STORE_ID, manifest_key(8), facts))
+    with pytest.raises(AssertionError, match="the page is of another snapshot"):
+        scene["find_by_time"]((BEGAN + timedelta(hours=7, minutes=30)).isoformat())
+
+
+def test_a_compaction_is_read_as_any_snapshot(
+    tmp_path: Path, master_keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = Rest(local_rest(tmp_path).store, LocalKeys(master_keys), tmp_path / "store")
+    for hours in (1, 2, 3):
+        take(rest, tmp_path / "warehouse.duckdb", world_after_hours(hours), overlap=timedelta(minutes=10))
+    monkeypatch.setattr(mergeable, "SNAPSHOTS", 2)
+    compact(rest.repository)
+    blocks = (*OPENING, "format-unwrap-local", "format-pyarrow", "format-chain", "format-duckdb")
+
+    scene = run_blocks(*blocks, STORE=rest.folder, MASTER_KEYS=master_keys)
+
+    assert scene["manifest"]["kind"] == "compaction"
+    expected = rows_of(read_all(open_snapshot(rest.repository), "dbt_run_results"))
+    assert rows_of(scene["read_table"]("dbt_run_results")) == expected
+    assert rows_of(scene["connection"].sql(scene["select"]("dbt_run_results")).to_arrow_table()) == expected
+
+
+def test_results_and_answers_are_read(tmp_path: Path, master_keys: dict[str, str]) -> None:
+    rest = Rest(local_rest(tmp_path).store, LocalKeys(master_keys), tmp_path / "store")
+    [manifest] = grow(rest, tmp_path, [3])
+    result = update_metrics(rest.repository, rest.repository.source(manifest), run_key="1", origin={})
+    append_answer(rest.repository, Answer("1", "0" * 16, "note", "ada", "2026-11-04T12:00:00", note="the loader"))
+    rest.store.put("feedback/0000000001", b"{}")
+
+    scene = run_blocks(*OPENING, "format-unwrap-local", "format-results", STORE=rest.folder, MASTER_KEYS=master_keys)
+
+    with read_result(rest.repository, result.key) as rows:
+        assert rows_of(scene["read_newest_result"]("metrics")) == rows_of(rows.read_all())
+    [answer] = scene["read_answers"]()
+    assert (answer["note"], answer["until"]) == ("the loader", None)
 
 
 def test_expired_files_are_left_out(tmp_path: Path, master_keys: dict[str, str]) -> None:

@@ -220,6 +220,10 @@ class TestRedshift:
         certificates: Certificates,
         monkeypatch: pytest.MonkeyPatch,
     ) -> Iterator[dict[str, Any]]:
+        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+
+        # Airflow's hook tries five times, and waits 15 seconds in between.
+        monkeypatch.setattr(RedshiftSQLHook.get_conn.retry, "sleep", lambda seconds: None)
         role = f"redshift_{postgres_database}"
         password = postgres_server.create_role(role, md5=True)
         postgres_server.execute(f'GRANT CONNECT ON DATABASE "{postgres_database}" TO "{role}"')

@@ -13,6 +13,7 @@ from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.anomalies.elementary.lint import lint
 from airflow_provider_elementary.incidents.conditions import PROJECT
 from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
+from airflow_provider_elementary.incidents.origins import with_origins
 from airflow_provider_elementary.incidents.tracking import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.project.lineage import read_lineage
@@ -35,7 +36,8 @@ def metrics(source: TableSource) -> pa.Table:
 def incidents(source: TableSource, metrics: pa.Table) -> list[Any]:
     verdicts = score_recent(metrics.to_reader(), method="elementary", days=90, parameters={}).verdicts
     lineage = read_lineage(source)
-    return track_incidents(current_conditions(verdicts, lineage, read_dbt_conditions(source)), lineage)
+    conditions = current_conditions(verdicts, lineage, read_dbt_conditions(source))
+    return track_incidents(with_origins(conditions, (), lineage, source, "duckdb"), lineage)
 
 
 def days_of(metrics: pa.Table, metric: str, table: str, *, value: float) -> list[str]:
@@ -77,7 +79,7 @@ def test_the_slow_model_stands_out_against_its_median(metrics: pa.Table) -> None
 
 
 def test_the_outliers_of_one_day_are_one_incident_with_its_followers(incidents: list[Any]) -> None:
-    [outliers] = [found for found in incidents if found.root.endswith("FCT_ORDERS") and len(found.conditions) > 5]
+    [outliers] = [found for found in incidents if found.root.endswith("RAW_SHOP.ORDERS") and len(found.conditions) > 5]
 
     assert outliers.started_at == datetime(2026, 11, 12)
     # Of its conditions only the test that warns still holds.
@@ -125,6 +127,7 @@ def test_two_days_without_dbt_are_one_incident_of_the_project(incidents: list[An
         ("11-04", "RAW_SHOP.ORDER_ITEMS"),
         ("11-06", "RAW_SHOP.ORDERS"),
         ("11-07", "MARTS.MART_PRODUCT_SALES"),
+        ("11-12", "RAW_SHOP.ORDERS"),
         ("11-14", "MARTS.MART_CUSTOMER_LTV"),
         ("11-17", "RAW_SHOP.ORDERS"),
         ("11-19", "RAW_WEB.EVENTS"),

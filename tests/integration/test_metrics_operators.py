@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -14,13 +14,10 @@ from airflow_provider_elementary.snapshots import LocalKeys, open_store, write_s
 from airflow_provider_elementary.storage.layout import is_result
 from airflow_provider_elementary.storage.records.results import find_result, read_result
 from tests.support.connections import duckdb_file, local_store
+from tests.support.dag_runs import parse_dag, run_once
 from tests.support.datasets import small_world, write_duckdb
 from tests.support.signing import opened
 
-if TYPE_CHECKING:
-    from airflow.sdk import DAG
-
-Connect = Callable[[str, Mapping[str, object]], str]
 ORDERS = "SHOP.CORE.ORDERS"
 
 pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
@@ -53,27 +50,39 @@ with DAG("scored", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
 """
 
 
-@pytest.fixture
-def dag(tmp_path: Path, airflow_connection: Connect, monkeypatch: pytest.MonkeyPatch) -> tuple[DAG, LocalKeys, str]:
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    from airflow.models.dagbundle import DagBundleModel
-    from airflow.utils.session import create_session
+@dataclass(frozen=True)
+class Lived:
+    """Three runs of the DAG; before the third, the incidents of the second were removed from the store."""
 
-    masters = LocalKeys.generate()
-    store = (tmp_path / "store").as_uri()
-    airflow_connection("store", local_store(store, masters))
-    airflow_connection("dwh", duckdb_file(write_duckdb(small_world(), tmp_path / "world.duckdb")))
-    with ElementaryHook("dwh").source() as source:
-        write_snapshot(source, opened(open_store(store), LocalKeys(masters)))
-    folder = tmp_path / "dags"
-    folder.mkdir()
-    (folder / "scored.py").write_text(DAG_FILE)
-    bag = DagBag(str(folder))
-    assert not bag.import_errors
-    with create_session() as session:
-        session.merge(DagBundleModel(name="dags-folder"))
-    sync_bag_to_db(bag, "dags-folder", None)
-    return bag.dags["scored"], LocalKeys(masters), store
+    runs: tuple[Any, Any, Any]
+    store: str
+    keys: LocalKeys
+    removed: str
+    #: The states of the model after the second run, and the state that each continues.
+    states: dict[str, str | None]
+
+
+@pytest.fixture(scope="module")
+def lived(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    folder = tmp_path_factory.mktemp("lived")
+    keys = LocalKeys.generate()
+    store = (folder / "store").as_uri()
+    (folder / "dags").mkdir()
+    (folder / "dags" / "scored.py").write_text(DAG_FILE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_STORE", json.dumps(local_store(store, keys)))
+        patch.setenv("AIRFLOW_CONN_DWH", json.dumps(duckdb_file(write_duckdb(small_world(), folder / "world.duckdb"))))
+        with ElementaryHook("dwh").source() as source:
+            write_snapshot(source, opened(open_store(store), LocalKeys(keys)))
+        scored = parse_dag("scored", folder / "dags")
+        first, second = (run_once(scored, {}) for _ in range(2))
+        removed = returned(second, "whole")["incidents"]
+        with read_result(opened(open_store(store), LocalKeys(keys)), removed) as reader:
+            assert len(incidents_of(reader.read_all())) == len(returned(first, "whole")["changes"])
+        names = [entry.key for entry in open_store(store).list("results/memories/") if is_result(entry.key)]
+        states = {name: find_result(opened(open_store(store)), name).parameters["before"] for name in names}
+        open_store(store).delete(removed)
+        return Lived((first, second, run_once(scored, {})), store, LocalKeys(keys), removed, states)
 
 
 def returned(run: Any, task_id: str, map_index: int = -1) -> Any:
@@ -97,10 +106,8 @@ def said(store: str, keys: LocalKeys, key: str) -> list[tuple[Any, ...]]:
     return [(row["id"], f"{row['score']:.12g}", row["is_anomalous"], row["reason"], row["severity"]) for row in rows]
 
 
-def test_a_day_in_the_life_of_the_operators(dag: tuple[DAG, LocalKeys, str]) -> None:
-    scored, keys, store = dag
-
-    run = scored.test()
+def test_a_day_in_the_life_of_the_operators(lived: Lived) -> None:
+    run, store, keys = lived.runs[0], lived.store, lived.keys
     states = {(ti.task_id, ti.map_index): str(ti.state) for ti in run.get_task_instances()}
 
     whole, breaker, incidents = (returned(run, task) for task in ("whole", "breaker", "incidents"))
@@ -118,14 +125,12 @@ def test_a_day_in_the_life_of_the_operators(dag: tuple[DAG, LocalKeys, str]) -> 
     assert "CANARY" not in str((whole, breaker, incidents, shards))
 
 
-def test_each_anomalous_table_gets_an_event(dag: tuple[DAG, LocalKeys, str]) -> None:
+def test_each_anomalous_table_gets_an_event(lived: Lived) -> None:
     from airflow.models.asset import AssetEvent
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    scored, _, store = dag
-
-    run = scored.test()
+    run, store = lived.runs[0], lived.store
 
     with create_session() as session:
         events = [
@@ -138,10 +143,8 @@ def test_each_anomalous_table_gets_an_event(dag: tuple[DAG, LocalKeys, str]) -> 
     assert found[f"elementary://tables/{ORDERS}"]["store"] == store
 
 
-def test_an_incident_of_the_run_before_continues_and_its_removal_is_noticed(dag: tuple[DAG, LocalKeys, str]) -> None:
-    scored, keys, store = dag
-
-    first, second = (returned(scored.test(), "whole") for _ in range(2))
+def test_an_incident_of_the_run_before_continues_and_its_removal_is_noticed(lived: Lived) -> None:
+    first, second, third = (returned(run, "whole") for run in lived.runs)
 
     at_first, continued = (
         {change["incident_id"]: change["transition"] for change in run["changes"]} for run in (first, second)
@@ -150,25 +153,16 @@ def test_an_incident_of_the_run_before_continues_and_its_removal_is_noticed(dag:
     assert {id_ for id_, transition in continued.items() if transition == "continues"} == {
         id_ for id_, transition in at_first.items() if transition == "opened"
     }
-    with read_result(opened(open_store(store), keys), second["incidents"]) as reader:
-        assert len(incidents_of(reader.read_all())) == len(at_first)
 
-    open_store(store).delete(second["incidents"])
-    third = scored.test()
-
-    assert {ti.task_id: str(ti.state) for ti in third.get_task_instances()}["whole"] == "failed"
+    assert {ti.task_id: str(ti.state) for ti in lived.runs[2].get_task_instances()}["whole"] == "failed"
     # What the run found is recorded all the same, after the number that is gone.
-    assert returned(third, "whole")["incidents"] < second["incidents"]
+    assert third["incidents"] < lived.removed
 
 
-def test_the_robust_method_saves_its_state_for_the_next_run(dag: tuple[DAG, LocalKeys, str]) -> None:
-    scored, _, store = dag
+def test_the_robust_method_saves_its_state_for_the_next_run(lived: Lived) -> None:
+    first, second, _ = (returned(run, "robust") for run in lived.runs)
 
-    first, second = (returned(scored.test(), "robust") for _ in range(2))
-
-    states = [entry.key for entry in open_store(store).list("results/memories/") if is_result(entry.key)]
-    assert len(states) == 2
-    before = {key: find_result(opened(open_store(store)), key).parameters["before"] for key in states}
-    [oldest] = [key for key, earlier in before.items() if earlier is None]
-    assert set(before.values()) == {None, oldest}
+    [oldest] = [key for key, earlier in lived.states.items() if earlier is None]
+    assert len(lived.states) == 2
+    assert set(lived.states.values()) == {None, oldest}
     assert [first[name] for name in ("scored", "anomalous")] == [second[name] for name in ("scored", "anomalous")]

@@ -1,4 +1,4 @@
-"""Two writers, a compactor, a prune that is killed and a reader at once lose no row and leave a sound store."""
+"""Two writers, a compactor, a prune that is killed, a reader and a verify at once lose no row."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run_all(*acts: tuple[Callable[[], object], tuple[type[Exception], ...]]) -> 
 
 
 @pytest.mark.parametrize("race", range(RACES))
-def test_five_actors_at_once_lose_no_row(race: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_six_actors_at_once_lose_no_row(race: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mergeable, "SNAPSHOTS", 2)
     rest = local_rest(tmp_path)
     for hours in range(1, FIRST_HOURS):
@@ -70,6 +70,10 @@ def test_five_actors_at_once_lose_no_row(race: int, tmp_path: Path, monkeypatch:
             for _ in range(5):
                 assert read_all(open_snapshot(rest.repository), TABLE).num_rows >= 5 * (FIRST_HOURS - 1)
 
+        def check() -> None:
+            # The newest is kept by every prune.
+            assert verify(rest.repository).findings == ()
+
         def prune_once(hours: int = hours, now: datetime = now, keep: Retention = keep) -> None:
             repository = dying if hours % 2 else rest.repository
             prune(repository, keep, now=now, orphan_age=timedelta(days=1000))
@@ -82,6 +86,7 @@ def test_five_actors_at_once_lose_no_row(race: int, tmp_path: Path, monkeypatch:
             (prune_once, (SnapshotConflictError, StoreError)),
             # What was opened a day ago by the clock of the prune may go.
             (read, (PrunedMeanwhileError,)),
+            (check, (PrunedMeanwhileError,)),
         )
 
     sync(rest, tmp_path / "first", DAYS)

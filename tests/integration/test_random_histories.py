@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
 
 #: How many histories are run on each database, and how long they are; set the variables for a long search.
-HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "8"))
+HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "5"))
 STEPS = int(os.environ.get("ELEMENTARY_HISTORY_STEPS", "12"))
 
 

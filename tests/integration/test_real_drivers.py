@@ -8,66 +8,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.access.check.canaries import read_all as read_canaries
 from airflow_provider_elementary.access.check.canaries import read_nothing
 from airflow_provider_elementary.access.check.findings import Canary
 from airflow_provider_elementary.access.check.session import StatementFailedError
-from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import SchemaNotFoundError, TableUnreadableError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST
-from tests.servers.athena import athena_server
-from tests.servers.databricks import databricks_server
 from tests.servers.engine import SECRET, Engine
-from tests.servers.trino import trino_server
 from tests.support.datasets import World, small_world, world_a, write_duckdb
-from tests.support.drivers import DATABASE
-
-Serve = Callable[[Path], AbstractContextManager[tuple[Engine, int]]]
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A driver, the server that it talks to, and Airflow's connection for a port."""
-
-    key: str
-    module: str
-    serve: Serve
-    connection: Callable[[int], dict[str, Any]]
-
-
-def _trino(port: int) -> dict[str, Any]:
-    return {"host": HOST, "port": port, "login": "elementary_sync", "extra": {"catalog": DATABASE}}
-
-
-def _athena(port: int) -> dict[str, Any]:
-    extra = {"endpoint_url": f"http://{HOST}:{port}", "region_name": "eu-west-1", "work_group": "elementary"}
-    return {"login": "AKIA", "password": "secret-key", "extra": {**extra, "elementary_database": DATABASE}}
-
-
-def _databricks(port: int) -> dict[str, Any]:
-    extra = {"http_path": "/sql/1.0/warehouses/1", "catalog": DATABASE, "enable_telemetry": False}
-    # The driver's own way to an address without TLS.
-    extra["_connection_uri"] = f"http://{HOST}:{port}/sql/1.0/warehouses/1"
-    return {"host": "localhost", "password": "dapi-token", "extra": extra}
-
-
-WIRES = (
-    Wire("trino", "trino", trino_server, _trino),
-    Wire("athena", "pyathena", athena_server, _athena),
-    Wire("databricks", "databricks.sql", databricks_server, _databricks),
-)
+from tests.support.read_back import assert_reads, assert_reads_as, assert_splits_at_the_microsecond, sorted_rows
+from tests.support.wires import WIRES, Wire
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +54,8 @@ def server(wire: Wire, path: Path) -> Iterator[tuple[Engine, int]]:
 def hook(wire: Wire, server: tuple[Engine, int], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ElementaryHook]:
     connection = {"conn_type": f"elementary_{wire.key}", **wire.connection(server[1])}
     monkeypatch.setenv("AIRFLOW_CONN_WIRE", json.dumps(connection))
+    # AWS's other services, where the warehouse has them.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{HOST}:{server[1]}")
     return lambda **options: ElementaryHook("wire", **options)
 
 
@@ -106,28 +65,12 @@ def source(hook: Callable[..., ElementaryHook]) -> Iterator[WarehouseSource]:
         yield opened
 
 
-def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
-
-
 def test_every_table_is_read_row_by_row_equal(source: WarehouseSource, world: World) -> None:
-    assert source.tables() == list(TABLES)
-    for name, table in world.items():
-        found = read_all(source, name)
-        assert found.schema == table.schema
-        assert sorted_rows(found) == sorted_rows(table)
-    assert source.rejections.to_list() == []
+    assert_reads(source, world)
 
 
 def test_a_time_span_is_split_at_the_microsecond(source: WarehouseSource, world: World) -> None:
-    times = sorted(world["dbt_run_results"]["created_at"].to_pylist())
-    bound = times[len(times) // 2]
-
-    since = source.read("dbt_run_results", since=bound).read_all()["created_at"].to_pylist()
-    later = source.read("dbt_run_results", since=bound + timedelta(microseconds=1)).read_all()["created_at"].to_pylist()
-
-    assert sorted(since) == [time for time in times if time >= bound]
-    assert sorted(later) == [time for time in times if time > bound]
+    assert_splits_at_the_microsecond(source, world)
 
 
 def test_a_query_without_rows_has_its_columns(source: WarehouseSource) -> None:
@@ -181,8 +124,4 @@ def test_world_a_is_read_as_duckdb_reads_it(
         connection = {"conn_type": f"elementary_{wire.key}", **wire.connection(port)}
         monkeypatch.setenv("AIRFLOW_CONN_WIRE", json.dumps(connection))
         with ElementaryHook("wire").source() as one, ElementaryHook("duckdb").source() as other:
-            assert one.tables() == other.tables()
-            for name in other.tables():
-                ours, theirs = read_all(one, name), read_all(other, name)
-                assert ours.schema == theirs.schema
-                assert sorted_rows(ours) == sorted_rows(theirs)
+            assert_reads_as(one, other)

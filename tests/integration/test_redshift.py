@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -21,6 +21,7 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers.certificates import Certificates
 from tests.servers.redshift import redshift_gate
 from tests.support.datasets import World, small_world, write_postgres
+from tests.support.read_back import sorted_rows
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -68,10 +69,6 @@ def source(
             assert isinstance(opened.warehouse, DbApiWarehouse)
             opened.warehouse._driver = replace(opened.warehouse._driver, batch_rows=BATCH_ROWS)
             yield opened
-
-
-def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
 
 
 def test_every_table_is_read_row_by_row_equal_by_a_cursor_of_sql(source: WarehouseSource, world: World) -> None:

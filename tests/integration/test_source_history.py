@@ -16,7 +16,7 @@ from airflow_provider_elementary.snapshots import (
     Policy,
 )
 from airflow_provider_elementary.times import utc_now
-from tests.support.random_histories import EVENTS
+from tests.support.history_oracle import EVENTS
 from tests.support.syncs import Sync, after, marker, run_results
 
 if TYPE_CHECKING:

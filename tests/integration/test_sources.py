@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import psycopg
-import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError
-from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
     ConnectionNotFoundError,
@@ -26,7 +24,7 @@ from airflow_provider_elementary.exceptions import (
     WarehouseError,
 )
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.source import Source, read_all
+from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import free_port
@@ -40,24 +38,13 @@ from tests.support.datasets import (
     write_postgres,
     write_snowflake,
 )
+from tests.support.read_back import assert_holds
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
     from tests.servers.snowflake import SnowflakeServer
 
 Connect = Callable[[str, Mapping[str, object]], str]
-
-
-def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
-
-
-def assert_holds(source: Source, world: World) -> None:
-    assert source.tables() == list(TABLES)
-    for name, table in world.items():
-        found = read_all(source, name)
-        assert found.schema == table.schema
-        assert sorted_rows(found) == sorted_rows(table)
 
 
 @pytest.fixture

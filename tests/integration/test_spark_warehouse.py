@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,10 +16,10 @@ from airflow_provider_elementary.access.check.canaries import read_nothing
 from airflow_provider_elementary.access.check.session import StatementFailedError
 from airflow_provider_elementary.exceptions import SchemaNotFoundError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST, free_port, is_listening, running
 from tests.support.datasets import World, world_a, write_duckdb
+from tests.support.read_back import assert_reads_as
 
 pyspark = pytest.importorskip("pyspark", reason="pip install pyspark, and a JDK of 17 or later")
 hive = pytest.importorskip("pyhive.hive", reason="pip install airflow-provider-elementary[spark]")
@@ -92,21 +91,13 @@ def source(loaded: None) -> Iterator[WarehouseSource]:
         yield opened
 
 
-def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
-
-
 def test_world_a_is_read_as_duckdb_reads_it(
     source: WarehouseSource, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_duckdb(world, tmp_path / "world.duckdb")
     monkeypatch.setenv("AIRFLOW_CONN_DUCKDB", json.dumps({"conn_type": "duckdb", "host": str(path)}))
     with ElementaryHook("duckdb").source() as other:
-        assert source.tables() == other.tables()
-        for name in other.tables():
-            ours, theirs = read_all(source, name), read_all(other, name)
-            assert ours.schema == theirs.schema
-            assert sorted_rows(ours) == sorted_rows(theirs)
+        assert_reads_as(source, other)
     assert source.rejections.to_list() == []
 
 

@@ -28,8 +28,8 @@ IMPORTS = Path(__file__).with_name("imports.py")
 STEPS = ("install", "import", "demo", "unit")
 #: The seconds for all rows, so that one which hangs does not cost CI the tests that follow.
 DEADLINE = 40 * 60
-#: Rows that run beside each other: each uses one core, and waits for the network while it installs.
-_AT_ONCE = 2
+#: Rows that run beside each other on two cores: each waits for the network while it installs.
+_AT_ONCE = 3
 _LINES_ON_FAILURE = 30
 #: The lines of pytest's summary: that of the main test run is the only one that CI prints.
 _SUMMARY = re.compile(r"^(FAILED|ERROR) |^=+ .* =+$|^\d+ (passed|failed|errors?|skipped)\b")
@@ -75,7 +75,7 @@ def main(words: list[str]) -> int:
             print(f"matrix: {what}: {outcome.result} ({outcome.seconds:.0f} s)", flush=True)
             return outcome
 
-        # The long rows first, so that neither core waits for the other at the end.
+        # The long rows first, so that no core waits for another at the end.
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             running = {row: pool.submit(run, row) for row in sorted(rows, key=lambda row: not row.unit)}
         outcomes = [running[row].result() for row in rows]

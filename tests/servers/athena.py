@@ -31,15 +31,34 @@ _TYPES = {
 def athena_server(path: Path) -> Iterator[tuple[Engine, int]]:
     """Serve a DuckDB file until the block ends; yield the engine and the port."""
     engine = Engine("athena", path)
+    calls = engine.calls
     results: dict[str, pa.Table | Error] = {}
     numbers = itertools.count(1)
 
     class Handler(QuietHandler):
         def do_POST(self) -> None:
-            request = json.loads(self.body())
-            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-            answer = getattr(self, operation)(request)
-            self.answer(json.dumps(answer).encode(), "application/x-amz-json-1.1")
+            body = self.body()
+            operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+            if hasattr(self, operation):
+                answer = getattr(self, operation)(json.loads(body))
+                self.answer(json.dumps(answer).encode(), "application/x-amz-json-1.1")
+            elif b"Action=GetCallerIdentity" in body:
+                result = f"<GetCallerIdentityResult><Arn>{calls['GetCallerIdentity']}</Arn></GetCallerIdentityResult>"
+                answered = f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"
+                self.answer(answered.encode(), "text/xml")
+            else:
+                self._other(operation or self.path.rpartition("/")[2])
+
+        def do_GET(self) -> None:
+            self._other("ListBuckets")
+
+        def _other(self, operation: str) -> None:
+            """Answer a call beside queries: what :attr:`Engine.calls` holds, else a denial."""
+            if operation in calls:
+                self.answer(calls[operation].encode(), "application/x-amz-json-1.1")
+            else:
+                refusal = {"__type": "AccessDeniedException", "message": "not authorized"}
+                self.answer(json.dumps(refusal).encode(), "application/x-amz-json-1.1", 400)
 
         def StartQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:  # Athena's own name
             query = f"query-{next(numbers)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from tests.servers import HOST
-from tests.support.drivers import DATABASE, MANNERS, StrictConnection
+from tests.support.drivers import DATABASE, MANNERS, Manner, StrictConnection
 
 #: A read of it is denied.
 SECRET = "raw.users"
@@ -23,16 +24,24 @@ SECRET = "raw.users"
 class Engine:
     """One warehouse's SQL over a DuckDB file; it knows the names that the warehouse knows, and refuses others.
 
+    What it answers to a statement with one of :attr:`scripted` in it stands there instead: rows by column name, or None
+    for a denial.
+
     :param adapter: the warehouse's name in dbt.
     :param path: the file, which is the database :data:`~tests.support.drivers.DATABASE`.
+    :param manner: what it insists on, where that is none of :data:`~tests.support.drivers.MANNERS`.
     """
 
-    def __init__(self, adapter: str, path: Path) -> None:
-        [manner] = [manner for manner in MANNERS if manner.adapter == adapter]
+    def __init__(self, adapter: str, path: Path, manner: Manner | None = None) -> None:
+        manner = manner or next(each for each in MANNERS if each.adapter == adapter)
         self._duckdb = duckdb.connect()
         self._duckdb.execute(f"ATTACH '{path}' AS {DATABASE} (READ_ONLY)")
         self._duckdb.execute("SET TimeZone = 'UTC'")
         self.connection = StrictConnection(replace(manner, arrow=True), self._duckdb, frozenset({SECRET}))
+        self.scripted: dict[str, list[dict[str, Any]] | None] = {}
+        #: What calls of the warehouse's API answer, where it has one beside SQL.
+        self.calls: dict[str, str] = {}
+        self._denied = manner.denied
         self._lock = threading.Lock()
 
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
@@ -40,6 +49,12 @@ class Engine:
 
         :raises Exception: what the warehouse refuses it with.
         """
+        unquoted = re.sub(r'[`"]', "", statement)
+        for part, answer in self.scripted.items():
+            if part in unquoted:
+                if answer is None:
+                    raise self._denied(part)
+                return pa.Table.from_pylist(answer) if answer else pa.table({"nothing": pa.array([], pa.string())})
         with self._lock:
             rows, _ = self.connection.run(statement, parameters)
             table = rows.to_arrow_table()

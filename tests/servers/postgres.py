@@ -43,6 +43,7 @@ shared_buffers = '128MB'
 max_wal_size = '2GB'
 timezone = 'UTC'
 """
+_STATISTICS = "pg_stat_statements"
 _HOST_BASED_AUTHENTICATION = f"""
 hostssl   all +{MD5_ROLE} 127.0.0.1/32 md5
 hostssl   all all              127.0.0.1/32 scram-sha-256
@@ -218,6 +219,9 @@ def _make_cluster(
     )
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(_SETTINGS.format(host=HOST, port=server.port, directory=directory))
+        # Part of PostgreSQL's own distribution, and not of every package of it.
+        if (programs.parent / "lib" / f"{_STATISTICS}.so").exists():
+            settings.write(f"shared_preload_libraries = '{_STATISTICS}'\n")
     (data / "pg_hba.conf").write_text(_HOST_BASED_AUTHENTICATION)
     return data
 

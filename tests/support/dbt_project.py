@@ -69,7 +69,7 @@ def invocation(day: int, hour: int = 0) -> dict[str, Any]:
 def project(**tables: Sequence[Mapping[str, Any]]) -> TableSource:
     """Return a source that holds the two models and these tables."""
     held = {"dbt_models": _MODELS, **tables}
-    return TableSource({name: _table(name, rows) for name, rows in held.items()})
+    return TableSource({name: rows_table(name, rows) for name, rows in held.items()})
 
 
 def values(source: TableSource, metric: str, table: str = ORDERS, **arguments: Any) -> dict[str, Any]:
@@ -85,6 +85,7 @@ def values(source: TableSource, metric: str, table: str = ORDERS, **arguments: A
     }
 
 
-def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def rows_table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return rows as a table with every column that Elementary declares."""
     schema = arrow_schema(TABLES[name], [column.name for column in TABLES[name].columns])
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)

@@ -79,11 +79,17 @@ class MetricHistory:
         self.write("dbt_sources", {"unique_id": "source.raw", "identifier": "raw", **place})
 
     def write(self, name: str, *rows: Row) -> None:
-        """Insert rows."""
-        with duckdb.connect(str(self.sync.path)) as connection:
-            connection.register("incoming", table(name, list(rows)))
-            connection.execute(f'INSERT INTO elementary."{name}" SELECT * FROM incoming')
+        """Insert rows, with those that wait for the next look at the warehouse."""
+        self.waiting.setdefault(name, []).extend(rows)
         self.written.setdefault(name, []).extend(rows)
+
+    def flush(self) -> None:
+        """Insert the rows that wait: opening the warehouse takes longer than all of them."""
+        with duckdb.connect(str(self.sync.path)) as connection:
+            for name, rows in self.waiting.items():
+                connection.register("incoming", table(name, rows))
+                connection.execute(f'INSERT INTO elementary."{name}" SELECT * FROM incoming')
+        self.waiting.clear()
 
     def a_run(self, happened: datetime | None = None) -> None:
         """Write what a dbt run writes; its rows may come long after it."""
@@ -160,21 +166,19 @@ class MetricHistory:
         until = self.now - timedelta(days=self.random.choice([50, 60]))
         self.purged_until = max(self.purged_until, until)
         events = [name for name in _HELD if TABLES[name].watermark is not None]
+        self.flush()
         self.sync.change(*(f"DELETE FROM {name} WHERE created_at < '{until}'" for name in events))
 
     def the_schema_is_refreshed(self) -> None:
         """Delete all events, as a full refresh of Elementary does."""
         events = [name for name in _HELD if TABLES[name].watermark is not None]
+        self.flush()
         self.sync.change(*(f"DELETE FROM {name}" for name in events))
         self.written = {name: rows for name, rows in self.written.items() if name not in events}
 
     def snapshot(self, **options: Any) -> Manifest:
         """Take a snapshot; where there are enough small files, merge them now and then."""
-        with duckdb.connect(str(self.sync.path)) as connection:
-            for name, rows in self.waiting.items():
-                connection.register("incoming", table(name, rows))
-                connection.execute(f'INSERT INTO elementary."{name}" SELECT * FROM incoming')
-        self.waiting.clear()
+        self.flush()
         manifest = self.sync.snapshot(**options)
         if self.random.random() < 0.3:
             compact(self.sync.repository)

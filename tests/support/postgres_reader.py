@@ -36,7 +36,7 @@ RESET ROLE;
 class PsycopgSession:
     """A session as the access check wants it, over psycopg."""
 
-    dialect = "postgres"
+    adapter = dialect = "postgres"
     database: str | None = None
     schema = "elementary"
     placeholder = "%s"

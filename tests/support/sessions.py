@@ -28,7 +28,7 @@ class DeclaredSession:
         answers: Mapping[str, Answer],
         transport: TransportFacts | None = VERIFIED,
     ) -> None:
-        self.dialect = dialect
+        self.adapter = self.dialect = dialect
         self.schema = schema
         self.database = database
         self.transport = transport

@@ -252,12 +252,13 @@ def test_airflows_form_of_a_store_shows_every_field_and_hides_the_secret(provide
     assert form.extra_fields["secret_keys"]["schema"]["format"] == "password"
 
 
-def test_airflow_knows_the_options_of_the_page_and_of_lineage(providers_manager: ProvidersManager) -> None:
+def test_airflow_knows_the_options_of_page_lineage_and_docs(providers_manager: ProvidersManager) -> None:
     sections = dict(providers_manager.provider_configs)["airflow-provider-elementary"]
 
     assert set(sections["elementary"]["options"]) == {
         "stores",
         "openlineage_namespace",
+        "docs_url",
         *POLICY_FIELDS,
     }
 

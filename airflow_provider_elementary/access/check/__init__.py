@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 
-from airflow_provider_elementary.access.check.canaries import read_all
 from airflow_provider_elementary.access.check.findings import Inspection, complete
 from airflow_provider_elementary.access.check.report import AccessReport
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 from airflow_provider_elementary.access.check.transport import allowed_networks, evaluate_link
 from airflow_provider_elementary.exceptions import AccessUnknownError
-from airflow_provider_elementary.warehouses.registry import by_dialect
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 
 def check_access(
@@ -30,9 +29,12 @@ def check_access(
     :raises AccessUnknownError: the system catalog denies even the question who the session is.
     :raises WarehouseError: the warehouse could not be reached, or the connection was lost.
     """
+    # The parser of SQL is imported here: stored reports are read without it.
+    from airflow_provider_elementary.access.check.canaries import read_all
+
     allowed = allowed_networks(allowed_addresses)
     try:
-        inspector = import_module(by_dialect(session.dialect).inspector)
+        inspector = import_module(by_adapter(session.adapter).inspector)
         inspection: Inspection = inspector.inspect(session, probes)
     except StatementDeniedError:
         raise AccessUnknownError(
@@ -51,5 +53,5 @@ def check_access(
         user=inspection.user,
         roles=tuple(inspection.roles),
         checked_at=datetime.now(UTC),
-        findings=complete(findings, session.dialect),
+        findings=complete(findings, session.adapter),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_elementary.access.check.report import CHECKS, LISTED, ONLY_ON, AccessFinding
-from airflow_provider_elementary.warehouses.registry import by_dialect
+from airflow_provider_elementary.warehouses.registry import by_adapter
 
 _QUOTED = 5
 
@@ -135,19 +135,19 @@ def not_applicable(names: Iterable[str], evidence: str) -> list[AccessFinding]:
     return [AccessFinding(name, "not applicable", evidence) for name in names]
 
 
-def complete(findings: Iterable[AccessFinding], dialect: str) -> tuple[AccessFinding, ...]:
+def complete(findings: Iterable[AccessFinding], adapter: str) -> tuple[AccessFinding, ...]:
     """Return one finding per check in the order of the checks; one without an answer is unknown, if it can apply."""
     by_name = {finding.name: finding for finding in findings}
-    return tuple(by_name.get(name) or _without_answer(name, claim, dialect) for name, claim in CHECKS.items())
+    return tuple(by_name.get(name) or _without_answer(name, claim, adapter) for name, claim in CHECKS.items())
 
 
-def _without_answer(name: str, claim: str, dialect: str) -> AccessFinding:
-    kind = by_dialect(dialect)
-    if kind.key and name in ONLY_ON and dialect not in ONLY_ON[name][0]:
+def _without_answer(name: str, claim: str, adapter: str) -> AccessFinding:
+    kind = by_adapter(adapter)
+    if kind.key and name in ONLY_ON and adapter not in ONLY_ON[name][0]:
         return AccessFinding(name, "not applicable", f"{kind.label} has no {ONLY_ON[name][1]}")
     return unanswered(
         name,
-        f"The system catalog of {dialect} does not show whether {claim}.",
+        f"The system catalog of {kind.label} does not show whether {claim}.",
         "Verify it by hand, then name the check in accept_unknown.",
     )
 

@@ -48,7 +48,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: Checks of something that only some warehouses have: the dialects of those, and what it is. On any other warehouse of
+#: Checks of something that only some warehouses have: dbt's names of those, and what it is. On any other warehouse of
 #: the registry such a check does not apply where its inspector gives no answer.
 ONLY_ON: Mapping[str, tuple[frozenset[str], str]] = MappingProxyType(
     {"secondary-roles": (frozenset({"snowflake"}), "secondary roles")}

@@ -41,6 +41,7 @@ class TransportFacts:
 class Session(Protocol):
     """The session that the sync reads through; the check uses the same one.
 
+    :param adapter: dbt's name of the warehouse, by which its check is found; two of them may share a dialect.
     :param dialect: sqlglot's name of the warehouse's SQL: ``postgres``, ``snowflake``, ``duckdb``, ``redshift``, …
     :param database: the database that holds the Elementary schema, if the warehouse has databases.
     :param schema: the Elementary schema, as the warehouse spells it.
@@ -48,6 +49,7 @@ class Session(Protocol):
     :param transport: how the client protects the link; None if the driver does not say.
     """
 
+    adapter: str
     dialect: str
     database: str | None
     schema: str

@@ -13,10 +13,10 @@ _SSH_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256)\s+([A-Za-z0-9+
 
 def statements(reader: Reader) -> list[str]:
     """Return the statements; run them as a user with access_management."""
-    role, user, schema = _name(reader.role), _name(reader.user), _name(reader.schema)
+    role, user, schema = name(reader.role), name(reader.user), name(reader.schema)
     return [
         f"CREATE ROLE IF NOT EXISTS {role};",
-        _create_user(reader, user),
+        create_user(reader, user),
         commented(
             f"GRANT SELECT ON {schema}.* TO {role};",
             "A grant on the whole database covers tables that dbt builds later. ClickHouse calls a schema a database.",
@@ -26,7 +26,8 @@ def statements(reader: Reader) -> list[str]:
     ]
 
 
-def _create_user(reader: Reader, user: str) -> str:
+def create_user(reader: Reader, user: str) -> str:
+    """Return the statement that creates the user."""
     hosts = ", ".join(f"IP {literal(address, 'clickhouse')}" for address in reader.network) or "ANY"
     settings = "SETTINGS readonly = 2"
     if reader.public_key is None:
@@ -45,5 +46,6 @@ def _create_user(reader: Reader, user: str) -> str:
     )
 
 
-def _name(name: str) -> str:
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+def name(text: str) -> str:
+    """Return a quoted name."""
+    return "`" + text.replace("\\", "\\\\").replace("`", "\\`") + "`"

@@ -70,32 +70,44 @@ _DEFAULT_PRIVILEGES = """\
 
 def statements(reader: Reader) -> list[str]:
     """Return the statements; run them in the database that holds the schema."""
-    names = {
-        name: short_enough(value, _LONGEST_NAME, "PostgreSQL")
-        for name in ("role", "user", "schema", "database", "dbt_role")
-        if (value := getattr(reader, name)) is not None
-    }
-    role, user, schema = (
-        _identifier(names["role"]),
-        _identifier(names["user"]),
-        _identifier(names["schema"]),
-    )
+    created = create_reader(reader)
+    role, schema = _identifier(reader.role), _identifier(reader.schema)
+    return [
+        *created,
+        connect(reader, role),
+        f"GRANT USAGE ON SCHEMA {schema} TO {role};",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
+        _future_tables(reader, role, schema),
+        *limit_reader(reader),
+    ]
+
+
+def create_reader(reader: Reader) -> list[str]:
+    """Return the statements that create the role and the user."""
+    for name in ("role", "user", "schema", "database", "dbt_role"):
+        short_enough(getattr(reader, name) or "", _LONGEST_NAME, "PostgreSQL")
+    role, user = _identifier(reader.role), _identifier(reader.user)
     granted = [
-        _block(_CREATE_ROLE.format(literal=_literal(reader.role), role=role, login="NOLOGIN")),
+        create_role(reader.role),
         commented(
-            _block(_CREATE_ROLE.format(literal=_literal(reader.user), role=user, login="LOGIN")),
+            create_role(reader.user, "LOGIN"),
             f"The user has no password yet: set one in psql with \\password {user}, or let it log in by certificate.",
             *_host_based_authentication(reader),
         ),
         f"GRANT {role} TO {user};",
     ]
+    return granted if reader.role != reader.user else granted[1:2]
+
+
+def create_role(name: str, login: str = "NOLOGIN") -> str:
+    """Return the statement that creates a role unless it is there."""
+    return block(_CREATE_ROLE.format(literal=_literal(name), role=_identifier(name), login=login))
+
+
+def limit_reader(reader: Reader) -> list[str]:
+    """Return the statements that make the user's sessions read-only, and close or list what is open to PUBLIC."""
     return [
-        *(granted if reader.role != reader.user else granted[1:2]),
-        _connect(reader, role),
-        f"GRANT USAGE ON SCHEMA {schema} TO {role};",
-        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
-        _future_tables(reader, role, schema),
-        f"ALTER ROLE {user} SET default_transaction_read_only = on;",
+        f"ALTER ROLE {_identifier(reader.user)} SET default_transaction_read_only = on;",
         *(_hardened(reader) if reader.harden else [_stays_open()]),
     ]
 
@@ -130,11 +142,12 @@ def _stays_open() -> str:
     )
 
 
-def _connect(reader: Reader, role: str) -> str:
+def connect(reader: Reader, role: str) -> str:
+    """Return the statement that lets the role connect to the database."""
     if reader.database is not None:
         return f"GRANT CONNECT ON DATABASE {_identifier(reader.database)} TO {role};"
     grant = f"  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), {_literal(reader.role)});"
-    return _block(grant)
+    return block(grant)
 
 
 def _future_tables(reader: Reader, role: str, schema: str) -> str:
@@ -146,13 +159,13 @@ def _future_tables(reader: Reader, role: str, schema: str) -> str:
         )
     body = _DEFAULT_PRIVILEGES.format(schema_literal=_literal(reader.schema), role_literal=_literal(reader.role))
     return commented(
-        _block(body, "owner name"), reason, "No dbt role was named: the current owners of the schema's tables count."
+        block(body, "owner name"), reason, "No dbt role was named: the current owners of the schema's tables count."
     )
 
 
 def _take_from_public(reader: Reader, held: str) -> str:
     body = _TAKE_FROM_PUBLIC.format(held=held, role=_literal(reader.role), user=_literal(reader.user))
-    return _block(body, "held record", "other name")
+    return block(body, "held record", "other name")
 
 
 def _host_based_authentication(reader: Reader) -> list[str]:
@@ -166,7 +179,7 @@ def _host_based_authentication(reader: Reader) -> list[str]:
     ]
 
 
-def _block(body: str, *variables: str) -> str:
+def block(body: str, *variables: str) -> str:
     """Return an anonymous block whose dollar quote does not occur in its body."""
     tag = "$elementary$"
     while tag in body:

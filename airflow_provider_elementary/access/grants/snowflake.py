@@ -14,24 +14,11 @@ _QUOTED = re.compile(r'"(?:[^"]|"")+"')
 
 def statements(reader: Reader) -> list[str]:
     """Return the statements; the comment before each says which role runs it, unless the one before does."""
-    role, user = _name(reader.role), _name(reader.user)
-    database = _name(reader.require("database", "snowflake", "the database that holds the schema"))
-    warehouse = _name(reader.require("warehouse", "snowflake", "the virtual warehouse that its queries run on"))
-    schema = f"{database}.{_name(reader.schema)}"
+    role, user = name(reader.role), name(reader.user)
+    database = name(reader.require("database", "snowflake", "the database that holds the schema"))
+    schema = f"{database}.{name(reader.schema)}"
     return [
-        commented(
-            f"CREATE ROLE IF NOT EXISTS {role};", "Run as USERADMIN, which owns the role and the user from then on."
-        ),
-        _create_user(reader, role, user, warehouse, schema),
-        commented(
-            f"ALTER USER {user} SET DEFAULT_SECONDARY_ROLES = ();",
-            "Otherwise every role that the user is ever given would add its rights to each session.",
-        ),
-        f"GRANT ROLE {role} TO USER {user};",
-        commented(
-            f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role};",
-            "Run as SECURITYADMIN, or as the owners of the warehouse, the database and the schema.",
-        ),
+        *create_reader(reader),
         f"GRANT USAGE ON DATABASE {database} TO ROLE {role};",
         f"GRANT USAGE ON SCHEMA {schema} TO ROLE {role};",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO ROLE {role};",
@@ -42,7 +29,42 @@ def statements(reader: Reader) -> list[str]:
             "on the database, repeat those on the schema: Snowflake ignores the database's where a schema has its own.",
         ),
         f"GRANT SELECT ON FUTURE VIEWS IN SCHEMA {schema} TO ROLE {role};",
-        *_network_policy(reader, user, schema),
+        *network_policy(reader, user, schema),
+        *_left_open(),
+    ]
+
+
+def create_reader(reader: Reader) -> list[str]:
+    """Return the statements that create the role and its user, and let them use the virtual warehouse."""
+    role, user = name(reader.role), name(reader.user)
+    database = name(reader.require("database", "snowflake", "the database that holds the schema"))
+    warehouse = name(reader.require("warehouse", "snowflake", "the virtual warehouse that its queries run on"))
+    return [
+        commented(
+            f"CREATE ROLE IF NOT EXISTS {role};", "Run as USERADMIN, which owns the role and the user from then on."
+        ),
+        _create_user(reader, role, user, warehouse, f"{database}.{name(reader.schema)}"),
+        commented(
+            f"ALTER USER {user} SET DEFAULT_SECONDARY_ROLES = ();",
+            "Otherwise every role that the user is ever given would add its rights to each session.",
+        ),
+        f"GRANT ROLE {role} TO USER {user};",
+        commented(
+            f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role};",
+            "Run as SECURITYADMIN, or as the owners of the warehouse, the database and the schema.",
+        ),
+    ]
+
+
+def _left_open() -> list[str]:
+    # No right can be taken from one role that PUBLIC, which every role inherits, keeps.
+    return [
+        commented(
+            "SHOW GRANTS TO ROLE PUBLIC;",
+            "Run as SECURITYADMIN. Changes nothing: lists what stays open to this reader, since every role holds what",
+            "PUBLIC does. The access check fails on what goes beyond the schema.",
+        ),
+        "SHOW FUTURE GRANTS TO ROLE PUBLIC;",
     ]
 
 
@@ -67,10 +89,11 @@ def _create_user(reader: Reader, role: str, user: str, warehouse: str, schema: s
     return commented(f"CREATE USER IF NOT EXISTS {user}\n  " + "\n  ".join(properties) + ";", *hints)
 
 
-def _network_policy(reader: Reader, user: str, schema: str) -> list[str]:
+def network_policy(reader: Reader, user: str, schema: str) -> list[str]:
+    """Return the statements that limit where the user may come from."""
     if not reader.network:
         return []
-    policy = _name(f"{reader.user.strip(chr(34))}_network")
+    policy = name(f"{reader.user.strip(chr(34))}_network")
     rule = f"{schema}.{policy}"
     addresses = ", ".join(literal(address, "snowflake") for address in reader.network)
     return [
@@ -87,9 +110,9 @@ def _network_policy(reader: Reader, user: str, schema: str) -> list[str]:
     ]
 
 
-def _name(name: str) -> str:
+def name(text: str) -> str:
     """Return a quoted identifier: a plain name in upper case as Snowflake folds it, ``"quoted"`` and others exactly."""
-    short_enough(name, _LONGEST_NAME, "Snowflake")
-    if _UNQUOTED.fullmatch(name):
-        return identifier(name.upper(), "snowflake")
-    return name if _QUOTED.fullmatch(name) else identifier(name, "snowflake")
+    short_enough(text, _LONGEST_NAME, "Snowflake")
+    if _UNQUOTED.fullmatch(text):
+        return identifier(text.upper(), "snowflake")
+    return text if _QUOTED.fullmatch(text) else identifier(text, "snowflake")

@@ -201,6 +201,15 @@ _DUCKDB = _common(
     "list_concat list_append list_prepend list_transform list_filter list_reduce list_any_value array_length",
     "array_contains array_has array_extract array_slice array_sort array_distinct struct_extract struct_pack row",
     "element_at map map_keys map_values typeof array",
+    "columns",
+)
+
+_MYSQL = _names(
+    "if ifnull isnull date_format str_to_date timestampdiff timestampadd datediff date_add date_sub adddate subdate",
+    "year quarter month week weekday day dayname dayofmonth dayofweek dayofyear monthname hour minute second last_day",
+    "from_unixtime unix_timestamp curdate now json_extract json_unquote json_value json_contains json_length json_keys",
+    "json_type json_valid json_arrayagg json_objectagg group_concat concat_ws substring_index char_length locate instr",
+    "any_value truncate md5 sha1 sha2 date",
 )
 
 _CLICKHOUSE_AGGREGATES = _names(
@@ -276,7 +285,7 @@ FUNCTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "clickhouse": PORTABLE | _CLICKHOUSE,
         "databricks": PORTABLE | _DATABRICKS,
         "duckdb": PORTABLE | _DUCKDB,
-        "mysql": PORTABLE,
+        "mysql": PORTABLE | _MYSQL,
         "postgres": PORTABLE | _POSTGRES,
         "presto": PORTABLE | _TRINO,
         "redshift": PORTABLE | _REDSHIFT,

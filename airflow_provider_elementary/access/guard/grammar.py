@@ -56,7 +56,7 @@ CLAUSES: Mapping[str, frozenset[str]] = MappingProxyType(
 #: Nodes that are harmless with any arguments: the arguments are nodes, which are checked in turn.
 EXPRESSIONS = _names(
     "Where PreWhere Group GroupingSets Cube Rollup Having Qualify Order Offset Fetch LimitOptions Distinct",
-    "WindowSpec Filter WithinGroup IgnoreNulls RespectNulls HavingMax Alias Aliases PropertyEQ Kwarg Lambda",
+    "Columns WindowSpec Filter WithinGroup IgnoreNulls RespectNulls HavingMax Alias Aliases PropertyEQ Kwarg Lambda",
     "Tuple Paren Literal Boolean Null Var RawString ByteString National Interval IntervalSpan DataTypeParam",
     "And Or Not Xor EQ NEQ NullSafeEQ NullSafeNEQ GT GTE LT LTE Is Between Like ILike SimilarTo Escape RegexpILike",
     "Any All Add Sub Mul Div IntDiv Mod Neg DPipe BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift",
@@ -298,6 +298,12 @@ def _check_type(node: exp.Expr, dialect: str) -> None:
         raise QueryRefusedError("a cast to a type that is not a plain one is not allowed")
 
 
+def _check_columns(node: exp.Expr, dialect: str) -> None:
+    # It stands for the columns of the tables in FROM; a function in its place would choose them.
+    if dialect != "duckdb" or not isinstance(node.this, (exp.Literal, exp.Star)):
+        raise QueryRefusedError("COLUMNS takes the text of a pattern")
+
+
 def _check_collate(node: exp.Expr, dialect: str) -> None:
     collation = node.expression
     if not isinstance(collation, (exp.Column, exp.Literal, exp.Var, exp.Identifier)) or collation.args.get("table"):
@@ -319,6 +325,7 @@ _CHECKS: Mapping[str, Callable[[exp.Expr, str], None]] = MappingProxyType(
         "Dot": _check_dot,
         "DataType": _check_type,
         "Collate": _check_collate,
+        "Columns": _check_columns,
     }
 )
 

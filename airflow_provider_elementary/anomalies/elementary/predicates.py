@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
 import duckdb
-import sqlglot
-from sqlglot import exp
 
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.warehouses.registry import by_adapter
+
+# sqlglot is imported where it is used: the page imports the detector and configures nothing.
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 #: What ``anomaly_exclude_metrics`` may name: columns of the metrics, and the two that Elementary adds.
 METRIC_COLUMNS: Mapping[str, str] = {
@@ -38,13 +42,6 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "is_anomalous": "BOOLEAN",
 }
 
-_ALLOWED = (
-    exp.And, exp.Or, exp.Not, exp.Paren, exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null,
-    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Is, exp.Like, exp.ILike, exp.Tuple,
-    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Abs, exp.Lower, exp.Upper, exp.Coalesce, exp.Case, exp.If,
-    exp.Cast, exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.Date, exp.TsOrDsToDate,
-    exp.DateTrunc, exp.TimestampTrunc, exp.Extract, exp.Year, exp.Month, exp.Day,
-)  # fmt: skip
 #: Days of the week are numbered differently by each warehouse, so they are not among them.
 _EXTRACTED = frozenset({"YEAR", "QUARTER", "MONTH", "DAY", "HOUR"})
 
@@ -57,9 +54,13 @@ def duckdb_predicate(text: str, columns: Mapping[str, str], dialect: str | None 
     :param dialect: sqlglot's name of the warehouse's SQL; None for what most of them share.
     :raises ConfigurationError: it cannot be parsed, or holds more than comparisons of these columns.
     """
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
     try:
         predicate = sqlglot.parse_one(text, read=dialect)
-    except sqlglot.errors.SqlglotError:
+    except SqlglotError:
         raise ConfigurationError("The SQL predicate cannot be parsed.") from None
     for node in predicate.walk():
         refused = _refusal(node, columns)
@@ -82,8 +83,23 @@ def sqlglot_dialect(adapter: str | None) -> str | None:
     return by_adapter(adapter).dialect or adapter or None
 
 
+@cache
+def _allowed() -> tuple[type[exp.Expr], ...]:
+    from sqlglot import exp
+
+    return (
+        exp.And, exp.Or, exp.Not, exp.Paren, exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null,
+        exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Is, exp.Like, exp.ILike, exp.Tuple,
+        exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Abs, exp.Lower, exp.Upper, exp.Coalesce, exp.Case, exp.If,
+        exp.Cast, exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.Date, exp.TsOrDsToDate,
+        exp.DateTrunc, exp.TimestampTrunc, exp.Extract, exp.Year, exp.Month, exp.Day,
+    )  # fmt: skip
+
+
 def _refusal(node: exp.Expr, columns: Mapping[str, str]) -> str | None:
-    if not isinstance(node, _ALLOWED):
+    from sqlglot import exp
+
+    if not isinstance(node, _allowed()):
         return type(node).__name__
     if isinstance(node, exp.Column) and (node.table or node.name.lower() not in columns):
         return f"the column {node.name!r}"

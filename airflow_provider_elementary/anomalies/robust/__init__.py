@@ -1,7 +1,8 @@
 """Scores metrics by a seasonal forecast with robust noise estimation per series."""
 
 from airflow_provider_elementary.anomalies.robust.model.parameters import Parameters
-from airflow_provider_elementary.anomalies.robust.replay import ModelState, Replay
+from airflow_provider_elementary.anomalies.robust.replay import Replay
 from airflow_provider_elementary.anomalies.robust.scoring import score
+from airflow_provider_elementary.anomalies.robust.state import ModelState, UnusableStateError
 
-__all__ = ["ModelState", "Parameters", "Replay", "score"]
+__all__ = ["ModelState", "Parameters", "Replay", "UnusableStateError", "score"]

@@ -41,11 +41,26 @@ class Fingerprints:
 
         :param series: of each bucket, the number of its series.
         """
-        # One bit pattern for both zeros, and one for all that are no number.
-        plain = np.where(np.isnan(values), np.nan, values + 0.0)
-        code = mixed(mixed(mixed(starts.view(np.uint64)) ^ ends.view(np.uint64)) ^ plain.view(np.uint64))
+        code = self._codes(starts, ends, values)
         np.add.at(self.buckets, series, np.uint64(1))
         np.add.at(self.fingerprint, series, code)
+
+    def remove(
+        self,
+        series: npt.NDArray[np.integer],
+        starts: npt.NDArray[np.int64],
+        ends: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float64],
+    ) -> None:
+        """Take buckets out again that were added."""
+        np.subtract.at(self.buckets, series, np.uint64(1))
+        np.subtract.at(self.fingerprint, series, self._codes(starts, ends, values))
+
+    @staticmethod
+    def _codes(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Codes:
+        # One bit pattern for both zeros, and one for all that are no number.
+        plain = np.where(np.isnan(values), np.nan, values + 0.0)
+        return mixed(mixed(mixed(starts.view(np.uint64)) ^ ends.view(np.uint64)) ^ plain.view(np.uint64))
 
 
 def mixed(code: Codes) -> Codes:

@@ -8,8 +8,8 @@ first bucket. The state for the next run ends where the scored buckets begin, so
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -24,30 +24,25 @@ from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSe
 from airflow_provider_elementary.anomalies.robust.scoring import learn, score_buckets, split_parameters
 from airflow_provider_elementary.anomalies.robust.series import (
     Buckets,
+    FirstBuckets,
     buckets_of_series,
-    frequency_of,
     seconds_of,
     values_of,
 )
 from airflow_provider_elementary.anomalies.robust.series_spool import Spool
-from airflow_provider_elementary.anomalies.robust.state import SeriesStates
+from airflow_provider_elementary.anomalies.robust.state import (
+    ModelState,
+    SeriesStates,
+    UnusableStateError,
+    stored_firsts,
+    with_firsts,
+)
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
 #: Number of series in memory at a time.
 SERIES_AT_A_TIME = 10_000
 _BEFORE_ALL = -1
-
-
-@dataclass(frozen=True)
-class ModelState:
-    """What a run stores for the next one.
-
-    :param series: one row per series: its keys, the fingerprint of its buckets, and the arrays of its model.
-    :param until: seconds since 1970: the model has learned from all buckets that ended by then, and from no other.
-    """
-
-    series: pa.Table
-    until: int
+_FINGERPRINT = ("buckets", "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -55,13 +50,11 @@ class Replayed:
     """The result of a run.
 
     :param verdicts: on the buckets to score, in their order.
-    :param state: for the next run.
     :param resumed: how many series resumed from the earlier state.
     :param replayed: how many were replayed from their first bucket.
     """
 
     verdicts: pa.Table
-    state: ModelState
     resumed: int
     replayed: int
 
@@ -73,6 +66,7 @@ class Replay:
     :param earlier: the state of an earlier run with the same parameters.
     :param configurations: as ``feedback`` and ``adapter`` of :func:`~.scoring.score`; a series of which they changed is
         replayed.
+    :param has_changes: only what changed since the earlier state is taken in, and every bucket after it.
     """
 
     def __init__(
@@ -82,27 +76,53 @@ class Replay:
         configurations: pa.Table | None = None,
         feedback: pa.Table | Iterable[Feedback | Mapping[str, Any]] | None = None,
         adapter: str | None = None,
+        *,
+        has_changes: bool = False,
     ) -> None:
         self._configurations, self._feedback, self._adapter = configurations, feedback_of(feedback), adapter
-        self._earlier = earlier
+        self._earlier, self._has_changes = earlier, has_changes
         self._spool = Spool(connection, earlier.series.select(KEYS), earlier.until) if earlier else Spool(connection)
+        if earlier and has_changes:
+            self._spool.seen = Fingerprints(*(earlier.series[name].to_numpy().copy() for name in _FINGERPRINT))
 
     @property
     def tables(self) -> pa.ChunkedArray:
         """The name of the table of each series that has rows."""
-        return self._spool.keys["full_table_name"].filter(pa.array(self._spool.is_here))
+        return self._spool.keys["full_table_name"].filter(pa.array(self._is_here))
+
+    @property
+    def _is_here(self) -> npt.NDArray[np.bool_]:
+        is_here = self._spool.firsts.is_here
+        if self._has_changes:
+            is_here[: len(self._spool.seen.buckets)] |= self._spool.seen.buckets > 0
+        return is_here
 
     def add(self, metrics: pa.Table) -> npt.NDArray[np.int32]:
         """Take rows in, and return the number of each row's series."""
         return self._spool.add(metrics)
 
-    def score(self, rows: pa.Table, series: npt.NDArray[np.int32], until: int, given: dict[str, Any]) -> Replayed:
+    def remove(self, metrics: pa.Table) -> None:
+        """Take note of rows that the earlier state was learned from and that are gone."""
+        self._spool.remove(metrics)
+
+    def score(
+        self,
+        rows: pa.Table,
+        series: npt.NDArray[np.int32],
+        until: int,
+        given: dict[str, Any],
+        keep: Callable[[Iterator[pa.Table]], None],
+        rest: Callable[[], Iterable[pa.Table]] = tuple,
+    ) -> Replayed:
         """Score buckets, each from all that came before it; once, as the earlier state is released on the way.
 
         :param rows: those of the rows taken in that end after ``until``.
         :param series: the number of the series of each.
         :param until: seconds since 1970.
         :param given: see :class:`Parameters`; those that the earlier state was made with.
+        :param keep: takes the state for the next run, some series at a time.
+        :param rest: with ``has_changes``, the other rows; read only where a series has to be replayed.
+        :raises UnusableStateError: the earlier state cannot be read, or is not that of the rows.
         """
         parameters, arguments = split_parameters(given)
         configured = SeriesConfigurations.of(self._configurations, arguments)
@@ -114,44 +134,63 @@ class Replay:
         codes = np.concatenate([each.codes() for each in settings])
         # A state that has learned from the buckets to score, or from later ones, cannot be used for them.
         earlier = self._earlier if self._earlier and self._earlier.until <= until else None
-        after = earlier.until if earlier else _BEFORE_ALL
         found = self._series(earlier, codes)
-        arrays = _Arrays(earlier.series["arrays"] if earlier else pa.chunked_array([], pa.large_binary()))
+        if self._has_changes:
+            found = self._with_rest(found, rest)
+        verdicts: list[pa.Table] = []
+        by_series = np.lexsort((values_of(rows["metric_value"]), seconds_of(rows["bucket_end"]), series))
+        ordered = series[by_series]
+        after = earlier.until if earlier else _BEFORE_ALL
+        arrays = _Arrays(earlier.arrays() if earlier else iter(()))
         del earlier
         self._earlier = None
-        by_series = np.argsort(series, kind="stable")
-        ordered = series[by_series]
-        verdicts, states = [], []
-        for first, of_series in zip(itertools.count(0, SERIES_AT_A_TIME), settings, strict=False):
-            some = slice(first, first + SERIES_AT_A_TIME)
-            state = found.state(some, arrays.next(SERIES_AT_A_TIME))
-            for past in self._spool.slices(first, np.where(found.is_resumed[some], after, _BEFORE_ALL), until):
-                learn(_buckets(state, of_series, past), state, parameters)
-                found.learned.add(past["series"] + first, past["starts"], past["ends"], past["value"])
-            states.append(found.beside_learned(some, state.table()))
-            mine = by_series[slice(*np.searchsorted(ordered, [first, first + SERIES_AT_A_TIME]))]
-            chosen = rows.take(pa.array(mine))
-            buckets = _buckets_to_score(state, of_series, chosen, series[mine] - first, self._spool.newest)
-            verdicts.append(score_buckets(chosen, buckets, state, parameters, configured))
+
+        def states() -> Iterator[pa.Table]:
+            for first, of_series in zip(itertools.count(0, SERIES_AT_A_TIME), settings, strict=False):
+                some = slice(first, first + SERIES_AT_A_TIME)
+                state = found.state(some, arrays.next(SERIES_AT_A_TIME))
+                for past in self._spool.slices(first, np.where(found.is_resumed[some], after, _BEFORE_ALL), until):
+                    learn(_buckets(state, of_series, past), state, parameters)
+                    found.learned.add(past["series"] + first, past["starts"], past["ends"], past["value"])
+                yield found.beside_learned(some, state.table())
+                mine = by_series[slice(*np.searchsorted(ordered, [first, first + SERIES_AT_A_TIME]))]
+                chosen = rows.take(pa.array(mine))
+                buckets = _buckets_to_score(state, of_series, chosen, series[mine] - first, self._spool.newest)
+                verdicts.append(score_buckets(chosen, buckets, state, parameters, configured))
+
+        keep(states())
         resumed = int(found.is_resumed.sum())
         return Replayed(
             verdicts=pa.concat_tables(verdicts).take(pa.array(np.argsort(by_series))),
-            state=ModelState(pa.concat_tables(states), until),
             resumed=resumed,
             replayed=int(found.is_here.sum()) - resumed,
         )
 
+    def _with_rest(self, found: _Series, rest: Callable[[], Iterable[pa.Table]]) -> _Series:
+        """Take in all rows of the series that are replayed; the others are what the earlier state knows."""
+        is_wanted = found.is_here & ~found.is_resumed
+        known = len(self._spool.seen.buckets)
+        if not is_wanted[:known].any():
+            return found
+        for metrics in rest():
+            self._spool.add_of(metrics, is_wanted)
+        if self._spool.keys.num_rows > len(is_wanted):
+            raise UnusableStateError("it lacks series that its metrics have")
+        firsts = FirstBuckets(np.where(found.is_resumed[:, None], found.firsts.codes, self._spool.firsts.codes))
+        return replace(found, firsts=firsts, frequency=firsts.frequencies())
+
     def _series(self, earlier: ModelState | None, codes: npt.NDArray[np.uint64]) -> _Series:
         """Return each series, and whether its buckets are those that the earlier state was learned from."""
-        keys = self._spool.keys
-        frequency, is_here = frequency_of(self._spool.lengths), self._spool.is_here
+        keys, is_here = self._spool.keys, self._is_here
+        firsts = FirstBuckets(self._spool.firsts.codes.copy())
+        if earlier and self._has_changes:
+            firsts.merge(stored_firsts(earlier.series))
+        frequency = firsts.frequencies()
         is_resumed = np.zeros(keys.num_rows, bool)
         learned = Fingerprints.of_nothing(keys.num_rows)
         if earlier:
             seen, known = self._spool.seen, earlier.series.num_rows
-            before = {
-                name: earlier.series[name].to_numpy() for name in ("frequency", "buckets", "fingerprint", "settings")
-            }
+            before = {name: earlier.series[name].to_numpy() for name in ("frequency", *_FINGERPRINT, "settings")}
             is_resumed[:known] = (
                 is_here[:known]
                 & (frequency[:known] == before["frequency"])
@@ -159,34 +198,37 @@ class Replay:
                 & (seen.fingerprint == before["fingerprint"])
                 & (codes[:known] == before["settings"])
             )
-            for name in ("buckets", "fingerprint"):
+            for name in _FINGERPRINT:
                 getattr(learned, name)[is_resumed] = before[name][is_resumed[:known]]
-        return _Series(keys, frequency, is_here, is_resumed, learned, codes)
+        return _Series(keys, frequency, firsts, is_here, is_resumed, learned, codes)
 
 
 class _Arrays:
     """The stored arrays of consecutive series, released once read, as the state for the next run grows meanwhile."""
 
-    def __init__(self, arrays: pa.ChunkedArray) -> None:
-        self._type = arrays.type
-        self._chunks = arrays.chunks[::-1]
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._waiting: list[pa.Array] = []
 
     def next(self, series: int) -> pa.Table:
         """Return the arrays of the next series, as many as there are."""
+        while sum(map(len, self._waiting)) < series and (batch := next(self._batches, None)) is not None:
+            self._waiting.append(batch["arrays"])
         taken: list[pa.Array] = []
-        while self._chunks and series:
-            chunk = self._chunks.pop()
+        while self._waiting and series:
+            chunk = self._waiting.pop(0)
             if len(chunk) > series:
-                self._chunks.append(chunk[series:])
+                self._waiting.insert(0, chunk[series:])
             taken.append(chunk[:series])
             series -= len(taken[-1])
-        return pa.table({"arrays": pa.chunked_array(taken, self._type)})
+        return pa.table({"arrays": pa.chunked_array(taken, pa.large_binary())})
 
 
 @dataclass(frozen=True)
 class _Series:
     """The series of a run, in the order of their numbers.
 
+    :ivar firsts: their first buckets.
     :ivar is_here: it has buckets.
     :ivar is_resumed: its buckets are those that the earlier state was learned from.
     :ivar settings: hashes of its configuration and feedback.
@@ -195,6 +237,7 @@ class _Series:
 
     keys: pa.Table
     frequency: npt.NDArray[np.int8]
+    firsts: FirstBuckets
     is_here: npt.NDArray[np.bool_]
     is_resumed: npt.NDArray[np.bool_]
     learned: Fingerprints
@@ -215,6 +258,7 @@ class _Series:
         state = state.append_column("buckets", pa.array(self.learned.buckets[some]))
         state = state.append_column("fingerprint", pa.array(self.learned.fingerprint[some]))
         state = state.append_column("settings", pa.array(self.settings[some]))
+        state = with_firsts(state, self.firsts.codes[some])
         return state.filter(pa.array(self.is_here[some]))
 
 

@@ -26,6 +26,11 @@ _HOURLY, _DAILY = range(3_590, 3_611), range(82_800, 90_001)
 _INEXACT = 10
 _MICROSECONDS = 1_000_000
 _TOO_LARGE = 1e150
+#: How many buckets say how often a series has one.
+_FIRST_BUCKETS = 3
+#: Bits that hold the length of a bucket: up to a hundred days; longer ones are clipped.
+_LENGTH_BITS = 23
+_NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,11 @@ def buckets_of(metrics: pa.Table, settings_of: Callable[[pa.Table], SeriesSettin
     keys = typed.select(KEYS).take(first).cast(KEYS_SCHEMA)
     settings, value = settings_of(keys), values_of(typed["metric_value"])
     starts = np.where(start >= 0, start, end)
+    firsts = FirstBuckets.of_nothing(len(first))
+    firsts.add(series[end >= 0], starts[end >= 0], end[end >= 0])
     return buckets_of_series(
         keys=keys,
-        frequency=frequency_of(np.where(start >= 0, end - start, -1)[first]),
+        frequency=firsts.frequencies(),
         settings=settings.settings,
         series=series,
         start=starts,
@@ -118,8 +125,73 @@ def buckets_of_series(
     )
 
 
+@dataclass
+class FirstBuckets:
+    """When the first buckets of each series end and how long they are, in whatever order they come.
+
+    A day on which clocks change makes one bucket of some hours longer or shorter; of three, the other two agree. Later
+    buckets change nothing, so that no verdict depends on them.
+
+    :ivar codes: per series the end and length in one number, the earliest first, :data:`_NEVER` where there is none.
+    """
+
+    codes: npt.NDArray[np.int64]
+
+    @classmethod
+    def of_nothing(cls, series: int) -> FirstBuckets:
+        """Return what series without buckets have."""
+        return cls(np.full((series, _FIRST_BUCKETS), _NEVER))
+
+    @property
+    def is_here(self) -> npt.NDArray[np.bool_]:
+        """Whether a series has any bucket."""
+        return self.codes[:, 0] < _NEVER
+
+    def grow(self, series: int) -> None:
+        """Make room for more series."""
+        more = np.full((series - len(self.codes), _FIRST_BUCKETS), _NEVER)
+        self.codes = np.concatenate([self.codes, more])
+
+    def add(self, series: npt.NDArray[np.integer], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
+        """Add buckets.
+
+        :param series: of each bucket, the number of its series.
+        """
+        codes = (ends << _LENGTH_BITS) | np.clip(ends - starts, 0, (1 << _LENGTH_BITS) - 1)
+        is_early = codes < self.codes[series, -1]
+        if not is_early.any():
+            return
+        mine = np.unique(series[is_early])
+        all_series = np.concatenate([series[is_early], np.repeat(mine, _FIRST_BUCKETS)])
+        all_codes = np.concatenate([codes[is_early], self.codes[mine].ravel()])
+        order = np.lexsort((all_codes, all_series))
+        all_series, all_codes = all_series[order], all_codes[order]
+        is_new = np.ones(len(order), bool)
+        is_new[1:] = (np.diff(all_series) != 0) | (np.diff(all_codes) != 0)
+        all_series, all_codes = all_series[is_new], all_codes[is_new]
+        rank = np.arange(len(all_series)) - np.searchsorted(all_series, all_series)
+        is_first = rank < _FIRST_BUCKETS
+        self.codes[mine] = _NEVER
+        self.codes[all_series[is_first], rank[is_first]] = all_codes[is_first]
+
+    def merge(self, codes: npt.NDArray[np.int64]) -> None:
+        """Add the first buckets of the first series, as another object holds them."""
+        both = np.concatenate([self.codes[: len(codes)], codes], axis=1)
+        both.sort(axis=1)
+        both[:, 1:][both[:, 1:] == both[:, :-1]] = _NEVER
+        both.sort(axis=1)
+        self.codes[: len(codes)] = both[:, :_FIRST_BUCKETS]
+
+    def frequencies(self) -> npt.NDArray[np.int8]:
+        """Return the place in :data:`FREQUENCIES` that most of each series' first buckets have."""
+        is_known = self.codes < _NEVER
+        places = np.where(is_known, frequency_of(self.codes & (1 << _LENGTH_BITS) - 1), -1)
+        others_agree = is_known[:, 2] & (places[:, 1] == places[:, 2])
+        return np.where(is_known[:, 0], np.where(others_agree, places[:, 1], places[:, 0]), 2).astype(np.int8)
+
+
 def frequency_of(length: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
-    """Return the place in :data:`FREQUENCIES` of buckets by their length in seconds, -1 for those without a start."""
+    """Return the place in :data:`FREQUENCIES` of buckets by their length in seconds, 0 for those without a start."""
     of_hours = [np.abs(length - (frequency.seconds or 0)) <= _INEXACT for frequency in OF_HOURS]
     places = [0, 1, *range(FREQUENCIES.index(OF_HOURS[0]), len(FREQUENCIES))]
     conditions = [np.isin(length, _HOURLY), np.isin(length, _DAILY), *of_hours]

@@ -12,16 +12,13 @@ import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints, mixed
-from airflow_provider_elementary.anomalies.robust.series import KEYS_SCHEMA, seconds_of, values_of
+from airflow_provider_elementary.anomalies.robust.series import KEYS_SCHEMA, FirstBuckets, seconds_of, values_of
 from airflow_provider_elementary.anomalies.robust.series_index import Numbering
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
 SLICE_ROWS = 500_000
 #: Odd numbers by which the hashes of the keys' columns are put together, in two ways.
 _WAYS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1342543DE82EF95))
-#: Bits that hold the length of a bucket: up to a hundred days; longer ones are clipped.
-_LENGTH_BITS = 23
-_NEVER = np.iinfo(np.int64).max
 
 
 class Spool:
@@ -32,6 +29,7 @@ class Spool:
     :param connection: where the numbers wait; it belongs to the spool.
     :param keys: series that are known already: they are numbered first, in their order.
     :param before: seconds since 1970: buckets that end by then are what the known series were learned from.
+    :ivar firsts: of each series, the first buckets that were taken in.
     :ivar newest: seconds since 1970, the end of the newest bucket.
     :ivar seen: of each known series, what these buckets are now.
     """
@@ -42,27 +40,17 @@ class Spool:
         self.newest = -1
         self._numbering = Numbering()
         self._keys: list[pa.Table] = []
-        self._firsts = np.zeros(0, np.int64)
+        self.firsts = FirstBuckets.of_nothing(0)
         connection.execute(_ROWS)
         self._nothing = np.uint64(connection.sql("SELECT hash(NULL::VARCHAR)").fetchall()[0][0])
         if keys is not None:
             self._number(keys)
-        self.seen = Fingerprints.of_nothing(len(self._firsts))
+        self.seen = Fingerprints.of_nothing(len(self.firsts.codes))
 
     @property
     def keys(self) -> pa.Table:
         """The keys of each series, in the order of their numbers."""
         return pa.concat_tables(self._keys) if self._keys else KEYS_SCHEMA.empty_table()
-
-    @property
-    def is_here(self) -> npt.NDArray[np.bool_]:
-        """Whether a series has any bucket, in the order of their numbers."""
-        return self._firsts < _NEVER
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """The length of each series' first bucket in seconds, 0 where it has no start."""
-        return self._firsts & (1 << _LENGTH_BITS) - 1
 
     def add(self, metrics: pa.Table) -> npt.NDArray[np.int32]:
         """Take rows in; a bucket without an end is left out.
@@ -70,6 +58,26 @@ class Spool:
         :return: the number of each row's series.
         :raises ConfigurationError: a column that no verdict can do without is missing, or is of another type.
         """
+        series, rows = self._numbered(metrics)
+        self._add(rows)
+        return series
+
+    def add_of(self, metrics: pa.Table, is_wanted: npt.NDArray[np.bool_]) -> None:
+        """Take in the rows of some series that end by the time before which series are known.
+
+        :param is_wanted: per series, in the order of their numbers.
+        """
+        _, rows = self._numbered(metrics)
+        self._add(_some(rows, is_wanted[rows["series"]] & (rows["ends"] <= self._before)))
+
+    def remove(self, metrics: pa.Table) -> None:
+        """Take rows out of what the buckets are that the known series were learned from."""
+        _, rows = self._numbered(metrics)
+        old = _some(rows, self._is_old(rows))
+        self.seen.remove(old["series"], old["starts"], old["ends"], old["value"])
+
+    def _numbered(self, metrics: pa.Table) -> tuple[npt.NDArray[np.int32], dict[str, npt.NDArray[Any]]]:
+        """Return the number of each row's series, and the rows that have an end."""
         typed = series_metrics(metrics)
         series = self._number(typed)
         start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
@@ -80,23 +88,20 @@ class Spool:
             "value": values_of(typed["metric_value"]),
             "updated": seconds_of(typed["updated_at"]),
         }
-        if (end < 0).any():
-            rows = {name: values[end >= 0] for name, values in rows.items()}
+        return series, _some(rows, end >= 0)
+
+    def _add(self, rows: Mapping[str, npt.NDArray[Any]]) -> None:
         self.newest = max(self.newest, int(rows["ends"].max(initial=-1)))
-        self._note(rows)
+        self.firsts.add(rows["series"], rows["starts"], rows["ends"])
+        old = _some(rows, self._is_old(rows))
+        self.seen.add(old["series"], old["starts"], old["ends"], old["value"])
         self._connection.register("incoming", pa.table({name: pa.array(values) for name, values in rows.items()}))
         self._connection.execute("INSERT INTO rows SELECT * FROM incoming")
         self._connection.unregister("incoming")
-        return series
 
-    def _note(self, rows: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Note the first bucket of each series, and what the buckets are that the known ones were learned from."""
-        length = np.clip(rows["ends"] - rows["starts"], 0, (1 << _LENGTH_BITS) - 1)
-        np.minimum.at(self._firsts, rows["series"], (rows["ends"] << _LENGTH_BITS) | length)
-        is_old = (rows["ends"] <= self._before) & (rows["series"] < len(self.seen.buckets))
-        if is_old.any():
-            old = rows if is_old.all() else {name: values[is_old] for name, values in rows.items()}
-            self.seen.add(old["series"], old["starts"], old["ends"], old["value"])
+    def _is_old(self, rows: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
+        is_old: npt.NDArray[np.bool_] = (rows["ends"] <= self._before) & (rows["series"] < len(self.seen.buckets))
+        return is_old
 
     def slices(self, first: int, after: npt.NDArray[np.int64], until: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """Yield the rows of consecutive series in the order of time, in slices of whole days.
@@ -129,7 +134,7 @@ class Spool:
         series, new = self._numbering.number(self._codes(rows))
         if len(new):
             self._keys.append(rows.select(KEYS).take(pa.array(new)).cast(KEYS_SCHEMA))
-            self._firsts = np.concatenate([self._firsts, np.full(len(new), _NEVER)])
+            self.firsts.grow(len(self._numbering.known))
         return series
 
     def _codes(self, rows: pa.Table) -> npt.NDArray[np.uint64]:
@@ -149,6 +154,10 @@ class Spool:
                 code += column
             codes[:, place] = mixed(code)
         return codes
+
+
+def _some(rows: Mapping[str, npt.NDArray[Any]], chosen: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[Any]]:
+    return dict(rows) if chosen.all() else {name: values[chosen] for name, values in rows.items()}
 
 
 def _arrays(rows: pa.Table) -> dict[str, npt.NDArray[Any]]:

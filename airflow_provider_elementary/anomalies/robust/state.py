@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,51 @@ from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
 FORMAT = b"7"
+#: What the model computes: a state of another version is replayed, one of another release of the package is not. Change
+#: it with the arithmetic of :mod:`~airflow_provider_elementary.anomalies.robust.model`; a test says when.
+MODEL_VERSION = 2
+_FIRSTS = ("first", "second", "third")
 _NOWHERE = np.zeros(0, np.int64)
+
+
+class UnusableStateError(Exception):
+    """A stored state cannot be read to its end, or not resumed with what changed since."""
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What a run stores for the next one.
+
+    :param series: one row per series: its keys, how often it has a bucket, its first buckets, and the fingerprint of
+        those that it was learned from.
+    :param arrays: yields ``arrays``, those of each series' model, in the same order.
+    :param until: seconds since 1970: the model has learned from all buckets that ended by then, and from no other.
+    :param metrics: by what the stored metrics are recognised whose buckets they are; see
+        :attr:`~airflow_provider_elementary.anomalies.stored_metrics.StoredMetrics.place`.
+    """
+
+    series: pa.Table
+    arrays: Callable[[], Iterator[pa.RecordBatch]]
+    until: int
+    metrics: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(cls, pieces: Iterable[pa.Table], until: int) -> ModelState:
+        """Return the state of series that a replay yields some at a time."""
+        whole = pa.concat_tables(pieces)
+        return cls(whole.drop_columns("arrays"), lambda: iter(whole.select(["arrays"]).to_batches()), until)
+
+
+def stored_firsts(series: pa.Table) -> npt.NDArray[np.int64]:
+    """Return the first buckets of each series of a state; see :class:`~.series.FirstBuckets`."""
+    return np.stack([series[name].to_numpy() for name in _FIRSTS], axis=1)
+
+
+def with_firsts(series: pa.Table, codes: npt.NDArray[np.int64]) -> pa.Table:
+    """Return series of a state with their first buckets."""
+    for name, column in zip(_FIRSTS, codes.T, strict=True):
+        series = series.append_column(name, pa.array(column))
+    return series
 
 
 @dataclass

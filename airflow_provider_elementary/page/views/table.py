@@ -17,6 +17,7 @@ from airflow_provider_elementary.project.facts import Node, Run, Test
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.outcomes import runs_of, tests_of
 from airflow_provider_elementary.project.project import Project
+from airflow_provider_elementary.times import before
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
@@ -143,7 +144,7 @@ def _newest_days(series: Series, days: int) -> Series:
     """Return the buckets of the days up to the newest one."""
     if not days or not series.points:
         return series
-    first = max(point.end for point in series.points) - timedelta(days=days)
+    first = before(max(point.end for point in series.points), timedelta(days=days))
     return replace(series, points=tuple(point for point in series.points if point.end > first))
 
 

@@ -7,14 +7,14 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
-from airflow_provider_elementary.exceptions import KeyDeletedError, SnapshotCorruptError
+from airflow_provider_elementary.exceptions import ElementaryError, KeyDeletedError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.capture.commit import require_files, write_manifest
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.plan import newest_anchor
@@ -130,12 +130,23 @@ def _merge_all(
 ) -> tuple[Manifest, list[FileEntry]] | None:
     """Write the merged files and commit them; None where another snapshot no longer has what was merged."""
     snapshot_id = f"{utc_now():%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"
-    outputs = [file for merge in merges for file in _merge(repository, source, merge, snapshot_id)]
+    written = [
+        data_file(snapshot_id, merge.table, category, MERGED)
+        for merge in merges
+        for category in {file.category: None for file in merge.files}
+    ]
     inputs = {file.key for merge in merges for file in merge.files}
+    try:
+        outputs = [file for merge in merges for file in _merge(repository, source, merge, snapshot_id)]
+    except ElementaryError:
+        # Each further run would leave as many, as long as the file that is damaged is there.
+        with suppress(ElementaryError):
+            repository.store.delete_many(written)
+        raise
     if (committed := _commit(repository, head, inputs, outputs, snapshot_id)) is None:
         log.info("gave up merging %s files: other snapshots were committed first", len(inputs))
         # Nobody else knows them, and nothing was committed that names them.
-        repository.store.delete_many([file.key for file in outputs])
+        repository.store.delete_many(written)
         return None
     log.info("merged %s files into %s as snapshot %s", len(inputs), len(outputs), snapshot_id)
     return committed, outputs

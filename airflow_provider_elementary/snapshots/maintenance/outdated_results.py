@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -58,9 +58,12 @@ def outdated_results(
     uncertain = tuple({key[: key.index("/", len(RESULTS)) + 1] for key in unreadable})
     newest: dict[str, str] = {}
     for key, result in sorted(results.items(), key=lambda entry: entry[1].created_at):
-        newest[result.kind] = key
+        if result.kind != "queries":
+            newest[result.kind] = key
     # What the next run compares itself with stays too.
     spared = {*newest.values(), *kept_for_next_run(results)}
+    # What nobody continued for as long as its rows are kept holds only rows that are too old.
+    spared -= {key for key, result in results.items() if result.kind == "queries" and _is_all_expired(result, moment)}
     # Another attempt of a run that stays may share its files' prefix, and goes with it later.
     prefixes = {results[key].file_prefix for key in spared}
     old = (result for result in results.values() if _created_before(result, moment))
@@ -84,6 +87,9 @@ def _is_outdated(
     newest_taken: datetime,
 ) -> bool:
     """Return whether the input of a result is gone; a result read from a warehouse is never outdated."""
+    if result.kind == "queries":
+        # The newest of a series holds the rows of those before it that are kept.
+        return True
     seen = {result.key}
     while (key := _computed_from(result)) is not None:
         if key in unreadable:
@@ -101,6 +107,11 @@ def _is_outdated(
 def _computed_from(result: Result) -> str | None:
     """Return the result that one was computed from, or None where it was computed from rows."""
     return next((str(value) for value in result.origin.values() if str(value).startswith(RESULTS)), None)
+
+
+def _is_all_expired(result: Result, moment: datetime) -> bool:
+    days = result.parameters.get("days")
+    return isinstance(days, int) and _created_before(result, moment - timedelta(days=days))
 
 
 def _created_before(result: Result, moment: datetime) -> bool:

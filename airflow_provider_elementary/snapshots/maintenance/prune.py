@@ -12,6 +12,7 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.snapshots.capture.commit import require_clock
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
+from airflow_provider_elementary.snapshots.maintenance.expired_queries import drop_expired_queries
 from airflow_provider_elementary.snapshots.maintenance.prune_plan import Clock, PruneDecision, PrunePlan
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Parent
@@ -131,6 +132,7 @@ def prune(
     if not dry_run:
         # By a clock that is ahead, the grace of what is still read would be over.
         require_clock(store)
+        drop_expired_queries(repository, now, retention.category_days)
     records = list(read_records(repository))
     plan = PrunePlan(repository, retention, records, acknowledged_losses, Clock(now, orphan_age, grace))
     report = PruneReport(

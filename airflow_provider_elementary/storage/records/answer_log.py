@@ -13,6 +13,7 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.storage.documents import STRICT, Codec
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import FEEDBACK, series_key
+from airflow_provider_elementary.storage.object_store.store import StoredObject
 from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.records.answers import Answer
 from airflow_provider_elementary.storage.records.series import (
@@ -122,9 +123,9 @@ def superseded_answers(opened: OpenStore, before: datetime) -> list[str]:
     ]
 
 
-def answer_names(opened: OpenStore) -> tuple[str, ...]:
+def answer_names(opened: OpenStore) -> tuple[StoredObject, ...]:
     """Return names that change when an answer is given; others can put more objects there than are named."""
-    return tuple(found.key for found in islice(opened.store.list(FEEDBACK), _MOST_NAMES))
+    return tuple(islice(opened.store.list(FEEDBACK), _MOST_NAMES))
 
 
 def append_answer(opened: OpenStore, answer: Answer, *, known: int = 0) -> tuple[Answer, Place]:

@@ -74,7 +74,7 @@ def write_rows(
         for one in always:
             file_of(one)
         for batch in rows:
-            for one, part in _by_category(batch) if category is None else ((category, batch),):
+            for one, part in by_category(batch) if category is None else ((category, batch),):
                 if part.num_rows:
                     file_of(one).write(part)
     return [
@@ -88,7 +88,8 @@ def discard_files(opened: OpenStore, names: ResultNames) -> None:
         opened.store.delete_many(keys)
 
 
-def _by_category(batch: pa.RecordBatch) -> Iterator[tuple[Category, pa.RecordBatch]]:
+def by_category(batch: pa.RecordBatch) -> Iterator[tuple[Category, pa.RecordBatch]]:
+    """Yield the rows of each category of metrics; a row without a column is about the table."""
     if "column_name" not in batch.schema.names:
         yield Category.AGGREGATED_METRICS, batch
         return
@@ -109,7 +110,12 @@ def with_data_keys(
         yield file, data_key
 
 
-def read_files(opened: OpenStore, result: Result, files: Iterable[ResultFile]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of some files of a result."""
+def read_files(
+    opened: OpenStore, result: Result, files: Iterable[ResultFile], *, columns: Collection[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some files of a result.
+
+    :param columns: those to decode; None for all.
+    """
     for file, data_key in with_data_keys(opened, result, files):
-        yield from open_encrypted(partial(opened.store.get_range, file.key), data_key, file.key, file)
+        yield from open_encrypted(partial(opened.store.get_range, file.key), data_key, file.key, file, columns=columns)

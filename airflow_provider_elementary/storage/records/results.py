@@ -120,7 +120,7 @@ def commit_result(
     folder = result_series(kind, series)
     result = append(opened.documents, folder, RESULT, named, Role.RESULTS, run_key=run_key, known=known).document
     if before is not None and before.run_key == run_key:
-        if kind == "metrics":
+        if kind in ("metrics", "queries"):
             # A concurrent run may store its files as part of its own result; prune deletes those of no result.
             opened.store.delete(before.key)
         else:
@@ -129,21 +129,20 @@ def commit_result(
     return result
 
 
-def read_result(opened: OpenStore, key: str, *, newest: timedelta | None = None) -> pa.RecordBatchReader:
+def read_result(opened: OpenStore, key: str) -> pa.RecordBatchReader:
     """Stream the rows of a result.
 
     :param key: the result's key, as the task that computed it returned it.
-    :param newest: leave out files that are about days longer ago than this before the newest one; others may be read.
     :raises SnapshotNotFoundError: the store holds no such result.
     :raises KeyUnavailableError: the keys do not open it.
     """
     if (result := find_result(opened, key)) is None:
         raise SnapshotNotFoundError(f"{opened.uri} holds no {key}. Run the task that computes it first.")
-    files = result.row_files if newest is None else _newest_files(result, newest)
-    return reader_of_first(read_files(opened, result, files))
+    return reader_of_first(read_files(opened, result, result.row_files))
 
 
-def _newest_files(result: Result, newest: timedelta) -> list[ResultFile]:
+def newest_files(result: Result, newest: timedelta) -> list[ResultFile]:
+    """Return the files of a result but those about days longer ago than this before the newest one."""
     # A bucket that ends in the future is not the newest: its date is wrong, or it has only begun.
     today = datetime.fromisoformat(result.created_at).date().toordinal()
     dated = [(file, days) for file in result.row_files if (days := result_file_days(file.key)) is not None]
@@ -239,7 +238,8 @@ def kept_for_next_run(results: Mapping[str, Result]) -> set[str]:
         if isinstance(number, int) and number > latest.get(series, (0, ""))[0]:
             latest[series] = (number, key)
         newest = runs.setdefault((result.kind, result.series), [])
-        if result.run_key not in newest and len(newest) < 2:
+        # The next run of a history continues with the newest result, no matter which run wrote it.
+        if result.run_key not in newest and len(newest) < (1 if result.kind == "queries" else 2):
             newest.append(result.run_key)
             found.add(key)
     return found | {key for _, key in latest.values()}

@@ -175,6 +175,9 @@ class TestSnowflake:
     def test_secondary_roles_are_switched_off_for_a_user_that_exists(self) -> None:
         assert 'ALTER USER "ELEMENTARY_AIRFLOW" SET DEFAULT_SECONDARY_ROLES = ();' in bare("snowflake")
 
+    def test_what_stays_open_through_public_is_listed(self) -> None:
+        assert bare("snowflake")[-2:] == ["SHOW GRANTS TO ROLE PUBLIC;", "SHOW FUTURE GRANTS TO ROLE PUBLIC;"]
+
     def test_a_private_key_is_refused_and_not_repeated(self) -> None:
         with pytest.raises(ConfigurationError) as refusal:
             statements("snowflake", public_key="-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n-----END PRIVATE KEY-----")
@@ -202,7 +205,7 @@ class TestSnowflake:
         assert bare("snowflake", role=name)[0] == f"CREATE ROLE IF NOT EXISTS {quoted};"
 
     def test_a_network_policy_is_made_and_given_to_the_user(self) -> None:
-        assert bare("snowflake", network=["10.0.0.0/8", "192.0.2.7"])[-3:] == [
+        assert bare("snowflake", network=["10.0.0.0/8", "192.0.2.7"])[-5:-2] == [
             'CREATE NETWORK RULE IF NOT EXISTS "DBT"."ELEMENTARY"."ELEMENTARY_AIRFLOW_NETWORK"\n'
             "  TYPE = IPV4\n  MODE = INGRESS\n  VALUE_LIST = ('10.0.0.0/8', '192.0.2.7');",
             'CREATE NETWORK POLICY IF NOT EXISTS "ELEMENTARY_AIRFLOW_NETWORK" ALLOWED_NETWORK_RULE_LIST = '
@@ -324,6 +327,6 @@ def test_harden_adds_statements_that_say_what_changes_for_others_and_how_to_undo
 def test_snowflakes_statements_say_which_role_runs_them_and_how_to_make_a_key_pair() -> None:
     text = "\n".join(statements("snowflake", network=["10.0.0.0/8"], public_key=None))
 
-    assert [text.count(f"-- Run as {role}") for role in ("USERADMIN", "SECURITYADMIN", "the owner")] == [1, 2, 1]
+    assert [text.count(f"-- Run as {role}") for role in ("USERADMIN", "SECURITYADMIN", "the owner")] == [1, 3, 1]
     assert "openssl genrsa" in text
     assert "openssl rsa" in text

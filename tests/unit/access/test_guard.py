@@ -76,7 +76,7 @@ def test_few_honest_queries_are_refused_in_any_dialect() -> None:
 
     assert len(HONEST) >= 60
     assert set(written) == set(FUNCTIONS)
-    assert refused.total() <= REFUSED_SHARE * len(HONEST)
+    assert [dialect for dialect, count in written.items() if refused[dialect] > REFUSED_SHARE * count] == []
 
 
 @pytest.mark.parametrize("case", list(cases("dangerous")), ids=str)

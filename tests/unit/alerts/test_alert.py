@@ -21,7 +21,8 @@ META = AlertMeta(
 
 
 def alert(meta: AlertMeta = META, **facts: Any) -> Alert:
-    return alert_of("opened", incident(**facts), meta, url="https://af.example/plugin/elementary")
+    addresses = {"url": "https://af.example/plugin/elementary", "docs_url": "https://docs.example"}
+    return alert_of("opened", incident(**facts), meta, **addresses)
 
 
 def test_text_has_incident_table_metrics_start_and_owners() -> None:
@@ -38,6 +39,7 @@ def test_text_has_incident_table_metrics_start_and_owners() -> None:
         "Subscribers: board@shop.example, core@shop.example\n"
         "Tags: core\n"
         "To do: Compare with the days before; answer expected or new-normal if it is right\n"
+        "Runbook: https://docs.example/runbook.html#a-metric-is-anomalous\n"
         "Elementary page: https://af.example/plugin/elementary"
     )
 
@@ -52,7 +54,7 @@ def test_resolved_text_has_the_end() -> None:
 def test_it_shows_the_fields_that_the_project_asks_for() -> None:
     sent = alert(replace(META, fields=("table", "owners")))
 
-    assert [line.label for line in sent.lines] == ["Table", "Evidence", "Since", "Owners", "To do"]
+    assert [line.label for line in sent.lines] == ["Table", "Evidence", "Since", "Owners", "To do", "Runbook"]
 
 
 def test_five_further_conditions_are_listed_and_the_rest_is_counted() -> None:
@@ -153,7 +155,7 @@ def test_every_alert_of_an_incident_is_in_one_thread_and_has_one_key() -> None:
 
 
 def test_a_resolved_incident_leaves_nothing_to_do() -> None:
-    assert "To do" not in alert_of("resolved", resolved(), META).text
+    assert not {"To do", "Runbook"} & {line.label for line in alert_of("resolved", resolved(), META).lines}
 
 
 def test_a_digest_counts_and_lists_the_worst_first() -> None:

@@ -95,10 +95,11 @@ def test_a_state_is_resumed_only_with_the_same_feedback_and_configuration() -> N
             replay = robust.Replay(connection, state, configurations, said)
             series = replay.add(metrics.slice(0, last))
             until = int(day(last - 1).replace(tzinfo=UTC).timestamp())
-            found = replay.score(metrics.slice(last - 1, 1), series[last - 1 :], until, {})
+            pieces: list[pa.Table] = []
+            found = replay.score(metrics.slice(last - 1, 1), series[last - 1 :], until, {}, pieces.extend)
         whole = robust.score(metrics.slice(0, last), configurations=configurations, feedback=said)
         assert found.verdicts.equals(whole.slice(last - 1).combine_chunks())
-        state = found.state
+        state = robust.ModelState.of(pieces, until)
         resumed.append(found.resumed)
 
     assert resumed == [0, 0, 1, 0, 1]

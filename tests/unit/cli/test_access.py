@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -70,7 +72,7 @@ class TestCheckAccess:
         status = main(["check-access", "--conn-id", conn_id])
 
         assert status == 0
-        assert "11 of 11 checks pass" in capsys.readouterr().out
+        assert re.search(r"\b(\d+) of \1 checks pass", capsys.readouterr().out)
 
     def test_a_failure_that_was_accepted_is_a_warning_with_its_reason(
         self, sample: Path, airflow_connection: Connect, capsys: Output, monkeypatch: pytest.MonkeyPatch
@@ -87,7 +89,8 @@ class TestCheckAccess:
 
         shown = capsys.readouterr().out
         assert status == 0
-        assert "9 of 11 checks pass, 2 accepted as a warning" in shown
+        [(passing, checks)] = re.findall(r"(\d+) of (\d+) checks pass, 2 accepted as a warning", shown)
+        assert int(checks) - int(passing) == 2
         assert "Accepted: the file is a demo" in shown
 
     @pytest.mark.parametrize("reason", ["no-such-check=x", "ownership="])
@@ -120,12 +123,10 @@ class TestCheckAccess:
         markdown = capsys.readouterr().out.splitlines()
         assert markdown[0].startswith("## Access of ")
         assert markdown[4:6] == ["| check | status | evidence |", "|---|---|---|"]
-        assert [line.split(" | ")[1] for line in markdown[6:]] == [
-            "fail",
-            "fail",
-            *["pass"] * 9,
-            *["not applicable"] * (len(markdown) - 17),
-        ]
+        statuses = Counter(line.split(" | ")[1] for line in markdown[6:])
+        assert list(statuses) == ["fail", "pass", "not applicable"]
+        assert list(statuses.elements()) == [line.split(" | ")[1] for line in markdown[6:]]
+        assert statuses["fail"] == 2
 
     def test_the_report_is_printed_as_json(self, sample: Path, airflow_connection: Connect, capsys: Output) -> None:
         conn_id = airflow_connection("sample", duckdb_file(sample))

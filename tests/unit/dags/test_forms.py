@@ -22,6 +22,7 @@ FORMS = (
     "elementary_answer",
     "elementary_backtest",
     "elementary_observability",
+    "elementary_query_history",
     "elementary_restore_drill",
     "elementary_snapshot",
     "elementary_snapshot_diff",

@@ -132,9 +132,9 @@ def test_stored_metrics_are_opened_with_their_origin(repository: Repository) -> 
         parameters={},
     )
 
-    with open_metrics(repository, stored.key, EvaluationOptions()) as (rows, lineage, origin, _):
-        assert rows.read_all().num_rows == 2 * DAYS
+    rows, lineage, origin, _ = open_metrics(repository, stored.key, EvaluationOptions())
 
+    assert rows.whole().read_all().num_rows == 2 * DAYS
     assert origin == {"metrics": stored.key, "adapter": "duckdb"}
     assert lineage == Lineage()
 
@@ -153,8 +153,8 @@ def test_files_that_no_verdict_depends_on_stay_closed(repository: Repository, me
     stored = commit_result(repository, names, files, data_keys, origin={}, parameters={})
     options = EvaluationOptions(method=method)
 
-    with open_metrics(repository, stored.key, options) as (opened_rows, lineage, _, configurations):
-        read = opened_rows.read_all()
+    opened_rows, lineage, _, configurations = open_metrics(repository, stored.key, options)
+    read = opened_rows.whole().read_all()
     found = evaluate(read.to_reader(), lineage, options, configurations=configurations)
 
     assert (read.num_rows == rows.num_rows) == reads_all

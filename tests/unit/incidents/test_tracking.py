@@ -185,3 +185,9 @@ def test_open_incidents_are_counted_for_root_and_affected_tables() -> None:
     [opened] = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 0)), SHOP)
 
     assert count_open([opened, replace(opened, status="resolved")]) == {RAW: 1, ORDERS: 1}
+
+
+def test_an_open_incident_is_not_counted_for_a_table_that_is_over_it() -> None:
+    [opened] = track_incidents(verdicts(verdict(RAW, 0), verdict(ORDERS, 0), fine(ORDERS, 1)), SHOP)
+
+    assert count_open([opened]) == {RAW: 1}

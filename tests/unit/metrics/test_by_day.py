@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,8 @@ from airflow_provider_elementary.exceptions import StoreError, StoreRefusedError
 from airflow_provider_elementary.metrics import by_day
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
-from airflow_provider_elementary.snapshots import LocalKeys
+from airflow_provider_elementary.snapshots import LocalKeys, Policy
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
-from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.records import results as stored_results
 from airflow_provider_elementary.storage.records.result_document import STATE, Result
@@ -35,6 +35,8 @@ from tests.support.metric_histories import (
 from tests.support.syncs import CountedKeys
 from tests.support.table_source import TableSource
 
+#: `make acceptance` runs more.
+HISTORIES = int(os.environ.get("ELEMENTARY_METRIC_HISTORIES", "1"))
 FAR_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
 _STEPS: tuple[Callable[[MetricHistory], None], ...] = (
     MetricHistory.a_run,
@@ -54,7 +56,7 @@ def comparable(metrics: Metrics, history: MetricHistory) -> Metrics:
     return {key: value for key, value in metrics.items() if day_of(key) >= first and name_of(key) not in OF_THE_PRESENT}
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", range(HISTORIES))
 def test_incremental_metrics_equal_those_from_scratch(
     seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,23 +252,57 @@ def test_results_of_other_sources_do_not_interrupt_the_history(
     assert after.files == before.files
 
 
-def test_metrics_of_another_policy_are_not_continued_and_the_loss_is_logged(
+def test_a_policy_that_excludes_no_more_keeps_metrics_of_purged_days(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    history = MetricHistory(tmp_path, 0)
-    history.a_run()
-    history.snapshot()
-    history.update()
-    source = history.source()
-    changed = replace(source.manifest, policy={**source.manifest.policy, "without_raw_values": "changed"})
+    before = Policy(dropped_columns=("data_monitoring_metrics.metric_properties",), failed_rows_days=30)
+    history, purged = history_with_purged_days(tmp_path, before)
+    history.snapshot(policy=Policy(failed_rows_days=3))
 
-    update_metrics(
-        history.sync.repository, SnapshotSource(history.sync.repository, changed), run_key="changed", origin={}
-    )
+    with caplog.at_level(logging.INFO):
+        stored = history.stored(history.update())
+
+    assert purged <= set(stored)
+    assert "from scratch" not in caplog.text
+
+
+def test_a_policy_that_excludes_a_metric_removes_it_from_purged_days(tmp_path: Path) -> None:
+    history, purged = history_with_purged_days(tmp_path, Policy())
+    dropped = {key for key in purged if name_of(key) == "row_count"}
+
+    history.snapshot(policy=Policy(dropped_metrics=("row_count",)))
+
+    stored = history.stored(history.update())
+
+    assert dropped
+    assert not {key for key in stored if name_of(key) == "row_count"}
+    assert purged - dropped <= set(stored)
+
+
+def test_a_policy_that_excludes_more_keeps_nothing_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    history, purged = history_with_purged_days(tmp_path, Policy())
+    history.snapshot(policy=Policy(hashed_columns=("data_monitoring_metrics.dimension_value",)))
+
+    stored = history.stored(history.update())
 
     [record] = [record for record in caplog.records if "from scratch" in record.getMessage()]
     assert record.levelno == logging.WARNING
-    assert "the policy of the snapshots changed. Metrics of days" in record.getMessage()
+    assert "the policy of the snapshots excludes more. Metrics of days" in record.getMessage()
+    assert not purged & set(stored)
+
+
+def history_with_purged_days(path: Path, policy: Policy) -> tuple[MetricHistory, set[Any]]:
+    """Return a history of which the source has lost the first run, and the metrics of its days."""
+    history = MetricHistory(path, 0)
+    history.a_run()
+    history.snapshot(policy=policy)
+    stored = history.stored(history.update())
+    history.now += timedelta(days=90)
+    history.a_run()
+    history.old_rows_are_purged()
+    return history, {key for key in stored if name_of(key) not in OF_THE_PRESENT}
 
 
 def test_facts_of_a_period_that_is_merged_stay_though_they_were_not_loaded(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import tempfile
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_elementary.metrics import METRICS_SCHEMA, compute_metrics
 from airflow_provider_elementary.metrics import deduplicate as collected
-from airflow_provider_elementary.metrics.deduplicate import newest_of_each_id
+from airflow_provider_elementary.metrics.deduplicate import days_of, newest_of_each_id
 from tests.support.dbt_project import project
 
 FIRST = datetime(2026, 11, 1)
@@ -111,3 +111,9 @@ class TestMoreRowsThanAreComparedAtOnce:
         batches.close()
 
         assert list(folder.iterdir()) == []
+
+
+def test_a_bucket_that_ends_with_the_first_moment_of_all_has_a_day() -> None:
+    ends = pa.table({"bucket_end": pa.array([datetime.min, datetime(2026, 11, 2), None], pa.timestamp("us"))})
+
+    assert days_of(ends).to_pylist() == [date.min, date(2026, 11, 1), None]

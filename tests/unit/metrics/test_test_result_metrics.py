@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import compute_metrics
-from tests.support.dbt_project import PAYMENTS, invocation, project, result, values
+from tests.support.dbt_project import project, result, values
 
 
 def test_rates_count_executions_by_their_outcome() -> None:
@@ -60,22 +60,6 @@ def test_a_test_recovers_when_it_passes_again() -> None:
     source = project(elementary_test_results=[result(day, status) for day, status in enumerate(outcomes)])
 
     assert values(source, "test_time_to_recover") == {"Thu 05": 2 * 86_400.0}
-
-
-def test_coverage_is_the_share_of_known_columns_with_a_test() -> None:
-    source = project(
-        dbt_invocations=[invocation(0), invocation(1)],
-        dbt_columns=[{"parent_unique_id": "model.shop.orders", "name": name} for name in ("id", "amount", "note")],
-        dbt_tests=[
-            {"unique_id": "a", "parent_model_unique_id": "model.shop.orders", "test_column_name": "ID"},
-            {"unique_id": "b", "parent_model_unique_id": "model.shop.orders", "test_column_name": "undocumented"},
-            {"unique_id": "c", "parent_model_unique_id": "model.shop.orders"},
-        ],
-    )
-
-    assert values(source, "test_coverage") == {"Tue 03": 50.0}
-    assert values(source, "test_count") == {"Tue 03": 3.0}
-    assert values(source, "test_count", PAYMENTS) == {"Tue 03": 0.0}
 
 
 HEALTH = project(

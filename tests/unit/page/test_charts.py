@@ -71,3 +71,13 @@ def test_bars_stand_within_their_frame(values: list[float]) -> None:
 
     assert len(drawn) == len(values)
     assert all(0 <= bar.y and bar.y + bar.height <= HEIGHT and bar.x + bar.width <= WIDTH for bar in drawn)
+
+
+def test_buckets_at_both_ends_of_the_calendar_are_drawn() -> None:
+    ends = (datetime.min, datetime(2026, 11, 1), datetime.max)
+    points = tuple(Point(end, end, 1.0, None, None, is_anomalous=False, reason="") for end in ends)
+
+    [line] = draw(Series("row_count", None, 1, 1, points), lambda metric, value: f"{value}").line
+
+    assert line.startswith("M64.0,")
+    assert "L354.0," in line

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,10 @@ from airflow_provider_elementary.snapshots.maintenance.retention import Retentio
 from airflow_provider_elementary.storage.layout import index_key, manifest_key
 from tests.support import counting_store
 from tests.support.counting_store import BEGAN, CountingStore, SyntheticChain
+from tests.support.sequential_steps import steps_of
 
-LENGTH = 600
+#: One page of 256, three of 16, and eight snapshots that no page lists.
+LENGTH = 312
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +73,15 @@ def test_pages_that_are_gone_or_forged_cost_requests_and_nothing_else(chain: Syn
 
 
 def test_the_next_page_is_written_with_those_that_are_missing_beside_it(chain: SyntheticChain) -> None:
-    for place in (33, 34, 35):
+    for place in (16, 17):
         del chain.store.objects[index_key(16, place)]
 
-    chain.grow(608)
+    chain.grow(320)
 
-    assert {index_key(16, place) for place in (33, 34, 35, 36, 37)} <= chain.store.objects.keys()
+    assert {index_key(16, place) for place in (16, 17, 18, 19)} <= chain.store.objects.keys()
 
 
-@pytest.mark.parametrize("number", [1, 256, 257, 300, 513, 600])
+@pytest.mark.parametrize("number", [1, 256, 257, 300, 312])
 def test_a_snapshot_is_found_by_id_and_by_time_with_few_requests(chain: SyntheticChain, number: int) -> None:
     taken_at = (BEGAN + timedelta(hours=number - 1)).replace(tzinfo=UTC)
     wanted = f"{taken_at:%Y%m%dT%H%M%SZ}-{number - 1:08x}"
@@ -90,9 +94,25 @@ def test_a_snapshot_is_found_by_id_and_by_time_with_few_requests(chain: Syntheti
         assert chain.store.bytes <= 1_200_000
 
 
+@pytest.mark.parametrize(
+    ("place", "most"), [("latest", 4), (0, 5), (300, 5), (LENGTH - 1, 6)], ids=["newest", "oldest", "middle", "last"]
+)
+@pytest.mark.parametrize("by", ["time", "id"])
+def test_a_snapshot_is_opened_in_at_most_six_sequential_requests(
+    place: Any, most: int, by: str, chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = chain.repository()
+    wanted: Any = place
+    if place != "latest":
+        taken_at = BEGAN.replace(tzinfo=UTC) + timedelta(hours=place)
+        wanted = taken_at if by == "time" else f"{taken_at:%Y%m%dT%H%M%SZ}-{place:08x}"
+
+    assert steps_of(chain.store, lambda: find_manifest(repository, wanted), monkeypatch) <= most
+
+
 @pytest.mark.parametrize("name", ["20260110T000000Z-ffffffff", "nonsense", BEGAN - timedelta(days=1)], ids=str)
 def test_one_that_is_not_there_is_not_found(chain: SyntheticChain, name: object) -> None:
-    with pytest.raises(SnapshotNotFoundError, match="but 600 others"):
+    with pytest.raises(SnapshotNotFoundError, match="but 312 others"):
         find_manifest(chain.repository(), name)  # type: ignore[arg-type]
 
 
@@ -126,29 +146,55 @@ def test_a_manifest_of_a_sync_stays_small(chain: SyntheticChain) -> None:
 
 
 def test_snapshots_that_a_page_lists_and_are_gone_are_damage(chain: SyntheticChain) -> None:
-    for number in range(590, LENGTH + 1):
+    for number in range(302, LENGTH + 1):
         del chain.store.objects[manifest_key(number)]
 
     findings, _ = check_chain(read_chain(chain.repository()))
 
-    assert [(found.damage, found.object) for found in findings] == [(Damage.ROLLED_BACK, manifest_key(592))]
+    assert [(found.damage, found.object) for found in findings] == [(Damage.ROLLED_BACK, manifest_key(304))]
 
 
 def test_another_snapshot_of_a_number_that_a_page_lists_is_damage(
     chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(592, LENGTH + 1):
+    for number in range(304, LENGTH + 1):
         del chain.store.objects[manifest_key(number)]
     chain.newest = find_manifest(chain.repository())
     monkeypatch.setattr(counting_store, "BEGAN", BEGAN + timedelta(minutes=1))
-    chain.grow(592)
+    chain.grow(304)
 
     findings, _ = check_chain(read_chain(chain.repository()))
 
-    assert manifest_key(592) in {found.object for found in findings}
+    assert manifest_key(304) in {found.object for found in findings}
 
 
-@pytest.mark.parametrize("replaced", [(), (300,), (338, 470, 588), range(593, 600)])
+def test_an_older_page_of_snapshots_that_were_removed_answers_for_no_other_snapshot(
+    chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = find_manifest(chain.repository())
+    pages = {name: chain.store.objects[name] for name in (index_key(16, 17), index_key(16, 18))}
+    for name in (*pages, *map(manifest_key, range(282, LENGTH + 1))):
+        del chain.store.objects[name]
+    chain.newest = find_manifest(chain.repository())
+    monkeypatch.setattr(counting_store, "BEGAN", BEGAN + timedelta(minutes=1))
+    chain.grow(LENGTH)
+    forked = find_manifest(chain.repository(), removed.taken_at - timedelta(hours=20))
+    chain.store.objects.update(pages)
+
+    assert forked.snapshot_id != removed.snapshot_id
+    assert find_manifest(chain.repository(), removed.taken_at - timedelta(hours=20)) == forked
+    with pytest.raises(SnapshotNotFoundError):
+        find_manifest(chain.repository(), _id_of(chain, pages))
+
+
+def _id_of(chain: SyntheticChain, pages: Mapping[str, bytes]) -> str:
+    """Return the id of the last snapshot that the older pages list."""
+    [*_, content] = pages.values()
+    rows = json.loads(content.partition(b"\n")[2])["rows"]
+    return str(rows[-1]["snapshot_id"])
+
+
+@pytest.mark.parametrize("replaced", [(), (150,), (50, 182, 300), range(305, 312)])
 def test_the_newest_is_found_behind_many_objects_of_outsiders(chain: SyntheticChain, replaced: Iterable[int]) -> None:
     for number in (*replaced, *range(LENGTH + 1, LENGTH + 300)):
         chain.store.objects[manifest_key(number)] = b"{}"

@@ -27,6 +27,7 @@ from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WAREHOU
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import World, small_world, write_duckdb
 from tests.support.drivers import DATABASE, MANNERS, Manner, StrictConnection
+from tests.support.read_back import sorted_rows
 
 Open = Callable[..., DbApiWarehouse]
 
@@ -64,10 +65,6 @@ def open_session(manner: Manner, connection: Any, schema: str = "elementary") ->
     return DbApiWarehouse(
         connection, dialect=manner.dialect, schema=schema, database=DATABASE, transport=None, adapter=manner.adapter
     )
-
-
-def sorted_rows(table: Any) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
 
 
 def test_every_table_is_read_row_by_row_equal(world: World, warehouse: DbApiWarehouse) -> None:

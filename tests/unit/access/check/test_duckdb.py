@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
 class DuckDBSession:
     """A session as the access check wants it, over a DuckDB connection."""
 
-    dialect = "duckdb"
+    adapter = dialect = "duckdb"
     database: str | None = None
     schema = "elementary"
     placeholder = "?"
@@ -60,7 +61,7 @@ def test_a_locked_file_with_the_schema_alone_passes_every_check(tmp_path: Path) 
         if finding.status not in ("pass", "not applicable")
     ] == []
     report.require()
-    assert report.headline == "11 of 11 checks pass"
+    assert re.fullmatch(r"(\d+) of \1 checks pass", report.headline)
 
 
 def test_transport_does_not_apply_since_there_is_no_network(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ SELECT * FROM sqlite_scan('x.db', 't')
 -- > refused: 'parquet_metadata'
 SELECT * FROM parquet_metadata('x')
 
--- > refused: 'columns'
+-- > allowed: dbt_models
 SELECT COLUMNS('a.*') FROM dbt_models
 
 -- > refused: 'my_macro'

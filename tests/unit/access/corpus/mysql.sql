@@ -12,7 +12,7 @@ SELECT * FROM DBT_MODELS
 -- > allowed: dbt_models
 SELECT * FROM `dbt_models`
 
--- > refused: 'ifnull'
+-- > allowed: dbt_models
 SELECT ifnull(name, '') FROM dbt_models
 
 -- > refused: 'load_file'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,18 @@ SHOP = pa.concat_tables(
 CLICKS = series("CLICKS", 24 * 10, length=timedelta(hours=1))
 
 
-def scored(metrics: pa.Table, state: ModelState | None = None, **arguments: Any) -> Scored:
+@dataclass(frozen=True)
+class Run(Scored):
+    state: ModelState | None = None
+
+
+def scored(metrics: pa.Table, state: ModelState | None = None, **arguments: Any) -> Run:
     shuffled = metrics.take(np.random.default_rng(len(metrics)).permutation(len(metrics)))
-    given = {"method": "robust", "days": 2, "parameters": {}, "load_state": lambda: state, **arguments}
-    return score_recent(shuffled.to_reader(500), **given)
+    pieces: list[pa.Table] = []
+    given = {"method": "robust", "days": 2, "parameters": {}, "load_state": lambda: state, "keep_state": pieces.extend}
+    found = score_recent(shuffled.to_reader(500), **{**given, **arguments})
+    kept = ModelState.of(pieces, found.learned_until) if pieces and found.learned_until is not None else None
+    return Run(found.verdicts, found.tables, found.learned_until, found.resumed, found.replayed, kept)
 
 
 def said(verdicts: pa.Table) -> list[dict[str, Any]]:
@@ -79,7 +88,12 @@ def said(verdicts: pa.Table) -> list[dict[str, Any]]:
 
 
 def known(state: ModelState) -> list[dict[str, Any]]:
-    return state.series.sort_by("full_table_name").to_pylist()
+    return whole(state).sort_by("full_table_name").to_pylist()
+
+
+def whole(state: ModelState) -> pa.Table:
+    arrays = pa.chunked_array([batch["arrays"] for batch in state.arrays()])
+    return state.series.append_column("arrays", arrays)
 
 
 def of_one_replay(metrics: pa.Table) -> list[dict[str, Any]]:
@@ -184,10 +198,11 @@ class TestModelStateStore:
         fits = scoring_settings(way.pop("parameters", {}), **{"days": 2, "shard": 0, "shards": 1, **way})
         return ModelStateStore(rest.repository, "dag/task/0", run, fits)
 
-    def run(self, rest: Rest, number: int, **way: Any) -> Scored:
+    def run(self, rest: Rest, number: int, **way: Any) -> Run:
         states = self.states(rest, f"run {number}", **way)
         found = scored(days(SHOP, 40 + number), states.load())
-        states.save(found.state, {})
+        states.keep(iter([whole(found.state)]))
+        states.save(found.learned_until, {})
         return found
 
     def test_a_run_resumes_from_the_state_of_the_run_before(self, rest: Rest) -> None:
@@ -202,7 +217,7 @@ class TestModelStateStore:
 
         kept = [entry.key for entry in rest.store.list("results/memories/")]
         assert len([key for key in kept if not key.endswith(".parquet")]) == 2
-        assert len([key for key in kept if key.endswith(".parquet")]) == 4
+        assert len([key for key in kept if key.endswith(".parquet")]) == 8
 
     def test_a_second_attempt_resumes_from_where_the_first_did(self, rest: Rest) -> None:
         first = self.run(rest, 0)

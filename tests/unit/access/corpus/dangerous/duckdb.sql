@@ -106,9 +106,6 @@ SELECT * FROM duckdb_tables()
 SELECT * FROM main.dbt_models
 
 -- > refused:
-SELECT COLUMNS('.*') FROM dbt_models
-
--- > refused:
 SELECT getvariable('x')
 
 -- > refused:
@@ -119,3 +116,39 @@ SELECT * FROM dbt_models POSITIONAL JOIN users
 
 -- > refused:
 SELECT * FROM dbt_models ASOF JOIN users USING (name)
+
+-- > refused:
+SELECT COLUMNS(c -> c LIKE 'a%') FROM raw.users
+
+-- > refused:
+SELECT COLUMNS('.*') FROM raw.users
+
+-- > refused:
+SELECT COLUMNS('.*') FROM read_csv('/etc/passwd')
+
+-- > refused:
+SELECT COLUMNS((SELECT max(email) FROM raw.users)) FROM dbt_models
+
+-- > refused:
+SELECT COLUMNS(getenv('HOME')) FROM dbt_models
+
+-- > refused:
+SELECT COLUMNS(c -> getenv('HOME') = c) FROM dbt_models
+
+-- > refused:
+SELECT columns FROM duckdb_columns()
+
+-- > refused:
+SELECT COLUMNS('.*') FROM dbt_models, glob('/etc/*')
+
+-- > refused:
+SELECT "COLUMNS"('.*') FROM raw.users
+
+-- > refused:
+SELECT COLUMNS(COLUMNS((SELECT 'x' FROM raw.users))) FROM dbt_models
+
+-- > refused:
+SELECT min(COLUMNS('.*')) FROM 'users.parquet'
+
+-- > refused:
+SELECT *COLUMNS((SELECT 'a' FROM users)) FROM dbt_models

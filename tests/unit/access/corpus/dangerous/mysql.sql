@@ -17,3 +17,63 @@ SELECT SLEEP(100)
 
 -- > refused:
 SELECT current_user
+
+-- > refused:
+SELECT LOAD_FILE('/etc/passwd') FROM dbt_models
+
+-- > refused:
+SELECT IF(1, LOAD_FILE('/etc/passwd'), name) FROM dbt_models
+
+-- > refused:
+SELECT IFNULL((SELECT email FROM raw.users LIMIT 1), '') FROM dbt_models
+
+-- > refused:
+SELECT GROUP_CONCAT(email) FROM raw.users
+
+-- > refused:
+SELECT JSON_EXTRACT(LOAD_FILE('/etc/passwd'), '$') FROM dbt_models
+
+-- > refused:
+SELECT DATE_FORMAT(SLEEP(10), '%Y') FROM dbt_models
+
+-- > refused:
+SELECT BENCHMARK(1000000000, MD5(name)) FROM dbt_models
+
+-- > refused:
+SELECT GET_LOCK('a', 10) FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models INTO OUTFILE '/tmp/x'
+
+-- > refused:
+SELECT name INTO DUMPFILE '/tmp/x' FROM dbt_models
+
+-- > refused:
+SELECT name INTO @x FROM dbt_models
+
+-- > refused:
+SELECT @@version FROM dbt_models
+
+-- > refused:
+SELECT /*!50000 LOAD_FILE('/etc/passwd') */ name FROM dbt_models
+
+-- > refused:
+SELECT IF(1, (SELECT password FROM mysql.user LIMIT 1), 0) FROM dbt_models
+
+-- > refused:
+SELECT SUBSTRING_INDEX(USER(), '@', 1) FROM dbt_models
+
+-- > refused:
+SELECT MASTER_POS_WAIT('a', 1) FROM dbt_models
+
+-- > refused:
+SELECT EXTRACTVALUE(name, CONCAT(0x7e, VERSION())) FROM dbt_models
+
+-- > refused:
+SELECT REPEAT(name, 1000000000) FROM dbt_models
+
+-- > refused:
+SELECT RPAD(name, 1000000000, ' ') FROM dbt_models
+
+-- > refused:
+SELECT JSON_VALUE((SELECT meta FROM raw.t), '$.a') FROM dbt_models

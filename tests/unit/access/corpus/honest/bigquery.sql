@@ -132,3 +132,27 @@ SELECT PARSE_JSON(meta).owner FROM dbt_models
 
 -- > allowed: dbt_models
 SELECT COUNT(DISTINCT name), APPROX_COUNT_DISTINCT(name) FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT name, tag FROM dbt_models, UNNEST(JSON_EXTRACT_STRING_ARRAY(tags)) AS tag
+
+-- > allowed: elementary_test_results
+SELECT TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), TIMESTAMP(detected_at), HOUR) AS age FROM elementary_test_results
+
+-- > allowed: dbt_run_results
+SELECT unique_id, status FROM dbt_run_results WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY unique_id ORDER BY created_at DESC) = 1
+
+-- > allowed: dbt_run_results
+SELECT DATE_TRUNC(DATE(TIMESTAMP(created_at)), WEEK) AS w, COUNTIF(status = 'error') FROM dbt_run_results GROUP BY w
+
+-- > allowed: dbt_run_results
+SELECT * EXCEPT (compiled_code) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT APPROX_QUANTILES(execution_time, 100)[OFFSET(95)] AS p95 FROM dbt_run_results
+
+-- > allowed: elementary_test_results
+SELECT SAFE_DIVIDE(COUNTIF(status = 'fail'), COUNT(*)) FROM elementary_test_results
+
+-- > allowed: dbt_run_results
+SELECT ARRAY_AGG(status ORDER BY created_at DESC LIMIT 3) FROM dbt_run_results GROUP BY unique_id

@@ -101,3 +101,21 @@ SELECT runningDifference(metric_value) FROM data_monitoring_metrics
 
 -- > allowed: dbt_models
 SELECT name, JSONExtractKeys(meta) FROM dbt_models
+
+-- > allowed: dbt_models
+SELECT name, arrayJoin(JSONExtract(tags, 'Array(String)')) AS tag FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT unique_id, argMax(status, created_at) FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: elementary_test_results
+SELECT toStartOfDay(parseDateTimeBestEffort(detected_at)) AS d, countIf(status = 'fail') FROM elementary_test_results GROUP BY d
+
+-- > allowed: dbt_run_results
+SELECT quantile(0.95)(execution_time) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT dateDiff('second', toDateTime(execute_started_at), toDateTime(execute_completed_at)) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT unique_id, status FROM dbt_run_results ORDER BY created_at DESC LIMIT 1 BY unique_id

@@ -107,3 +107,21 @@ SELECT unix_timestamp(execute_completed_at) - unix_timestamp(execute_started_at)
 
 -- > allowed: dbt_models
 SELECT name FROM dbt_models WHERE name RLIKE '^stg_' AND name NOT LIKE '%tmp'
+
+-- > allowed: dbt_models
+SELECT name, tag FROM dbt_models LATERAL VIEW explode(from_json(tags, 'array<string>')) t AS tag
+
+-- > allowed: dbt_run_results
+SELECT unique_id, status FROM dbt_run_results QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY created_at DESC) = 1
+
+-- > allowed: elementary_test_results
+SELECT date_add(current_date(), -7) AS since, count_if(status = 'fail') FROM elementary_test_results
+
+-- > allowed: dbt_models
+SELECT get_json_object(meta, '$.owner') FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT percentile_approx(execution_time, 0.95) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT collect_set(status) FROM dbt_run_results GROUP BY unique_id

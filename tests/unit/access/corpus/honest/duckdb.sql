@@ -54,7 +54,7 @@ SELECT date_trunc('day', detected_at::timestamp) d, count(*) FILTER (status = 'f
 -- > allowed: elementary_test_results
 SELECT count(*) FILTER (WHERE status = 'fail') FROM elementary_test_results
 
--- > refused: 'columns'
+-- > allowed: dbt_run_results
 SELECT * EXCLUDE (compiled_code), COLUMNS('name') FROM dbt_run_results
 
 -- > allowed: dbt_run_results
@@ -122,3 +122,36 @@ PIVOT dbt_run_results ON status USING count(*)
 
 -- > allowed: dbt_models
 SELECT * FROM dbt_models ORDER BY random() LIMIT 3
+
+-- > allowed: dbt_models
+SELECT name, t.tag FROM dbt_models, unnest(json_extract_string(tags, '$[*]')) AS t(tag)
+
+-- > allowed: dbt_run_results
+SELECT unique_id, status, lag(status) OVER (PARTITION BY unique_id ORDER BY created_at) AS previous FROM dbt_run_results QUALIFY status <> previous
+
+-- > allowed: elementary_test_results
+SELECT date_diff('hour', detected_at::timestamp, now()::timestamp) AS age, test_name FROM elementary_test_results WHERE status IN ('fail', 'warn')
+
+-- > allowed: dbt_invocations
+SELECT COLUMNS('.*_at') FROM dbt_invocations
+
+-- > allowed: dbt_models, dbt_run_results
+SELECT m.name, r.n FROM dbt_models m, LATERAL (SELECT count(*) AS n FROM dbt_run_results r WHERE r.unique_id = m.unique_id) r
+
+-- > allowed: dbt_run_results
+SELECT status, avg(execution_time) FILTER (WHERE materialization = 'table') FROM dbt_run_results GROUP BY status
+
+-- > allowed: elementary_test_results
+SELECT count(*) AS failures, date_trunc('week', detected_at::timestamp) AS week FROM elementary_test_results GROUP BY week ORDER BY week
+
+-- > allowed: elementary_test_results
+SELECT sum(CASE WHEN status = 'fail' THEN 1 ELSE 0 END) AS fail, sum(CASE WHEN status = 'pass' THEN 1 ELSE 0 END) AS pass FROM elementary_test_results
+
+-- > allowed: dbt_models
+SELECT list_filter(string_split(path, '/'), x -> x <> '') FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT unique_id, median(execution_time) AS p50, quantile_cont(execution_time, 0.9) AS p90 FROM dbt_run_results GROUP BY ALL
+
+-- > allowed: dbt_models
+SELECT name FROM dbt_models WHERE list_contains(from_json(tags, '["VARCHAR"]'), 'pii')

@@ -144,3 +144,27 @@ SELECT BOOLOR_AGG(status = 'fail') FROM elementary_test_results
 
 -- > allowed: dbt_invocations
 SELECT TIMEDIFF(minute, run_started_at::timestamp, run_completed_at::timestamp) FROM dbt_invocations
+
+-- > allowed: dbt_models
+SELECT m.name, f.value::string AS tag FROM dbt_models m, LATERAL FLATTEN(input => PARSE_JSON(m.tags)) f
+
+-- > allowed: dbt_run_results
+SELECT unique_id, status FROM dbt_run_results QUALIFY ROW_NUMBER() OVER (PARTITION BY unique_id ORDER BY created_at DESC) = 1
+
+-- > allowed: elementary_test_results
+SELECT DATEADD('day', -7, CURRENT_TIMESTAMP()) AS since, COUNT_IF(status = 'fail') FROM elementary_test_results
+
+-- > allowed: dbt_run_results
+SELECT DATEDIFF('second', execute_started_at::timestamp, execute_completed_at::timestamp) AS s FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT name, PARSE_JSON(meta):owner::string AS owner FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT LISTAGG(DISTINCT status, ', ') WITHIN GROUP (ORDER BY status) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT IFF(status = 'pass', 0, 1) AS bad, APPROX_PERCENTILE(execution_time, 0.95) FROM dbt_run_results GROUP BY 1
+
+-- > refused: the function 'pivot' is not on the allow-list
+SELECT * FROM (SELECT status, materialization FROM dbt_run_results) PIVOT(COUNT(status) FOR materialization IN ('table', 'view'))

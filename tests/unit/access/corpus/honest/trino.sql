@@ -80,3 +80,21 @@ SELECT name, k, v FROM dbt_models CROSS JOIN UNNEST(CAST(json_parse(meta) AS map
 
 -- > allowed: data_monitoring_metrics
 SELECT lag(metric_value) OVER (PARTITION BY full_table_name ORDER BY bucket_end) FROM data_monitoring_metrics
+
+-- > allowed: dbt_models
+SELECT name, tag FROM dbt_models CROSS JOIN UNNEST(CAST(json_parse(tags) AS array(varchar))) AS t(tag)
+
+-- > allowed: elementary_test_results
+SELECT date_diff('hour', cast(detected_at AS timestamp), cast(now() AS timestamp)) FROM elementary_test_results
+
+-- > allowed: dbt_run_results
+SELECT unique_id, max_by(status, created_at) FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_run_results
+SELECT approx_percentile(execution_time, 0.95) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT json_extract_scalar(meta, '$.owner') FROM dbt_models
+
+-- > allowed: dbt_run_results
+SELECT array_agg(DISTINCT status ORDER BY status) FROM dbt_run_results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -203,22 +204,27 @@ def test_an_expected_bucket_lies_in_its_range() -> None:
     assert ((low <= value) & (value <= high)).all()
 
 
+def diverse() -> list[list[float | None]]:
+    return [wild(400, seed) for seed in range(5)] + [noisy(400, level=3, noise=2), weekly(400)]
+
+
+@cache
+def verdicts_of_all(make) -> pa.Table:
+    return robust.score(tables(*diverse(), make=make))
+
+
 @pytest.mark.parametrize("make", [daily, hourly])
 @pytest.mark.parametrize("kept", [25, 100, 211, 399])
 def test_no_verdict_depends_on_a_later_bucket(make, kept: int) -> None:
-    series = [wild(400, seed) for seed in range(5)] + [noisy(400, level=3, noise=2), weekly(400)]
-    whole = robust.score(tables(*series, make=make))
+    part = robust.score(tables(*[values[:kept] for values in diverse()], make=make))
 
-    part = robust.score(tables(*[values[:kept] for values in series], make=make))
-
-    assert part.equals(whole.slice(0, part.num_rows))
+    assert part.equals(verdicts_of_all(make).slice(0, part.num_rows))
 
 
 @pytest.mark.parametrize("make", [daily, hourly])
 def test_a_run_that_continues_from_saved_state_agrees_with_one_replay(make) -> None:
-    series = [wild(400, seed) for seed in range(5)] + [noisy(400, level=3, noise=2), weekly(400)]
-    metrics = tables(*series, make=make)
-    whole, state, verdicts = robust.score(metrics), None, []
+    metrics = tables(*diverse(), make=make)
+    whole, state, verdicts = verdicts_of_all(make), None, []
 
     for first, last in ((0, 7 * 250), (7 * 250, 7 * 253), (7 * 253, 7 * 400)):
         with bounded_connection() as connection:
@@ -226,10 +232,12 @@ def test_a_run_that_continues_from_saved_state_agrees_with_one_replay(make) -> N
             numbers = replay.add(metrics.slice(0, last).combine_chunks())
             before = metrics["bucket_end"][first - 1].as_py() if first else datetime(1970, 1, 1)
             until = int(before.replace(tzinfo=UTC).timestamp())
-            run = replay.score(metrics.slice(first, last - first).combine_chunks(), numbers[first:], until, {})
+            pieces: list[pa.Table] = []
+            rows = metrics.slice(first, last - first).combine_chunks()
+            run = replay.score(rows, numbers[first:], until, {}, pieces.extend)
         assert run.resumed == (7 if first else 0)
         verdicts.append(run.verdicts)
-        state = run.state
+        state = robust.ModelState.of(pieces, until)
 
     assert pa.concat_tables(verdicts).combine_chunks().equals(whole.combine_chunks())
 

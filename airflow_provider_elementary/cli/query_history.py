@@ -1,0 +1,133 @@
+"""The command ``query-history``."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.cli.access import read_key, show_report
+from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
+from airflow_provider_elementary.cli.exits import FINE, failure, usage
+from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
+from airflow_provider_elementary.cli.output import print_json, print_table
+from airflow_provider_elementary.exceptions import AccessDeniedError
+from airflow_provider_elementary.times import utc_now
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def add_query_history(parser: argparse.ArgumentParser) -> None:
+    """Declare the actions of ``query-history``."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    _add_grants(actions.add_parser("grants", help="print the statements that create the second role"))
+    _add_check(actions.add_parser("check-access", help="check that a connection can read the history and nothing else"))
+
+    show = actions.add_parser("show", help="print stored queries, the newest day last, as JSON lines")
+    show.add_argument("--limit", type=whole_number(0), default=100, metavar="N", help="maximum number (default: 100)")
+    show.set_defaults(command=_show, json=True)
+    used = actions.add_parser("usage", help="show how tables and dbt nodes are used")
+    used.add_argument("--by", choices=("table", "node"), default="table", help="what to sum by (default: table)")
+    used.add_argument("--json", action="store_true", help="print a list of JSON objects")
+    used.set_defaults(command=_usage)
+    for command in (show, used):
+        command.add_argument(
+            "--days", type=whole_number(1), default=30, metavar="N", help="of the last N days (default: 30)"
+        )
+        command.add_argument("--history-conn-id", metavar="CONN_ID", help="only queries read through this connection")
+        add_store(command)
+
+
+def _add_grants(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dialect", metavar="DIALECT", help="postgres, snowflake, bigquery, …")
+    parser.add_argument("--role", default="elementary_history_reader", help="the role to create")
+    parser.add_argument("--user", default="elementary_history_airflow", help="the user to create")
+    parser.add_argument("--schema", help="the schema to create for the history; on BigQuery the region")
+    parser.add_argument("--database", help="the database, or project, of the schema")
+    parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse for the queries")
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
+    parser.add_argument(
+        "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"
+    )
+    parser.add_argument(
+        "--harden", action="store_true", help="PostgreSQL: also take from PUBLIC what the reader would hold through it"
+    )
+    parser.set_defaults(command=_print_grants)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--conn-id", required=True, help="the second Airflow connection")
+    parser.add_argument("--probe", action="append", default=[], metavar="TABLE", help="a table that must be unreadable")
+    parser.add_argument(
+        "--accept-unknown", action="append", default=[], metavar="CHECK", help="a check that may stay unknown"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(command=_check)
+
+
+def _print_grants(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.query_history.grants import query_history_grants
+
+    with usage():
+        statements = query_history_grants(
+            arguments.dialect,
+            role=arguments.role,
+            user=arguments.user,
+            schema=arguments.schema,
+            database=arguments.database,
+            warehouse=arguments.warehouse,
+            public_key=read_key(arguments.public_key) if arguments.public_key else None,
+            network=arguments.network,
+            harden=arguments.harden,
+        )
+    print("\n\n".join(statements))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    enable_metadata_db_connections()
+    from airflow_provider_elementary.hooks.query_history import ElementaryQueryHistoryHook
+
+    hook = ElementaryQueryHistoryHook(arguments.conn_id)
+    with hook.session() as session:
+        report = hook.check_history(session, arguments.probe)
+    status = FINE
+    try:
+        report.require([*arguments.accept_unknown, *hook.accept_unknown])
+    except AccessDeniedError as error:
+        # The report shows the failed checks.
+        status = failure(error)[0]
+    if arguments.json:
+        print_json(report.to_dict())
+    else:
+        show_report(report)
+    return status
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    left = arguments.limit
+    for batch in _read(arguments):
+        for row in batch.slice(0, left).to_pylist():
+            print_json(row, indent=None)
+        left -= min(left, batch.num_rows)
+        if not left:
+            return
+
+
+def _usage(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.query_history.usage import node_usage, table_usage
+
+    found = table_usage(_read(arguments)) if arguments.by == "table" else node_usage(_read(arguments))
+    if arguments.json:
+        print_json(found.to_pylist())
+        return
+    rows = [["" if cell is None else cell for cell in row.values()] for row in found.to_pylist()]
+    print_table(found.column_names, rows, title=f"Queries of the last {arguments.days} days")
+
+
+def _read(arguments: argparse.Namespace) -> pa.RecordBatchReader:
+    from airflow_provider_elementary.query_history import read_query_history
+
+    since = (utc_now() - timedelta(days=arguments.days)).date()
+    return read_query_history(open_repository(arguments), arguments.history_conn_id, since=since)

@@ -1,0 +1,53 @@
+"""Asserts that what a warehouse's driver reads is what was written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.source import Source, read_all
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.datasets import World
+
+
+def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
+    return sorted(table.to_pylist(), key=repr)
+
+
+def assert_holds(source: Source, world: World) -> None:
+    """Every table has the rows that were written, in the same types."""
+    assert source.tables() == list(TABLES)
+    for name, table in world.items():
+        found = read_all(source, name)
+        assert found.schema == table.schema
+        assert sorted_rows(found) == sorted_rows(table)
+
+
+def assert_reads(source: WarehouseSource, world: World) -> None:
+    """The same, and no value was turned down."""
+    assert_holds(source, world)
+    assert source.rejections.to_list() == []
+
+
+def assert_splits_at_the_microsecond(source: WarehouseSource, world: World) -> None:
+    """A bound that is the time of a row is in the span, and that time is not in the span after it."""
+    times = sorted(world["dbt_run_results"]["created_at"].to_pylist())
+    bound = times[len(times) // 2]
+
+    since = source.read("dbt_run_results", since=bound).read_all()["created_at"].to_pylist()
+    later = source.read("dbt_run_results", since=bound + timedelta(microseconds=1)).read_all()["created_at"].to_pylist()
+
+    assert sorted(since) == [time for time in times if time >= bound]
+    assert sorted(later) == [time for time in times if time > bound]
+
+
+def assert_reads_as(one: Source, other: Source) -> None:
+    """Two sources have the same tables, with the same rows in the same types."""
+    assert one.tables() == other.tables()
+    for name in other.tables():
+        ours, theirs = read_all(one, name), read_all(other, name)
+        assert ours.schema == theirs.schema
+        assert sorted_rows(ours) == sorted_rows(theirs)
