@@ -12,9 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(READY)
 	@$(BIN)/airflow-elementary demo
 
+# Three workers on two cores: many tests wait, for a server that is silent or a task that is to end.
 test: $(READY) lint types
 	@$(MAKE) --no-print-directory frontend || true
-	# Three on two cores: many tests wait, for a server that is silent or a task that is to end.
 	$(BIN)/pytest -n 3 --dist loadfile
 
 # The page's script, with npm from its lock file; without it the page shows the charts of the server.

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, Param
 
 from airflow_provider_elementary.operators.params import connection_param, from_form, store_param
-from airflow_provider_elementary.operators.query_history import ElementaryQueryHistoryOperator
+from airflow_provider_elementary.operators.query_logs import ElementaryQueryLogOperator
 
 PARAMS = {
     "history_conn_id": Param(
@@ -71,4 +71,4 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["elementary"],
 ):
-    ElementaryQueryHistoryOperator(task_id="query_history", **from_form(PARAMS))
+    ElementaryQueryLogOperator(task_id="query_history", **from_form(PARAMS))

@@ -105,6 +105,9 @@ class StoredMetrics(MetricRows):
             return None
         then, now = set(earlier.row_files), set(self.result.row_files)
         both = [file for file in self.result.row_files if file in then]
+        if sum(file.rows for file in then - now) >= sum(file.rows for file in both):
+            # To read what was and what is costs more than to read all.
+            return None
         # A bucket that ends at midnight is of the day before.
         last = (_EPOCH + timedelta(seconds=until) - _A_DAY).date()
         days = [result_file_days(file.key) for file in both]

@@ -87,9 +87,9 @@ def _print_grants(arguments: argparse.Namespace) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     enable_metadata_db_connections()
-    from airflow_provider_elementary.hooks.query_history import ElementaryQueryHistoryHook
+    from airflow_provider_elementary.hooks.query_logs import ElementaryQueryLogHook
 
-    hook = ElementaryQueryHistoryHook(arguments.conn_id)
+    hook = ElementaryQueryLogHook(arguments.conn_id)
     with hook.session() as session:
         report = hook.check_history(session, arguments.probe)
     status = FINE

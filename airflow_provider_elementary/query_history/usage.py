@@ -1,4 +1,4 @@
-"""Computes how much tables and dbt nodes are used, and their cost."""
+"""Computes from queries how much tables and dbt nodes are used."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from typing import Any
 from tests.benchmarks.measure import Measurement, in_own_process, measured
 from tests.support.signing import opened
 
-_BUCKETS = 90
+_BUCKETS, _STORED_BUCKETS = 90, 30
 _TRAINING = 14
 #: A replay of many series is done in shards, as a mapped task would.
 _SHARD = 10_000
@@ -155,12 +155,13 @@ class _Made:
     def _timed(self) -> Iterator[Any]:
         for part in range(_PARTS):
             wall, cpu = time.perf_counter(), time.process_time()
-            batches = self._part(part)
+            batches = self.part(part)
             self.wall += time.perf_counter() - wall
             self.cpu += time.process_time() - cpu
             yield from batches
 
-    def _part(self, part: int) -> list[Any]:
+    def part(self, part: int, first_day: int = 0) -> list[Any]:
+        """Return one part, of the days from the first on."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -168,8 +169,8 @@ class _Made:
         from airflow_provider_elementary.metrics import METRICS_SCHEMA
 
         number = np.arange(-(-self.series // _PARTS))
-        day = np.repeat(np.arange(self.buckets), len(number))
-        series = np.tile(number * _PARTS, self.buckets) + (part + 7 * day) % _PARTS
+        day = np.repeat(np.arange(first_day, self.buckets), len(number))
+        series = np.tile(number * _PARTS, self.buckets - first_day) + (part + 7 * day) % _PARTS
         day, series = day[series < self.series], series[series < self.series]
         noise = np.random.default_rng(part).normal(0, 0.1, len(day))
         level = 200 + series * 7919 % 5000
@@ -227,6 +228,66 @@ def _operator(buckets: int) -> Callable[[int, Path], Callable[[], Mapping[str, A
     return prepare
 
 
+def _stored(*, is_first: bool) -> Callable[[int, Path], Callable[[], Mapping[str, Any]]]:
+    """Score the last two days of stored metrics, a file a day; then once more, with a day that is new."""
+
+    def prepare(series: int, folder: Path) -> Callable[[], Mapping[str, Any]]:
+        from airflow_provider_elementary.anomalies.detect_recent import score_recent
+        from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
+        from airflow_provider_elementary.anomalies.stored_metrics import StoredMetrics
+        from airflow_provider_elementary.elementary_schema import Category
+        from airflow_provider_elementary.snapshots import LocalKeys, open_store
+        from airflow_provider_elementary.storage.keys import DataKey, Purpose
+        from airflow_provider_elementary.storage.records.result_files import ResultNames, write_rows
+        from airflow_provider_elementary.storage.records.results import commit_result, newest_result
+
+        secret = folder / "key"
+        if not secret.exists():
+            secret.write_text(json.dumps(LocalKeys.generate()))
+        keys = LocalKeys(json.loads(secret.read_text()))
+        repository = opened(open_store((folder / "store").as_uri()), keys)
+        names, one = ResultNames("metrics", "", str(is_first)), Category.TABLE_METRICS
+        before = None if is_first else newest_result(repository, "metrics", "")
+        if before is None:
+            data_key, files = repository.keys.new_data_key(one, Purpose.RESULT), []
+        else:
+            wrapped = before.keys[one.value]
+            data_key, files = DataKey(repository.keys.unwrap(one, wrapped, Purpose.RESULT), wrapped), [*before.files]
+        for day in range(_STORED_BUCKETS) if is_first else (_STORED_BUCKETS,):
+            rows = _metrics_of_day(series, day)
+            label = f"{rows['bucket_start'][0].as_py():%Y%m%d}"
+            files += write_rows(
+                repository, names, rows.to_batches(), rows.schema, {one: data_key}, period=f"{label}-{label}"
+            )
+        result = commit_result(repository, names, files, {one: data_key}, origin={}, parameters={})
+        fits = scoring_settings({}, days=2, shard=0, shards=1)
+        states = ModelStateStore(repository, "stored", str(is_first), fits)
+        metrics = StoredMetrics.of(repository, result, None)
+
+        def work() -> Mapping[str, Any]:
+            given: dict[str, Any] = {"load_state": states.load, "keep_state": states.keep}
+            scored = score_recent(metrics, method="robust", days=2, parameters={}, **given)
+            assert scored.learned_until is not None
+            assert is_first or scored.resumed == series
+            states.save(scored.learned_until, {}, metrics=metrics.place)
+            return {"scored": series * (_STORED_BUCKETS if is_first else 1)}
+
+        return work
+
+    return prepare
+
+
+def _metrics_of_day(series: int, day: int) -> Any:
+    """Make the row counts of one day."""
+    import pyarrow as pa
+
+    from airflow_provider_elementary.metrics import METRICS_SCHEMA
+
+    made = _Made(series, day + 1)
+    batches = [batch for part in range(_PARTS) for batch in made.part(part, first_day=day)]
+    return pa.Table.from_batches(batches, METRICS_SCHEMA).combine_chunks()
+
+
 _Z_SCORES = """
 SELECT full_table_name, metric_name, bucket_end, metric_value,
     avg(metric_value) OVER past AS average, stddev_samp(metric_value) OVER past AS deviation,
@@ -256,6 +317,12 @@ _WORKS: Mapping[str, tuple[str, str, Callable[[int, Path], Callable[[], Mapping[
     "replay-robust": (_COLD, "method robust", _replay(_detect("robust"))),
     "replay-sql": (_COLD, "z-scores by SQL in DuckDB", _replay(_sql)),
     "stream-cold": (_COLD, "the operator's stream, method robust", _operator(_BUCKETS)),
+    "stored-cold": (
+        f"cold replay of {_STORED_BUCKETS} buckets",
+        "the operator's reading of stored metrics, method robust",
+        _stored(is_first=True),
+    ),
+    "stored-resumed": (_NEW, "the operator's reading of stored metrics, method robust", _stored(is_first=False)),
     "stream-resumed": (
         _NEW,
         f"the operator's stream of {_BUCKETS + 1} buckets, method robust",

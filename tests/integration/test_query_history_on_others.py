@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_elementary.hooks.query_history import ElementaryQueryHistoryHook
+from airflow_provider_elementary.hooks.query_logs import ElementaryQueryLogHook
 from airflow_provider_elementary.query_history import HistoryPolicy
 from tests.support.connections import snowflake_reader
 from tests.support.query_histories import stored, updated
@@ -73,7 +73,7 @@ def test_clickhouse_lists_queries_as_rows(
         )
     rest = local_rest(tmp_path)
 
-    with ElementaryQueryHistoryHook(airflow_connection("history", connection)).session() as session:
+    with ElementaryQueryLogHook(airflow_connection("history", connection)).session() as session:
         updated(rest, session, now=NOW.replace(tzinfo=UTC), policy=HistoryPolicy(include_text=True))
 
     first, second = stored(rest).to_pylist()
@@ -99,7 +99,7 @@ def test_snowflake_lists_queries_as_rows(
     connection = snowflake_reader(snowflake_server, snowflake_database, "ELEMENTARY_HISTORY")
     rest = local_rest(tmp_path)
 
-    hook = ElementaryQueryHistoryHook(airflow_connection("history", connection), database=snowflake_database)
+    hook = ElementaryQueryLogHook(airflow_connection("history", connection), database=snowflake_database)
     with hook.session() as session:
         updated(rest, session, now=NOW.replace(tzinfo=UTC), policy=HistoryPolicy(include_text=True))
         report = hook.check_history(session)

@@ -238,12 +238,17 @@ class Soak:
         self.others.setdefault(kind, []).append(row)
 
 
-def flatness(rows: Sequence[dict[str, Any]], week: int) -> dict[str, tuple[float, float]]:
-    """Return the means of CPU, memory and requests in the first and in the last whole week."""
-    last = rows[-1]["hour"]
-    first, end = [row for row in rows if row["hour"] < week], [row for row in rows if row["hour"] > last - week]
+def flatness(rows: Sequence[dict[str, Any]], hours: int, span: int) -> dict[str, tuple[float, float]]:
+    """Return the means of CPU, memory and requests in the first and in the last hours of a run.
+
+    :param rows: what a task took, a row for each run of it.
+    :param hours: of the run in all.
+    :param span: how many of these hours are compared.
+    """
+    first = [row for row in rows if row["hour"] < span] or rows[:1]
+    last = [row for row in rows if row["hour"] >= hours - span] or rows[-1:]
 
     def mean(found: Sequence[dict[str, Any]], name: str) -> float:
         return sum(row[name] for row in found) / len(found)
 
-    return {name: (mean(first, name), mean(end, name)) for name in ("cpu", "peak_mb", "requests")}
+    return {name: (mean(first, name), mean(last, name)) for name in ("cpu", "peak_mb", "requests")}

@@ -252,6 +252,17 @@ def test_without_the_metrics_of_the_run_before_all_are_read(tmp_path: Path, capl
     assert (again.scored.resumed, again.scored.replayed) == (4, 0)
 
 
+def test_where_most_files_are_new_all_are_read_once(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.grow(24 * DAY)
+    first = history.store()
+    history.files.clear()
+    second = history.store()
+    place = StoredMetrics.of(history.rest.repository, first, None).place
+
+    assert StoredMetrics.of(history.rest.repository, second, None).since(place, 0) is None
+
+
 def test_arrays_that_cannot_be_read_are_those_of_no_state(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     history = History(tmp_path)
     history.grow(24 * DAY)

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError, StoreRefusedError
-from airflow_provider_elementary.metrics import by_day
+from airflow_provider_elementary.metrics import earlier
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
 from airflow_provider_elementary.snapshots import LocalKeys, Policy
@@ -214,7 +214,7 @@ def test_a_store_that_fails_for_a_moment_loses_no_metrics(tmp_path: Path, monkey
 
     for name in ("read_files", "earlier_results", "read_signed"):
         with monkeypatch.context() as patched:
-            patched.setattr(by_day, name, fails)
+            patched.setattr(earlier, name, fails)
             with pytest.raises(StoreError, match="busy"):
                 history.update()
 

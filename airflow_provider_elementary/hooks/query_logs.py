@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 
-class ElementaryQueryHistoryHook(ElementaryHook):
+class ElementaryQueryLogHook(ElementaryHook):
     """Reads the history of executed queries, through a role that may read nothing else.
 
     The connection is of the same types as the sync's, and of another user.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.hooks.query_history import ElementaryQueryHistoryHook
+from airflow_provider_elementary.hooks.query_logs import ElementaryQueryLogHook
 
 Connect = Callable[[str, Mapping[str, object]], str]
 POSTGRES: dict[str, Any] = {"conn_type": "postgres", "host": "db", "login": "sync", "password": "a", "schema": "dwh"}
@@ -33,17 +33,17 @@ OTHER = [
 
 
 @pytest.fixture
-def hook(airflow_connection: Connect) -> Callable[..., ElementaryQueryHistoryHook]:
-    def connect(sync: Mapping[str, object], history: Mapping[str, object]) -> ElementaryQueryHistoryHook:
+def hook(airflow_connection: Connect) -> Callable[..., ElementaryQueryLogHook]:
+    def connect(sync: Mapping[str, object], history: Mapping[str, object]) -> ElementaryQueryLogHook:
         airflow_connection("sync", sync)
-        return ElementaryQueryHistoryHook(airflow_connection("history", history))
+        return ElementaryQueryLogHook(airflow_connection("history", history))
 
     return connect
 
 
 @pytest.mark.parametrize(("sync", "history"), SAME)
 def test_the_login_of_the_sync_is_refused(
-    hook: Callable[..., ElementaryQueryHistoryHook], sync: dict[str, Any], history: dict[str, Any]
+    hook: Callable[..., ElementaryQueryLogHook], sync: dict[str, Any], history: dict[str, Any]
 ) -> None:
     with pytest.raises(ConfigurationError, match="of the same user as the sync's"):
         hook(sync, history).require_other_login("sync")
@@ -51,12 +51,12 @@ def test_the_login_of_the_sync_is_refused(
 
 @pytest.mark.parametrize(("sync", "history"), OTHER)
 def test_another_login_is_accepted(
-    hook: Callable[..., ElementaryQueryHistoryHook], sync: dict[str, Any], history: dict[str, Any]
+    hook: Callable[..., ElementaryQueryLogHook], sync: dict[str, Any], history: dict[str, Any]
 ) -> None:
     hook(sync, history).require_other_login("sync")
 
 
-def test_the_same_connection_is_refused(hook: Callable[..., ElementaryQueryHistoryHook]) -> None:
+def test_the_same_connection_is_refused(hook: Callable[..., ElementaryQueryLogHook]) -> None:
     with pytest.raises(ConfigurationError, match="of the same user"):
         hook(POSTGRES, POSTGRES).require_other_login("history")
 
@@ -66,6 +66,6 @@ def test_a_warehouse_without_a_history_is_refused_before_a_login(airflow_connect
 
     with (
         pytest.raises(ConfigurationError, match="No query history of DuckDB is read"),
-        ElementaryQueryHistoryHook("history").session(),
+        ElementaryQueryLogHook("history").session(),
     ):
         pass

@@ -20,12 +20,12 @@ from airflow_provider_elementary.operators.base import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.hooks.query_history import ElementaryQueryHistoryHook
+    from airflow_provider_elementary.hooks.query_logs import ElementaryQueryLogHook
     from airflow_provider_elementary.query_history import HistoryUpdate
     from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 
-class ElementaryQueryHistoryOperator(ElementaryStoreOperator):
+class ElementaryQueryLogOperator(ElementaryStoreOperator):
     """Stores which queries ran since the run before: who, when, how long, which tables; off unless a DAG has it.
 
     Reads the warehouse's own history through a second connection, whose role may read nothing else; the access check
@@ -87,12 +87,12 @@ class ElementaryQueryHistoryOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the role, store what is new, and return where."""
-        from airflow_provider_elementary.hooks.query_history import ElementaryQueryHistoryHook
+        from airflow_provider_elementary.hooks.query_logs import ElementaryQueryLogHook
         from airflow_provider_elementary.query_history.schema import KIND
         from airflow_provider_elementary.storage.records.results import anchor_result, recorded_result
 
         with clear_failures():
-            hook = ElementaryQueryHistoryHook(self.history_conn_id, self.schema or None, self.database or None)
+            hook = ElementaryQueryLogHook(self.history_conn_id, self.schema or None, self.database or None)
             hook.require_other_login(self.elementary_conn_id)
             anchor = returned_before(context).get("query_history_anchor")
             with hook.session() as session:
@@ -113,7 +113,7 @@ class ElementaryQueryHistoryOperator(ElementaryStoreOperator):
             require_no_loss(context, lost, returned)
         return returned
 
-    def _require_access(self, hook: ElementaryQueryHistoryHook, session: Warehouse) -> None:
+    def _require_access(self, hook: ElementaryQueryLogHook, session: Warehouse) -> None:
         report = hook.check_history(session, self.probes or ())
         log_access(self.log, f"access of {self.history_conn_id}, which is wider than the sync's", report)
         report.require([*(self.accept_unknown or ()), *hook.accept_unknown])
