@@ -17,6 +17,7 @@ from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.records.result_document import RESULT, Result, ResultFile
 from airflow_provider_elementary.storage.records.result_files import read_files
 from airflow_provider_elementary.storage.records.results import find_result, newest_files
+from airflow_provider_elementary.times import before
 
 #: The columns of metrics that verdicts are made from or repeat.
 COLUMNS = tuple(name for name in METRICS_SCHEMA.names if name not in ("metric_type", "bucket_duration_hours"))
@@ -109,7 +110,7 @@ class StoredMetrics(MetricRows):
             # To read what was and what is costs more than to read all.
             return None
         # A bucket that ends at midnight is of the day before.
-        last = (_EPOCH + timedelta(seconds=until) - _A_DAY).date()
+        last = before(_EPOCH + timedelta(seconds=until), _A_DAY).date()
         days = [result_file_days(file.key) for file in both]
         recent = [file for file, known in zip(both, days, strict=True) if known is None or known[1] >= last]
         return MetricChanges(

@@ -145,7 +145,7 @@ def _ended(condition: Condition, as_expected: Sequence[datetime]) -> Condition:
 
 
 def _no_longer_scored(condition: Condition, newest: datetime | None) -> Condition:
-    if not condition.holds or newest is None or newest <= condition.last_seen + NO_LONGER_SCORED:
+    if not condition.holds or newest is None or newest - condition.last_seen <= NO_LONGER_SCORED:
         return condition
     evidence = f"no score for {NO_LONGER_SCORED.days} days: the metric is no longer measured"
     return replace(condition, ended_at=newest, state="no longer measured", evidence=evidence)

@@ -133,18 +133,19 @@ def _comes_first(other: int, place: int, ordered: Sequence[Condition]) -> bool:
 
 def _is_near(cause: Condition, condition: Condition) -> bool:
     """Return whether a condition began beside another one that could be its cause, and before that was over."""
-    latest = cause.started_at + SLACK
+    # Differences, which there are between any two times, as rows may be dated anywhen.
+    later = condition.started_at - cause.started_at
     # A test that fails for weeks explains nothing new; a metric that is still wrong may.
-    if cause.kind == "anomaly":
-        latest = max(latest, cause.last_seen + ADJACENT)
+    is_still_wrong = cause.kind == "anomaly" and condition.started_at - cause.last_seen <= ADJACENT
     is_over = cause.ended_at is not None and cause.ended_at <= condition.started_at
-    return cause.started_at - SLACK <= condition.started_at <= latest and not is_over
+    return -SLACK <= later and (later <= SLACK or is_still_wrong) and not is_over
 
 
 def _is_of_silence(condition: Condition, silence: Condition) -> bool:
     return (
         condition.family in _OF_SILENCE
-        and silence.started_at - SLACK <= condition.started_at <= (silence.ended_at or datetime.max)
+        and silence.started_at - condition.started_at <= SLACK
+        and condition.started_at <= (silence.ended_at or datetime.max)
         and silence.subject == "silence"
     )
 

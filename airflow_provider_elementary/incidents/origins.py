@@ -17,7 +17,7 @@ from airflow_provider_elementary.project.facts import Node
 from airflow_provider_elementary.project.lineage import Lineage, tests_monitoring
 from airflow_provider_elementary.project.reading import artifact_rows, read_rows
 from airflow_provider_elementary.source import Source
-from airflow_provider_elementary.times import without_zone
+from airflow_provider_elementary.times import before, without_zone
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class _Code:
         self._lineage, self._dialect = lineage, dialect
         tables = {table for each in conditions for table in (each.table, *lineage.upstream(each.table))}
         nodes = {node.unique_id for table in tables if (node := lineage.node(table)) and node.upstream}
-        since = max(condition.last_seen for condition in conditions) - _RECENT
+        since = before(max(condition.last_seen for condition in conditions), _RECENT)
         self._sql = _newest_code(source, nodes, since) if nodes else {}
         self._changed = _changed_at(source) if nodes else {}
         self._columns = _columns_by_table(source) if nodes - self._sql.keys() else {}
@@ -127,7 +127,7 @@ class _Code:
         return Origin(found[0], columns.columns, "names") if len(found) == 1 else None
 
     def _has_changed(self, node: Node, began: datetime) -> bool:
-        return self._changed.get(node.unique_id, datetime.max) > began - _CHANGED
+        return began - self._changed.get(node.unique_id, datetime.max) < _CHANGED
 
     def read(self, columns: Origin, began: datetime) -> Origin | None:
         """Return what columns of a model are computed from; None where that is not one table, or not known."""

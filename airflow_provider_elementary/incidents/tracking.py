@@ -223,7 +223,7 @@ def track_incidents(
         for incident_id, conditions in members.items()
     ]
     newest = max((incident.last_seen for incident in found), default=datetime.min)
-    kept = [each for each in found if each.resolved_at is None or each.resolved_at + KEPT >= newest]
+    kept = [each for each in found if each.resolved_at is None or newest - each.resolved_at <= KEPT]
     newest_first = sorted(_linked(kept), key=lambda each: (each.started_at, each.root, each.incident_id), reverse=True)
     return sorted(newest_first, key=lambda incident: incident.status)
 

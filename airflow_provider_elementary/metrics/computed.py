@@ -135,7 +135,7 @@ class ComputedMetrics:
         newest = self._engine.sql(f"SELECT max(day) FROM ({' UNION ALL '.join(days)})").fetchall()[0][0]  # noqa: S608
         found: set[date] = set()
         for day in touched:
-            first, last = min(day - _A_DAY, before.get(day, day)), min(later(day, DAYS_BACK), max(newest or day, day))
+            first, last = min(later(day, -1), before.get(day, day)), min(later(day, DAYS_BACK), max(newest or day, day))
             found |= {first + _A_DAY * number for number in range((last - first).days + 1)}
         return found
 

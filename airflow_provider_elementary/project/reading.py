@@ -18,6 +18,7 @@ from airflow_provider_elementary.elementary_schema.nodes import (
 )
 from airflow_provider_elementary.exceptions import ElementaryError, UnknownTableError
 from airflow_provider_elementary.project.facts import Node
+from airflow_provider_elementary.times import before
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -202,7 +203,7 @@ def _recent_since(snapshot: SnapshotSource, table: str) -> datetime | None:
     if not READ[table].recent:
         return None
     newest = [file.max_watermark for file in snapshot.manifest.files if file.table == table and file.max_watermark]
-    return datetime.fromisoformat(max(newest)).replace(tzinfo=None) - RECENT if newest else None
+    return before(datetime.fromisoformat(max(newest)).replace(tzinfo=None), RECENT) if newest else None
 
 
 def _node(row: Mapping[str, Any], artifact: str, tables: tuple[str, ...]) -> Node:
