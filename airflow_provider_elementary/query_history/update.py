@@ -123,18 +123,19 @@ def update_query_history(
     names = ResultNames(KIND, connection, run_key)
     try:
         files, new = _write(opened, names, earlier, key.data_key, read, moment.date() - timedelta(days=limits.days))
-        result = commit_result(
-            opened,
-            names,
-            files,
-            {CATEGORY: key.data_key},
-            origin={"adapter": session.adapter, "database": session.database, "schema": session.schema},
-            parameters={**read.parameters, "days": limits.days, "includes_text": policy.include_text},
-            known=known,
-        )
     except BaseException:
         discard_files(opened, names)
         raise
+    # A commit that fails may have written the document that names the files; prune deletes those that none names.
+    result = commit_result(
+        opened,
+        names,
+        files,
+        {CATEGORY: key.data_key},
+        origin={"adapter": session.adapter, "database": session.database, "schema": session.schema},
+        parameters={**read.parameters, "days": limits.days, "includes_text": policy.include_text},
+        known=known,
+    )
     return HistoryUpdate(result, read.rows.num_rows, new, read.is_behind, read.notes)
 
 
