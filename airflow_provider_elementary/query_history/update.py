@@ -256,7 +256,9 @@ def _file(opened: OpenStore, names: ResultNames, rows: pa.Table, key: DataKey, p
 
 def _newest_of_each_id(rows: pa.Table) -> pa.Table:
     """Return the last row of each id, in the order in which queries ended."""
-    last = {id_: place for place, id_ in enumerate(rows[_KEYED].to_pylist())}
+    # Clients of ClickHouse may give an id again, to a query that starts at another time.
+    keys = zip(rows[_KEYED].to_pylist(), rows["started_at"].to_pylist(), strict=True)
+    last = {key: place for place, key in enumerate(keys)}
     kept = rows.take(pa.array(sorted(last.values()), pa.int64()))
     return kept.sort_by([("ended_at", "ascending"), (_KEYED, "ascending")])
 

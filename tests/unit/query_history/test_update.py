@@ -127,6 +127,26 @@ def test_a_user_has_one_pseudonym_in_all_runs(rest: Rest) -> None:
     assert users["q1"] == users["q2"] != users["q3"]
 
 
+def test_an_id_that_a_client_gives_again_is_another_query(rest: Rest) -> None:
+    again = {**query(1, NOW - timedelta(minutes=5)), "query_id": "q1"}
+
+    updated(rest, ListingSession([query(1, NOW - HOUR), again]))
+
+    assert stored(rest)["query_id"].to_pylist() == ["q1", "q1"]
+
+
+def test_a_table_gets_the_known_part_of_its_missing_names(rest: Rest) -> None:
+    queries = [
+        query(1, NOW - HOUR, query_text="SELECT * FROM t", schema_name="shop"),
+        query(2, NOW - HOUR, query_text="SELECT * FROM s.t", database_name="dwh", schema_name=""),
+        query(3, NOW - HOUR, query_text="SELECT * FROM t", database_name="dwh", schema_name=""),
+    ]
+
+    updated(rest, ListingSession(queries))
+
+    assert stored(rest)["tables"].to_pylist() == ['["SHOP.T"]', '["DWH.S.T"]', '["T"]']
+
+
 def test_a_run_that_fails_leaves_no_file(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(opened: OpenStore, names: ResultNames, *rest: Any, **options: Any) -> None:
         write_rows(opened, names, *rest, **options)
