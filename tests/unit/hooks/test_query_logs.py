@@ -22,6 +22,8 @@ SAME = [
     (POSTGRES, {**POSTGRES, "conn_type": "elementary_postgres", "login": "Sync"}),
     (SNOWFLAKE, {**SNOWFLAKE, "login": "sync", "extra": {"account": "acme-1", "role": "HISTORY"}}),
     (BIGQUERY, {**BIGQUERY, "extra": {**BIGQUERY["extra"], "elementary_schema": "region-eu"}}),
+    (BIGQUERY, {**BIGQUERY, "extra": {**BIGQUERY["extra"], "location": "EU"}}),
+    (POSTGRES, {**POSTGRES, "port": 5432}),
     (DATABRICKS, {**DATABRICKS, "schema": "x"}),
 ]
 OTHER = [
