@@ -1,4 +1,4 @@
-"""Operators that take, check, restore, compare and prune snapshots."""
+"""Takes a snapshot in one task, and names the other operators on snapshots."""
 
 from __future__ import annotations
 
