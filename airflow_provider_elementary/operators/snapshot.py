@@ -1,4 +1,4 @@
-"""Takes a snapshot in one task, and names the other operators on snapshots."""
+"""Takes a snapshot in one task, and re-exports the other operators."""
 
 from __future__ import annotations
 
