@@ -6,12 +6,29 @@ from datetime import UTC, datetime, timedelta
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return the time in UTC; one without a zone is taken to be in UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """Return the time in UTC; one without a zone is taken to be in UTC.
+
+    One that UTC lacks, as the first hour of the year 1 in Paris, is the first or the last time there is.
+    """
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        end = datetime.min if moment.year == datetime.min.year else datetime.max
+        return end.replace(tzinfo=UTC)
 
 
 def without_zone(moment: datetime) -> datetime:
-    """Return the time in UTC, without its zone; one without a zone stays as it is."""
+    """Return the time of :func:`in_utc`, without its zone."""
+    return in_utc(moment).replace(tzinfo=None)
+
+
+def exact_without_zone(moment: datetime) -> datetime:
+    """Return the time in UTC, without its zone.
+
+    :raises OverflowError: UTC lacks it.
+    """
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 

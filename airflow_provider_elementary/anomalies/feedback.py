@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.times import without_zone
 
 #: What a bucket can be marked as; a mark is a place here.
 MARKS = ("", "expected", "muted", "new normal", "excluded", "not complete")
@@ -62,7 +63,7 @@ class Feedback:
             if moment is not None and not isinstance(moment, datetime):
                 raise ConfigurationError(f"Feedback has the {name} {moment!r}. Use a datetime.")
             if moment is not None and moment.tzinfo:
-                object.__setattr__(self, name, moment.astimezone(UTC).replace(tzinfo=None))
+                object.__setattr__(self, name, without_zone(moment))
 
     def concerns(self, keys: pa.Table) -> npt.NDArray[np.bool_]:
         """Return which series are meant; names of tables, columns and metrics match in any case."""

@@ -15,7 +15,7 @@ from airflow_provider_elementary.incidents.conditions import Condition, Origin, 
 from airflow_provider_elementary.project.column_lineage import columns_read
 from airflow_provider_elementary.project.facts import Node
 from airflow_provider_elementary.project.lineage import Lineage, tests_monitoring
-from airflow_provider_elementary.project.reading import artifact_rows, read_rows
+from airflow_provider_elementary.project.reading import artifact_rows, is_of_store, read_rows
 from airflow_provider_elementary.source import Source
 from airflow_provider_elementary.times import before, without_zone
 
@@ -42,6 +42,7 @@ def with_origins(
     :param before: the conditions of the previous run.
     :param source: holds the artifacts and run results of dbt; a policy may have excluded the code.
     :param adapter: dbt's name of the warehouse.
+    :raises StoreError: the store of the source cannot be read; a retry may help.
     """
     known = {condition.condition_id: condition.origin for condition in before}
     new = [each for each in conditions if each.condition_id not in known and _columns(each)]
@@ -170,13 +171,16 @@ def _runs(source: Source, nodes: set[str], since: datetime) -> Iterator[Mapping[
                 # Before they are Python's: the code of all models is large.
                 yield from batch.filter(pc.is_in(batch["unique_id"], value_set=wanted)).to_pylist()
     except ElementaryError as error:
+        if is_of_store(error):
+            # What is saved without an origin stays so; a retry may find it.
+            raise
         log.warning("wrong columns are not followed through models: %s", error)
 
 
 def _columns_by_table(source: Source) -> Mapping[str, set[str]]:
     """Return the columns of the tables that a test of their schema looks at, lower case, by table in upper case."""
     found: dict[str, set[str]] = defaultdict(set)
-    rows = read_rows(source, "schema_columns_snapshot", ("full_table_name", "column_name"), missing=[])
+    rows = read_rows(source, "schema_columns_snapshot", ("full_table_name", "column_name"), is_store_required=True)
     for row in rows.group_by(rows.column_names).aggregate([]).to_pylist():
         if row["full_table_name"] and row["column_name"]:
             found[row["full_table_name"].upper()].add(row["column_name"].lower())
@@ -187,7 +191,7 @@ def _changed_at(source: Source) -> Mapping[str, datetime]:
     """Return when the newest description of each model was written, by the model's id."""
     found = {}
     for artifact in ("dbt_models", "dbt_snapshots"):
-        for row in artifact_rows(source, artifact, ("unique_id", "generated_at")):
+        for row in artifact_rows(source, artifact, ("unique_id", "generated_at"), is_store_required=True):
             try:
                 found[row["unique_id"]] = without_zone(datetime.fromisoformat(str(row["generated_at"])))
             except ValueError:

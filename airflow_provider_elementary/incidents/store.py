@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -221,6 +221,9 @@ def updated(
     is_current = known is not None and snapshot_id == newest.manifest.snapshot_id
     before = [condition for incident in known or () for condition in incident.conditions]
     current = [*([] if is_current else read_dbt_conditions(newest)), *of_store]
+    # Only a task follows code: what it found is not lost by reading the results again.
+    origins = {condition.condition_id: condition.origin for condition in before}
+    current = [replace(each, origin=origins.get(each.condition_id)) for each in current]
     conditions = [*with_answers(before, answers), *with_answers(current, answers)] if answers else [*before, *current]
     if known is not None and is_current and {*conditions} == {*before} and not moves(answers):
         return answered(known, answers)

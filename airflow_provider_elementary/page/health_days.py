@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.times import in_utc
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
@@ -116,4 +118,4 @@ def health_of(
 
 
 def _day(when: datetime) -> date:
-    return (when.astimezone(UTC) if when.tzinfo else when).date()
+    return in_utc(when).date()

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.bundle import version
 from airflow_provider_elementary.project.health import MEANING, STATES
+from airflow_provider_elementary.times import in_utc
 from airflow_provider_elementary.words import plural
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -61,7 +62,7 @@ def ago(when: datetime, now: datetime | None = None) -> str:
 
 def moment(when: datetime) -> str:
     """Write a time in UTC: ``2026-11-22 06:08``."""
-    return f"{when.astimezone(UTC) if when.tzinfo else when:%Y-%m-%d %H:%M}"
+    return f"{in_utc(when):%Y-%m-%d %H:%M}"
 
 
 def day(when: datetime) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -45,8 +45,10 @@ OPENED_SECONDS = 60.0
 _STORES = 32
 #: Documents of metrics: each names more than a hundred files.
 _METRICS = 1_000
-#: All of these are in memory at once.
+#: All of these are in memory at once, but for large ones.
 _FILES_AT_ONCE = 4
+#: A larger file is read one row group at a time, after those before it.
+_ROWS_AT_ONCE = 100_000
 _NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
 _HISTORY_COLUMNS = (
     *("full_table_name", "column_name", "metric_name", "dimension", "metric_properties"),
@@ -321,8 +323,9 @@ class Reader:
 
         opened = self.opened
 
-        def read_file(found: tuple[ResultFile, bytes]) -> list[pa.Table]:
-            return list(_row_groups_of(opened, *found, columns))
+        def read_file(found: tuple[ResultFile, bytes]) -> Iterable[pa.Table]:
+            groups = _row_groups_of(opened, *found, columns)
+            return list(groups) if found[0].rows <= _ROWS_AT_ONCE else groups
 
         files = chain.from_iterable(_opened_files(opened, result) for result in results)
         yield from chain.from_iterable(in_parallel(read_file, files, _FILES_AT_ONCE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import sqlglot
@@ -48,6 +48,8 @@ def _read(scope: Scope, columns: frozenset[str]) -> ColumnsRead | None:
         return found.pop() if len(parts) == 2 and len(found) == 1 else None
     if not isinstance(query, exp.Select) or (source := query.args.get("from_")) is None:
         return None
+    if source.this.args.get("pivots"):
+        return None
     if any(join.side in ("RIGHT", "FULL") for join in query.args.get("joins") or ()):
         return None
     name = source.this.alias_or_name
@@ -73,8 +75,16 @@ def _columns_of(query: exp.Select, column: str, source: str, *, alone: bool) -> 
             is_plain = projection.find(exp.Query) is None
             return frozenset(each.name.lower() for each in read) if read and is_of_source and is_plain else _UNKNOWN
     stars = [each for each in query.selects if each.is_star and not each.find(exp.Func)]
+    if any(name.name.lower() == column for each in stars for name in _changed_by(each)):
+        return _UNKNOWN
     qualifiers = {each.table.lower() if isinstance(each, exp.Column) else "" for each in stars}
     return frozenset({column}) if qualifiers and qualifiers <= {source.lower(), *([""] if alone else [])} else _UNKNOWN
+
+
+def _changed_by(star: exp.Expr) -> Iterator[exp.Identifier]:
+    """Yield the names that a star leaves out, renames or replaces."""
+    for each in star.find_all(exp.Star):
+        yield from each.find_all(exp.Identifier)
 
 
 _UNKNOWN = frozenset({""})

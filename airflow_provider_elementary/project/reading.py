@@ -16,7 +16,7 @@ from airflow_provider_elementary.elementary_schema.nodes import (
     table_of,
     tables_by_node,
 )
-from airflow_provider_elementary.exceptions import ElementaryError, UnknownTableError
+from airflow_provider_elementary.exceptions import ElementaryError, ObjectNotFoundError, StoreError, UnknownTableError
 from airflow_provider_elementary.project.facts import Node
 from airflow_provider_elementary.times import before
 
@@ -90,6 +90,11 @@ READ: Mapping[str, _Read] = {
 }
 
 
+def is_of_store(error: ElementaryError) -> bool:
+    """Return whether a retry may read from the store what could not be read; a file that is lost stays so."""
+    return isinstance(error, StoreError) and not isinstance(error, ObjectNotFoundError)
+
+
 def read_rows(
     source: Source,
     table: str,
@@ -97,11 +102,13 @@ def read_rows(
     *,
     since: datetime | None = None,
     missing: list[str] | None = None,
+    is_store_required: bool = False,
 ) -> pa.Table:
     """Return columns of a table; a table that the source lacks is empty, a column that it lacks is null.
 
     :param since: of a table with a watermark, only rows from this time on.
     :param missing: receives an error message for a table that cannot be read.
+    :param is_store_required: a store that cannot be read is an error, so that the task is retried.
     """
     import pyarrow as pa
 
@@ -116,6 +123,8 @@ def read_rows(
     except UnknownTableError:
         return schema.empty_table()
     except ElementaryError as error:
+        if is_store_required and is_of_store(error):
+            raise
         if missing is not None:
             missing.append(str(error))
         return schema.empty_table()
@@ -133,9 +142,11 @@ def read_recent_rows(snapshot: SnapshotSource, table: str, columns: Sequence[str
     return read_rows(snapshot, table, columns, since=_recent_since(snapshot, table), missing=missing)
 
 
-def artifact_rows(source: Source, table: str, columns: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the newest row of each node or test of an artifact, ordered by time."""
-    return newest_rows(table, read_rows(source, table, columns).to_pylist())
+def artifact_rows(
+    source: Source, table: str, columns: Iterable[str], *, is_store_required: bool = False
+) -> list[dict[str, Any]]:
+    """Return the newest row of each node or test of an artifact, ordered by time; see :func:`read_rows`."""
+    return newest_rows(table, read_rows(source, table, columns, is_store_required=is_store_required).to_pylist())
 
 
 def artifact_rows_by_table(artifact: str, rows: pa.Table) -> list[dict[str, Any]]:

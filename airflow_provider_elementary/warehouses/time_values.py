@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.times import without_zone
+from airflow_provider_elementary.times import exact_without_zone
 
 TIME = pa.timestamp("us")
 INFINITE = "infinite time"
@@ -219,7 +219,7 @@ def _with_named_month(text: str) -> datetime | None:
 def _of_mail(text: str) -> datetime | None:
     """Read Fri, 09 Oct 2026 06:08:00 +0200, also without the day of the week."""
     try:
-        return without_zone(parsedate_to_datetime(text)) if _MAIL.fullmatch(text) else None
+        return exact_without_zone(parsedate_to_datetime(text)) if _MAIL.fullmatch(text) else None
     except OverflowError:
         raise BadTimeError(OUT_OF_RANGE) from None
     except ValueError:
@@ -229,7 +229,7 @@ def _of_mail(text: str) -> datetime | None:
 def _of_iso(text: str) -> datetime | None:
     """Read what else ISO 8601 allows, as 2026-W44-6."""
     try:
-        return without_zone(datetime.fromisoformat(text))
+        return exact_without_zone(datetime.fromisoformat(text))
     except OverflowError:
         raise BadTimeError(OUT_OF_RANGE) from None
     except ValueError:

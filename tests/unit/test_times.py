@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_elementary import times
+from airflow_provider_elementary.page import rendering
 
 NOON = datetime(2026, 11, 22, 12)
 IN_DELHI = datetime(2026, 11, 22, 17, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
@@ -33,3 +34,27 @@ def test_of_several_times_those_that_are_known_count() -> None:
 
 def test_now_has_no_zone() -> None:
     assert times.utc_now().tzinfo is None
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("0001-01-01T00:00:00+01:00", datetime.min),
+        ("0001-01-01T13:59:59+14:00", datetime.min),
+        ("9999-12-31T23:59:59.999999-01:00", datetime.max),
+        ("0001-01-01T00:00:00-01:00", datetime(1, 1, 1, 1)),
+        ("9999-12-31T23:59:59+01:00", datetime(9999, 12, 31, 22, 59, 59)),
+    ],
+)
+def test_a_time_that_utc_lacks_is_the_first_or_the_last_there_is(text: str, moment: datetime) -> None:
+    read = datetime.fromisoformat(text)
+
+    assert times.without_zone(read) == moment
+    assert times.in_utc(read) == moment.replace(tzinfo=UTC)
+    assert rendering.moment(read) == f"{moment:%Y-%m-%d %H:%M}"
+
+
+def test_where_the_exact_time_counts_one_that_utc_lacks_is_an_error() -> None:
+    assert times.exact_without_zone(IN_DELHI) == times.exact_without_zone(NOON) == NOON
+    with pytest.raises(OverflowError):
+        times.exact_without_zone(datetime.fromisoformat("0001-01-01T00:00:00+01:00"))

@@ -18,6 +18,8 @@ from airflow_provider_elementary.exceptions import QueryRefusedError
 MAX_LENGTH = 50_000
 #: Deeper than any query that a person writes; limits the recursion of the parsers.
 MAX_DEPTH = 60
+#: More than any query that a person writes: the time to parse ``a[1][1]…`` grows with the square of their number.
+MAX_SQUARE_BRACKETS = 100
 
 
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -109,6 +111,7 @@ def read_text(sql: str, lexicon: Lexicon) -> Text:
     :raises QueryRefusedError: more than one statement, or characters that two parsers could read differently.
     """
     _check_characters(sql)
+    square_brackets = 0
     out: list[str] = []
     literals: list[tuple[int, int]] = []
     written = depth = i = 0
@@ -139,6 +142,9 @@ def read_text(sql: str, lexicon: Lexicon) -> Text:
             depth += (piece in "([") - (piece in ")]")
             if depth > MAX_DEPTH:
                 raise QueryRefusedError(f"more than {MAX_DEPTH} levels of brackets are not allowed")
+            square_brackets += piece == "["
+            if square_brackets > MAX_SQUARE_BRACKETS:
+                raise QueryRefusedError(f"more than {MAX_SQUARE_BRACKETS} square brackets are not allowed")
             i += len(piece)
         out.append(piece)
         written += len(piece)

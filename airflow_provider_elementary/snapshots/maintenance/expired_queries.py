@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.snapshots.repository import Repository
 
+log = logging.getLogger(__name__)
+
 _KIND = "queries"
 
 
 def drop_expired_queries(repository: Repository, now: datetime, category_days: Mapping[str, int]) -> int:
     """Commit each stored history again without the days that are over, also where no task reads it any more.
 
-    The files go with the result that named them, once that is old enough.
+    The files go with the result that named them, once that is old enough. A key that may not sign results drops none,
+    and the log says so.
 
     :param category_days: after how many days data of a category goes; the history's own days count where they are
         fewer.
@@ -42,10 +46,22 @@ def drop_expired_queries(repository: Repository, now: datetime, category_days: M
     dropped = 0
     for result in newest.values():
         kept = [file for file in result.files if not _is_expired(file, result, now, category_days)]
-        if len(kept) < len(result.files):
+        if len(kept) < len(result.files) and _may_commit(repository, result):
             dropped += len(result.files) - len(kept)
             _commit_again(repository, result, tuple(kept), now)
     return dropped
+
+
+def _may_commit(repository: Repository, result: Result) -> bool:
+    signer = repository.documents.require_signer()
+    if repository.documents.trust.can(signer.key_id, Role.RESULTS):
+        return True
+    log.warning(
+        "kept expired days of the query history %s: signing key %s may not sign for results. Use one that may.",
+        result.series,
+        signer.key_id,
+    )
+    return False
 
 
 def _is_expired(file: ResultFile, result: Result, now: datetime, category_days: Mapping[str, int]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.storage.documents import STRICT, NaiveTime
-from airflow_provider_elementary.times import without_zone
+from airflow_provider_elementary.times import exact_without_zone
 
 AnswerKind = Literal["acknowledge", "assign", "mute", "expected", "new-normal", "note", "resolve", "merge", "split"]
 Reason = Literal["insignificant", "planned", "business-change", "data-fix"]
@@ -183,7 +183,7 @@ def _is_list(given: Any) -> bool:
 def _time(name: str, given: Any) -> datetime:
     try:
         moment = given if isinstance(given, datetime) else datetime.fromisoformat(given.strip())
-        return without_zone(moment)
+        return exact_without_zone(moment)
     except (AttributeError, TypeError, ValueError, OverflowError):
         raise ConfigurationError(
             f"{name} is {str(given)[:100]!r}. Give a date or a time (UTC), as in 2026-12-01 or 2026-12-01T06:00."

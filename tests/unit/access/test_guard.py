@@ -208,6 +208,19 @@ def test_an_immense_statement_is_answered_and_not_an_accident(sql: str) -> None:
     assert answer is not None
 
 
+@pytest.mark.parametrize("subscript", ["[1]", " [ 1 ]", "['a']", "[[1][1]]", "[1].b", "[1]::text"])
+@pytest.mark.parametrize("dialect", ["postgres", "duckdb", "snowflake", "bigquery"])
+def test_more_square_brackets_than_a_person_writes_are_refused_unparsed(dialect: str, subscript: str) -> None:
+    with pytest.raises(QueryRefusedError, match="more than 100 square brackets"):
+        guard_query(f"SELECT name{subscript * 101} FROM dbt_models", dialect=dialect, schema="elementary")
+
+
+def test_square_brackets_in_texts_and_a_hundred_others_are_allowed() -> None:
+    sql = f"SELECT {', '.join(['name[1]'] * 100)} FROM dbt_models WHERE name <> '{'[' * 200}'"
+
+    assert guard_query(sql, dialect="postgres", schema="elementary").tables == ("dbt_models",)
+
+
 def test_the_tables_of_facts_name_things_that_exist() -> None:
     assert {name for name in ALLOWED if not hasattr(exp, name)} <= REMOVED or not KNOWS_THE_CORPUS
     assert [name for name in PLAIN_TYPES if name not in exp.DataType.Type.__members__] == []

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from airflow_provider_elementary.exceptions import ObjectNotFoundError, StoreError
 from airflow_provider_elementary.incidents.conditions import Condition, Origin
 from airflow_provider_elementary.incidents.origins import with_origins
 from airflow_provider_elementary.incidents.tracking import track_incidents
@@ -83,6 +84,35 @@ def test_it_ends_where_the_code_is_not_known() -> None:
     assert origin_of(anomaly(ORDERS, "amount.average"), source) == Origin(STAGING, ("amount",))
     assert origin_of(anomaly(ORDERS, "amount.average"), source.without("dbt_run_results", "compiled_code")) is None
     assert origin_of(anomaly(ORDERS, "amount.average"), TableSource({})) is None
+
+
+def test_a_model_that_was_described_at_the_first_time_there_is_is_followed() -> None:
+    source = source_of({**CODE})
+    ids = source.held["dbt_models"]["unique_id"].to_pylist()
+    for text in ("0001-01-01T00:00:00+01:00", "0001-01-01"):
+        models = rows_table("dbt_models", [{"unique_id": each, "generated_at": text} for each in ids])
+        found = origin_of(anomaly(ORDERS, "amount.average"), TableSource({**source.held, "dbt_models": models}))
+
+        assert found == Origin(RAW, ("amount_cents",))
+
+
+@pytest.mark.parametrize("table", ["dbt_run_results", "dbt_models", "schema_columns_snapshot"])
+def test_a_store_that_cannot_be_read_now_is_an_error_and_not_no_code(table: str) -> None:
+    held = source_of({**CODE, STAGING: None}).held
+
+    def source(error: StoreError) -> TableSource:
+        class Unreadable(TableSource):
+            def read(self, name: str, **options: Any) -> pa.RecordBatchReader:
+                if name == table:
+                    raise error
+                return super().read(name, **options)
+
+        return Unreadable({**held, "schema_columns_snapshot": columns_of((RAW, "amount"))})
+
+    with pytest.raises(StoreError, match="timed out"):
+        origin_of(anomaly(ORDERS, "amount.average"), source(StoreError("The store timed out.")))
+    # A retry does not bring a lost file back.
+    origin_of(anomaly(ORDERS, "amount.average"), source(ObjectNotFoundError("s3://b", "data/1")))
 
 
 def columns_of(*pairs: tuple[str, str]) -> pa.Table:

@@ -56,3 +56,33 @@ def test_no_column_comes_from_nowhere() -> None:
 
 def test_quotes_of_the_dialect_are_read() -> None:
     assert columns_read("select `v` from `d`.`s`.`x`", ["v"], "bigquery") == ColumnsRead("D.S.X", frozenset({"v"}))
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect"),
+    [
+        ("select * rename (a as v) from x", "snowflake"),
+        ("select * rename (v as a) from x", "snowflake"),
+        ("select x.* rename (a as V) from x", "snowflake"),
+        ("select * exclude (v) from x", "duckdb"),
+        ("select x.* exclude v from x", "snowflake"),
+        ("select * except (v) from x", "bigquery"),
+        ("select * replace (a + 1 as v) from x", "bigquery"),
+        ("select * apply(sum) from x", "clickhouse"),
+        ("select v from x unpivot (v for k in (a, b))", "snowflake"),
+        ("select v from x unpivot (v for k in (a, b)) as u", "snowflake"),
+        ("with q as (select * from y) select v from q unpivot (v for k in (a, b))", "snowflake"),
+        ("select v from (select * from y) pivot (sum(q) for k in ('v', 'w')) as p", "bigquery"),
+        ("select v from (pivot x on k using sum(q))", "duckdb"),
+        ("from x select * exclude (v)", "duckdb"),
+    ],
+)
+def test_a_column_that_a_star_or_a_pivot_makes_or_removes_is_not_followed(sql: str, dialect: str) -> None:
+    assert columns_read(sql, ["v"], dialect) is None
+
+
+def test_a_star_that_changes_other_columns_is_followed() -> None:
+    read = ColumnsRead("X", frozenset({"v"}))
+
+    assert columns_read("select * exclude (c) rename (a as b) from x", ["v"], "snowflake") == read
+    assert columns_read("select * except (a), 1 as b from x", ["v"], "bigquery") == read

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.query_history import HistoryLimits
+from airflow_provider_elementary.query_history import HistoryLimits, update_query_history
 from airflow_provider_elementary.snapshots.maintenance.expired_queries import drop_expired_queries
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
 from airflow_provider_elementary.snapshots.verify.results import check_series
+from airflow_provider_elementary.storage.genesis import Role
 from tests.support.query_histories import ListingSession, query, stored, updated
+from tests.support.signing import created, entry, new_signer, opened
 from tests.support.stores import Rest, local_rest
 
 NOW = datetime.now(UTC).replace(tzinfo=None, hour=12)
@@ -38,6 +41,19 @@ def test_days_of_the_category_count_where_they_are_fewer(rest: Rest) -> None:
     assert drop_expired_queries(rest.repository, NOW, {"query_logs": 500}) == 0
 
     assert stored(rest).num_rows == 2
+
+
+def test_a_key_that_may_not_sign_results_leaves_expired_days(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rest = local_rest(tmp_path)
+    owner, analyst = new_signer(), new_signer()
+    store_id = created(rest.store, entry(owner, Role.STORE), entry(analyst, Role.RESULTS)).store_id
+    pruned, written = (opened(rest.store, rest.keys, store_id=store_id, signing=each) for each in (owner, analyst))
+    session: Any = ListingSession([query(number, NOW - number * DAY) for number in (1, 9)])
+    update_query_history(written, session, connection="history", run_key="one", limits=LIMITS, now=NOW)
+
+    assert drop_expired_queries(pruned, NOW + 25 * DAY, {}) == 0
+    assert "may not sign for results" in caplog.text
+    assert drop_expired_queries(written, NOW + 25 * DAY, {}) == 1
 
 
 def test_the_next_run_continues_after_a_prune(rest: Rest) -> None:
