@@ -294,7 +294,7 @@ def test_a_policy_that_excludes_more_keeps_nothing_and_the_log_says_so(
     assert not purged & set(stored)
 
 
-def test_collected_rows_without_an_id_stay_on_purged_days_of_a_period_that_is_read_again() -> None:
+def test_collected_rows_without_an_id_stay_on_purged_days_that_are_read_again() -> None:
     def rows(*buckets: tuple[int, float]) -> list[pa.RecordBatch]:
         found = [
             {
