@@ -89,6 +89,8 @@ def _login_of(connection: WarehouseConnection) -> tuple[Any, ...]:
     kind = by_connection_type(str(connection.conn_type))
     if connection.login:
         place = str(extra.get("account") or connection.host or "").lower()
+        # Snowflake spells an account's underscores as hyphens in host names.
+        place = place.removesuffix(".snowflakecomputing.com").replace("_", "-")
         port = connection.port or (kind.port if kind is not None else None)
         return str(connection.conn_type), place, port, str(connection.login).lower()
     # A service account, a role of the machine or a token: with all that is given of it.
