@@ -17,7 +17,7 @@ from airflow_provider_elementary.warehouses.system_catalog import SystemCatalog,
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 from airflow_provider_elementary.warehouses.watermarks import WatermarkType, watermark_type
 
-_OF_A_VIEW = "grant SELECT on the table behind it, or name the schema of that table"
+_OF_A_VIEW = "name the schema of its table, or copy it by CREATE TABLE AS"
 
 
 @dataclass(frozen=True)

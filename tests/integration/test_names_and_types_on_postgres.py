@@ -175,7 +175,7 @@ def test_one_view_among_the_tables_is_excluded_alone_with_the_reason(
 
     assert TABLES.keys() - manifest.tables.keys() == {"dbt_groups"}
     assert manifest.excluded == {
-        "dbt_groups": "it is a view, not a table; grant SELECT on the table behind it, or name the schema of that table"
+        "dbt_groups": "it is a view, not a table; name the schema of its table, or copy it by CREATE TABLE AS"
     }
 
 
