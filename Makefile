@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Where bytecode is not kept, every process compiles Airflow anew: most of the time of the demo and of many tests.
+# Where bytecode is not kept, every process compiles Airflow again: most of the time of the demo and of many tests.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint types unit frontend matrix acceptance benchmarks docs package release clean

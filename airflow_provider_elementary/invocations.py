@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.times import before, in_utc
+from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND
 from airflow_provider_elementary.warehouses.time_values import time_or_none
 from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType
 
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
 #: A row may be committed after rows with a later ``created_at``: PostgreSQL sets it when its transaction starts, and
 #: a dbt session in a local time zone goes back an hour in autumn.
 OVERLAP = timedelta(hours=1)
-#: ``created_at`` is in the time zone of dbt's session: none is further behind UTC, and none further ahead of it.
-_ZONE_LAG = timedelta(hours=12)
-_ZONE_LEAD = timedelta(hours=14)
 #: How far behind the newest row another row may lie that is committed after it.
-LOOK_BACK = _ZONE_LEAD + _ZONE_LAG + OVERLAP
+LOOK_BACK = MOST_AHEAD + MOST_BEHIND + OVERLAP
 _TABLE = "dbt_invocations"
 
 
@@ -182,7 +180,7 @@ def newest_since(source: WarehouseSource, since: datetime, wanted: InvocationFil
     """
     since, latest = in_utc(since), in_utc(_latest(source))
     # A column of dates holds the first moment of the day.
-    written_since = before(since.replace(tzinfo=None), _ZONE_LAG).replace(hour=0, minute=0, second=0, microsecond=0)
+    written_since = before(since.replace(tzinfo=None), MOST_BEHIND).replace(hour=0, minute=0, second=0, microsecond=0)
     may_be_dates = _may_be_dates(source)
     ended, undecided = [], 0
     for invocation in read_invocations(source, written_since, columns=tuple(wanted.criteria)):

@@ -24,12 +24,13 @@ from airflow_provider_elementary.operators.params import (
     warehouse_params,
 )
 from airflow_provider_elementary.operators.snapshot import elementary_snapshot_group
+from airflow_provider_elementary.snapshots import ROWS_PER_PART
 
 PARAMS = {
     "elementary_conn_id": connection_param(),
     "store_conn_id": store_param(),
     "rows_per_part": Param(
-        2_000_000,
+        ROWS_PER_PART,
         type="integer",
         minimum=1,
         title="Rows per part",

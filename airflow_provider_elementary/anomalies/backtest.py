@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies.configurations import without_arguments
 from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
+from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.records.results import write_result
-
-_KEYS = ["full_table_name", "column_name", "metric_name", "dimension"]
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,14 @@ def by_metric(verdicts: pa.Table) -> pa.Table:
     flag = verdicts["is_anomalous"]
     when = pc.if_else(flag, start, pa.scalar(None, start.type))
     size = pc.if_else(flag, pc.abs(verdicts["score"]), pa.scalar(None, pa.float64()))
-    facts = verdicts.select(_KEYS).append_column("scored", pc.cast(pc.is_valid(verdicts["score"]), pa.int64()))
+    facts = verdicts.select(METRIC_KEYS).append_column("scored", pc.cast(pc.is_valid(verdicts["score"]), pa.int64()))
     facts = facts.append_column("anomalous", pc.cast(flag, pa.int64()))
     facts = facts.append_column("when", when).append_column("size", size)
-    totals = facts.group_by(_KEYS).aggregate(
+    totals = facts.group_by(list(METRIC_KEYS)).aggregate(
         [("scored", "sum"), ("anomalous", "sum"), ("when", "min"), ("when", "max"), ("size", "max")]
     )
-    named = totals.select([*_KEYS, "scored_sum", "anomalous_sum", "when_min", "when_max", "size_max"]).rename_columns(
-        [*_KEYS, "scored", "anomalous", "first", "last", "worst_score"]
-    )
+    aggregates = totals.select([*METRIC_KEYS, "scored_sum", "anomalous_sum", "when_min", "when_max", "size_max"])
+    named = aggregates.rename_columns([*METRIC_KEYS, "scored", "anomalous", "first", "last", "worst_score"])
     return named.sort_by([("anomalous", "descending"), ("worst_score", "descending"), ("full_table_name", "ascending")])
 
 

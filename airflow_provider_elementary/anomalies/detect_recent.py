@@ -270,6 +270,7 @@ class _Stream:
         self._shard = shard
         self._shards = shards
         self._tables = pa.array([], pa.string())
+        self._assigned = pa.array([], pa.string())
         self._mine = pa.array([], pa.string())
         self._now = utc_now()
         self.newest: datetime | None = None
@@ -291,6 +292,8 @@ class _Stream:
             is_measured = pc.less_equal(pc.subtract(batch["bucket_end"], measured_at), _A_DAY)
             ends = batch["bucket_end"].filter(pc.fill_null(is_measured, True))
             self.newest = max(filter(None, (self.newest, pc.max(ends).as_py())), default=None)
+            if self._shards > 1:
+                self.note(batch["full_table_name"])
             yield self._of_shard(batch)
 
     def others(self, rows: Rows | None) -> Iterator[pa.Table]:
@@ -307,17 +310,16 @@ class _Stream:
         except ElementaryError as error:
             raise _ReadAllError(f"those of the run before cannot be read: {error}") from None
 
-    def note(self, tables: pa.ChunkedArray) -> list[str]:
-        """Take the names of tables in, and return those that are new."""
-        known = len(self._tables)
+    def note(self, tables: pa.ChunkedArray) -> None:
+        """Take the names of tables in."""
         self._tables = pc.unique(pa.chunked_array([self._tables, *tables.chunks]))
-        new: list[str] = self._tables[known:].to_pylist()
-        return new
 
     def _of_shard(self, batch: pa.Table) -> pa.Table:
         if self._shards == 1:
             return batch
-        new = [name for name in self.note(batch["full_table_name"]) if shard_of(name, self._shards) == self._shard]
+        known = len(self._assigned)
+        self._assigned = pc.unique(pa.chunked_array([self._assigned, *batch["full_table_name"].chunks]))
+        new = [name for name in self._assigned[known:].to_pylist() if shard_of(name, self._shards) == self._shard]
         self._mine = pa.concat_arrays([self._mine, pa.array(new, pa.string())])
         return batch.filter(pc.is_in(batch["full_table_name"], self._mine))
 

@@ -18,10 +18,11 @@ from airflow_provider_elementary.anomalies.explain import (
     NOT_ENOUGH,
     TOO_OLD,
 )
+from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 #: What identifies a series; ``metric_properties`` does too, where it is given.
-SERIES_COLUMNS = ("full_table_name", "column_name", "metric_name", "dimension", "dimension_value")
+SERIES_COLUMNS = (*METRIC_KEYS, "dimension_value")
 
 _METRIC_TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(SERIES_COLUMNS, pa.string()),

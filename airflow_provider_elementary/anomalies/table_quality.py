@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, amount, public_sentence
+from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.metrics import has_names
 
-_SERIES = ("full_table_name", "column_name", "metric_name", "dimension")
 _COLUMNS = [
-    *_SERIES, "bucket_start", "bucket_end", "metric_value", "expected_min", "expected_max", "is_anomalous", "kind",
+    *METRIC_KEYS, "bucket_start", "bucket_end", "metric_value", "expected_min", "expected_max", "is_anomalous", "kind",
     "reason", "score",
 ]  # fmt: skip
 
@@ -69,7 +69,7 @@ def table_qualities(verdicts: pa.Table, limit: int) -> list[TableQuality]:
     newest: dict[tuple[Any, ...], dict[str, Any]] = {}
     # Of the values of a dimension in one bucket, the anomalous one counts.
     for row in scored.sort_by([("bucket_end", "ascending"), ("is_anomalous", "ascending")]).to_pylist():
-        newest[tuple(row[name] for name in _SERIES)] = row
+        newest[tuple(row[name] for name in METRIC_KEYS)] = row
     by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in newest.values():
         by_table[row["full_table_name"]].append(row)

@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_audit(commands.add_parser("audit", help="write one page for a security reviewer to a file"))
 
-    add_snapshot(commands.add_parser("snapshot", help="take, list, verify, sign, restore, prune and compare snapshots"))
+    add_snapshot(commands.add_parser("snapshot", help="take, list, verify, restore, prune and diff snapshots"))
 
     summary = commands.add_parser("summary", help="show the latest snapshot and the anomalies found in it")
     add_store(summary)

@@ -1,4 +1,4 @@
-"""The commands ``snapshot take``, ``list``, ``verify``, ``restore``, ``prune`` and ``diff``."""
+"""Declares the actions of ``snapshot``, and runs all but ``take``."""
 
 from __future__ import annotations
 

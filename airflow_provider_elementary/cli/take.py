@@ -1,4 +1,4 @@
-"""The command ``snapshot take``."""
+"""Declares and runs ``snapshot take``."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook, anchor: Ancho
     from airflow_provider_elementary.snapshots.take import take_snapshot
 
     require_checks(arguments.accept_unknown)
+    # An error of the store's connection is none of the arguments.
+    _ = hook.settings
     with usage():
         policy = hook.resolve_policy(PolicyChoices.parse(vars(arguments), "this command"))
     warehouse = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database)

@@ -85,8 +85,9 @@ def open_warehouse(connection: WarehouseConnection, *, schema: str, database: st
 def _kind_of(connection: WarehouseConnection) -> WarehouseKind:
     if (kind := by_connection_type(str(connection.conn_type))) is None:
         known = [name for row in CONNECTABLE for name in (row.connection_type, *row.connection_types)]
+        given = f"of type {connection.conn_type!r}" if connection.conn_type else "without a type"
         raise ConfigurationError(
-            f"This provider cannot read connection {connection.conn_id!r} of type {connection.conn_type!r}. "
+            f"This provider cannot read connection {connection.conn_id!r} {given}. "
             f"Types that it reads: {', '.join(sorted([GENERIC, *known]))}."
         )
     return kind

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
+from airflow_provider_elementary.elementary_schema import DEFAULT_SCHEMA
 from airflow_provider_elementary.exceptions import ConfigurationError, ConnectionNotFoundError, ElementaryError
 from airflow_provider_elementary.hooks.missing import connection_variable, missing_connection
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.access import AccessReport
     from airflow_provider_elementary.hooks.connections import WarehouseConnection
     from airflow_provider_elementary.warehouses.source import WarehouseSource
-
-DEFAULT_SCHEMA = "elementary"
 
 
 class ElementaryHook(BaseHook):

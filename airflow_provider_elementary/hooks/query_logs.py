@@ -83,14 +83,20 @@ class ElementaryQueryLogHook(ElementaryHook):
 
 def _login_of(connection: WarehouseConnection) -> tuple[Any, ...]:
     """Return who logs in where, as far as the connection says it."""
+    from airflow_provider_elementary.warehouses.registry import by_connection_type
+
     extra = connection.extra_dejson
+    kind = by_connection_type(str(connection.conn_type))
     if connection.login:
         place = str(extra.get("account") or connection.host or "").lower()
-        return str(connection.conn_type), place, connection.port, str(connection.login).lower()
+        # Snowflake spells an account's underscores as hyphens in host names.
+        place = place.removesuffix(".snowflakecomputing.com").replace("_", "-")
+        port = connection.port or (kind.port if kind is not None else None)
+        return str(connection.conn_type), place, port, str(connection.login).lower()
     # A service account, a role of the machine or a token: with all that is given of it.
     return str(connection.conn_type), connection.host, connection.password, json.dumps(_identity(extra), sort_keys=True)
 
 
 def _identity(extra: dict[str, Any]) -> dict[str, Any]:
     """Return the extra fields without those that only say what is read."""
-    return {name: value for name, value in extra.items() if name not in OWN_FIELDS}
+    return {name: value for name, value in extra.items() if name not in {*OWN_FIELDS, "location"}}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_elementary.elementary_schema import DEFAULT_SCHEMA
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.hooks.timeouts import calls_for
@@ -26,7 +27,7 @@ def open_target(*, conn_id: str | None, path: str | None, schema: str) -> Iterat
     :raises ConfigurationError: both or neither are given, or the connection's type cannot be a target.
     :raises WarehouseError: the login failed.
     """
-    from airflow_provider_elementary.snapshots.restore_targets import DEFAULT_SCHEMA, DuckDBTarget, PostgresTarget
+    from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget, PostgresTarget
 
     if bool(conn_id) == bool(path):
         raise ConfigurationError(

@@ -57,9 +57,9 @@ class ElementaryStoreHook(BaseHook):
                 "store and its keys."
             ) from None
         if connection.conn_type != self.conn_type:
+            given = f"of type {connection.conn_type!r}" if connection.conn_type else "without a type"
             raise ConfigurationError(
-                f"Connection {self.store_conn_id!r} is of type {connection.conn_type!r}. A store is a connection of "
-                f"type {self.conn_type}."
+                f"Connection {self.store_conn_id!r} is {given}. A store is a connection of type {self.conn_type}."
             )
         settings = parse_store(
             f"connection {self.store_conn_id!r}",

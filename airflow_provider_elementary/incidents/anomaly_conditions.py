@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.explain import public_sentence
 from airflow_provider_elementary.anomalies.schema import is_of_incident
+from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.incidents.conditions import (
     PROJECT,
     PROJECT_METRICS,
@@ -25,7 +26,6 @@ from airflow_provider_elementary.project.lineage import Lineage
 #: A metric without a score for this long, while others have scores, is no longer measured.
 NO_LONGER_SCORED = timedelta(days=14)
 
-_KEYS = ("full_table_name", "column_name", "metric_name", "dimension")
 _Row = Mapping[str, Any]
 
 
@@ -61,13 +61,13 @@ def _buckets(verdicts: pa.Table) -> dict[tuple[Any, ...], dict[datetime, list[_R
     is_anomalous = is_of_incident(verdicts)
     is_scored = pc.and_(pc.is_valid(verdicts["score"]), pc.is_valid(verdicts["bucket_end"]))
     found: dict[tuple[Any, ...], dict[datetime, list[_Row]]] = defaultdict(dict)
-    keys = [*_KEYS, "bucket_end"]
+    keys = [*METRIC_KEYS, "bucket_end"]
     scored = verdicts.filter(pc.or_(is_scored, is_anomalous)).select(keys).group_by(keys).aggregate([])
     for row in scored.sort_by("bucket_end").to_pylist():
         if row["full_table_name"]:
-            found[tuple(row[name] for name in _KEYS)][row["bucket_end"]] = []
+            found[tuple(row[name] for name in METRIC_KEYS)][row["bucket_end"]] = []
     for row in verdicts.filter(is_anomalous).to_pylist():
-        found[tuple(row[name] for name in _KEYS)][row["bucket_end"]].append(row)
+        found[tuple(row[name] for name in METRIC_KEYS)][row["bucket_end"]].append(row)
     return found
 
 

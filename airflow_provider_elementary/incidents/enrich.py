@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.schema import is_of_incident
+from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.conditions import Condition, metric_subject
 from airflow_provider_elementary.incidents.grouping import group_conditions
@@ -19,7 +20,6 @@ from airflow_provider_elementary.source import Source
 
 #: The columns that are added; lists are JSON text, as in Elementary's own tables.
 ENRICHED_COLUMNS = ("owners", "tags", "upstream", "downstream", "severity", "cause")
-_KEYS = ["full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end"]
 
 
 def enrich(verdicts: pa.Table, source: Source | Lineage) -> pa.Table:
@@ -35,7 +35,7 @@ def enrich(verdicts: pa.Table, source: Source | Lineage) -> pa.Table:
     causes = _Causes(verdicts, lineage)
     contexts: dict[str, dict[str, Any]] = {}
     is_anomalous = is_of_incident(verdicts).combine_chunks()
-    anomalies = verdicts.select(_KEYS).filter(is_anomalous).to_pylist()
+    anomalies = verdicts.select([*METRIC_KEYS, "bucket_end"]).filter(is_anomalous).to_pylist()
     rows = []
     for row in anomalies:
         table = row["full_table_name"]
@@ -61,9 +61,7 @@ class _Causes:
 
     def of(self, row: Mapping[str, Any]) -> str | None:
         """Return the cause upstream of an anomalous bucket in words, or None."""
-        subject = metric_subject(
-            *(row[name] for name in ("full_table_name", "column_name", "metric_name", "dimension"))
-        )
+        subject = metric_subject(*(row[name] for name in METRIC_KEYS))
         for condition, cause in self._by_subject[subject]:
             if condition.started_at < row["bucket_end"] <= condition.last_seen and cause.table != condition.table:
                 return f"{cause.table} upstream: {cause.title}"

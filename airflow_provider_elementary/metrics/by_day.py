@@ -250,11 +250,13 @@ def _combined(old: _Rows, new: _Rows, days: Collection[date], *, is_replaced: bo
     """Yield the metrics of a period: of collected ones the newest of each id, of computed ones the new ones of days.
 
     :param old: reads the stored ones.
-    :param new: reads the new ones; where there are many, both are read twice rather than kept in memory.
+    :param new: reads the new ones; where there are many, both are read again rather than kept in memory.
     :param days: whose computed metrics are among the new ones.
-    :param is_replaced: the new ones are all that there are, those without an id too, of which none is a newer one.
+    :param is_replaced: the new ones are all of their days, those without an id too, of which none is a newer one.
     """
     replaced = pa.array(sorted(days), pa.date32())
+    read = [days_of(batch.filter(batch["is_collected"])).unique() for batch in new()] if is_replaced else []
+    read_again = pa.chunked_array(read, pa.date32()).unique()
     held: list[pa.RecordBatch] = []
     count = 0
 
@@ -267,7 +269,8 @@ def _combined(old: _Rows, new: _Rows, days: Collection[date], *, is_replaced: bo
                 yield rest
                 continue
             hold(rest)
-            yield found.filter(pc.not_equal(pc.fill_null(found["id"], ""), "")) if is_replaced else found
+            has_id = pc.not_equal(pc.fill_null(found["id"], ""), "")
+            yield found.filter(pc.or_(has_id, pc.invert(pc.is_in(days_of(found), read_again))))
         for batch in new():
             found, rest = batch.filter(batch["is_collected"]), batch.filter(pc.invert(batch["is_collected"]))
             if is_collected:

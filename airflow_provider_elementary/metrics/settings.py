@@ -17,6 +17,14 @@ from airflow_provider_elementary.metrics.registry import DEFINITIONS
 #: Categories of which no metric reads a column.
 _UNUSED = (Category.FAILED_ROWS_SAMPLE, Category.QUERY_LOGS)
 _COLUMN_RULES = ("masked_columns", "hashed_columns", "dropped_columns")
+#: Columns by which no row is recognised, named or dated: where they are taken again, the same rows meet.
+_VALUES = frozenset(
+    (
+        *("metric_value", "metric_type", "metric_properties", "bucket_duration_hours"),
+        *("execution_time", "rows_affected", "failures", "failed_row_count", "quality_dimension"),
+        *("max_loaded_at_time_ago_in_s", "warn_after", "error_after"),
+    )
+)
 _HASH = 16
 
 
@@ -60,7 +68,14 @@ def why_excluded(known: Mapping[str, Any], now: Mapping[str, Any]) -> str | None
         return "the policy of the snapshots is not known"
     if set(then["categories"]) - set(policy["categories"]) or set(policy["rules"]) - set(then["rules"]):
         return "the policy of the snapshots excludes more"
+    if not all(map(_drops_values, set(then["rules"]) - set(policy["rules"]))):
+        return "the policy of the snapshots changes values by which rows are recognised"
     return None
+
+
+def _drops_values(rule: str) -> bool:
+    kind, _, name = rule.partition(" ")
+    return kind == "dropped_columns" and name.split(".")[-1] in _VALUES
 
 
 def is_changed(known: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Operators that take, check, restore, compare and prune snapshots."""
+"""Takes a snapshot in one task, and re-exports the other operators."""
 
 from __future__ import annotations
 

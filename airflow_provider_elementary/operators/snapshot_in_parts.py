@@ -20,12 +20,12 @@ from airflow_provider_elementary.operators.base import (
     number,
 )
 from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator, hook_of
+from airflow_provider_elementary.snapshots import ROWS_PER_PART
 from airflow_provider_elementary.snapshots.policy import POLICY_NAMES
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.warehouses.source import WarehouseSource
 
-_ROWS_PER_PART = 2_000_000
 #: What only the plan and the commit decide.
 _DECISIONS = frozenset({*POLICY_NAMES, "overlap", "commit_timeout", "inlets", "outlets"})
 
@@ -33,7 +33,7 @@ _DECISIONS = frozenset({*POLICY_NAMES, "overlap", "commit_timeout", "inlets", "o
 def elementary_snapshot_group(
     group_id: str = "snapshot",
     *,
-    rows_per_part: int | str = _ROWS_PER_PART,
+    rows_per_part: int | str = ROWS_PER_PART,
     capture_args: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> TaskGroup:
@@ -78,7 +78,7 @@ class ElementaryPlanSnapshotOperator(ElementarySnapshotBaseOperator):
     template_fields: Sequence[str] = (*ElementarySnapshotBaseOperator.template_fields, "rows_per_part")
 
     def __init__(
-        self, *, rows_per_part: int | str = _ROWS_PER_PART, capture_id: str = "snapshot", **kwargs: Any
+        self, *, rows_per_part: int | str = ROWS_PER_PART, capture_id: str = "snapshot", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.rows_per_part = rows_per_part

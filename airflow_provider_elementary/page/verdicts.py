@@ -8,14 +8,13 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.elementary_schema import METRIC_KEYS
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: The columns that :func:`verdicts_of` reads.
-VERDICT_COLUMNS = (
-    *("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end", "score"),
-    *("is_anomalous", "kind", "reason"),
-)
+VERDICT_COLUMNS = (*METRIC_KEYS, "bucket_start", "bucket_end", "score", "is_anomalous", "kind", "reason")
 
 
 @dataclass(frozen=True)

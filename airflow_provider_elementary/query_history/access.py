@@ -147,6 +147,14 @@ def _snowflake_lent(session: HistorySession) -> dict[str, str]:
     return {"objects-reaching-outside": "view QUERY_HISTORY reads SNOWFLAKE.ACCOUNT_USAGE.QUERY_HISTORY"}
 
 
+def _bigquery_lent(session: HistorySession) -> dict[str, str]:
+    return {_OUTSIDE: "bigquery.jobs.listAll on the project"}
+
+
+def _trino_lent(session: HistorySession) -> dict[str, str]:
+    return {_OUTSIDE: "system.runtime.queries shows "}
+
+
 def _nothing(session: HistorySession) -> dict[str, str]:
     return {}
 
@@ -176,7 +184,7 @@ def _unknown(session: HistorySession) -> list[str] | None:
 
 
 _LENT: Mapping[str, Callable[[HistorySession], dict[str, str]]] = MappingProxyType(
-    {"postgres": _postgres_lent, "snowflake": _snowflake_lent}
+    {"postgres": _postgres_lent, "snowflake": _snowflake_lent, "bigquery": _bigquery_lent, "trino": _trino_lent}
 )
 _OTHERS: Mapping[str, Callable[[HistorySession], list[str] | None]] = MappingProxyType(
     {"postgres": _postgres_others, "snowflake": _snowflake_others, "clickhouse": _clickhouse_others}

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import dropwhile
 from typing import Any
 
 import pyarrow as pa
@@ -65,7 +66,7 @@ def rows_of(
     rows = [
         _row(record, dialect, finished, policy, pseudonyms)
         for record in records
-        if record.get("query_id") and _time(record.get("ended_at")) is not None
+        if record.get("query_id") and time_of(record.get("ended_at")) is not None
     ]
     return pa.Table.from_pylist(rows, schema=HISTORY_SCHEMA)
 
@@ -87,8 +88,8 @@ def _row(
         "query_id": str(record["query_id"])[:_LONGEST],
         "user": user if user is None or policy.include_users else pseudonyms.of(user),
         "role": _text(record.get("role_name")),
-        "started_at": _time(record.get("started_at")),
-        "ended_at": _time(record.get("ended_at")),
+        "started_at": time_of(record.get("started_at")),
+        "ended_at": time_of(record.get("ended_at")),
         "runs": _whole(record.get("runs")) or 1,
         "duration": _seconds(record.get("duration_ms")),
         "queue_time": _seconds(record.get("queue_ms")),
@@ -115,7 +116,8 @@ def _placed(name: str, record: Mapping[str, Any]) -> str:
     missing = 3 - len(name.split("."))
     session = [str(record.get("database_name") or ""), str(record.get("schema_name") or "")]
     before = session[:missing] if missing > 0 else []
-    return ".".join([*(part.upper() for part in before), name]) if before and all(before) else name
+    known = list(dropwhile(lambda part: not part, before))
+    return ".".join([*(part.upper() for part in known), name]) if all(known) else name
 
 
 def _text(value: object) -> str | None:
@@ -126,7 +128,8 @@ def _whole_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _time(value: object) -> datetime | None:
+def time_of(value: object) -> datetime | None:
+    """Return a time as a warehouse lists it, or its text; None where it is neither."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

@@ -57,7 +57,7 @@ _COMMENT_PLACES = 6_000
 _VALUE = "?"
 _Found: TypeAlias = tuple[tuple[str, ...], str | None] | None
 _MOST_KNOWN = 20_000
-_KNOWN: dict[tuple[str, str], _Found] = {}
+_KNOWN: dict[bytes, _Found] = {}
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def read_statement(text: str | None, dialect: str) -> Statement:
         return NOT_UNDERSTOOD
     try:
         with _without_warnings():
-            tokens = Dialect.get_or_raise(dialect).tokenize(text)
+            tokens = _grammar(dialect).tokenize(text)
             if not tokens or tokens[0].token_type not in _BEGINNINGS:
                 return NOT_UNDERSTOOD
             canonical = _canonical(tokens, text)
@@ -165,9 +165,17 @@ def _word(token: Token) -> str:
     return token.text.lower()
 
 
+def _grammar(dialect: str) -> Dialect:
+    grammar = Dialect.get_or_raise(dialect)
+    # Another offset makes sqlglot infer types within each bracket again; no SQL is written from the tree.
+    grammar.INDEX_OFFSET = 0
+    return grammar
+
+
 def _known(canonical: str, tokens: list[Token], text: str, dialect: str) -> _Found:
     """Return what statements that differ in literals only have in common: most of a history repeats few of them."""
-    key = (canonical, dialect)
+    # A digest, as a text may be long.
+    key = hashlib.sha256(f"{dialect}\0{canonical}".encode("utf-8", "replace")).digest()
     if key not in _KNOWN:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
@@ -177,21 +185,42 @@ def _known(canonical: str, tokens: list[Token], text: str, dialect: str) -> _Fou
 
 def _parsed(tokens: list[Token], text: str, dialect: str) -> _Found:
     """Return the tables that a statement reads, and the one it writes; None for a statement of another kind."""
-    trees = Dialect.get_or_raise(dialect).parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
+    trees = _grammar(dialect).parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     if len(trees) != 1 or not isinstance(tree := trees[0], _KINDS) or tree.find(exp.Command) is not None:
         return None
     if isinstance(tree, exp.Create) and str(tree.args.get("kind", "")).upper() not in _CREATED:
         return None
     writes = not isinstance(tree, exp.Query) and isinstance(tree.this, exp.Expr)
     target = tree.this.find(exp.Table) if writes else None
-    with_names = {query.alias.upper() for query in tree.find_all(exp.CTE)}
     for hint in tree.find_all(exp.Hint):
         hint.set("expressions", [])
-    read = {name for table in tree.find_all(exp.Table) if table is not target and (name := _name(table))}
-    return tuple(sorted(read - with_names)), _name(target) if target is not None else None
+    read = {
+        name
+        for table in tree.find_all(exp.Table)
+        if table is not target and (name := _name(table)) and not _is_cte(table, name)
+    }
+    return tuple(sorted(read)), _name(target) if target is not None else None
+
+
+def _is_cte(table: exp.Table, name: str) -> bool:
+    """Return whether a name is that of a CTE: one of a query around the table, or, within a CTE, an earlier one."""
+    inner: exp.Expr = table
+    while (outer := inner.parent) is not None:
+        clause = outer if isinstance(outer, exp.With) else outer.args.get("with_")
+        if isinstance(clause, exp.With) and clause is not inner:
+            for cte in clause.expressions:
+                if cte is inner and not clause.recursive:
+                    break
+                if cte.alias.upper() == name:
+                    return True
+        inner = outer
+    return False
 
 
 def _name(table: exp.Table) -> str | None:
+    # What is no identifier is a function, or a value.
+    if not all(isinstance(part, exp.Identifier) for part in table.parts):
+        return None
     parts = [part.name for part in table.parts]
     if not parts or not all(_NAME.fullmatch(part) for part in parts):
         return None

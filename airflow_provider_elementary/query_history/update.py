@@ -123,18 +123,19 @@ def update_query_history(
     names = ResultNames(KIND, connection, run_key)
     try:
         files, new = _write(opened, names, earlier, key.data_key, read, moment.date() - timedelta(days=limits.days))
-        result = commit_result(
-            opened,
-            names,
-            files,
-            {CATEGORY: key.data_key},
-            origin={"adapter": session.adapter, "database": session.database, "schema": session.schema},
-            parameters={**read.parameters, "days": limits.days, "includes_text": policy.include_text},
-            known=known,
-        )
     except BaseException:
         discard_files(opened, names)
         raise
+    # A commit that fails may have written the document that names the files; prune deletes those that none names.
+    result = commit_result(
+        opened,
+        names,
+        files,
+        {CATEGORY: key.data_key},
+        origin={"adapter": session.adapter, "database": session.database, "schema": session.schema},
+        parameters={**read.parameters, "days": limits.days, "includes_text": policy.include_text},
+        known=known,
+    )
     return HistoryUpdate(result, read.rows.num_rows, new, read.is_behind, read.notes)
 
 
@@ -255,7 +256,9 @@ def _file(opened: OpenStore, names: ResultNames, rows: pa.Table, key: DataKey, p
 
 def _newest_of_each_id(rows: pa.Table) -> pa.Table:
     """Return the last row of each id, in the order in which queries ended."""
-    last = {id_: place for place, id_ in enumerate(rows[_KEYED].to_pylist())}
+    # Clients of ClickHouse may give an id again, to a query that starts at another time.
+    keys = zip(rows[_KEYED].to_pylist(), rows["started_at"].to_pylist(), strict=True)
+    last = {key: place for place, key in enumerate(keys)}
     kept = rows.take(pa.array(sorted(last.values()), pa.int64()))
     return kept.sort_by([("ended_at", "ascending"), (_KEYED, "ascending")])
 

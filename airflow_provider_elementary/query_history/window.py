@@ -9,10 +9,12 @@ from typing import Any
 
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.query_history.guard import HistorySession, history_query, run
-from airflow_provider_elementary.times import without_zone
+from airflow_provider_elementary.query_history.rows import time_of
 
 #: Rows that one statement of the registry returns at most.
 PAGE = 10_000
+#: Characters of statements after which a run ends, as after ``most_rows``: they may all be stored.
+MOST_TEXT = 256_000_000
 #: Queries that end within this time of each other may be listed in any order.
 OVERLAP = timedelta(minutes=15)
 
@@ -83,22 +85,23 @@ class WindowReader:
 
     def pages(self) -> Iterator[list[dict[str, Any]]]:
         """Yield the rows as the warehouse lists them; those of the last moment of a page come twice."""
-        since, count = self.window.since, 0
+        since, count, text = self.window.since, 0, 0
         self.is_behind = self.window.is_behind
         while True:
             page = run(self.session, history_query(self.session, since, self.window.until))
             yield page
             count += len(page)
+            text += sum(len(str(row.get("query_text") or "")) for row in page)
             if len(page) < PAGE:
                 self.read_until = self.window.until
                 return
-            last = without_zone(page[-1]["ended_at"])
+            last = max((time for row in page if (time := time_of(row["ended_at"]))), default=since)
             if last <= since:
                 raise WarehouseError(
                     f"More than {PAGE:,} queries ended at {last} UTC: the history cannot be read further by time. "
                     "Nothing was committed. Read it again after a while, or report this."
                 )
             since = last
-            if count >= self.most_rows:
+            if count >= self.most_rows or text >= MOST_TEXT:
                 self.read_until, self.is_behind = last, True
                 return

@@ -28,6 +28,9 @@ __all__ = [
     "write_snapshot",
 ]
 
+#: A table is split where more rows of it are new: what a worker encrypts in about a minute.
+ROWS_PER_PART = 2_000_000
+
 _HOMES = {
     "snapshots.capture": ("write_snapshot",),
     "snapshots.manifest": ("Manifest",),

@@ -39,7 +39,6 @@ class Damage(StrEnum):
     REWRITTEN = "rewritten"
     NOT_DECRYPTABLE = "not decryptable"
     UNPROVED = "unproved"
-    UNEXPECTED = "unexpected"
     UNREADABLE = "unreadable"
 
 

@@ -59,6 +59,7 @@ from airflow_provider_elementary.storage.layout import (
 from airflow_provider_elementary.storage.parallel import in_parallel
 from airflow_provider_elementary.storage.signed_documents import Signed
 from airflow_provider_elementary.times import in_utc
+from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.chain import Anchor
@@ -298,11 +299,24 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
     if number is not None:
         return read_manifest(repository, number)
     rows, errors = read_rows(repository, there(1, newest), newest)
-    more = f", and {len(errors)} manifests that cannot be read" if errors else ""
-    names = [row.snapshot_id for _, row in sorted(rows.items())]
-    others = f"{len(names)} others, from {names[0]} to {names[-1]}" if names else "no other"
-    raise SnapshotNotFoundError(
-        f"{repository.uri} holds no snapshot {snapshot}, but {others}{more}. Name one of those that "
+    raise not_among(repository, snapshot, [row.snapshot_id for _, row in sorted(rows.items())], unreadable=len(errors))
+
+
+def not_among(
+    repository: Repository, snapshot: str | datetime, others: Sequence[str], unreadable: int = 0
+) -> SnapshotNotFoundError:
+    """Return the error of a snapshot that is none of those of a store.
+
+    :param others: the ids of those that it holds, the oldest first.
+    :param unreadable: how many manifests cannot be read.
+    """
+    held = "no other"
+    if others:
+        span = others[0] if len(others) == 1 else f"from {others[0]} to {others[-1]}"
+        held = f"{plural(len(others), 'other')}, {span}"
+    more = f", and {plural(unreadable, 'manifest')} that cannot be read" if unreadable else ""
+    return SnapshotNotFoundError(
+        f"{repository.uri} holds no snapshot {snapshot}, but {held}{more}. Name one of those that "
         "`airflow-elementary snapshot list` or the Elementary page shows, latest, or a time after the oldest was taken."
     )
 

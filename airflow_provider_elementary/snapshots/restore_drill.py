@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from airflow_provider_elementary.duckdb_sandbox import SPILL_LIMIT
-from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.elementary_schema import DEFAULT_SCHEMA, TABLES
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.snapshots.lookup import find_manifest
@@ -21,7 +21,7 @@ from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.prune_record import without_expired
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.restore import restore
-from airflow_provider_elementary.snapshots.restore_targets import DEFAULT_SCHEMA, DuckDBTarget
+from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
 from airflow_provider_elementary.source import with_own_errors
 
 if TYPE_CHECKING:

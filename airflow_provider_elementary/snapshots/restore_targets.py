@@ -12,13 +12,12 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
+from airflow_provider_elementary.elementary_schema import DEFAULT_SCHEMA
 from airflow_provider_elementary.elementary_schema.ddl import Dialect, qualified
 from airflow_provider_elementary.exceptions import ConfigurationError, WarehouseError
 from airflow_provider_elementary.quoting import identifier
 from airflow_provider_elementary.source import reader_of
 from airflow_provider_elementary.timeouts import Calls
-
-DEFAULT_SCHEMA = "elementary"
 
 _REMEDY = "Check that the role may create the schema, that there is room, and retry."
 #: By the class of the SQLSTATE.

@@ -17,6 +17,8 @@ from airflow_provider_elementary.warehouses.system_catalog import SystemCatalog,
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 from airflow_provider_elementary.warehouses.watermarks import WatermarkType, watermark_type
 
+_OF_A_VIEW = "name the schema of its table, or copy it by CREATE TABLE AS"
+
 
 @dataclass(frozen=True)
 class SourceTable:
@@ -122,7 +124,7 @@ def find_tables(warehouse: Warehouse, schema: str) -> tuple[dict[str, SourceTabl
             f"Schema {schema!r} has none of Elementary's tables, and {len(found)} other tables. "
             "Run `dbt run --select elementary` once, and check the role's grants on the tables."
         )
-    excluded = {name: f"it is a {kind.lower()}, not a table" for name, kind in others.items()}
+    excluded = {name: f"it is a {kind.lower()}, not a table; {_OF_A_VIEW}" for name, kind in others.items()}
     excluded |= {name: FILTERED for name in filtered_tables(warehouse, schema) if name in there}
     excluded |= dict.fromkeys(denied, "this connection may not read it; grant SELECT on it")
     for name, one in there.items():

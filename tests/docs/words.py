@@ -12,7 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 #: What people read: code with its identifiers, comments and texts, templates, forms, documentation.
-READ = ("airflow_provider_elementary", "dags", "tests", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+READ = (
+    *("airflow_provider_elementary", "build_backend", "dags", "deploy", "docs", "frontend", "tests"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "setup.cfg", "setup.py", ".ci/run"),
+)
 
 #: A word or phrase that has a standard term, and that term.
 BANNED = {
@@ -97,10 +100,14 @@ def find_words(*folders: str) -> list[Found]:
     found = []
     for path in _files(folders or READ):
         name = path.relative_to(ROOT).as_posix()
-        for line, word in _words_of(path):
+        of_name = [(0, part) for part in path.stem.lower().split("_") if _NAME.match(part)]
+        for line, word in (*of_name, *_words_of(path)):
             if not any(name.startswith(place) and word.lower() == right for place, right in EXCEPTIONS):
                 found.append(Found(name, line, word))
     return found
+
+
+_SUFFIXES = frozenset({".py", ".md", ".html", ".sql", ".svg", ".ts", ".js", ".mjs", ".css", ".tf", ".j2"})
 
 
 def _files(folders: tuple[str, ...]) -> Iterator[Path]:
@@ -109,8 +116,8 @@ def _files(folders: tuple[str, ...]) -> Iterator[Path]:
         start = ROOT / folder
         paths = [start] if start.is_file() else sorted(start.rglob("*"))
         for path in paths:
-            unread = {"node_modules", "__pycache__", "project", "corpus"} & set(path.parts)
-            if path.suffix in (".py", ".md", ".html", ".sql", ".svg") and not unread and path.resolve() != this:
+            unread = {"node_modules", "__pycache__", "project", "corpus", "static", ".terraform"} & set(path.parts)
+            if (path == start or path.suffix in _SUFFIXES) and path.is_file() and not unread and path.resolve() != this:
                 yield path
 
 

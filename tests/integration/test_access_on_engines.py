@@ -121,6 +121,7 @@ LINK = {"link-encrypted", "tls-version", "certificate-verified"}
 VIEW = "SELECT * FROM dwh.raw.users"
 OVER_GRANTS_OF_UNITY: Mapping[str, tuple[str, tuple[Any, ...], str]] = {
     "select on a catalog": ("catalog", ("elementary_reader", "SELECT", DATABASE), "future-grants"),
+    "the whole catalog of the audit log": ("catalog", (READER, "SELECT", "system"), "reads-outside-schema"),
     "another catalog": ("catalog", (READER, "USE CATALOG", "finance"), "other-databases"),
     "all privileges on the schema": (
         "schema",
@@ -165,6 +166,7 @@ def test_an_over_grant_of_unity_catalog_is_found(databricks: Check, name: str) -
         ({"system.information_schema.catalogs": rows(("elementary_reader", DATABASE))}, "ownership"),
         ({"system.information_schema.views": rows(("v", VIEW))}, "objects-reaching-outside"),
         ({"ON ANY FILE": [{"Principal": READER, "ActionType": "SELECT"}]}, "server-functions"),
+        ({"elementary_reader ON ANY FILE": [{"Principal": "g", "ActionType": "SELECT"}]}, "server-functions"),
         ({"SHOW GRANTS": [{"ActionType": "MODIFY", "ObjectType": "SCHEMA"}]}, "writes-inside-schema"),
         (
             {
@@ -223,13 +225,16 @@ def test_a_tight_reader_of_trino_fails_nothing(trino: Check) -> None:
         "schema-readable",
         "role-memberships",
         "writes-inside-schema",
-        "creates-objects",
         "ownership",
         "objects-reaching-outside",
         "other-databases",
         "other-privileges",
     }
-    assert report.finding("reads-outside-schema").status == "unknown"
+    assert {report.finding(name).status for name in ("reads-outside-schema", "creates-objects")} == {"unknown"}
+
+
+def test_a_trino_that_lists_no_role_proves_nothing_of_roles(trino: Check) -> None:
+    assert trino({"applicable_roles": []}).finding("role-memberships").status == "unknown"
 
 
 SEEN = rows(("elementary", "dbt_models"), ("raw", "open"))
@@ -257,6 +262,13 @@ SEEN = rows(("elementary", "dbt_models"), ("raw", "open"))
             {_TABLES: SEEN, "FROM dwh.raw.open": []},
             "reads-outside-schema",
         ),
+        (
+            {
+                "information_schema.columns": rows(("name",)),
+                "EXPLAIN (TYPE VALIDATE) UPDATE dwh.elementary.dbt_models SET name = name": rows((True,)),
+            },
+            "writes-inside-schema",
+        ),
         ({"EXPLAIN (TYPE VALIDATE) INSERT INTO dwh.elementary": rows((True,))}, "writes-inside-schema"),
         ({"EXPLAIN (TYPE VALIDATE) CREATE TABLE dwh.elementary": rows((True,))}, "creates-objects"),
         (
@@ -270,6 +282,16 @@ SEEN = rows(("elementary", "dbt_models"), ("raw", "open"))
             {"information_schema.views": rows(("v", VIEW)), "SHOW CREATE VIEW": rows(("CREATE VIEW v AS\nSELECT",))},
             "objects-reaching-outside",
         ),
+        (
+            {
+                "information_schema.views": rows(("v", VIEW)),
+                "SHOW CREATE VIEW": rows(
+                    ("CREATE VIEW v COMMENT ' SECURITY INVOKER AS\n' SECURITY DEFINER AS\nSELECT",)
+                ),
+            },
+            "objects-reaching-outside",
+        ),
+        ({"information_schema.views": rows(("v", VIEW)), "SHOW CREATE VIEW": []}, "objects-reaching-outside"),
     ],
 )
 def test_an_over_grant_of_trino_is_found(trino: Check, changes: Mapping[str, Rows], check: str) -> None:
@@ -307,7 +329,9 @@ def test_a_tight_role_on_athena_fails_nothing_and_little_is_known_of_it(athena: 
     assert [(finding.name, finding.evidence) for finding in report.failed if finding.name not in LINK] == []
     assert report.user == ROLE
     assert [finding.name for finding in report.passed] == ["schema-readable"]
-    assert {"reads-outside-schema", "writes-inside-schema"} <= {finding.name for finding in report.unknown}
+    assert {"reads-outside-schema", "writes-inside-schema", "role-memberships"} <= {
+        finding.name for finding in report.unknown
+    }
 
 
 EMPTY = "{}"

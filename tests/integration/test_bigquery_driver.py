@@ -163,8 +163,14 @@ def test_a_tight_account_fails_nothing(engine: Engine, warehouse: BigQueryWareho
 
     assert [(finding.name, finding.evidence) for finding in report.failed] == []
     assert report.user == ACCOUNT
-    # Groups do not show who is in them, and nothing outside is visible to try.
-    assert {finding.name for finding in report.unknown} == {"role-memberships", "canary-reads"}
+    # Groups do not show who is in them, and what is hidden or in other projects may still be shared.
+    assert {finding.name for finding in report.unknown} == {
+        "role-memberships",
+        "canary-reads",
+        "reads-outside-schema",
+        "writes-outside-schema",
+        "other-databases",
+    }
 
 
 RAW = {"/datasets": listed("datasets", "dataset", "elementary", "raw")}
@@ -184,6 +190,13 @@ RAW = {"/datasets": listed("datasets", "dataset", "elementary", "raw")}
         ({ON_PROJECT: "storage.objects.get"}, "other-privileges"),
         ({ON_TABLE: "bigquery.tables.updateData"}, "writes-inside-schema"),
         ({ON_TABLE: "bigquery.tables.setIamPolicy"}, "administrative-rights"),
+        (
+            {
+                "/datasets/elementary/tables": listed("tables", "table", "dbt_models", "dbt_tests"),
+                "/dbt_tests:testIamPermissions": "bigquery.tables.updateData",
+            },
+            "writes-inside-schema",
+        ),
         ({**RAW, "/users:testIamPermissions": "bigquery.tables.getData"}, "reads-outside-schema"),
         ({**RAW, "/users:testIamPermissions": "bigquery.tables.delete"}, "writes-outside-schema"),
         ({"/datasets/elementary": bound({"role": "WRITER", "userByEmail": ACCOUNT})}, "creates-objects"),
@@ -209,6 +222,8 @@ def test_a_view_that_reads_another_dataset_is_found(engine: Engine, warehouse: B
         ({ON_PROJECT: None}, "reads-outside-schema"),
         ({ON_PROJECT: None}, "administrative-rights"),
         ({ON_TABLE: None}, "writes-inside-schema"),
+        ({"/datasets/elementary/tables": listed("tables", "table")}, "writes-inside-schema"),
+        ({**RAW, "/datasets/raw/tables": None}, "reads-outside-schema"),
         ({"/datasets": None}, "reads-outside-schema"),
         ({**RAW, "/users:testIamPermissions": None}, "writes-outside-schema"),
         ({"/projects": None}, "other-databases"),

@@ -142,7 +142,7 @@ class TestReading:
     def test_one_that_is_not_found_may_be_among_those_that_cannot_be_read(self, rest: Rest) -> None:
         truncate(rest.path(MIDDLE))
 
-        with pytest.raises(SnapshotNotFoundError, match=r"but 3 others, .* and 1 manifests that cannot be read"):
+        with pytest.raises(SnapshotNotFoundError, match=r"but 3 others, .* and 1 manifest that cannot be read"):
             find_manifest(rest.repository, "20260101T000000Z-00000000")
 
     def test_as_of_a_time_none_is_chosen_where_another_may_be_meant(

@@ -46,7 +46,7 @@ class TestMissingMarkers:
         assert manifest.consistency.waiting_count == 0
         assert manifest.tables["dbt_run_results"].rows == 25
         assert problems(manifest) == [
-            "no dbt_invocations row came for 5 runs since the beginning: dbt_invocations autoupload is probably off; "
+            "no dbt_invocations row came for 5 runs in the last 30 days: dbt_invocations autoupload is probably off; "
             "set disable_dbt_invocation_autoupload to false, and check that Elementary's on-run-end hook ends well. "
             "Rows are taken without waiting"
         ]
@@ -62,6 +62,16 @@ class TestMissingMarkers:
             f"no dbt_invocations row came for 4 runs since {stopped}: dbt_invocations autoupload"
         )
         assert sum(entry.waiting for entry in manifest.tables.values()) == 0
+
+    def test_markers_that_stopped_long_ago_are_said_for_the_days_that_are_counted(self, sync: Sync) -> None:
+        sync.change(
+            "UPDATE dbt_invocations SET invocation_id = invocation_id || ' of old', "
+            "created_at = created_at - INTERVAL 40 DAY, generated_at = NULL, run_completed_at = NULL"
+        )
+
+        [sentence] = problems(sync.snapshot())
+
+        assert sentence.startswith("no dbt_invocations row came for 5 runs in the last 30 days: dbt_invocations")
 
     def test_markers_that_come_again_are_waited_for_again(self, sync: Sync) -> None:
         sync.change(f"DELETE FROM dbt_invocations WHERE created_at < TIMESTAMP '{LAST_MARKER}'")

@@ -174,7 +174,9 @@ def test_one_view_among_the_tables_is_excluded_alone_with_the_reason(
         manifest = write_snapshot(source, opened(LocalStore(tmp_path), KEYS), policy=Policy(failed_rows_days=100_000))
 
     assert TABLES.keys() - manifest.tables.keys() == {"dbt_groups"}
-    assert manifest.excluded == {"dbt_groups": "it is a view, not a table"}
+    assert manifest.excluded == {
+        "dbt_groups": "it is a view, not a table; name the schema of its table, or copy it by CREATE TABLE AS"
+    }
 
 
 class TestLibpqParameters:

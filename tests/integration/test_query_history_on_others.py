@@ -77,7 +77,7 @@ def test_clickhouse_lists_queries_as_rows(
         updated(rest, session, now=NOW.replace(tzinfo=UTC), policy=HistoryPolicy(include_text=True))
 
     first, second = stored(rest).to_pylist()
-    assert (first["query_id"], first["status"], first["tables"]) == ("q1", "queryfinish", '["ORDERS"]')
+    assert (first["query_id"], first["status"], first["tables"]) == ("q1", "queryfinish", '["SHOP.ORDERS"]')
     assert (first["started_at"], first["duration"], first["bytes"]) == (NOW - timedelta(hours=1, seconds=2), 2.0, 1_024)
     assert (second["query_id"], second["statement_hash"], second["tables"]) == ("q2", "warehouse:42", None)
     assert SECRET not in str([first, second])

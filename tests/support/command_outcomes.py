@@ -96,6 +96,9 @@ OUTCOMES: Mapping[str, Sequence[tuple[int, str]]] = {
         (USAGE, f"{STORE} --conn-id {{tight}} --full-every-days nan"),
         (NOT_DONE, f"{STORE} --conn-id nowhere"),
         (NOT_DONE, f"{NO_KEYS} --conn-id {{tight}}"),
+        (NOT_DONE, "--store-conn-id ftp --conn-id {tight}"),
+        (NOT_DONE, "--store-conn-id tight --conn-id {tight}"),
+        (NOT_DONE, "--store-conn-id nowhere --conn-id {tight}"),
     ],
     "snapshot list": [
         (FINE, STORE),

@@ -11,8 +11,10 @@ from airflow_provider_elementary.access.check.findings import (
     Inspection,
     Link,
     not_applicable,
+    unanswered,
 )
 from airflow_provider_elementary.access.check.privileges import (
+    BY_HAND,
     evaluate_each,
     evaluate_readable,
     probed,
@@ -95,7 +97,8 @@ def inspect(session: AthenaSession, probes: Sequence[str]) -> Inspection:
                 otherwise="the rights lie in IAM and Lake Formation, which show them to administrators only",
             ),
             *not_applicable(["temporary-objects"], "Athena has no temporary tables"),
-            *not_applicable(["role-memberships", "secondary-roles"], "an AWS session has one role, and no others"),
+            unanswered("role-memberships", "the role may be allowed to assume others by sts:AssumeRole", BY_HAND),
+            *not_applicable(["secondary-roles"], "an AWS session has one role at a time"),
             *not_applicable(["ownership"], "tables in Glue's catalog give their owner no rights"),
             *not_applicable(["server-functions"], "Athena's SQL cannot reach its servers' files"),
         ],

@@ -10,7 +10,6 @@ from airflow_provider_elementary.access.check.findings import (
     ExcessPrivilege,
     Inspection,
     Link,
-    evaluate,
     not_applicable,
     unanswered,
 )
@@ -26,7 +25,6 @@ from airflow_provider_elementary.access.check.privileges import (
 from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 from airflow_provider_elementary.access.check.view_references import evaluate_views
-from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.quoting import identifier
 
 #: Permissions that a reader may not have on the project, and the checks that they fail.
@@ -124,9 +122,8 @@ def inspect(session: BigQuerySession, probes: Sequence[str]) -> Inspection:
         for permission in sorted(project or ())
         for check in _ON_PROJECT.get(permission, ())
     ]
-    own = sorted(set(inside) & set(TABLES))[:1]
-    held_inside, inside_known = _on_tables(session, [(session.schema, name) for name in own], _INSIDE)
-    held_outside, outside_known = _on_tables(session, sorted(outside)[:TRIED], _OUTSIDE)
+    held_inside, inside_known = _on_tables(session, [(session.schema, name) for name in sorted(inside)], _INSIDE)
+    held_outside, _ = _on_tables(session, sorted(outside)[:TRIED], _OUTSIDE)
     excess += held_inside + held_outside
     bound, bindings_known = _bound(session, user)
     excess += bound
@@ -139,16 +136,16 @@ def inspect(session: BigQuerySession, probes: Sequence[str]) -> Inspection:
             *evaluate_each(
                 ["reads-outside-schema", "writes-outside-schema"],
                 excess,
-                # What another dataset's own binding lets the account do shows only where the dataset is visible.
-                is_known=is_known and outside_known and datasets is not None and len(outside) <= TRIED,
-                proof=f"{_PROOF}, on the project and on {len(outside)} visible tables of other datasets",
-                otherwise=_NOT_SAID,
+                # A dataset's own binding may let the account in where nothing lists it: in this project or another.
+                is_known=False,
+                proof="",
+                otherwise="hidden datasets, those of other projects and public ones cannot be listed",
             ),
             *evaluate_each(
                 ["writes-inside-schema"],
                 excess,
-                is_known=bool(own) and inside_known,
-                proof=f"{_PROOF} on a table of the dataset",
+                is_known=bool(inside) and inside_known,
+                proof=f"{_PROOF} on any of the dataset's {len(inside)} tables",
                 otherwise=_NOT_SAID,
             ),
             *evaluate_each(
@@ -235,7 +232,8 @@ def _other_projects(session: BigQuerySession) -> AccessFinding:
         for each in projects
         if each != session.database
     ]
-    return evaluate(name, others, "the account sees no other project")
+    otherwise = "the account lists no other project; a dataset may be shared with it, or be public, without that"
+    return evaluate_each([name], others, is_known=False, proof="", otherwise=otherwise)[0]
 
 
 def _routines(session: BigQuerySession, excess: Sequence[ExcessPrivilege]) -> AccessFinding:

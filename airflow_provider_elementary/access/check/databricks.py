@@ -140,7 +140,7 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
         findings=[
             *count_wider_roles(findings, excess, {user, *_EVERYONE}),
             evaluate_readable(session, [name for schema, name in visible(session) if schema == session.schema]),
-            _any_file(session, user),
+            _any_file(session, sorted(mine)),
             _views(session),
             *not_applicable(["secondary-roles"], "Databricks has none: a session holds what its groups hold"),
         ],
@@ -183,9 +183,7 @@ def _is_inside(session: Session, held: Held) -> bool:
 
 def _is_system(place: Sequence[object], system: set[str]) -> bool:
     names = [str(name) for name in place]
-    if names[0] == "system":
-        # Its other schemas hold the audit log, the text of queries and the bills.
-        return len(names) == 1 or names[1] == "information_schema"
+    # The other schemas of the catalog system hold the audit log, the text of queries and the bills.
     return names[1:2] == ["information_schema"] or (names[0] == "samples" and "samples" in system)
 
 
@@ -193,7 +191,7 @@ def _excess(session: Session, held: Held, system: set[str]) -> Iterable[ExcessPr
     if held.kind in ("catalog", "schema", "table") and _is_system(held.place, system):
         return
     rules = [_HARMLESS, *(_INSIDE if _is_inside(session, held) else _OUTSIDE)]
-    if held.place == (session.database,):
+    if held.place in ((session.database,), ("system",)):
         rules.insert(0, _NEEDED)
     for right in _EXPANDED.get(held.right, (held.right,)):
         one = Held(right, held.kind, held.place, held.through)
@@ -220,16 +218,17 @@ def _has_legacy_schemas(session: Session) -> bool:
     return any(str(row[0]) not in ("default", "global_temp") for row in rows or [])
 
 
-def _any_file(session: Session, user: str) -> AccessFinding:
+def _any_file(session: Session, grantees: Sequence[str]) -> AccessFinding:
     name = "server-functions"
-    rows = records(session, f"SHOW GRANTS {identifier(user, 'databricks')} ON ANY FILE")
-    if rows is None:
+    answers = [records(session, f"SHOW GRANTS {identifier(each, 'databricks')} ON ANY FILE") for each in grantees]
+    rows = [row for answer in answers for row in answer or []]
+    if not rows and None in answers:
         return unanswered(name, "Databricks did not say who may read any file, nor which functions are open", BY_HAND)
     excess = [
         ExcessPrivilege(name, f"{row.get('actiontype', 'a right')} on ANY FILE", "Revoke it: REVOKE … ON ANY FILE.")
         for row in rows
     ]
-    return evaluate(name, excess, "the user holds nothing on ANY FILE")
+    return evaluate(name, excess, "neither the user nor a group of it holds anything on ANY FILE")
 
 
 def _views(session: Session) -> AccessFinding:

@@ -32,6 +32,7 @@ from airflow_provider_elementary.access.check.view_references import evaluate_vi
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.quoting import identifier, literal
 
+_STRING = re.compile(r"'(?:[^']|'')*'")
 _SYSTEM_SCHEMAS = frozenset({"information_schema"})
 _OTHERS_QUERIES = 'SELECT count(*) FROM system.runtime.queries WHERE "user" <> current_user'
 #: Its creation is validated, and never run.
@@ -141,7 +142,7 @@ def _of_roles(applicable: list[tuple[object, ...]] | None) -> list[AccessFinding
         *evaluate_each(
             ["role-memberships"],
             grants + [ExcessPrivilege("role-memberships", each.what, each.remediation) for each in administers],
-            is_known=applicable is not None,
+            is_known=bool(applicable),
             proof="no role of the catalog administers, nor may be granted to others",
             otherwise="the catalog does not list the session's roles",
         ),
@@ -174,8 +175,10 @@ def _statements(
     """Return what may be changed: Trino checks the right when it validates a statement, without running it."""
     own = sorted(set(inside) & set(TABLES))[:1]
     asked: dict[str, list[tuple[str, str]]] = {
-        "writes-inside-schema": [each for name in own for each in _writes(place_of(session, session.schema, name))],
-        "writes-outside-schema": [each for place in sorted(outside)[:3] for each in _writes(place)],
+        "writes-inside-schema": [
+            each for name in own for each in _writes(session, place_of(session, session.schema, name))
+        ],
+        "writes-outside-schema": [each for place in sorted(outside)[:3] for each in _writes(session, place)],
         "creates-objects": [
             (f"CREATE TABLE in {schema}", f"CREATE TABLE {_name(place_of(session, schema, _NEW_TABLE))} AS SELECT 1 a")
             for schema in sorted({session.schema, *(place[-2] for place in outside[:3])})
@@ -198,19 +201,29 @@ def _statements(
                 remediation = "Revoke it, or deny it in the rules of the coordinator's access control."
                 found.append(ExcessPrivilege(check, f"{what} is allowed", remediation))
         proof = f"Trino denied each of {denied} statements when it validated them; none was run"
-        # Other schemas may hold tables that are hidden.
-        known = validates and 0 < denied == len(statements) and check != "writes-outside-schema"
+        # Other schemas and their tables may be hidden.
+        known = validates and 0 < denied == len(statements) and check == "writes-inside-schema"
         findings += evaluate_each(
             [check], found, is_known=known, proof=proof, otherwise="Trino could not be asked about every place"
         )
     return findings
 
 
-def _writes(place: tuple[str, ...]) -> list[tuple[str, str]]:
+def _writes(session: Session, place: tuple[str, ...]) -> list[tuple[str, str]]:
     name, shown = _name(place), ".".join(place)
+    of_table = " AND ".join(
+        f"{part} = {literal(value, 'trino')}"
+        for part, value in zip(("table_schema", "table_name"), place[-2:], strict=True)
+    )
+    listed = _catalog(session, "columns", "column_name", f" WHERE {of_table} ORDER BY ordinal_position LIMIT 1")
+    columns = [identifier(str(row[0]), "trino") for row in listed or []]
     return [
         (f"INSERT into {shown}", f"INSERT INTO {name} SELECT * FROM {name}"),  # noqa: S608 - quoted, and never run
         (f"DELETE from {shown}", f"DELETE FROM {name}"),  # noqa: S608 - quoted, and never run
+        *(
+            (f"UPDATE of {shown}", f"UPDATE {name} SET {column} = {column}")  # noqa: S608 - quoted, and never run
+            for column in columns
+        ),
     ]
 
 
@@ -243,4 +256,8 @@ def _views(session: Session) -> AccessFinding:
 
 def _is_invoker(session: Session, view: str) -> bool:
     rows = ask(session, f"SHOW CREATE VIEW {_name(place_of(session, session.schema, view))}")
-    return rows is not None and str(rows[0][0]).partition("\n")[0].endswith(" SECURITY INVOKER AS")
+    if not rows:
+        return False
+    # A comment of the view may hold any text.
+    head = _STRING.sub("''", str(rows[0][0])).partition("\n")[0]
+    return head.endswith(" SECURITY INVOKER AS")

@@ -113,6 +113,8 @@ def _check(sql: str, place: Place) -> _Checked:
 
 def _parse(text: Text, dialect: str) -> tuple[list[Token], exp.Query]:
     grammar = Dialect.get_or_raise(dialect)
+    # Another offset makes sqlglot infer types within each bracket again; no SQL is written from this tree.
+    grammar.INDEX_OFFSET = 0
     try:
         tokens = grammar.tokenize(text.sql)
         statements = grammar.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text.sql)

@@ -33,7 +33,6 @@ from airflow_provider_elementary.anomalies.robust.series_spool import Spool
 from airflow_provider_elementary.anomalies.robust.state import (
     ModelState,
     SeriesStates,
-    UnusableStateError,
     stored_firsts,
     with_firsts,
 )
@@ -174,9 +173,9 @@ class Replay:
             return found
         for metrics in rest():
             self._spool.add_of(metrics, is_wanted)
-        if self._spool.keys.num_rows > len(is_wanted):
-            raise UnusableStateError("it lacks series that its metrics have")
-        firsts = FirstBuckets(np.where(found.is_resumed[:, None], found.firsts.codes, self._spool.firsts.codes))
+        # Series whose rows all lack an end are numbered too.
+        taken_in = self._spool.firsts.codes[: len(is_wanted)]
+        firsts = FirstBuckets(np.where(found.is_resumed[:, None], found.firsts.codes, taken_in))
         return replace(found, firsts=firsts, frequency=firsts.frequencies())
 
     def _series(self, earlier: ModelState | None, codes: npt.NDArray[np.uint64]) -> _Series:
@@ -184,7 +183,7 @@ class Replay:
         keys, is_here = self._spool.keys, self._is_here
         firsts = FirstBuckets(self._spool.firsts.codes.copy())
         if earlier and self._has_changes:
-            firsts.merge(stored_firsts(earlier.series))
+            firsts.merge(stored_firsts(earlier.series, earlier.until))
         frequency = firsts.frequencies()
         is_resumed = np.zeros(keys.num_rows, bool)
         learned = Fingerprints.of_nothing(keys.num_rows)

@@ -30,7 +30,7 @@ _TOO_LARGE = 1e150
 _FIRST_BUCKETS = 3
 #: Bits that hold the length of a bucket: up to a hundred days; longer ones are clipped.
 _LENGTH_BITS = 23
-_NEVER = np.iinfo(np.int64).max
+NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class FirstBuckets:
     A day on which clocks change makes one bucket of some hours longer or shorter; of three, the other two agree. Later
     buckets change nothing, so that no verdict depends on them.
 
-    :ivar codes: per series the end and length in one number, the earliest first, :data:`_NEVER` where there is none.
+    :ivar codes: per series the end and length in one number, the earliest first, :data:`NEVER` where there is none.
     """
 
     codes: npt.NDArray[np.int64]
@@ -140,16 +140,16 @@ class FirstBuckets:
     @classmethod
     def of_nothing(cls, series: int) -> FirstBuckets:
         """Return what series without buckets have."""
-        return cls(np.full((series, _FIRST_BUCKETS), _NEVER))
+        return cls(np.full((series, _FIRST_BUCKETS), NEVER))
 
     @property
     def is_here(self) -> npt.NDArray[np.bool_]:
         """Whether a series has any bucket."""
-        return self.codes[:, 0] < _NEVER
+        return self.codes[:, 0] < NEVER
 
     def grow(self, series: int) -> None:
         """Make room for more series."""
-        more = np.full((series - len(self.codes), _FIRST_BUCKETS), _NEVER)
+        more = np.full((series - len(self.codes), _FIRST_BUCKETS), NEVER)
         self.codes = np.concatenate([self.codes, more])
 
     def add(self, series: npt.NDArray[np.integer], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
@@ -171,23 +171,28 @@ class FirstBuckets:
         all_series, all_codes = all_series[is_new], all_codes[is_new]
         rank = np.arange(len(all_series)) - np.searchsorted(all_series, all_series)
         is_first = rank < _FIRST_BUCKETS
-        self.codes[mine] = _NEVER
+        self.codes[mine] = NEVER
         self.codes[all_series[is_first], rank[is_first]] = all_codes[is_first]
 
     def merge(self, codes: npt.NDArray[np.int64]) -> None:
         """Add the first buckets of the first series, as another object holds them."""
         both = np.concatenate([self.codes[: len(codes)], codes], axis=1)
         both.sort(axis=1)
-        both[:, 1:][both[:, 1:] == both[:, :-1]] = _NEVER
+        both[:, 1:][both[:, 1:] == both[:, :-1]] = NEVER
         both.sort(axis=1)
         self.codes[: len(codes)] = both[:, :_FIRST_BUCKETS]
 
     def frequencies(self) -> npt.NDArray[np.int8]:
         """Return the place in :data:`FREQUENCIES` that most of each series' first buckets have."""
-        is_known = self.codes < _NEVER
+        is_known = self.codes < NEVER
         places = np.where(is_known, frequency_of(self.codes & (1 << _LENGTH_BITS) - 1), -1)
         others_agree = is_known[:, 2] & (places[:, 1] == places[:, 2])
         return np.where(is_known[:, 0], np.where(others_agree, places[:, 1], places[:, 0]), 2).astype(np.int8)
+
+
+def ends_of(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the end of each bucket, in seconds since 1970, by its code."""
+    return codes >> _LENGTH_BITS
 
 
 def frequency_of(length: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:

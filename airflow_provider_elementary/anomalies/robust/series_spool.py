@@ -14,6 +14,7 @@ from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.anomalies.robust.fingerprint import Fingerprints, mixed
 from airflow_provider_elementary.anomalies.robust.series import KEYS_SCHEMA, FirstBuckets, seconds_of, values_of
 from airflow_provider_elementary.anomalies.robust.series_index import Numbering
+from airflow_provider_elementary.anomalies.robust.state import UnusableStateError
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
 SLICE_ROWS = 500_000
@@ -66,8 +67,11 @@ class Spool:
         """Take in the rows of some series that end by the time before which series are known.
 
         :param is_wanted: per series, in the order of their numbers.
+        :raises UnusableStateError: there are rows of a series that is not among them.
         """
         _, rows = self._numbered(metrics)
+        if (rows["series"] >= len(is_wanted)).any():
+            raise UnusableStateError("it lacks series that its metrics have")
         self._add(_some(rows, is_wanted[rows["series"]] & (rows["ends"] <= self._before)))
 
     def remove(self, metrics: pa.Table) -> None:

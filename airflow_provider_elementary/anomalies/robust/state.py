@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.robust.model.detector import Detector
-from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES
+from airflow_provider_elementary.anomalies.robust.series import FREQUENCIES, NEVER, ends_of
 
 #: Changes whenever the arrays or their meaning do: an older model state is refused, not misread.
 FORMAT = b"7"
@@ -49,9 +49,13 @@ class ModelState:
         return cls(whole.drop_columns("arrays"), lambda: iter(whole.select(["arrays"]).to_batches()), until)
 
 
-def stored_firsts(series: pa.Table) -> npt.NDArray[np.int64]:
-    """Return the first buckets of each series of a state; see :class:`~.series.FirstBuckets`."""
-    return np.stack([series[name].to_numpy() for name in _FIRSTS], axis=1)
+def stored_firsts(series: pa.Table, until: int) -> npt.NDArray[np.int64]:
+    """Return the first buckets of each series of a state; see :class:`~.series.FirstBuckets`.
+
+    :param until: of the state; buckets that ended later may have been removed or replaced since, and are left out.
+    """
+    codes = np.stack([series[name].to_numpy() for name in _FIRSTS], axis=1)
+    return np.where(ends_of(codes) > until, NEVER, codes)
 
 
 def with_firsts(series: pa.Table, codes: npt.NDArray[np.int64]) -> pa.Table:

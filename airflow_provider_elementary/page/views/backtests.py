@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.page.day_grid import Grid, Picture, grid_of, order_of, picture_of
 from airflow_provider_elementary.page.store_status import attempt
 from airflow_provider_elementary.page.views.base import Page, Request, page_of
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 #: Both methods of one run of the example DAG, and those of the previous run.
 _PAGE = 4
 _METHODS = {"elementary": "Elementary's own rule", "robust": "Robust"}
-_COLUMNS = (
-    *("full_table_name", "column_name", "metric_name", "dimension", "bucket_start", "bucket_end"),
-    *("score", "is_anomalous"),
-)
+_COLUMNS = (*METRIC_KEYS, "bucket_start", "bucket_end", "score", "is_anomalous")
 _METRICS_SHOWN = 25
 _SETTINGS = {
     "anomaly_sensitivity": "sensitivity",

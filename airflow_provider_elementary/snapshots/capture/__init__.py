@@ -18,6 +18,7 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
+from airflow_provider_elementary.snapshots import ROWS_PER_PART
 from airflow_provider_elementary.snapshots.capture.audit import Audit, compare_days, compare_full, prepare_audit
 from airflow_provider_elementary.snapshots.capture.collect import (
     Preparation,
@@ -31,7 +32,7 @@ from airflow_provider_elementary.snapshots.capture.data_keys import categories_o
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt, check_history, look_back, new_epoch
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.side_by_side import OpenSource, capture_side_by_side
-from airflow_provider_elementary.snapshots.capture.split import ROWS_PER_PART, split_into_parts, whole_tables
+from airflow_provider_elementary.snapshots.capture.split import split_into_parts, whole_tables
 from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_read
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy

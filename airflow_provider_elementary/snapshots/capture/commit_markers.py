@@ -71,7 +71,7 @@ class Unmarked:
 
     :param runs: how many are newer than the newest marker.
     :param ended: how many of them have written nothing for longer than a marker is waited for.
-    :param since: the time of the newest marker, or None where there is none.
+    :param since: the time of the newest marker, or None where the days that are counted have none.
     :param dated: the newest time of a row whose run has a marker, where the markers themselves have no times.
     """
 
@@ -114,7 +114,8 @@ class Unmarked:
             )
         if not self.ended:
             return None
-        what = f"no dbt_invocations row came for {self.runs} runs since {self.since or 'the beginning'}"
+        when = f"since {self.since}" if self.since is not None else f"in the last {_LOOK_BACK.days} days"
+        what = f"no dbt_invocations row came for {self.runs} runs {when}"
         if self.is_systemic:
             return f"{what}: dbt_invocations autoupload is probably off; {_REMEDY}. Rows are taken without waiting"
         hours = f"{commit_timeout.total_seconds() / 3600:g} hours"
@@ -178,7 +179,8 @@ def find_unmarked(
     """
     since = markers.committed_until
     lately = before(watermark, _RECURRENCE)
-    start = before(watermark, _LOOK_BACK) if since is None else min(lately, max(since, before(watermark, _LOOK_BACK)))
+    counted_from = before(watermark, _LOOK_BACK)
+    start = counted_from if since is None else min(lately, max(since, counted_from))
     newest: dict[str, datetime] = {}
     dated: datetime | None = None
     for name in source.tables():
@@ -200,7 +202,7 @@ def find_unmarked(
     return Unmarked(
         runs=len(after),
         ended=sum(moment <= abandoned_until for moment in after),
-        since=since,
+        since=None if since is None or since < counted_from else since,
         dated=dated,
         lately=len(ended),
         recurrences=len({bisect_left(times, moment) for moment in ended}),

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from airflow_provider_elementary import quoting
 from airflow_provider_elementary.elementary_schema import TABLES, Category
+from airflow_provider_elementary.snapshots import ROWS_PER_PART
 from airflow_provider_elementary.snapshots.capture.commit_markers import MARKERS
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.capture.plan import Plan
@@ -19,8 +20,6 @@ from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest
 
-#: A table is split where more rows of it are new: what a worker encrypts in about a minute.
-ROWS_PER_PART = 2_000_000
 #: Each part is a task with a session and an access check of its own.
 MOST_PARTS = 64
 

@@ -17,13 +17,14 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
     UnprovedError,
 )
+from airflow_provider_elementary.snapshots import ROWS_PER_PART
 from airflow_provider_elementary.snapshots.capture import prepare
 from airflow_provider_elementary.snapshots.capture.collect import Preparation
 from airflow_provider_elementary.snapshots.capture.commit import committed_for, require_writer
 from airflow_provider_elementary.snapshots.capture.data_keys import categories_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.slices import Slice
-from airflow_provider_elementary.snapshots.capture.split import ROWS_PER_PART, split_into_parts
+from airflow_provider_elementary.snapshots.capture.split import split_into_parts
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.parts.documents import DEADLINE, PLAN, PlanDocument, PlannedTable
 from airflow_provider_elementary.snapshots.parts.values import microseconds, write_point, write_slice

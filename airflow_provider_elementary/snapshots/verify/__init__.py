@@ -25,7 +25,7 @@ from airflow_provider_elementary.snapshots.chain import (
 )
 from airflow_provider_elementary.snapshots.index import Row
 from airflow_provider_elementary.snapshots.lists import path
-from airflow_provider_elementary.snapshots.lookup import none_found, read_manifest
+from airflow_provider_elementary.snapshots.lookup import none_found, not_among, read_manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
 from airflow_provider_elementary.snapshots.verify.files import NamedFile, check_files
 from airflow_provider_elementary.snapshots.verify.results import check_series
@@ -224,10 +224,7 @@ def _select(
     if not readable and not findings:
         raise none_found(repository)
     if not found and not (snapshot == "latest" and findings):
-        raise SnapshotNotFoundError(
-            f"{repository.uri} holds no snapshot {snapshot}, but {len(readable)} others. "
-            "Name one of those that `airflow-elementary snapshot list` or the Elementary page shows, or latest."
-        )
+        raise not_among(repository, snapshot, [link.snapshot_id for link in readable])
     return found
 
 

@@ -54,8 +54,8 @@ ATTACKS: tuple[Attack, ...] = (
         {
             "read restore metrics": (_NOT_READ,),
             "write": (
-                f"{_FORGED}are_not_built_upon",
-                "integration/forged_tries::TestAForgedCommit::test_is_neither_"
+                f"{_FORGED}forged_documents_are_not_built_upon",
+                "integration/forged_attempts::TestAForgedCommit::test_is_neither_"
                 "returned_nor_built_upon_for_the_run_that_it_claims",
             ),
             "verify": (
@@ -78,7 +78,7 @@ ATTACKS: tuple[Attack, ...] = (
                 f"{_UNREADABLE}::test_a_reader_who_may_read_no_manifest_gets_an_error",
             ),
             "write": (
-                f"{_FORGED}are_not_built_upon",
+                f"{_FORGED}forged_documents_are_not_built_upon",
                 f"{_UNREADABLE}::test_in_the_next_place_it_stops_the_writer_by_name_until_it_is_removed",
                 f"{_UNREADABLE}::test_in_other_places_it_stops_nobody",
             ),
@@ -329,11 +329,11 @@ ATTACKS: tuple[Attack, ...] = (
             "verify": (
                 f"{_FILES}::test_a_snapshot_that_is_pruned_while_it_is_verified_is_no_damage",
                 f"{_FILES}::test_what_else_is_wrong_is_found_though_the_verified_snapshot_is_pruned",
-                f"{_RESULTS}::TestWhatWasWritten::test_is_sound_and_counted",
+                f"{_RESULTS}::TestWhatWasWritten::test_a_result_is_sound_and_counted",
                 f"{_RESULTS}::TestWhatWasWritten::test_is_checked_without_keys_and_named_without_the_keys_of_a_"
                 "category",
                 f"{_RESULTS}::TestARollBackOfSeries::test_nothing_is_lost_where_the_newest_is_there",
-                f"{_ANSWERS}::TestWhatWasWritten::test_is_sound_and_counted",
+                f"{_ANSWERS}::TestWhatWasWritten::test_an_answer_is_sound_and_counted",
                 f"{_ANSWERS}::TestWhatWasWritten::test_names_the_document_before_by_its_hash",
                 f"{_ANSWERS}::TestWhatWasWritten::test_is_pruned_but_for_the_two_newest",
             ),

@@ -79,7 +79,7 @@ def anchor(rest: Rest) -> str | None:
 
 
 class TestWhatWasWritten:
-    def test_is_sound_and_counted(self, rest: Rest) -> None:
+    def test_an_answer_is_sound_and_counted(self, rest: Rest) -> None:
         for snapshot in ("latest", "all"):
             report = verify(rest.repository, snapshot=snapshot)
 

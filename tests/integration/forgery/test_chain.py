@@ -145,7 +145,7 @@ class TestForgedDocuments:
         with compute_metrics(source) as metrics:
             assert metrics.read_all().num_rows > 0
 
-    def test_are_not_built_upon(
+    def test_forged_documents_are_not_built_upon(
         self, rest: Rest, manifests: list[Manifest], tmp_path: Path, attack: Callable[[Rest, list[Manifest]], None]
     ) -> None:
         attack(rest, manifests)

@@ -93,7 +93,7 @@ NEWEST = RUNS + 1
 
 
 class TestWhatWasWritten:
-    def test_is_sound_and_counted(self, rest: Rest, manifests: list[Manifest]) -> None:
+    def test_a_result_is_sound_and_counted(self, rest: Rest, manifests: list[Manifest]) -> None:
         latest, all_of_it = verify(rest.repository), verify(rest.repository, snapshot="all")
 
         assert latest.findings == all_of_it.findings == ()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 import subprocess
 import sys
 
 import pytest
+
+from airflow_provider_elementary.cli.main import _parser
 
 #: A thread that is left in a native reader, which calls back into Python, as one whose driver was given up.
 _LEAVES_A_THREAD = """
@@ -44,3 +48,17 @@ def test_a_thread_left_in_a_native_reader_does_not_change_the_exit_status() -> N
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 lets such threads hang")
 def test_python_aborts_where_the_interpreter_is_shut_down_around_such_a_thread() -> None:
     assert status_of("sys.exit(main.main())") < 0
+
+
+def _actions(parser: argparse.ArgumentParser) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    (found,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    return found
+
+
+def test_the_help_of_snapshot_names_its_actions_and_no_other() -> None:
+    commands = _actions(_parser())
+    (text,) = (each.help for each in commands._choices_actions if each.dest == "snapshot")
+
+    named = re.findall(r"\w+", (text or "").removesuffix(" snapshots").replace(" and ", ", "))
+
+    assert sorted(named) == sorted(_actions(commands.choices["snapshot"]).choices)

@@ -22,6 +22,9 @@ SAME = [
     (POSTGRES, {**POSTGRES, "conn_type": "elementary_postgres", "login": "Sync"}),
     (SNOWFLAKE, {**SNOWFLAKE, "login": "sync", "extra": {"account": "acme-1", "role": "HISTORY"}}),
     (BIGQUERY, {**BIGQUERY, "extra": {**BIGQUERY["extra"], "elementary_schema": "region-eu"}}),
+    (SNOWFLAKE, {**SNOWFLAKE, "extra": {"account": "ACME_1.snowflakecomputing.com"}}),
+    (BIGQUERY, {**BIGQUERY, "extra": {**BIGQUERY["extra"], "location": "EU"}}),
+    (POSTGRES, {**POSTGRES, "port": 5432}),
     (DATABRICKS, {**DATABRICKS, "schema": "x"}),
 ]
 OTHER = [

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import StoreError, StoreRefusedError
-from airflow_provider_elementary.metrics import earlier
+from airflow_provider_elementary.metrics import by_day, earlier
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
 from airflow_provider_elementary.snapshots import LocalKeys, Policy
@@ -291,6 +292,27 @@ def test_a_policy_that_excludes_more_keeps_nothing_and_the_log_says_so(
     assert record.levelno == logging.WARNING
     assert "the policy of the snapshots excludes more. Metrics of days" in record.getMessage()
     assert not purged & set(stored)
+
+
+def test_rows_without_an_id_stay_on_purged_days_of_a_period_that_is_read_again() -> None:
+    def rows(*buckets: tuple[int, float]) -> list[pa.RecordBatch]:
+        found = [
+            {
+                "full_table_name": ORDERS,
+                "metric_name": "row_count",
+                "bucket_end": datetime(2026, 3, day, 12),
+                "metric_value": value,
+                "is_collected": True,
+            }
+            for day, value in buckets
+        ]
+        return pa.Table.from_pylist(found, schema=by_day._STORED).to_batches()
+
+    old, new = rows((2, 1.0), (2, 2.0), (9, 3.0)), rows((9, 4.0), (10, 5.0))
+
+    combined = by_day._combined(lambda: old, lambda: new, (), is_replaced=True)
+
+    assert sorted(value for batch in combined for value in batch["metric_value"].to_pylist()) == [1.0, 2.0, 4.0, 5.0]
 
 
 def history_with_purged_days(path: Path, policy: Policy) -> tuple[MetricHistory, set[Any]]:

@@ -51,7 +51,7 @@ def test_what_no_metric_is_computed_from_changes_nothing(after: Policy) -> None:
     ("before", "after"),
     [
         (settings(Policy(dropped_columns=NO_PROPERTIES)), settings(Policy())),
-        (settings(Policy(hashed_columns=("data_monitoring_metrics.dimension_value",))), settings(Policy())),
+        (settings(Policy(dropped_columns=("dbt_run_results.rows_affected",))), settings(Policy())),
         (settings(Policy(categories=(Category.METADATA,))), settings(Policy())),
         (settings(Policy(dropped_metrics=("max",))), settings(Policy())),
         (settings(Policy()), settings(Policy(dropped_metrics=("max",)))),
@@ -60,7 +60,7 @@ def test_what_no_metric_is_computed_from_changes_nothing(after: Policy) -> None:
     ],
     ids=[
         "a column",
-        "a plain value",
+        "a number",
         "categories",
         "a metric",
         "a dropped metric",
@@ -87,6 +87,28 @@ def test_rows_are_read_again_where_more_is_taken(before: dict[str, Any], after: 
 )
 def test_metrics_of_what_is_excluded_now_are_not_kept(after: dict[str, Any], reason: str) -> None:
     assert why_excluded(settings(Policy()), after) == reason
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        Policy(hashed_columns=("data_monitoring_metrics.id",)),
+        Policy(hashed_columns=("data_monitoring_metrics.dimension_value",)),
+        Policy(hashed_columns=("elementary_test_results.test_execution_id",)),
+        Policy(hashed_columns=("dbt_models.alias",)),
+        Policy(masked_columns=("elementary_test_results.table_name",)),
+        Policy(hashed_columns=("dbt_run_results.model_execution_id",)),
+        Policy(dropped_columns=("dbt_invocations.generated_at",)),
+        Policy(dropped_columns=("schema_columns_snapshot.data_type",)),
+    ],
+    ids=["an id", "a dimension", "an execution", "a hashed name", "a masked name", "a run", "a time", "a type"],
+)
+def test_metrics_are_not_kept_where_rows_are_recognised_in_another_way(before: Policy) -> None:
+    for then, now in ((before, Policy()), (before, Policy(dropped_columns=NO_PROPERTIES))):
+        assert why_excluded(settings(then), settings(now)) is not None
+    assert why_excluded(settings(before), settings(Policy())) == (
+        "the policy of the snapshots changes values by which rows are recognised"
+    )
 
 
 @pytest.mark.parametrize("known", [{}, {"definitions": "abc", "policy": "abc"}, {**settings(Policy()), "policy": None}])

@@ -101,6 +101,11 @@ def test_statements_that_differ_in_values_case_and_comments_have_one_hash() -> N
         ("DELETE FROM a.b WHERE x IN (SELECT x FROM c.d)", ("C.D",), "A.B"),
         ("MERGE INTO a.b USING c.d ON true WHEN MATCHED THEN UPDATE SET x = 1", ("C.D",), "A.B"),
         ("SELECT 1", (), None),
+        ("WITH b AS (SELECT * FROM b) SELECT * FROM b", ("B",), None),
+        ("WITH RECURSIVE b AS (SELECT * FROM c UNION SELECT * FROM b) SELECT * FROM b", ("C",), None),
+        ("WITH b AS (SELECT 1), c AS (SELECT * FROM b) SELECT * FROM c", (), None),
+        ("SELECT * FROM (WITH b AS (SELECT 1) SELECT * FROM b) x, b", ("B",), None),
+        ("SELECT * FROM generate_series(1, 3), a.b", ("A.B",), None),
     ],
 )
 def test_the_tables_that_are_read_and_written_are_distinguished(

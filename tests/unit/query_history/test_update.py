@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.query_history import HistoryLimits, HistoryPolicy, read_query_history
 from airflow_provider_elementary.query_history.reader import stored_histories
 from airflow_provider_elementary.snapshots import LocalKeys
+from airflow_provider_elementary.storage.open_store import OpenStore
+from airflow_provider_elementary.storage.records.result_files import ResultNames, write_rows
 from airflow_provider_elementary.storage.records.results import newest_result
 from tests.support.query_histories import NOW, CountingSession, ListingSession, counted, query, stored, updated
 from tests.support.signing import opened
@@ -124,15 +127,57 @@ def test_a_user_has_one_pseudonym_in_all_runs(rest: Rest) -> None:
     assert users["q1"] == users["q2"] != users["q3"]
 
 
+def test_an_id_that_a_client_gives_again_is_another_query(rest: Rest) -> None:
+    again = {**query(1, NOW - timedelta(minutes=5)), "query_id": "q1"}
+
+    updated(rest, ListingSession([query(1, NOW - HOUR), again]))
+
+    assert stored(rest)["query_id"].to_pylist() == ["q1", "q1"]
+
+
+def test_a_table_gets_the_known_part_of_its_missing_names(rest: Rest) -> None:
+    queries = [
+        query(1, NOW - HOUR, query_text="SELECT * FROM t", schema_name="shop"),
+        query(2, NOW - HOUR, query_text="SELECT * FROM s.t", database_name="dwh", schema_name=""),
+        query(3, NOW - HOUR, query_text="SELECT * FROM t", database_name="dwh", schema_name=""),
+    ]
+
+    updated(rest, ListingSession(queries))
+
+    assert stored(rest)["tables"].to_pylist() == ['["SHOP.T"]', '["DWH.S.T"]', '["T"]']
+
+
 def test_a_run_that_fails_leaves_no_file(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object, **__: object) -> None:
+    def fails(opened: OpenStore, names: ResultNames, *rest: Any, **options: Any) -> None:
+        write_rows(opened, names, *rest, **options)
         raise OSError("disk")
 
-    monkeypatch.setattr("airflow_provider_elementary.query_history.update.commit_result", fails)
+    monkeypatch.setattr("airflow_provider_elementary.query_history.update.write_rows", fails)
     with pytest.raises(OSError, match="disk"):
         updated(rest, ListingSession([query(1, NOW - HOUR)]))
 
     assert [found.key for found in rest.store.list("results/")] == []
+
+
+def test_a_run_that_fails_after_its_commit_leaves_a_readable_history(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = ListingSession([query(1, NOW - HOUR)])
+    before = updated(rest, session, "one").result.key
+    session.queries.append(query(2, NOW - timedelta(minutes=5)))
+    delete = type(rest.store).delete
+
+    def fails(store: Any, key: str) -> None:
+        # The document of the attempt before is removed after the new one was written.
+        if key == before:
+            raise OSError("denied")
+        delete(store, key)
+
+    monkeypatch.setattr(type(rest.store), "delete", fails)
+    with pytest.raises(OSError, match="denied"):
+        updated(rest, session, "one")
+
+    assert stored(rest)["query_id"].to_pylist() == ["q1", "q2"]
 
 
 def test_rows_with_odd_values_are_kept_as_far_as_they_are_known(rest: Rest) -> None:

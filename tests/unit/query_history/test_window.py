@@ -57,6 +57,10 @@ class PagedSession:
     dialect = adapter = "clickhouse"
     schema, database = "system", None
 
+    @staticmethod
+    def shown(at: datetime) -> Any:
+        return at
+
     def __init__(self, ended: list[datetime]) -> None:
         self.ended = ended
         self.asked: list[str] = []
@@ -66,7 +70,11 @@ class PagedSession:
         since = datetime.fromisoformat(
             statement.split("event_time_microseconds >= parseDateTime64BestEffort('")[1][:26]
         )
-        found = [{"query_id": str(n), "ended_at": at} for n, at in enumerate(self.ended) if at >= since]
+        found = [
+            {"query_id": str(n), "ended_at": self.shown(at), "query_text": "x"}
+            for n, at in enumerate(self.ended)
+            if at >= since
+        ]
         return found[: windows.PAGE]
 
 
@@ -95,6 +103,25 @@ def test_a_run_that_ends_early_says_up_to_when_it_read(monkeypatch: pytest.Monke
     assert reader.is_behind
     assert reader.read_until is not None
     assert NOW - DAY < reader.read_until < NOW
+
+
+def test_times_that_are_listed_as_texts_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "PAGE", 10)
+    monkeypatch.setattr(PagedSession, "shown", staticmethod(datetime.isoformat))
+
+    found, _ = read([NOW - DAY + timedelta(minutes=n) for n in range(25)], most_rows=1_000)
+
+    assert len(found) == 25
+
+
+def test_a_run_ends_early_after_much_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "PAGE", 10)
+    monkeypatch.setattr(windows, "MOST_TEXT", 20)
+
+    found, reader = read([NOW - DAY + timedelta(minutes=n) for n in range(95)], most_rows=1_000)
+
+    assert reader.is_behind
+    assert len(found) < 95
 
 
 def test_more_queries_at_one_moment_than_a_page_holds_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,9 @@ OUTCOMES = [
 
 
 @pytest.mark.parametrize(("link", "transport", "expected"), OUTCOMES)
-def test_both_ends_count(link: Link, transport: TransportFacts | None, expected: tuple[str, str, str]) -> None:
+def test_a_link_is_evaluated_by_both_of_its_ends(
+    link: Link, transport: TransportFacts | None, expected: tuple[str, str, str]
+) -> None:
     findings = evaluate_link(link, transport, allowed=())
 
     assert tuple(finding.status for finding in findings[:3]) == expected

@@ -59,7 +59,7 @@ class TestMonitorsThatCanNeverFire:
             {"anomaly_sensitivity": 3.5, "timestamp_column": None},
         ],
     )
-    def test_enough_do(self, params: dict[str, Any]) -> None:
+    def test_a_window_with_enough_buckets_is_no_finding(self, params: dict[str, Any]) -> None:
         assert findings("never fires", with_params(**params)) == []
 
     def test_the_finding_says_why_and_what_to_do(self) -> None:
@@ -211,7 +211,7 @@ class TestHistories:
 
         assert "its training window holds 8 buckets to compare with, so no score exceeds 2.47" in finding.reason
 
-    def test_a_full_window_is_not(self) -> None:
+    def test_a_full_window_is_not_reported(self) -> None:
         assert findings("too few buckets", stored_verdict()) == []
 
 

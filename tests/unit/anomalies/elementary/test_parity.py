@@ -111,7 +111,7 @@ def test_the_stored_configuration_is_the_one_that_counts(changes: dict[str, Any]
         ("an older value of a bucket", metric(0, 100, updated_at=DETECTED - timedelta(days=1))),
     ],
 )  # fmt: skip
-def test_a_run_did_not_see(what: str, row: dict[str, Any]) -> None:
+def test_a_run_is_replayed_without_the_rows_that_it_did_not_see(what: str, row: dict[str, Any]) -> None:
     verdict = compared(stored_verdict(metrics=[*history(), row]))
 
     assert verdict["reason"] == "1 of 14 buckets anomalous, largest score 3.474", what

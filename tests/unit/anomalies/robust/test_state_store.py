@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ import pyarrow.compute as pc
 import pytest
 
 from airflow_provider_elementary.anomalies import detect
-from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
+from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent, shard_of
+from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust import ModelState, replay
 from airflow_provider_elementary.anomalies.robust import series_spool as spool
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
+from airflow_provider_elementary.anomalies.stored_metrics import MetricChanges, MetricRows
 from airflow_provider_elementary.anomalies.summary import recent
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
@@ -78,9 +82,26 @@ def scored(metrics: pa.Table, state: ModelState | None = None, **arguments: Any)
     shuffled = metrics.take(np.random.default_rng(len(metrics)).permutation(len(metrics)))
     pieces: list[pa.Table] = []
     given = {"method": "robust", "days": 2, "parameters": {}, "load_state": lambda: state, "keep_state": pieces.extend}
-    found = score_recent(shuffled.to_reader(500), **{**given, **arguments})
+    found = score_recent(arguments.pop("rows", shuffled.to_reader(500)), **{**given, **arguments})
     kept = ModelState.of(pieces, found.learned_until) if pieces and found.learned_until is not None else None
     return Run(found.verdicts, found.tables, found.learned_until, found.resumed, found.replayed, kept)
+
+
+@dataclass(frozen=True)
+class KnownChanges(MetricRows):
+    """Metrics of which it is known what changed since the state."""
+
+    changes: MetricChanges
+
+    def since(self, place: Mapping[str, str] | None, until: int) -> MetricChanges:
+        return self.changes
+
+
+def scored_since(metrics: pa.Table, state: ModelState, rest: pa.Table, **arguments: Any) -> Run:
+    """Score metrics whose rows of days that the state learned from are read only where a series is replayed."""
+    recent_rows, rest_rows = (partial(each.to_reader, 500) for each in (metrics, rest))
+    changes = MetricChanges(added=None, removed=None, recent=recent_rows, rest=rest_rows)
+    return scored(metrics, state, rows=KnownChanges(recent_rows, changes), **arguments)
 
 
 def said(verdicts: pa.Table) -> list[dict[str, Any]]:
@@ -178,6 +199,71 @@ def test_a_state_of_later_buckets_is_not_used_for_an_older_snapshot() -> None:
 
     assert (run.resumed, run.replayed) == (0, 4)
     assert said(run.verdicts) == of_one_replay(days(SHOP, 50))
+
+
+QUIET = pa.concat_tables([SHOP, series("QUIET", 40)])
+ABOUT_QUIET = [Feedback("sensitivity", full_table_name="SHOP.CORE.QUIET", sensitivity=2.0)]
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_series_without_new_buckets_is_replayed_from_all_its_buckets(shards: int) -> None:
+    of_shard = {"shard": shard_of("SHOP.CORE.QUIET", shards), "shards": shards}
+    state = scored(QUIET, **of_shard).state
+    assert state is not None
+
+    found = scored_since(QUIET, state, QUIET, feedback=ABOUT_QUIET, **of_shard)
+
+    expected = scored(QUIET, feedback=ABOUT_QUIET, **of_shard)
+    assert found.replayed == 1
+    assert found.state is not None
+    assert expected.state is not None
+    assert known(found.state) == known(expected.state)
+    assert said(found.verdicts) == said(expected.verdicts)
+
+
+def test_a_state_that_lacks_a_series_of_unchanged_files_is_not_resumed() -> None:
+    state = scored(QUIET).state
+    assert state is not None
+    more = pa.concat_tables([QUIET, series("UNKNOWN", 40)])
+
+    found = scored_since(more, state, more, feedback=ABOUT_QUIET)
+
+    expected = scored(more, feedback=ABOUT_QUIET)
+    assert found.state is not None
+    assert expected.state is not None
+    assert known(found.state) == known(expected.state)
+
+
+def test_a_series_whose_rows_have_no_end_does_not_make_a_state_unusable() -> None:
+    state = scored(QUIET).state
+    assert state is not None
+    rest = pa.concat_tables([QUIET, series("ENDLESS", 3, bucket_end=None)])
+
+    # A second call fails.
+    load_once = iter([state]).__next__
+    found = scored_since(QUIET, state, rest, feedback=ABOUT_QUIET, load_state=load_once)
+
+    assert (found.resumed, found.replayed) == (4, 1)
+
+
+def test_first_buckets_that_were_replaced_since_do_not_decide_the_frequency() -> None:
+    hourly = series("NEW", 3, length=timedelta(hours=1))
+    late = [
+        {**row, "bucket_start": row["bucket_start"] + 58 * DAY, "bucket_end": row["bucket_end"] + 58 * DAY}
+        for row in hourly.to_pylist()
+    ]
+    state = scored(pa.concat_tables([SHOP, pa.Table.from_pylist(late, schema=METRICS_SCHEMA)])).state
+    assert state is not None
+    daily = [{**row, "bucket_start": row["bucket_end"] - DAY} for row in late[2:]]
+    metrics = pa.concat_tables([SHOP, pa.Table.from_pylist(daily, schema=METRICS_SCHEMA)])
+
+    found = scored_since(metrics, state, metrics)
+
+    expected = scored(metrics)
+    assert found.state is not None
+    assert expected.state is not None
+    assert known(found.state) == known(expected.state)
+    assert said(found.verdicts) == said(expected.verdicts)
 
 
 def test_a_week_that_has_just_begun_does_not_hide_the_days() -> None:

@@ -58,7 +58,7 @@ def test_a_field_that_an_answer_needs_is_asked_for(answer: Any, missing: str, em
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_every_reason_is_one(reason: Any) -> None:
+def test_each_of_the_reasons_is_accepted_for_an_expected_value(reason: Any) -> None:
     assert parse("expected", reason=reason).reason == reason
 
 
