@@ -115,13 +115,21 @@ def test_another_store_is_not_read(rest: Rest) -> None:
 
 def test_a_page_of_the_index_finds_a_snapshot_by_its_time(tmp_path: Path) -> None:
     chain = SyntheticChain(CountingStore())
-    chain.grow(17)
+    chain.grow(20)
     for name, content in chain.store.objects.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
     scene = run_blocks("format-documents", "format-index", STORE=tmp_path)
 
-    assert scene["find_by_time"]((BEGAN + timedelta(hours=7, minutes=30)).isoformat())["sequence"] == 8
+    def found(hours: float) -> int:
+        return int(scene["find_by_time"]((BEGAN + timedelta(hours=hours)).isoformat())["sequence"])
+
+    (tmp_path / manifest_key(9_999_999_999)).write_bytes(b"{}")
+    # The newest page ends with number 16. A manifest that a prune removed is not found.
+    assert (found(7.5), found(17.5), found(99)) == (8, 18, 20)
+    (tmp_path / manifest_key(12)).unlink()
+    (tmp_path / manifest_key(18)).unlink()
+    assert (found(11.5), found(17.5)) == (11, 17)
     # An older page, of another snapshot of that number.
     facts = (tmp_path / manifest_key(8)).read_bytes().partition(b"\n")[2].replace(b'"epoch":1', b'"epoch":2')
     (tmp_path / manifest_key(8)).write_bytes(signed(SIGNER, STORE_ID, manifest_key(8), facts))
