@@ -47,6 +47,7 @@ from airflow_provider_elementary.operators.incidents import (
 )
 from airflow_provider_elementary.operators.prune import ElementaryMaintainStoreOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
+from airflow_provider_elementary.operators.query_logs import ElementaryQueryLogOperator
 from airflow_provider_elementary.operators.snapshot import (
     ElementaryDiffSnapshotsOperator,
     ElementaryPruneSnapshotsOperator,
@@ -80,6 +81,12 @@ with DAG("failing"):
     ElementaryPlanSnapshotOperator(task_id="plan_refused", elementary_conn_id="refused", **EMPTY)
     ElementaryCapturePartOperator(task_id="capture", part={"plan": "none"}, **EMPTY)
     ElementaryCommitSnapshotOperator(task_id="commit", parts=[{"plan": "none"}], **EMPTY)
+    ElementaryQueryLogOperator(
+        task_id="queries_nowhere", history_conn_id="nowhere", elementary_conn_id="wide", **EMPTY
+    )
+    ElementaryQueryLogOperator(
+        task_id="queries_refused", history_conn_id="refused", elementary_conn_id="wide", **EMPTY
+    )
     ElementaryTableMetricsOperator(task_id="metrics", **EMPTY)
     ElementaryTableMetricsOperator(task_id="metrics_refused", elementary_conn_id="refused", **EMPTY)
     ElementaryAnomalyOperator(task_id="anomalies", **EMPTY)
