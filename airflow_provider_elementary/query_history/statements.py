@@ -190,7 +190,7 @@ def _parsed(tokens: list[Token], text: str, dialect: str) -> _Found:
         return None
     if isinstance(tree, exp.Create) and str(tree.args.get("kind", "")).upper() not in _CREATED:
         return None
-    writes = not isinstance(tree, exp.Query) and isinstance(tree.this, exp.Expr)
+    writes = not isinstance(tree, exp.Query) and isinstance(tree.this, exp.Expression)
     target = tree.this.find(exp.Table) if writes else None
     for hint in tree.find_all(exp.Hint):
         hint.set("expressions", [])
