@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from sqlglot import Token, TokenType, exp
@@ -19,6 +20,8 @@ from sqlglot.errors import ErrorLevel
 #: A longer statement is not read: what it does is not known.
 LONGEST = 100_000
 _NODES_READ = 8
+#: What a name is, quoted or not.
+_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 _LITERALS = frozenset(
     {
         TokenType.STRING,
@@ -93,7 +96,7 @@ def read_statement(text: str | None, dialect: str) -> Statement:
     try:
         with _without_warnings():
             tokens = _grammar(dialect).tokenize(text)
-            if not tokens or tokens[0].token_type not in _BEGINNINGS:
+            if not tokens or tokens[0].token_type not in _BEGINNINGS or _has_bare_value(tokens):
                 return NOT_UNDERSTOOD
             canonical = _canonical(tokens, text)
             found = _known(canonical, tokens, text, dialect)
@@ -155,6 +158,19 @@ def _canonical(tokens: list[Token], text: str) -> str:
             del words[-4:]
         before = token
     return " ".join(words)
+
+
+def _has_bare_value(tokens: list[Token]) -> bool:
+    """Return whether options name a value without quotes, which could be a password: two names in a row."""
+    depth = 0
+    for before, token in pairwise(tokens):
+        if token.token_type is TokenType.L_PAREN and (depth or before.text.upper() == "OPTIONS"):
+            depth += 1
+        elif token.token_type is TokenType.R_PAREN and depth:
+            depth -= 1
+        elif depth and {before.token_type, token.token_type} <= _NAMES:
+            return True
+    return False
 
 
 def _word(token: Token) -> str:
