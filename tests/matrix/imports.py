@@ -11,8 +11,8 @@ from pathlib import Path
 
 import airflow_provider_elementary as package
 
-#: Comes with an extra that neither tests nor the matrix install.
-OF_EXTRAS = "google.cloud.bigquery"
+#: Come with extras that no row has to install.
+OF_EXTRAS = ("google.cloud.bigquery", "holidays")
 
 
 def imported(path: Path) -> list[tuple[str, str]]:
@@ -45,7 +45,7 @@ def is_installed(module: str) -> bool:
 
 def missing(module: str, name: str) -> str | None:
     """Return what is wrong with an import, or None."""
-    if module.startswith(OF_EXTRAS) and not is_installed(OF_EXTRAS):
+    if any(module.startswith(extra) and not is_installed(extra) for extra in OF_EXTRAS):
         return None
     # Airflow 3.1 puts stand-ins in their place when it builds a form.
     if module.split(".")[0] in ("wtforms", "flask_appbuilder"):
