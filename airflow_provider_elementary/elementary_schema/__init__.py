@@ -1,9 +1,8 @@
 """Describes the Elementary schema: tables, keys, watermarks, categories, sensitive columns."""
 
 from airflow_provider_elementary.elementary_schema.categories import Category, Sensitivity
+from airflow_provider_elementary.elementary_schema.names import DEFAULT_SCHEMA, METRIC_KEYS
 from airflow_provider_elementary.elementary_schema.tables import (
-    DEFAULT_SCHEMA,
-    METRIC_KEYS,
     TABLES,
     Column,
     Kind,

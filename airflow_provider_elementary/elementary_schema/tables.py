@@ -197,11 +197,6 @@ _BIGQUERY = _columns(Category.CONFIGURATION, "bigquery_partition_by bigquery_clu
 #: Packages 0.4 and 0.5 had them.
 _COMPILED_SQL = _columns(Category.QUERY_LOGS, "compiled_sql", {Sensitivity.SQL_TEXT: "compiled_sql"})
 
-#: What the schema is called where nobody names another.
-DEFAULT_SCHEMA = "elementary"
-#: What names a metric; one of its series has a ``dimension_value`` too.
-METRIC_KEYS = ("full_table_name", "column_name", "metric_name", "dimension")
-
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
         table.name: table

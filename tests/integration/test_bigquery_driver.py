@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.access import AccessReport, check_access
@@ -19,8 +16,6 @@ from airflow_provider_elementary.access.check.canaries import read_all as read_c
 from airflow_provider_elementary.access.check.canaries import read_nothing
 from airflow_provider_elementary.access.check.findings import Canary
 from airflow_provider_elementary.access.check.session import StatementFailedError, TransportFacts
-from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.bigquery import BigQueryWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST
@@ -28,6 +23,7 @@ from tests.servers.bigquery import bigquery_server
 from tests.servers.engine import SECRET, Engine
 from tests.support.datasets import World, small_world, write_duckdb
 from tests.support.drivers import DATABASE
+from tests.support.read_back import assert_holds, assert_splits_at_the_microsecond
 
 bigquery = pytest.importorskip("google.cloud.bigquery", reason="pip install google-cloud-bigquery")
 credentials = pytest.importorskip("google.auth.credentials")
@@ -68,27 +64,12 @@ def source(warehouse: BigQueryWarehouse) -> WarehouseSource:
     return WarehouseSource(warehouse)
 
 
-def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=repr)
-
-
 def test_every_table_is_read_row_by_row_equal(source: WarehouseSource, world: World) -> None:
-    assert source.tables() == list(TABLES)
-    for name, table in world.items():
-        found = read_all(source, name)
-        assert found.schema == table.schema
-        assert sorted_rows(found) == sorted_rows(table)
+    assert_holds(source, world)
 
 
 def test_a_time_span_is_split_at_the_microsecond(source: WarehouseSource, world: World) -> None:
-    times = sorted(world["dbt_run_results"]["created_at"].to_pylist())
-    bound = times[len(times) // 2]
-
-    since = source.read("dbt_run_results", since=bound).read_all()["created_at"].to_pylist()
-    later = source.read("dbt_run_results", since=bound + timedelta(microseconds=1)).read_all()["created_at"].to_pylist()
-
-    assert sorted(since) == [time for time in times if time >= bound]
-    assert sorted(later) == [time for time in times if time > bound]
+    assert_splits_at_the_microsecond(source, world)
 
 
 def test_a_denied_read_is_a_denied_canary(warehouse: BigQueryWarehouse) -> None:
