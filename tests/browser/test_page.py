@@ -24,6 +24,7 @@ VIEWS = {
     "snapshot": "snapshot?number=4",
     "access": "access",
     "tests": "tests",
+    "lineage": "lineage",
     "audit": "audit",
 }
 THEMES = ("light", "dark")
