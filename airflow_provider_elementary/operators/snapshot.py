@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import clear_failures, log_group, newest_anchor, run_key
+from airflow_provider_elementary.operators.base import clear_failures, log_group, newest_inlet_anchor, run_key
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
 from airflow_provider_elementary.operators.prune import (
     ElementaryMaintainStoreOperator,
@@ -52,7 +52,7 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
 
         with clear_failures():
             policy = self._resolve_policy()
-            anchor = newest_anchor(self, context)
+            anchor = newest_inlet_anchor(self, context)
             with self._open_checked(run_key(context)) as (source, access), log_group(self.log, "Table by table"):
                 taken = take_snapshot(
                     source,

@@ -16,8 +16,8 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     log_group,
-    newest_anchor,
-    number,
+    newest_inlet_anchor,
+    templated_number,
 )
 from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator, hook_of
 from airflow_provider_elementary.snapshots import ROWS_PER_PART
@@ -90,7 +90,7 @@ class ElementaryPlanSnapshotOperator(ElementarySnapshotBaseOperator):
 
         with clear_failures():
             policy = self._resolve_policy()
-            anchor = newest_anchor(self, context)
+            anchor = newest_inlet_anchor(self, context)
             with self._open_checked(_run_key(context, self.capture_id)) as (source, access):
                 references = plan_in_parts(
                     source,
@@ -101,7 +101,7 @@ class ElementaryPlanSnapshotOperator(ElementarySnapshotBaseOperator):
                     run_key=_run_key(context, self.capture_id),
                     overlap=self.overlap,
                     commit_timeout=self.commit_timeout,
-                    rows_per_part=number(self, "rows_per_part"),
+                    rows_per_part=templated_number(self, "rows_per_part"),
                 )
         return [reference.to_dict() for reference in references]
 
@@ -203,7 +203,7 @@ class ElementaryCommitSnapshotOperator(ElementarySnapshotBaseOperator):
                 self.repository,
                 self._resolve_policy(),
                 PartReference.parse(next(iter(self.parts or ()), None)),
-                anchor=newest_anchor(self, context),
+                anchor=newest_inlet_anchor(self, context),
                 run_key=_run_key(context, self.capture_id),
                 attempt=_attempt(context),
                 overlap=self.overlap,

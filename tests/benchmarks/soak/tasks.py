@@ -26,7 +26,7 @@ from airflow_provider_elementary.incidents.evaluate import (
 from airflow_provider_elementary.incidents.store import update_incidents
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.page.json_values import json_of
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.views.base import Request
 from airflow_provider_elementary.page.views.registry import VIEWS
 from airflow_provider_elementary.snapshots import Policy, Repository, find_manifest, write_snapshot
@@ -337,7 +337,7 @@ class Page:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._opened: Any = None
-        self._reader = Reader(lambda: self._opened)
+        self._reader = StoreReader(lambda: self._opened)
 
     def poll(self) -> int:
         """Build each view, as one who keeps the page open does; return how many fields they have."""
