@@ -42,7 +42,7 @@ RUNBOOK: Mapping[Kind, Entry] = MappingProxyType(
         "anomaly": Entry(
             "Compare with the days before; answer expected or new-normal if it is right", "A metric is anomalous"
         ),
-        "sync": Entry("Look at the newest runs of the DAG that takes snapshots", "The sync is overdue"),
+        "sync": Entry("Look at the newest runs of the DAG that takes snapshots", "The sync failed or is overdue"),
         "markers": Entry(
             "Follow the evidence above; until then, rows of unfinished runs are taken late",
             "Commit markers do not come",
