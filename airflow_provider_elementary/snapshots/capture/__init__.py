@@ -25,6 +25,7 @@ from airflow_provider_elementary.snapshots.capture.collect import (
     capture_slices,
     describe_captured,
     join,
+    shrunken_tables,
 )
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, find_consistency_point
@@ -197,8 +198,10 @@ def _capture_as_planned(
     if prepared.audit is not None and plan.base is None:
         plan = _compared(prepared.audit, source, plan, point)
     prepared = replace(prepared, excluded=dict(source.excluded), plan=plan)
-    protection = repository.store.describe()
-    return _Written(describe_captured(prepared, join(prepared, captured), protection, None), plan)
+    joined = join(prepared, captured)
+    if shrunken := shrunken_tables(parts, joined):
+        raise TableReplacedError(source.warehouse.schema, shrunken)
+    return _Written(describe_captured(prepared, joined, repository.store.describe(), None), plan)
 
 
 def prepare(

@@ -24,6 +24,7 @@ class SliceEntry:
     table: str
     since: NaiveTime | None = None
     until: NaiveTime | None = None
+    rows_of_table: int = 0
 
 
 @dataclass(frozen=True)

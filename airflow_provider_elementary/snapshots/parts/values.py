@@ -134,12 +134,12 @@ def read_policy(entry: Mapping[str, Any]) -> Policy:
 
 def write_slice(wanted: Slice) -> SliceEntry:
     """Return a slice as it is stored."""
-    return SliceEntry(wanted.table, iso(wanted.since), iso(wanted.until))
+    return SliceEntry(wanted.table, iso(wanted.since), iso(wanted.until), wanted.rows_of_table)
 
 
 def read_slice(entry: SliceEntry) -> Slice:
     """Return the slice that is stored."""
-    return Slice(entry.table, parse(entry.since), parse(entry.until))
+    return Slice(entry.table, parse(entry.since), parse(entry.until), entry.rows_of_table)
 
 
 def microseconds(span: timedelta) -> int:
