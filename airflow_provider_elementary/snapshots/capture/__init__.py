@@ -223,7 +223,7 @@ def prepare(
     # The first use of each key comes before the first read: what is refused is refused early.
     plan, opened = open_keys(source, repository.keys, plan, options.policy)
     kept = _kept(source, plan, options.policy) if keeps_windows else {}
-    point = find_consistency_point(source, options.commit_timeout, plan.window_from, kept)
+    point = find_consistency_point(source, options.commit_timeout, plan.earlier, kept)
     try:
         point = look_back(source, plan, point, changes, options.policy)
         checked = check_history(plan, point)

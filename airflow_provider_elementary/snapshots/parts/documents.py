@@ -57,6 +57,8 @@ class PointEntry:
     marker_problem: str | None
     ended: Base64 | None
     ended_until: NaiveTime | None
+    unmarked: Mapping[str, NaiveTime]
+    marked_until: NaiveTime | None
 
 
 @dataclass(frozen=True)

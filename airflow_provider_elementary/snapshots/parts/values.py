@@ -43,6 +43,8 @@ def write_point(point: ConsistencyPoint) -> PointEntry:
         marker_problem=point.marker_problem,
         ended=_packed(point.ended),
         ended_until=iso(point.ended_until),
+        unmarked={run: moment.isoformat() for run, moment in point.unmarked.items()},
+        marked_until=iso(point.marked_until),
     )
 
 
@@ -65,6 +67,8 @@ def read_point(entry: PointEntry) -> ConsistencyPoint:
         marker_problem=entry.marker_problem,
         ended=_unpacked(entry.ended),
         ended_until=parse(entry.ended_until),
+        unmarked={run: datetime.fromisoformat(moment) for run, moment in entry.unmarked.items()},
+        marked_until=parse(entry.marked_until),
     )
 
 

@@ -45,6 +45,8 @@ def test_every_field_of_a_consistency_point_is_kept() -> None:
         marker_problem="none came",
         ended=pa.array(["z"], pa.string()),
         ended_until=NOON,
+        unmarked={"z": NOON},
+        marked_until=NOON,
     )
 
     found = read_point(write_point(point))
