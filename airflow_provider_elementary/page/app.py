@@ -17,7 +17,7 @@ from airflow_provider_elementary.page import bundle, rendering
 from airflow_provider_elementary.page.currency import FindAttempts
 from airflow_provider_elementary.page.failures import UNREADABLE, describe_failure
 from airflow_provider_elementary.page.json_answers import answer as json_answer
-from airflow_provider_elementary.page.store_reader import Reader, Readers
+from airflow_provider_elementary.page.store_reader import Readers, StoreReader
 from airflow_provider_elementary.page.views import base as view
 from airflow_provider_elementary.page.views import tables
 from airflow_provider_elementary.page.views.registry import VIEWS, View
@@ -180,7 +180,7 @@ class _Found:
 
     stores: list[str]
     store: str
-    reader: Reader
+    reader: StoreReader
 
 
 def _answered(

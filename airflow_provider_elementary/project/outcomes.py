@@ -12,7 +12,7 @@ from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
-from airflow_provider_elementary.project.facts import FreshnessCheck, Run, Test
+from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun, Test
 from airflow_provider_elementary.project.reading import READ, read_recent_rows
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def all_tests(outcomes: Outcomes) -> list[Test]:
     return sorted(tests, key=lambda test: (-_rank(test.status), test.table, test.name, test.column or ""))
 
 
-def runs_of(outcomes: Outcomes, full_name: str) -> list[Run]:
+def runs_of(outcomes: Outcomes, full_name: str) -> list[NodeRun]:
     """Return the newest executions of a table's node, newest first."""
     import pyarrow.compute as pc
 
@@ -141,7 +141,7 @@ def runs_of(outcomes: Outcomes, full_name: str) -> list[Run]:
     return [_run(row) for row in rows]
 
 
-def newest_runs(outcomes: Outcomes) -> dict[str, Run]:
+def newest_runs(outcomes: Outcomes) -> dict[str, NodeRun]:
     """Return the newest execution of every table's node, by the table's full name."""
     import pyarrow.compute as pc
 
@@ -149,8 +149,10 @@ def newest_runs(outcomes: Outcomes) -> dict[str, Run]:
     return {row["full_table_name"]: _run(row) for row in rows}
 
 
-def _run(row: Mapping[str, Any]) -> Run:
-    return Run(row["created_at"], row["status"], row["execution_time"], row["rows_affected"], bool(row["full_refresh"]))
+def _run(row: Mapping[str, Any]) -> NodeRun:
+    return NodeRun(
+        row["created_at"], row["status"], row["execution_time"], row["rows_affected"], bool(row["full_refresh"])
+    )
 
 
 def _recent(snapshot: SnapshotSource, missing: list[str]) -> Callable[[str, Sequence[str]], pa.Table]:

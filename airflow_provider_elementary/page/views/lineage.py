@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
 from airflow_provider_elementary.project.facts import Node
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.lineage import reached
@@ -47,7 +47,7 @@ class LineageView:
     search: str
     up: int
     down: int
-    pagination: Page
+    pagination: ListPage
 
 
 def build(request: Request) -> LineageView:

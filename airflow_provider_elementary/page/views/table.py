@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_elementary.page.charts import Chart, draw
 from airflow_provider_elementary.page.outside import Outside, outside_of
 from airflow_provider_elementary.page.series import PAGE, Series, SeriesPage, newest_by_column, page_of_series
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
 from airflow_provider_elementary.page.verdicts import Anomaly
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, outcomes_of
-from airflow_provider_elementary.project.facts import Node, Run, Test
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, outcomes_of
+from airflow_provider_elementary.project.facts import Node, NodeRun, Test
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.lineage import reached
 from airflow_provider_elementary.project.outcomes import runs_of, tests_of
@@ -63,9 +63,9 @@ class OneTable:
     search: str
     days: int
     steps: int
-    pagination: Page
+    pagination: ListPage
     tests: tuple[Test, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[NodeRun, ...]
     columns: tuple[TableColumn, ...]
     outside: Outside
     upstream: tuple[Neighbour, ...]
@@ -107,7 +107,7 @@ def build(request: Request) -> OneTable:
         search=search,
         days=days,
         steps=steps,
-        pagination=Page(number, PAGE, found.total),
+        pagination=ListPage(number, PAGE, found.total),
         tests=tests,
         runs=tuple(runs_of(outcomes, table.full_name)) if outcomes and table else (),
         columns=_columns(request.reader, store_status, table, tests, problems) if table else (),
@@ -119,7 +119,7 @@ def build(request: Request) -> OneTable:
 
 
 def charts_of(
-    reader: Reader, store_status: StoreStatus, table: TableHealth, search: str, number: int, problems: list[str]
+    reader: StoreReader, store_status: StoreStatus, table: TableHealth, search: str, number: int, problems: list[str]
 ) -> SeriesPage:
     """Return one page of the series of a table whose metric or column contains a text."""
     first = frozenset((anomaly.column, anomaly.metric) for anomaly in _anomalies(store_status, table))
@@ -146,7 +146,7 @@ def charts_of(
 
 
 def _columns(
-    reader: Reader, store_status: StoreStatus, table: TableHealth, tests: Sequence[Test], problems: list[str]
+    reader: StoreReader, store_status: StoreStatus, table: TableHealth, tests: Sequence[Test], problems: list[str]
 ) -> tuple[TableColumn, ...]:
     manifest = store_status.manifest
     found = attempt(problems, reader.uri, lambda: reader.columns(manifest)) if manifest and reader.has_keys else None
@@ -159,7 +159,7 @@ def _columns(
     return tuple(columns_of(found, table.full_name, table.node.unique_id if table.node else None, tests, rates))
 
 
-def _null_rates(reader: Reader, full_name: str) -> Mapping[str, float | None]:
+def _null_rates(reader: StoreReader, full_name: str) -> Mapping[str, float | None]:
     """Return the newest null rate of each column with metrics, in percent; None where it was not measured."""
     results = reader.results("metrics")
     history = reader.history(results[0], full_name) if results else None
@@ -201,6 +201,6 @@ def _neighbours(
 
 def amount_of(metric: str, value: float | None) -> str:
     """Write a value of a metric in its unit."""
-    from airflow_provider_elementary.anomalies.explain import amount
+    from airflow_provider_elementary.anomalies.explain import written_amount
 
-    return amount(metric, value)
+    return written_amount(metric, value)

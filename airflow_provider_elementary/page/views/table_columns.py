@@ -10,7 +10,7 @@ from airflow_provider_elementary.page.health_days import Trends, trends_of
 from airflow_provider_elementary.page.rendering import moment
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, known_days
 from airflow_provider_elementary.page.views.base import Request, outcomes_of
-from airflow_provider_elementary.project.facts import FreshnessCheck, Run
+from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.outcomes import Outcomes, newest_runs
 
@@ -26,7 +26,7 @@ class TableRow:
 
     table: TableHealth = field(repr=False)
     name: str
-    run: Run | None
+    run: NodeRun | None
     check: FreshnessCheck | None
     trend: tuple[str, ...]
 
@@ -39,7 +39,7 @@ class TableRow:
 
 
 @dataclass(frozen=True)
-class TableColumn:
+class ListColumn:
     """A column of the list.
 
     :param title: its heading.
@@ -52,7 +52,7 @@ class TableColumn:
     is_number: bool = False
 
 
-def kind_of(table: TableHealth) -> str:
+def table_kind(table: TableHealth) -> str:
     """Return what a table is, in words."""
     if table.is_test:
         return "test"
@@ -68,27 +68,27 @@ def _freshness(row: TableRow) -> str:
 
 
 #: Every column by its name in the address and in a file.
-COLUMNS: Mapping[str, TableColumn] = {
-    "state": TableColumn("State", lambda row: row.table.state),
-    "why": TableColumn("Why", lambda row: row.table.why),
-    "tests": TableColumn("Tests", lambda row: str(sum(row.table.tests.values())), is_number=True),
-    "passing": TableColumn(
+COLUMNS: Mapping[str, ListColumn] = {
+    "state": ListColumn("State", lambda row: row.table.state),
+    "why": ListColumn("Why", lambda row: row.table.why),
+    "tests": ListColumn("Tests", lambda row: str(sum(row.table.tests.values())), is_number=True),
+    "passing": ListColumn(
         "Tests that pass, %", lambda row: "" if row.passing is None else str(row.passing), is_number=True
     ),
-    "trend": TableColumn("Last 14 days", lambda row: " ".join(row.trend)),
-    "incidents": TableColumn("Open incidents", lambda row: str(row.table.incidents), is_number=True),
-    "last_run": TableColumn(
+    "trend": ListColumn("Last 14 days", lambda row: " ".join(row.trend)),
+    "incidents": ListColumn("Open incidents", lambda row: str(row.table.incidents), is_number=True),
+    "last_run": ListColumn(
         "Last run", lambda row: f"{moment(row.run.at)} UTC" if row.run is not None and row.run.at else ""
     ),
-    "run_status": TableColumn("Status of the run", lambda row: row.run.status if row.run else ""),
-    "duration": TableColumn("Duration", lambda row: _seconds(row.run.seconds if row.run else None), is_number=True),
-    "rows": TableColumn(
+    "run_status": ListColumn("Status of the run", lambda row: row.run.status if row.run else ""),
+    "duration": ListColumn("Duration", lambda row: _seconds(row.run.seconds if row.run else None), is_number=True),
+    "rows": ListColumn(
         "Rows of the run", lambda row: "" if row.run is None or row.run.rows is None else str(row.run.rows), True
     ),
-    "freshness": TableColumn("Age of the source", _freshness, is_number=True),
-    "kind": TableColumn("Kind", lambda row: kind_of(row.table)),
-    "owners": TableColumn("Owners", lambda row: ", ".join(row.table.node.owners) if row.table.node else ""),
-    "tags": TableColumn("Tags", lambda row: ", ".join(row.table.node.tags) if row.table.node else ""),
+    "freshness": ListColumn("Age of the source", _freshness, is_number=True),
+    "kind": ListColumn("Kind", lambda row: table_kind(row.table)),
+    "owners": ListColumn("Owners", lambda row: ", ".join(row.table.node.owners) if row.table.node else ""),
+    "tags": ListColumn("Tags", lambda row: ", ".join(row.table.node.tags) if row.table.node else ""),
 }
 #: The columns without a choice.
 DEFAULT = ("state", "why", "tests", "kind", "owners")
@@ -109,7 +109,7 @@ def row_maker(
 
     :param problems: receives what cannot be read, in sentences.
     """
-    runs: Mapping[str, Run] = {}
+    runs: Mapping[str, NodeRun] = {}
     checks: Mapping[str, FreshnessCheck] = {}
     trends: Trends | None = None
     if _OF_OUTCOMES & set(columns) and (outcomes := outcomes_of(request.reader, store_status, problems)):
@@ -131,5 +131,5 @@ def row_maker(
     return row
 
 
-def _newest(outcomes: Outcomes) -> tuple[Mapping[str, Run], Mapping[str, FreshnessCheck]]:
+def _newest(outcomes: Outcomes) -> tuple[Mapping[str, NodeRun], Mapping[str, FreshnessCheck]]:
     return newest_runs(outcomes), {check.table: check for check in outcomes.checks}

@@ -11,15 +11,15 @@ from typing import Any
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
 from airflow_provider_elementary.page.views.table_columns import (
     COLUMNS,
     DEFAULT,
-    TableColumn,
+    ListColumn,
     TableRow,
     chosen_columns,
-    kind_of,
     row_maker,
+    table_kind,
 )
 from airflow_provider_elementary.project.health import STATES, TableHealth
 
@@ -55,10 +55,10 @@ class Tables:
     orders: Mapping[str, str]
     tables: tuple[TableHealth, ...]
     rows: tuple[TableRow, ...]
-    columns: Mapping[str, TableColumn] = field(repr=False)
-    all_columns: Mapping[str, TableColumn] = field(repr=False)
+    columns: Mapping[str, ListColumn] = field(repr=False)
+    all_columns: Mapping[str, ListColumn] = field(repr=False)
     filters: Mapping[str, str]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 
@@ -118,7 +118,7 @@ def as_csv(request: Request) -> str:
 
 _FACETS: Mapping[str, Callable[[TableHealth], Iterable[str]]] = {
     "schema": lambda table: (table.schema,),
-    "kind": lambda table: (kind_of(table),),
+    "kind": lambda table: (table_kind(table),),
     "owner": lambda table: table.node.owners if table.node else (),
     "tag": lambda table: table.node.tags if table.node else (),
 }
