@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
@@ -39,6 +40,14 @@ def open_hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
 def open_repository(arguments: argparse.Namespace) -> Repository:
     """Open the store."""
     return open_hook(arguments).repository
+
+
+def add_user_options(parser: argparse.ArgumentParser) -> None:
+    """Declare how the user that ``grants`` creates may log in."""
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
+    parser.add_argument(
+        "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"
+    )
 
 
 def number_at_least(least: float) -> Callable[[str], float]:

@@ -105,6 +105,13 @@ def nearest_table(tables: Sequence[str], beside: str) -> str:
     return max(tables, key=shared)
 
 
+#: As a common table expression: the node that each test watches, as its newest row names it.
+TEST_PARENTS_SQL = """parents AS (
+    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
+    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
+)"""
+
+
 def table_sql(database: str, schema: str, name: str) -> str:
     """Return DuckDB SQL for :func:`table_name` of three columns; null without a name."""
     parts = ", ".join(f"nullif(trim({part}), '')" for part in (database, schema, name))

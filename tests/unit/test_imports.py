@@ -164,3 +164,18 @@ def test_what_the_page_reads_a_store_with_imports_no_parser_of_sql() -> None:
     [found] = heavy_modules_after(statement)
 
     assert "sqlglot" not in found
+
+
+def test_each_execute_hands_over_to_the_core_in_a_few_lines() -> None:
+    """Count the lines of code without docstring; a long call has an argument a line."""
+    lengths = {
+        f"{path.stem}.{operator.name}": method.end_lineno - method.body[1].lineno + 1
+        for path in sorted(PACKAGE.glob("operators/*.py"))
+        for operator in ast.parse(path.read_text("utf-8")).body
+        if isinstance(operator, ast.ClassDef)
+        for method in operator.body
+        if isinstance(method, ast.FunctionDef) and method.name == "execute" and method.end_lineno is not None
+    }
+
+    assert len(lengths) >= 15
+    assert {name: lines for name, lines in lengths.items() if lines > 18} == {}
