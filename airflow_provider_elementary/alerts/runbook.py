@@ -46,7 +46,9 @@ RUNBOOK: Mapping[Kind, RunbookEntry] = MappingProxyType(
         "anomaly": RunbookEntry(
             "Compare with the days before; answer expected or new-normal if it is right", "A metric is anomalous"
         ),
-        "sync": RunbookEntry("Look at the newest runs of the DAG that takes snapshots", "The sync is overdue"),
+        "sync": RunbookEntry(
+            "Look at the newest runs of the DAG that takes snapshots", "The sync failed or is overdue"
+        ),
         "markers": RunbookEntry(
             "Follow the evidence above; until then, rows of unfinished runs are taken late",
             "Commit markers do not come",

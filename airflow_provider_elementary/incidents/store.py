@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
@@ -203,7 +204,20 @@ def incidents_after(repository: Repository, saved: Result | None, answers: Seque
     snapshot_id = saved.origin.get("snapshot_id") if saved else None
     conditions = [condition for incident in known or () for condition in incident.conditions]
     of_store = store_conditions(repository, conditions, utc_now())
-    return updated(known, snapshot_id, repository.source(), answers, of_store)
+    try:
+        newest = repository.source()
+    except SnapshotNotFoundError:
+        if not of_store:
+            raise
+        return without_snapshot(known, answers, of_store)
+    return updated(known, snapshot_id, newest, answers, of_store)
+
+
+def without_snapshot(
+    known: Sequence[Incident] | None, answers: Sequence[Answer], of_store: Sequence[Condition]
+) -> list[Incident]:
+    """Return the incidents of a store whose first sync fails: nothing else is known of the project."""
+    return answered(track_incidents(with_answers(of_store, answers), Lineage(), known, moved=moves(answers)), answers)
 
 
 def updated(

@@ -36,7 +36,8 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
 
     :param incidents: what :class:`~airflow_provider_elementary.operators.anomalies.ElementaryAnomalyOperator` or
         :class:`~airflow_provider_elementary.operators.incidents.ElementaryIncidentOperator` returned: its ``output``.
-        (templated)
+        None, as where that task did not run, for the incidents as of now: those that were saved last, and that the
+        sync failed. (templated)
     :param routes: the notifiers by a name of your choice, each alone or in an
         :class:`~airflow_provider_elementary.notifications.route.AlertRoute` that selects its alerts. Sent notifications
         belong to the route's name: a renamed route sends them again.
@@ -96,7 +97,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
 
         return send_alerts(
             self.repository,
-            self.incidents["incidents"],
+            self.incidents["incidents"] if self.incidents else None,
             filters,
             lambda name, alert: self.routes[name].send(alert, context),
             series=task_series(context),

@@ -104,6 +104,19 @@ def require_no_loss(context: Context, lost: str | None, returned: Mapping[str, A
         raise SnapshotCorruptError(lost)
 
 
+@contextmanager
+def recording_failed_sync(operator: ElementaryStoreOperator, context: Context, sync: str) -> Iterator[None]:
+    """Record in the operator's store that its sync failed, if the block does.
+
+    :param sync: the run key of the snapshot.
+    """
+    from airflow_provider_elementary.snapshots.failed_syncs import recording_failure
+
+    attempt, retries = int(context["ti"].try_number or 1), int(getattr(context["ti"], "max_tries", 0) or 0)
+    with recording_failure(lambda: operator.repository, run_key=sync, attempt=attempt, attempts=retries + 1):
+        yield
+
+
 def is_true(value: bool | str | None) -> bool:
     """Return a boolean that may have been a template: without native rendering a form's false is the text False.
 

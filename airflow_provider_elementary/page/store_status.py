@@ -104,11 +104,11 @@ def find_incidents(reader: StoreReader, manifest: Manifest | None, verdicts: Ver
     :raises ElementaryError: the keys do not open them.
     """
     saved, answers = reader.incidents(), reader.answers()
-    # Nothing of it is newer than the newest snapshot.
-    if manifest is None:
-        return tuple(saved or ())
-
     of_store = _store_conditions(reader, saved or ())
+    if manifest is None:
+        from airflow_provider_elementary.incidents.store import without_snapshot
+
+        return tuple(without_snapshot(saved, answers, of_store)) if of_store else tuple(saved or ())
 
     def derive() -> tuple[Incident, ...]:
         from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions

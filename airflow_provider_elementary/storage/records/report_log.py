@@ -171,6 +171,15 @@ def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: st
     return Recorded(written.name, written.sha256, previous, change, signed, lost)
 
 
+def is_worth_recording(opened: OpenStore, report: AccessReport, subject: str) -> bool:
+    """Return whether a report has a failed check, or the newest stored one of the subject has: it is the end of that.
+
+    :raises SnapshotCorruptError: the newest report is signed, and not valid.
+    """
+    newest = next(newest_first(opened.documents, access_folder(subject), REPORT, Role.ACCESS), None)
+    return bool(report.failed) or (newest is not None and bool(report_of(newest).failed))
+
+
 def _changes(document: StoredDocument) -> tuple[Time | None, tuple[str, ...], tuple[str, ...]]:
     return document.since, document.appeared, document.gone
 

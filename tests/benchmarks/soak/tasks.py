@@ -253,6 +253,8 @@ class Places:
                 if missing := {each for each in there if TABLES[table].column(each)} - set(columns):
                     lost.append(f"{table} lacks {sorted(missing)}")
                     continue
+                # A restore makes every column that a release has; the source may be older.
+                columns, snapshot = _without_empty(columns, snapshot, there)
                 names = ", ".join(f'"{name}"' for name in columns)
                 fetched = connection.execute(f'SELECT {names} FROM elementary."{table}"'.encode()).fetchall()
                 source = Counter(_redacted(columns, row) for row in fetched)
@@ -294,6 +296,18 @@ def _columns(table: Any) -> tuple[list[str], list[list[Any]]]:
 def _bag(table: tuple[list[str], list[list[Any]]]) -> tuple[list[str], Counter[tuple[Any, ...]]]:
     names, columns = table
     return names, Counter(zip(*columns, strict=True))
+
+
+def _without_empty(
+    names: list[str], rows: Counter[tuple[Any, ...]], kept: set[str]
+) -> tuple[list[str], Counter[tuple[Any, ...]]]:
+    """Leave out the columns that hold nothing, but for some."""
+    filled = {place for row in rows for place, value in enumerate(row) if value is not None}
+    places = [place for place, name in enumerate(names) if name in kept or place in filled]
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row, count in rows.items():
+        found[tuple(row[place] for place in places)] += count
+    return [names[place] for place in places], found
 
 
 def _redacted(columns: Sequence[str], row: tuple[Any, ...]) -> tuple[Any, ...]:
