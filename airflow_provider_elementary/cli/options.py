@@ -50,16 +50,15 @@ def add_user_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def number_at_least(least: float) -> Callable[[str], float]:
-    """Return an argument's type: a finite number of at least this."""
-
-    def number(text: str) -> float:
+def non_negative(text: str) -> float:
+    """Parse a finite number of 0 or more."""
+    try:
         value = float(text)
-        if not math.isfinite(value) or value < least:
-            raise argparse.ArgumentTypeError(f"{text} is not a number of {least:g} or more")
-        return value
-
-    return number
+    except ValueError:
+        value = -1
+    if not math.isfinite(value) or value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
+    return value
 
 
 def whole_number(least: int) -> Callable[[str], int]:

@@ -112,9 +112,9 @@ TEST_PARENTS_SQL = """parents AS (
 )"""
 
 
-def table_sql(database: str, schema: str, name: str) -> str:
-    """Return DuckDB SQL for :func:`table_name` of three columns; null without a name."""
-    parts = ", ".join(f"nullif(trim({part}), '')" for part in (database, schema, name))
+def table_sql(name: str) -> str:
+    """Return DuckDB SQL for :func:`table_name` of the row's database, schema and this; null without a name."""
+    parts = ", ".join(f"nullif(trim({part}), '')" for part in ("database_name", "schema_name", name))
     return f"CASE WHEN nullif(trim({name}), '') IS NOT NULL THEN upper(concat_ws('.', {parts})) END"
 
 
@@ -144,7 +144,7 @@ candidates AS (
         unique_id,
         coalesce(upper(trim(database_name)), '') AS database,
         coalesce(upper(trim(schema_name)), '') AS schema,
-        {table_sql("database_name", "schema_name", "name")} AS full_table_name,
+        {table_sql("name")} AS full_table_name,
         min(origin) AS origin,
         max(generated_at) AS generated_at
     FROM claimed

@@ -92,7 +92,7 @@ results AS (
         coalesce(nullif(trim(test_execution_id), ''), nullif(trim(id), ''),
             concat_ws('|', test_unique_id, invocation_id, detected_at, created_at)) AS execution,
         coalesce(nullif(trim(test_unique_id), ''), nullif(trim(id), '')) AS test,
-        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
+        {table_sql("table_name")} AS named_table,
         coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
         invocation_id,
         test_type,

@@ -36,7 +36,7 @@ results AS (
         coalesce(nullif(trim(test_execution_id), ''), concat_ws('|', test_unique_id, invocation_id, created_at))
             AS execution,
         test_unique_id AS test,
-        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
+        {table_sql("table_name")} AS named_table,
         coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
         invocation_id,
         coalesce(created_at, detected_at) AS seen_at,
