@@ -23,6 +23,7 @@ from airflow_provider_elementary.access.guard.preprocess import LEXICONS, Lexico
 from airflow_provider_elementary.access.guard.qualification import qualify
 from airflow_provider_elementary.access.guard.sizes import check_sizes
 from airflow_provider_elementary.access.guard.sqlparse_outline import outline, without_quotes
+from airflow_provider_elementary.access.guard.tokens import STRINGS
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 _PASSED = object()
@@ -129,19 +130,7 @@ def _parse(text: Text, dialect: str) -> tuple[list[Token], exp.Query]:
     return tokens, statements[0]
 
 
-_QUOTED = frozenset(
-    {
-        TokenType.STRING,
-        TokenType.IDENTIFIER,
-        TokenType.RAW_STRING,
-        TokenType.BYTE_STRING,
-        TokenType.NATIONAL_STRING,
-        TokenType.HEX_STRING,
-        TokenType.BIT_STRING,
-        TokenType.HEREDOC_STRING,
-        TokenType.UNICODE_STRING,
-    }
-)
+_QUOTED = STRINGS | {TokenType.IDENTIFIER}
 
 
 def _literals(tokens: list[Token], text: Text) -> tuple[tuple[int, int], ...]:
