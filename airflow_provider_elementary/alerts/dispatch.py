@@ -53,7 +53,7 @@ _NO_META = "metrics were read from a warehouse: dbt alert meta (owners, channels
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Dispatched:
     """The result of sending alerts.
 
     :param sent: number of alerts sent over each route.
@@ -96,7 +96,7 @@ def send_alerts(
     url_of: Callable[[str], str],
     docs_url: str = "",
     anchor: Any = None,
-) -> Outcome:
+) -> Dispatched:
     """Send each route its pending alerts.
 
     Notifications are saved in the store after each alert, so that a crash repeats one alert at most. A route that fails
@@ -153,7 +153,7 @@ def send_alerts(
             notified = still_needed(notified, known, now)
             anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
     losses = " ".join(each for each in (lost, answers_lost) if each is not None) or None
-    return Outcome(sent, failed, sum(incident.status == "open" for incident in known), anchor, losses)
+    return Dispatched(sent, failed, sum(incident.status == "open" for incident in known), anchor, losses)
 
 
 def _lost_answers(repository: Repository, incidents: str) -> str | None:

@@ -35,7 +35,7 @@ from airflow_provider_elementary.storage.records.results import (
     recorded_result,
     write_result,
 )
-from airflow_provider_elementary.storage.records.series import Place
+from airflow_provider_elementary.storage.records.series import SeriesPlace
 from airflow_provider_elementary.times import utc_now
 
 INCIDENT_SCHEMA = pa.schema(
@@ -147,10 +147,10 @@ def update_incidents(
     )
 
 
-def answers_of(result: Result) -> Place | None:
+def answers_of(result: Result) -> SeriesPlace | None:
     """Return the place of the answers that were applied to incidents; None where there were none."""
     found = result.parameters.get("answers")
-    return Place(found["number"], found["sha256"]) if found else None
+    return SeriesPlace(found["number"], found["sha256"]) if found else None
 
 
 def incidents_table(incidents: Iterable[Incident]) -> pa.Table:

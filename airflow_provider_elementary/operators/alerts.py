@@ -12,19 +12,19 @@ from airflow_provider_elementary.notifications.route import AlertRoute, filter_o
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
-    number,
     real_number,
     require_no_loss,
     returned_before,
     run_key,
     task_series,
+    templated_number,
 )
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
 
-    from airflow_provider_elementary.alerts import AlertFilter, Outcome
+    from airflow_provider_elementary.alerts import AlertFilter, Dispatched
 
 
 class ElementaryAlertOperator(ElementaryStoreOperator):
@@ -92,7 +92,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
             outcome.require_all_sent()
         return returned
 
-    def _send(self, filters: Mapping[str, AlertFilter], context: Context) -> Outcome:
+    def _send(self, filters: Mapping[str, AlertFilter], context: Context) -> Dispatched:
         from airflow_provider_elementary.alerts import send_alerts
 
         return send_alerts(
@@ -104,7 +104,7 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
             run_key=run_key(context),
             now=utc_now(),
             suppression_hours=real_number(self, "suppression_hours"),
-            at_most=number(self, "at_most"),
+            at_most=templated_number(self, "at_most"),
             url_of=self._url_of,
             docs_url=str(conf.get("elementary", "docs_url", fallback="") or ""),
             anchor=returned_before(context).get("anchor"),

@@ -128,7 +128,7 @@ def is_true(value: bool | str | None) -> bool:
     return text == "true"
 
 
-def number(operator: BaseOperator, name: str) -> int:
+def templated_number(operator: BaseOperator, name: str) -> int:
     """Return an operator's argument that may have been a template.
 
     :raises ConfigurationError: it is not a whole number.
@@ -141,7 +141,7 @@ def number(operator: BaseOperator, name: str) -> int:
 
 
 def real_number(operator: BaseOperator, name: str) -> float:
-    """Return an operator's argument as :func:`number` does, fractions included."""
+    """Return an operator's argument as :func:`templated_number` does, fractions included."""
     value = getattr(operator, name)
     try:
         return float(value)
@@ -149,7 +149,7 @@ def real_number(operator: BaseOperator, name: str) -> float:
         raise ConfigurationError(f"{name} is {value!r}. Give a number.") from None
 
 
-def categories_of(names: Iterable[str]) -> list[Category]:
+def parse_categories(names: Iterable[str]) -> list[Category]:
     """Return the categories of these names.
 
     :raises ConfigurationError: there is no category of a name.
@@ -302,6 +302,6 @@ def _newest_events(events: Any) -> list[Any]:
     return list(events.ascending(False).limit(_EVENTS_READ))
 
 
-def newest_anchor(operator: ElementaryStoreOperator, context: Context) -> Anchor | None:
+def newest_inlet_anchor(operator: ElementaryStoreOperator, context: Context) -> Anchor | None:
     """Return the newest proved anchor of an operator's inlets, or None where there is none."""
     return max(anchors_of(operator, None, context), key=lambda anchor: anchor.sequence, default=None)

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_elementary.operators.base import (
     clear_failures,
     log_group,
-    newest_anchor,
+    newest_inlet_anchor,
     recording_failed_sync,
     run_key,
 )
@@ -58,7 +58,7 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
 
         with clear_failures(), recording_failed_sync(self, context, run_key(context)):
             policy = self._resolve_policy()
-            anchor = newest_anchor(self, context)
+            anchor = newest_inlet_anchor(self, context)
             with self._open_checked(run_key(context)) as (source, access), log_group(self.log, "Table by table"):
                 taken = take_snapshot(
                     source,

@@ -16,9 +16,9 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     log_group,
-    newest_anchor,
-    number,
+    newest_inlet_anchor,
     recording_failed_sync,
+    templated_number,
 )
 from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator, hook_of
 from airflow_provider_elementary.snapshots import ROWS_PER_PART
@@ -92,7 +92,7 @@ class ElementaryPlanSnapshotOperator(ElementarySnapshotBaseOperator):
         run = _run_key(context, self.capture_id)
         with clear_failures(), recording_failed_sync(self, context, run):
             policy = self._resolve_policy()
-            anchor = newest_anchor(self, context)
+            anchor = newest_inlet_anchor(self, context)
             with self._open_checked(run) as (source, access):
                 references = plan_in_parts(
                     source,
@@ -103,7 +103,7 @@ class ElementaryPlanSnapshotOperator(ElementarySnapshotBaseOperator):
                     run_key=run,
                     overlap=self.overlap,
                     commit_timeout=self.commit_timeout,
-                    rows_per_part=number(self, "rows_per_part"),
+                    rows_per_part=templated_number(self, "rows_per_part"),
                 )
         return [reference.to_dict() for reference in references]
 
@@ -211,7 +211,7 @@ class ElementaryCommitSnapshotOperator(ElementarySnapshotBaseOperator):
                 self.repository,
                 self._resolve_policy(),
                 PartReference.parse(next(iter(self.parts or ()), None)),
-                anchor=newest_anchor(self, context),
+                anchor=newest_inlet_anchor(self, context),
                 run_key=run,
                 attempt=_attempt(context),
                 overlap=self.overlap,

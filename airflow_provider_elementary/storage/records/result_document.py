@@ -14,7 +14,7 @@ from airflow_provider_elementary.storage.layout import (
     result_files,
 )
 from airflow_provider_elementary.storage.records.series import (
-    Place,
+    SeriesPlace,
 )
 
 ResultKind = Literal["metrics", "verdicts", "incidents", "alerts", "backtests", "memories", "queries", "failures"]
@@ -58,8 +58,8 @@ class Result:
     parameters: Mapping[str, Any]
     files: tuple[ResultFile, ...]
     keys: Mapping[str, WrappedKey]
-    previous: Place | None = None
-    previous_run: Place | None = None
+    previous: SeriesPlace | None = None
+    previous_run: SeriesPlace | None = None
     format_version: int = 2
 
     __pydantic_config__ = STRICT
