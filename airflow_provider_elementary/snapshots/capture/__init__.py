@@ -25,6 +25,7 @@ from airflow_provider_elementary.snapshots.capture.collect import (
     capture_slices,
     describe_captured,
     join,
+    shrunken_tables,
 )
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, find_consistency_point
@@ -197,8 +198,10 @@ def _capture_as_planned(
     if prepared.audit is not None and plan.base is None:
         plan = _compared(prepared.audit, source, plan, point)
     prepared = replace(prepared, excluded=dict(source.excluded), plan=plan)
-    protection = repository.store.describe()
-    return _Written(describe_captured(prepared, join(prepared, captured), protection, None), plan)
+    joined = join(prepared, captured)
+    if shrunken := shrunken_tables(parts, joined):
+        raise TableReplacedError(source.warehouse.schema, shrunken)
+    return _Written(describe_captured(prepared, joined, repository.store.describe(), None), plan)
 
 
 def prepare(
@@ -220,7 +223,7 @@ def prepare(
     # The first use of each key comes before the first read: what is refused is refused early.
     plan, opened = open_keys(source, repository.keys, plan, options.policy)
     kept = _kept(source, plan, options.policy) if keeps_windows else {}
-    point = find_consistency_point(source, options.commit_timeout, plan.window_from, kept)
+    point = find_consistency_point(source, options.commit_timeout, plan.earlier, kept)
     try:
         point = look_back(source, plan, point, changes, options.policy)
         checked = check_history(plan, point)

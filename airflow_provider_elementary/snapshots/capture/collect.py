@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -113,6 +114,26 @@ def join(preparation: Preparation, parts: Sequence[Captured]) -> Captured:
     for part in parts:
         rejections.add(part.rejections, part.tables)
     return Captured(tables, [file for part in parts for file in part.files], tally, exclusions, rejections)
+
+
+def shrunken_tables(parts: Iterable[Iterable[Slice]], captured: Captured) -> list[str]:
+    """Return the tables of which the ranges had fewer rows together than the table had when it was split.
+
+    Sessions of most engines see different moments: a table that was replaced or purged between two ranges would be
+    half of one and half of another. Where the new one has as many rows, that is not seen here.
+    """
+    # A table of which the policy takes nothing is not read.
+    read = {file.table for file in captured.files}
+    planned = {one.table: one.rows_of_table for part in parts for one in part if one.is_range and one.table in read}
+    tally = captured.tally
+    rejected = Counter[str]()
+    for (table, _, _), rows in captured.rejections.rows.items():
+        rejected[table] += rows
+    return sorted(
+        name
+        for name, rows in planned.items()
+        if tally.taken[name] - tally.undated[name] + tally.waiting[name] + rejected[name] < rows
+    )
 
 
 def describe_captured(

@@ -27,6 +27,9 @@ from airflow_provider_elementary.warehouses.watermarks import (
     watermark_bound,
 )
 
+#: The column that names the dbt run of a row.
+RUN = "invocation_id"
+
 _TIME = pa.timestamp("us")
 #: Windows of at most this size in all are kept in memory, and read once; larger ones are read again.
 _KEPT_BYTES = 64 * 2**20
@@ -45,6 +48,7 @@ class TableFacts:
     :param difference: how the settled rows differ from those that were taken; None where they do not.
     :param kept: the rows of the window, which are not read again; None where they are too many.
     :param rejected: what of them could not be used.
+    :param runs: the dbt runs that the rows of the window name, each with its newest row; None where nobody looked.
     """
 
     newest: datetime | None
@@ -56,6 +60,7 @@ class TableFacts:
     difference: Difference | None = None
     kept: tuple[pa.RecordBatch, ...] | None = None
     rejected: tuple[Mapping[str, Any], ...] = ()
+    runs: Mapping[str, datetime] | None = None
 
 
 def read_facts(
@@ -114,10 +119,13 @@ def _facts_of_window(
     """Return the facts of a window from its rows, with the rows where they have at most this number of bytes."""
     source.rejections.discard(table.name)
     newest, young, ahead, undated, size, kept = None, 0, 0, 0, 0, list[pa.RecordBatch]()
+    runs: dict[str, datetime] = {}
     with source.read(table.name, columns=columns, since=window_from, undated=Undated.NULL) as reader:
         for batch in reader:
             created = batch[require_watermark(table)]
-            in_time = created.filter(pc.fill_null(pc.less_equal(created, _moment(latest)), False))
+            is_in_time = pc.fill_null(pc.less_equal(created, _moment(latest)), False)
+            in_time = created.filter(is_in_time)
+            note_runs(runs, table, batch.filter(is_in_time))
             newest = latest_of(newest, pc.max(in_time).as_py())
             undated += created.null_count
             young += len(created) - created.null_count
@@ -125,7 +133,19 @@ def _facts_of_window(
             size += batch.nbytes
             kept = [*kept, batch] if size <= most else []
     rejected = tuple(source.rejections.to_list())
-    return TableFacts(newest, None, None, undated, young, ahead, None, tuple(kept) if size <= most else None, rejected)
+    held = tuple(kept) if size <= most else None
+    return TableFacts(newest, None, None, undated, young, ahead, None, held, rejected, runs)
+
+
+def note_runs(runs: dict[str, datetime], table: Table, batch: pa.RecordBatch) -> None:
+    """Note of each dbt run that rows name its newest row."""
+    if RUN not in batch.schema.names:
+        return
+    created = require_watermark(table)
+    grouped = pa.Table.from_batches([batch.select([RUN, created])]).group_by(RUN).aggregate([(created, "max")])
+    for run, moment in zip(grouped[RUN].to_pylist(), grouped[f"{created}_max"].to_pylist(), strict=True):
+        if run is not None and moment is not None:
+            runs[run] = max(moment, runs.get(run, moment))
 
 
 def read_aggregates(

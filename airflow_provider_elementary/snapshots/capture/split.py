@@ -89,7 +89,7 @@ def _ranges(name: str, days: dict[date, int], count: int) -> Iterator[Slice]:
     """Yield ranges of about as many rows each; the first has no beginning and the last no end."""
     ends = [None, *_boundaries(days, count), None]
     for since, until in pairwise(ends):
-        yield Slice(name, since, until)
+        yield Slice(name, since, until, sum(days.values()))
 
 
 def _boundaries(days: dict[date, int], count: int) -> Sequence[datetime]:
