@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -58,6 +59,17 @@ _MARKERS = {"postgres_server": "postgres", "snowflake_server": "snowflake", "aws
 def pytest_unconfigure() -> None:
     """Remove Airflow's home: at the end of a worker of pytest-xdist too, which runs no atexit functions."""
     shutil.rmtree(_AIRFLOW_HOME, ignore_errors=True)
+
+
+def pytest_sessionstart() -> None:
+    """Keep the collector of garbage away while thousands of tests are collected, which all stay."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage leave alone what was collected and imported: looking through it takes long."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
