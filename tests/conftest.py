@@ -45,6 +45,9 @@ os.environ.update(
     AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
 )
 
+# No test has a machine that loses its power, and to wait for the disk takes longer than all else that a store does.
+os.fsync = lambda descriptor: None
+
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
     from tests.servers.certificates import Certificates
