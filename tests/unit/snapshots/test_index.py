@@ -127,10 +127,12 @@ def test_a_snapshot_is_found_by_id_and_by_time_with_few_requests(chain: Syntheti
 
 
 @pytest.mark.parametrize(
-    ("place", "most"), [("latest", 4), (0, 5), (150, 5), (LENGTH - 1, 6)], ids=["newest", "oldest", "middle", "last"]
+    ("place", "most"),
+    [("latest", 4), (0, 5), (150, 5), (LENGTH - 4, 5), (LENGTH - 1, 5)],
+    ids=["newest", "oldest", "middle", "after the last page", "last"],
 )
 @pytest.mark.parametrize("by", ["time", "id"])
-def test_a_snapshot_is_opened_in_at_most_six_sequential_requests(
+def test_a_snapshot_is_opened_in_at_most_five_sequential_requests(
     place: Any, most: int, by: str, chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository = chain.repository()
