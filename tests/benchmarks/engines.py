@@ -1,9 +1,9 @@
 """Reading each engine that runs here, beside its driver's own stream of Arrow.
 
 ``python -m tests.benchmarks engines [--rows 5000000]`` prints rows per second of CPU and peak memory, of world A where
-the shared inputs are here and of data_monitoring_metrics with that number of rows. Each measurement is a process of its own
-that keeps no batch, and begins when the session is open: imports are not counted. DuckDB and ClickHouse (chdb) run in
-that process, PostgreSQL runs beside it and is not counted.
+the shared inputs are here and of data_monitoring_metrics with that number of rows. Each measurement is a process of its
+own that keeps no batch, and begins when the session is open: imports are not counted. DuckDB and ClickHouse (chdb) run
+in that process, PostgreSQL runs beside it and is not counted.
 """
 
 from __future__ import annotations
