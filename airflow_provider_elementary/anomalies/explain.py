@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
 from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
 from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of, possible
 from airflow_provider_elementary.times import before
@@ -76,7 +76,7 @@ def with_sentences(
     return verdicts.set_column(verdicts.column_names.index("reason"), "reason", explained)
 
 
-def sentence(row: Mapping[str, Any], parameters: Parameters, test: str | None = None) -> str:
+def sentence(row: Mapping[str, Any], parameters: AnomalyTestParameters, test: str | None = None) -> str:
     """Return a scored bucket as a sentence.
 
     ``orders: row_count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets
@@ -109,7 +109,7 @@ def robust_sentence(row: Mapping[str, Any], test: str | None = None) -> str:
     if low is not None and high is not None:
         return f"{what}; expected {amounts(metric, low, high)}, from {seen}"
     if low is not None or high is not None:
-        bound = f"at least {amount(metric, low)}" if high is None else f"at most {amount(metric, high)}"
+        bound = f"at least {written_amount(metric, low)}" if high is None else f"at most {written_amount(metric, high)}"
         return f"{what}; expected {bound}, from {seen}"
     return f"{what}; {_UNSIZED.get(kind, 'expected a value other than 0')}, from {seen}"
 
@@ -150,7 +150,7 @@ def public_sentence(verdict: Mapping[str, Any]) -> str:
     return str(verdict["reason"])
 
 
-def amount(metric: str, value: float | None) -> str:
+def written_amount(metric: str, value: float | None) -> str:
     """Return a metric's value in its unit, as a person would write it: ``12,031``, ``31.7 %``, ``2 h 5 min``."""
     return "nothing" if value is None else _WRITTEN.get(family_of(metric), _number)(value)
 
@@ -159,7 +159,7 @@ def _with_unit(metric: str, value: float | None) -> str:
     """Return a metric's value with its unit, which durations and percentages have already: ``12,031 rows``."""
     unit = METRICS[metric.lower()].unit if metric.lower() in METRICS else ""
     names_unit = value is not None and FAMILIES.get(unit) in ("count", "number") and "'" not in unit and unit != "ratio"
-    written = amount(metric, value)
+    written = written_amount(metric, value)
     return f"{written} {unit.removesuffix('s') if written == '1' else unit}" if names_unit else written
 
 
@@ -171,7 +171,7 @@ def amounts(metric: str, low: float | None, high: float | None) -> str:
     low, high = possible(metric, low), possible(metric, high)
     if family_of(metric) == "count" and low is not None and high is not None:
         low, high = _whole_within(low, high)
-    first, last = amount(metric, low), amount(metric, high)
+    first, last = written_amount(metric, low), written_amount(metric, high)
     return first if first == last else f"{first} to {last}"
 
 
@@ -243,7 +243,7 @@ def _day(moment: datetime) -> str:
     return f"{moment:%a} {moment.day} {moment:%b %Y}"
 
 
-def _training(row: Mapping[str, Any], parameters: Parameters) -> str:
+def _training(row: Mapping[str, Any], parameters: AnomalyTestParameters) -> str:
     start = row["bucket_start"] or row["bucket_end"]
     size = row["training_size"]
     return {

@@ -45,7 +45,7 @@ def recent(verdicts: pa.Table, days: int, newest: datetime | None = None) -> pa.
     return verdicts.filter(pc.greater(verdicts["bucket_end"], oldest))
 
 
-def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
+def summarise_verdicts(verdicts: pa.Table, limit: int = 20) -> Summary:
     """Return verdicts in short.
 
     :param limit: how many anomalies are listed.
@@ -68,7 +68,7 @@ def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
     )
 
 
-def anomalous_tables(verdicts: pa.Table) -> dict[str, dict[str, Any]]:
+def tables_by_score(verdicts: pa.Table) -> dict[str, dict[str, Any]]:
     """Return each anomalous table in short, the one with the highest score first; without raw values.
 
     :param verdicts: may have the column ``severity`` of :func:`~airflow_provider_elementary.incidents.enrich.enrich`.

@@ -133,12 +133,12 @@ def require_checks(names: Sequence[str]) -> None:
 
 def require_probes(probes: Sequence[str], source: WarehouseSource) -> None:
     """Stop if a probe is not a table outside the Elementary schema."""
-    from airflow_provider_elementary.access.check.canaries import resolve
+    from airflow_provider_elementary.access.check.canaries import resolve_probe
 
     warehouse = source.warehouse
     with usage():
         for probe in probes:
-            resolve(probe, warehouse.dialect, warehouse.schema, warehouse.database)
+            resolve_probe(probe, warehouse.dialect, warehouse.schema, warehouse.database)
 
 
 def _rows(report: AccessReport) -> list[list[str]]:

@@ -41,7 +41,7 @@ def open_repository(arguments: argparse.Namespace) -> Repository:
     return open_hook(arguments).repository
 
 
-def number(least: float) -> Callable[[str], float]:
+def number_at_least(least: float) -> Callable[[str], float]:
     """Return an argument's type: a finite number of at least this."""
 
     def number(text: str) -> float:
@@ -68,7 +68,7 @@ def whole_number(least: int) -> Callable[[str], int]:
     return whole_number
 
 
-def by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
+def parse_by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
     """Parse ``CATEGORY=VALUE`` pairs.
 
     :param value: the name of the value in an error.

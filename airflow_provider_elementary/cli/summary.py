@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from airflow_provider_elementary.access.check.report import headline
-from airflow_provider_elementary.anomalies.summary import summarise
+from airflow_provider_elementary.anomalies.summary import summarise_verdicts
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.conditions import SEVERITIES
@@ -97,7 +97,7 @@ def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
 
 def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa.Table) -> None:
     """Print incidents with their root and downstream tables; open ones first, then the worst."""
-    summary = summarise(verdicts)
+    summary = summarise_verdicts(verdicts)
     console.print(
         f"\n[bold]{summary.anomalous:,} anomalies[/bold] in {len(verdicts):,} buckets of "
         f"{len(set(verdicts['full_table_name'].to_pylist())):,} tables: {len(incidents):,} incidents, "

@@ -61,7 +61,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
             of_dbt = dbt_conditions_of(self.repository, origin)
-            incidents, lost = track_incidents(self, context, verdicts, lineage, of_dbt, origin)
+            incidents, lost = track_and_store_incidents(self, context, verdicts, lineage, of_dbt, origin)
             self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
             require_no_loss(context, lost, self.summary)
         return self.summary
@@ -159,7 +159,7 @@ class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
             )
 
 
-def track_incidents(
+def track_and_store_incidents(
     operator: ElementaryStoreOperator,
     context: Context,
     verdicts: pa.Table,

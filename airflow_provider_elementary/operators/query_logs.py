@@ -12,11 +12,11 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     is_true,
-    number,
     real_number,
     require_no_loss,
     returned_before,
     run_key,
+    templated_number,
 )
 
 if TYPE_CHECKING:
@@ -127,6 +127,6 @@ class ElementaryQueryLogOperator(ElementaryStoreOperator):
             connection=self.history_conn_id,
             run_key=key,
             policy=HistoryPolicy(is_true(self.include_text), is_true(self.include_users)),
-            limits=HistoryLimits(first_days=real_number(self, "first_days"), days=number(self, "days")),
+            limits=HistoryLimits(first_days=real_number(self, "first_days"), days=templated_number(self, "days")),
             known=known,
         )

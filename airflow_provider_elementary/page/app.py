@@ -17,7 +17,7 @@ from airflow_provider_elementary.page import bundle, rendering
 from airflow_provider_elementary.page.currency import FindAttempts
 from airflow_provider_elementary.page.failures import UNREADABLE, describe_failure
 from airflow_provider_elementary.page.json_answers import answer as json_answer
-from airflow_provider_elementary.page.store_reader import Reader, Readers
+from airflow_provider_elementary.page.store_reader import Readers, StoreReader
 from airflow_provider_elementary.page.views import base as view
 from airflow_provider_elementary.page.views import tables
 from airflow_provider_elementary.page.views.registry import VIEWS, View
@@ -59,7 +59,7 @@ def create_app(
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_page)])
     templates = rendering.environment()
-    templates.filters["kind"] = tables.kind_of
+    templates.filters["kind"] = tables.table_kind
     readers = Readers(find_attempts)
 
     @app.middleware("http")
@@ -176,7 +176,7 @@ class _Found:
 
     stores: list[str]
     store: str
-    reader: Reader
+    reader: StoreReader
 
 
 def _answered(

@@ -77,7 +77,7 @@ def number(value: float | None) -> str:
 
 def amount(value: float | None, metric: str) -> str:
     """Write a metric's value in its unit; a dash for none."""
-    from airflow_provider_elementary.anomalies.explain import amount as written
+    from airflow_provider_elementary.anomalies.explain import written_amount as written
 
     return "-" if value is None else written(metric, value)
 

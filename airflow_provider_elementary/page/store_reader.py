@@ -67,16 +67,16 @@ class Readers:
         self._connections = Cache(_STORES)
         self._readers = Cache(_STORES)
 
-    def of(self, store_conn_id: str) -> Reader:
+    def of(self, store_conn_id: str) -> StoreReader:
         """Return the reader of a connection's store."""
 
         def opened() -> OpenedStore:
             return self._connections.get(store_conn_id, lambda: OpenedStore(store_conn_id), seconds=OPENED_SECONDS)
 
-        return self._readers.get((store_conn_id, opened().uri), lambda: Reader(opened, self._find_attempts))
+        return self._readers.get((store_conn_id, opened().uri), lambda: StoreReader(opened, self._find_attempts))
 
 
-class Reader:
+class StoreReader:
     """Reads one store; shared by all requests for it.
 
     :param opened: returns the store and its keys, as its connection names them now.

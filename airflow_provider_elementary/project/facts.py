@@ -93,7 +93,7 @@ class FreshnessCheck:
 
 
 @dataclass(frozen=True)
-class Run:
+class NodeRun:
     """One execution of a node."""
 
     at: datetime | None
@@ -104,7 +104,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Invocation:
+class NewestInvocation:
     """The newest dbt command whose commit marker the snapshot holds."""
 
     at: datetime | None

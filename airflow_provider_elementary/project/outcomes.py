@@ -12,7 +12,7 @@ from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
-from airflow_provider_elementary.project.facts import FreshnessCheck, Run, Test
+from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun, Test
 from airflow_provider_elementary.project.reading import READ, read_recent_rows
 
 if TYPE_CHECKING:
@@ -133,13 +133,15 @@ def all_tests(outcomes: Outcomes) -> list[Test]:
     return sorted(tests, key=lambda test: (-_rank(test.status), test.table, test.name, test.column or ""))
 
 
-def runs_of(outcomes: Outcomes, full_name: str) -> list[Run]:
+def runs_of(outcomes: Outcomes, full_name: str) -> list[NodeRun]:
     """Return the newest executions of a table's node, newest first."""
     import pyarrow.compute as pc
 
     rows = outcomes.runs.filter(pc.equal(outcomes.runs["full_table_name"], full_name)).to_pylist()
     return [
-        Run(row["created_at"], row["status"], row["execution_time"], row["rows_affected"], bool(row["full_refresh"]))
+        NodeRun(
+            row["created_at"], row["status"], row["execution_time"], row["rows_affected"], bool(row["full_refresh"])
+        )
         for row in rows
     ]
 

@@ -74,7 +74,7 @@ class HistoryUpdate:
 
 
 @dataclass(frozen=True)
-class _Read:
+class _QueriesRead:
     """What was read, and what the next run continues with."""
 
     rows: pa.Table
@@ -164,7 +164,7 @@ def _read_window(
     limits: HistoryLimits,
     now: datetime,
     pseudonyms: Pseudonyms,
-) -> _Read:
+) -> _QueriesRead:
     kind, history = history_of(session.adapter)
     window = next_window(
         _earlier_read(earlier),
@@ -181,7 +181,7 @@ def _read_window(
     )
     log.info("read %s queries of %s that ended from %s to %s", rows.num_rows, kind.label, window.since, window.until)
     parameters = {"since": window.since.isoformat(), "until": (reader.read_until or window.until).isoformat()}
-    return _Read(
+    return _QueriesRead(
         rows,
         {
             **parameters,
@@ -201,7 +201,7 @@ def _read_counters(
     limits: HistoryLimits,
     now: datetime,
     pseudonyms: Pseudonyms,
-) -> _Read:
+) -> _QueriesRead:
     kind, history = history_of(session.adapter)
     before = pa.Table.from_batches(
         _read_all(opened, earlier, lambda file: result_file_days(file.key) is None), COUNTERS_SCHEMA
@@ -221,11 +221,11 @@ def _read_counters(
             "not known. Raise pg_stat_statements.max."
         )
     rows = rows_of(counted.records, session.dialect, history.finished, policy, pseudonyms)
-    return _Read(rows, {"until": now.isoformat(), "is_cumulative": True}, counted.counters, notes=tuple(notes))
+    return _QueriesRead(rows, {"until": now.isoformat(), "is_cumulative": True}, counted.counters, notes=tuple(notes))
 
 
 def _write(
-    opened: OpenStore, names: ResultNames, earlier: Result | None, key: DataKey, read: _Read, oldest: date
+    opened: OpenStore, names: ResultNames, earlier: Result | None, key: DataKey, read: _QueriesRead, oldest: date
 ) -> tuple[list[ResultFile], int]:
     """Write the days that have new rows, and return the files of all days that are kept and how many rows are new."""
     days = pc.cast(read.rows["ended_at"], pa.date32())

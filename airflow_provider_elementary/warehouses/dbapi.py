@@ -17,7 +17,7 @@ from airflow_provider_elementary.access.check.session import (
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
 from airflow_provider_elementary.timeouts import Calls
-from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of
+from airflow_provider_elementary.warehouses.driver_errors import FailureCause, cause_of
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, connection_lost_error
@@ -88,9 +88,9 @@ class DbApiWarehouse(SystemCatalogSession):
             return answer
         except Exception as error:
             cause = cause_of(error)
-            if cause is Cause.LOST or not self._roll_back():
+            if cause is FailureCause.LOST or not self._roll_back():
                 raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
-            refusal = StatementDeniedError if cause is Cause.DENIED else StatementFailedError
+            refusal = StatementDeniedError if cause is FailureCause.DENIED else StatementFailedError
             raise refusal(type(error).__name__) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:

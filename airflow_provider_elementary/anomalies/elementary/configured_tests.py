@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
 from airflow_provider_elementary.anomalies.elementary.parity import STATEMENTS, fetch, load_table
 from airflow_provider_elementary.anomalies.elementary.parity_configurations import read_configurations
 from airflow_provider_elementary.anomalies.elementary.rule import parameters_table
@@ -62,7 +62,7 @@ def read_test_configurations(source: Source, *, adapter: str | None = None) -> p
     return pa.Table.from_pylist(configured, schema=CONFIGURATIONS_SCHEMA)
 
 
-def _columns(parameters: Parameters) -> Mapping[str, Any]:
+def _columns(parameters: AnomalyTestParameters) -> Mapping[str, Any]:
     delay = round(parameters.detection_delay.total_seconds() / 3600)
     return {
         "anomaly_sensitivity": parameters.anomaly_sensitivity,

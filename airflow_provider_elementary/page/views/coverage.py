@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, outcomes_of, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, outcomes_of, page_of
 from airflow_provider_elementary.project.facts import Test
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.outcomes import all_tests
@@ -69,7 +69,7 @@ class Coverage:
     dimensions: tuple[DimensionHealth, ...]
     whole: SchemaCoverage
     schemas: tuple[SchemaCoverage, ...]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 

@@ -12,7 +12,7 @@ from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.health_days import Health, health_of
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
 from airflow_provider_elementary.page.views.access import AccessState, failing_access, newest_access
-from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
 from airflow_provider_elementary.page.views.coverage import SchemaCoverage, coverage_of_all
 from airflow_provider_elementary.project.health import STATES, SchemaHealth, TableHealth, failing_tests, schema_health
 
@@ -59,7 +59,7 @@ class Overview:
     failing_tests: tuple[TableHealth, ...]
     failing_test_count: int
     schemas: tuple[SchemaHealth, ...]
-    pagination: Page
+    pagination: ListPage
     sync_problems: tuple[str, ...]
     health: Health | None
     tests: TestCounts

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.charts import Chart, draw
 from airflow_provider_elementary.page.series import PAGE, Series, SeriesPage, page_of_series
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
 from airflow_provider_elementary.page.verdicts import Anomaly
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, outcomes_of
-from airflow_provider_elementary.project.facts import Node, Run, Test
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, outcomes_of
+from airflow_provider_elementary.project.facts import Node, NodeRun, Test
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.outcomes import runs_of, tests_of
 from airflow_provider_elementary.project.project import Project
@@ -59,9 +59,9 @@ class OneTable:
     search: str
     days: int
     steps: int
-    pagination: Page
+    pagination: ListPage
     tests: tuple[Test, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[NodeRun, ...]
     upstream: tuple[Neighbour, ...]
     downstream: tuple[Neighbour, ...]
     problems: tuple[str, ...]
@@ -100,7 +100,7 @@ def build(request: Request) -> OneTable:
         search=search,
         days=days,
         steps=steps,
-        pagination=Page(number, PAGE, found.total),
+        pagination=ListPage(number, PAGE, found.total),
         tests=tuple(tests_of(outcomes, project, table.full_name)) if outcomes and project and table else (),
         runs=tuple(runs_of(outcomes, table.full_name)) if outcomes and table else (),
         upstream=_neighbours(store_status, name, node, steps, _upstream_of(project)),
@@ -110,7 +110,7 @@ def build(request: Request) -> OneTable:
 
 
 def charts_of(
-    reader: Reader, store_status: StoreStatus, table: TableHealth, search: str, number: int, problems: list[str]
+    reader: StoreReader, store_status: StoreStatus, table: TableHealth, search: str, number: int, problems: list[str]
 ) -> SeriesPage:
     """Return one page of the series of a table whose metric or column contains a text."""
     first = frozenset((anomaly.column, anomaly.metric) for anomaly in _anomalies(store_status, table))
@@ -176,6 +176,6 @@ def _neighbours(
 
 def amount_of(metric: str, value: float | None) -> str:
     """Write a value of a metric in its unit."""
-    from airflow_provider_elementary.anomalies.explain import amount
+    from airflow_provider_elementary.anomalies.explain import written_amount
 
-    return amount(metric, value)
+    return written_amount(metric, value)

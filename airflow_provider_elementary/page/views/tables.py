@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
 from airflow_provider_elementary.project.health import STATES, TableHealth
 
 _PAGE = 50
@@ -44,7 +44,7 @@ class Tables:
     order: str
     orders: Mapping[str, str]
     tables: tuple[TableHealth, ...]
-    pagination: Page
+    pagination: ListPage
 
 
 def build(request: Request) -> Tables:
@@ -86,12 +86,12 @@ def as_csv(request: Request) -> str:
     writer.writerow(_CSV)
     for table in found:
         owners, tags = (table.node.owners, table.node.tags) if table.node else ((), ())
-        row = (table.full_name, table.state, table.why, kind_of(table), ", ".join(owners), ", ".join(tags))
+        row = (table.full_name, table.state, table.why, table_kind(table), ", ".join(owners), ", ".join(tags))
         writer.writerow([*map(plain_cell, row), sum(table.tests.values()), table.incidents])
     return text.getvalue()
 
 
-def kind_of(table: TableHealth) -> str:
+def table_kind(table: TableHealth) -> str:
     """Return what a table is, in words."""
     if table.is_test:
         return "test"
@@ -100,7 +100,7 @@ def kind_of(table: TableHealth) -> str:
 
 _FACETS: Mapping[str, Callable[[TableHealth], Iterable[str]]] = {
     "schema": lambda table: (table.schema,),
-    "kind": lambda table: (kind_of(table),),
+    "kind": lambda table: (table_kind(table),),
     "owner": lambda table: table.node.owners if table.node else (),
     "tag": lambda table: table.node.tags if table.node else (),
 }

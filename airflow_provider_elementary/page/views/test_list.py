@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, outcomes_of, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, outcomes_of, page_of
 from airflow_provider_elementary.project.facts import Test
 from airflow_provider_elementary.project.outcomes import all_tests
 
@@ -44,7 +44,7 @@ class Tests:
     dimension: str
     order: str
     orders: Mapping[str, str]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 

@@ -19,21 +19,22 @@ from airflow_provider_elementary.exceptions import (
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
 from airflow_provider_elementary.snapshots import ROWS_PER_PART
-from airflow_provider_elementary.snapshots.capture.audit import Audit, compare_days, compare_full, prepare_audit
+from airflow_provider_elementary.snapshots.capture.audit import SourceAudit, compare_days, compare_full, prepare_audit
 from airflow_provider_elementary.snapshots.capture.collect import (
     Preparation,
     capture_slices,
     describe_captured,
     join,
+    shrunken_tables,
 )
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, find_consistency_point
-from airflow_provider_elementary.snapshots.capture.data_keys import categories_of, open_keys
+from airflow_provider_elementary.snapshots.capture.data_keys import captured_categories, open_keys
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt, check_history, look_back, new_epoch
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.side_by_side import OpenSource, capture_side_by_side
 from airflow_provider_elementary.snapshots.capture.split import split_into_parts, whole_tables
-from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_read
+from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_to_read
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
@@ -104,7 +105,7 @@ def write_snapshot(
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
     run_key = run_key or new_id(taken_at)
-    if (earlier := committed_for(repository, run_key, categories_of(source, policy))) is not None:
+    if (earlier := committed_for(repository, run_key, captured_categories(source, policy))) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
         require_no_damage(repository, earlier)
         return earlier
@@ -197,8 +198,10 @@ def _capture_as_planned(
     if prepared.audit is not None and plan.base is None:
         plan = _compared(prepared.audit, source, plan, point)
     prepared = replace(prepared, excluded=dict(source.excluded), plan=plan)
-    protection = repository.store.describe()
-    return _Written(describe_captured(prepared, join(prepared, captured), protection, None), plan)
+    joined = join(prepared, captured)
+    if shrunken := shrunken_tables(parts, joined):
+        raise TableReplacedError(source.warehouse.schema, shrunken)
+    return _Written(describe_captured(prepared, joined, repository.store.describe(), None), plan)
 
 
 def prepare(
@@ -220,7 +223,7 @@ def prepare(
     # The first use of each key comes before the first read: what is refused is refused early.
     plan, opened = open_keys(source, repository.keys, plan, options.policy)
     kept = _kept(source, plan, options.policy) if keeps_windows else {}
-    point = find_consistency_point(source, options.commit_timeout, plan.window_from, kept)
+    point = find_consistency_point(source, options.commit_timeout, plan.earlier, kept)
     try:
         point = look_back(source, plan, point, changes, options.policy)
         checked = check_history(plan, point)
@@ -252,7 +255,7 @@ def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list
     if plan.base is None:
         return {}
     columns = {
-        name: columns_read(source, TABLES[name], policy)
+        name: columns_to_read(source, TABLES[name], policy)
         for name in source.tables()
         # Rows without a time are of every window: they are counted first.
         if TABLES[name].watermark is not None
@@ -262,7 +265,7 @@ def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list
     return {name: found for name, found in columns.items() if found}
 
 
-def _compared(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
+def _compared(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
     """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
     try:
         return compare_full(audit, source, plan, point)

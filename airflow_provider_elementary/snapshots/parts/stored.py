@@ -24,7 +24,7 @@ from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions
 from airflow_provider_elementary.snapshots.capture.side_by_side import part_label
 from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated
-from airflow_provider_elementary.snapshots.lookup import read_signed, resolve
+from airflow_provider_elementary.snapshots.lookup import read_signed, resolve_manifest
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.parts.documents import PART, PartDocument, PlanDocument
 from airflow_provider_elementary.snapshots.parts.plan_step import StoredPlan
@@ -173,7 +173,7 @@ def _plan(repository: Repository, document: PlanDocument) -> Plan:
     if document.parent is not None:
         try:
             found = read_signed(repository, document.parent.sequence)
-            parent = resolve(repository, found)
+            parent = resolve_manifest(repository, found)
         except (SnapshotNotFoundError, SnapshotCorruptError) as error:
             raise PlanOutdated(str(error)) from None
         if found.sha256 != document.parent.sha256:

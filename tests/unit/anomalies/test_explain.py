@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
-from airflow_provider_elementary.anomalies.explain import amount, amounts, sentence
+from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
+from airflow_provider_elementary.anomalies.explain import amounts, sentence, written_amount
 
 TUESDAY = datetime(2026, 11, 3)
 ROW = {
@@ -79,7 +79,7 @@ def hour(number: int) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_an_anomaly_is_one_sentence(changes: dict[str, Any], seasonality: str | None, expected: str) -> None:
-    assert sentence({**ROW, **changes}, Parameters(seasonality=seasonality)) == expected
+    assert sentence({**ROW, **changes}, AnomalyTestParameters(seasonality=seasonality)) == expected
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_anomaly_is_one_sentence(changes: dict[str, Any], seasonality: str | 
     ],
 )
 def test_a_value_is_written_in_the_unit_of_its_metric(metric: str, value: float | None, written: str) -> None:
-    assert amount(metric, value) == written
+    assert written_amount(metric, value) == written
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 import airflow_provider_elementary
 from airflow_provider_elementary.anomalies.elementary.rule import SIGNED_METRICS, SPIKES_ONLY_METRICS
-from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, amount
+from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, written_amount
 from airflow_provider_elementary.anomalies.robust.model import transform
 from airflow_provider_elementary.metrics.definitions import COLLECTED, Metric
 from airflow_provider_elementary.metrics.registry import DEFINITIONS, METRICS, family_of, names_of, possible
@@ -47,8 +47,8 @@ def test_a_metric_is_modelled_and_written_by_its_declared_unit(monkeypatch: pyte
     monkeypatch.setitem(METRICS, "queue_wait", Metric("queue_wait", "s", "time in the queue"))
     monkeypatch.setitem(METRICS, "wait_count", Metric("wait_count", "s", "time in the queue"))
 
-    assert transform.kind_of("queue_wait") == transform.kind_of("wait_count") == transform.DURATION
-    assert amount("queue_wait", 90) == "1 min 30 s"
+    assert transform.scale_kind("queue_wait") == transform.scale_kind("wait_count") == transform.DURATION
+    assert written_amount("queue_wait", 90) == "1 min 30 s"
 
 
 @pytest.mark.parametrize("name", ["queue_wait", "my_count", "my_percent", "hit_rate", "page_age", "count_of_things"])
