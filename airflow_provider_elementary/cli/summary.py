@@ -29,13 +29,12 @@ from airflow_provider_elementary.storage.records.results import latest_result, r
 _INCIDENTS_SHOWN = 15
 
 
-def show_store(repository: Repository, console: Console | None = None) -> None:
+def show_store(repository: Repository) -> None:
     """Print the latest snapshot of a store and the verdicts stored beside it.
 
-    :param console: where to print (default: the terminal).
     :raises SnapshotNotFoundError: the store holds no snapshot.
     """
-    console = console or Console(highlight=False)
+    console = Console(highlight=False)
     _show_snapshot(console, repository.uri, repository.latest())
     if (audit := newest_report(repository)) is not None:
         console.print(
