@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +84,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run and log the checks, store the report, and return it; raise last, when everything is recorded."""
-        recording = self.guards_sync and self.store_conn_id
-        failed = recording_failed_sync(self, context, run_key(context)) if recording else nullcontext()
-        with clear_failures(), failed:
+        with clear_failures(), self._recording(context):
             report = self._check()
             drift, lost = self._stored(context, report) if self.store_conn_id else (None, None)
             returned = {**report.to_dict(), "drift": drift}
@@ -101,6 +99,12 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         for asset in self.outlets or ():
             context["outlet_events"][asset].extra = {**facts, "drift": drift}
         return returned
+
+    def _recording(self, context: Context) -> AbstractContextManager[None]:
+        """Return what records that a sync failed, where this task is its first."""
+        if not (self.guards_sync and self.store_conn_id):
+            return nullcontext()
+        return recording_failed_sync(self, context, run_key(context))
 
     @cached_property
     def _hook(self) -> ElementaryHook:

@@ -112,8 +112,8 @@ def recording_failed_sync(operator: ElementaryStoreOperator, context: Context, s
     """
     from airflow_provider_elementary.snapshots.failed_syncs import recording_failure
 
-    attempt, retries = int(context["ti"].try_number or 1), int(getattr(context["ti"], "max_tries", 0) or 0)
-    with recording_failure(lambda: operator.repository, run_key=sync, attempt=attempt, attempts=retries + 1):
+    attempt, retries = (int(getattr(context["ti"], name, 0) or 0) for name in ("try_number", "max_tries"))
+    with recording_failure(lambda: operator.repository, run_key=sync, attempt=max(attempt, 1), attempts=retries + 1):
         yield
 
 

@@ -131,6 +131,8 @@ def test_two_days_without_dbt_are_one_incident_of_the_project(incidents: list[An
         ("11-14", "MARTS.MART_CUSTOMER_LTV"),
         ("11-17", "RAW_SHOP.ORDERS"),
         ("11-19", "RAW_WEB.EVENTS"),
+        # The drift shows in tests that fail together on the last day; of one of them it is known what it reads.
+        ("11-22", "RAW_SUPPORT.TICKETS"),
     ],
 )
 def test_the_root_is_the_table_that_it_was_done_to(incidents: list[Any], day: str, root: str) -> None:

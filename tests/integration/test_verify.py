@@ -10,17 +10,20 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError
+from airflow_provider_elementary.exceptions import SnapshotCorruptError, SnapshotNotFoundError, WarehouseError
+from airflow_provider_elementary.incidents.store_conditions import store_conditions
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_snapshot
 from airflow_provider_elementary.snapshots.chain import Anchor
+from airflow_provider_elementary.snapshots.failed_syncs import recording_failure
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.verify import VerifyReport, verify
 from airflow_provider_elementary.storage.layout import manifest_key, record_key
 from airflow_provider_elementary.storage.outcomes import Outcome
+from airflow_provider_elementary.times import utc_now
 from tests.support.signing import opened
-from tests.support.stores import Rest, grow, local_rest
+from tests.support.stores import Rest, grow, local_rest, take, world_after
 from tests.support.tampering import digest_of, edit, edit_generation, edit_signed, flip, rewrite_chain, swap
 
 
@@ -315,3 +318,20 @@ class TestTheReport:
 
         assert facts["sound"] is True
         assert facts["head"] == {"sequence": 4, "manifest_sha256": anchor_of(rest, 4).sha256}
+
+
+def test_a_failed_sync_is_verified_and_over_with_the_next_snapshot(rest: Rest, tmp_path: Path) -> None:
+    with (
+        pytest.raises(WarehouseError),
+        recording_failure(lambda: rest.repository, run_key="dag/run/snapshot/-1"),
+    ):
+        raise WarehouseError("The warehouse is away.")
+
+    report = verify(rest.repository)
+    [failed] = [each for each in store_conditions(rest.repository, [], utc_now()) if each.state == "failed"]
+    take(rest, tmp_path / "next.duckdb", world_after(7))
+    [over] = [each for each in store_conditions(rest.repository, [failed], utc_now()) if each.state == "failed"]
+
+    assert (report.results, report.findings) == (1, ())
+    assert (failed.holds, over.holds) == (True, False)
+    assert over.condition_id == failed.condition_id
