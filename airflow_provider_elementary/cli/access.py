@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, UsageError, failure, usage
+from airflow_provider_elementary.cli.options import add_json, add_user_options
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.exceptions import AccessDeniedError
 
@@ -29,15 +30,13 @@ def add_grants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", help="database, catalog or project of the schema")
     parser.add_argument("--dbt-role", help="the role that dbt connects with: its future tables stay readable")
     parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse for the queries; Athena: the workgroup")
-    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
-    parser.add_argument(
-        "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"
-    )
+    add_user_options(parser)
     parser.add_argument(
         "--harden",
         action="store_true",
         help="also take from PUBLIC what the reader would hold through it: this changes rights of others",
     )
+    add_json(parser, "print the statements as a list")
     parser.set_defaults(command=print_grants)
 
 
@@ -72,7 +71,10 @@ def print_grants(arguments: argparse.Namespace) -> None:
     """Print the statements, for the warehouse's own shell."""
     with usage():
         statements = _statements(arguments)
-    print("\n\n".join(statements))
+    if arguments.json:
+        print_json(statements)
+    else:
+        print("\n\n".join(statements))
 
 
 def _statements(arguments: argparse.Namespace) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import UsageError
-from airflow_provider_elementary.cli.options import number_at_least, parse_by_category
+from airflow_provider_elementary.cli.options import non_negative, parse_by_category
 from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Retention
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_retention(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--orphan-hours",
-        type=number_at_least(0),
+        type=non_negative,
         default=48,
         metavar="N",
         help="minimum age of unreferenced files before deletion (default: 48)",

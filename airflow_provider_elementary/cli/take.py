@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.cli.access import require_checks, require_probes
 from airflow_provider_elementary.cli.exits import UsageError, usage
-from airflow_provider_elementary.cli.options import CATEGORIES, number_at_least, whole_number
+from airflow_provider_elementary.cli.options import CATEGORIES, non_negative, whole_number
 from airflow_provider_elementary.cli.progress import counting_rows
 from airflow_provider_elementary.exceptions import ConnectionNotFoundError
 from airflow_provider_elementary.snapshots.policy import PARAMETERS
@@ -77,7 +77,7 @@ def _add_parameter(group: argparse._ActionsContainer, parameter: PolicyParameter
         facts = {"choices": CATEGORIES} if parameter.kind == "categories" else {"metavar": _METAVARS[parameter.kind]}
         _add_many(group, parameter.flag, text, dest=parameter.name, **facts)
     else:
-        kind = whole_number(0) if parameter.kind == "count" else number_at_least(0)
+        kind = whole_number(0) if parameter.kind == "count" else non_negative
         group.add_argument(parameter.flag, dest=parameter.name, type=kind, metavar="N", help=text)
 
 

@@ -24,6 +24,7 @@ from airflow_provider_elementary.times import utc_now
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_elementary.incidents.answer import AnsweredIncident
     from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.store import TrackedIncidents
     from airflow_provider_elementary.incidents.tracking import Incident
@@ -121,22 +122,9 @@ class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Record the answer, log it, and return it in short."""
-        from airflow_provider_elementary.incidents.answer import answer_incident
-        from airflow_provider_elementary.storage.records.answers import AnswerRequest
-
         with clear_failures():
             self._refuse_unknown(context["dag_run"].conf)
-            now = utc_now()
-            request = AnswerRequest.parse({name: getattr(self, name) for name in ANSWER_FIELDS}, now)
-            user = getattr(context["dag_run"], "triggering_user_name", None)
-            answered = answer_incident(
-                self.repository,
-                request,
-                answered_by=user,
-                run_key=run_key(context),
-                now=now,
-                anchor=returned_before(context).get("answers_anchor"),
-            )
+            answered = self._answer(context)
             answer, title = answered.answer, answered.incident.title
             self.log.info("%s answered %s: %s", answer.answered_by or "a person", answer.answer, title)
             # The link "Incident" leads to it.
@@ -149,6 +137,20 @@ class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
             }
             require_no_loss(context, answered.lost, self.summary)
         return self.summary
+
+    def _answer(self, context: Context) -> AnsweredIncident:
+        from airflow_provider_elementary.incidents.answer import answer_incident
+        from airflow_provider_elementary.storage.records.answers import AnswerRequest
+
+        now = utc_now()
+        return answer_incident(
+            self.repository,
+            AnswerRequest.parse({name: getattr(self, name) for name in ANSWER_FIELDS}, now),
+            answered_by=getattr(context["dag_run"], "triggering_user_name", None),
+            run_key=run_key(context),
+            now=now,
+            anchor=returned_before(context).get("answers_anchor"),
+        )
 
     def _refuse_unknown(self, conf: Mapping[str, Any] | None) -> None:
         """Refuse fields that the form of the DAG does not have: Airflow's API accepts any."""

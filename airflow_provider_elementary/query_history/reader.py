@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.query_history.schema import HISTORY_SCHEMA, KIND
+from airflow_provider_elementary.snapshots.reader import open_snapshot
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import reader_of
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import result_file_days, result_kind
@@ -19,14 +21,28 @@ from airflow_provider_elementary.storage.records.results import checked_result, 
 from airflow_provider_elementary.storage.records.series import newest_first
 
 
+def read_nodes(repository: Repository) -> dict[str, str]:
+    """Return the dbt node of each query id that the newest snapshot's run results name; none where it shows neither."""
+    try:
+        snapshot = open_snapshot(repository)
+    except SnapshotNotFoundError:
+        return {}
+    if not {"query_id", "unique_id"} <= set(snapshot.schema("dbt_run_results").names):
+        return {}
+    nodes: dict[str, str] = {}
+    for batch in snapshot.read("dbt_run_results", columns=["query_id", "unique_id"]):
+        pairs = zip(batch["query_id"].to_pylist(), batch["unique_id"].to_pylist(), strict=True)
+        nodes.update({query: node for query, node in pairs if query and node})
+    return nodes
+
+
 def read_query_history(
-    opened: OpenStore, connection: str | None = None, *, since: date | None = None, until: date | None = None
+    opened: OpenStore, connection: str | None = None, *, since: date | None = None
 ) -> pa.RecordBatchReader:
     """Stream the stored queries, a day after the other.
 
     :param connection: the connection that they were read through; None for those of all.
     :param since: the first day of their ends, UTC.
-    :param until: the last day.
     :raises SnapshotNotFoundError: the store holds none.
     :raises KeyUnavailableError: the key of Query logs does not open them.
     """
@@ -41,9 +57,7 @@ def read_query_history(
         for result in found:
             dated = {file: days[0] for file in result.files if (days := result_file_days(file.key))}
             wanted = [
-                file
-                for file, day in sorted(dated.items(), key=lambda entry: entry[1])
-                if (since is None or day >= since) and (until is None or day <= until)
+                file for file, day in sorted(dated.items(), key=lambda entry: entry[1]) if since is None or day >= since
             ]
             yield from read_files(opened, result, wanted)
 

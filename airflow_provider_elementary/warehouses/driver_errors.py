@@ -6,6 +6,8 @@ import re
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_elementary.access.check.session import StatementDeniedError, StatementFailedError
+
 
 class FailureCause(StrEnum):
     """Why a statement failed."""
@@ -76,6 +78,12 @@ def cause_of(error: BaseException) -> FailureCause:
             return cause
     # Some drivers raise it for every failed statement, but then the text says more.
     return FailureCause.LOST if "OperationalError" in kinds else FailureCause.OTHER
+
+
+def refusal(error: BaseException) -> StatementDeniedError:
+    """Return the error of a statement that the warehouse refused, without the driver's own text."""
+    is_denied = cause_of(error) is FailureCause.DENIED
+    return (StatementDeniedError if is_denied else StatementFailedError)(type(error).__name__)
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -24,9 +24,12 @@ from airflow_provider_elementary.access.guard.preprocess import LEXICONS, Lexico
 from airflow_provider_elementary.access.guard.qualification import qualify
 from airflow_provider_elementary.access.guard.sizes import check_sizes
 from airflow_provider_elementary.access.guard.sqlparse_outline import outline, without_quotes
+from airflow_provider_elementary.access.guard.tokens import STRINGS
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 _PASSED = object()
+#: Dialects in which a query may begin with FROM.
+_FROM_FIRST = frozenset({"clickhouse", "duckdb"})
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _check(sql: str, place: SchemaPlace) -> _Checked:
     lexicon = LEXICONS.get(place.dialect, Lexicon())
     text = read_text(sql, lexicon)
     table_functions = TABLE_FUNCTIONS.get(place.dialect, frozenset())
-    first = outline(text.sql)
+    first = outline(text.sql, from_first=place.dialect in _FROM_FIRST)
     tokens, statement = _parse(text, place.dialect)
     if text.literals != first.literals or text.literals != _literals(tokens, text):
         raise QueryRefusedError("the two parsers disagree about where a string or a quoted name ends")
@@ -132,19 +135,7 @@ def _parse(text: Text, dialect: str) -> tuple[list[Token], exp.Query]:
     return tokens, statements[0]
 
 
-_QUOTED = frozenset(
-    {
-        TokenType.STRING,
-        TokenType.IDENTIFIER,
-        TokenType.RAW_STRING,
-        TokenType.BYTE_STRING,
-        TokenType.NATIONAL_STRING,
-        TokenType.HEX_STRING,
-        TokenType.BIT_STRING,
-        TokenType.HEREDOC_STRING,
-        TokenType.UNICODE_STRING,
-    }
-)
+_QUOTED = STRINGS | {TokenType.IDENTIFIER}
 
 
 def _literals(tokens: list[Token], text: Text) -> tuple[tuple[int, int], ...]:

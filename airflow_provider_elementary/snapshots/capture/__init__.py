@@ -18,7 +18,6 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
-from airflow_provider_elementary.snapshots import ROWS_PER_PART
 from airflow_provider_elementary.snapshots.capture.audit import SourceAudit, compare_days, compare_full, prepare_audit
 from airflow_provider_elementary.snapshots.capture.collect import (
     Preparation,
@@ -67,7 +66,6 @@ def write_snapshot(
     commit_timeout: timedelta = timedelta(hours=6),
     rows_read: RowsRead = no_row_progress,
     open_source: OpenSource | None = None,
-    rows_per_part: int = ROWS_PER_PART,
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
@@ -91,7 +89,6 @@ def write_snapshot(
         they are.
     :param rows_read: called with the table and the number of rows that were read, to show progress.
     :param open_source: opens another session on the same warehouse; with it, threads read ranges of large tables.
-    :param rows_per_part: a full snapshot reads tables with more rows in ranges.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
     :raises SnapshotCorruptError: the chain does not contain the anchor; a full snapshot was committed.
@@ -112,11 +109,10 @@ def write_snapshot(
     # What is refused is refused now, before anything is read.
     require_writer(repository)
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
-    threads = (open_source, rows_per_part) if open_source is not None else None
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            written = _capture(source, repository, options, taken_at, run_key, anchor, threads)
+            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
             continue
@@ -153,7 +149,7 @@ def _capture(
     taken_at: datetime,
     run_key: str,
     anchor: Anchor | None,
-    threads: tuple[OpenSource, int] | None,
+    open_source: OpenSource | None,
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     # Before the tables are held: what is counted later is then seen the next time, and nothing is missed.
@@ -161,10 +157,10 @@ def _capture(
     _advise_indexes(source)
     source.hold()
     plan = plan_snapshot(source, repository, options, taken_at, anchor)
-    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, threads, changes)
+    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, open_source, changes)
     if isinstance(written, Plan):
         # What was written under the first plan is left for prune to remove.
-        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, threads, changes)
+        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, open_source, changes)
     assert isinstance(written, _Written)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return written
 
@@ -176,7 +172,7 @@ def _capture_as_planned(
     taken_at: datetime,
     run_key: str,
     plan: Plan,
-    threads: tuple[OpenSource, int] | None,
+    open_source: OpenSource | None,
     changes: Mapping[str, TableChanges],
 ) -> _Written | Plan:
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
@@ -186,11 +182,11 @@ def _capture_as_planned(
     plan, point = prepared.plan, prepared.point
     log.info("taking snapshot %s: %s", prepared.snapshot_id, plan.reason or "what is new since the one before")
     try:
-        parts = split_into_parts(source, plan, point, threads[1]) if threads is not None else ()
-        if threads is None or len(parts) == 1:
+        parts = split_into_parts(source, plan, point) if open_source is not None else ()
+        if open_source is None or len(parts) == 1:
             captured = [capture_slices(source, repository.store, prepared, whole_tables(source))]
         else:
-            captured = capture_side_by_side(source, threads[0], repository.store, prepared, parts)
+            captured = capture_side_by_side(source, open_source, repository.store, prepared, parts)
     except SourceHistoryTruncated as evidence:
         return new_epoch(plan, point, str(evidence))
     except ParentCorrupt as damage:

@@ -2,6 +2,7 @@
 -- security_invoker view checks its reader's rights however it is reached; all others lend their owner's. That a view
 -- depends on a system catalog is recorded only in its rule. A view over a function depends on the table whose row type
 -- the function returns, but has no range table entry (:relid) of that table and does not read it.
+-- proves objects-reaching-outside: no view or table of the schema lends rights to data outside it
 SELECT 'objects-reaching-outside',
        CASE v.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || quote_ident(v.relname) || ' reads '
          || quote_ident(n.nspname) || '.' || quote_ident(t.relname) || ' as ' || pg_get_userbyid(v.relowner),
@@ -19,7 +20,8 @@ WHERE NOT EXISTS (
     SELECT FROM pg_options_to_table(v.reloptions) o
     WHERE o.option_name = 'security_invoker' AND o.option_value::bool)
   AND (t.oid, 0, 'SELECT') NOT IN (SELECT oid, attnum, privilege_type FROM opened)
-  AND NOT (n.nspname = 'information_schema' AND t.oid < 16384 AND t.relname !~ '^_pg_')
+  AND NOT (n.nspname = 'information_schema' AND t.oid < 16384 AND t.relname !~ '^_pg_'
+    AND t.oid NOT IN (SELECT oid FROM tampered))
 UNION ALL
 SELECT 'objects-reaching-outside',
        'view ' || quote_ident(v.relname) || ' reads ' || t.oid::regclass || ' as ' || pg_get_userbyid(v.relowner), NULL,

@@ -144,7 +144,7 @@ def test_results_are_read_again_only_where_a_sample_is_of_an_older_one(of: str, 
     assert found.to_pylist() == ["older.test"] * len(reads) + ["done.test"]
 
 
-def test_the_runs_of_the_window_and_those_of_the_snapshot_before_are_counted_together() -> None:
+def test_the_runs_of_the_window_and_those_of_the_snapshot_before_count_together() -> None:
     times = pa.array([NOW - timedelta(days=days) for days in (6, 4, 2, 0)], pa.timestamp("us"))
     markers = Markers(pa.array(["done"]), pa.chunked_array([times]), NOW, None, timedelta(0), timedelta(0))
     earlier = replace(
