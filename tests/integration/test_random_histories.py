@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.support.history_databases import Database, InDuckDB, InPostgres
 from tests.support.random_histories import History, Statistics
@@ -16,20 +16,20 @@ from tests.support.random_histories import History, Statistics
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
 
-#: How many histories are run on each database, and how long they are; set the variables for a long search. Without
-#: them, they are always the same few.
+#: How many histories are run on each database, and how long they are; set the variables for a long search.
+#: Without them, they are always the same few.
 SEARCHED = "ELEMENTARY_HISTORIES" in os.environ
 HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "4"))
 STEPS = int(os.environ.get("ELEMENTARY_HISTORY_STEPS", "12"))
 
 
-def run_histories(new_database: Callable[[], Database]) -> Statistics:
+def run_histories(new_database: Callable[[], Database], number: int) -> Statistics:
+    """Run histories of a seed: of the number, or of any where a search is asked for."""
     statistics = Statistics()
 
     @settings(
         max_examples=HISTORIES,
         deadline=None,
-        derandomize=not SEARCHED,
         phases=tuple(Phase) if SEARCHED else (Phase.generate,),
         suppress_health_check=list(HealthCheck),
         print_blob=True,
@@ -43,7 +43,7 @@ def run_histories(new_database: Callable[[], Database]) -> Statistics:
             history.end()
         statistics.histories += 1
 
-    run()
+    (run if SEARCHED else seed(number)(run))()
     return statistics
 
 
@@ -51,14 +51,14 @@ class TestRandomHistories:
     def test_on_postgres_every_snapshot_is_the_consistent_state_at_its_point(
         self, postgres_server: PostgresServer, postgres_database: str
     ) -> None:
-        statistics = run_histories(lambda: InPostgres(postgres_server, postgres_database))
+        statistics = run_histories(lambda: InPostgres(postgres_server, postgres_database), 2)
 
         print(statistics)
         assert statistics.histories >= HISTORIES
         assert statistics.incremental > 0
 
     def test_on_duckdb_every_snapshot_is_the_consistent_state_at_its_point(self, tmp_path: Path) -> None:
-        statistics = run_histories(lambda: InDuckDB(tmp_path))
+        statistics = run_histories(lambda: InDuckDB(tmp_path), 1)
 
         print(statistics)
         assert statistics.histories >= HISTORIES
