@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
 from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
 from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of, possible
+from airflow_provider_elementary.metrics.wording import in_words
 from airflow_provider_elementary.times import before
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def with_sentences(
 def sentence(row: Mapping[str, Any], parameters: AnomalyTestParameters, test: str | None = None) -> str:
     """Return a scored bucket as a sentence.
 
-    ``orders: row_count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets
+    ``orders: row count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets
     (volume_anomalies)``
 
     :param row: the metric's columns, ``expected_min``, ``expected_max`` and ``training_size``.
@@ -87,7 +88,8 @@ def sentence(row: Mapping[str, Any], parameters: AnomalyTestParameters, test: st
     :param test: its name.
     """
     metric, value, low, high = (row[name] for name in ("metric_name", "metric_value", "expected_min", "expected_max"))
-    what = f"{_subject(row)}: {metric} {_with_unit(metric, value)} {_when(row['bucket_start'], row['bucket_end'])}"
+    when = _when(row["bucket_start"], row["bucket_end"])
+    what = f"{_subject(row)}: {in_words(metric)} {_with_unit(metric, value)} {when}"
     history = f"from the last {_training(row, parameters)}{_named(test)}"
     if parameters.fail_on_zero and value == 0 and low <= 0 <= high:
         return f"{what}; a zero always fails this test, whatever is expected {history}"
@@ -97,14 +99,14 @@ def sentence(row: Mapping[str, Any], parameters: AnomalyTestParameters, test: st
 def robust_sentence(row: Mapping[str, Any], test: str | None = None) -> str:
     """Return a bucket that the robust method flagged as a sentence.
 
-    ``orders: row_count 12,031 rows on Tue 3 Nov 2026 is a spike; expected 9,800 to 10,900 from 58 buckets``
+    ``orders: row count 12,031 rows on Tue 3 Nov 2026 is a spike; expected 9,800 to 10,900 from 58 buckets``
 
     :param row: the metric's columns, ``kind``, ``expected_min``, ``expected_max``, ``training_size`` and ``run``.
     """
     metric, low, high, kind = (row[name] for name in ("metric_name", "expected_min", "expected_max", "kind"))
     value = "has no value" if row["metric_value"] is None else _with_unit(metric, row["metric_value"])
     when = _moment(row["bucket_start"], row["bucket_end"])
-    what = f"{_subject(row)}: {metric} {value} {when} {_ROBUST_KINDS[kind].format(run=row['run'])}"
+    what = f"{_subject(row)}: {in_words(metric)} {value} {when} {_ROBUST_KINDS[kind].format(run=row['run'])}"
     seen = f"{row['training_size'] or 'no'} earlier buckets{_named(test)}"
     if low is not None and high is not None:
         return f"{what}; expected {amounts(metric, low, high)}, from {seen}"
@@ -146,7 +148,7 @@ def public_sentence(verdict: Mapping[str, Any]) -> str:
     if verdict["dimension"]:
         return f"{_table(verdict)}: {kind} of a value of {verdict['dimension']} {when}"
     if metric in RAW_VALUE_METRICS:
-        return f"{_subject(verdict)}: {kind} of {metric} {when}"
+        return f"{_subject(verdict)}: {kind} of {in_words(metric)} {when}"
     return str(verdict["reason"])
 
 

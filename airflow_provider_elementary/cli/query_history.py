@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from airflow_provider_elementary.cli.access import read_key, show_report
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, failure, usage
-from airflow_provider_elementary.cli.options import add_store, add_user_options, open_repository, whole_number
+from airflow_provider_elementary.cli.options import (
+    add_json,
+    add_json_only,
+    add_store,
+    add_user_options,
+    open_repository,
+    whole_number,
+)
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.exceptions import AccessDeniedError
 from airflow_provider_elementary.times import utc_now
@@ -26,7 +33,8 @@ def add_query_history(parser: argparse.ArgumentParser) -> None:
 
     show = actions.add_parser("show", help="print stored queries, the newest day last, as JSON lines")
     show.add_argument("--limit", type=whole_number(0), default=100, metavar="N", help="maximum number (default: 100)")
-    show.set_defaults(command=_show, json=True)
+    add_json_only(show)
+    show.set_defaults(command=_show)
     used = actions.add_parser("usage", help="show how tables and dbt nodes are used")
     used.add_argument("--by", choices=("table", "node"), default="table", help="what to sum by (default: table)")
     used.add_argument("--json", action="store_true", help="print a list of JSON objects")
@@ -50,6 +58,7 @@ def _add_grants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--harden", action="store_true", help="PostgreSQL: also take from PUBLIC what the reader would hold through it"
     )
+    add_json(parser, "print the statements as a list")
     parser.set_defaults(command=_print_grants)
 
 
@@ -78,7 +87,10 @@ def _print_grants(arguments: argparse.Namespace) -> None:
             network=arguments.network,
             harden=arguments.harden,
         )
-    print("\n\n".join(statements))
+    if arguments.json:
+        print_json(statements)
+    else:
+        print("\n\n".join(statements))
 
 
 def _check(arguments: argparse.Namespace) -> int:

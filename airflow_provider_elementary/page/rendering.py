@@ -28,7 +28,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        size=readable_size, ago=ago, day=day, moment=moment, number=number, amount=amount, plural=plural, level=level
+        size=readable_size,
+        ago=ago,
+        day=day,
+        moment=moment,
+        instant=instant,
+        number=number,
+        amount=amount,
+        plural=plural,
+        level=level,
     )
     made.globals.update(states=STATES, meaning=MEANING, address=address, bundle=version())
     return made
@@ -63,6 +71,11 @@ def ago(when: datetime, now: datetime | None = None) -> str:
 def moment(when: datetime) -> str:
     """Write a time in UTC: ``2026-11-22 06:08``."""
     return f"{in_utc(when):%Y-%m-%d %H:%M}"
+
+
+def instant(when: datetime) -> str:
+    """Write a time for programs, with its zone: ``2026-11-22T06:08:00+00:00``."""
+    return in_utc(when).isoformat()
 
 
 def day(when: datetime) -> str:

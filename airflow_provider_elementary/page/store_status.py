@@ -16,6 +16,8 @@ from airflow_provider_elementary.project.project import Project
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.snapshots import Manifest
@@ -157,6 +159,16 @@ def attempt(problems: list[str], uri: str, work: Callable[[], T]) -> T | None:
         log.error("reading %s for the Elementary page failed", uri, exc_info=error)
         problems.append(f"Reading {uri} failed: {type(error).__name__}. {SEE_LOG}")
     return None
+
+
+def known_days(reader: StoreReader, store_status: StoreStatus) -> tuple[datetime | None, datetime] | None:
+    """Return from when to when dbt's results and the syncs say what held; None where nothing does."""
+    project, manifest = store_status.project, store_status.manifest
+    if project is None or manifest is None:
+        return None
+    first = attempt([], reader.uri, lambda: reader.manifest(reader.sequences()[0]))
+    newest = project.invocation.at if project.invocation else None
+    return first.taken_at if first else None, newest or manifest.taken_at
 
 
 def _newest_manifest(reader: StoreReader, sequences: list[int], problems: list[str]) -> Manifest | None:

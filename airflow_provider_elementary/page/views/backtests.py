@@ -35,7 +35,7 @@ _SETTINGS = {
 class BacktestMetric:
     """A metric that would have been anomalous.
 
-    :param metric: its name, with its column in front where it has one.
+    :param metric: in words, with its column and its dimension where it has them.
     :param times: anomalous buckets.
     :param first: start of the first of them, ``last`` of the newest.
     """
@@ -154,15 +154,21 @@ def _summarize(parts: Iterable[pa.Table]) -> BacktestSummary:
 
 
 def _metric(row: dict[str, Any]) -> BacktestMetric:
-    from airflow_provider_elementary.anomalies.backtest import metric_in_words
-
     return BacktestMetric(
         table=row["full_table_name"],
-        metric=metric_in_words(row),
+        metric=_metric_in_words(row),
         times=row["anomalous"],
         first=row["first"].date(),
         last=row["last"].date(),
     )
+
+
+def _metric_in_words(row: Mapping[str, Any]) -> str:
+    """Return ``null values of email`` or, of the values of a dimension, ``row count by channel``."""
+    from airflow_provider_elementary.metrics.wording import in_words
+
+    column, dimension = row["column_name"], row["dimension"]
+    return f"{in_words(row['metric_name'])}{f' of {column}' if column else ''}{f' by {dimension}' if dimension else ''}"
 
 
 def _settings(parameters: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ from typing import TypeVar
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt
-from airflow_provider_elementary.project.outcomes import Outcomes
+from airflow_provider_elementary.project.facts import Test
+from airflow_provider_elementary.project.outcomes import Outcomes, all_tests
 
 T = TypeVar("T")
 _LONGEST = 400
@@ -89,3 +90,10 @@ def outcomes_of(reader: StoreReader, store_status: StoreStatus, problems: list[s
     found = attempt(problems, reader.uri, lambda: reader.outcomes(manifest))
     problems.extend(found.missing if found else ())
     return found
+
+
+def every_test(reader: StoreReader, outcomes: Outcomes | None) -> Sequence[Test]:
+    """Return every test of every table, those that fail first; made once of the outcomes of a snapshot."""
+    if outcomes is None:
+        return ()
+    return reader.derived.get(("every test", outcomes), lambda: all_tests(outcomes))

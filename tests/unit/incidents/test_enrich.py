@@ -129,7 +129,7 @@ class TestWhatMayLeaveTheStore:
 
         assert "a@example.com" not in text
         assert "7,500" not in text
-        assert "orders.amount: drop of max on Sun 1 Nov 2026" in text
+        assert "orders.amount: drop of largest value on Sun 1 Nov 2026" in text
 
     def test_each_anomalous_table_is_named_once_the_worst_first(self) -> None:
         tables = tables_by_score(self.ROWS)
