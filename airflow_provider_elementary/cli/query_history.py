@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from airflow_provider_elementary.cli.options import (
     whole_number,
 )
 from airflow_provider_elementary.cli.output import print_json, print_table
-from airflow_provider_elementary.exceptions import AccessDeniedError
+from airflow_provider_elementary.exceptions import AccessDeniedError, ConnectionNotFoundError
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ def _add_grants(parser: argparse.ArgumentParser) -> None:
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conn-id", required=True, help="the second Airflow connection")
+    parser.add_argument(
+        "--elementary-conn-id",
+        default="elementary_default",
+        metavar="CONN_ID",
+        help="the sync's connection, which must have another login (default: elementary_default)",
+    )
     parser.add_argument("--probe", action="append", default=[], metavar="TABLE", help="a table that must be unreadable")
     parser.add_argument(
         "--accept-unknown", action="append", default=[], metavar="CHECK", help="a check that may stay unknown"
@@ -98,6 +105,10 @@ def _check(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.hooks.query_logs import ElementaryQueryLogHook
 
     hook = ElementaryQueryLogHook(arguments.conn_id)
+    try:
+        hook.require_other_login(arguments.elementary_conn_id)
+    except ConnectionNotFoundError as error:
+        print(f"The login was not compared with the sync's. {error}", file=sys.stderr)
     with hook.session() as session:
         report = hook.check_history(session, arguments.probe)
     status = FINE
@@ -124,9 +135,13 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _usage(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.query_history.reader import read_nodes
     from airflow_provider_elementary.query_history.usage import node_usage, table_usage
 
-    found = table_usage(_read(arguments)) if arguments.by == "table" else node_usage(_read(arguments))
+    if arguments.by == "table":
+        found = table_usage(_read(arguments))
+    else:
+        found = node_usage(_read(arguments), read_nodes(open_repository(arguments)))
     if arguments.json:
         print_json(found.to_pylist())
         return

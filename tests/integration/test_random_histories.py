@@ -16,8 +16,8 @@ from tests.support.random_histories import History, Statistics
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
 
-#: How many histories are run on each database, and how long they are; set the variables for a long search.
-#: Without them, they are always the same few.
+#: How many histories are run on each database, and how long they are; set the variables for a long search. Without
+#: them, they are always the same few.
 SEARCHED = "ELEMENTARY_HISTORIES" in os.environ
 HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "4"))
 STEPS = int(os.environ.get("ELEMENTARY_HISTORY_STEPS", "12"))

@@ -28,6 +28,8 @@ from airflow_provider_elementary.access.guard.tokens import STRINGS
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 _PASSED = object()
+#: Dialects in which a query may begin with FROM.
+_FROM_FIRST = frozenset({"clickhouse", "duckdb"})
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _check(sql: str, place: SchemaPlace) -> _Checked:
     lexicon = LEXICONS.get(place.dialect, Lexicon())
     text = read_text(sql, lexicon)
     table_functions = TABLE_FUNCTIONS.get(place.dialect, frozenset())
-    first = outline(text.sql)
+    first = outline(text.sql, from_first=place.dialect in _FROM_FIRST)
     tokens, statement = _parse(text, place.dialect)
     if text.literals != first.literals or text.literals != _literals(tokens, text):
         raise QueryRefusedError("the two parsers disagree about where a string or a quoted name ends")
