@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from airflow_provider_elementary.hooks.store import configured_address
 from airflow_provider_elementary.project.facts import Node
-
-_SECTION = "elementary"
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ def outside_of(node: Node | None) -> Outside:
     """Return where dbt's docs and the code of a node are, by the options ``dbt_docs_url`` and ``dbt_code_url``."""
     if node is None:
         return Outside("", "")
-    docs, code = _option("dbt_docs_url"), _option("dbt_code_url")
+    docs, code = configured_address("dbt_docs_url"), configured_address("dbt_code_url")
     path = quote(node.path.strip("/"), safe="/")
     return Outside(
         docs=f"{docs.rstrip('/')}/#!/{node.kind}/{quote(node.unique_id)}" if docs else "",
@@ -30,11 +29,3 @@ def outside_of(node: Node | None) -> Outside:
         if code and path
         else "",
     )
-
-
-def _option(name: str) -> str:
-    """Return an option that is an address; any other text is not one to follow."""
-    from airflow.configuration import conf
-
-    text = str(conf.get(_SECTION, name, fallback="") or "").strip()
-    return text if text.lower().startswith(("https://", "http://")) else ""

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
-from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, difference, in_words
+from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, days_in_words, difference
 from airflow_provider_elementary.snapshots.capture.dedup import Digests, row_digests
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.history import (
@@ -149,12 +149,12 @@ def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point:
                 audit.held(table, begin, end), audit.sums_of(source, table, begin, end), holds_all=True
             )
             if differs.lost:
-                return new_epoch(plan, point, f"{name}: rows of {in_words(differs.lost)} are gone")
+                return new_epoch(plan, point, f"{name}: rows of {days_in_words(differs.lost)} are gone")
             if differs.late:
-                late = f"(committed late or dated back), of {in_words(differs.late)}"
+                late = f"(committed late or dated back), of {days_in_words(differs.late)}"
                 return plan.full(f"{name}: rows older than the overlap {late}")
             if differs.changed:
-                return plan.full(f"{name}: rows of {in_words(differs.changed)} were changed or replaced in place")
+                return plan.full(f"{name}: rows of {days_in_words(differs.changed)} were changed or replaced in place")
     return plan
 
 
@@ -178,7 +178,7 @@ def compare_full(audit: SourceAudit, source: WarehouseSource, plan: Plan, point:
     for name, of_table in with_emptied(facts).items():
         differs, entry = of_table.difference or Difference(), manifest.tables[name]
         if differs.lost and not is_old_end(of_table, entry):
-            return new_epoch(plan, point, f"{name}: rows of {in_words(differs.lost)} are gone")
+            return new_epoch(plan, point, f"{name}: rows of {days_in_words(differs.lost)} are gone")
         if differs.changed:
-            changed.append(f"rows of {name} of {in_words(differs.changed)} were changed or replaced in place")
+            changed.append(f"rows of {name} of {days_in_words(differs.changed)} were changed or replaced in place")
     return plan.full("; ".join(filter(None, (plan.reason, *changed))), is_new_epoch=plan.is_new_epoch)

@@ -82,7 +82,7 @@ def difference(held: DaySums, found: DaySums, *, holds_all: bool) -> Difference:
     )
 
 
-def in_words(days: Sequence[date]) -> str:
+def days_in_words(days: Sequence[date]) -> str:
     """Return the names of days for a message."""
     named = ", ".join(day.isoformat() for day in days[:_NAMED])
     more = len(days) - _NAMED

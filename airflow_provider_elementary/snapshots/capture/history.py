@@ -13,7 +13,7 @@ from airflow_provider_elementary import quoting
 from airflow_provider_elementary.elementary_schema import TABLES, Category, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotConflictError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
-from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, difference, in_words
+from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, days_in_words, difference
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts, naive, read_aggregates
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import TableEntry
@@ -97,14 +97,14 @@ def check_history(plan: Plan, point: ConsistencyPoint) -> Plan:
         differs = facts.difference or Difference()
         if facts.settled_rows > entry.settled_rows or (differs.late and not differs.lost):
             late = facts.settled_rows - entry.settled_rows
-            days = f", of {in_words(differs.late)}" if differs.late else ""
+            days = f", of {days_in_words(differs.late)}" if differs.late else ""
             some = plural(late, "row") if late > 0 else "rows"
             how = f"(committed late or dated back){days}"
             return plan.full(f"{name}: {some} older than the overlap of {before.overlap:.0f} s {how}")
         if not is_old_end(facts, entry):
             expected = f"{plural(entry.settled_rows, 'row')} before {before.window_from}"
             found = f"{name}: {expected}, found {facts.settled_rows:,}"
-            days = f"; rows of {in_words(differs.lost)} are gone" if differs.lost else ""
+            days = f"; rows of {days_in_words(differs.lost)} are gone" if differs.lost else ""
             return new_epoch(plan, point, f"{found}{days}")
         log.info("%s: the source removed its rows before %s; this snapshot keeps them", name, facts.settled_from)
     if watermark is not None and (point.watermark is None or point.watermark < watermark):

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, difference, in_words
+from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, days_in_words, difference
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 
 START = datetime(2026, 11, 1)
@@ -67,5 +67,6 @@ def test_counts_alone_do_not_show_changes() -> None:
 
 def test_a_message_names_three_days_and_counts_the_others() -> None:
     assert (
-        in_words([FIRST + timedelta(days=n) for n in range(5)]) == "2026-11-01, 2026-11-02, 2026-11-03 and 2 more days"
+        days_in_words([FIRST + timedelta(days=n) for n in range(5)])
+        == "2026-11-01, 2026-11-02, 2026-11-03 and 2 more days"
     )
