@@ -15,7 +15,7 @@ from airflow_provider_elementary.metrics.compute import COLLECTED_TABLE
 from airflow_provider_elementary.metrics.definitions import Definition
 from airflow_provider_elementary.metrics.facts import Fact
 from airflow_provider_elementary.metrics.registry import DEFINITIONS
-from airflow_provider_elementary.metrics.settings import columns_read, drops_values
+from airflow_provider_elementary.metrics.settings import drops_values, metric_columns
 
 #: Columns of collected monitors without which a row still says what it said.
 _DETAILS = frozenset(("id", "metric_type", "metric_properties", "bucket_duration_hours"))
@@ -86,7 +86,7 @@ def removed_by_policy(known: Mapping[str, Any], now: Mapping[str, Any]) -> Remov
     columns = {tuple(rule.partition(" ")[2].split(".")[:2]) for rule in changed}
     columns |= {
         (table, name)
-        for table, names in columns_read().items()
+        for table, names in metric_columns().items()
         for name in names
         if table != COLLECTED_TABLE and (column := TABLES[table].column(name)) and column.category in categories
     }

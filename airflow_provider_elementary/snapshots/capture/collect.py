@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.snapshots.capture.audit import Audit
+from airflow_provider_elementary.snapshots.capture.audit import SourceAudit
 from airflow_provider_elementary.snapshots.capture.consistency import (
     ConsistencyPoint,
     Tally,
     consistency_entry,
-    next_window,
+    next_window_start,
 )
 from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions
 from airflow_provider_elementary.snapshots.capture.slices import Slice
-from airflow_provider_elementary.snapshots.capture.table import Run, capture_table
+from airflow_provider_elementary.snapshots.capture.table import CaptureRun, capture_table
 from airflow_provider_elementary.snapshots.capture.table_entry import settle
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
@@ -54,7 +54,7 @@ class Preparation:
     excluded: Mapping[str, str]
     rejected: Rejections
     changes: Mapping[str, TableChanges] = field(default_factory=dict)
-    audit: Audit | None = None
+    audit: SourceAudit | None = None
 
     @property
     def young_from(self) -> datetime | None:
@@ -145,7 +145,7 @@ def describe_captured(
     :param access: the report of the access check.
     """
     plan, point, options, opened = preparation.plan, preparation.point, preparation.options, preparation.opened
-    window_from = next_window(point, captured.tally, options.overlap, plan.window_from)
+    window_from = next_window_start(point, captured.tally, options.overlap, plan.window_from)
     return Manifest(
         snapshot_id=preparation.snapshot_id,
         sequence=0,
@@ -183,13 +183,13 @@ def describe_captured(
     )
 
 
-def _start(source: WarehouseSource, store: Store, preparation: Preparation, part: str) -> Run:
+def _start(source: WarehouseSource, store: Store, preparation: Preparation, part: str) -> CaptureRun:
     options, plan, point = preparation.options, preparation.plan, preparation.point
     since = point.watermark - timedelta(days=options.policy.failed_rows_days) if point.watermark else None
     if plan.window_from is not None:
         since = plan.window_from
     sampled = results_with_samples(source, options.policy, since - options.commit_timeout) if since else None
-    return Run(
+    return CaptureRun(
         source=source,
         store=store,
         policy=options.policy,

@@ -16,7 +16,7 @@ from airflow_provider_elementary.snapshots.capture.facts import RUN, TableFacts,
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
 from airflow_provider_elementary.times import before, parse
 from airflow_provider_elementary.times import latest as latest_of
-from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND, SLACK, Clock
+from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND, SLACK, WarehouseClock
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.time_values import TIME, to_times
 from airflow_provider_elementary.warehouses.watermarks import Undated
@@ -57,11 +57,11 @@ class Markers:
     spread: timedelta
     spread_ever: timedelta
 
-    def latest(self, clock: Clock) -> datetime:
+    def latest(self, clock: WarehouseClock) -> datetime:
         """Return the latest time that one of their sessions can have written by now."""
         return clock.latest if self.ahead is None else clock.now + self.ahead + SLACK
 
-    def quiet_until(self, clock: Clock, watermark: datetime) -> datetime:
+    def quiet_until(self, clock: WarehouseClock, watermark: datetime) -> datetime:
         """Return up to which time the newest row of a run has to be for the run to have ended, marker or not."""
         by_rows = before(watermark, QUIET + self.spread)
         return by_rows if self.ahead is None else max(by_rows, clock.now + self.ahead - self.spread - QUIET)
@@ -136,7 +136,7 @@ NO_MARKERS = (
 )
 
 
-def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
+def read_markers(source: WarehouseSource, clock: WarehouseClock) -> Markers | None:
     """Read all commit markers; None where the source keeps none."""
     if MARKERS not in source.tables():
         return None

@@ -32,7 +32,7 @@ from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
 from airflow_provider_elementary.times import before, iso, parse
 from airflow_provider_elementary.times import earliest as earliest_of
 from airflow_provider_elementary.times import latest as latest_of
-from airflow_provider_elementary.warehouses.clock import Clock, read_clock
+from airflow_provider_elementary.warehouses.clock import WarehouseClock, read_clock
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.values import Rejections
@@ -97,7 +97,7 @@ class ConsistencyPoint:
     def takes(self, table: Table, batch: pa.RecordBatch) -> pa.Array:
         """Return a mask of the rows of a batch that are taken.
 
-        :param batch: rows of a table, with the columns of :func:`columns_needed`.
+        :param batch: rows of a table, with the columns of :func:`consistency_columns`.
         """
         if table.watermark is None or self.watermark is None:
             return pa.array(np.ones(batch.num_rows, dtype=bool))
@@ -273,7 +273,7 @@ def _without_waiting(point: ConsistencyPoint, unmarked: Unmarked, commit_timeout
     return replace(point, abandoned_until=point.watermark) if unmarked.is_systemic else point
 
 
-def columns_needed(table: Table) -> frozenset[str]:
+def consistency_columns(table: Table) -> frozenset[str]:
     """Return the columns that decide which rows of a table are taken."""
     if table.watermark is None:
         return frozenset()
@@ -315,7 +315,9 @@ def consistency_entry(
     )
 
 
-def next_window(point: ConsistencyPoint, tally: Tally, overlap: timedelta, earlier: datetime | None) -> datetime | None:
+def next_window_start(
+    point: ConsistencyPoint, tally: Tally, overlap: timedelta, earlier: datetime | None
+) -> datetime | None:
     """Return where the next snapshot has to read from: before the overlap, and before everything that waits.
 
     :param earlier: where this snapshot read from; the window never goes back behind it.
@@ -335,7 +337,7 @@ def _young_results(source: WarehouseSource, point: ConsistencyPoint, since: date
         # Of no sample in the window is the result older than it: nothing else has to be read.
         taken = [batch["id"].filter(point.takes(table, batch)) for batch in results]
         return pa.chunked_array(taken, pa.string()).combine_chunks()
-    columns = ["id", *sorted(columns_needed(table) & {*source.schema(RESULTS).names})]
+    columns = ["id", *sorted(consistency_columns(table) & {*source.schema(RESULTS).names})]
     with source.read(RESULTS, columns=columns, since=since) as reader:
         taken = [batch["id"].filter(point.takes(table, batch)) for batch in reader]
     return pa.chunked_array(taken, pa.string()).combine_chunks()
@@ -346,7 +348,7 @@ def _have_results(samples: Sequence[pa.RecordBatch], results: Sequence[pa.Record
     return all(pc.all(pc.is_in(batch["elementary_test_results_id"], known)).as_py() is not False for batch in samples)
 
 
-def _clock(source: WarehouseSource) -> tuple[Clock, datetime | None]:
+def _clock(source: WarehouseSource) -> tuple[WarehouseClock, datetime | None]:
     """Return the warehouse's clock, and when its tables were seen where that is one moment for all of them."""
     held = source.tables()
     clock = read_clock(source, MARKERS if MARKERS in held else held[0])

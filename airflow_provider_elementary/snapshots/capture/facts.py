@@ -20,7 +20,12 @@ from airflow_provider_elementary.times import latest as latest_of
 from airflow_provider_elementary.times import without_zone
 from airflow_provider_elementary.warehouses.clock import one_row
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest
+from airflow_provider_elementary.warehouses.watermarks import (
+    Undated,
+    WatermarkType,
+    earliest_watermark,
+    watermark_bound,
+)
 
 #: The column that names the dbt run of a row.
 RUN = "invocation_id"
@@ -84,16 +89,16 @@ def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, 
         return _facts_of_rows(source, table, window_from, latest)
     watermark = quoting.column(held.columns[require_watermark(table)])
     until_now = exp.and_(
-        watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type),
-        watermark.copy() <= bound(latest, held.watermark_type),
+        watermark.copy() >= watermark_bound(earliest_watermark(held.watermark_type), held.watermark_type),
+        watermark.copy() <= watermark_bound(latest, held.watermark_type),
     )
     newest = exp.func("max", exp.Case().when(until_now, watermark.copy()))
     if window_from is None:
-        return TableFacts(naive(ask(source, table, {"newest": newest})["newest"]))
+        return TableFacts(naive(read_aggregates(source, table, {"newest": newest})["newest"]))
     # Compared with a literal, so that an index or partitions answer; what is older is not read.
-    in_window = watermark.copy() >= bound(window_from, held.watermark_type)
+    in_window = watermark.copy() >= watermark_bound(window_from, held.watermark_type)
     undated = watermark.copy().is_(exp.null())
-    found = ask(
+    found = read_aggregates(
         source,
         table,
         {
@@ -143,7 +148,7 @@ def note_runs(runs: dict[str, datetime], table: Table, batch: pa.RecordBatch) ->
             runs[run] = max(moment, runs.get(run, moment))
 
 
-def ask(
+def read_aggregates(
     source: WarehouseSource, table: Table, selected: Mapping[str, exp.Expr], where: exp.Expr | None = None
 ) -> dict[str, Any]:
     """Return the one row of aggregates over a table."""

@@ -16,7 +16,7 @@ from airflow_provider_elementary.snapshots.capture.consistency import (
     Tally,
     _young_results,
     consistency_entry,
-    next_window,
+    next_window_start,
 )
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -89,15 +89,15 @@ def test_the_next_window_reaches_back_to_what_waits() -> None:
     batch = result("open", timedelta(hours=3))
     tally.count(POINT, RESULTS, batch, POINT.takes(RESULTS, batch))
 
-    assert next_window(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=3)
+    assert next_window_start(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=3)
     assert tally.waiting["dbt_run_results"] == 1
 
 
 def test_the_next_window_reaches_over_the_overlap_and_never_behind_the_last_one() -> None:
     tally = Tally(NOW - timedelta(hours=6))
 
-    assert next_window(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=1)
-    assert next_window(POINT, tally, timedelta(hours=5), NOW - timedelta(hours=2)) == NOW - timedelta(hours=2)
+    assert next_window_start(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=1)
+    assert next_window_start(POINT, tally, timedelta(hours=5), NOW - timedelta(hours=2)) == NOW - timedelta(hours=2)
 
 
 def test_settled_rows_are_those_before_the_window_and_undated_apart() -> None:

@@ -113,8 +113,8 @@ def test_no_bound_is_beyond_what_was_ever_near() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ([1000.0, 1010.0, 990.0] * 20 + [None], "row_count has no value on Mon 30 Nov 2026 where one was due"),
-        ([1000.0, 1010.0, 990.0] * 20 + [0.0], "row_count 0 rows on Mon 30 Nov 2026 is a drop"),
+        ([1000.0, 1010.0, 990.0] * 20 + [None], "row count has no value on Mon 30 Nov 2026 where one was due"),
+        ([1000.0, 1010.0, 990.0] * 20 + [0.0], "row count 0 rows on Mon 30 Nov 2026 is a drop"),
     ],
 )
 def test_a_gap_and_a_zero_are_named_with_what_was_expected(values: list[float | None], sentence: str) -> None:
