@@ -30,10 +30,12 @@ from airflow_provider_elementary.metrics.computed import ComputedMetrics, later
 from airflow_provider_elementary.metrics.deduplicate import ROWS_AT_ONCE, days_of, newest_of_each_id
 from airflow_provider_elementary.metrics.definitions import METRICS_SCHEMA, Definition
 from airflow_provider_elementary.metrics.earlier import CATEGORIES, EarlierMetrics, UnusableMetricsError, find_earlier
-from airflow_provider_elementary.metrics.facts import DAYS_BACK
+from airflow_provider_elementary.metrics.facts import DAYS_BACK, facts_schema
 from airflow_provider_elementary.metrics.period_spool import divided
 from airflow_provider_elementary.metrics.periods import Arrangement, Period
-from airflow_provider_elementary.metrics.settings import policy_of, versions_of
+from airflow_provider_elementary.metrics.registry import DEFINITIONS
+from airflow_provider_elementary.metrics.removed_by_policy import conformed
+from airflow_provider_elementary.metrics.settings import kept_versions, policy_of, versions_of
 from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import Source, reader_of
@@ -47,6 +49,8 @@ log = logging.getLogger(__name__)
 
 #: Metrics as they are stored: with what the next run needs to compare them with new rows.
 _STORED = pa.schema([*METRICS_SCHEMA, pa.field("created_at", pa.timestamp("us")), pa.field("is_collected", pa.bool_())])
+#: Facts as they are stored, those of metrics too that cannot be computed for now.
+_FACTS = facts_schema(tuple(dict.fromkeys(fact for definition in DEFINITIONS for fact in definition.facts)))
 _Rows = Callable[[], Iterable[pa.RecordBatch]]
 #: The rows of one execution lie at most this number of days apart.
 _DAYS_APART = 1
@@ -134,6 +138,9 @@ class _Update:
                 files += self._write_facts(earlier, facts, computed, touched, arranged, data_keys, loaded)
         if not any(file.category != STATE for file in files):
             files += write_rows(self.repository, self.names, (), _STORED, data_keys, always=CATEGORIES[:1])
+        parameters = dict(self.parameters)
+        if earlier is not None and (kept := kept_versions(earlier.result.parameters, self.parameters)):
+            parameters["kept"] = kept
         if days is not None:
             log.info("computed the metrics of %s days that new rows touch", len(days))
         return commit_result(
@@ -142,7 +149,7 @@ class _Update:
             files,
             data_keys,
             origin=self.origin,
-            parameters=self.parameters,
+            parameters=parameters,
             known=self.known,
         )
 
@@ -195,7 +202,13 @@ class _Update:
                 earlier.read(kept) if earlier is not None else (),
             )
             files += write_rows(
-                self.repository, self.names, rows, computed.schema, data_keys, category=STATE, period=period.label
+                self.repository,
+                self.names,
+                conformed(rows, _FACTS),
+                _FACTS,
+                data_keys,
+                category=STATE,
+                period=period.label,
             )
         return files
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError, ObjectNotFoundError, StoreError
 from airflow_provider_elementary.metrics.compute import COLLECTED_TABLE
 from airflow_provider_elementary.metrics.periods import Period
-from airflow_provider_elementary.metrics.settings import is_changed, why_excluded
+from airflow_provider_elementary.metrics.removed_by_policy import RemovedByPolicy, removed_by_policy
+from airflow_provider_elementary.metrics.settings import is_changed, why_outdated
 from airflow_provider_elementary.snapshots.lookup import read_signed
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 from airflow_provider_elementary.snapshots.prune_record import read_records, tombstones
@@ -26,6 +27,8 @@ from airflow_provider_elementary.storage.layout import result_file_days
 from airflow_provider_elementary.storage.records.result_document import STATE, Result, ResultFile
 from airflow_provider_elementary.storage.records.result_files import read_files
 from airflow_provider_elementary.storage.records.results import earlier_results
+
+log = logging.getLogger(__name__)
 
 CATEGORIES = (Category.TABLE_METRICS, Category.AGGREGATED_METRICS, STATE)
 #: A run that has more snapshots to catch up with reads everything.
@@ -39,14 +42,14 @@ class EarlierMetrics:
     """The metrics that a run continues with.
 
     :param is_replaced: every row is read again, and all that is stored is encrypted with new keys.
-    :param dropped_metrics: names of collected metrics that the policy excludes by now.
+    :param removed: what of them does not stay, as the policy changed.
     """
 
     repository: Repository
     result: Result
     data_keys: Mapping[Category, DataKey]
     is_replaced: bool
-    dropped_metrics: Sequence[str] = ()
+    removed: RemovedByPolicy
 
     def files(self, *, state: bool) -> dict[Period, list[ResultFile]]:
         """Return the files of each period, of metrics or of facts."""
@@ -61,13 +64,8 @@ class EarlierMetrics:
 
         :raises UnusableMetricsError: they do not open any more.
         """
-        dropped = pa.array(self.dropped_metrics, pa.string())
         try:
-            for batch in read_files(self.repository, self.result, files):
-                if len(dropped) and "metric_name" in batch.schema.names:
-                    is_dropped = pc.and_(batch["is_collected"], pc.is_in(batch["metric_name"], dropped))
-                    batch = batch.filter(pc.invert(is_dropped))
-                yield batch
+            yield from map(self.removed.kept, read_files(self.repository, self.result, files))
         except ElementaryError as error:
             raise _unusable(error) from None
 
@@ -116,9 +114,14 @@ def find_earlier(
         raise _unusable(error) from None
     if set(keys) != set(CATEGORIES):
         raise UnusableMetricsError("the earlier ones were stored without what rows said")
-    earlier = EarlierMetrics(
-        repository, result, keys, is_replaced=files is None, dropped_metrics=parameters["policy"]["dropped_metrics"]
-    )
+    removed = removed_by_policy(known["policy"], parameters["policy"])
+    if (what := removed.describe()) is not None:
+        log.warning(
+            "the policy of the snapshots excludes or changes what metrics are computed from: on days whose rows the "
+            "snapshot no longer has, these are lost: %s",
+            what,
+        )
+    earlier = EarlierMetrics(repository, result, keys, files is None, removed)
     return earlier, source if files is None else source.only(files)
 
 
@@ -153,7 +156,7 @@ def _why_unfit(result: Result, parameters: Mapping[str, Any]) -> str | None:
         return ""
     if known.get("epoch") != parameters["epoch"]:
         return "the source began a new history"
-    if (reason := why_excluded(known, parameters)) is not None:
+    if (reason := why_outdated(known)) is not None:
         return reason
     return "the earlier ones are of a later snapshot" if number > parameters["snapshot"] else None
 

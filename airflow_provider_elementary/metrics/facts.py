@@ -46,6 +46,7 @@ class Fact:
     :param reads: columns that the query reads; null where the source does not hold them.
     :param query: a DuckDB query over tables of the source that yields all columns but ``taken``.
     :param merge: a query that makes one fact of several rows of it, ``rows``; by default the newest counts.
+    :param values: columns of values by which no fact is recognised or named, with the columns that they are made of.
     :param context: what earlier facts say that the query needs: columns of them, by column of the source, by table.
     """
 
@@ -55,6 +56,7 @@ class Fact:
     reads: Mapping[str, tuple[str, ...]]
     query: str
     merge: str = _NEWEST
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     context: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property

@@ -31,6 +31,7 @@ SELECT
 FROM dbt_invocations
 WHERE isfinite(happened_at)
 """,  # noqa: S608 - constants
+    values={"target_database": ("target_database",), "target_schema": ("target_schema",)},
     context={"dbt_invocations": {name: name for name in TARGET_COLUMNS["dbt_invocations"]}},
 )
 

@@ -33,6 +33,12 @@ _RUNS = Fact(
     },
     happened={"dbt_run_results": _FINISHED_AT},
     reads={"dbt_run_results": (*_RUN_COLUMNS, "execution_time", "rows_affected")},
+    values={
+        "level": ("status",),
+        "succeeded": ("status",),
+        "execution_time": ("execution_time",),
+        "rows_affected": ("rows_affected",),
+    },
     query=f"""
 WITH acted AS (
     SELECT DISTINCT unique_id, invocation_id FROM dbt_run_results SEMI JOIN dbt_models USING (unique_id)

@@ -56,24 +56,27 @@ def policy_of(policy: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def why_excluded(known: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+def why_outdated(known: Mapping[str, Any]) -> str | None:
     """Return why metrics that were stored with other settings cannot be kept, or None where they can be.
 
-    :param known: ``definitions`` and ``policy`` of the stored metrics, as ``now`` of this run.
+    :param known: ``definitions``, ``kept`` and ``policy`` of the stored metrics.
     """
-    if not isinstance(known.get("definitions"), list) or set(known["definitions"]) - set(now["definitions"]):
+    if not isinstance(known.get("definitions"), list) or _held(known) - set(versions_of(DEFINITIONS, True)):
         return "their definitions changed"
-    then, policy = known.get("policy"), now["policy"]
-    if not isinstance(then, Mapping):
-        return "the policy of the snapshots is not known"
-    if set(then["categories"]) - set(policy["categories"]) or set(policy["rules"]) - set(then["rules"]):
-        return "the policy of the snapshots excludes more"
-    if not all(map(_drops_values, set(then["rules"]) - set(policy["rules"]))):
-        return "the policy of the snapshots changes values by which rows are recognised"
-    return None
+    return None if isinstance(known.get("policy"), Mapping) else "the policy of the snapshots is not known"
 
 
-def _drops_values(rule: str) -> bool:
+def kept_versions(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the definitions that cannot be computed now, and whose metrics stay on days that no new row touches."""
+    return sorted(_held(known) - set(now["definitions"]))
+
+
+def _held(known: Mapping[str, Any]) -> set[str]:
+    return {*known["definitions"], *known.get("kept", ())}
+
+
+def drops_values(rule: str) -> bool:
+    """Return whether a rule leaves out a column of values: where it is taken again, the same rows meet."""
     kind, _, name = rule.partition(" ")
     return kind == "dropped_columns" and name.split(".")[-1] in _VALUES
 

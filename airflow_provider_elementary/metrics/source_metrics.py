@@ -37,6 +37,12 @@ _CHECKS = Fact(
     },
     happened={"dbt_source_freshness_results": _CHECKED_AT},
     reads={"dbt_source_freshness_results": (*_AGE_COLUMNS, "status", "warn_after", "error_after")},
+    values={
+        "level": ("status",),
+        "age": ("max_loaded_at_time_ago_in_s",),
+        "source_age_of_warning": ("max_loaded_at_time_ago_in_s", "warn_after"),
+        "source_age_of_error": ("max_loaded_at_time_ago_in_s", "error_after"),
+    },
     query=f"""
 WITH acted AS (SELECT DISTINCT unique_id, invocation_id FROM dbt_source_freshness_results),
 {places_sql(("dbt_sources",))}

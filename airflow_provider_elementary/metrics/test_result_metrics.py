@@ -85,6 +85,11 @@ _OUTCOMES = Fact(
     },
     happened={"elementary_test_results": _DETECTED_AT, "dbt_run_results": _UPLOADED_AT},
     reads=together({"elementary_test_results": RESULT_COLUMNS}, RESULT_DETAILS, RESULT_PLACES),
+    values={
+        "test_type": ("test_type",),
+        "quality_dimension": ("quality_dimension", "test_type", "test_sub_type"),
+        "failed_rows": ("failures", "failed_row_count"),
+    },
     query=f"""
 WITH {TEST_PARENTS_SQL},
 results AS (

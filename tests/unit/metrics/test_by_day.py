@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
 from airflow_provider_elementary.snapshots import LocalKeys, Policy
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
+from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.records import results as stored_results
 from airflow_provider_elementary.storage.records.result_document import STATE, Result
@@ -280,18 +281,40 @@ def test_a_policy_that_excludes_a_metric_removes_it_from_purged_days(tmp_path: P
     assert purged - dropped <= set(stored)
 
 
-def test_a_policy_that_excludes_more_keeps_nothing_and_the_log_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("policy", "removed"),
+    [
+        (Policy(dropped_columns=("dbt_source_freshness_results.max_loaded_at_time_ago_in_s",)), {"source_age"}),
+        (Policy(hashed_columns=("data_monitoring_metrics.id",)), set()),
+        (
+            Policy(categories=tuple(set(DEFAULT_CATEGORIES) - {Category.TABLE_METRICS, Category.CONFIGURATION})),
+            {"row_count"},
+        ),
+        (Policy(hashed_columns=("schema_columns_snapshot.data_type",)), {"column_count"}),
+    ],
+    ids=["a number", "an id", "two categories", "a text"],
+)
+def test_a_policy_that_excludes_more_removes_only_that_from_purged_days(
+    policy: Policy, removed: set[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     history, purged = history_with_purged_days(tmp_path, Policy())
-    history.snapshot(policy=Policy(hashed_columns=("data_monitoring_metrics.dimension_value",)))
+    history.snapshot(policy=policy)
 
     stored = history.stored(history.update())
 
-    [record] = [record for record in caplog.records if "from scratch" in record.getMessage()]
-    assert record.levelno == logging.WARNING
-    assert "the policy of the snapshots excludes more. Metrics of days" in record.getMessage()
-    assert not purged & set(stored)
+    def without_id(keys: Iterable[Any]) -> set[Any]:
+        return {key[1:] for key in keys}
+
+    gone = {key for key in purged if name_of(key) in removed}
+    assert not removed or gone
+    assert without_id(purged - gone) <= without_id(stored)
+    assert not without_id(gone) & without_id(stored)
+    assert "from scratch" not in caplog.text
+    assert ("these are lost: " in caplog.text) == bool(removed)
+
+    # The run after continues with what stayed.
+    history.snapshot(policy=policy)
+    assert without_id(history.stored(history.update())) == without_id(stored)
 
 
 def test_rows_without_an_id_stay_on_purged_days_of_a_period_that_is_read_again() -> None:

@@ -1,4 +1,4 @@
-"""A change of the policy keeps stored metrics unless it excludes something that they were computed from."""
+"""What stored metrics depend on besides rows, and when rows are read again."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from airflow_provider_elementary.elementary_schema.tables import TABLES
 from airflow_provider_elementary.metrics.registry import DEFINITIONS
 from airflow_provider_elementary.metrics.settings import (
     is_changed,
+    kept_versions,
     metric_columns,
     policy_of,
     versions_of,
-    why_excluded,
+    why_outdated,
 )
 from airflow_provider_elementary.snapshots import Policy
 from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES
 
-EXCLUDES_MORE = "the policy of the snapshots excludes more"
 NO_PROPERTIES = ("data_monitoring_metrics.metric_properties",)
 
 
@@ -43,7 +43,7 @@ def settings(policy: Policy, definitions: int = len(DEFINITIONS), *, has_collect
 def test_what_no_metric_is_computed_from_changes_nothing(after: Policy) -> None:
     before = settings(Policy())
 
-    assert why_excluded(before, settings(after)) is None
+    assert why_outdated(before) is None
     assert not is_changed(before, settings(after))
 
 
@@ -69,51 +69,31 @@ def test_what_no_metric_is_computed_from_changes_nothing(after: Policy) -> None:
     ],
 )
 def test_rows_are_read_again_where_more_is_taken(before: dict[str, Any], after: dict[str, Any]) -> None:
-    assert why_excluded(before, after) is None
+    assert why_outdated(before) is None
     assert is_changed(before, after)
 
 
-@pytest.mark.parametrize(
-    ("after", "reason"),
-    [
-        (settings(Policy(dropped_columns=NO_PROPERTIES)), EXCLUDES_MORE),
-        (settings(Policy(masked_columns=("dbt_models.alias",))), EXCLUDES_MORE),
-        (settings(Policy(hashed_columns=("data_monitoring_metrics.dimension_value",))), EXCLUDES_MORE),
-        (settings(Policy(categories=tuple(set(DEFAULT_CATEGORIES) - {Category.AGGREGATED_METRICS}))), EXCLUDES_MORE),
-        (settings(Policy(), 3), "their definitions changed"),
-        (settings(Policy(), has_collected=False), "their definitions changed"),
-    ],
-    ids=["a column", "a masked column", "a hashed column", "a category", "definitions", "collected monitors"],
-)
-def test_metrics_of_what_is_excluded_now_are_not_kept(after: dict[str, Any], reason: str) -> None:
-    assert why_excluded(settings(Policy()), after) == reason
+def test_metrics_of_a_definition_that_changed_are_not_kept() -> None:
+    known = settings(Policy())
+    other = {**known, "definitions": [*known["definitions"], "0123456789abcdef"]}
+    kept = {**known, "kept": ["0123456789abcdef"]}
+
+    assert [why_outdated(found) for found in (known, other, kept)] == [None, *["their definitions changed"] * 2]
 
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        Policy(hashed_columns=("data_monitoring_metrics.id",)),
-        Policy(hashed_columns=("data_monitoring_metrics.dimension_value",)),
-        Policy(hashed_columns=("elementary_test_results.test_execution_id",)),
-        Policy(hashed_columns=("dbt_models.alias",)),
-        Policy(masked_columns=("elementary_test_results.table_name",)),
-        Policy(hashed_columns=("dbt_run_results.model_execution_id",)),
-        Policy(dropped_columns=("dbt_invocations.generated_at",)),
-        Policy(dropped_columns=("schema_columns_snapshot.data_type",)),
-    ],
-    ids=["an id", "a dimension", "an execution", "a hashed name", "a masked name", "a run", "a time", "a type"],
-)
-def test_metrics_are_not_kept_where_rows_are_recognised_in_another_way(before: Policy) -> None:
-    for then, now in ((before, Policy()), (before, Policy(dropped_columns=NO_PROPERTIES))):
-        assert why_excluded(settings(then), settings(now)) is not None
-    assert why_excluded(settings(before), settings(Policy())) == (
-        "the policy of the snapshots changes values by which rows are recognised"
-    )
+def test_definitions_that_cannot_be_computed_now_are_listed() -> None:
+    before, now = settings(Policy()), settings(Policy(), 3, has_collected=False)
+    missing = kept_versions(before, now)
+
+    assert set(missing) == set(before["definitions"]) - set(now["definitions"])
+    assert kept_versions({**now, "kept": missing}, now) == missing
+    assert kept_versions({**now, "kept": missing}, before) == []
+    assert is_changed(before, now)
 
 
 @pytest.mark.parametrize("known", [{}, {"definitions": "abc", "policy": "abc"}, {**settings(Policy()), "policy": None}])
 def test_metrics_of_unknown_settings_are_not_kept(known: dict[str, Any]) -> None:
-    assert why_excluded(known, settings(Policy())) is not None
+    assert why_outdated(known) is not None
 
 
 def test_no_metric_reads_a_column_of_the_categories_that_change_nothing() -> None:
