@@ -233,6 +233,12 @@ def configured_stores() -> list[str]:
     return list(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
+def web_address(option: str) -> str:
+    """Return an option of ``[elementary]`` that is the address of a web page; empty for any other text."""
+    text = str(conf.get(_SECTION, option, fallback="") or "").strip()
+    return text if text.lower().startswith(("https://", "http://")) else ""
+
+
 def suggested_stores() -> list[str]:
     """Return the stores that a form suggests: those configured, or the connection that everything uses by default."""
     return configured_stores() or [DEFAULT_STORE]

@@ -1,13 +1,12 @@
-"""Builds addresses outside of Airflow: dbt's docs and the code of the project."""
+"""Builds addresses of dbt's docs and of code, outside of Airflow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from airflow_provider_elementary.hooks.store import web_address
 from airflow_provider_elementary.project.facts import Node
-
-_SECTION = "elementary"
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ def outside_of(node: Node | None) -> Outside:
     """Return where dbt's docs and the code of a node are, by the options ``dbt_docs_url`` and ``dbt_code_url``."""
     if node is None:
         return Outside("", "")
-    docs, code = _option("dbt_docs_url"), _option("dbt_code_url")
+    docs, code = web_address("dbt_docs_url"), web_address("dbt_code_url")
     path = quote(node.path.strip("/"), safe="/")
     return Outside(
         docs=f"{docs.rstrip('/')}/#!/{node.kind}/{quote(node.unique_id)}" if docs else "",
@@ -30,11 +29,3 @@ def outside_of(node: Node | None) -> Outside:
         if code and path
         else "",
     )
-
-
-def _option(name: str) -> str:
-    """Return an option that is an address; any other text is not one to follow."""
-    from airflow.configuration import conf
-
-    text = str(conf.get(_SECTION, name, fallback="") or "").strip()
-    return text if text.lower().startswith(("https://", "http://")) else ""

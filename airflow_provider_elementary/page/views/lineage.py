@@ -1,4 +1,4 @@
-"""Shows the lineage of the whole project, or of what is searched for."""
+"""Shows the lineage of the project, or of a search."""
 
 from __future__ import annotations
 
