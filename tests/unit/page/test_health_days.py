@@ -107,7 +107,7 @@ def test_a_bar_is_as_high_as_its_tables_and_an_unknown_day_is_grey() -> None:
     assert drawn == [("low", 45, 45), ("high", 0, 45), ("high", 45, 45), ("unknown", 0, 90)]
 
 
-def test_the_trend_of_a_table_is_the_worst_of_each_day_up_to_the_newest_evidence() -> None:
+def test_the_trend_of_a_table_is_the_worst_severity_of_each_known_day() -> None:
     conditions = (
         condition("2026-11-28T10:00", "2026-11-29T10:00", severity="normal"),
         condition("2026-11-29T12:00", None, severity="critical"),
