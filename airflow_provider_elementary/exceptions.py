@@ -65,7 +65,7 @@ class TableLockedError(WarehouseError):
 
 
 class TableReplacedError(WarehouseError):
-    """A table was replaced, truncated or dropped during the read; a retry reads its new state.
+    """A table was replaced, truncated, dropped or purged during the read; a retry reads its new state.
 
     :param tables: the tables.
     """
@@ -73,8 +73,8 @@ class TableReplacedError(WarehouseError):
     def __init__(self, schema: str, tables: Sequence[str]) -> None:
         named = ", ".join(f"{schema}.{name}" for name in tables)
         super().__init__(
-            f"Table {named} was replaced, truncated or dropped after the read began. Nothing was committed. Retry; run "
-            "the sync after dbt, not during it, if this happens often."
+            f"Table {named} was replaced, truncated, dropped or purged after the read began. Nothing was committed. "
+            "Retry; run the sync after dbt, not during it, if this happens often."
         )
         self.tables = tuple(tables)
 

@@ -280,6 +280,23 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "https://docs.example.com/elementary",
                         "default": "",
                     },
+                    "dbt_docs_url": {
+                        "description": "Where the docs of the dbt project are published (dbt docs generate). With it, "
+                        "the page of a table names the address of its docs.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "https://dbt-docs.example.com",
+                        "default": "",
+                    },
+                    "dbt_code_url": {
+                        "description": "Where the code of the dbt project is; {path} stands for the path of a file in "
+                        "the project, and is appended where it is not named. With it, the page of a table names the "
+                        "address of its code.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "https://github.com/example/shop-dbt/blob/main/{path}",
+                        "default": "",
+                    },
                     **{
                         parameter.name: {
                             "description": "Default of all stores; a store's connection overrides it. "

@@ -90,7 +90,8 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["elementary"],
 ):
-    check_access = ElementaryAccessCheckOperator(task_id="check_access", **WAREHOUSE)
+    # Where it fails, so does the sync: that is an incident.
+    check_access = ElementaryAccessCheckOperator(task_id="check_access", guards_sync=True, **WAREHOUSE, **STORE)
 
     snapshot = ElementarySnapshotOperator(
         task_id="snapshot",
@@ -120,6 +121,8 @@ with DAG(
     alerts = ElementaryAlertOperator(
         task_id="alerts",
         incidents=anomalies.output,
+        # Also where the sync failed: that is an incident too.
+        trigger_rule="all_done",
         routes={
             "mail": AlertRoute(
                 SmtpNotifier(

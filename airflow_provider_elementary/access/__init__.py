@@ -8,13 +8,13 @@ from airflow_provider_elementary.access.grants import grants
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.access.check import check_access
-    from airflow_provider_elementary.access.check.report import AccessFinding, AccessReport, Drift, drift
+    from airflow_provider_elementary.access.check.report import AccessDrift, AccessFinding, AccessReport, drift
     from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
 
 __all__ = [
+    "AccessDrift",
     "AccessFinding",
     "AccessReport",
-    "Drift",
     "GuardedQuery",
     "check_access",
     "drift",
@@ -24,7 +24,7 @@ __all__ = [
 
 _HOMES = {
     "check": ("check_access",),
-    "check.report": ("AccessFinding", "AccessReport", "Drift", "drift"),
+    "check.report": ("AccessFinding", "AccessReport", "AccessDrift", "drift"),
     "guard": ("GuardedQuery", "guard_query"),
 }
 

@@ -24,13 +24,15 @@ from airflow_provider_elementary.alerts.selection import (
 from airflow_provider_elementary.exceptions import AlertsNotSentError, SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import answered
 from airflow_provider_elementary.incidents.conditions import PROJECT
-from airflow_provider_elementary.incidents.store import answers_of, incidents_of
+from airflow_provider_elementary.incidents.store import answers_of, incidents_after, incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.snapshots import Repository, open_snapshot
 from airflow_provider_elementary.storage.records.answer_log import lost_answers, read_answers
+from airflow_provider_elementary.storage.records.result_document import Result
 from airflow_provider_elementary.storage.records.results import (
     anchor_result,
     find_result,
+    latest_result,
     newest_result,
     read_result,
     recorded_result,
@@ -51,7 +53,7 @@ _NO_META = "metrics were read from a warehouse: dbt alert meta (owners, channels
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Dispatched:
     """The result of sending alerts.
 
     :param sent: number of alerts sent over each route.
@@ -82,7 +84,7 @@ class Outcome:
 
 def send_alerts(
     repository: Repository,
-    incidents: str,
+    incidents: str | None,
     routes: Mapping[str, AlertFilter],
     send: Callable[[str, Alert], None],
     *,
@@ -94,13 +96,14 @@ def send_alerts(
     url_of: Callable[[str], str],
     docs_url: str = "",
     anchor: Any = None,
-) -> Outcome:
+) -> Dispatched:
     """Send each route its pending alerts.
 
     Notifications are saved in the store after each alert, so that a crash repeats one alert at most. A route that fails
     is skipped for the rest of the run; the others continue.
 
-    :param incidents: the key of the incidents in the store.
+    :param incidents: the key of the incidents in the store; None for those that are known now, where the tasks before
+        failed.
     :param routes: the filter of each route by its name, which identifies the route across runs.
     :param send: sends an alert over the route of that name, and raises where it cannot.
     :param series: identifies the notifications across runs, as the ids of a DAG and a task.
@@ -113,8 +116,14 @@ def send_alerts(
     :param anchor: that of an earlier run, which was kept outside the store; None for nothing.
     """
     number, lost = recorded_result(repository, "alerts", series, anchor)
+    is_computed = incidents is not None
+    if incidents is None:
+        saved = latest_result(repository, "incidents")
+        known = _incidents_now(repository, saved)
+        incidents = saved.key if saved is not None else ""
+    else:
+        known = answered(_incidents(repository, incidents), read_answers(repository))
     answers_lost = _lost_answers(repository, incidents)
-    known = answered(_incidents(repository, incidents), read_answers(repository))
     metas = _metas(repository, incidents)
     notified = _load_notifications(repository, series)
     if lost is not None:
@@ -129,7 +138,7 @@ def send_alerts(
             alerts = _digest(known, notified, route, wants, metas, now, url_of)
         else:
             alerts = _alerts(pending, at_most, url_of, docs_url)
-        if wants.heartbeat and not alerts and all(incident.status == "resolved" for incident in known):
+        if wants.heartbeat and is_computed and not alerts and all(incident.status == "resolved" for incident in known):
             alerts = _heartbeat(incidents, notified, route, now)
         for alert, items in alerts:
             try:
@@ -144,12 +153,12 @@ def send_alerts(
             notified = still_needed(notified, known, now)
             anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
     losses = " ".join(each for each in (lost, answers_lost) if each is not None) or None
-    return Outcome(sent, failed, sum(incident.status == "open" for incident in known), anchor, losses)
+    return Dispatched(sent, failed, sum(incident.status == "open" for incident in known), anchor, losses)
 
 
 def _lost_answers(repository: Repository, incidents: str) -> str | None:
     """Return what was removed of the answers since the incidents were updated with them, in a sentence."""
-    result = find_result(repository, incidents)
+    result = find_result(repository, incidents) if incidents else None
     return lost_answers(repository, [answers_of(result)]) if result is not None else None
 
 
@@ -194,8 +203,19 @@ def _incidents(repository: Repository, key: str) -> list[Incident]:
         return incidents_of(rows.read_all())
 
 
+def _incidents_now(repository: Repository, saved: Result | None) -> list[Incident]:
+    """Return the incidents as of now: those that were saved last, with the conditions of the store since."""
+    try:
+        return incidents_after(repository, saved, read_answers(repository))
+    except SnapshotNotFoundError:
+        # Nothing was ever taken, and no failed sync is recorded.
+        return []
+
+
 def _metas(repository: Repository, incidents: str) -> AlertMetas:
     """Read the alert meta from the snapshot that the incidents were found in."""
+    if not incidents:
+        return AlertMetas()
     result = find_result(repository, incidents)
     if result is None or not (snapshot_id := result.origin.get("snapshot_id")):
         log.warning(_NO_META)
@@ -221,7 +241,7 @@ def _save_notifications(
 ) -> str:
     """Save what was sent, and return an anchor of it."""
     rows = pa.Table.from_pylist([asdict(entry) for entry in notified], schema=_NOTIFICATION_SCHEMA)
-    origin = {"incidents": incidents}
+    origin = {"incidents": incidents} if incidents else {}
     result = write_result(
         repository,
         "alerts",

@@ -14,7 +14,7 @@ _PAGE = "runbook"
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunbookEntry:
     """What to do about a condition of one kind.
 
     :param to_do: in a sentence without a full stop.
@@ -30,24 +30,30 @@ class Entry:
         return self.section.lower().replace(" ", "-")
 
 
-RUNBOOK: Mapping[Kind, Entry] = MappingProxyType(
+RUNBOOK: Mapping[Kind, RunbookEntry] = MappingProxyType(
     {
-        "test": Entry(
+        "test": RunbookEntry(
             "Look at the failed rows in the warehouse, correct the data or the test, and run the test again",
             "A test does not pass",
         ),
-        "run": Entry("Read the error in the log of dbt, correct the model, and run it again", "A model does not run"),
-        "source_freshness": Entry("Ask who loads the source, and run `dbt source freshness` again", "A source is late"),
-        "invocation": Entry("Look at the log of the job that runs dbt", "dbt does not run"),
-        "anomaly": Entry(
+        "run": RunbookEntry(
+            "Read the error in the log of dbt, correct the model, and run it again", "A model does not run"
+        ),
+        "source_freshness": RunbookEntry(
+            "Ask who loads the source, and run `dbt source freshness` again", "A source is late"
+        ),
+        "invocation": RunbookEntry("Look at the log of the job that runs dbt", "dbt does not run"),
+        "anomaly": RunbookEntry(
             "Compare with the days before; answer expected or new-normal if it is right", "A metric is anomalous"
         ),
-        "sync": Entry("Look at the newest runs of the DAG that takes snapshots", "The sync is overdue"),
-        "markers": Entry(
+        "sync": RunbookEntry(
+            "Look at the newest runs of the DAG that takes snapshots", "The sync failed or is overdue"
+        ),
+        "markers": RunbookEntry(
             "Follow the evidence above; until then, rows of unfinished runs are taken late",
             "Commit markers do not come",
         ),
-        "access": Entry(
+        "access": RunbookEntry(
             "Run `airflow-elementary check-access`, and revoke the excess privileges", "An access check failed"
         ),
     }

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.elementary.parameters import ARGUMENTS, IGNORED, Parameters, whole
+from airflow_provider_elementary.anomalies.elementary.parameters import ARGUMENTS, IGNORED, AnomalyTestParameters, whole
 from airflow_provider_elementary.anomalies.elementary.predicates import (
     METRIC_COLUMNS,
     duckdb_predicate,
@@ -49,7 +49,7 @@ class SeriesConfigurations:
     :ivar without_test: the place in ``parameters`` of a collected metric that no row names.
     """
 
-    parameters: list[Parameters]
+    parameters: list[AnomalyTestParameters]
     tests: list[str | None]
     table: pa.Table | None
     without_test: int
@@ -63,7 +63,10 @@ class SeriesConfigurations:
         :param arguments: of every series, where its row gives none.
         :raises ConfigurationError: a column or value is none that Elementary accepts, or two rows of one series differ.
         """
-        defaults = [Parameters.from_arguments(arguments), Parameters.from_arguments({**QUIET, **arguments})]
+        defaults = [
+            AnomalyTestParameters.from_arguments(arguments),
+            AnomalyTestParameters.from_arguments({**QUIET, **arguments}),
+        ]
         tests: list[str | None] = [None, None]
         if configurations is None:
             return cls(defaults, tests, None, 0)
@@ -159,7 +162,7 @@ def without_arguments(configurations: pa.Table | None, arguments: Mapping[str, A
     return configurations.drop_columns([name for name in configurations.column_names if name in names])
 
 
-def _resolved(row: Mapping[str, Any], arguments: Mapping[str, Any]) -> Parameters:
+def _resolved(row: Mapping[str, Any], arguments: Mapping[str, Any]) -> AnomalyTestParameters:
     given = {name: _value(value) for name, value in row.items() if value is not None}
     small = {name: given.pop(name) for name in _SMALL_CHANGES if name in given}
     if small:
@@ -169,7 +172,7 @@ def _resolved(row: Mapping[str, Any], arguments: Mapping[str, Any]) -> Parameter
         if one in given or other in given:
             rest.pop(one, None)
             rest.pop(other, None)
-    parameters = Parameters.from_arguments({**rest, **given})
+    parameters = AnomalyTestParameters.from_arguments({**rest, **given})
     if "days_back" in given and "training_period" not in given:
         parameters = replace(parameters, days_back=whole("days_back", given["days_back"]))
     return parameters

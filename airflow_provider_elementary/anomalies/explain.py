@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
 from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
 from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of, possible
+from airflow_provider_elementary.metrics.wording import in_words
 from airflow_provider_elementary.times import before
 
 if TYPE_CHECKING:
@@ -76,10 +77,10 @@ def with_sentences(
     return verdicts.set_column(verdicts.column_names.index("reason"), "reason", explained)
 
 
-def sentence(row: Mapping[str, Any], parameters: Parameters, test: str | None = None) -> str:
+def sentence(row: Mapping[str, Any], parameters: AnomalyTestParameters, test: str | None = None) -> str:
     """Return a scored bucket as a sentence.
 
-    ``orders: row_count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets
+    ``orders: row count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets
     (volume_anomalies)``
 
     :param row: the metric's columns, ``expected_min``, ``expected_max`` and ``training_size``.
@@ -87,7 +88,8 @@ def sentence(row: Mapping[str, Any], parameters: Parameters, test: str | None = 
     :param test: its name.
     """
     metric, value, low, high = (row[name] for name in ("metric_name", "metric_value", "expected_min", "expected_max"))
-    what = f"{_subject(row)}: {metric} {_with_unit(metric, value)} {_when(row['bucket_start'], row['bucket_end'])}"
+    when = _when(row["bucket_start"], row["bucket_end"])
+    what = f"{_subject(row)}: {in_words(metric)} {_with_unit(metric, value)} {when}"
     history = f"from the last {_training(row, parameters)}{_named(test)}"
     if parameters.fail_on_zero and value == 0 and low <= 0 <= high:
         return f"{what}; a zero always fails this test, whatever is expected {history}"
@@ -97,7 +99,7 @@ def sentence(row: Mapping[str, Any], parameters: Parameters, test: str | None = 
 def robust_sentence(row: Mapping[str, Any], test: str | None = None) -> str:
     """Return a bucket that the robust method flagged as a sentence.
 
-    ``orders: row_count 12,031 rows on Tue 3 Nov 2026 is a spike; expected 9,800 to 10,900 from 58 buckets``
+    ``orders: row count 12,031 rows on Tue 3 Nov 2026 is a spike; expected 9,800 to 10,900 from 58 buckets``
 
     :param row: the metric's columns, ``kind``, ``expected_min``, ``expected_max``, ``training_size``, ``run`` and
         ``usual``, how likely the opposite of a gap, of a zero or of a value where zero is the rule was.
@@ -105,7 +107,7 @@ def robust_sentence(row: Mapping[str, Any], test: str | None = None) -> str:
     metric, low, high, kind = (row[name] for name in ("metric_name", "expected_min", "expected_max", "kind"))
     value = "has no value" if row["metric_value"] is None else _with_unit(metric, row["metric_value"])
     when = _moment(row["bucket_start"], row["bucket_end"])
-    what = f"{_subject(row)}: {metric} {value} {when} {_ROBUST_KINDS[kind].format(run=row['run'])}"
+    what = f"{_subject(row)}: {in_words(metric)} {value} {when} {_ROBUST_KINDS[kind].format(run=row['run'])}"
     seen = f", from {row['training_size']} earlier buckets" if row["training_size"] else ""
     return f"{what}; expected {_expected(row, metric, low, high, kind)}{seen}{_named(test)}"
 
@@ -120,7 +122,7 @@ def _expected(row: Mapping[str, Any], metric: str, low: float | None, high: floa
     if low is not None and high is not None:
         return amounts(metric, low, high)
     if low is not None or high is not None:
-        return f"at least {amount(metric, low)}" if high is None else f"at most {amount(metric, high)}"
+        return f"at least {written_amount(metric, low)}" if high is None else f"at most {written_amount(metric, high)}"
     return _UNSIZED.get(kind, "another value")
 
 
@@ -157,11 +159,11 @@ def public_sentence(verdict: Mapping[str, Any]) -> str:
     if verdict["dimension"]:
         return f"{_table(verdict)}: {kind} of a value of {verdict['dimension']} {when}"
     if metric in RAW_VALUE_METRICS:
-        return f"{_subject(verdict)}: {kind} of {metric} {when}"
+        return f"{_subject(verdict)}: {kind} of {in_words(metric)} {when}"
     return str(verdict["reason"])
 
 
-def amount(metric: str, value: float | None) -> str:
+def written_amount(metric: str, value: float | None) -> str:
     """Return a metric's value in its unit, as a person would write it: ``12,031``, ``31.7 %``, ``2 h 5 min``."""
     return "nothing" if value is None else _WRITTEN.get(family_of(metric), _number)(value)
 
@@ -170,7 +172,7 @@ def _with_unit(metric: str, value: float | None) -> str:
     """Return a metric's value with its unit, which durations and percentages have already: ``12,031 rows``."""
     unit = METRICS[metric.lower()].unit if metric.lower() in METRICS else ""
     names_unit = value is not None and FAMILIES.get(unit) in ("count", "number") and "'" not in unit and unit != "ratio"
-    written = amount(metric, value)
+    written = written_amount(metric, value)
     return f"{written} {unit.removesuffix('s') if written == '1' else unit}" if names_unit else written
 
 
@@ -182,7 +184,7 @@ def amounts(metric: str, low: float | None, high: float | None) -> str:
     low, high = possible(metric, low), possible(metric, high)
     if family_of(metric) == "count" and low is not None and high is not None:
         low, high = _whole_within(low, high)
-    first, last = amount(metric, low), amount(metric, high)
+    first, last = written_amount(metric, low), written_amount(metric, high)
     return first if first == last else f"{first} to {last}"
 
 
@@ -254,7 +256,7 @@ def _day(moment: datetime) -> str:
     return f"{moment:%a} {moment.day} {moment:%b %Y}"
 
 
-def _training(row: Mapping[str, Any], parameters: Parameters) -> str:
+def _training(row: Mapping[str, Any], parameters: AnomalyTestParameters) -> str:
     start = row["bucket_start"] or row["bucket_end"]
     size = row["training_size"]
     return {

@@ -13,6 +13,8 @@ from airflow_provider_elementary.anomalies.explain import public_sentence
 from airflow_provider_elementary.anomalies.schema import is_of_incident
 from airflow_provider_elementary.times import before
 
+_LISTED = 20
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -45,11 +47,8 @@ def recent(verdicts: pa.Table, days: int, newest: datetime | None = None) -> pa.
     return verdicts.filter(pc.greater(verdicts["bucket_end"], oldest))
 
 
-def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
-    """Return verdicts in short.
-
-    :param limit: how many anomalies are listed.
-    """
+def summarise_verdicts(verdicts: pa.Table) -> Summary:
+    """Return verdicts in short."""
     anomalies = verdicts.filter(is_of_incident(verdicts))
     tables = pc.value_counts(anomalies["full_table_name"]).to_pylist()
     of_dimensions = pc.is_valid(anomalies["dimension"])
@@ -63,12 +62,12 @@ def summarise(verdicts: pa.Table, limit: int = 20) -> Summary:
         tables=tuple(
             count["values"] for count in sorted(tables, key=lambda count: (-count["counts"], count["values"]))
         ),
-        anomalies=tuple(_brief(row) for row in worst.slice(0, limit).to_pylist()),
+        anomalies=tuple(_brief(row) for row in worst.slice(0, _LISTED).to_pylist()),
         by_dimension=pc.sum(of_dimensions).as_py() or 0,
     )
 
 
-def anomalous_tables(verdicts: pa.Table) -> dict[str, dict[str, Any]]:
+def tables_by_score(verdicts: pa.Table) -> dict[str, dict[str, Any]]:
     """Return each anomalous table in short, the one with the highest score first; without raw values.
 
     :param verdicts: may have the column ``severity`` of :func:`~airflow_provider_elementary.incidents.enrich.enrich`.

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, amount, public_sentence
+from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, public_sentence, written_amount
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.metrics import has_names
 
@@ -93,13 +93,13 @@ def _quality(table: str, rows: list[dict[str, Any]]) -> TableQuality:
 def _check(row: Mapping[str, Any]) -> Check:
     metric, is_fine = row["metric_name"], not row["is_anomalous"]
     is_raw = row["dimension"] is not None or metric in RAW_VALUE_METRICS
-    low, high = amount(metric, row["expected_min"]), amount(metric, row["expected_max"])
+    low, high = written_amount(metric, row["expected_min"]), written_amount(metric, row["expected_max"])
     return Check(
         metric=metric,
         column=row["column_name"],
         success=is_fine,
         expected=None if is_raw else f"{low} to {high}",
-        actual=None if is_raw else amount(metric, row["metric_value"]),
+        actual=None if is_raw else written_amount(metric, row["metric_value"]),
         description=None if is_fine else public_sentence(row),
         severity=None if is_fine else row.get("severity") or "warn",
     )

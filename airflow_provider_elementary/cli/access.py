@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, UsageError, failure, usage
+from airflow_provider_elementary.cli.options import add_user_options
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.exceptions import AccessDeniedError
 
@@ -29,10 +30,7 @@ def add_grants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", help="database, catalog or project of the schema")
     parser.add_argument("--dbt-role", help="the role that dbt connects with: its future tables stay readable")
     parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse for the queries; Athena: the workgroup")
-    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
-    parser.add_argument(
-        "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"
-    )
+    add_user_options(parser)
     parser.add_argument(
         "--harden",
         action="store_true",
@@ -133,12 +131,12 @@ def require_checks(names: Sequence[str]) -> None:
 
 def require_probes(probes: Sequence[str], source: WarehouseSource) -> None:
     """Stop if a probe is not a table outside the Elementary schema."""
-    from airflow_provider_elementary.access.check.canaries import resolve
+    from airflow_provider_elementary.access.check.canaries import resolve_probe
 
     warehouse = source.warehouse
     with usage():
         for probe in probes:
-            resolve(probe, warehouse.dialect, warehouse.schema, warehouse.database)
+            resolve_probe(probe, warehouse.dialect, warehouse.schema, warehouse.database)
 
 
 def _rows(report: AccessReport) -> list[list[str]]:

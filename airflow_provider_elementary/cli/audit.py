@@ -30,7 +30,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.page.json_values import json_of
     from airflow_provider_elementary.page.settings import OpenedStore
     from airflow_provider_elementary.page.standalone import audit_page
-    from airflow_provider_elementary.page.store_reader import Reader
+    from airflow_provider_elementary.page.store_reader import StoreReader
     from airflow_provider_elementary.page.views.audit import audit_of
 
     if bool(arguments.output) == bool(arguments.json):
@@ -38,7 +38,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     opened = OpenedStore(open_hook(arguments).store_conn_id)
     # Before anything is shown: a connection or a store that is missing is an error, not an empty audit.
     _ = opened.repository
-    found = audit_of(Reader(lambda: opened), _day(arguments.since))
+    found = audit_of(StoreReader(lambda: opened), _day(arguments.since))
     if arguments.json:
         print_json(json_of(found))
         return FINE

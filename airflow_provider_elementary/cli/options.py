@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
@@ -41,16 +42,23 @@ def open_repository(arguments: argparse.Namespace) -> Repository:
     return open_hook(arguments).repository
 
 
-def number(least: float) -> Callable[[str], float]:
-    """Return an argument's type: a finite number of at least this."""
+def add_user_options(parser: argparse.ArgumentParser) -> None:
+    """Declare how the user that ``grants`` creates may log in."""
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
+    parser.add_argument(
+        "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"
+    )
 
-    def number(text: str) -> float:
+
+def non_negative(text: str) -> float:
+    """Parse a finite number of 0 or more."""
+    try:
         value = float(text)
-        if not math.isfinite(value) or value < least:
-            raise argparse.ArgumentTypeError(f"{text} is not a number of {least:g} or more")
-        return value
-
-    return number
+    except ValueError:
+        value = -1
+    if not math.isfinite(value) or value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
+    return value
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -68,7 +76,7 @@ def whole_number(least: int) -> Callable[[str], int]:
     return whole_number
 
 
-def by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
+def parse_by_category(pairs: Sequence[str], value: str, fits: Callable[[str], bool] = bool) -> dict[str, str]:
     """Parse ``CATEGORY=VALUE`` pairs.
 
     :param value: the name of the value in an error.

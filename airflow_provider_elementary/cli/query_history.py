@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.access import read_key, show_report
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, failure, usage
-from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
+from airflow_provider_elementary.cli.options import add_store, add_user_options, open_repository, whole_number
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.exceptions import AccessDeniedError
 from airflow_provider_elementary.times import utc_now
@@ -47,10 +46,7 @@ def _add_grants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schema", help="the schema to create for the history; on BigQuery the region")
     parser.add_argument("--database", help="the database, or project, of the schema")
     parser.add_argument("--warehouse", help="Snowflake: the virtual warehouse for the queries")
-    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the user's public key (Snowflake, ClickHouse)")
-    parser.add_argument(
-        "--network", action="append", default=[], metavar="CIDR", help="allowed client address; may be repeated"
-    )
+    add_user_options(parser)
     parser.add_argument(
         "--harden", action="store_true", help="PostgreSQL: also take from PUBLIC what the reader would hold through it"
     )

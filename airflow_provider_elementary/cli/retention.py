@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import UsageError
-from airflow_provider_elementary.cli.options import by_category, number
+from airflow_provider_elementary.cli.options import non_negative, parse_by_category
 from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Retention
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_retention(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--orphan-hours",
-        type=number(0),
+        type=non_negative,
         default=48,
         metavar="N",
         help="minimum age of unreferenced files before deletion (default: 48)",
@@ -55,7 +55,7 @@ def orphan_age_of(arguments: argparse.Namespace) -> timedelta:
     return timedelta(hours=arguments.orphan_hours)
 
 
-def anchors_of(arguments: argparse.Namespace) -> list[Anchor]:
+def given_anchors(arguments: argparse.Namespace) -> list[Anchor]:
     """Return the anchor that was given.
 
     :raises UsageError: it is no number and hash.
@@ -71,4 +71,4 @@ def anchors_of(arguments: argparse.Namespace) -> list[Anchor]:
 
 
 def _days(pairs: list[str]) -> dict[str, int]:
-    return {name: int(number) for name, number in by_category(pairs, "DAYS", str.isdecimal).items()}
+    return {name: int(number) for name, number in parse_by_category(pairs, "DAYS", str.isdecimal).items()}

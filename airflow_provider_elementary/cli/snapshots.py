@@ -15,7 +15,13 @@ from airflow_provider_elementary.cli.options import (
 )
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.cli.progress import with_progress
-from airflow_provider_elementary.cli.retention import add_anchor, add_retention, anchors_of, orphan_age_of, retention_of
+from airflow_provider_elementary.cli.retention import (
+    add_anchor,
+    add_retention,
+    given_anchors,
+    orphan_age_of,
+    retention_of,
+)
 from airflow_provider_elementary.cli.take import add_take, take
 from airflow_provider_elementary.elementary_schema import Category
 
@@ -77,7 +83,7 @@ def _add_categories(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def _take(arguments: argparse.Namespace) -> None:
-    anchor = next(iter(anchors_of(arguments)), None)
+    anchor = next(iter(given_anchors(arguments)), None)
     facts = take(arguments, open_hook(arguments), anchor).summary
     if arguments.json:
         print_json(facts)
@@ -134,7 +140,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     report = open_repository(arguments).verify(
         arguments.snapshot,
-        anchors=anchors_of(arguments),
+        anchors=given_anchors(arguments),
         decrypt=not arguments.hashes_only,
         categories=[Category(name) for name in arguments.category or Category],
         progress=with_progress,
@@ -183,7 +189,7 @@ def _restore(arguments: argparse.Namespace) -> None:
 def _prune(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.storage.layout import manifest_key
 
-    repository, anchors = open_repository(arguments), anchors_of(arguments)
+    repository, anchors = open_repository(arguments), given_anchors(arguments)
     if not arguments.dry_run:
         # Before the arguments are tried: a connection that may not write is no invalid argument.
         repository.documents.require_signer()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, usage
 from airflow_provider_elementary.cli.options import add_store, open_hook, open_repository
 from airflow_provider_elementary.cli.output import print_json, print_table
-from airflow_provider_elementary.cli.retention import add_retention, anchors_of, orphan_age_of, retention_of
+from airflow_provider_elementary.cli.retention import add_retention, given_anchors, orphan_age_of, retention_of
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.storage.genesis import Predecessor, Trust
@@ -88,7 +88,7 @@ def add_store_actions(parser: argparse.ArgumentParser) -> None:
 
 
 def _maintain(arguments: argparse.Namespace) -> None:
-    repository, anchors = open_repository(arguments), anchors_of(arguments)
+    repository, anchors = open_repository(arguments), given_anchors(arguments)
     # Before the arguments are tried: a connection that may not write is no invalid argument.
     repository.documents.require_signer()
     with usage():

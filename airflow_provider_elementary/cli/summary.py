@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from airflow_provider_elementary.access.check.report import headline
-from airflow_provider_elementary.anomalies.summary import summarise
+from airflow_provider_elementary.anomalies.summary import summarise_verdicts
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.conditions import SEVERITIES
@@ -27,13 +27,12 @@ from airflow_provider_elementary.storage.records.results import latest_result, r
 _INCIDENTS_SHOWN = 15
 
 
-def show_store(repository: Repository, console: Console | None = None) -> None:
+def show_store(repository: Repository) -> None:
     """Print the latest snapshot of a store and the verdicts stored beside it.
 
-    :param console: where to print (default: the terminal).
     :raises SnapshotNotFoundError: the store holds no snapshot.
     """
-    console = console or Console(highlight=False)
+    console = Console(highlight=False)
     _show_snapshot(console, repository.uri, repository.latest())
     if (audit := newest_report(repository)) is not None:
         console.print(
@@ -97,7 +96,7 @@ def _show_snapshot(console: Console, uri: str, manifest: Manifest) -> None:
 
 def show_incidents(console: Console, incidents: Sequence[Incident], verdicts: pa.Table) -> None:
     """Print incidents with their root and downstream tables; open ones first, then the worst."""
-    summary = summarise(verdicts)
+    summary = summarise_verdicts(verdicts)
     console.print(
         f"\n[bold]{summary.anomalous:,} anomalies[/bold] in {len(verdicts):,} buckets of "
         f"{len(set(verdicts['full_table_name'].to_pylist())):,} tables: {len(incidents):,} incidents, "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.cli.access import require_checks, require_probes
-from airflow_provider_elementary.cli.exits import usage
-from airflow_provider_elementary.cli.options import CATEGORIES, number, whole_number
+from airflow_provider_elementary.cli.exits import UsageError, usage
+from airflow_provider_elementary.cli.options import CATEGORIES, non_negative, whole_number
 from airflow_provider_elementary.cli.progress import counting_rows
+from airflow_provider_elementary.exceptions import ConnectionNotFoundError
 from airflow_provider_elementary.snapshots.policy import PARAMETERS
 from airflow_provider_elementary.snapshots.policy.parameter import PolicyParameter
 
@@ -41,6 +43,7 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook, anchor: Ancho
     :param anchor: a manifest that was recorded outside the store.
     """
     from airflow_provider_elementary.hooks.elementary import ElementaryHook
+    from airflow_provider_elementary.snapshots.failed_syncs import recording_failure
     from airflow_provider_elementary.snapshots.policy.choices import PolicyChoices
     from airflow_provider_elementary.snapshots.take import take_snapshot
 
@@ -50,7 +53,13 @@ def take(arguments: argparse.Namespace, hook: ElementaryStoreHook, anchor: Ancho
     with usage():
         policy = hook.resolve_policy(PolicyChoices.parse(vars(arguments), "this command"))
     warehouse = ElementaryHook(arguments.conn_id, arguments.schema, arguments.database)
-    with warehouse.source() as source:
+    # Each command is a run of its own.
+    recording = recording_failure(
+        lambda: hook.repository,
+        run_key=f"command {os.urandom(16).hex()}",
+        mistakes=(UsageError, ConnectionNotFoundError),
+    )
+    with recording, warehouse.source() as source:
         require_probes(arguments.probe, source)
         report = warehouse.check(source, arguments.probe)
         report.require([*arguments.accept_unknown, *warehouse.accept_unknown])
@@ -68,7 +77,7 @@ def _add_parameter(group: argparse._ActionsContainer, parameter: PolicyParameter
         facts = {"choices": CATEGORIES} if parameter.kind == "categories" else {"metavar": _METAVARS[parameter.kind]}
         _add_many(group, parameter.flag, text, dest=parameter.name, **facts)
     else:
-        kind = whole_number(0) if parameter.kind == "count" else number(0)
+        kind = whole_number(0) if parameter.kind == "count" else non_negative
         group.add_argument(parameter.flag, dest=parameter.name, type=kind, metavar="N", help=text)
 
 

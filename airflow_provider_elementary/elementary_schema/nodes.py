@@ -105,9 +105,16 @@ def nearest_table(tables: Sequence[str], beside: str) -> str:
     return max(tables, key=shared)
 
 
-def table_sql(database: str, schema: str, name: str) -> str:
-    """Return DuckDB SQL for :func:`table_name` of three columns; null without a name."""
-    parts = ", ".join(f"nullif(trim({part}), '')" for part in (database, schema, name))
+#: As a common table expression: the node that each test watches, as its newest row names it.
+TEST_PARENTS_SQL = """parents AS (
+    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
+    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
+)"""
+
+
+def table_sql(name: str) -> str:
+    """Return DuckDB SQL for :func:`table_name` of the row's database, schema and this; null without a name."""
+    parts = ", ".join(f"nullif(trim({part}), '')" for part in ("database_name", "schema_name", name))
     return f"CASE WHEN nullif(trim({name}), '') IS NOT NULL THEN upper(concat_ws('.', {parts})) END"
 
 
@@ -137,7 +144,7 @@ candidates AS (
         unique_id,
         coalesce(upper(trim(database_name)), '') AS database,
         coalesce(upper(trim(schema_name)), '') AS schema,
-        {table_sql("database_name", "schema_name", "name")} AS full_table_name,
+        {table_sql("name")} AS full_table_name,
         min(origin) AS origin,
         max(generated_at) AS generated_at
     FROM claimed

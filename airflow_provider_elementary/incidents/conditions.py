@@ -99,6 +99,37 @@ class Condition:
         return self.ended_at is None
 
 
+def project_condition(
+    kind: Kind,
+    subject: str,
+    family: Family,
+    severity: Severity,
+    *,
+    started_at: datetime,
+    last_seen: datetime,
+    state: str,
+    title: str,
+    evidence: str,
+    times: int = 1,
+) -> Condition:
+    """Return a condition of the whole project that holds."""
+    return Condition(
+        kind=kind,
+        subject=subject,
+        table=PROJECT,
+        column=None,
+        family=family,
+        severity=severity,
+        started_at=started_at,
+        last_seen=last_seen,
+        ended_at=None,
+        times=times,
+        state=state,
+        title=title,
+        evidence=evidence,
+    )
+
+
 def metric_subject(table: str, column: str | None, metric: str, dimension: str | None) -> str:
     """Return the subject of an anomaly: ``orders: email.null_percent``; values of a dimension share one."""
     name = f"{column}.{metric}" if column else metric

@@ -16,7 +16,7 @@ from airflow_provider_elementary.anomalies.elementary.configured_tests import re
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
 from airflow_provider_elementary.anomalies.stored_metrics import MetricRows, StoredMetrics
-from airflow_provider_elementary.anomalies.summary import Summary, summarise
+from airflow_provider_elementary.anomalies.summary import Summary, summarise_verdicts
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import feedback_of_answers
 from airflow_provider_elementary.incidents.conditions import Condition
@@ -86,7 +86,7 @@ class Evaluation:
     @property
     def summary(self) -> Summary:
         """Counts, and the worst anomalies as sentences."""
-        return summarise(self.verdicts)
+        return summarise_verdicts(self.verdicts)
 
 
 def evaluate(

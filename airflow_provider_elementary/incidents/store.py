@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
@@ -34,7 +35,7 @@ from airflow_provider_elementary.storage.records.results import (
     recorded_result,
     write_result,
 )
-from airflow_provider_elementary.storage.records.series import Place
+from airflow_provider_elementary.storage.records.series import SeriesPlace
 from airflow_provider_elementary.times import utc_now
 
 INCIDENT_SCHEMA = pa.schema(
@@ -146,10 +147,10 @@ def update_incidents(
     )
 
 
-def answers_of(result: Result) -> Place | None:
+def answers_of(result: Result) -> SeriesPlace | None:
     """Return the place of the answers that were applied to incidents; None where there were none."""
     found = result.parameters.get("answers")
-    return Place(found["number"], found["sha256"]) if found else None
+    return SeriesPlace(found["number"], found["sha256"]) if found else None
 
 
 def incidents_table(incidents: Iterable[Incident]) -> pa.Table:
@@ -203,7 +204,20 @@ def incidents_after(repository: Repository, saved: Result | None, answers: Seque
     snapshot_id = saved.origin.get("snapshot_id") if saved else None
     conditions = [condition for incident in known or () for condition in incident.conditions]
     of_store = store_conditions(repository, conditions, utc_now())
-    return updated(known, snapshot_id, repository.source(), answers, of_store)
+    try:
+        newest = repository.source()
+    except SnapshotNotFoundError:
+        if not of_store:
+            raise
+        return without_snapshot(known, answers, of_store)
+    return updated(known, snapshot_id, newest, answers, of_store)
+
+
+def without_snapshot(
+    known: Sequence[Incident] | None, answers: Sequence[Answer], of_store: Sequence[Condition]
+) -> list[Incident]:
+    """Return the incidents of a store whose first sync fails: nothing else is known of the project."""
+    return answered(track_incidents(with_answers(of_store, answers), Lineage(), known, moved=moves(answers)), answers)
 
 
 def updated(

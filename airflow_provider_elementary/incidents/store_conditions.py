@@ -9,8 +9,9 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.exceptions import ElementaryError
-from airflow_provider_elementary.incidents.conditions import PROJECT, Condition, Family, Kind, Severity
+from airflow_provider_elementary.exceptions import AccessDeniedError, ElementaryError
+from airflow_provider_elementary.incidents.conditions import Condition, Kind, project_condition
+from airflow_provider_elementary.snapshots.failed_syncs import FailedSync, newest_failure
 from airflow_provider_elementary.snapshots.lookup import committed_sequences
 from airflow_provider_elementary.snapshots.sync_interval import is_overdue, newest_syncs, usual_interval
 from airflow_provider_elementary.storage.records.report_log import StoredReport, reports_by_subject
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 #: How far back the begin of failing access checks is looked for.
 _REPORTS = 200
-_MARKERS, _SYNC = "commit markers", "sync"
+_MARKERS, _SYNC, _FAILED = "commit markers", "sync", "failed sync"
 
 
 def store_conditions(repository: Repository, before: Iterable[Condition], now: datetime) -> list[Condition]:
@@ -33,9 +34,10 @@ def store_conditions(repository: Repository, before: Iterable[Condition], now: d
     :param before: the conditions of the previous run; those of other kinds are left out.
     :param now: UTC without a zone.
     """
+    before = list(before)
     known = [condition for condition in before if condition.holds]
     found: list[Condition] = []
-    for read in (partial(_of_access, repository, known), partial(_of_snapshots, repository, known, now)):
+    for read in (partial(_of_access, repository, known), partial(_of_snapshots, repository, before, known, now)):
         try:
             found += read()
         except ElementaryError as error:
@@ -55,7 +57,7 @@ def _of_access(repository: Repository, known: Sequence[Condition]) -> Iterator[C
         begun = next((each.started_at for each in known if (each.kind, each.subject) == ("access", subject)), None)
         first, times = _first_failed(newest, reports, begun)
         names = ", ".join(finding.name for finding in newest.report.failed[:5])
-        yield _condition(
+        yield project_condition(
             "access",
             subject,
             "access",
@@ -79,15 +81,20 @@ def _first_failed(newest: StoredReport, older: Iterator[StoredReport], begun: da
     return first, times
 
 
-def _of_snapshots(repository: Repository, known: Sequence[Condition], now: datetime) -> Iterator[Condition]:
+def _of_snapshots(
+    repository: Repository, before: Sequence[Condition], known: Sequence[Condition], now: datetime
+) -> Iterator[Condition]:
     numbers = reversed(committed_sequences(repository))
     documents = newest_syncs(
         (repository.read_signed(number).document for number in numbers),
         lambda document: datetime.fromisoformat(document.created_at),
     )
+    taken = [datetime.fromisoformat(document.created_at) for document in documents]
+    if (failure := newest_failure(repository)) is not None:
+        syncs = list(zip((document.sequence for document in documents), taken, strict=True))
+        yield from failure_conditions(failure, syncs, before)
     if not documents:
         return
-    taken = [datetime.fromisoformat(document.created_at) for document in documents]
     problems = [document.consistency.marker_problem if document.consistency else None for document in documents]
     yield from marker_conditions(list(zip(taken, problems, strict=True)), known)
     yield from sync_conditions(taken, known, now)
@@ -111,7 +118,7 @@ def marker_conditions(
             break
         first = at
     began = next((each.started_at for each in known if each.kind == "markers"), first)
-    yield _condition(
+    yield project_condition(
         "markers",
         _MARKERS,
         "run",
@@ -121,6 +128,48 @@ def marker_conditions(
         state="missing",
         title="dbt does not write the commit markers of its runs",
         evidence=problem,
+    )
+
+
+def failure_conditions(
+    failure: FailedSync, syncs: Sequence[tuple[int, datetime]], before: Sequence[Condition]
+) -> Iterator[Condition]:
+    """Yield the condition that syncs fail, over with the first snapshot after the failure.
+
+    By the numbers of snapshots, not by clocks: no older snapshot ends it, whatever its time.
+
+    :param failure: the newest failed attempt.
+    :param syncs: number and time of the newest snapshots, the oldest first.
+    :param before: the conditions of the previous run, those that are over included.
+    """
+    of_failures = [each for each in before if (each.kind, each.subject) == ("sync", _FAILED)]
+    for earlier in of_failures:
+        if earlier.holds and earlier.started_at != failure.since:
+            # A snapshot came between it and the newest failure.
+            between = (at for number, at in syncs if number <= failure.after and at > earlier.last_seen)
+            yield replace(earlier, ended_at=next(between, failure.since))
+    later = [taken for number, taken in syncs if number > failure.after]
+    same = next((each for each in of_failures if each.started_at == failure.since), None)
+    if later and (len(later) == len(syncs) if same is None else not same.holds):
+        # It was over long before, or is known to be.
+        return
+    retried = "; a retry is due" if not failure.is_final else ""
+    yield replace(
+        project_condition(
+            "sync",
+            _FAILED,
+            # With the report of the check, if it was refused.
+            "access" if failure.error == AccessDeniedError.__name__ else "run",
+            "high" if failure.is_final else "normal",
+            started_at=failure.since,
+            last_seen=failure.failed_at,
+            times=failure.times,
+            state="failed",
+            title=f"The sync failed ({failure.error})",
+            evidence=f"attempt {failure.attempt} at {failure.failed_at:%Y-%m-%d %H:%M}{retried}"
+            + (f": {failure.reason}" if failure.reason else ""),
+        ),
+        ended_at=max(later[0], failure.failed_at) if later else None,
     )
 
 
@@ -138,7 +187,7 @@ def sync_conditions(taken: Sequence[datetime], known: Sequence[Condition], now: 
         return
     same = next((each for each in known if each.kind == "sync" and each.last_seen == newest), None)
     # Snapshots that were removed meanwhile change neither when it was due nor why.
-    yield same or _condition(
+    yield same or project_condition(
         "sync",
         _SYNC,
         "run",
@@ -155,33 +204,3 @@ def _ended(known: Iterable[Condition], kind: Kind, subject: str, at: datetime) -
     for condition in known:
         if (condition.kind, condition.subject) == (kind, subject) and at >= condition.last_seen:
             yield replace(condition, ended_at=at)
-
-
-def _condition(
-    kind: Kind,
-    subject: str,
-    family: Family,
-    severity: Severity,
-    *,
-    started_at: datetime,
-    last_seen: datetime,
-    state: str,
-    title: str,
-    evidence: str,
-    times: int = 1,
-) -> Condition:
-    return Condition(
-        kind=kind,
-        subject=subject,
-        table=PROJECT,
-        column=None,
-        family=family,
-        severity=severity,
-        started_at=started_at,
-        last_seen=last_seen,
-        ended_at=None,
-        times=times,
-        state=state,
-        title=title,
-        evidence=evidence,
-    )

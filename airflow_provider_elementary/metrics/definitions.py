@@ -147,7 +147,7 @@ MODELS = f"""
 models AS (
     SELECT
         unique_id,
-        {table_sql("database_name", "schema_name", "coalesce(nullif(trim(alias), ''), name)")} AS full_table_name
+        {table_sql("coalesce(nullif(trim(alias), ''), name)")} AS full_table_name
     FROM dbt_models
     WHERE nullif(trim(unique_id), '') IS NOT NULL AND full_table_name IS NOT NULL
     QUALIFY row_number() OVER (

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from airflow_provider_elementary.metrics.definitions import Definition, Metric
+from airflow_provider_elementary.metrics.definitions import Metric
 from airflow_provider_elementary.metrics.test_result_metrics import (
     EXECUTIONS,
     RESULT_COLUMNS,
-    RESULT_DETAILS,
-    RESULT_PLACES,
-    TEST_FACTS,
+    of_test_results,
 )
 
 #: How much each dimension of quality counts in the total; ``other`` is tests of which none is known.
@@ -59,7 +57,7 @@ HAVING metric_value IS NOT NULL
 """  # noqa: S608 - constants
 
 HEALTH_DEFINITIONS = (
-    Definition(
+    of_test_results(
         metrics=(
             Metric(
                 "health_score",
@@ -71,9 +69,6 @@ HEALTH_DEFINITIONS = (
         ),
         grain="one table and quality dimension (in dimension_value), one day (UTC) on which a test of it ran",
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful=RESULT_DETAILS,
-        places=RESULT_PLACES,
-        facts=TEST_FACTS,
         query=_HEALTH,
     ),
 )

@@ -50,7 +50,7 @@ CLAIMS = Fact(
 SELECT DISTINCT
     date_trunc('day', {_DETECTED_AT}) AS day,
     concat_ws('|', model_unique_id, database_name, schema_name, table_name, day) AS key,
-    {table_sql("database_name", "schema_name", "table_name")} AS full_table_name,
+    {table_sql("table_name")} AS full_table_name,
     day AS happened_at,
     day AS created_at,
     model_unique_id AS unique_id,

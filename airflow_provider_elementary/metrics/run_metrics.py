@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema.nodes import places_sql
@@ -174,8 +176,15 @@ FROM days AS d LEFT JOIN counted USING (full_table_name, day)
 
 _MODEL_DAY = "one model, one day (UTC) with a run"
 
+#: What all metrics of runs of models are computed from.
+_of_models = partial(
+    Definition,
+    places=_PLACES,
+    facts=(_RUNS, INVOCATIONS, CLAIMS),
+)
+
 RUN_DEFINITIONS = (
-    Definition(
+    _of_models(
         metrics=(
             Metric("execution_time", "s", "mean duration of the day's successful runs"),
             Metric(
@@ -187,19 +196,15 @@ RUN_DEFINITIONS = (
         ),
         grain=_MODEL_DAY,
         needs={"dbt_models": MODEL_COLUMNS, "dbt_run_results": (*_RUN_COLUMNS, "execution_time")},
-        places=_PLACES,
-        facts=(_RUNS, INVOCATIONS, CLAIMS),
         query=_EXECUTION_TIME,
     ),
-    Definition(
+    _of_models(
         metrics=(Metric("rows_affected", "rows", "rows that the day's runs wrote, summed; complete days only"),),
         grain=_MODEL_DAY,
         needs={"dbt_models": MODEL_COLUMNS, "dbt_run_results": (*_RUN_COLUMNS, "rows_affected")},
-        places=_PLACES,
-        facts=(_RUNS, INVOCATIONS, CLAIMS),
         query=_ROWS_AFFECTED,
     ),
-    Definition(
+    _of_models(
         metrics=(
             Metric(
                 "success_rate", "%", "runs of the day that ended well; skipped ones are not among them", is_scored=False
@@ -208,11 +213,9 @@ RUN_DEFINITIONS = (
         ),
         grain=_MODEL_DAY,
         needs={"dbt_models": MODEL_COLUMNS, "dbt_run_results": _RUN_COLUMNS},
-        places=_PLACES,
-        facts=(_RUNS, INVOCATIONS, CLAIMS),
         query=_SUCCESSES,
     ),
-    Definition(
+    _of_models(
         metrics=(
             Metric(
                 "run_time_to_recover",
@@ -224,8 +227,6 @@ RUN_DEFINITIONS = (
         ),
         grain="one model, one day (UTC) on which a failure ended",
         needs={"dbt_models": MODEL_COLUMNS, "dbt_run_results": _RUN_COLUMNS},
-        places=_PLACES,
-        facts=(_RUNS, INVOCATIONS, CLAIMS),
         query=_RECOVERIES,
     ),
     Definition(

@@ -41,7 +41,7 @@ def policy_of(policy: Mapping[str, Any]) -> dict[str, Any]:
 
     :param policy: as a manifest has it.
     """
-    read = {f"{table}.{column}" for table, columns in columns_read().items() for column in columns}
+    read = {f"{table}.{column}" for table, columns in metric_columns().items() for column in columns}
     rules = [
         f"{rule} {name}"
         for rule in _COLUMN_RULES
@@ -83,7 +83,7 @@ def is_changed(known: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return any(known.get(name) != now[name] for name in ("definitions", "policy"))
 
 
-def columns_read() -> dict[str, set[str]]:
+def metric_columns() -> dict[str, set[str]]:
     """Return the columns that metrics are computed from, by table."""
     found = {COLLECTED_TABLE: set(COLLECTED_SCHEMA.names)}
     for definition in DEFINITIONS:

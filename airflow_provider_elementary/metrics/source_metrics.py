@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema.nodes import places_sql
@@ -188,24 +190,27 @@ FROM compared
 GROUP BY full_table_name, date_trunc('day', seen_at)
 """  # noqa: S608 - constants
 
+#: What all metrics of freshness checks are computed from.
+_of_checks = partial(
+    Definition,
+    places=_PLACES,
+    facts=(_CHECKS, INVOCATIONS, CLAIMS),
+)
+
 SOURCE_DEFINITIONS = (
-    Definition(
+    _of_checks(
         metrics=(Metric("source_age", "s", "age of the newest row, the greatest of the day's freshness checks"),),
         grain="one source table, one day (UTC) with a freshness check",
         needs={"dbt_sources": _SOURCE_COLUMNS, "dbt_source_freshness_results": _AGE_COLUMNS},
-        places=_PLACES,
-        facts=(_CHECKS, INVOCATIONS, CLAIMS),
         query=_AGE,
     ),
-    Definition(
+    _of_checks(
         metrics=(Metric("freshness_pass_rate", "%", "freshness checks of the day that passed", is_scored=False),),
         grain="one source table, one day (UTC) with a freshness check",
         needs={"dbt_sources": _SOURCE_COLUMNS, "dbt_source_freshness_results": (*_CHECK_COLUMNS, "status")},
-        places=_PLACES,
-        facts=(_CHECKS, INVOCATIONS, CLAIMS),
         query=_CHECKS_PASSED,
     ),
-    Definition(
+    _of_checks(
         metrics=(
             Metric("source_age_of_warning", "%", "source_age relative to warn_after as it was then", is_scored=False),
             Metric("source_age_of_error", "%", "source_age relative to error_after as it was then", is_scored=False),
@@ -215,8 +220,6 @@ SOURCE_DEFINITIONS = (
             "dbt_sources": _SOURCE_COLUMNS,
             "dbt_source_freshness_results": (*_AGE_COLUMNS, "warn_after", "error_after"),
         },
-        places=_PLACES,
-        facts=(_CHECKS, INVOCATIONS, CLAIMS),
         query=_AGE_OF_THRESHOLD,
     ),
     Definition(

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema.newest import newest_sql
-from airflow_provider_elementary.elementary_schema.nodes import BUILT, TEST_PREFIX, places_sql, table_sql
+from airflow_provider_elementary.elementary_schema.nodes import (
+    BUILT,
+    TEST_PARENTS_SQL,
+    TEST_PREFIX,
+    places_sql,
+    table_sql,
+)
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, status_sql
 from airflow_provider_elementary.metrics.definitions import (
     Definition,
@@ -78,16 +86,13 @@ _OUTCOMES = Fact(
     happened={"elementary_test_results": _DETECTED_AT, "dbt_run_results": _UPLOADED_AT},
     reads=together({"elementary_test_results": RESULT_COLUMNS}, RESULT_DETAILS, RESULT_PLACES),
     query=f"""
-WITH parents AS (
-    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
-    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
-),
+WITH {TEST_PARENTS_SQL},
 results AS (
     SELECT
         coalesce(nullif(trim(test_execution_id), ''), nullif(trim(id), ''),
             concat_ws('|', test_unique_id, invocation_id, detected_at, created_at)) AS execution,
         coalesce(nullif(trim(test_unique_id), ''), nullif(trim(id), '')) AS test,
-        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
+        {table_sql("table_name")} AS named_table,
         coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
         invocation_id,
         test_type,
@@ -294,8 +299,16 @@ GROUP BY full_table_name, day
 
 _TABLE_DAY = "one table, one day (UTC) on which a test of it ran"
 
+#: What all metrics of test results are computed from.
+of_test_results = partial(
+    Definition,
+    useful=RESULT_DETAILS,
+    places=RESULT_PLACES,
+    facts=TEST_FACTS,
+)
+
 TEST_DEFINITIONS = (
-    Definition(
+    of_test_results(
         metrics=(
             Metric("test_pass_rate", "%", "test executions of the day that passed", is_scored=False),
             Metric("test_warn_rate", "%", "test executions of the day that warned", is_scored=False),
@@ -308,12 +321,9 @@ TEST_DEFINITIONS = (
         ),
         grain=_TABLE_DAY,
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful=RESULT_DETAILS,
-        places=RESULT_PLACES,
-        facts=TEST_FACTS,
         query=_RATES,
     ),
-    Definition(
+    of_test_results(
         metrics=(
             Metric(
                 "failed_rows", "rows", "rows that failed a dbt test in its last execution of the day, summed over tests"
@@ -321,12 +331,9 @@ TEST_DEFINITIONS = (
         ),
         grain=_TABLE_DAY,
         needs={"elementary_test_results": (*RESULT_COLUMNS, "test_type", "failures")},
-        useful=RESULT_DETAILS,
-        places=RESULT_PLACES,
-        facts=TEST_FACTS,
         query=_FAILED_ROWS,
     ),
-    Definition(
+    of_test_results(
         metrics=(
             Metric(
                 "test_flakiness",
@@ -338,12 +345,9 @@ TEST_DEFINITIONS = (
         ),
         grain=_TABLE_DAY,
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful=RESULT_DETAILS,
-        places=RESULT_PLACES,
-        facts=TEST_FACTS,
         query=_FLAKINESS,
     ),
-    Definition(
+    of_test_results(
         metrics=(
             Metric(
                 "test_time_to_recover",
@@ -355,9 +359,6 @@ TEST_DEFINITIONS = (
         ),
         grain="one table, one day (UTC) on which a test of it passed again",
         needs={"elementary_test_results": RESULT_COLUMNS},
-        useful=RESULT_DETAILS,
-        places=RESULT_PLACES,
-        facts=TEST_FACTS,
         query=_RECOVERIES,
     ),
 )

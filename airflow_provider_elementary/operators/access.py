@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.exceptions import AccessDeniedError
+from airflow_provider_elementary.exceptions import AccessDeniedError, ElementaryError
 from airflow_provider_elementary.links.elementary import ElementaryPageLink
 from airflow_provider_elementary.operators.access_gate import log_access
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     log_group,
+    recording_failed_sync,
     require_no_loss,
     returned_before,
     run_key,
@@ -42,6 +44,8 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         (templated)
     :param store_conn_id: the store of the reports; without it, none are stored. They are not encrypted: a report holds
         names of roles and tables, no rows. (templated)
+    :param guards_sync: the task runs before each sync. Of its reports, only those with a failed check are stored and
+        the first after them, as stored reports are never removed; and that it fails is recorded as a failed sync.
     """
 
     template_fields: Sequence[str] = (
@@ -66,6 +70,7 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         accept_unknown: Sequence[str] = (),
         accept_failed: Mapping[str, str] | None = None,
         store_conn_id: str | None = None,
+        guards_sync: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(store_conn_id=store_conn_id, **kwargs)
@@ -75,12 +80,15 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
         self.probes = probes
         self.accept_unknown = accept_unknown
         self.accept_failed = accept_failed
+        self.guards_sync = guards_sync
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run and log the checks, store the report, and return it; raise last, when everything is recorded."""
-        with clear_failures():
+        recording = self.guards_sync and self.store_conn_id
+        failed = recording_failed_sync(self, context, run_key(context)) if recording else nullcontext()
+        with clear_failures(), failed:
             report = self._check()
-            drift, lost = self._record(context, report) if self.store_conn_id else (None, None)
+            drift, lost = self._stored(context, report) if self.store_conn_id else (None, None)
             returned = {**report.to_dict(), "drift": drift}
             require_no_loss(context, lost, returned)
             try:
@@ -117,10 +125,24 @@ class ElementaryAccessCheckOperator(ElementaryStoreOperator):
                 self.log.warning("accepted as unknown: %s: %s", finding.name, finding.evidence)
         log_access(self.log, f"access check of {self.elementary_conn_id}", report)
 
-    def _record(self, context: Context, report: AccessReport) -> tuple[dict[str, Any], str | None]:
-        from airflow_provider_elementary.storage.records.report_log import record
+    def _stored(self, context: Context, report: AccessReport) -> tuple[dict[str, Any] | None, str | None]:
+        """Store the report as the task was asked to, and return what changed and what was lost since the one before."""
+        from airflow_provider_elementary.storage.records.report_log import is_worth_recording
 
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
+        if not self.guards_sync:
+            return self._record(context, report, subject)
+        try:
+            if is_worth_recording(self.repository, report, subject):
+                return self._record(context, report, subject)
+        except ElementaryError as error:
+            # The tasks that need the store fail of it; this one is about the warehouse.
+            self.log.warning("could not store the access report: %s", error)
+        return None, None
+
+    def _record(self, context: Context, report: AccessReport, subject: str) -> tuple[dict[str, Any], str | None]:
+        from airflow_provider_elementary.storage.records.report_log import record
+
         before = returned_before(context).get("drift")
         anchor = before.get("anchor") if isinstance(before, dict) else None
         recorded = record(self.repository, report, subject=subject, run_key=run_key(context), anchor=anchor)

@@ -12,19 +12,19 @@ from airflow_provider_elementary.notifications.route import AlertRoute, filter_o
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
-    number,
     real_number,
     require_no_loss,
     returned_before,
     run_key,
     task_series,
+    templated_number,
 )
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
 
-    from airflow_provider_elementary.alerts import AlertFilter, Outcome
+    from airflow_provider_elementary.alerts import AlertFilter, Dispatched
 
 
 class ElementaryAlertOperator(ElementaryStoreOperator):
@@ -36,7 +36,8 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
 
     :param incidents: what :class:`~airflow_provider_elementary.operators.anomalies.ElementaryAnomalyOperator` or
         :class:`~airflow_provider_elementary.operators.incidents.ElementaryIncidentOperator` returned: its ``output``.
-        (templated)
+        None, as where that task did not run, for the incidents as of now: those that were saved last, and that the
+        sync failed. (templated)
     :param routes: the notifiers by a name of your choice, each alone or in an
         :class:`~airflow_provider_elementary.notifications.route.AlertRoute` that selects its alerts. Sent notifications
         belong to the route's name: a renamed route sends them again.
@@ -91,19 +92,19 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
             outcome.require_all_sent()
         return returned
 
-    def _send(self, filters: Mapping[str, AlertFilter], context: Context) -> Outcome:
+    def _send(self, filters: Mapping[str, AlertFilter], context: Context) -> Dispatched:
         from airflow_provider_elementary.alerts import send_alerts
 
         return send_alerts(
             self.repository,
-            self.incidents["incidents"],
+            self.incidents["incidents"] if self.incidents else None,
             filters,
             lambda name, alert: self.routes[name].send(alert, context),
             series=task_series(context),
             run_key=run_key(context),
             now=utc_now(),
             suppression_hours=real_number(self, "suppression_hours"),
-            at_most=number(self, "at_most"),
+            at_most=templated_number(self, "at_most"),
             url_of=self._url_of,
             docs_url=str(conf.get("elementary", "docs_url", fallback="") or ""),
             anchor=returned_before(context).get("anchor"),

@@ -18,13 +18,13 @@ from airflow_provider_elementary.operators.base import (
     ElementarySourceOperator,
     clear_failures,
     log_group,
-    number,
     require_no_loss,
     returned_before,
     run_key,
     task_series,
+    templated_number,
 )
-from airflow_provider_elementary.operators.incidents import track_incidents
+from airflow_provider_elementary.operators.incidents import track_and_store_incidents
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,9 +113,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
         with clear_failures():
             evaluation, origin = self._evaluate(context)
             returned, losses = self._describe(evaluation, origin), [evaluation.lost]
-            if number(self, "shards") == 1:
+            if templated_number(self, "shards") == 1:
                 verdicts, lineage = evaluation.verdicts, evaluation.lineage
-                incidents, lost = track_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
+                incidents, lost = track_and_store_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
                 returned |= incidents
                 losses.append(lost)
             self._emit(context, evaluation.verdicts, returned)
@@ -144,11 +144,11 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
         options = EvaluationOptions(
             method=self.method,
-            days=number(self, "days"),
+            days=templated_number(self, "days"),
             parameters=dict(self.parameters or {}),
             fail_on=self.fail_on,
-            shard=number(self, "shard"),
-            shards=number(self, "shards"),
+            shard=templated_number(self, "shard"),
+            shards=templated_number(self, "shards"),
         )
         started = time.monotonic()
         with self._open_metrics(options) as (rows, lineage, origin, configurations):
@@ -242,9 +242,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
 
     def _emit(self, context: Context, verdicts: pa.Table, returned: Mapping[str, Any]) -> None:
         """Send an event for each anomalous table to the aliases, and the summary to the assets, among the outlets."""
-        from airflow_provider_elementary.anomalies.summary import anomalous_tables
+        from airflow_provider_elementary.anomalies.summary import tables_by_score
 
-        tables = anomalous_tables(verdicts)
+        tables = tables_by_score(verdicts)
         for outlet in self.outlets or ():
             if not isinstance(outlet, AssetAlias):
                 context["outlet_events"][outlet].extra = dict(returned)

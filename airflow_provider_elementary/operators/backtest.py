@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.links.elementary import ElementaryBacktestLink
-from airflow_provider_elementary.operators.base import ElementarySourceOperator, clear_failures, number, run_key
+from airflow_provider_elementary.operators.base import (
+    ElementarySourceOperator,
+    clear_failures,
+    run_key,
+    templated_number,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.backtest import Backtest
@@ -51,7 +56,7 @@ class ElementaryBacktestOperator(ElementarySourceOperator):
         from airflow_provider_elementary.metrics import compute_metrics
 
         with clear_failures():
-            days, parameters = number(self, "days"), dict(self.parameters or {})
+            days, parameters = templated_number(self, "days"), dict(self.parameters or {})
             with self.open_source() as (source, origin), compute_metrics(source) as metrics:
                 configurations = read_test_configurations(source)
                 found = backtest(metrics, self.method, parameters, days, origin["adapter"], configurations)

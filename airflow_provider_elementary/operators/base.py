@@ -104,6 +104,19 @@ def require_no_loss(context: Context, lost: str | None, returned: Mapping[str, A
         raise SnapshotCorruptError(lost)
 
 
+@contextmanager
+def recording_failed_sync(operator: ElementaryStoreOperator, context: Context, sync: str) -> Iterator[None]:
+    """Record in the operator's store that its sync failed, if the block does.
+
+    :param sync: the run key of the snapshot.
+    """
+    from airflow_provider_elementary.snapshots.failed_syncs import recording_failure
+
+    attempt, retries = int(context["ti"].try_number or 1), int(getattr(context["ti"], "max_tries", 0) or 0)
+    with recording_failure(lambda: operator.repository, run_key=sync, attempt=attempt, attempts=retries + 1):
+        yield
+
+
 def is_true(value: bool | str | None) -> bool:
     """Return a boolean that may have been a template: without native rendering a form's false is the text False.
 
@@ -115,7 +128,7 @@ def is_true(value: bool | str | None) -> bool:
     return text == "true"
 
 
-def number(operator: BaseOperator, name: str) -> int:
+def templated_number(operator: BaseOperator, name: str) -> int:
     """Return an operator's argument that may have been a template.
 
     :raises ConfigurationError: it is not a whole number.
@@ -128,7 +141,7 @@ def number(operator: BaseOperator, name: str) -> int:
 
 
 def real_number(operator: BaseOperator, name: str) -> float:
-    """Return an operator's argument as :func:`number` does, fractions included."""
+    """Return an operator's argument as :func:`templated_number` does, fractions included."""
     value = getattr(operator, name)
     try:
         return float(value)
@@ -136,7 +149,7 @@ def real_number(operator: BaseOperator, name: str) -> float:
         raise ConfigurationError(f"{name} is {value!r}. Give a number.") from None
 
 
-def categories_of(names: Iterable[str]) -> list[Category]:
+def parse_categories(names: Iterable[str]) -> list[Category]:
     """Return the categories of these names.
 
     :raises ConfigurationError: there is no category of a name.
@@ -289,6 +302,6 @@ def _newest_events(events: Any) -> list[Any]:
     return list(events.ascending(False).limit(_EVENTS_READ))
 
 
-def newest_anchor(operator: ElementaryStoreOperator, context: Context) -> Anchor | None:
+def newest_inlet_anchor(operator: ElementaryStoreOperator, context: Context) -> Anchor | None:
     """Return the newest proved anchor of an operator's inlets, or None where there is none."""
     return max(anchors_of(operator, None, context), key=lambda anchor: anchor.sequence, default=None)

@@ -24,6 +24,7 @@ from airflow_provider_elementary.times import utc_now
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_elementary.incidents.answer import AnsweredIncident
     from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.store import TrackedIncidents
     from airflow_provider_elementary.incidents.tracking import Incident
@@ -61,7 +62,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
             of_dbt = dbt_conditions_of(self.repository, origin)
-            incidents, lost = track_incidents(self, context, verdicts, lineage, of_dbt, origin)
+            incidents, lost = track_and_store_incidents(self, context, verdicts, lineage, of_dbt, origin)
             self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
             require_no_loss(context, lost, self.summary)
         return self.summary
@@ -121,22 +122,9 @@ class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Record the answer, log it, and return it in short."""
-        from airflow_provider_elementary.incidents.answer import answer_incident
-        from airflow_provider_elementary.storage.records.answers import AnswerRequest
-
         with clear_failures():
             self._refuse_unknown(context["dag_run"].conf)
-            now = utc_now()
-            request = AnswerRequest.parse({name: getattr(self, name) for name in ANSWER_FIELDS}, now)
-            user = getattr(context["dag_run"], "triggering_user_name", None)
-            answered = answer_incident(
-                self.repository,
-                request,
-                answered_by=user,
-                run_key=run_key(context),
-                now=now,
-                anchor=returned_before(context).get("answers_anchor"),
-            )
+            answered = self._answer(context)
             answer, title = answered.answer, answered.incident.title
             self.log.info("%s answered %s: %s", answer.answered_by or "a person", answer.answer, title)
             # The link "Incident" leads to it.
@@ -150,6 +138,20 @@ class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
             require_no_loss(context, answered.lost, self.summary)
         return self.summary
 
+    def _answer(self, context: Context) -> AnsweredIncident:
+        from airflow_provider_elementary.incidents.answer import answer_incident
+        from airflow_provider_elementary.storage.records.answers import AnswerRequest
+
+        now = utc_now()
+        return answer_incident(
+            self.repository,
+            AnswerRequest.parse({name: getattr(self, name) for name in ANSWER_FIELDS}, now),
+            answered_by=getattr(context["dag_run"], "triggering_user_name", None),
+            run_key=run_key(context),
+            now=now,
+            anchor=returned_before(context).get("answers_anchor"),
+        )
+
     def _refuse_unknown(self, conf: Mapping[str, Any] | None) -> None:
         """Refuse fields that the form of the DAG does not have: Airflow's API accepts any."""
         if self._form is not None and (unknown := sorted(str(name) for name in set(conf or ()) - self._form)):
@@ -159,7 +161,7 @@ class ElementaryIncidentAnswerOperator(ElementaryStoreOperator):
             )
 
 
-def track_incidents(
+def track_and_store_incidents(
     operator: ElementaryStoreOperator,
     context: Context,
     verdicts: pa.Table,

@@ -13,8 +13,8 @@ from airflow_provider_elementary.operators.base import (
     anchors_of,
     clear_failures,
     is_true,
-    number,
     real_number,
+    templated_number,
 )
 from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Retention
 
@@ -95,7 +95,7 @@ class ElementaryPruneSnapshotsOperator(ElementaryStoreOperator):
         return _shortened(report.to_dict())
 
     def _retention(self) -> Retention:
-        counts = {name: number(self, name) for name in _COUNTS}
+        counts = {name: templated_number(self, name) for name in _COUNTS}
         return Retention(**counts, category_days=dict(self.category_days or {}))
 
     def _orphan_age(self) -> timedelta:

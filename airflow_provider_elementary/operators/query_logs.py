@@ -12,11 +12,11 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     is_true,
-    number,
     real_number,
     require_no_loss,
     returned_before,
     run_key,
+    templated_number,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ElementaryQueryLogOperator(ElementaryStoreOperator):
         """Check the role, store what is new, and return where."""
         from airflow_provider_elementary.hooks.query_logs import ElementaryQueryLogHook
         from airflow_provider_elementary.query_history.schema import KIND
-        from airflow_provider_elementary.storage.records.results import anchor_result, recorded_result
+        from airflow_provider_elementary.storage.records.results import recorded_result
 
         with clear_failures():
             hook = ElementaryQueryLogHook(self.history_conn_id, self.schema or None, self.database or None)
@@ -101,17 +101,22 @@ class ElementaryQueryLogOperator(ElementaryStoreOperator):
                 found = self._update(session, run_key(context), known)
             for note in found.notes:
                 self.log.warning("%s", note)
-            returned = {
-                "query_history": found.result.key,
-                "read": found.read,
-                "new": found.new,
-                "rows": found.rows,
-                "is_behind": found.is_behind,
-                "notes": list(found.notes),
-                "query_history_anchor": anchor_result(self.repository, found.result),
-            }
+            returned = self._in_short(found)
             require_no_loss(context, lost, returned)
         return returned
+
+    def _in_short(self, found: HistoryUpdate) -> dict[str, Any]:
+        from airflow_provider_elementary.storage.records.results import anchor_result
+
+        return {
+            "query_history": found.result.key,
+            "read": found.read,
+            "new": found.new,
+            "rows": found.rows,
+            "is_behind": found.is_behind,
+            "notes": list(found.notes),
+            "query_history_anchor": anchor_result(self.repository, found.result),
+        }
 
     def _require_access(self, hook: ElementaryQueryLogHook, session: Warehouse) -> None:
         report = hook.check_history(session, self.probes or ())
@@ -127,6 +132,6 @@ class ElementaryQueryLogOperator(ElementaryStoreOperator):
             connection=self.history_conn_id,
             run_key=key,
             policy=HistoryPolicy(is_true(self.include_text), is_true(self.include_users)),
-            limits=HistoryLimits(first_days=real_number(self, "first_days"), days=number(self, "days")),
+            limits=HistoryLimits(first_days=real_number(self, "first_days"), days=templated_number(self, "days")),
             known=known,
         )

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_elementary.exceptions import ConfigurationError
-from airflow_provider_elementary.operators.base import ElementaryStoreOperator, categories_of, clear_failures
+from airflow_provider_elementary.operators.base import ElementaryStoreOperator, clear_failures, parse_categories
 from airflow_provider_elementary.words import plural
 
 
@@ -62,7 +62,7 @@ class ElementaryRestoreSnapshotOperator(ElementaryStoreOperator):
         with clear_failures():
             _require_absolute(path)
         with clear_failures(), open_target(conn_id=conn_id, path=path, schema=self.target_schema) as target:
-            categories = categories_of(self.categories) if self.categories else None
+            categories = parse_categories(self.categories) if self.categories else None
             report = self.repository.restore(target, self.snapshot, categories=categories)
         self.log.info("restored %s of snapshot %s to %s", plural(report.rows, "row"), report.snapshot_id, report.target)
         return report.to_dict()

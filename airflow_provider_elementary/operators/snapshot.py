@@ -6,7 +6,13 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_elementary.operators.base import clear_failures, log_group, newest_anchor, run_key
+from airflow_provider_elementary.operators.base import (
+    clear_failures,
+    log_group,
+    newest_inlet_anchor,
+    recording_failed_sync,
+    run_key,
+)
 from airflow_provider_elementary.operators.diff import ElementaryDiffSnapshotsOperator
 from airflow_provider_elementary.operators.prune import (
     ElementaryMaintainStoreOperator,
@@ -50,9 +56,9 @@ class ElementarySnapshotOperator(ElementarySnapshotBaseOperator):
         """Check access, take the snapshot, and return a summary of its manifest."""
         from airflow_provider_elementary.snapshots.take import take_snapshot
 
-        with clear_failures():
+        with clear_failures(), recording_failed_sync(self, context, run_key(context)):
             policy = self._resolve_policy()
-            anchor = newest_anchor(self, context)
+            anchor = newest_inlet_anchor(self, context)
             with self._open_checked(run_key(context)) as (source, access), log_group(self.log, "Table by table"):
                 taken = take_snapshot(
                     source,

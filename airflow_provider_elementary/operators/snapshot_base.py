@@ -146,20 +146,20 @@ class ElementarySnapshotBaseOperator(ElementaryStoreOperator):
         """
         hook = self.elementary_hook
         with hook.source() as source:
-            yield (
-                source,
-                require_access(
-                    hook, source, self.accept_unknown, self.probes, lambda report: self._record_refused(report, run)
-                ),
+            report = require_access(
+                hook, source, self.accept_unknown, self.probes, lambda refused: self._record(refused, run)
             )
+            self._record(report, run, is_refused=False)
+            yield source, report
 
-    def _record_refused(self, report: AccessReport, run: str) -> None:
-        """Store a report that stops the sync, as the page shows what the store holds."""
-        from airflow_provider_elementary.storage.records.report_log import record
+    def _record(self, report: AccessReport, run: str, *, is_refused: bool = True) -> None:
+        """Store a report that stops the sync, and the first one after it: page and incidents read the store."""
+        from airflow_provider_elementary.storage.records.report_log import is_worth_recording, record
 
         subject = ".".join(part for part in (self.elementary_conn_id, self.database, self.schema) if part)
         try:
-            record(self.repository, report, subject=subject, run_key=run)
+            if is_refused or is_worth_recording(self.repository, report, subject):
+                record(self.repository, report, subject=subject, run_key=run)
         except ElementaryError as error:
             # A store that is away, or a key that may not sign: the check's own error is the one to raise.
             self.log.warning("could not store the access report: %s", error)

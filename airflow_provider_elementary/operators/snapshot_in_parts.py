@@ -16,8 +16,9 @@ from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
     log_group,
-    newest_anchor,
-    number,
+    newest_inlet_anchor,
+    recording_failed_sync,
+    templated_number,
 )
 from airflow_provider_elementary.operators.snapshot_base import ElementarySnapshotBaseOperator, hook_of
 from airflow_provider_elementary.snapshots import ROWS_PER_PART
@@ -88,20 +89,21 @@ class ElementaryPlanSnapshotOperator(ElementarySnapshotBaseOperator):
         """Check access, decide, and return a reference for each part; there is at least one."""
         from airflow_provider_elementary.snapshots.take import plan_in_parts
 
-        with clear_failures():
+        run = _run_key(context, self.capture_id)
+        with clear_failures(), recording_failed_sync(self, context, run):
             policy = self._resolve_policy()
-            anchor = newest_anchor(self, context)
-            with self._open_checked(_run_key(context, self.capture_id)) as (source, access):
+            anchor = newest_inlet_anchor(self, context)
+            with self._open_checked(run) as (source, access):
                 references = plan_in_parts(
                     source,
                     self.repository,
                     policy,
                     access=access.to_dict(),
                     anchor=anchor,
-                    run_key=_run_key(context, self.capture_id),
+                    run_key=run,
                     overlap=self.overlap,
                     commit_timeout=self.commit_timeout,
-                    rows_per_part=number(self, "rows_per_part"),
+                    rows_per_part=templated_number(self, "rows_per_part"),
                 )
         return [reference.to_dict() for reference in references]
 
@@ -157,12 +159,17 @@ class ElementaryCapturePartOperator(ElementaryStoreOperator):
         """Capture the part, and return how it ended and what was written."""
         from airflow_provider_elementary.snapshots.parts import PartReference, capture_part
 
-        with clear_failures(), log_group(self.log, "Table by table"):
+        run = _run_key(context, self.capture_id)
+        with (
+            clear_failures(),
+            recording_failed_sync(self, context, run),
+            log_group(self.log, "Table by table"),
+        ):
             summary = capture_part(
                 self._open_source,
                 self.repository,
                 PartReference.parse(self.part),
-                run_key=_run_key(context, self.capture_id),
+                run_key=run,
                 attempt=_attempt(context),
             )
         return summary.to_dict()
@@ -197,14 +204,15 @@ class ElementaryCommitSnapshotOperator(ElementarySnapshotBaseOperator):
         from airflow_provider_elementary.snapshots.parts import PartReference
         from airflow_provider_elementary.snapshots.take import commit_in_parts
 
-        with clear_failures():
+        run = _run_key(context, self.capture_id)
+        with clear_failures(), recording_failed_sync(self, context, run):
             taken = commit_in_parts(
-                partial(self._open_checked, _run_key(context, self.capture_id)),
+                partial(self._open_checked, run),
                 self.repository,
                 self._resolve_policy(),
                 PartReference.parse(next(iter(self.parts or ()), None)),
-                anchor=newest_anchor(self, context),
-                run_key=_run_key(context, self.capture_id),
+                anchor=newest_inlet_anchor(self, context),
+                run_key=run,
                 attempt=_attempt(context),
                 overlap=self.overlap,
                 commit_timeout=self.commit_timeout,

@@ -11,9 +11,9 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     anchors_of,
-    categories_of,
     clear_failures,
     is_true,
+    parse_categories,
 )
 from airflow_provider_elementary.operators.stats import report_verification
 
@@ -68,7 +68,7 @@ class ElementaryVerifySnapshotOperator(ElementaryStoreOperator):
                 self.snapshot,
                 anchors=anchors_of(self, self.anchor, context),
                 decrypt=is_true(self.decrypt),
-                categories=categories_of(self.categories or Category),
+                categories=parse_categories(self.categories or Category),
             )
             self._log(report)
             report_verification(self, context, report)

@@ -17,7 +17,7 @@ from airflow_provider_elementary.page import bundle, rendering
 from airflow_provider_elementary.page.currency import FindAttempts
 from airflow_provider_elementary.page.failures import UNREADABLE, describe_failure
 from airflow_provider_elementary.page.json_answers import answer as json_answer
-from airflow_provider_elementary.page.store_reader import Reader, Readers
+from airflow_provider_elementary.page.store_reader import Readers, StoreReader
 from airflow_provider_elementary.page.views import base as view
 from airflow_provider_elementary.page.views import tables
 from airflow_provider_elementary.page.views.registry import VIEWS, View
@@ -36,7 +36,6 @@ _HEADERS = {
 #: The page's own files, by media type.
 _FILES = {
     "style.css": "text/css",
-    "answers.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "icon-dark.svg": "image/svg+xml",
 }
@@ -59,7 +58,6 @@ def create_app(
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_see_page)])
     templates = rendering.environment()
-    templates.filters["kind"] = tables.kind_of
     readers = Readers(find_attempts)
 
     @app.middleware("http")
@@ -88,7 +86,7 @@ def create_app(
 
     @app.get("/tables.csv", dependencies=[Depends(may_see_data)])
     def tables_csv(request: Request) -> Response:
-        return _csv_answer(dict(request.query_params), templates, readers)
+        return _csv_answer(_values(request), templates, readers)
 
     for name, kind in _FILES.items():
         app.get(f"/{name}")(_file(name, kind))
@@ -116,16 +114,22 @@ def _script(name: str) -> Callable[[], Response]:
 def _endpoint(shown: View, templates: Environment, readers: Readers) -> Callable[[Request], Response]:
     # A plain function, not a coroutine: the framework runs it in a thread, as reading a store blocks.
     def answer(request: Request) -> Response:
-        return _answer(shown, dict(request.query_params), templates, readers)
+        return _answer(shown, _values(request), templates, readers)
 
     return answer
 
 
 def _json_endpoint(shown: View, readers: Readers) -> Callable[[Request], Response]:
     def answer(request: Request) -> Response:
-        return _json_answer(shown, dict(request.query_params), readers)
+        return _json_answer(shown, _values(request), readers)
 
     return answer
+
+
+def _values(request: Request) -> dict[str, str]:
+    """Return the values of the address; of a name that is given several times, as by check boxes, all of them."""
+    given = request.query_params
+    return {name: ",".join(given.getlist(name)) for name in given}
 
 
 def _answer(shown: View, values: Mapping[str, str], templates: Environment, readers: Readers) -> Response:
@@ -176,7 +180,7 @@ class _Found:
 
     stores: list[str]
     store: str
-    reader: Reader
+    reader: StoreReader
 
 
 def _answered(

@@ -12,7 +12,7 @@ from airflow_provider_elementary.snapshots.sync_interval import is_overdue, newe
 from airflow_provider_elementary.words import duration, plural
 
 if TYPE_CHECKING:
-    from airflow_provider_elementary.page.store_reader import Reader
+    from airflow_provider_elementary.page.store_reader import StoreReader
     from airflow_provider_elementary.project.project import Project
     from airflow_provider_elementary.snapshots import Manifest
 
@@ -57,7 +57,7 @@ class Currency:
 
 
 def currency_of(
-    reader: Reader,
+    reader: StoreReader,
     sequences: Sequence[int],
     manifest: Manifest | None,
     project: Project | None,
@@ -79,7 +79,7 @@ def currency_of(
     return Currency(_schedule(attempts, interval), (*stale, *_silent(project, now)))
 
 
-def _attempts(reader: Reader, manifest: Manifest) -> SyncAttempts | None:
+def _attempts(reader: StoreReader, manifest: Manifest) -> SyncAttempts | None:
     # Written by a task: DAG, run, task and place among mapped tasks. A run's id may hold slashes.
     parts = manifest.run_key.split("/")
     return reader.find_attempts(parts[0], parts[-2]) if reader.find_attempts and len(parts) >= 4 else None

@@ -28,7 +28,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        size=readable_size, ago=ago, day=day, moment=moment, number=number, amount=amount, plural=plural, level=level
+        size=readable_size,
+        ago=ago,
+        day=day,
+        moment=moment,
+        instant=instant,
+        number=number,
+        amount=amount,
+        plural=plural,
+        level=level,
     )
     made.globals.update(states=STATES, meaning=MEANING, address=address, bundle=version())
     return made
@@ -65,6 +73,11 @@ def moment(when: datetime) -> str:
     return f"{in_utc(when):%Y-%m-%d %H:%M}"
 
 
+def instant(when: datetime) -> str:
+    """Write a time for programs, with its zone: ``2026-11-22T06:08:00+00:00``."""
+    return in_utc(when).isoformat()
+
+
 def day(when: datetime) -> str:
     """Write a day: ``Sun 22 Nov 2026``."""
     return f"{when:%a} {when.day} {when:%b %Y}"
@@ -77,7 +90,7 @@ def number(value: float | None) -> str:
 
 def amount(value: float | None, metric: str) -> str:
     """Write a metric's value in its unit; a dash for none."""
-    from airflow_provider_elementary.anomalies.explain import amount as written
+    from airflow_provider_elementary.anomalies.explain import written_amount as written
 
     return "-" if value is None else written(metric, value)
 

@@ -55,8 +55,12 @@ class Series:
 
     @property
     def title(self) -> str:
-        """The series in words: ``null_percent of email``."""
-        name = f"{self.metric} of {self.column}" if self.column else self.metric
+        """The series in words: ``Null rate of email``."""
+        from airflow_provider_elementary.metrics.wording import in_words
+
+        metric = in_words(self.metric)
+        metric = f"{metric[:1].upper()}{metric[1:]}"
+        name = f"{metric} of {self.column}" if self.column else metric
         return f"{name} ({self.configuration} of {self.configurations})" if self.configurations > 1 else name
 
     @property
@@ -108,6 +112,17 @@ def page_of_series(
     return SeriesPage(series, len(keys), note)
 
 
+def newest_by_column(history: pa.Table, metric: str) -> dict[str, float | None]:
+    """Return the newest value of a metric of each column with metrics; None where it has no such value."""
+    import pyarrow.compute as pc
+
+    of_columns = history.filter(pc.is_valid(history["column_name"]))
+    is_value = pc.and_(pc.equal(of_columns["metric_name"], metric), pc.is_valid(of_columns["metric_value"]))
+    rows = of_columns.filter(is_value).sort_by([("bucket_end", "ascending"), ("updated_at", "ascending")])
+    newest: dict[str, float | None] = dict.fromkeys(pc.unique(of_columns["column_name"]).to_pylist())
+    return newest | dict(zip(rows["column_name"].to_pylist(), rows["metric_value"].to_pylist(), strict=True))
+
+
 def _series_of(history: pa.Table, search: str) -> list[Key]:
     from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS
 
@@ -118,8 +133,15 @@ def _series_of(history: pa.Table, search: str) -> list[Key]:
         for row in found
         # The minimum and the maximum of a column are values of rows.
         if row["metric_name"] not in RAW_VALUE_METRICS
-        and wanted in f"{row['metric_name']} {row['column_name'] or ''}".lower()
+        and wanted in _searched(row["metric_name"], row["column_name"] or "")
     ]
+
+
+def _searched(metric: str, column: str) -> str:
+    """Return the names that a series is found by: the metric's own, and the one in words."""
+    from airflow_provider_elementary.metrics.wording import in_words
+
+    return f"{metric} {column}\n{in_words(metric)} of {column}\n{in_words(metric)} {column}".lower()
 
 
 def _newest(history: pa.Table, keys: Sequence[Key]) -> dict[Key, list[dict[str, Any]]]:

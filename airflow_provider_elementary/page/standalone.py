@@ -12,7 +12,7 @@ from airflow_provider_elementary.page.series import Point, Series
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_elementary.page.views.audit import Audit
+    from airflow_provider_elementary.page.views.audit import StoreAudit
 
 
 def days_by_table(verdicts: pa.Table, title: str) -> str:
@@ -51,7 +51,7 @@ def series_with_range(verdicts: pa.Table, title: str) -> str:
     return _render(title, text, picture=None, chart=chart)
 
 
-def audit_page(audit: Audit) -> str:
+def audit_page(audit: StoreAudit) -> str:
     """Return the audit of a store as an HTML file that needs no other file."""
     from markupsafe import Markup
 

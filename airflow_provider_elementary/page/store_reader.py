@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.page.currency import FindAttempts
+    from airflow_provider_elementary.project.columns import Columns
     from airflow_provider_elementary.project.timeline import Timeline
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
     from airflow_provider_elementary.storage.object_store.store import StoredObject
@@ -67,16 +68,16 @@ class Readers:
         self._connections = Cache(_STORES)
         self._readers = Cache(_STORES)
 
-    def of(self, store_conn_id: str) -> Reader:
+    def of(self, store_conn_id: str) -> StoreReader:
         """Return the reader of a connection's store."""
 
         def opened() -> OpenedStore:
             return self._connections.get(store_conn_id, lambda: OpenedStore(store_conn_id), seconds=OPENED_SECONDS)
 
-        return self._readers.get((store_conn_id, opened().uri), lambda: Reader(opened, self._find_attempts))
+        return self._readers.get((store_conn_id, opened().uri), lambda: StoreReader(opened, self._find_attempts))
 
 
-class Reader:
+class StoreReader:
     """Reads one store; shared by all requests for it.
 
     :param opened: returns the store and its keys, as its connection names them now.
@@ -92,6 +93,7 @@ class Reader:
         self._projects = Cache(2)
         self._outcomes = Cache(2)
         self._timelines = Cache(2)
+        self._columns = Cache(2)
         self._configurations = Cache(2)
         self._verdicts = Cache(2)
         self._incidents = Cache(64)
@@ -185,6 +187,19 @@ class Reader:
             manifest.snapshot_id,
             lambda: read_timeline(self.snapshot(manifest)),
             seconds=lambda timeline: OPENED_SECONDS if timeline.missing else math.inf,
+        )
+
+    def columns(self, manifest: Manifest) -> Columns:
+        """Return what a snapshot says of the columns of its tables.
+
+        :raises ConfigurationError: the store's connection names no keys.
+        """
+        from airflow_provider_elementary.project.columns import read_columns
+
+        return self._columns.get(
+            manifest.snapshot_id,
+            lambda: read_columns(self.snapshot(manifest)),
+            seconds=lambda columns: OPENED_SECONDS if columns.missing else math.inf,
         )
 
     def configurations(self, manifest: Manifest) -> pa.Table:

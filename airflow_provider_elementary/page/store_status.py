@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.currency import Currency, currency_of
-from airflow_provider_elementary.page.store_reader import OPENED_SECONDS, Reader
+from airflow_provider_elementary.page.store_reader import OPENED_SECONDS, StoreReader
 from airflow_provider_elementary.page.verdicts import Verdicts
 from airflow_provider_elementary.project.health import TableHealth, table_health
 from airflow_provider_elementary.project.project import Project
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_elementary.incidents.conditions import Condition
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.snapshots import Manifest
@@ -67,7 +69,7 @@ class StoreStatus:
         return next((table for table in self.tables if table.full_name == full_name), None)
 
 
-def load_store_status(reader: Reader) -> StoreStatus:
+def load_store_status(reader: StoreReader) -> StoreStatus:
     """Return the status of a store; errors are listed in ``problems``, never raised."""
     problems: list[str] = []
     uri = reader.uri
@@ -96,7 +98,7 @@ def load_store_status(reader: Reader) -> StoreStatus:
     )
 
 
-def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts | None) -> tuple[Incident, ...]:
+def find_incidents(reader: StoreReader, manifest: Manifest | None, verdicts: Verdicts | None) -> tuple[Incident, ...]:
     """Return the incidents that a task saved, with dbt's results of a newer snapshot.
 
     Without saved ones, those derived from the newest snapshot and verdicts.
@@ -104,11 +106,11 @@ def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts
     :raises ElementaryError: the keys do not open them.
     """
     saved, answers = reader.incidents(), reader.answers()
-    # Nothing of it is newer than the newest snapshot.
-    if manifest is None:
-        return tuple(saved or ())
-
     of_store = _store_conditions(reader, saved or ())
+    if manifest is None:
+        from airflow_provider_elementary.incidents.store import without_snapshot
+
+        return tuple(without_snapshot(saved, answers, of_store)) if of_store else tuple(saved or ())
 
     def derive() -> tuple[Incident, ...]:
         from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
@@ -132,7 +134,7 @@ def find_incidents(reader: Reader, manifest: Manifest | None, verdicts: Verdicts
     return reader.derived.get(key, derive)
 
 
-def _store_conditions(reader: Reader, saved: Sequence[Incident]) -> tuple[Condition, ...]:
+def _store_conditions(reader: StoreReader, saved: Sequence[Incident]) -> tuple[Condition, ...]:
     """Return the conditions of syncs, commit markers and access checks, at most a minute old."""
 
     def read() -> tuple[Condition, ...]:
@@ -159,7 +161,17 @@ def attempt(problems: list[str], uri: str, work: Callable[[], T]) -> T | None:
     return None
 
 
-def _newest_manifest(reader: Reader, sequences: list[int], problems: list[str]) -> Manifest | None:
+def known_days(reader: StoreReader, store_status: StoreStatus) -> tuple[datetime | None, datetime] | None:
+    """Return from when to when dbt's results and the syncs say what held; None where nothing does."""
+    project, manifest = store_status.project, store_status.manifest
+    if project is None or manifest is None:
+        return None
+    first = attempt([], reader.uri, lambda: reader.manifest(reader.sequences()[0]))
+    newest = project.invocation.at if project.invocation else None
+    return first.taken_at if first else None, newest or manifest.taken_at
+
+
+def _newest_manifest(reader: StoreReader, sequences: list[int], problems: list[str]) -> Manifest | None:
     """Return the newest manifest that can be read; a damaged one does not hide the previous one."""
     for sequence in reversed(sequences[-3:]):
         found = attempt(problems, reader.uri, lambda sequence=sequence: reader.manifest(sequence, newest=True))  # type: ignore[misc]
@@ -169,7 +181,7 @@ def _newest_manifest(reader: Reader, sequences: list[int], problems: list[str]) 
 
 
 def _tables(
-    reader: Reader, project: Project | None, verdicts: Verdicts | None, incidents: tuple[Incident, ...]
+    reader: StoreReader, project: Project | None, verdicts: Verdicts | None, incidents: tuple[Incident, ...]
 ) -> tuple[TableHealth, ...]:
     def load() -> tuple[TableHealth, ...]:
         from airflow_provider_elementary.incidents.tracking import anomalous_tables, count_open

@@ -10,6 +10,7 @@ from airflow_provider_elementary.elementary_schema.nodes import (
     BUILT,
     PLACE_COLUMNS,
     TARGET_COLUMNS,
+    TEST_PARENTS_SQL,
     TEST_PREFIX,
     places_sql,
     table_sql,
@@ -29,16 +30,13 @@ _KIND = "coalesce(nullif(lower(trim(resource_type)), ''), split_part(unique_id, 
 # that Elementary has no result of (unit tests, tests that broke) are in the run results of dbt. Before Elementary 0.7 a
 # result names no invocation: then the run results of that test say nothing new.
 EXECUTIONS_SQL = f"""
-WITH parents AS (
-    SELECT unique_id, arg_max(nullif(trim(parent_model_unique_id), ''), coalesce(generated_at, '')) AS parent
-    FROM dbt_tests WHERE unique_id IS NOT NULL GROUP BY unique_id
-),
+WITH {TEST_PARENTS_SQL},
 results AS (
     SELECT
         coalesce(nullif(trim(test_execution_id), ''), concat_ws('|', test_unique_id, invocation_id, created_at))
             AS execution,
         test_unique_id AS test,
-        {table_sql("database_name", "schema_name", "table_name")} AS named_table,
+        {table_sql("table_name")} AS named_table,
         coalesce(nullif(trim(model_unique_id), ''), parent) AS node,
         invocation_id,
         coalesce(created_at, detected_at) AS seen_at,

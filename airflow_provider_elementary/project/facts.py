@@ -17,6 +17,7 @@ class Node:
     :param table: the table, upper case, as Elementary's metrics name it; of an exposure, ``exposure`` and its name.
         Where several targets of dbt share the Elementary schema, the one that was written last.
     :param kind: ``model``, ``snapshot``, ``seed``, ``source`` or ``exposure``.
+    :param path: of the file that defines it, in the dbt project.
     :param schema: database and schema, upper case.
     :param name: the last part of the name, as dbt writes it.
     :param owners: names or e-mail addresses; empty where the project names none, or a policy masks them.
@@ -51,6 +52,7 @@ class Test:
     :param recent: the newest statuses, newest first.
     :param table: the full name of its table; ``test`` and its id where it has none; empty where nothing says it.
     :param changed_at: since when it has this status; None where it has had no other.
+    :param warn_if: the number of failures from which it warns, as the project says; ``error_if``: from which it fails.
     """
 
     __test__ = False
@@ -65,6 +67,14 @@ class Test:
     recent: tuple[str, ...]
     table: str = ""
     changed_at: datetime | None = None
+    warn_if: str | None = None
+    error_if: str | None = None
+
+    @property
+    def configuration(self) -> str:
+        """What the project configures, in words: ``error, warns if >10``; empty for nothing."""
+        limits = (("warns", self.warn_if), ("fails", self.error_if))
+        return ", ".join([*filter(None, [self.severity]), *(f"{what} if {limit}" for what, limit in limits if limit)])
 
     @property
     def failures(self) -> int:
@@ -93,7 +103,7 @@ class FreshnessCheck:
 
 
 @dataclass(frozen=True)
-class Run:
+class NodeRun:
     """One execution of a node."""
 
     at: datetime | None
@@ -104,7 +114,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Invocation:
+class NewestInvocation:
     """The newest dbt command whose commit marker the snapshot holds."""
 
     at: datetime | None

@@ -12,7 +12,7 @@ from airflow_provider_elementary.elementary_schema.newest import newest_sql
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, PLACE_COLUMNS
 from airflow_provider_elementary.elementary_schema.statuses import level_sql, meaning_of, rank_sql, status_sql
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
-from airflow_provider_elementary.project.facts import FreshnessCheck, Run, Test
+from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun, Test
 from airflow_provider_elementary.project.reading import READ, read_recent_rows
 
 if TYPE_CHECKING:
@@ -133,15 +133,26 @@ def all_tests(outcomes: Outcomes) -> list[Test]:
     return sorted(tests, key=lambda test: (-_rank(test.status), test.table, test.name, test.column or ""))
 
 
-def runs_of(outcomes: Outcomes, full_name: str) -> list[Run]:
+def runs_of(outcomes: Outcomes, full_name: str) -> list[NodeRun]:
     """Return the newest executions of a table's node, newest first."""
     import pyarrow.compute as pc
 
     rows = outcomes.runs.filter(pc.equal(outcomes.runs["full_table_name"], full_name)).to_pylist()
-    return [
-        Run(row["created_at"], row["status"], row["execution_time"], row["rows_affected"], bool(row["full_refresh"]))
-        for row in rows
-    ]
+    return [_run(row) for row in rows]
+
+
+def newest_runs(outcomes: Outcomes) -> dict[str, NodeRun]:
+    """Return the newest execution of every table's node, by the table's full name."""
+    import pyarrow.compute as pc
+
+    rows = outcomes.runs.filter(pc.equal(outcomes.runs["place"], 1)).to_pylist()
+    return {row["full_table_name"]: _run(row) for row in rows}
+
+
+def _run(row: Mapping[str, Any]) -> NodeRun:
+    return NodeRun(
+        row["created_at"], row["status"], row["execution_time"], row["rows_affected"], bool(row["full_refresh"])
+    )
 
 
 def _recent(snapshot: SnapshotSource, missing: list[str]) -> Callable[[str, Sequence[str]], pa.Table]:
@@ -170,7 +181,15 @@ def _test(row: Mapping[str, Any]) -> Test:
         recent=tuple(row["recent"] or ()),
         table=row["full_table_name"] or "",
         changed_at=_changed_at(row["recent"] or (), row["times"] or ()),
+        warn_if=_limit(row["warn_if"]),
+        error_if=_limit(row["error_if"]),
     )
+
+
+def _limit(text: str | None) -> str | None:
+    """Return a limit of failures; None for dbt's own, which says nothing."""
+    found = (text or "").strip()
+    return None if found in ("", "!=0", "!= 0") else found
 
 
 def _changed_at(recent: Sequence[str], times: Sequence[datetime | None]) -> datetime | None:
@@ -265,6 +284,8 @@ SELECT
     coalesce(known.test_column_name, named.column_name) AS column_name,
     coalesce(known.severity, named.severity) AS severity,
     quality_dimension,
+    known.warn_if,
+    known.error_if,
     status,
     tested_at,
     recent,

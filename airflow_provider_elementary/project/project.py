@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema.nodes import Claim, nearest_table, nodes_by_table, table_name
-from airflow_provider_elementary.project.facts import Invocation, Node
+from airflow_provider_elementary.project.facts import NewestInvocation, Node
 from airflow_provider_elementary.project.outcomes import read_states
 from airflow_provider_elementary.project.reading import (
     KINDS,
@@ -52,7 +52,7 @@ class Project:
     test_states: Mapping[str, Mapping[str, int]]
     run_states: Mapping[str, str]
     freshness_states: Mapping[str, str]
-    invocation: Invocation | None
+    invocation: NewestInvocation | None
     missing: tuple[str, ...]
     usual_interval: timedelta | None = None
 
@@ -104,10 +104,10 @@ def _usual_interval(invocations: Sequence[Mapping[str, Any]]) -> timedelta | Non
     return timedelta(seconds=median(gaps)) if gaps else None
 
 
-def _newest_invocation(invocations: Sequence[Mapping[str, Any]]) -> Invocation | None:
+def _newest_invocation(invocations: Sequence[Mapping[str, Any]]) -> NewestInvocation | None:
     row = max(invocations, key=lambda row: row["created_at"] or datetime.min, default=None)
     if row is None:
         return None
-    return Invocation(
+    return NewestInvocation(
         row["created_at"], row["command"] or "", row["project_name"], row["job_name"], row["orchestrator"]
     )

@@ -54,7 +54,8 @@ class _Read:
 
 _NODE_COLUMNS = (
     *("unique_id", "database_name", "schema_name", "alias", "identifier", "name", "owner", "owner_email", "tags"),
-    *("description", "materialization", "path", "group_name", "depends_on_nodes", "package_name", "generated_at"),
+    *("description", "materialization", "original_path", "path", "group_name", "depends_on_nodes"),
+    *("package_name", "generated_at"),
 )
 #: Every column that the page reads of a snapshot.
 READ: Mapping[str, _Read] = {
@@ -62,9 +63,11 @@ READ: Mapping[str, _Read] = {
     "dbt_tests": _Read(
         (
             *("unique_id", "name", "short_name", "test_column_name", "severity", "quality_dimension"),
-            *("parent_model_unique_id", "generated_at"),
+            *("warn_if", "error_if", "parent_model_unique_id", "generated_at"),
         )
     ),
+    "dbt_columns": _Read(("parent_unique_id", "name", "data_type", "description", "generated_at")),
+    "schema_columns_snapshot": _Read(("full_table_name", "column_name", "data_type", "detected_at")),
     "elementary_test_results": _Read(
         (
             *("test_unique_id", "test_execution_id", "created_at", "status", "database_name", "schema_name"),
@@ -231,7 +234,7 @@ def _node(row: Mapping[str, Any], artifact: str, tables: tuple[str, ...]) -> Nod
         tags=words_of(row.get("tags")),
         description=(row.get("description") or "").strip(),
         materialization=row.get("materialization") or "",
-        path=row.get("path") or "",
+        path=row.get("original_path") or row.get("path") or "",
         group=row.get("group_name") or "",
         upstream=words_of(row.get("depends_on_nodes")),
         dataset=".".join(filter(None, (row.get("database_name"), row.get("schema_name"), event_name))),

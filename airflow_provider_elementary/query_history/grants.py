@@ -11,7 +11,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from airflow_provider_elementary.access.grants import clickhouse, postgres, snowflake
-from airflow_provider_elementary.access.grants.request import Reader, commented
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.query_history.guard import SOURCES
 from airflow_provider_elementary.quoting import identifier, literal
@@ -55,7 +55,7 @@ def query_history_grants(
     """
     if dialect not in _WRITERS:
         raise ConfigurationError(f"No query history of {dialect!r} is read. Known: {', '.join(SOURCES)}.")
-    reader = Reader(
+    reader = GrantRequest(
         role=role,
         user=user,
         schema=schema or SOURCES[dialect].schema,
@@ -77,7 +77,7 @@ def postgres_body(extension: str | None = None) -> str:
     return body if extension is None else body.replace("{extension}", extension)
 
 
-def _postgres(reader: Reader) -> list[str]:
+def _postgres(reader: GrantRequest) -> list[str]:
     name, text = partial(identifier, dialect="postgres"), partial(literal, dialect="postgres")
     role, schema, owner = name(reader.role), name(reader.schema), name(f"{reader.role}_owner")
     function = f"{schema}.{POSTGRES_FUNCTION}"
@@ -85,7 +85,7 @@ def _postgres(reader: Reader) -> list[str]:
         owner=owner.replace("'", "''"), function=function.replace("'", "''"), body=text(postgres_body())
     )
     return [
-        *postgres.create_reader(reader),
+        *postgres.create_postgres_reader(reader),
         commented(
             postgres.create_role(f"{reader.role}_owner"),
             "Its rights are lent by one function: who calls it reads the counters of statements of this database, and",
@@ -106,10 +106,10 @@ def _postgres(reader: Reader) -> list[str]:
     ]
 
 
-def _snowflake(reader: Reader) -> list[str]:
-    database = snowflake.name(reader.require("database", "snowflake", "the database for the view"))
-    schema = f"{database}.{snowflake.name(reader.schema)}"
-    role = snowflake.name(reader.role)
+def _snowflake(reader: GrantRequest) -> list[str]:
+    database = snowflake.snowflake_name(reader.require("database", "snowflake", "the database for the view"))
+    schema = f"{database}.{snowflake.snowflake_name(reader.schema)}"
+    role = snowflake.snowflake_name(reader.role)
     view = f"{schema}.QUERY_HISTORY"
     columns = (
         "query_id, user_name, role_name, start_time, end_time, total_elapsed_time, queued_overload_time, "
@@ -117,7 +117,7 @@ def _snowflake(reader: Reader) -> list[str]:
         "execution_status, query_parameterized_hash, database_name, schema_name, query_tag, query_text"
     )
     return [
-        *snowflake.create_reader(reader),
+        *snowflake.create_snowflake_reader(reader),
         commented(
             f"CREATE SCHEMA IF NOT EXISTS {schema} WITH MANAGED ACCESS;",
             "Run as a role that may read SNOWFLAKE.ACCOUNT_USAGE (database role SNOWFLAKE.GOVERNANCE_VIEWER) and owns",
@@ -131,11 +131,11 @@ def _snowflake(reader: Reader) -> list[str]:
             f"GRANT SELECT ON VIEW {view} TO ROLE {role};",
             "For one virtual warehouse, add WHERE warehouse_name = '…' to the view.",
         ),
-        *snowflake.network_policy(reader, snowflake.name(reader.user), schema),
+        *snowflake.network_policy(reader, snowflake.snowflake_name(reader.user), schema),
     ]
 
 
-def _redshift(reader: Reader) -> list[str]:
+def _redshift(reader: GrantRequest) -> list[str]:
     user = identifier(reader.user, "redshift")
     return [
         commented(
@@ -146,7 +146,7 @@ def _redshift(reader: Reader) -> list[str]:
     ]
 
 
-def _bigquery(reader: Reader) -> list[str]:
+def _bigquery(reader: GrantRequest) -> list[str]:
     project = reader.require("database", "bigquery", "the project")
     member = shlex.quote(f"serviceAccount:{reader.user}")
     return [
@@ -162,7 +162,7 @@ def _bigquery(reader: Reader) -> list[str]:
     ]
 
 
-def _databricks(reader: Reader) -> list[str]:
+def _databricks(reader: GrantRequest) -> list[str]:
     group = identifier(reader.role, "databricks")
     return [
         commented(
@@ -175,8 +175,8 @@ def _databricks(reader: Reader) -> list[str]:
     ]
 
 
-def _clickhouse(reader: Reader) -> list[str]:
-    role, user = clickhouse.name(reader.role), clickhouse.name(reader.user)
+def _clickhouse(reader: GrantRequest) -> list[str]:
+    role, user = clickhouse.clickhouse_name(reader.role), clickhouse.clickhouse_name(reader.user)
     return [
         f"CREATE ROLE IF NOT EXISTS {role};",
         clickhouse.create_user(reader, user),
@@ -186,7 +186,7 @@ def _clickhouse(reader: Reader) -> list[str]:
     ]
 
 
-def _trino(reader: Reader) -> list[str]:
+def _trino(reader: GrantRequest) -> list[str]:
     # Trino matches the pattern against the whole name.
     user = json.dumps(re.escape(reader.user))
     return [
@@ -203,7 +203,7 @@ def _trino(reader: Reader) -> list[str]:
     ]
 
 
-_WRITERS: Mapping[str, Callable[[Reader], list[str]]] = MappingProxyType(
+_WRITERS: Mapping[str, Callable[[GrantRequest], list[str]]] = MappingProxyType(
     {
         "postgres": _postgres,
         "snowflake": _snowflake,

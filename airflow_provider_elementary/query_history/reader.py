@@ -20,13 +20,12 @@ from airflow_provider_elementary.storage.records.series import newest_first
 
 
 def read_query_history(
-    opened: OpenStore, connection: str | None = None, *, since: date | None = None, until: date | None = None
+    opened: OpenStore, connection: str | None = None, *, since: date | None = None
 ) -> pa.RecordBatchReader:
     """Stream the stored queries, a day after the other.
 
     :param connection: the connection that they were read through; None for those of all.
     :param since: the first day of their ends, UTC.
-    :param until: the last day.
     :raises SnapshotNotFoundError: the store holds none.
     :raises KeyUnavailableError: the key of Query logs does not open them.
     """
@@ -41,9 +40,7 @@ def read_query_history(
         for result in found:
             dated = {file: days[0] for file in result.files if (days := result_file_days(file.key))}
             wanted = [
-                file
-                for file, day in sorted(dated.items(), key=lambda entry: entry[1])
-                if (since is None or day >= since) and (until is None or day <= until)
+                file for file, day in sorted(dated.items(), key=lambda entry: entry[1]) if since is None or day >= since
             ]
             yield from read_files(opened, result, wanted)
 

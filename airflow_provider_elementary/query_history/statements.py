@@ -17,25 +17,14 @@ from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ErrorLevel
 
+from airflow_provider_elementary.access.guard.tokens import STRINGS
+
 #: A longer statement is not read: what it does is not known.
 LONGEST = 100_000
 _NODES_READ = 8
 #: What a name is, quoted or not.
 _NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
-_LITERALS = frozenset(
-    {
-        TokenType.STRING,
-        TokenType.NUMBER,
-        TokenType.RAW_STRING,
-        TokenType.BYTE_STRING,
-        TokenType.NATIONAL_STRING,
-        TokenType.HEX_STRING,
-        TokenType.BIT_STRING,
-        TokenType.HEREDOC_STRING,
-        TokenType.UNICODE_STRING,
-        TokenType.PLACEHOLDER,
-    }
-)
+_LITERALS = STRINGS | {TokenType.NUMBER, TokenType.PLACEHOLDER}
 _BEGINNINGS = frozenset(
     {
         TokenType.SELECT,

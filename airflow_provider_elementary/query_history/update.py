@@ -74,7 +74,7 @@ class HistoryUpdate:
 
 
 @dataclass(frozen=True)
-class _Read:
+class _QueriesRead:
     """What was read, and what the next run continues with."""
 
     rows: pa.Table
@@ -118,8 +118,8 @@ def update_query_history(
         earlier = None
     _, history = history_of(session.adapter)
     pseudonyms = Pseudonyms(key.data_key.plaintext)
-    reader = _read_counters if history.is_cumulative else _read_window
-    read = reader(opened, session, earlier, policy, limits, moment, pseudonyms)
+    reading = _Reading(opened, session, earlier, policy, limits, moment, pseudonyms)
+    read = reading.counters() if history.is_cumulative else reading.window()
     names = ResultNames(KIND, connection, run_key)
     try:
         files, new = _write(opened, names, earlier, key.data_key, read, moment.date() - timedelta(days=limits.days))
@@ -156,76 +156,81 @@ def _data_key(opened: OpenStore, earlier: Result | None) -> _Key:
     return _Key(opened.keys.new_data_key(CATEGORY, Purpose.RESULT), is_new=True)
 
 
-def _read_window(
-    opened: OpenStore,
-    session: HistorySession,
-    earlier: Result | None,
-    policy: HistoryPolicy,
-    limits: HistoryLimits,
-    now: datetime,
-    pseudonyms: Pseudonyms,
-) -> _Read:
-    kind, history = history_of(session.adapter)
-    window = next_window(
-        _earlier_read(earlier),
-        now,
-        delay=timedelta(minutes=history.delay),
-        first=timedelta(days=limits.first_days),
-        most=timedelta(days=limits.most_days),
-    )
-    reader = WindowReader(session, window, limits.most_rows)
-    pages = [rows_of(page, session.dialect, history.finished, policy, pseudonyms) for page in reader.pages()]
-    rows = pa.concat_tables(pages) if pages else HISTORY_SCHEMA.empty_table()
-    newest = max(
-        (time for time in (pc.max(rows["ended_at"]).as_py(), _time_of(earlier, "newest")) if time), default=None
-    )
-    log.info("read %s queries of %s that ended from %s to %s", rows.num_rows, kind.label, window.since, window.until)
-    parameters = {"since": window.since.isoformat(), "until": (reader.read_until or window.until).isoformat()}
-    return _Read(
-        rows,
-        {
-            **parameters,
-            "read_at": now.isoformat(),
-            "newest": newest.isoformat() if newest else None,
-            "is_behind": reader.is_behind,
-        },
-        is_behind=reader.is_behind,
-    )
+@dataclass(frozen=True)
+class _Reading:
+    """What one run reads the history with, and the two ways in which warehouses keep one."""
 
+    opened: OpenStore
+    session: HistorySession
+    earlier: Result | None
+    policy: HistoryPolicy
+    limits: HistoryLimits
+    now: datetime
+    pseudonyms: Pseudonyms
 
-def _read_counters(
-    opened: OpenStore,
-    session: HistorySession,
-    earlier: Result | None,
-    policy: HistoryPolicy,
-    limits: HistoryLimits,
-    now: datetime,
-    pseudonyms: Pseudonyms,
-) -> _Read:
-    kind, history = history_of(session.adapter)
-    before = pa.Table.from_batches(
-        _read_all(opened, earlier, lambda file: result_file_days(file.key) is None), COUNTERS_SCHEMA
-    )
-    counted = since_last_read(run(session, history_query(session, now, now)), before)
-    notes = []
-    if not before.num_rows:
-        notes.append(
-            f"{kind.label} counts the runs of each statement and lists no query: this first read is what the next one "
-            "is compared with, and no row comes of it."
+    def window(self) -> _QueriesRead:
+        """Read what ended since the run before."""
+        kind, history = history_of(self.session.adapter)
+        window = next_window(
+            _earlier_read(self.earlier),
+            self.now,
+            delay=timedelta(minutes=history.delay),
+            first=timedelta(days=self.limits.first_days),
+            most=timedelta(days=self.limits.most_days),
         )
-    if counted.was_reset:
-        notes.append("The counters were reset since the run before: runs until then are not known.")
-    if counted.evicted:
-        notes.append(
-            f"The server removed statements for others {counted.evicted} times since the run before: their runs are "
-            "not known. Raise pg_stat_statements.max."
+        reader = WindowReader(self.session, window, self.limits.most_rows)
+        pages = [
+            rows_of(page, self.session.dialect, history.finished, self.policy, self.pseudonyms)
+            for page in reader.pages()
+        ]
+        rows = pa.concat_tables(pages) if pages else HISTORY_SCHEMA.empty_table()
+        newest = max(
+            (time for time in (pc.max(rows["ended_at"]).as_py(), _time_of(self.earlier, "newest")) if time),
+            default=None,
         )
-    rows = rows_of(counted.records, session.dialect, history.finished, policy, pseudonyms)
-    return _Read(rows, {"until": now.isoformat(), "is_cumulative": True}, counted.counters, notes=tuple(notes))
+        log.info(
+            "read %s queries of %s that ended from %s to %s", rows.num_rows, kind.label, window.since, window.until
+        )
+        parameters = {"since": window.since.isoformat(), "until": (reader.read_until or window.until).isoformat()}
+        return _QueriesRead(
+            rows,
+            {
+                **parameters,
+                "read_at": self.now.isoformat(),
+                "newest": newest.isoformat() if newest else None,
+                "is_behind": reader.is_behind,
+            },
+            is_behind=reader.is_behind,
+        )
+
+    def counters(self) -> _QueriesRead:
+        """Compare the counters of statements with those of the run before."""
+        kind, history = history_of(self.session.adapter)
+        before = pa.Table.from_batches(
+            _read_all(self.opened, self.earlier, lambda file: result_file_days(file.key) is None), COUNTERS_SCHEMA
+        )
+        counted = since_last_read(run(self.session, history_query(self.session, self.now, self.now)), before)
+        notes = []
+        if not before.num_rows:
+            notes.append(
+                f"{kind.label} counts the runs of each statement and lists no query: this first read is what the next "
+                "one is compared with, and no row comes of it."
+            )
+        if counted.was_reset:
+            notes.append("The counters were reset since the run before: runs until then are not known.")
+        if counted.evicted:
+            notes.append(
+                f"The server removed statements for others {counted.evicted} times since the run before: their runs "
+                "are not known. Raise pg_stat_statements.max."
+            )
+        rows = rows_of(counted.records, self.session.dialect, history.finished, self.policy, self.pseudonyms)
+        return _QueriesRead(
+            rows, {"until": self.now.isoformat(), "is_cumulative": True}, counted.counters, notes=tuple(notes)
+        )
 
 
 def _write(
-    opened: OpenStore, names: ResultNames, earlier: Result | None, key: DataKey, read: _Read, oldest: date
+    opened: OpenStore, names: ResultNames, earlier: Result | None, key: DataKey, read: _QueriesRead, oldest: date
 ) -> tuple[list[ResultFile], int]:
     """Write the days that have new rows, and return the files of all days that are kept and how many rows are new."""
     days = pc.cast(read.rows["ended_at"], pa.date32())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
 
@@ -12,6 +12,9 @@ from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.operators.access_gate import require_access
 from airflow_provider_elementary.operators.base import ElementaryFailException, clear_failures
 from airflow_provider_elementary.timeouts import break_off_all
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
 
 
 class ElementaryInvocationSensor(BaseSensorOperator):
@@ -85,24 +88,27 @@ class ElementaryInvocationSensor(BaseSensorOperator):
         found = self.poke(context)
         if found:
             return found.xcom_value
-        from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
-
         self.defer(
-            trigger=ElementaryInvocationTrigger(
-                elementary_conn_id=self.elementary_conn_id,
-                schema=self.schema,
-                database=self.database,
-                project_name=self.project_name,
-                command=self.command,
-                target_name=self.target_name,
-                env=self.env,
-                job_name=self.job_name,
-                since=self._since(context),
-                poll_interval=self.poke_interval,
-                accept_unknown=self.accept_unknown,
-            ),
+            trigger=self._trigger(context),
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout),
+        )
+
+    def _trigger(self, context: Context) -> ElementaryInvocationTrigger:
+        from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
+
+        return ElementaryInvocationTrigger(
+            elementary_conn_id=self.elementary_conn_id,
+            schema=self.schema,
+            database=self.database,
+            project_name=self.project_name,
+            command=self.command,
+            target_name=self.target_name,
+            env=self.env,
+            job_name=self.job_name,
+            since=self._since(context),
+            poll_interval=self.poke_interval,
+            accept_unknown=self.accept_unknown,
         )
 
     def poke(self, context: Context) -> PokeReturnValue:

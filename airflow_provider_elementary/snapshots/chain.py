@@ -15,7 +15,7 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.snapshots.index import Row, newest_page, read_rows
+from airflow_provider_elementary.snapshots.index import Row, newest_page, read_index_rows
 from airflow_provider_elementary.snapshots.lookup import find_head
 from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.numbers import runs
@@ -118,7 +118,7 @@ def read_chain(repository: Repository, *, each: bool = False) -> Chain:
     notes = [f"{name}: not part of a store, ignored" for name in unexpected]
     head = find_head(repository, list(numbers))
     last = head.document.sequence if head is not None else 0
-    links, errors = read_rows(repository, numbers, last, each=each)
+    links, errors = read_index_rows(repository, numbers, last, each=each)
     records = list(read_records(repository))
     pruned = tombstones(records)
     for sequence, error in errors.items():

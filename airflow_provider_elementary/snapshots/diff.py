@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
-
-import pyarrow as pa
 
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.elementary_schema.json_text import json_list
@@ -41,16 +38,6 @@ _KINDS: Mapping[str, str] = {
 _SHARED: Mapping[str, tuple[str, ...]] = {"owner": ("owner", "owner_email", "model_owners"), "tag": ("tags",)}
 #: These differ with every run of dbt, or say only that something else does.
 _IGNORED = frozenset({"unique_id", "generated_at", "metadata_hash"})
-_SCHEMA = pa.schema(
-    [
-        ("kind", pa.string()),
-        ("name", pa.string()),
-        ("direction", pa.string()),
-        ("fields", pa.list_(pa.string())),
-        ("before", pa.string()),
-        ("after", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -119,21 +106,6 @@ class DiffReport:
             "rows": {table: asdict(count) for table, count in self.rows.items()},
             "not_compared": list(self.not_compared),
         }
-
-    def to_arrow(self) -> pa.Table:
-        """Return the changes as a table; ``before`` and ``after`` are JSON objects."""
-        rows = [
-            {
-                "kind": change.kind,
-                "name": change.name,
-                "direction": change.direction,
-                "fields": list(change.fields),
-                "before": json.dumps(change.before, sort_keys=True),
-                "after": json.dumps(change.after, sort_keys=True),
-            }
-            for change in self.changes
-        ]
-        return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
 def diff(repository: Repository, before: str | datetime, after: str | datetime = "latest") -> DiffReport:

@@ -92,7 +92,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Page:
+class IndexPage:
     """The snapshots of a range of numbers, oldest first; those that were gone when it was written are not in it."""
 
     rows: tuple[Row, ...]
@@ -101,7 +101,7 @@ class Page:
     __pydantic_config__ = STRICT
 
 
-PAGE = Codec(Page, "page of the index", "Remove it: the numbers are then read one by one.", FORMAT_VERSION)
+PAGE = Codec(IndexPage, "page of the index", "Remove it: the numbers are then read one by one.", FORMAT_VERSION)
 
 
 def pages_of(newest: int) -> list[tuple[int, int]]:
@@ -136,7 +136,7 @@ def read_pages(repository: Repository, numbers: Iterable[int], newest: int) -> l
     return _side_by_side(lambda page: read_page(repository, *page), covering)
 
 
-def read_rows(
+def read_index_rows(
     repository: Repository, numbers: Iterable[int], newest: int, *, each: bool = False
 ) -> tuple[dict[int, Row], dict[int, ElementaryError]]:
     """Return what is known of the snapshots of these numbers, and which of them cannot be read.
@@ -293,8 +293,8 @@ def _write_page(repository: Repository, width: int, place: int) -> None:
         narrow = [read_page(repository, NARROW, numbers[0] // NARROW + part) or () for part in range(WIDE // NARROW)]
         known = {row.sequence: row for rows in narrow for row in rows}
     else:
-        known, _ = read_rows(repository, numbers, numbers[-1], each=True)
-    page = Page(tuple(row for _, row in sorted(known.items())))
+        known, _ = read_index_rows(repository, numbers, numbers[-1], each=True)
+    page = IndexPage(tuple(row for _, row in sorted(known.items())))
     if claim(repository.documents, index_key(width, place), PAGE, page, Role.STORE, number=numbers[-1]) is not None:
         log.info("wrote a page of %s snapshots up to number %s", len(page.rows), numbers[-1])
 

@@ -51,7 +51,7 @@ def merge(parts: Iterable[tuple[Sequence[F], Sequence[str]]]) -> list[F]:
     return list(files.values())
 
 
-def difference(before: Sequence[F], after: Sequence[F]) -> tuple[list[F], list[str]]:
+def list_difference(before: Sequence[F], after: Sequence[F]) -> tuple[list[F], list[str]]:
     """Return which files a list adds to another, and which names it drops."""
     known, left = {file.key for file in before}, {file.key for file in after}
     return [file for file in after if file.key not in known], [file.key for file in before if file.key not in left]

@@ -24,9 +24,9 @@ from airflow_provider_elementary.snapshots.index import (
     candidates,
     newest_page,
     numbers_at_the_end,
+    read_index_rows,
     read_pages,
     read_pages_ahead,
-    read_rows,
 )
 from airflow_provider_elementary.snapshots.lists import merge, path, since
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
@@ -188,10 +188,10 @@ def read_signed(repository: Repository, sequence: int) -> Signed[ManifestDocumen
 
 def read_manifest(repository: Repository, sequence: int) -> Manifest:
     """Return the manifest of that number; see :func:`read_signed`."""
-    return resolve(repository, read_signed(repository, sequence))
+    return resolve_manifest(repository, read_signed(repository, sequence))
 
 
-def resolve(repository: Repository, found: Signed[ManifestDocument]) -> Manifest:
+def resolve_manifest(repository: Repository, found: Signed[ManifestDocument]) -> Manifest:
     """Return the manifest that a document stores, with its whole list.
 
     :raises SnapshotCorruptError: its generation, or a manifest that its list adds to, is missing or not proved.
@@ -275,7 +275,7 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
     if snapshot == "latest":
         if (head := find_head(repository)) is None:
             raise none_found(repository)
-        return resolve(repository, head)
+        return resolve_manifest(repository, head)
     with ThreadPoolExecutor(3) as threads:
         # While the newest is looked for, what else has to be known is read.
         trust = threads.submit(repository.require_pinned_store)
@@ -298,7 +298,7 @@ def find_manifest(repository: Repository, snapshot: str | datetime = "latest") -
     number = _find(repository, there, newest, snapshot, begun)
     if number is not None:
         return read_manifest(repository, number)
-    rows, errors = read_rows(repository, there(1, newest), newest)
+    rows, errors = read_index_rows(repository, there(1, newest), newest)
     raise not_among(repository, snapshot, [row.snapshot_id for _, row in sorted(rows.items())], unreadable=len(errors))
 
 
@@ -328,7 +328,7 @@ def _read_likely(repository: Repository, numbers: range, newest: int, snapshot: 
         with ThreadPoolExecutor(1) as threads:
             threads.submit(_read_ahead, repository, range(max(numbers[0], newest // NARROW * NARROW + 1), newest))
             read_pages(repository, numbers, newest)
-        known, _ = read_rows(repository, numbers, newest)
+        known, _ = read_index_rows(repository, numbers, newest)
     else:
         for rows in list(repository.pages.values()):
             known |= {row.sequence: row for row in rows if row.sequence in numbers}
@@ -349,11 +349,11 @@ def _find(
     :raises SnapshotCorruptError: a manifest that may be the one that is meant cannot be read.
     """
     for numbers in candidates(repository, there, newest, moment):
-        rows, errors = read_rows(repository, numbers, newest)
+        rows, errors = read_index_rows(repository, numbers, newest)
         number = _among(numbers, rows, errors, snapshot)
         if number is not None and read_signed(repository, number).sha256 != rows[number].sha256:
             # The page is of snapshots that were removed, and others have their numbers now.
-            rows, errors = read_rows(repository, numbers, newest, each=True)
+            rows, errors = read_index_rows(repository, numbers, newest, each=True)
             number = _among(numbers, rows, errors, snapshot)
         if number is not None:
             return number

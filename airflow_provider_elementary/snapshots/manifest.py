@@ -96,6 +96,8 @@ class ConsistencyEntry:
     :param incomplete: runs without a marker of which rows were taken, at most 1,000 of them named.
     :param incomplete_count: how many they are.
     :param marker_problem: what is wrong with the commit markers and what to do, in words; None where nothing is.
+    :param unmarked: runs without a marker of the last 30 days, the newest 1,000, each with its newest row.
+    :param marked_until: the newest row of a run that has a marker.
     """
 
     watermark: NaiveTime | None
@@ -109,6 +111,8 @@ class ConsistencyEntry:
     incomplete: tuple[str, ...] = ()
     incomplete_count: int = 0
     marker_problem: str | None = None
+    unmarked: Mapping[str, NaiveTime] = field(default_factory=dict)
+    marked_until: NaiveTime | None = None
 
 
 @dataclass(frozen=True)

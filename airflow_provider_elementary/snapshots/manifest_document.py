@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.snapshots.lists import difference
+from airflow_provider_elementary.snapshots.lists import list_difference
 from airflow_provider_elementary.snapshots.manifest import (
     FORMAT_VERSION,
     ConsistencyEntry,
@@ -235,7 +235,7 @@ def document_of(
     :param base: the last full snapshot or compaction.
     :param before: the list to which it adds.
     """
-    added, dropped = difference(before, manifest.files)
+    added, dropped = list_difference(before, manifest.files)
     common = generation.access or {}
     return ManifestDocument(
         **{name: getattr(manifest, name) for name in _SHARED},

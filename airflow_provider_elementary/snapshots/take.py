@@ -159,11 +159,11 @@ def commit_in_parts(
 
 
 def _taken(repository: Repository, manifest: Manifest, started: datetime) -> TakenSnapshot:
-    summary = {**summarise(manifest, repository.uri), "anchor": sign_anchor(repository, manifest)}
+    summary = {**summarise_snapshot(manifest, repository.uri), "anchor": sign_anchor(repository, manifest)}
     return TakenSnapshot(manifest, summary, summary_lines(manifest, started, utc_now()))
 
 
-def summarise(manifest: Manifest, store_uri: str) -> dict[str, Any]:
+def summarise_snapshot(manifest: Manifest, store_uri: str) -> dict[str, Any]:
     """Return what XCom and the Asset event carry: small, no secrets, and the hash that anchors the chain."""
     rows = Counter[str]()
     for file in manifest.files:

@@ -335,12 +335,17 @@ def _category(name: str) -> Category:
         ) from None
 
 
-def _decode(name: str, value: str) -> bytes:
+def key_of_base64(text: str, size: int) -> bytes | None:
+    """Return the bytes of a key in base64; None where it is no such text, or of another size."""
     try:
-        key = base64.b64decode(value, validate=True)
+        key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError, TypeError):
-        key = b""
-    if len(key) != KEY_BYTES:
+        return None
+    return key if len(key) == size else None
+
+
+def _decode(name: str, value: str) -> bytes:
+    if (key := key_of_base64(value, KEY_BYTES)) is None:
         raise ConfigurationError(
             f"The master key of {name} is not {KEY_BYTES} bytes in base64. "
             "Make keys with `airflow-elementary keys generate`."

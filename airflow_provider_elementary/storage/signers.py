@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from airflow_provider_elementary.exceptions import ConfigurationError, KeyUnavailableError, StoreError
 from airflow_provider_elementary.storage.documents import STRICT, Base64, sha256
-from airflow_provider_elementary.storage.keys import kms_code, kms_is_busy
+from airflow_provider_elementary.storage.keys import key_of_base64, kms_code, kms_is_busy
 from airflow_provider_elementary.storage.layout import APPLICATION
 from airflow_provider_elementary.storage.tls import require_tls
 
@@ -91,11 +90,7 @@ class Ed25519Signer:
         :param where: what holds the key, for an error, which does not repeat it.
         :raises ConfigurationError: it is no such key.
         """
-        try:
-            seed = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            seed = b""
-        if len(seed) != _SEED_BYTES:
+        if (seed := key_of_base64(text, _SEED_BYTES)) is None:
             raise ConfigurationError(
                 f"The signing key of {where} is not {_SEED_BYTES} bytes in base64. Make one with "
                 "`airflow-elementary keys generate`."

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_elementary.access.check.session import StatementDeniedError, StatementFailedError
 from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
-from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of
+from airflow_provider_elementary.warehouses.driver_errors import refusal
 
 _SECONDS = 10
 
@@ -38,5 +37,4 @@ class AthenaWarehouse(DbApiWarehouse):
             answer: Mapping[str, Any] = getattr(self._clients[service], operation)(**arguments)
             return answer
         except Exception as error:
-            refusal = StatementDeniedError if cause_of(error) is Cause.DENIED else StatementFailedError
-            raise refusal(type(error).__name__) from None
+            raise refusal(error) from None

@@ -8,13 +8,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from airflow_provider_elementary.access.check.session import (
-    StatementDeniedError,
-    StatementFailedError,
     TransportFacts,
 )
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.timeouts import Calls
-from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of
+from airflow_provider_elementary.warehouses.driver_errors import FailureCause, cause_of, refusal
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, connection_lost_error
@@ -58,11 +56,9 @@ class BigQueryWarehouse(SystemCatalogSession):
             rows = self._run(statement, parameters)
             return [field.name for field in rows.schema], [tuple(row.values()) for row in rows]
         except Exception as error:
-            cause = cause_of(error)
-            if cause is Cause.LOST:
+            if cause_of(error) is FailureCause.LOST:
                 raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
-            refusal = StatementDeniedError if cause is Cause.DENIED else StatementFailedError
-            raise refusal(type(error).__name__) from None
+            raise refusal(error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query, one page or one block of the Storage API at a time."""
@@ -124,8 +120,7 @@ class BigQueryWarehouse(SystemCatalogSession):
             try:
                 return ask()
             except Exception as error:
-                refusal = StatementDeniedError if cause_of(error) is Cause.DENIED else StatementFailedError
-                raise refusal(type(error).__name__) from None
+                raise refusal(error) from None
 
         return self.calls.run("asking Google for the account's permissions", answer)
 
@@ -138,7 +133,7 @@ class BigQueryWarehouse(SystemCatalogSession):
                 has_begun = True
                 yield batch
         except Exception as error:
-            if has_begun or cause_of(error) is not Cause.DENIED:
+            if has_begun or cause_of(error) is not FailureCause.DENIED:
                 raise
             # The role may not create read sessions; REST gives the same rows, more slowly.
             self._storage = None

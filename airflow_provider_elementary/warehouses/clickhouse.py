@@ -8,13 +8,11 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_elementary.access.check.session import (
-    StatementDeniedError,
-    StatementFailedError,
     TransportFacts,
 )
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.timeouts import Calls
-from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of
+from airflow_provider_elementary.warehouses.driver_errors import FailureCause, cause_of, refusal
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, batches_of, connection_lost_error
@@ -50,11 +48,9 @@ class ClickHouseWarehouse(SystemCatalogSession):
         try:
             answer = self._client.query(statement, *WAREHOUSES[self.adapter].driver.arguments(parameters))
         except Exception as error:
-            cause = cause_of(error)
-            if cause is Cause.LOST:
+            if cause_of(error) is FailureCause.LOST:
                 raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
-            refusal = StatementDeniedError if cause is Cause.DENIED else StatementFailedError
-            raise refusal(type(error).__name__) from None
+            raise refusal(error) from None
         return list(answer.column_names), [tuple(row) for row in answer.result_rows]
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:

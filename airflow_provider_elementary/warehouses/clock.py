@@ -21,7 +21,7 @@ SLACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Clock:
+class WarehouseClock:
     """The warehouse's time, UTC without a zone.
 
     :param now: when it was asked; PostgreSQL answers with the start of the transaction.
@@ -35,7 +35,7 @@ class Clock:
         return self.now + MOST_AHEAD + SLACK
 
 
-def read_clock(source: WarehouseSource, table: str) -> Clock:
+def read_clock(source: WarehouseSource, table: str) -> WarehouseClock:
     """Return the warehouse's time, or this machine's if the warehouse has no answer.
 
     :param table: any table of the source, as only queries over Elementary's tables pass.
@@ -48,13 +48,13 @@ def read_clock(source: WarehouseSource, table: str) -> Clock:
     try:
         answer = one_row(source, query.sql(warehouse.dialect))["read_at"]
     except (QueryRefusedError, TableUnreadableError):
-        return Clock(here)
+        return WarehouseClock(here)
     if not isinstance(answer, datetime):
-        return Clock(here)
+        return WarehouseClock(here)
     if answer.tzinfo:
-        return Clock(without_zone(answer))
+        return WarehouseClock(without_zone(answer))
     # An answer without a zone is of the session's, which may be behind UTC; this machine's clock may be wrong.
-    return Clock(min(max(answer, here), answer + MOST_BEHIND))
+    return WarehouseClock(min(max(answer, here), answer + MOST_BEHIND))
 
 
 def one_row(source: WarehouseSource, sql: str) -> dict[str, Any]:

@@ -10,14 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_elementary.access.check.session import (
-    StatementDeniedError,
-    StatementFailedError,
     TransportFacts,
 )
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
 from airflow_provider_elementary.timeouts import Calls
-from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of
+from airflow_provider_elementary.warehouses.driver_errors import FailureCause, cause_of, refusal
 from airflow_provider_elementary.warehouses.exclusion import read_error
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.warehouse import SystemCatalogSession, connection_lost_error
@@ -87,11 +85,9 @@ class DbApiWarehouse(SystemCatalogSession):
             self._release_locks()
             return answer
         except Exception as error:
-            cause = cause_of(error)
-            if cause is Cause.LOST or not self._roll_back():
+            if cause_of(error) is FailureCause.LOST or not self._roll_back():
                 raise connection_lost_error(self.adapter, "reading its system catalog", error) from None
-            refusal = StatementDeniedError if cause is Cause.DENIED else StatementFailedError
-            raise refusal(type(error).__name__) from None
+            raise refusal(error) from None
 
     def batches(self, query: GuardedQuery) -> Generator[pa.RecordBatch, None, None]:
         """Yield the rows of a guarded query."""

@@ -6,8 +6,10 @@ import re
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_elementary.access.check.session import StatementDeniedError, StatementFailedError
 
-class Cause(StrEnum):
+
+class FailureCause(StrEnum):
     """Why a statement failed."""
 
     DENIED = "denied"
@@ -21,25 +23,28 @@ class Cause(StrEnum):
 
 
 _SQLSTATES = (
-    (Cause.DENIED, ("42501", "0L", "0P")),
-    (Cause.ABSENT, ("42P01", "42S02", "42704", "3D", "3F")),
-    (Cause.LOST, ("08", "28", "57P0")),
+    (FailureCause.DENIED, ("42501", "0L", "0P")),
+    (FailureCause.ABSENT, ("42P01", "42S02", "42704", "3D", "3F")),
+    (FailureCause.LOST, ("08", "28", "57P0")),
 )
 #: Names and numbers of errors that drivers show as attributes: Trino, AWS, Google (HTTP) and ClickHouse.
 _CODES = (
-    (Cause.DENIED, frozenset({"PERMISSION_DENIED", "ACCESS_DENIED", "AccessDeniedException", "403", "497"})),
+    (FailureCause.DENIED, frozenset({"PERMISSION_DENIED", "ACCESS_DENIED", "AccessDeniedException", "403", "497"})),
     (
-        Cause.ABSENT,
+        FailureCause.ABSENT,
         frozenset({"TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "NOT_FOUND", "404", "60", "81"}),
     ),
-    (Cause.LOST, frozenset({"UnrecognizedClientException", "ExpiredTokenException", "401", "193", "194", "516"})),
+    (
+        FailureCause.LOST,
+        frozenset({"UnrecognizedClientException", "ExpiredTokenException", "401", "193", "194", "516"}),
+    ),
 )
 #: Classes of drivers for what happens below SQL; requests' own is an OSError.
 _CONNECTION = frozenset({"OSError", "RequestError", "InterfaceError", "TrinoConnectionError", "TrinoAuthError"})
 _LOGIN = re.compile(r"authenticat|expired|credential|(?:access|security) token", re.IGNORECASE)
 _TEXTS = (
     (
-        Cause.DENIED,
+        FailureCause.DENIED,
         re.compile(
             r"denied|not authori[sz]ed|permission|insufficient.privilege|not enough privileges"
             r"|does not have .*(?:privilege|access)",
@@ -47,7 +52,7 @@ _TEXTS = (
         ),
     ),
     (
-        Cause.ABSENT,
+        FailureCause.ABSENT,
         re.compile(
             r"does ?n[o']t exist|not[_ ]found|cannot be found|unknown (?:table|database)|invalid object name", re.I
         ),
@@ -56,10 +61,10 @@ _TEXTS = (
 _SQLSTATE_IN_TEXT = re.compile(r"SQLSTATE[:=]?\s*([0-9A-Z]{5})\b")
 
 
-def cause_of(error: BaseException) -> Cause:
+def cause_of(error: BaseException) -> FailureCause:
     """Return why a statement failed, by what its driver's error says. Its text is read here, and never shown."""
     if state := sqlstate(error):
-        return next((cause for cause, starts in _SQLSTATES if state.startswith(starts)), Cause.OTHER)
+        return next((cause for cause, starts in _SQLSTATES if state.startswith(starts)), FailureCause.OTHER)
     for code in _codes(error):
         for cause, codes in _CODES:
             if code in codes:
@@ -67,12 +72,18 @@ def cause_of(error: BaseException) -> Cause:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     text = str(error)
     if kinds & _CONNECTION or _LOGIN.search(text):
-        return Cause.LOST
+        return FailureCause.LOST
     for cause, pattern in _TEXTS:
         if pattern.search(text):
             return cause
     # Some drivers raise it for every failed statement, but then the text says more.
-    return Cause.LOST if "OperationalError" in kinds else Cause.OTHER
+    return FailureCause.LOST if "OperationalError" in kinds else FailureCause.OTHER
+
+
+def refusal(error: BaseException) -> StatementDeniedError:
+    """Return the error of a statement that the warehouse refused, without the driver's own text."""
+    is_denied = cause_of(error) is FailureCause.DENIED
+    return (StatementDeniedError if is_denied else StatementFailedError)(type(error).__name__)
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.access.guard import GuardedQuery
 from airflow_provider_elementary.exceptions import TableUnreadableError, WarehouseError
-from airflow_provider_elementary.warehouses.driver_errors import Cause, cause_of, sqlstate
+from airflow_provider_elementary.warehouses.driver_errors import FailureCause, cause_of, sqlstate
 from airflow_provider_elementary.warehouses.registry import by_adapter
-from airflow_provider_elementary.warehouses.system_catalog import bound
+from airflow_provider_elementary.warehouses.system_catalog import bind_value
 from airflow_provider_elementary.warehouses.time_values import TIME
 from airflow_provider_elementary.warehouses.warehouse import Warehouse, connection_lost_error
 from airflow_provider_elementary.warehouses.watermarks import Undated
@@ -67,7 +67,7 @@ def filtered_tables(warehouse: Warehouse, schema: str) -> list[str]:
 def _named_by_catalog(warehouse: Warehouse, schema: str, query: str) -> list[str]:
     if not by_adapter(warehouse.adapter).has_pg_catalog:
         return []
-    value, parameters = bound(warehouse, schema)
+    value, parameters = bind_value(warehouse, schema)
     try:
         return [str(row[0]) for row in warehouse.rows(query.format(value), parameters)]
     except StatementDeniedError:
@@ -80,7 +80,7 @@ def read_error(adapter: str, query: GuardedQuery, error: BaseException) -> Wareh
     if state:
         is_of_table = state.startswith(_OF_ONE_TABLE)
     else:
-        is_of_table = cause_of(error) is Cause.DENIED or any(
+        is_of_table = cause_of(error) is FailureCause.DENIED or any(
             kind.__name__ in _ERRORS_OF_ONE_TABLE for kind in type(error).__mro__
         )
     if is_of_table and len(query.tables) == 1:

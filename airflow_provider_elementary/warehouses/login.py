@@ -20,7 +20,7 @@ from airflow_provider_elementary.warehouses.login_causes import (
     BY_TEXT,
     BY_VERIFY_CODE,
     CAUSES,
-    Cause,
+    LoginCause,
 )
 
 #: How long to wait for a server when asking whether it listens, or which certificate it shows.
@@ -94,7 +94,7 @@ def login_error(login: Login, error: BaseException) -> WarehouseError:
     )
 
 
-def _diagnose(login: Login, error: BaseException) -> tuple[Cause, str]:
+def _diagnose(login: Login, error: BaseException) -> tuple[LoginCause, str]:
     """Return the cause and the number that the server or the driver gave it."""
     chain = list(_chain(error))
     number, cause = _by_number(chain)
@@ -122,7 +122,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         pending += [getattr(one, name, None) for name in ("reason", "orig", "cause", "original_exception")]
 
 
-def _by_type(chain: list[BaseException]) -> Cause | None:
+def _by_type(chain: list[BaseException]) -> LoginCause | None:
     """Return the cause that Python's own errors name: they are the most exact."""
     if isinstance(chain[0], ImportError):
         return CAUSES["driver"]
@@ -147,7 +147,7 @@ def _by_type(chain: list[BaseException]) -> Cause | None:
     return None
 
 
-def _by_number(chain: list[BaseException]) -> tuple[str, Cause | None]:
+def _by_number(chain: list[BaseException]) -> tuple[str, LoginCause | None]:
     """Return the first SQLSTATE or error number as it is shown, and the cause of a number that says one."""
     shown = ""
     # An operating system's numbers mean something else.
@@ -175,12 +175,12 @@ def _sqlstate(error: BaseException) -> str | None:
     return None
 
 
-def _by_text(chain: list[BaseException]) -> Cause | None:
+def _by_text(chain: list[BaseException]) -> LoginCause | None:
     text = " ".join(str(one) for one in chain).lower()
     return next((cause for phrase, cause in BY_TEXT if phrase.search(text)), None)
 
 
-def _by_state_or_status(chain: list[BaseException]) -> Cause | None:
+def _by_state_or_status(chain: list[BaseException]) -> LoginCause | None:
     for one in chain:
         if (state := _sqlstate(one)) and (cause := BY_SQLSTATE.get(state)):
             return cause
@@ -192,7 +192,7 @@ def _by_state_or_status(chain: list[BaseException]) -> Cause | None:
     return None
 
 
-def _by_quoted_names(login: Login, chain: list[BaseException]) -> Cause | None:
+def _by_quoted_names(login: Login, chain: list[BaseException]) -> LoginCause | None:
     """Return the cause by what a PostgreSQL server quotes: its words are in its own language, names are not."""
     quoted = {name for one in chain for name in _QUOTED.findall(str(one))}
     if login.user in quoted:
@@ -200,7 +200,7 @@ def _by_quoted_names(login: Login, chain: list[BaseException]) -> Cause | None:
     return CAUSES["database"] if login.database in quoted else None
 
 
-def _by_probing(login: Login) -> Cause:
+def _by_probing(login: Login) -> LoginCause:
     """Return the cause by whether anything listens there: the last resort for a driver that says nothing known."""
     host = plain_host(login.host or "")
     if not host or not login.port:

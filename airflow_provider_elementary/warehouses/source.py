@@ -37,7 +37,12 @@ from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source_tables import SourceTable, find_schema, find_tables, require_any
 from airflow_provider_elementary.warehouses.values import Rejections, conform
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
-from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest
+from airflow_provider_elementary.warehouses.watermarks import (
+    Undated,
+    WatermarkType,
+    earliest_watermark,
+    watermark_bound,
+)
 
 log = logging.getLogger(__name__)
 
@@ -222,12 +227,14 @@ class WarehouseSource:
             watermark = found.columns[require_watermark(found.table)]
             dated: list[exp.Expr] = []
             if since is not None:
-                dated.append(column(watermark) >= bound(since, found.watermark_type))
+                dated.append(column(watermark) >= watermark_bound(since, found.watermark_type))
             if until is not None:
-                dated.append(column(watermark) < bound(until, found.watermark_type))
+                dated.append(column(watermark) < watermark_bound(until, found.watermark_type))
             condition: exp.Expr = exp.and_(*dated)
             if undated is not Undated.NONE:
-                before_time = column(watermark) < bound(earliest(found.watermark_type), found.watermark_type)
+                before_time = column(watermark) < watermark_bound(
+                    earliest_watermark(found.watermark_type), found.watermark_type
+                )
                 condition = exp.or_(condition, before_time)
             if undated in (Undated.NULL, Undated.ALL):
                 condition = exp.or_(condition, column(watermark).is_(exp.null()))

@@ -62,12 +62,12 @@ def watermark_type(declared: str, dialect: str) -> WatermarkType:
     return WatermarkType.LOCAL if is_time else WatermarkType.OTHER
 
 
-def earliest(kind: WatermarkType) -> datetime:
+def earliest_watermark(kind: WatermarkType) -> datetime:
     """Return a time that no usable watermark of that type lies before."""
     return datetime(1678, 1, 1) if kind is WatermarkType.NANOSECONDS else datetime.min
 
 
-def bound(moment: datetime, kind: WatermarkType) -> exp.Cast:
+def watermark_bound(moment: datetime, kind: WatermarkType) -> exp.Cast:
     """Return a time as SQL that a watermark of that type is compared with, whatever the session's time zone."""
     text = moment.isoformat(sep=" ", timespec="microseconds")
     if kind is WatermarkType.EPOCH:

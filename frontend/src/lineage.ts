@@ -1,4 +1,4 @@
-// The lineage of a table as a graph: layout by dagre, drawn as SVG, with pan and zoom.
+// The lineage of a table or of the project as a graph: layout by dagre, drawn as SVG, with pan and zoom.
 
 import { Graph, layout } from "@dagrejs/dagre";
 import { all, element } from "./dom";
@@ -81,7 +81,7 @@ function picture(boxes: readonly Box[]): SVGElement {
       shape("text", { x: x - width / 2 + 10, y: y + 13, class: "label" }, [box.kind, box.state].filter(Boolean).join(", ")),
     ];
     const group = shape("g", { class: `node ${box.state}${box.isHere ? " here" : ""}` }, ...parts);
-    return box.href && !box.isHere ? shape("a", { href: box.href }, group) : group;
+    return box.href ? shape("a", { href: box.href }, group) : group;
   });
   const size = graph.graph() as { width?: number; height?: number };
   const arrow = shape("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, shape("path", { class: "head", d: "M0,0L8,4L0,8Z" }));

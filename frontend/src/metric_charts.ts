@@ -47,7 +47,7 @@ function bucketOf(row: HTMLTableRowElement): Bucket {
   const texts = [...row.cells].map((cell) => cell.textContent?.trim() ?? "");
   const [end = "", value = "", expected = "", verdict = ""] = texts;
   return {
-    time: Date.parse(`${row.querySelector("time")?.dateTime ?? ""}Z`),
+    time: Date.parse(row.querySelector("time")?.dateTime ?? ""),
     value: numberOf(row.dataset["value"]),
     low: numberOf(row.dataset["low"]),
     high: numberOf(row.dataset["high"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ VIEWS = {
     "snapshot": "snapshot?number=4",
     "access": "access",
     "tests": "tests",
+    "lineage": "lineage",
     "audit": "audit",
 }
 THEMES = ("light", "dark")
@@ -227,6 +229,47 @@ def test_with_the_script_charts_answer_to_keyboard_and_pointer(look: Look) -> No
     assert len(here) == 1
     assert opened == named
     assert complaints(driver) == []
+
+
+def test_with_the_script_times_are_in_the_zone_that_is_chosen_in_airflow(look: Look) -> None:
+    if not bundle.version():
+        pytest.skip("the page's script is not built (make frontend)")
+    driver = look("runs")
+    driver.execute_script("localStorage.setItem('timezone', JSON.stringify('Asia/Kolkata'))")
+    try:
+        driver = look("runs")
+        newest = driver.find_element("css selector", "tbody time")
+        shown, utc = newest.text, newest.get_attribute("title")
+    finally:
+        driver.execute_script("localStorage.removeItem('timezone')")
+
+    there, here = (datetime.strptime(text[:16], "%Y-%m-%d %H:%M") for text in (shown, utc))
+    assert shown.endswith(" GMT+5:30")
+    assert utc.endswith(" UTC")
+    assert there - here == timedelta(hours=5, minutes=30)
+
+
+def test_with_the_script_an_address_of_another_host_is_a_link(
+    look: Look, monkeypatch: pytest.MonkeyPatch, site: Site
+) -> None:
+    if not bundle.version():
+        pytest.skip("the page's script is not built (make frontend)")
+    monkeypatch.setenv("AIRFLOW__ELEMENTARY__DBT_DOCS_URL", site.page("./"))
+    driver = look(f"{site.address}/plugin/elementary")
+    wait_for(lambda: driver.find_elements("css selector", "iframe"), "the page in Airflow's frame")
+    driver.switch_to.frame(driver.find_element("css selector", "iframe"))
+    driver.find_element("link text", "Tables").click()
+    driver.find_element("partial link text", "FCT_ORDERS").click()
+    before = driver.window_handles
+    driver.find_element("css selector", "[data-outside] a").click()
+    wait_for(lambda: len(driver.window_handles) > len(before), "the docs beside Airflow")
+    [opened] = set(driver.window_handles) - set(before)
+    driver.switch_to.window(opened)
+    address = driver.current_url
+    driver.close()
+    driver.switch_to.window(before[0])
+
+    assert "#!/model/model." in address
 
 
 def test_the_pages_own_test_says_what_the_hook_says_where_airflow_refuses(look: Look, site: Site) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.access import AccessReport, check_access
-from airflow_provider_elementary.access.check.canaries import read_all as read_canaries
+from airflow_provider_elementary.access.check.canaries import read_canaries as read_canaries
 from airflow_provider_elementary.access.check.canaries import read_nothing
 from airflow_provider_elementary.access.check.findings import Canary
 from airflow_provider_elementary.access.check.session import StatementFailedError, TransportFacts

@@ -10,7 +10,7 @@ from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
 from airflow_provider_elementary.snapshots.summary import problems, summary_lines
-from airflow_provider_elementary.snapshots.take import summarise
+from airflow_provider_elementary.snapshots.take import summarise_snapshot
 from tests.support.syncs import (
     LAST_MARKER,
     Sync,
@@ -258,7 +258,7 @@ class TestOneRow:
 
         sentence = "excluded 1 row of dbt_run_results.created_at: text that is no time"
         assert sentence in lines
-        assert summarise(manifest, "file:///store")["problems"] == [sentence]
+        assert summarise_snapshot(manifest, "file:///store")["problems"] == [sentence]
         assert "CANARY" not in repr(manifest)
 
 

@@ -27,7 +27,7 @@ from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
 from airflow_provider_elementary.snapshots.summary import problems
-from airflow_provider_elementary.snapshots.take import summarise
+from airflow_provider_elementary.snapshots.take import summarise_snapshot
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
@@ -154,7 +154,7 @@ def test_tables_without_a_watermark_are_excluded_by_name_and_the_others_synced(l
     assert any(
         line == f"excluded table dbt_run_results: {manifest.excluded['dbt_run_results']}" for line in problems(manifest)
     )
-    assert summarise(manifest, "file:///store")["problems"] == problems(manifest)
+    assert summarise_snapshot(manifest, "file:///store")["problems"] == problems(manifest)
 
 
 def test_an_excluded_table_says_why_when_it_is_asked_for(lab: Lab) -> None:

@@ -77,7 +77,7 @@ def test_a_scored_table_has_metrics_and_an_assertion_for_each(reported: Events) 
     assert next(iter(tables)) == "shop.core.orders"
     assert orders["dataQualityMetrics"].rowCount == 100
     assert (row_count.success, row_count.actual, row_count.severity) == (False, "100", "warn")
-    assert row_count.description.startswith("orders: row_count 100 rows on")
+    assert row_count.description.startswith("orders: row count 100 rows on")
     assert all(assertion.success for assertion in tables["shop.core.customers"]["dataQualityAssertions"].assertions)
 
 

@@ -8,32 +8,35 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.window_reads import INDEXES, TABLE, MetricsTable
+from tests.support.window_reads import INDEXES, RUN_RESULTS, TABLE, MetricsTable
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
 
 
-@pytest.mark.parametrize("index", INDEXES)
+@pytest.mark.parametrize(
+    ("name", "index"), [*((TABLE, index) for index in INDEXES), (RUN_RESULTS, "none"), (RUN_RESULTS, "brin")]
+)
 def test_an_increment_touches_the_pages_of_its_window_or_scans_once(
+    name: str,
     index: str,
     postgres_server: PostgresServer,
     postgres_database: str,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    table = MetricsTable(postgres_server, postgres_database, tmp_path, 60_000, index)
+    table = MetricsTable(postgres_server, postgres_database, tmp_path, 60_000, index, name)
 
     with caplog.at_level(logging.INFO):
         increment = table.run_and_take()
 
-    assert (increment.manifest.kind, increment.manifest.tables[TABLE].new_rows) == ("incremental", 1)
+    assert (increment.manifest.kind, increment.manifest.tables[name].new_rows) == ("incremental", 1)
     assert len(increment.pages) == 1
     advice = [record.getMessage() for record in caplog.records if "CREATE INDEX" in record.getMessage()]
     if index == "none":
         assert increment.pages.total() == table.pages
         assert len(advice) == 1
-        assert f'CREATE INDEX CONCURRENTLY ON "elementary"."{TABLE}" USING brin ("created_at");' in advice[0]
+        assert f'CREATE INDEX CONCURRENTLY ON "elementary"."{name}" USING brin ("created_at");' in advice[0]
     else:
         assert increment.pages.total() < table.pages / 10
         assert advice == []

@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose
 
 from airflow_provider_elementary.anomalies import compare_with_elementary
 from airflow_provider_elementary.anomalies.elementary.lint import lint
-from airflow_provider_elementary.anomalies.elementary.parity import recompute_scores
 from tests.real_verdicts import real_verdicts, scored, sums
+from tests.support.rule_scores import recompute_scores
 from tests.support.table_source import TableSource
 
 

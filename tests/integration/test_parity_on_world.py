@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 
-from airflow_provider_elementary.anomalies.elementary.parity import compare_with_elementary, recompute_scores
+from airflow_provider_elementary.anomalies.elementary.parity import compare_with_elementary
 from tests.support.datasets import World, world_a
+from tests.support.rule_scores import recompute_scores
 from tests.support.table_source import TableSource
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.access.check.canaries import read_all as read_canaries
+from airflow_provider_elementary.access.check.canaries import read_canaries as read_canaries
 from airflow_provider_elementary.access.check.canaries import read_nothing
 from airflow_provider_elementary.access.check.findings import Canary
 from airflow_provider_elementary.elementary_schema import TABLES

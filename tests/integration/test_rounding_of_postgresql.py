@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_elementary.anomalies.elementary.parity import recompute_scores
 from tests.servers.postgres import PostgresServer
 from tests.support.other_world import Case, buckets, stored
+from tests.support.rule_scores import recompute_scores
 from tests.support.stored_verdicts import TODAY
 
 _DEVIATIONS = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_elementary.exceptions import ConfigurationError
+from airflow_provider_elementary.exceptions import ConfigurationError, TableReplacedError
 from airflow_provider_elementary.snapshots import Manifest, Repository, write_snapshot
 from airflow_provider_elementary.snapshots.capture import side_by_side
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
@@ -32,7 +32,7 @@ def warehouses(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """The little project's schema after a number of days; the files have the same name."""
     return {
         days: write_duckdb(world_after(days), tmp_path_factory.mktemp(f"day{days}") / "warehouse.duckdb")
-        for days in (DAYS - 1, DAYS)
+        for days in (1, DAYS - 1, DAYS)
     }
 
 
@@ -121,6 +121,19 @@ class TestEqual:
 
         with pytest.raises(ConfigurationError, match="no second session"):
             in_one_task(parts(), rest.repository, open_source=refuse, rows_per_part=10)
+        assert not list(rest.store.list("manifests/"))
+
+    def test_a_thread_that_sees_a_table_without_its_rows_ends_the_snapshot(
+        self, parts: NewParts, rest: Rest, warehouses: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("airflow_provider_elementary.snapshots.capture._ATTEMPTS", 1)
+
+        # Of a DuckDB file nothing names the table: that rows are missing is all there is to see.
+        def replaced() -> WarehouseSource:
+            return WarehouseSource(DuckDBWarehouse(warehouses[1], "elementary"))
+
+        with pytest.raises(TableReplacedError, match=r"elementary\.\w+.* was replaced, truncated, dropped or purged"):
+            in_one_task(parts(), rest.repository, open_source=replaced, rows_per_part=10)
         assert not list(rest.store.list("manifests/"))
 
 
@@ -219,6 +232,24 @@ class TestOutdated:
 
         assert (state, run.in_one_task) == ("outdated", ["run"])
         assert {file.part for file in manifest.files} == {""}
+
+    def test_a_table_that_loses_rows_between_parts_makes_one_task_read_it(
+        self, parts: NewParts, rest: Rest, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        run = parts()
+        planned = run.plan()
+        for reference in planned[:2]:
+            run.capture(reference)
+        run.open_source = parts(1).open_source
+        states = [run.capture(reference) for reference in planned[2:]]
+
+        manifest = run.commit(planned[0])
+
+        assert set(states) == {"captured"}
+        assert run.in_one_task == ["run"]
+        assert "lost rows while the parts were read" in caplog.text
+        after = in_one_task(parts(1), rest.repository, run_key="after", full_every_days=0)
+        assert rows_of(rest.repository, manifest) == rows_of(rest.repository, after)
 
     def test_a_writer_that_came_first_makes_an_increment_plan_again(self, parts: NewParts, rest: Rest) -> None:
         in_one_task(parts(DAYS - 1), rest.repository)

@@ -97,9 +97,9 @@ def test_an_evaluation_logs_anomalies_and_opened_incidents(
 
     lines = unfolded(log)
     assert len(lines) <= 10
-    assert any(line.startswith("found orders: row_count 100 rows on ") for line in lines)
+    assert any(line.startswith("found orders: row count 100 rows on ") for line in lines)
     opened = next(line for line in lines if line.startswith("incident opened ("))
-    assert "row_count 100 rows on " in opened
+    assert "row count 100 rows on " in opened
     assert re.search(r"/elementary/incident\?id=[0-9a-f]{16}(&store=\w+)?$", opened)
     assert any(line.startswith("scored ") and line.endswith(" tables") for line in lines)
     assert lines[-1].startswith("incidents: 2 opened, 0 continue, ")

@@ -11,7 +11,7 @@ from airflow_provider_elementary.incidents.tracking import Incident
 from tests.support.shop import ORDERS, SUNDAY
 
 NOON = datetime(2026, 11, 3, 12)
-_TITLE = "orders: row_count 10 on Sun 1 Nov 2026; expected 90 to 110 from the last 14 buckets"
+_TITLE = "orders: row count 10 on Sun 1 Nov 2026; expected 90 to 110 from the last 14 buckets"
 
 
 def anomaly(table: str = ORDERS, metric: str = "row_count", **facts: Any) -> Condition:

@@ -22,12 +22,12 @@ ORDERS = "SHOP.CORE.ORDERS"
 DATA_ROUTES = (
     *("/elementary/", "/elementary/tables", f"/elementary/table?name={ORDERS}"),
     *("/elementary/incidents", "/elementary/backtests", "/elementary/tests", "/elementary/runs"),
-    *("/elementary/freshness", "/elementary/coverage"),
+    *("/elementary/freshness", "/elementary/coverage", "/elementary/lineage"),
 )
 MANIFEST_ROUTES = ("/elementary/snapshots", "/elementary/snapshot?number=1", "/elementary/access", "/elementary/audit")
 DATA_API = tuple(route.replace("/elementary/", "/elementary/api/") for route in DATA_ROUTES[1:])
 OF_RUN = "/elementary/of-run?dag_id=sync&run_id=manual&task_id=take&map_index={MAP_INDEX}"
-FILES = tuple(f"/elementary/{name}" for name in ("style.css", "answers.js", "icon.svg", "icon-dark.svg"))
+FILES = tuple(f"/elementary/{name}" for name in ("style.css", "icon.svg", "icon-dark.svg"))
 ROUTES = (*DATA_ROUTES, *MANIFEST_ROUTES, OF_RUN, *FILES)
 VIEWS = (*DATA_ROUTES, *MANIFEST_ROUTES)
 
@@ -71,6 +71,15 @@ class Elements(HTMLParser):
     @property
     def attributes(self) -> set[str]:
         return {name for _, attributes in self.found for name in attributes}
+
+    @property
+    def ids(self) -> set[str | None]:
+        return {attributes.get("id") for _, attributes in self.found}
+
+    @property
+    def links(self) -> list[str]:
+        named = [attributes.get("href") for tag, attributes in self.found if tag == "a"]
+        return [address for address in named if address]
 
     @property
     def addresses(self) -> list[str]:

@@ -26,20 +26,28 @@ if TYPE_CHECKING:
 TABLE = "data_monitoring_metrics"
 END = datetime(2026, 11, 1)
 POLICY = Policy(failed_rows_days=100_000)
+#: Its rows name a dbt run each, which has no marker until the increment.
+RUN_RESULTS = "dbt_run_results"
 INDEXES: Mapping[str, str] = {
     "none": "SELECT 1",
-    "brin": f"CREATE INDEX ON elementary.{TABLE} USING brin (created_at) WITH (pages_per_range = 32)",
-    "btree": f"CREATE INDEX ON elementary.{TABLE} (created_at)",
+    "brin": "CREATE INDEX ON elementary.{} USING brin (created_at) WITH (pages_per_range = 32)",
+    "btree": "CREATE INDEX ON elementary.{} (created_at)",
+}
+#: The columns of each table, all texts, before its time.
+_COLUMNS: Mapping[str, tuple[str, str, str]] = {
+    TABLE: ("id", "full_table_name", "metric_name"),
+    RUN_RESULTS: ("model_execution_id", "unique_id", "invocation_id"),
 }
 
 
 class RecordingWarehouse(PostgresWarehouse):
-    """A session that records the queries over the table."""
+    """A session that records the queries over a table."""
 
+    table: str
     queries: list[str]
 
     def batches(self, query: Any) -> Any:
-        if query.tables == (TABLE,):
+        if query.tables == (self.table,):
             self.queries.append(query.sql)
         return super().batches(query)
 
@@ -60,7 +68,10 @@ class Increment:
 class MetricsTable:
     """A schema with one large table, a minute between its rows, and the store that its snapshots go to."""
 
-    def __init__(self, server: PostgresServer, database: str, directory: Path, rows: int, index: str) -> None:
+    def __init__(
+        self, server: PostgresServer, database: str, directory: Path, rows: int, index: str, name: str = TABLE
+    ) -> None:
+        self._name = name
         self._uri, self._database = server.uri(database=database), database
         self._store, self._keys = open_store((directory / "store").as_uri()), LocalKeys(LocalKeys.generate())
         self._now, start = END, END - timedelta(minutes=rows)
@@ -68,12 +79,12 @@ class MetricsTable:
             "DROP SCHEMA IF EXISTS elementary CASCADE",
             "CREATE SCHEMA elementary",
             "CREATE TABLE elementary.dbt_invocations (invocation_id text, created_at timestamp)",
-            f"CREATE TABLE elementary.{TABLE} (id text, full_table_name text, metric_name text, created_at timestamp)",
-            f"INSERT INTO elementary.{TABLE} SELECT 'm' || n, repeat('t', 200), 'row_count', "
+            f"CREATE TABLE elementary.{name} ({' text, '.join(_COLUMNS[name])} text, created_at timestamp)",
+            f"INSERT INTO elementary.{name} SELECT 'm' || n, repeat('t', 200), 'first', "
             f"TIMESTAMP '{start}' + n * INTERVAL '1 minute' FROM generate_series(1, {rows}) AS n",
             f"INSERT INTO elementary.dbt_invocations VALUES ('first', TIMESTAMP '{self._now}')",
-            INDEXES[index],
-            f"VACUUM ANALYZE elementary.{TABLE}",
+            INDEXES[index].format(name),
+            f"VACUUM ANALYZE elementary.{name}",
         )
         self.take([])
 
@@ -81,7 +92,7 @@ class MetricsTable:
     def pages(self) -> int:
         """How many pages the table has."""
         with psycopg.connect(self._uri) as connection:
-            found = connection.execute(f"SELECT pg_relation_size('elementary.{TABLE}') / 8192".encode()).fetchone()
+            found = connection.execute(f"SELECT pg_relation_size('elementary.{self._name}') / 8192".encode()).fetchone()
         assert found is not None
         return int(found[0])
 
@@ -95,7 +106,7 @@ class MetricsTable:
     def take(self, queries: list[str]) -> Manifest:
         transport = TransportFacts(encrypted=True, version="TLSv1.3", certificate_verified=True, detail="test")
         warehouse = RecordingWarehouse(adbc.connect(self._uri), "elementary", self._database, transport)
-        warehouse.queries = queries
+        warehouse.table, warehouse.queries = self._name, queries
         with WarehouseSource(warehouse) as source:
             return write_snapshot(source, opened(self._store, self._keys), policy=POLICY)
 
@@ -103,7 +114,7 @@ class MetricsTable:
         """Write the rows of one dbt run, take an increment, and ask the server which pages its queries touch."""
         new = self._now + timedelta(minutes=30)
         self.execute(
-            f"INSERT INTO elementary.{TABLE} VALUES ('new', 't', 'm', TIMESTAMP '{new}')",
+            f"INSERT INTO elementary.{self._name} VALUES ('new', 't', 'second', TIMESTAMP '{new}')",
             f"INSERT INTO elementary.dbt_invocations VALUES ('second', TIMESTAMP '{new}')",
         )
         queries: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,11 @@ TASKS = {"check_access", "snapshot", "metrics", "anomalies", "summary", "maintai
 SKIPPED = {"alerts": "skipped"}
 
 pytestmark = [pytest.mark.dag, pytest.mark.usefixtures("airflow_db")]
+
+
+def smtp(port: int) -> dict[str, object]:
+    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"}
+    return {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
 
 
 def found_incidents(store: Store, keys: Keys, key: str) -> set[tuple[str, str | None, str, str]]:
@@ -86,9 +92,7 @@ class TestOnTheSample:
 
     def test_people_named_in_the_form_get_a_mail(self, conf: dict[str, Any], airflow_connection: Connect) -> None:
         with mail_server() as (port, mails):
-            extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"}
-            connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
-            airflow_connection("smtp_default", connection)
+            airflow_connection("smtp_default", smtp(port))
 
             outcome = run_dag(DAG_ID, {**conf, "alert_emails": ["a@example.com", "b@example.com"]})
 
@@ -148,13 +152,20 @@ class TestWhereItStops:
         )
         conf = {
             "elementary_conn_id": airflow_connection("dwh", connection),
-            "store_conn_id": airflow_connection("store", local_store(tmp_path / "store")),
+            "store_conn_id": airflow_connection("store", local_store(tmp_path / "store", LocalKeys.generate())),
+            "alert_emails": ["a@example.com"],
         }
 
-        outcome = run_dag(DAG_ID, conf)
+        with mail_server() as (port, mails):
+            airflow_connection("smtp_default", smtp(port))
+            outcome = run_dag(DAG_ID, conf)
 
-        assert outcome.states["check_access"] == "failed"
-        assert outcome.states["snapshot"] == "upstream_failed"
+        assert outcome.state == outcome.states["check_access"] == "failed"
+        assert outcome.states["snapshot"] == outcome.states["maintain"] == "upstream_failed"
+        [mail] = map(email.message_from_string, mails)
+        text = "".join(part.get_payload(decode=True).decode() for part in mail.walk() if not part.is_multipart())  # type: ignore[union-attr]
+        assert "The access check of dwh failed" in text
+        assert "The sync failed (AccessDeniedError)" in text
         assert not (tmp_path / "store" / "manifests").exists()
 
     @pytest.mark.parametrize("wrong", ["nowhere", "no_such_schema"])

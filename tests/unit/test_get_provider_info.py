@@ -259,6 +259,8 @@ def test_airflow_knows_the_options_of_page_lineage_and_docs(providers_manager: P
         "stores",
         "openlineage_namespace",
         "docs_url",
+        "dbt_docs_url",
+        "dbt_code_url",
         *POLICY_FIELDS,
     }
 

@@ -164,3 +164,17 @@ def test_what_the_page_reads_a_store_with_imports_no_parser_of_sql() -> None:
     [found] = heavy_modules_after(statement)
 
     assert "sqlglot" not in found
+
+
+def test_each_execute_hands_over_to_the_core_in_a_few_statements() -> None:
+    counts = {
+        f"{path.stem}.{operator.name}": sum(isinstance(node, ast.stmt) for node in ast.walk(method)) - 2
+        for path in sorted(PACKAGE.glob("operators/*.py"))
+        for operator in ast.parse(path.read_text("utf-8")).body
+        if isinstance(operator, ast.ClassDef)
+        for method in operator.body
+        if isinstance(method, ast.FunctionDef) and method.name == "execute"
+    }
+
+    assert len(counts) >= 15
+    assert {name: count for name, count in counts.items() if count > 14} == {}

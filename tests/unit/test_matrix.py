@@ -53,6 +53,27 @@ def test_a_command_and_what_it_started_are_ended_at_the_deadline(tmp_path: Path)
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.parametrize(
+    ("row", "seconds", "result"),
+    [
+        (Row("a", "3.11"), 3, "not run to its end: the time of all rows was over in the step install"),
+        (Row("a", "3.11"), 0, "not run: the other rows took the time of all"),
+    ],
+)
+def test_a_row_for_which_no_time_is_left_says_so_and_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: Row, seconds: float, result: str
+) -> None:
+    monkeypatch.setattr(matrix, "LOGS", tmp_path)
+    monkeypatch.setattr(matrix, "_interpreter", lambda version: sys.executable)
+    monkeypatch.setattr(Row, "deadline", 5)
+    waits = [sys.executable, "-c", "import time; time.sleep(90)"]
+    monkeypatch.setattr(matrix, "_steps", lambda *facts: {"install": [waits]})
+
+    outcome = matrix.run_row(row, tmp_path / "a.whl", tmp_path, time.monotonic() + seconds)
+
+    assert (outcome.result, outcome.failed) == (result, False)
+
+
 def test_the_log_of_a_failed_row_is_shown_without_the_summary_of_pytest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

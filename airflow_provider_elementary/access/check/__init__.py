@@ -30,7 +30,7 @@ def check_access(
     :raises WarehouseError: the warehouse could not be reached, or the connection was lost.
     """
     # The parser of SQL is imported here: stored reports are read without it.
-    from airflow_provider_elementary.access.check.canaries import read_all
+    from airflow_provider_elementary.access.check.canaries import read_canaries
 
     allowed = allowed_networks(allowed_addresses)
     try:
@@ -44,7 +44,7 @@ def check_access(
     findings = [
         *inspection.findings,
         *evaluate_link(inspection.link, session.transport, allowed),
-        read_all(session, inspection.canaries),
+        read_canaries(session, inspection.canaries),
     ]
     return AccessReport(
         dialect=session.dialect,

@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
-from airflow_provider_elementary.access.check.findings import Canary, ExcessPrivilege, evaluate, unanswered
+from airflow_provider_elementary.access.check.findings import Canary, ExcessPrivilege, answered_finding, unanswered
 from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError, StatementFailedError
 from airflow_provider_elementary.exceptions import ConfigurationError
@@ -28,7 +28,7 @@ class Relation:
     statement: str
 
 
-def resolve(probe: str, dialect: str, schema: str, database: str | None) -> Relation:
+def resolve_probe(probe: str, dialect: str, schema: str, database: str | None) -> Relation:
     """Return the relation that a probe names.
 
     :param probe: as the warehouse's SQL writes it: ``raw.users``, ``"Raw"."Users"``, ``OTHER_DB.RAW.USERS``.
@@ -64,7 +64,7 @@ def read_nothing(parts: Sequence[str], dialect: str) -> str:
     return exp.select("1").from_(table).where("1 = 0").sql(dialect=dialect)
 
 
-def read_all(session: Session, canaries: Sequence[Canary]) -> AccessFinding:
+def read_canaries(session: Session, canaries: Sequence[Canary]) -> AccessFinding:
     """Try every canary and return the finding.
 
     :raises WarehouseError: the connection was lost.
@@ -86,7 +86,7 @@ def read_all(session: Session, canaries: Sequence[Canary]) -> AccessFinding:
             ExcessPrivilege("canary-reads", f"{name} was read", f"Revoke the role's SELECT on {name}.")
             for name in open_
         ]
-        return evaluate("canary-reads", excess, "")
+        return answered_finding("canary-reads", excess, "")
     if absent:
         return unanswered(
             "canary-reads",

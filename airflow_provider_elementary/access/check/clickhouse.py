@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
+from airflow_provider_elementary.access.check.canaries import read_nothing, resolve_probe
 from airflow_provider_elementary.access.check.findings import (
     Canary,
     ExcessPrivilege,
     Inspection,
     Link,
-    evaluate,
+    answered_finding,
     not_applicable,
     unanswered,
 )
@@ -85,7 +85,7 @@ _BY_HAND = "Verify it as an administrator, then name the check in accept_unknown
 
 
 @dataclass(frozen=True)
-class Grant:
+class ClickHouseGrant:
     """One right that the session holds on one place.
 
     :param right: as ClickHouse names it, upper case, without columns.
@@ -137,12 +137,12 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
 
 
 def _probe(session: Session, probe: str) -> Canary:
-    return Canary(probe, resolve(probe, session.dialect, session.schema, session.database).statement, None)
+    return Canary(probe, resolve_probe(probe, session.dialect, session.schema, session.database).statement, None)
 
 
-def _parsed(lines: Sequence[str], schema: str) -> tuple[list[Grant] | None, list[str]]:
+def _parsed(lines: Sequence[str], schema: str) -> tuple[list[ClickHouseGrant] | None, list[str]]:
     """Return the grants, None if a line is not understood, and the roles that may be granted to others."""
-    grants: list[Grant] = []
+    grants: list[ClickHouseGrant] = []
     administered: list[str] = []
     for line in lines:
         if line.startswith("REVOKE "):
@@ -153,7 +153,7 @@ def _parsed(lines: Sequence[str], schema: str) -> tuple[list[Grant] | None, list
             is_inside = _plain(found["database"]) == schema and found["table"] is not None
             may_grant = found["rest"].endswith("WITH GRANT OPTION")
             for right in re.finditer(_RIGHT, found["rights"]):
-                grants.append(Grant(right[1].upper(), place, is_inside, may_grant))
+                grants.append(ClickHouseGrant(right[1].upper(), place, is_inside, may_grant))
         elif found := _MEMBERSHIP.fullmatch(line):
             if found["rest"].endswith("WITH ADMIN OPTION"):
                 administered.append(found["roles"])
@@ -166,7 +166,7 @@ def _plain(name: str) -> str:
     return re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith("`") else name
 
 
-def _check(grant: Grant) -> str | None:
+def _check(grant: ClickHouseGrant) -> str | None:
     """Return the check that a grant fails; None where a reader needs it, or it shows names only."""
     if grant.right in _HARMLESS:
         return None
@@ -176,7 +176,9 @@ def _check(grant: Grant) -> str | None:
     return "writes-inside-schema" if grant.is_inside and name == "writes-outside-schema" else name
 
 
-def _privileges(grants: Sequence[Grant], administered: Sequence[str], *, is_known: bool) -> list[AccessFinding]:
+def _privileges(
+    grants: Sequence[ClickHouseGrant], administered: Sequence[str], *, is_known: bool
+) -> list[AccessFinding]:
     excess = [
         _excess(name, f"{grant.right} on {grant.place}") for grant in grants if (name := _check(grant)) is not None
     ]
@@ -190,13 +192,15 @@ def _privileges(grants: Sequence[Grant], administered: Sequence[str], *, is_know
     for name in _FROM_GRANTS:
         found = [each for each in excess if each.finding == name]
         if found or is_known:
-            findings.append(evaluate(name, found, "SHOW GRANTS FINAL shows no such right, of any granted role"))
+            findings.append(answered_finding(name, found, "SHOW GRANTS FINAL shows no such right, of any granted role"))
         else:
             findings.append(unanswered(name, "ClickHouse did not show the session's grants", _BY_HAND))
     return findings
 
 
-def _readable(session: Session, grants: Sequence[Grant], tables: Sequence[tuple[Any, ...]] | None) -> AccessFinding:
+def _readable(
+    session: Session, grants: Sequence[ClickHouseGrant], tables: Sequence[tuple[Any, ...]] | None
+) -> AccessFinding:
     there = [row[1] for row in tables or [] if row[0] == session.schema and row[1] in TABLES]
     if there and any(
         grant.right in ("SELECT", "ALL") and (grant.is_inside or grant.place == "*.*") for grant in grants
@@ -223,7 +227,7 @@ def _reaching_outside(session: Session, tables: Sequence[tuple[Any, ...]] | None
         if (target := _TARGET.match(str(text))) and _plain(target["database"]) != session.schema
     ]
     if excess:
-        return evaluate(name, excess, "")
+        return answered_finding(name, excess, "")
     lending = [(str(table), str(query)) for table, _, text, query in inside if _LENDING.search(str(text))]
     return evaluate_views(lending, session.dialect, "", session.schema)
 
@@ -233,7 +237,7 @@ def _programs(session: Session) -> AccessFinding:
     if rows is None:
         return unanswered("untrusted-languages", "ClickHouse denied system.functions", _BY_HAND)
     excess = [_excess("untrusted-languages", f"function {row[0]} runs a program on the server") for row in rows]
-    return evaluate("untrusted-languages", excess, "no function runs a program on the server")
+    return answered_finding("untrusted-languages", excess, "no function runs a program on the server")
 
 
 def _excess(finding: str, what: str) -> ExcessPrivilege:

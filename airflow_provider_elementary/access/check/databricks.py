@@ -9,8 +9,8 @@ from airflow_provider_elementary.access.check.findings import (
     ExcessPrivilege,
     Inspection,
     Link,
+    answered_finding,
     count_wider_roles,
-    evaluate,
     not_applicable,
     unanswered,
 )
@@ -22,8 +22,8 @@ from airflow_provider_elementary.access.check.privileges import (
     check_of,
     evaluate_each,
     evaluate_readable,
-    place_of,
     probed,
+    qualified_names,
     readable,
     records,
     tried,
@@ -165,7 +165,7 @@ def _groups(session: Session, grantees: set[str]) -> tuple[list[str], bool]:
 
 def _shown(session: Session, user: str) -> list[Held]:
     """Return what SHOW GRANTS lists: it is never late, as the information schema may be."""
-    schema = place_of(session, session.schema)
+    schema = qualified_names(session, session.schema)
     places = [("schema", schema)] + ([("catalog", schema[:1])] if session.database else [])
     held = []
     for kind, place in places:
@@ -228,7 +228,7 @@ def _any_file(session: Session, grantees: Sequence[str]) -> AccessFinding:
         ExcessPrivilege(name, f"{row.get('actiontype', 'a right')} on ANY FILE", "Revoke it: REVOKE … ON ANY FILE.")
         for row in rows
     ]
-    return evaluate(name, excess, "neither the user nor a group of it holds anything on ANY FILE")
+    return answered_finding(name, excess, "neither the user nor a group of it holds anything on ANY FILE")
 
 
 def _views(session: Session) -> AccessFinding:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
+from airflow_provider_elementary.access.check.canaries import read_nothing, resolve_probe
 from airflow_provider_elementary.access.check.findings import (
     Canary,
     ExcessPrivilege,
     Inspection,
     Link,
-    evaluate,
+    answered_finding,
     not_applicable,
     passed,
 )
@@ -110,7 +110,7 @@ def _contents(session: Session, databases: Sequence[tuple[str, bool, bool]]) -> 
 def _readable(schema: str, file: _File) -> AccessFinding:
     if not file.inside:
         remediation = "Name the schema that Elementary's dbt package writes to."
-        return evaluate(
+        return answered_finding(
             "schema-readable",
             [ExcessPrivilege("schema-readable", f"the file has no tables in {schema!r}", remediation)],
             "",
@@ -121,25 +121,25 @@ def _readable(schema: str, file: _File) -> AccessFinding:
 
 def _outside(file: _File) -> AccessFinding:
     excess = [ExcessPrivilege("reads-outside-schema", f"{schema}.{name}", _EXPORT) for schema, name in file.outside]
-    return evaluate("reads-outside-schema", excess, "the file holds the Elementary schema and nothing else")
+    return answered_finding("reads-outside-schema", excess, "the file holds the Elementary schema and nothing else")
 
 
 def _attached(file: _File) -> AccessFinding:
     excess = [
         ExcessPrivilege("other-databases", f"{name} is attached", "Open the file alone.") for name in file.attached
     ]
-    return evaluate("other-databases", excess, "no other file is attached")
+    return answered_finding("other-databases", excess, "no other file is attached")
 
 
 def _proved(name: str, holds: bool, proof: str, otherwise: str) -> AccessFinding:
-    return evaluate(name, [] if holds else [ExcessPrivilege(name, otherwise, _CLOSE)], proof)
+    return answered_finding(name, [] if holds else [ExcessPrivilege(name, otherwise, _CLOSE)], proof)
 
 
 def _canaries(session: Session, file: _File, probes: Sequence[str]) -> list[Canary]:
     known = {(schema.lower(), name.lower()) for schema, name in file.outside}
     canaries = []
     for probe in probes:
-        relation = resolve(probe, session.dialect, session.schema, session.database)
+        relation = resolve_probe(probe, session.dialect, session.schema, session.database)
         exists = relation.parts[-2:] in known
         canaries.append(Canary(probe, relation.statement if exists else None, exists))
     for parts in file.outside[:8]:

@@ -77,7 +77,9 @@ class Inspection:
     canaries: Sequence[Canary]
 
 
-def evaluate(name: str, excess: Sequence[ExcessPrivilege], proof: str, *, total: int | None = None) -> AccessFinding:
+def answered_finding(
+    name: str, excess: Sequence[ExcessPrivilege], proof: str, *, total: int | None = None
+) -> AccessFinding:
     """Return the finding of a check that the warehouse answered in full.
 
     :param name: the check.
@@ -115,7 +117,7 @@ def count_wider_roles(
             remediation = f"Revoke {privilege.through} from the user, or fix {privilege.finding}."
             memberships.append(ExcessPrivilege("role-memberships", what, remediation, privilege.through))
     return [
-        evaluate(finding.name, memberships, finding.evidence) if finding.name == "role-memberships" else finding
+        answered_finding(finding.name, memberships, finding.evidence) if finding.name == "role-memberships" else finding
         for finding in findings
     ]
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
+from airflow_provider_elementary.access.check.canaries import read_nothing, resolve_probe
 from airflow_provider_elementary.access.check.findings import (
     Canary,
     ExcessPrivilege,
     Inspection,
     Link,
-    evaluate,
+    answered_finding,
     unanswered,
 )
 from airflow_provider_elementary.access.check.report import AccessFinding
@@ -62,7 +62,7 @@ def _grants(session: Session, grantees: set[str]) -> list[AccessFinding]:
     for name, right in _RIGHTS.items():
         found = [privilege for privilege in excess if privilege and privilege.finding == name]
         if found or (shows_grants and name != "reads-outside-schema"):
-            findings.append(evaluate(name, found, f"information_schema.table_privileges shows no {right}"))
+            findings.append(answered_finding(name, found, f"information_schema.table_privileges shows no {right}"))
         else:
             findings.append(unanswered(name, f"information_schema does not prove that there is no {right}", _BY_HAND))
     return findings
@@ -90,7 +90,7 @@ def _is_allowed(session: Session, schema: str) -> bool:
 
 
 def _probe(session: Session, probe: str) -> str:
-    return resolve(probe, session.dialect, session.schema, session.database).statement
+    return resolve_probe(probe, session.dialect, session.schema, session.database).statement
 
 
 def _select(session: Session, view: str, *columns: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
-from airflow_provider_elementary.access.check.findings import Canary, ExcessPrivilege, evaluate, unanswered
+from airflow_provider_elementary.access.check.canaries import read_nothing, resolve_probe
+from airflow_provider_elementary.access.check.findings import Canary, ExcessPrivilege, answered_finding, unanswered
 from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
 from airflow_provider_elementary.elementary_schema import TABLES
@@ -70,7 +70,7 @@ def evaluate_each(
     for name in checks:
         found = [privilege for privilege in excess if privilege.finding == name]
         if found or is_known:
-            findings.append(evaluate(name, found, proof))
+            findings.append(answered_finding(name, found, proof))
         else:
             findings.append(unanswered(name, otherwise, BY_HAND))
     return findings
@@ -84,15 +84,15 @@ def evaluate_readable(session: Session, names: Iterable[str]) -> AccessFinding:
     known = sorted(set(names) & set(TABLES))
     if not known:
         return unanswered("schema-readable", f"no table of Elementary is visible in {session.schema!r}", BY_HAND)
-    if ask(session, read_nothing(place_of(session, session.schema, known[0]), session.dialect)) is None:
+    if ask(session, read_nothing(qualified_names(session, session.schema, known[0]), session.dialect)) is None:
         excess = ExcessPrivilege("schema-readable", f"{known[0]} cannot be read", "Grant SELECT on the schema.")
-        return evaluate("schema-readable", [excess], "")
+        return answered_finding("schema-readable", [excess], "")
     return AccessFinding(
         "schema-readable", "pass", f"{len(known)} of Elementary's {len(TABLES)} tables are visible, {known[0]} was read"
     )
 
 
-def place_of(session: Session, *names: str) -> tuple[str, ...]:
+def qualified_names(session: Session, *names: str) -> tuple[str, ...]:
     """Return the names of a relation, below the session's database where it has one."""
     return (session.database, *names) if session.database else names
 
@@ -106,7 +106,7 @@ def visible(session: Session) -> list[tuple[str, str]]:
 
 def probed(session: Session, probes: Sequence[str]) -> list[Canary]:
     """Return a canary for each probe that the configuration names."""
-    found = [(probe, resolve(probe, session.dialect, session.schema, session.database)) for probe in probes]
+    found = [(probe, resolve_probe(probe, session.dialect, session.schema, session.database)) for probe in probes]
     return [Canary(probe, relation.statement, None) for probe, relation in found]
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
+from airflow_provider_elementary.access.check.canaries import read_nothing, resolve_probe
 from airflow_provider_elementary.access.check.findings import (
     Canary,
     ExcessPrivilege,
     Inspection,
     Link,
+    answered_finding,
     count_wider_roles,
-    evaluate,
     not_applicable,
     unanswered,
 )
@@ -152,11 +152,13 @@ def _evaluate_privileges(
     findings = []
     for name, excess in answers.items():
         if excess:
-            findings.append(evaluate(name, excess, ""))
+            findings.append(answered_finding(name, excess, ""))
         elif excess is None or not identities.known:
             findings.append(unanswered(name, "Redshift denied its SVV views", _BY_HAND))
         else:
-            findings.append(evaluate(name, [], "no reachable user, group or role, nor PUBLIC, holds such a privilege"))
+            findings.append(
+                answered_finding(name, [], "no reachable user, group or role, nor PUBLIC, holds such a privilege")
+            )
     return findings, [privilege for excess in answers.values() for privilege in excess or []]
 
 
@@ -255,7 +257,7 @@ def _readable(session: Session, tables: Sequence[Row]) -> AccessFinding:
     closed = [name for name, readable in known.items() if not readable]
     if closed or not known:
         what = [f"{name} cannot be read" for name in closed] or [f"no table in schema {session.schema!r}"]
-        return evaluate("schema-readable", [_excess_privilege("schema-readable", each) for each in what], "")
+        return answered_finding("schema-readable", [_excess_privilege("schema-readable", each) for each in what], "")
     return AccessFinding("schema-readable", "pass", f"{len(known)} of Elementary's {len(TABLES)} tables can be read")
 
 
@@ -273,7 +275,7 @@ def _canaries(session: Session, probes: Sequence[str], tables: Sequence[Row], da
     ]
     canaries = []
     for probe in probes:
-        relation = resolve(probe, session.dialect, session.schema, database)
+        relation = resolve_probe(probe, session.dialect, session.schema, database)
         canaries.append(Canary(probe, relation.statement, relation.parts[-2:] in outside))
     for parts in [*outside[:8], _PASSWORDS]:
         canaries.append(Canary(".".join(parts), read_nothing(parts, session.dialect), True))

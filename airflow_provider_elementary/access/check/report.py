@@ -246,7 +246,7 @@ def _adapter() -> TypeAdapter[AccessReport]:
 
 
 @dataclass(frozen=True)
-class Drift:
+class AccessDrift:
     """What changed between two reports: lines as in ``reads-outside-schema: raw.users: SELECT through PUBLIC``.
 
     :param appeared: what the current report holds and the previous did not.
@@ -260,14 +260,14 @@ class Drift:
         return bool(self.appeared or self.gone)
 
 
-def drift(previous: AccessReport, current: AccessReport) -> Drift:
+def drift(previous: AccessReport, current: AccessReport) -> AccessDrift:
     """Compare two reports.
 
     :param previous: the older report, from a manifest for instance.
     :param current: the newer one.
     """
     before, after = _facts(previous), _facts(current)
-    return Drift(
+    return AccessDrift(
         appeared=tuple(fact for fact in after if fact not in before),
         gone=tuple(fact for fact in before if fact not in after),
     )

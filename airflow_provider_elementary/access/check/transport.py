@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from airflow_provider_elementary.access.check.findings import (
     ExcessPrivilege,
     Link,
-    evaluate,
+    answered_finding,
     not_applicable,
     unanswered,
 )
@@ -65,7 +65,7 @@ def _encrypted(link: Link, transport: TransportFacts | None) -> AccessFinding:
         what = f"the client would connect without TLS: {transport.detail}"
         excess.append(ExcessPrivilege("link-encrypted", what, _REQUIRE_TLS))
     if excess or link.encrypted:
-        return evaluate("link-encrypted", excess, "the warehouse sees an encrypted link")
+        return answered_finding("link-encrypted", excess, "the warehouse sees an encrypted link")
     if transport and transport.encrypted:
         return AccessFinding("link-encrypted", "pass", f"the client requires TLS: {transport.detail}")
     return unanswered(
@@ -77,10 +77,10 @@ def _version(link: Link, transport: TransportFacts | None) -> AccessFinding:
     version = link.version or (transport.version if transport else None)
     if version is None:
         if link.encrypted is False or (transport and transport.encrypted is False):
-            return evaluate("tls-version", [ExcessPrivilege("tls-version", "no TLS at all", _REQUIRE_TLS)], "")
+            return answered_finding("tls-version", [ExcessPrivilege("tls-version", "no TLS at all", _REQUIRE_TLS)], "")
         return unanswered("tls-version", "neither the warehouse nor the driver reports the TLS version", _REQUIRE_TLS)
     excess = [ExcessPrivilege("tls-version", version, _REQUIRE_TLS)] if version in _OUTDATED else []
-    return evaluate("tls-version", excess, version)
+    return answered_finding("tls-version", excess, version)
 
 
 def _verified(transport: TransportFacts | None) -> AccessFinding:
@@ -91,7 +91,7 @@ def _verified(transport: TransportFacts | None) -> AccessFinding:
         if transport.certificate_verified
         else [ExcessPrivilege("certificate-verified", transport.detail, _REQUIRE_TLS)]
     )
-    return evaluate("certificate-verified", excess, transport.detail)
+    return answered_finding("certificate-verified", excess, transport.detail)
 
 
 def _address(address: str | None, allowed: Sequence[Network]) -> AccessFinding:
@@ -103,6 +103,6 @@ def _address(address: str | None, allowed: Sequence[Network]) -> AccessFinding:
     if any(ip_address(address) in network for network in allowed):
         return AccessFinding("client-address", "pass", f"the warehouse sees {address}, which is allowed")
     remediation = "Run the sync from an allowed address, or add this one to the list."
-    return evaluate(
+    return answered_finding(
         "client-address", [ExcessPrivilege("client-address", f"{address} is not in the allow-list", remediation)], ""
     )

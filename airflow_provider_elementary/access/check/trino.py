@@ -9,7 +9,7 @@ from airflow_provider_elementary.access.check.findings import (
     ExcessPrivilege,
     Inspection,
     Link,
-    evaluate,
+    answered_finding,
     not_applicable,
     unanswered,
 )
@@ -20,8 +20,8 @@ from airflow_provider_elementary.access.check.privileges import (
     check_of,
     evaluate_each,
     evaluate_readable,
-    place_of,
     probed,
+    qualified_names,
     readable,
     tried,
     visible,
@@ -63,7 +63,7 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
     tables = visible(session)
     inside = [name for schema, name in tables if schema == session.schema]
     outside = [
-        place_of(session, schema, name)
+        qualified_names(session, schema, name)
         for schema, name in tables
         if schema not in _SYSTEM_SCHEMAS and schema != session.schema
     ]
@@ -176,11 +176,14 @@ def _statements(
     own = sorted(set(inside) & set(TABLES))[:1]
     asked: dict[str, list[tuple[str, str]]] = {
         "writes-inside-schema": [
-            each for name in own for each in _writes(session, place_of(session, session.schema, name))
+            each for name in own for each in _writes(session, qualified_names(session, session.schema, name))
         ],
         "writes-outside-schema": [each for place in sorted(outside)[:3] for each in _writes(session, place)],
         "creates-objects": [
-            (f"CREATE TABLE in {schema}", f"CREATE TABLE {_name(place_of(session, schema, _NEW_TABLE))} AS SELECT 1 a")
+            (
+                f"CREATE TABLE in {schema}",
+                f"CREATE TABLE {_name(qualified_names(session, schema, _NEW_TABLE))} AS SELECT 1 a",
+            )
             for schema in sorted({session.schema, *(place[-2] for place in outside[:3])})
         ],
     }
@@ -236,7 +239,7 @@ def _other_catalogs(catalogs: list[tuple[object, ...]] | None, others: list[str]
     if catalogs is None:
         return unanswered(name, "Trino did not list its catalogs", BY_HAND)
     excess = [ExcessPrivilege(name, f"the catalog {each} is visible", "Deny it in the rules.") for each in others]
-    return evaluate(name, excess, "no other catalog is visible")
+    return answered_finding(name, excess, "no other catalog is visible")
 
 
 def _views(session: Session) -> AccessFinding:
@@ -255,7 +258,7 @@ def _views(session: Session) -> AccessFinding:
 
 
 def _is_invoker(session: Session, view: str) -> bool:
-    rows = ask(session, f"SHOW CREATE VIEW {_name(place_of(session, session.schema, view))}")
+    rows = ask(session, f"SHOW CREATE VIEW {_name(qualified_names(session, session.schema, view))}")
     if not rows:
         return False
     # A comment of the view may hold any text.

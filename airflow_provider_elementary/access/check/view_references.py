@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
-from airflow_provider_elementary.access.check.findings import ExcessPrivilege, evaluate, unanswered
+from airflow_provider_elementary.access.check.findings import ExcessPrivilege, answered_finding, unanswered
 from airflow_provider_elementary.access.check.report import AccessFinding
 
 _NAME = "objects-reaching-outside"
@@ -45,7 +45,7 @@ def evaluate_views(views: Iterable[tuple[str, str | None]], dialect: str, databa
             f"the warehouse hides the SQL of these views: {', '.join(sorted(hidden))}",
             "Revoke SELECT on them from the role, or read their SQL as their owner.",
         )
-    return evaluate(_NAME, excess, "no view of the schema reads anything outside it")
+    return answered_finding(_NAME, excess, "no view of the schema reads anything outside it")
 
 
 def _relations(text: str | None, dialect: str) -> list[list[str]] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
-from airflow_provider_elementary.access.grants.request import Reader
+from airflow_provider_elementary.access.grants.request import GrantRequest
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 
@@ -52,7 +52,7 @@ def grants(
     if kind is None or kind.grants is None:
         raise ConfigurationError(f"No grants are known for {dialect!r}. Known: {', '.join(DIALECTS)}.")
     statements: list[str] = import_module(kind.grants).statements(
-        Reader(
+        GrantRequest(
             role=role,
             user=user,
             schema=schema,

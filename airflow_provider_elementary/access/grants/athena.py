@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 
-from airflow_provider_elementary.access.grants.request import Reader, commented
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 #: What Glue and Athena allow in these names; in a policy `*` and `?` would match others, and `${` a variable.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return one policy document; buckets, region and account stand in it as ``<…>``."""
     schema = _fitting("schema", reader.schema)
     workgroup = _fitting("warehouse", reader.require("warehouse", "athena", "the workgroup"))
@@ -28,7 +28,7 @@ def statements(reader: Reader) -> list[str]:
     ]
 
 
-def _policy(reader: Reader, schema: str, workgroup: str) -> dict[str, object]:
+def _policy(reader: GrantRequest, schema: str, workgroup: str) -> dict[str, object]:
     glue = "arn:aws:glue:<region>:<account>:"
     data, results = "arn:aws:s3:::<data bucket>", "arn:aws:s3:::<result bucket>"
     rules: list[dict[str, object]] = [

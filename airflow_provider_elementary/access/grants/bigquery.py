@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from airflow_provider_elementary.access.grants.request import Reader, commented
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 _PROJECT = re.compile(r"[a-z][a-z0-9.:-]{4,61}[a-z0-9]")
@@ -13,7 +13,7 @@ _DATASET = re.compile(r"[A-Za-z0-9_]{1,1024}")
 _SERVICE_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9.-]*@[a-z0-9][a-z0-9.-]*\.gserviceaccount\.com")
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return the one GRANT that SQL can express; the binding on the project stands before it as a command."""
     project = _fitting(_PROJECT, "database", reader.require("database", "bigquery", "the project"), "a project id")
     dataset = _fitting(_DATASET, "schema", reader.schema, "a dataset of letters, digits and underscores")
@@ -38,7 +38,7 @@ def _fitting(pattern: re.Pattern[str], field: str, value: str, expected: str) ->
     return value
 
 
-def _network(reader: Reader) -> list[str]:
+def _network(reader: GrantRequest) -> list[str]:
     if not reader.network:
         return []
     return [f"To admit only {', '.join(reader.network)}, put the project into a VPC Service Controls perimeter."]

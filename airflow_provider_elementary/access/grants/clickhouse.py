@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_elementary.access.grants.request import Reader, commented
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.quoting import literal
 
 _SSH_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256)\s+([A-Za-z0-9+/]+={0,2})(\s.*)?")
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return the statements; run them as a user with access_management."""
-    role, user, schema = name(reader.role), name(reader.user), name(reader.schema)
+    role, user, schema = clickhouse_name(reader.role), clickhouse_name(reader.user), clickhouse_name(reader.schema)
     return [
         f"CREATE ROLE IF NOT EXISTS {role};",
         create_user(reader, user),
@@ -26,7 +26,7 @@ def statements(reader: Reader) -> list[str]:
     ]
 
 
-def create_user(reader: Reader, user: str) -> str:
+def create_user(reader: GrantRequest, user: str) -> str:
     """Return the statement that creates the user."""
     hosts = ", ".join(f"IP {literal(address, 'clickhouse')}" for address in reader.network) or "ANY"
     settings = "SETTINGS readonly = 2"
@@ -46,6 +46,6 @@ def create_user(reader: Reader, user: str) -> str:
     )
 
 
-def name(text: str) -> str:
+def clickhouse_name(text: str) -> str:
     """Return a quoted name."""
     return "`" + text.replace("\\", "\\\\").replace("`", "\\`") + "`"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from airflow_provider_elementary.access.grants.request import Reader, commented
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented
 from airflow_provider_elementary.quoting import identifier
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return the statements; run them as the owner of the catalog."""
     group = identifier(reader.role, "databricks")
     catalog = identifier(reader.require("database", "databricks", "the catalog that holds the schema"), "databricks")
@@ -26,7 +26,7 @@ def statements(reader: Reader) -> list[str]:
     ]
 
 
-def _network(reader: Reader) -> list[str]:
+def _network(reader: GrantRequest) -> list[str]:
     if not reader.network:
         return []
     return [f"Allow only {', '.join(reader.network)} in the workspace's IP access list."]

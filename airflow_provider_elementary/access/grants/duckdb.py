@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 
-from airflow_provider_elementary.access.grants.request import Reader, commented
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.quoting import identifier, literal
 
 _COPY = "elementary_only"
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return the statements; run them in the warehouse's file after each dbt run, then connect to the new file."""
     schema = identifier(reader.schema, "duckdb")
     source = f"{identifier(reader.database, 'duckdb')}.{schema}" if reader.database else schema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from airflow_provider_elementary.access.grants.request import Reader, commented, short_enough
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented, short_enough
 from airflow_provider_elementary.quoting import identifier, literal
 
 _identifier, _literal = partial(identifier, dialect="postgres"), partial(literal, dialect="postgres")
@@ -68,9 +68,9 @@ _DEFAULT_PRIVILEGES = """\
   END LOOP;"""
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return the statements; run them in the database that holds the schema."""
-    created = create_reader(reader)
+    created = create_postgres_reader(reader)
     role, schema = _identifier(reader.role), _identifier(reader.schema)
     return [
         *created,
@@ -82,7 +82,7 @@ def statements(reader: Reader) -> list[str]:
     ]
 
 
-def create_reader(reader: Reader) -> list[str]:
+def create_postgres_reader(reader: GrantRequest) -> list[str]:
     """Return the statements that create the role and the user."""
     for name in ("role", "user", "schema", "database", "dbt_role"):
         short_enough(getattr(reader, name) or "", _LONGEST_NAME, "PostgreSQL")
@@ -104,7 +104,7 @@ def create_role(name: str, login: str = "NOLOGIN") -> str:
     return block(_CREATE_ROLE.format(literal=_literal(name), role=_identifier(name), login=login))
 
 
-def limit_reader(reader: Reader) -> list[str]:
+def limit_reader(reader: GrantRequest) -> list[str]:
     """Return the statements that make the user's sessions read-only, and close or list what is open to PUBLIC."""
     return [
         f"ALTER ROLE {_identifier(reader.user)} SET default_transaction_read_only = on;",
@@ -112,7 +112,7 @@ def limit_reader(reader: Reader) -> list[str]:
     ]
 
 
-def _hardened(reader: Reader) -> list[str]:
+def _hardened(reader: GrantRequest) -> list[str]:
     return [
         commented(
             _take_from_public(reader, _HELD_HERE),
@@ -142,7 +142,7 @@ def _stays_open() -> str:
     )
 
 
-def connect(reader: Reader, role: str) -> str:
+def connect(reader: GrantRequest, role: str) -> str:
     """Return the statement that lets the role connect to the database."""
     if reader.database is not None:
         return f"GRANT CONNECT ON DATABASE {_identifier(reader.database)} TO {role};"
@@ -150,7 +150,7 @@ def connect(reader: Reader, role: str) -> str:
     return block(grant)
 
 
-def _future_tables(reader: Reader, role: str, schema: str) -> str:
+def _future_tables(reader: GrantRequest, role: str, schema: str) -> str:
     reason = "dbt drops and rebuilds tables: without FOR ROLE, these privileges would not hold for what it builds."
     if reader.dbt_role is not None:
         writer = _identifier(reader.dbt_role)
@@ -163,12 +163,12 @@ def _future_tables(reader: Reader, role: str, schema: str) -> str:
     )
 
 
-def _take_from_public(reader: Reader, held: str) -> str:
+def _take_from_public(reader: GrantRequest, held: str) -> str:
     body = _TAKE_FROM_PUBLIC.format(held=held, role=_literal(reader.role), user=_literal(reader.user))
     return block(body, "held record", "other name")
 
 
-def _host_based_authentication(reader: Reader) -> list[str]:
+def _host_based_authentication(reader: GrantRequest) -> list[str]:
     if not reader.network:
         return []
     database = _identifier(reader.database) if reader.database else "the_database"

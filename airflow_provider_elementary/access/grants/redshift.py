@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from airflow_provider_elementary.access.grants.request import Reader, commented, short_enough
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented, short_enough
 from airflow_provider_elementary.quoting import identifier, literal
 
 _identifier, _literal = partial(identifier, dialect="redshift"), partial(literal, dialect="redshift")
@@ -26,7 +26,7 @@ END
 {tag} LANGUAGE plpgsql;"""
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return the statements; run them as a superuser in the database that holds the schema."""
     for name in ("role", "user", "schema", "database", "dbt_role"):
         short_enough(getattr(reader, name) or "", _LONGEST_NAME, "Redshift")
@@ -86,7 +86,7 @@ def _hardened(database: str, writer: str) -> list[str]:
     ]
 
 
-def _create(reader: Reader, role: str, user: str) -> str:
+def _create(reader: GrantRequest, role: str, user: str) -> str:
     names = {
         "role": role,
         "user": user,
@@ -99,7 +99,7 @@ def _create(reader: Reader, role: str, user: str) -> str:
     return _CREATE.format(procedure=_PROCEDURE, tag=tag, **names)
 
 
-def _network(reader: Reader) -> list[str]:
+def _network(reader: GrantRequest) -> list[str]:
     if not reader.network:
         return []
     return [

@@ -14,7 +14,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
 @dataclass(frozen=True)
-class Reader:
+class GrantRequest:
     """The reader and its schema; the fields are the arguments of :func:`grants`.
 
     :raises ConfigurationError: a name is empty or has control characters, or an address is not valid.

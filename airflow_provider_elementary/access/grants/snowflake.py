@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_elementary.access.grants.request import Reader, commented, public_key_body, short_enough
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented, public_key_body, short_enough
 from airflow_provider_elementary.quoting import identifier, literal
 
 _LONGEST_NAME = 255
@@ -12,13 +12,13 @@ _UNQUOTED = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _QUOTED = re.compile(r'"(?:[^"]|"")+"')
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return the statements; the comment before each says which role runs it, unless the one before does."""
-    role, user = name(reader.role), name(reader.user)
-    database = name(reader.require("database", "snowflake", "the database that holds the schema"))
-    schema = f"{database}.{name(reader.schema)}"
+    role, user = snowflake_name(reader.role), snowflake_name(reader.user)
+    database = snowflake_name(reader.require("database", "snowflake", "the database that holds the schema"))
+    schema = f"{database}.{snowflake_name(reader.schema)}"
     return [
-        *create_reader(reader),
+        *create_snowflake_reader(reader),
         f"GRANT USAGE ON DATABASE {database} TO ROLE {role};",
         f"GRANT USAGE ON SCHEMA {schema} TO ROLE {role};",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO ROLE {role};",
@@ -34,16 +34,18 @@ def statements(reader: Reader) -> list[str]:
     ]
 
 
-def create_reader(reader: Reader) -> list[str]:
+def create_snowflake_reader(reader: GrantRequest) -> list[str]:
     """Return the statements that create the role and its user, and let them use the virtual warehouse."""
-    role, user = name(reader.role), name(reader.user)
-    database = name(reader.require("database", "snowflake", "the database that holds the schema"))
-    warehouse = name(reader.require("warehouse", "snowflake", "the virtual warehouse that its queries run on"))
+    role, user = snowflake_name(reader.role), snowflake_name(reader.user)
+    database = snowflake_name(reader.require("database", "snowflake", "the database that holds the schema"))
+    warehouse = snowflake_name(
+        reader.require("warehouse", "snowflake", "the virtual warehouse that its queries run on")
+    )
     return [
         commented(
             f"CREATE ROLE IF NOT EXISTS {role};", "Run as USERADMIN, which owns the role and the user from then on."
         ),
-        _create_user(reader, role, user, warehouse, f"{database}.{name(reader.schema)}"),
+        _create_user(reader, role, user, warehouse, f"{database}.{snowflake_name(reader.schema)}"),
         commented(
             f"ALTER USER {user} SET DEFAULT_SECONDARY_ROLES = ();",
             "Otherwise every role that the user is ever given would add its rights to each session.",
@@ -68,7 +70,7 @@ def _left_open() -> list[str]:
     ]
 
 
-def _create_user(reader: Reader, role: str, user: str, warehouse: str, schema: str) -> str:
+def _create_user(reader: GrantRequest, role: str, user: str, warehouse: str, schema: str) -> str:
     properties = [
         "TYPE = SERVICE",
         f"DEFAULT_ROLE = {role}",
@@ -89,11 +91,11 @@ def _create_user(reader: Reader, role: str, user: str, warehouse: str, schema: s
     return commented(f"CREATE USER IF NOT EXISTS {user}\n  " + "\n  ".join(properties) + ";", *hints)
 
 
-def network_policy(reader: Reader, user: str, schema: str) -> list[str]:
+def network_policy(reader: GrantRequest, user: str, schema: str) -> list[str]:
     """Return the statements that limit where the user may come from."""
     if not reader.network:
         return []
-    policy = name(f"{reader.user.strip(chr(34))}_network")
+    policy = snowflake_name(f"{reader.user.strip(chr(34))}_network")
     rule = f"{schema}.{policy}"
     addresses = ", ".join(literal(address, "snowflake") for address in reader.network)
     return [
@@ -110,7 +112,7 @@ def network_policy(reader: Reader, user: str, schema: str) -> list[str]:
     ]
 
 
-def name(text: str) -> str:
+def snowflake_name(text: str) -> str:
     """Return a quoted identifier: a plain name in upper case as Snowflake folds it, ``"quoted"`` and others exactly."""
     short_enough(text, _LONGEST_NAME, "Snowflake")
     if _UNQUOTED.fullmatch(text):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 
-from airflow_provider_elementary.access.grants.request import Reader, commented
+from airflow_provider_elementary.access.grants.request import GrantRequest, commented
 from airflow_provider_elementary.quoting import identifier
 
 
-def statements(reader: Reader) -> list[str]:
+def statements(reader: GrantRequest) -> list[str]:
     """Return the statements for a connector with roles; the rules for all others stand before them."""
     catalog_name = reader.require("database", "trino", "the catalog that holds the schema")
     catalog, role, user = (
@@ -30,7 +30,7 @@ def statements(reader: Reader) -> list[str]:
     ]
 
 
-def _rules(reader: Reader, catalog: str) -> dict[str, object]:
+def _rules(reader: GrantRequest, catalog: str) -> dict[str, object]:
     # Trino matches the patterns against whole names.
     user = re.escape(reader.user)
     return {
@@ -51,7 +51,7 @@ def _rules(reader: Reader, catalog: str) -> dict[str, object]:
     }
 
 
-def _network(reader: Reader) -> list[str]:
+def _network(reader: GrantRequest) -> list[str]:
     if not reader.network:
         return []
     return [f"Allow only {', '.join(reader.network)} in front of the coordinator: Trino knows no user's network."]

@@ -18,11 +18,12 @@ from sqlglot.errors import ErrorLevel
 
 from airflow_provider_elementary.access.guard.functions import FUNCTIONS, PORTABLE, TABLE_FUNCTIONS
 from airflow_provider_elementary.access.guard.grammar import GRAMMAR_WORDS, TYPE_WORDS, check_grammar, column_lists
-from airflow_provider_elementary.access.guard.name_resolution import Place, Resolved, resolve
+from airflow_provider_elementary.access.guard.name_resolution import Resolved, SchemaPlace, resolve_names
 from airflow_provider_elementary.access.guard.preprocess import LEXICONS, Lexicon, Text, read_text
 from airflow_provider_elementary.access.guard.qualification import qualify
 from airflow_provider_elementary.access.guard.sizes import check_sizes
 from airflow_provider_elementary.access.guard.sqlparse_outline import outline, without_quotes
+from airflow_provider_elementary.access.guard.tokens import STRINGS
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 _PASSED = object()
@@ -69,7 +70,7 @@ def guard_query(
 def _guard(sql: str, dialect: str, schema: str, database: str | None, quoted_tables: frozenset[str]) -> GuardedQuery:
     if dialect not in Dialects.__members__.values() or not dialect:
         raise QueryRefusedError(f"no grammar is known for the dialect {dialect!r}; known well: {', '.join(LEXICONS)}")
-    place = Place(dialect, schema, database, FUNCTIONS.get(dialect, PORTABLE), quoted_tables)
+    place = SchemaPlace(dialect, schema, database, FUNCTIONS.get(dialect, PORTABLE), quoted_tables)
     checked = _check(sql, place)
     rewritten = qualify(checked.sql, checked.statement, checked.resolved, place)
     # What runs is what was checked: the rewritten text passes on its own, and there is nothing left to rewrite in it.
@@ -87,7 +88,7 @@ class _Checked:
     resolved: Resolved
 
 
-def _check(sql: str, place: Place) -> _Checked:
+def _check(sql: str, place: SchemaPlace) -> _Checked:
     """Return the statement without comments, parsed and resolved.
 
     :raises QueryRefusedError: it is not allowed.
@@ -103,7 +104,7 @@ def _check(sql: str, place: Place) -> _Checked:
     check_sizes(tokens, text.sql, place.dialect)
     check_grammar(statement, place.dialect)
     _check_no_string_is_a_table(statement, text.sql, lexicon)
-    resolved = resolve(statement, place)
+    resolved = resolve_names(statement, place)
     if frozenset(map(without_quotes, resolved.relations)) != first.relations:
         raise QueryRefusedError("the two parsers disagree about which tables it reads")
     if others := first.functions - table_functions - GRAMMAR_WORDS:
@@ -129,19 +130,7 @@ def _parse(text: Text, dialect: str) -> tuple[list[Token], exp.Query]:
     return tokens, statements[0]
 
 
-_QUOTED = frozenset(
-    {
-        TokenType.STRING,
-        TokenType.IDENTIFIER,
-        TokenType.RAW_STRING,
-        TokenType.BYTE_STRING,
-        TokenType.NATIONAL_STRING,
-        TokenType.HEX_STRING,
-        TokenType.BIT_STRING,
-        TokenType.HEREDOC_STRING,
-        TokenType.UNICODE_STRING,
-    }
-)
+_QUOTED = STRINGS | {TokenType.IDENTIFIER}
 
 
 def _literals(tokens: list[Token], text: Text) -> tuple[tuple[int, int], ...]:

@@ -118,7 +118,7 @@ class _Scope:
 
 
 @dataclass(frozen=True)
-class Place:
+class SchemaPlace:
     """Where the tables are allowed to be.
 
     :param dialect: sqlglot's name of the warehouse's SQL.
@@ -152,7 +152,7 @@ class Resolved:
         return tuple(sorted(set(self.of_catalog.values())))
 
 
-def resolve(statement: exp.Expr, place: Place) -> Resolved:
+def resolve_names(statement: exp.Expr, place: SchemaPlace) -> Resolved:
     """Resolve every relation of the statement.
 
     :raises QueryRefusedError: a relation is neither a table of the catalog in its place nor a CTE in scope.
@@ -249,7 +249,7 @@ def _is_cte(table: exp.Table, scope: _Scope, folding: Folding) -> bool:
     return table.args.get("db") is None and folding.local(table.this) in scope.ctes
 
 
-def _catalog_table(table: exp.Table, place: Place, folding: Folding) -> str:
+def _catalog_table(table: exp.Table, place: SchemaPlace, folding: Folding) -> str:
     """Return the catalog's name of this table.
 
     :raises QueryRefusedError: it is not in the catalog, or in another schema or database.
@@ -291,7 +291,7 @@ def _shown(identifier: exp.Identifier) -> str:
 
 
 def _check_column(
-    column: exp.Column, scope: _Scope, place: Place, folding: Folding, introduced: frozenset[str]
+    column: exp.Column, scope: _Scope, place: SchemaPlace, folding: Folding, introduced: frozenset[str]
 ) -> None:
     for part in column.parts:
         name = lower(part.name)

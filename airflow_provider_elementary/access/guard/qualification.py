@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS, UNKNOWN, Folding, Place, Resolved
+from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS, UNKNOWN, Folding, Resolved, SchemaPlace
 from airflow_provider_elementary.access.guard.preprocess import LEXICONS, Lexicon, lower
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
@@ -25,7 +25,7 @@ _STATEMENT_WORDS = frozenset(
 _AFTER_AS = re.compile(r"\bas\s+\Z", re.IGNORECASE)
 
 
-def qualify(sql: str, statement: exp.Expr, resolved: Resolved, place: Place) -> str:
+def qualify(sql: str, statement: exp.Expr, resolved: Resolved, place: SchemaPlace) -> str:
     """Return the statement with every table fully qualified, and every name that it defines or reads from in quotes.
 
     The text between these names stays as it was. A name in quotes is no keyword, so ``(show users)`` cannot become a
@@ -45,7 +45,7 @@ def qualify(sql: str, statement: exp.Expr, resolved: Resolved, place: Place) -> 
     return "".join([*out, sql[position:]])
 
 
-def _edits(statement: exp.Expr, resolved: Resolved, place: Place, sql: str) -> Iterator[Edit]:
+def _edits(statement: exp.Expr, resolved: Resolved, place: SchemaPlace, sql: str) -> Iterator[Edit]:
     folding = FOLDINGS.get(place.dialect, UNKNOWN)
     lexicon = LEXICONS.get(place.dialect, Lexicon())
     for table in statement.find_all(exp.Table):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
 from airflow_provider_elementary.anomalies.elementary.parity import STATEMENTS, fetch, load_table
 from airflow_provider_elementary.anomalies.elementary.parity_configurations import read_configurations
 from airflow_provider_elementary.anomalies.elementary.rule import parameters_table
@@ -37,19 +37,18 @@ CONFIGURATIONS_SCHEMA = pa.schema(
 )
 
 
-def read_test_configurations(source: Source, *, adapter: str | None = None) -> pa.Table:
+def read_test_configurations(source: Source) -> pa.Table:
     """Return the configuration of every series that an anomaly test watched when it ran last.
 
     Where several tests of one run watch a series, the most sensitive counts. A test whose configuration is not stored
     or cannot be read has no row.
 
     :param source: holds ``elementary_test_results``; without it there are no rows.
-    :param adapter: dbt's name of the warehouse; by default the one that the source knows of.
     :return: rows of :data:`CONFIGURATIONS_SCHEMA`.
     """
     if "elementary_test_results" not in source.tables():
         return CONFIGURATIONS_SCHEMA.empty_table()
-    adapter = adapter or adapter_of(source)
+    adapter = adapter_of(source)
     with bounded_connection() as connection:
         if load_table(connection, source, "elementary_test_results"):
             return CONFIGURATIONS_SCHEMA.empty_table()
@@ -62,7 +61,7 @@ def read_test_configurations(source: Source, *, adapter: str | None = None) -> p
     return pa.Table.from_pylist(configured, schema=CONFIGURATIONS_SCHEMA)
 
 
-def _columns(parameters: Parameters) -> Mapping[str, Any]:
+def _columns(parameters: AnomalyTestParameters) -> Mapping[str, Any]:
     delay = round(parameters.detection_delay.total_seconds() / 3600)
     return {
         "anomaly_sensitivity": parameters.anomaly_sensitivity,

@@ -18,7 +18,7 @@ from airflow_provider_elementary.anomalies.elementary.lint_histories import (
     read_histories,
     resets,
 )
-from airflow_provider_elementary.anomalies.elementary.parameters import ARGUMENTS, SEASONALITIES, Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import ARGUMENTS, SEASONALITIES, AnomalyTestParameters
 from airflow_provider_elementary.anomalies.elementary.parity_configurations import metric_properties
 from airflow_provider_elementary.anomalies.elementary.rule import SPIKES_ONLY_METRICS
 from airflow_provider_elementary.exceptions import ConfigurationError, ElementaryError
@@ -57,7 +57,7 @@ class _Monitor:
     column: str | None
     metric: str | None
     params: Mapping[str, Any]
-    parameters: Parameters
+    parameters: AnomalyTestParameters
 
 
 def lint(source: Source) -> list[Finding]:
@@ -149,7 +149,7 @@ def _contradiction(monitor: _Monitor) -> Iterator[Finding]:
         )
 
 
-def _buckets(parameters: Parameters) -> int:
+def _buckets(parameters: AnomalyTestParameters) -> int:
     """Return how many buckets a full training window holds; a longer period's window starts where the period does."""
     hours = parameters.days_back * 24
     if parameters.seasonality:
@@ -263,9 +263,9 @@ def _monitors(source: Source) -> tuple[list[_Monitor], list[Finding]]:
         try:
             params = _json(row["test_params"])
             parameters = (
-                Parameters.from_arguments({name: params[name] for name in params if name in ARGUMENTS})
+                AnomalyTestParameters.from_arguments({name: params[name] for name in params if name in ARGUMENTS})
                 if is_generic
-                else Parameters.from_test_params(params)
+                else AnomalyTestParameters.from_test_params(params)
             )
         except ConfigurationError as error:
             findings.append(

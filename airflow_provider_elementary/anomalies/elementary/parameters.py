@@ -50,7 +50,7 @@ IGNORED = frozenset({"min_training_set_size", "timestamp_column", "where_express
 
 
 @dataclass(frozen=True)
-class Period:
+class PeriodCount:
     """A number of hours, days, weeks or months.
 
     :param period: one of :data:`PERIODS`.
@@ -72,7 +72,7 @@ class Period:
 
 
 @dataclass(frozen=True)
-class Parameters:
+class AnomalyTestParameters:
     """One resolved configuration of an anomaly test.
 
     :param anomaly_sensitivity: how many standard deviations from the average are still normal.
@@ -94,7 +94,7 @@ class Parameters:
     anomaly_direction: str = "both"
     days_back: int = 14
     backfill_days: int = 2
-    time_bucket: Period = Period("day", 1)
+    time_bucket: PeriodCount = PeriodCount("day", 1)
     seasonality: str | None = None
     spike_percent: float | None = None
     drop_percent: float | None = None
@@ -105,7 +105,7 @@ class Parameters:
     exclude_detection_period_from_training: bool = False
 
     @classmethod
-    def from_arguments(cls, arguments: Mapping[str, Any]) -> Parameters:
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> AnomalyTestParameters:
         """Resolve a test's arguments as Elementary does: its names, its aliases, its defaults.
 
         :param arguments: ``training_period`` and ``detection_period`` (``{"period": "day", "count": 14}``) or
@@ -119,7 +119,7 @@ class Parameters:
                 f"Elementary's anomaly tests have no parameter {', '.join(map(repr, unknown))}. "
                 f"Their parameters are: {', '.join(sorted(ARGUMENTS | IGNORED))}."
             )
-        time_bucket = _period("time_bucket", given.get("time_bucket")) or Period("day", 1)
+        time_bucket = _period("time_bucket", given.get("time_bucket")) or PeriodCount("day", 1)
         seasonality = _seasonality(given.get("seasonality"), time_bucket)
         training = _period("training_period", given.get("training_period"))
         detection = _period("detection_period", given.get("detection_period"))
@@ -130,7 +130,7 @@ class Parameters:
         return _resolve(final, time_bucket, seasonality)
 
     @classmethod
-    def from_test_params(cls, params: Mapping[str, Any]) -> Parameters:
+    def from_test_params(cls, params: Mapping[str, Any]) -> AnomalyTestParameters:
         """Read ``elementary_test_results.test_params``, where periods are days already and nothing is defaulted.
 
         :raises ConfigurationError: the configuration is not resolved, or a value is none that Elementary accepts.
@@ -144,11 +144,11 @@ class Parameters:
                 "Elementary stores a resolved one only with verdicts that it wrote itself."
             )
         given = {name: value for name, value in params.items() if value is not None}
-        time_bucket = _period("time_bucket", given.get("time_bucket")) or Period("day", 1)
+        time_bucket = _period("time_bucket", given.get("time_bucket")) or PeriodCount("day", 1)
         return _resolve(given, time_bucket, _seasonality(given.get("seasonality"), time_bucket))
 
 
-def _resolve(given: Mapping[str, Any], time_bucket: Period, seasonality: str | None) -> Parameters:
+def _resolve(given: Mapping[str, Any], time_bucket: PeriodCount, seasonality: str | None) -> AnomalyTestParameters:
     direction = str(given.get("anomaly_direction", "both")).lower()
     if direction not in DIRECTIONS:
         raise ConfigurationError(f"anomaly_direction {direction!r} is unknown. Use one of {', '.join(DIRECTIONS)}.")
@@ -158,8 +158,8 @@ def _resolve(given: Mapping[str, Any], time_bucket: Period, seasonality: str | N
         raise ConfigurationError(
             'ignore_small_changes is not a mapping. Write it as {"spike_failure_percent_threshold": 10}.'
         )
-    delay = _period("detection_delay", given.get("detection_delay")) or Period("hour", 0)
-    return Parameters(
+    delay = _period("detection_delay", given.get("detection_delay")) or PeriodCount("hour", 0)
+    return AnomalyTestParameters(
         anomaly_sensitivity=sensitivity,
         anomaly_direction=direction,
         days_back=whole("days_back", given.get("days_back", 14)),
@@ -177,14 +177,14 @@ def _resolve(given: Mapping[str, Any], time_bucket: Period, seasonality: str | N
     )
 
 
-def _seasonality(value: Any, time_bucket: Period) -> str | None:
+def _seasonality(value: Any, time_bucket: PeriodCount) -> str | None:
     if not value:
         return None
     seasonality = str(value).lower()
     if seasonality not in SEASONALITIES:
         raise ConfigurationError(f"seasonality {seasonality!r} is unknown. Use one of {', '.join(SEASONALITIES)}.")
     needed = SEASONALITIES[seasonality][0]
-    if time_bucket != Period(needed, 1):
+    if time_bucket != PeriodCount(needed, 1):
         raise ConfigurationError(
             f"seasonality {seasonality} does not fit a time_bucket of {time_bucket.count} {time_bucket.period}. "
             f"Use a time_bucket of 1 {needed}."
@@ -193,7 +193,7 @@ def _seasonality(value: Any, time_bucket: Period) -> str | None:
     return seasonality if value == seasonality else None
 
 
-def _period(name: str, value: Any) -> Period | None:
+def _period(name: str, value: Any) -> PeriodCount | None:
     if not value:
         return None
     if not isinstance(value, Mapping) or not set(value) <= {"period", "count"}:
@@ -205,7 +205,7 @@ def _period(name: str, value: Any) -> Period | None:
     number = 1 if count is None else whole(name, count)
     if name == "time_bucket" and not number:
         raise ConfigurationError("time_bucket has a count of 0. Use at least 1 hour.")
-    return Period(period, number)
+    return PeriodCount(period, number)
 
 
 def whole(name: str, value: Any) -> int:

@@ -80,25 +80,13 @@ def compare_with_elementary(source: Source, *, adapter: str | None = None) -> pa
         (``agree``, ``disagree``, ``cannot tell``) and ``reason``, in the order in which the tests ran.
     :raises UnknownTableError: the source holds no ``elementary_test_results``.
     """
-    with _replayed_runs(source, adapter) as connection:
+    with replayed_runs(source, adapter) as connection:
         connection.execute(_answers(connection))
         return fetch(connection, STATEMENTS["comparison"])
 
 
-def recompute_scores(source: Source, *, adapter: str | None = None) -> pa.Table:
-    """Return every bucket that Elementary's runs scored, as the rule scores it on the metrics that they saw.
-
-    :param source: as for :func:`compare_with_elementary`.
-    :return: ``elementary_test_results_id``, ``metric_id``, ``bucket_end``, ``metric_value``, ``score``,
-        ``training_avg``, ``training_stddev``, ``training_set_size``, ``min_metric_value``, ``max_metric_value``,
-        ``is_anomalous``: the names that ``test_result_rows.result_row`` uses.
-    """
-    with _replayed_runs(source, adapter) as connection:
-        return fetch(connection, STATEMENTS["scored_buckets"])
-
-
 @contextmanager
-def _replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
+def replayed_runs(source: Source, adapter: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection with the stored verdicts in ``test_results`` and the buckets of their runs in ``scored``."""
     adapter = adapter or adapter_of(source)
     with bounded_connection() as connection:

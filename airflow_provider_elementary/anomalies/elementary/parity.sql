@@ -242,24 +242,6 @@ FROM (
     WHERE value IS NOT NULL AND average IS NOT NULL
 )
 
--- name: scored_buckets
--- The scored buckets under the names of test_result_rows.result_row.
-SELECT
-    elementary_test_results_id,
-    metric_id,
-    bucket_end,
-    metric_value,
-    score,
-    training_avg,
-    training_stddev,
-    training_set_size,
-    expected_min AS min_metric_value,
-    expected_max AS max_metric_value,
-    is_anomalous
-FROM scored
-WHERE is_kept
-ORDER BY elementary_test_results_id, bucket_end, metric_id
-
 -- name: answers
 -- Elementary counts the anomalies of each metric, and dbt those of the whole test. A metric without any passes; to the
 -- others goes the status of the test. A warning is a failure where dbt runs with --warn-error.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.elementary.parameters import ARGUMENTS, Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import ARGUMENTS, AnomalyTestParameters
 from airflow_provider_elementary.anomalies.elementary.predicates import (
     METRIC_COLUMNS,
     RESULT_COLUMNS,
@@ -47,7 +47,7 @@ class Configurations:
         it.
     """
 
-    parameters: list[Parameters]
+    parameters: list[AnomalyTestParameters]
     table: pa.Table
     exclusions: str
     results: str
@@ -61,7 +61,7 @@ def read_configurations(stored: pa.Table, adapter: str | None) -> Configurations
     :param adapter: dbt's name of the warehouse, for the SQL of predicates.
     """
     dialect = sqlglot_dialect(adapter)
-    parameters: list[Parameters] = []
+    parameters: list[AnomalyTestParameters] = []
     rows: list[dict[str, object]] = []
     exclusions: list[str] = []
     filters: list[str] = []
@@ -71,9 +71,11 @@ def read_configurations(stored: pa.Table, adapter: str | None) -> Configurations
             assumption = None
             if row["is_generic"]:
                 params, assumption = _with_variables(params, row["vars"])
-                resolved = Parameters.from_arguments({name: params.get(name) for name in params if name in ARGUMENTS})
+                resolved = AnomalyTestParameters.from_arguments(
+                    {name: params.get(name) for name in params if name in ARGUMENTS}
+                )
             else:
-                resolved = Parameters.from_test_params(params)
+                resolved = AnomalyTestParameters.from_test_params(params)
             exclusion = _predicate(resolved.anomaly_exclude_metrics, METRIC_COLUMNS, dialect)
             result = _predicate(params.get("exclude_final_results"), RESULT_COLUMNS, dialect)
         except ConfigurationError as error:

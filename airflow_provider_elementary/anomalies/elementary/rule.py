@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import duckdb
 import pyarrow as pa
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
 from airflow_provider_elementary.metrics.registry import names_of
 from airflow_provider_elementary.warehouses.registry import by_adapter
 
@@ -206,7 +206,7 @@ def create_verdicts(connection: duckdb.DuckDBPyConnection, *, statistics: Sequen
         connection.execute(statement)
 
 
-def parameters_table(configurations: Iterable[Parameters], adapter: str | None) -> pa.Table:
+def parameters_table(configurations: Iterable[AnomalyTestParameters], adapter: str | None) -> pa.Table:
     """Return the relation ``parameters``, one row per configuration, numbered from 0.
 
     :param adapter: dbt's name of the warehouse: ``stddev`` is what its function computes (``sample``, ``population`` or

@@ -23,7 +23,7 @@ from airflow_provider_elementary.anomalies.feedback import (
     feedback_of,
 )
 from airflow_provider_elementary.anomalies.robust.model.bucket import KINDS, Bucket, BucketVerdicts
-from airflow_provider_elementary.anomalies.robust.model.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings
 from airflow_provider_elementary.anomalies.robust.series import (
     FREQUENCIES,
@@ -56,7 +56,7 @@ def score(
     :param feedback: what people said about verdicts; see
         :class:`~airflow_provider_elementary.anomalies.feedback.Feedback`.
     :param adapter: dbt's name of the warehouse whose SQL ``anomaly_exclude_metrics`` is.
-    :param parameters: see :class:`Parameters`, and those of a test by Elementary's names.
+    :param parameters: see :class:`ModelParameters`, and those of a test by Elementary's names.
     :return: the metrics' rows in their order, with the columns of a verdict. ``score`` is the surprise relative to the
         bar at which a bucket is flagged, null is no verdict. Above 1 is anomalous, but for a run of missing, zero or
         equal values, which is flagged in its first buckets only. A flagged value lies outside its range, any other
@@ -70,20 +70,20 @@ def score(
     return score_buckets(metrics, buckets, states, model, configured)
 
 
-def split_parameters(given: Mapping[str, Any]) -> tuple[Parameters, dict[str, Any]]:
+def split_parameters(given: Mapping[str, Any]) -> tuple[ModelParameters, dict[str, Any]]:
     """Return the model's parameters and the arguments of tests among those given.
 
     :raises ConfigurationError: one is neither, or does not fit.
     """
     arguments = {name: value for name, value in given.items() if name in ARGUMENTS | IGNORED}
-    return Parameters.of({name: value for name, value in given.items() if name not in arguments}), arguments
+    return ModelParameters.of({name: value for name, value in given.items() if name not in arguments}), arguments
 
 
 def score_buckets(
     metrics: pa.Table,
     buckets: Buckets,
     states: SeriesStates,
-    parameters: Parameters,
+    parameters: ModelParameters,
     configured: SeriesConfigurations,
 ) -> pa.Table:
     """Return the verdicts on some buckets, and learn from them.
@@ -101,7 +101,7 @@ def score_buckets(
     return _verdicts(metrics, buckets, columns, configured)
 
 
-def learn(buckets: Buckets, states: SeriesStates, parameters: Parameters) -> None:
+def learn(buckets: Buckets, states: SeriesStates, parameters: ModelParameters) -> None:
     """Learn from some buckets as :func:`score_buckets` does, and say nothing of them."""
     for place in range(len(FREQUENCIES)):
         for step in _fresh(buckets, place, states):
@@ -145,7 +145,7 @@ def _fresh(buckets: Buckets, place: int, states: SeriesStates, columns: _Columns
 
 
 def _score_step(
-    step: Step, buckets: Buckets, place: int, states: SeriesStates, parameters: Parameters
+    step: Step, buckets: Buckets, place: int, states: SeriesStates, parameters: ModelParameters
 ) -> BucketVerdicts:
     series, frequency = buckets.series[step.rows], FREQUENCIES[place]
     day = date_of(step.number, frequency)

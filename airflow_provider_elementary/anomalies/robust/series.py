@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.anomalies.configurations import KEYS
 from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, HOURLY, OF_HOURS, OTHER, Frequency
 from airflow_provider_elementary.anomalies.robust.model.settings import SeriesSettings, Settings
-from airflow_provider_elementary.anomalies.robust.model.transform import kind_of
+from airflow_provider_elementary.anomalies.robust.model.transform import scale_kind
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
 KEYS_SCHEMA = pa.schema([(name, pa.string()) for name in KEYS])
@@ -75,7 +75,7 @@ def buckets_of(metrics: pa.Table, settings_of: Callable[[pa.Table], SeriesSettin
     :raises ConfigurationError: a column that no verdict can do without is missing, or is of another type.
     """
     typed = series_metrics(metrics)
-    series, first = numbered(typed, KEYS)
+    series, first = number_rows(typed, KEYS)
     start, end = (seconds_of(typed[name]) for name in ("bucket_start", "bucket_end"))
     keys = typed.select(KEYS).take(first).cast(KEYS_SCHEMA)
     settings, value = settings_of(keys), values_of(typed["metric_value"])
@@ -109,7 +109,7 @@ def buckets_of_series(
     by_frequency = np.array([frequency_.seconds or 1 for frequency_ in FREQUENCIES])[frequency][series]
     names = pc.dictionary_encode(pc.fill_null(keys["metric_name"], "")).unify_dictionaries().combine_chunks()
     metrics, places = names.dictionary.to_pylist(), names.indices.to_numpy()
-    kinds = np.array([kind_of(name) for name in metrics], np.int8)
+    kinds = np.array([scale_kind(name) for name in metrics], np.int8)
     volumes = np.array([name.lower() in _VOLUMES for name in metrics], bool)
     return Buckets(
         keys=keys,
@@ -222,7 +222,7 @@ def steps(buckets: Buckets, place: int, last: npt.NDArray[np.int64]) -> Iterator
         yield Step(int(number[part[0]]), rows[part])
 
 
-def numbered(table: pa.Table, columns: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def number_rows(table: pa.Table, columns: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the number of each row's combination of values, in the order of their first rows, and these rows."""
     code = np.zeros(table.num_rows, np.int64)
     for name in columns:

@@ -26,9 +26,9 @@ from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.records.result_document import Result, ResultFile
 from airflow_provider_elementary.storage.records.result_files import (
     ResultNames,
-    by_category,
     discard_files,
     read_files,
+    split_by_category,
     write_rows,
 )
 from airflow_provider_elementary.storage.records.results import (
@@ -47,7 +47,7 @@ _ARRAYS_SCHEMA = pa.schema([("arrays", pa.large_binary())])
 
 
 @dataclass
-class _Written:
+class _WrittenState:
     """A state that is stored and not committed yet."""
 
     names: ResultNames
@@ -73,7 +73,7 @@ class ModelStateStore:
     run_key: str
     fits: Mapping[str, Any]
     _unusable: set[str] = field(default_factory=set)
-    _written: _Written | None = None
+    _written: _WrittenState | None = None
 
     def load(self) -> ModelState | None:
         """Return the newest state that fits, or None, with a line in the log that says why.
@@ -103,7 +103,7 @@ class ModelStateStore:
             discard_files(opened, self._written.names)
         data_keys = {category: opened.keys.new_data_key(category, Purpose.RESULT) for category in _CATEGORIES}
         names = ResultNames("memories", self.series, self.run_key)
-        self._written = _Written(names, data_keys)
+        self._written = _WrittenState(names, data_keys)
         index: dict[Category, list[pa.RecordBatch]] = {category: [] for category in _CATEGORIES}
         schema = pa.schema([])
         with ExitStack() as stack:
@@ -120,7 +120,7 @@ class ModelStateStore:
             }
             for state in states:
                 for batch in state.combine_chunks().to_batches():
-                    for category, part in by_category(batch):
+                    for category, part in split_by_category(batch):
                         arrays[category].write(part.select(_ARRAYS_SCHEMA.names))
                         index[category].append(part.drop_columns(_ARRAYS_SCHEMA.names))
                         schema = index[category][0].schema

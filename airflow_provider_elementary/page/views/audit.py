@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import attempt
 from airflow_provider_elementary.page.views.access import AccessState, CheckResult, access_state, audit_state, findings
 from airflow_provider_elementary.page.views.base import Request
@@ -45,7 +45,7 @@ class LeftTable:
 
 
 @dataclass(frozen=True)
-class Signer:
+class SignerRow:
     """A key that may sign in the store."""
 
     key_id: str
@@ -55,7 +55,7 @@ class Signer:
 
 
 @dataclass(frozen=True)
-class Audit:
+class StoreAudit:
     """What the template ``audit.html`` shows.
 
     :param since: the date from which on snapshots and reports are counted.
@@ -81,19 +81,19 @@ class Audit:
     exclusions: tuple[str, ...]
     never_left: tuple[str, ...]
     policy: Mapping[str, Any]
-    signers: tuple[Signer, ...]
+    signers: tuple[SignerRow, ...]
     session: Mapping[str, Any]
     rights: tuple[CheckResult, ...]
     failed: tuple[AccessState, ...]
     problems: tuple[str, ...]
 
 
-def build(request: Request) -> Audit:
+def build(request: Request) -> StoreAudit:
     """Return the audit of a store since a date, 30 days ago by default."""
     return audit_of(request.reader, _date(request.text("since")))
 
 
-def audit_of(reader: Reader, since: datetime | None = None) -> Audit:
+def audit_of(reader: StoreReader, since: datetime | None = None) -> StoreAudit:
     """Return the audit of a store.
 
     :param since: 30 days ago by default.
@@ -111,7 +111,7 @@ def audit_of(reader: Reader, since: datetime | None = None) -> Audit:
     states = [*map(audit_state, reports), *(access_state(each) for each in manifests if each.access)]
     report = _newest_report(newest, reports)
     trust = attempt(problems, reader.uri, lambda: reader.opened.repository.documents.trust)
-    return Audit(
+    return StoreAudit(
         uri=reader.uri,
         store_id=trust.store_id if trust else "",
         is_pinned=bool(trust and trust.pinned),
@@ -140,7 +140,7 @@ def audit_of(reader: Reader, since: datetime | None = None) -> Audit:
     )
 
 
-def _manifests(reader: Reader, sequences: Sequence[int], since: datetime, problems: list[str]) -> list[Manifest]:
+def _manifests(reader: StoreReader, sequences: Sequence[int], since: datetime, problems: list[str]) -> list[Manifest]:
     """Return the manifests since a date, newest first, and the one before them, which the oldest names."""
     found: list[Manifest] = []
     for sequence in reversed(sequences[-_MOST:]):
@@ -217,9 +217,9 @@ def _never_left(manifests: Sequence[Manifest]) -> tuple[str, ...]:
     return tuple(category.label for category in Category if category not in written)
 
 
-def _signers(trust: Any) -> tuple[Signer, ...]:
+def _signers(trust: Any) -> tuple[SignerRow, ...]:
     return tuple(
-        Signer(
+        SignerRow(
             key_id=entry.key.key_id,
             algorithm=str(entry.key.algorithm),
             held_by=f"KMS key {entry.kms_key_id}" if entry.kms_key_id else "the writer's connection",

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.elementary_schema import METRIC_KEYS
 from airflow_provider_elementary.page.day_grid import Grid, Picture, grid_of, order_of, picture_of
 from airflow_provider_elementary.page.store_status import attempt
-from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_elementary.page.store_reader import Reader
+    from airflow_provider_elementary.page.store_reader import StoreReader
     from airflow_provider_elementary.storage.records.result_document import Result
 
 #: Both methods of one run of the example DAG, and those of the previous run.
@@ -35,7 +35,7 @@ _SETTINGS = {
 class BacktestMetric:
     """A metric that would have been anomalous.
 
-    :param metric: its name, with its column in front where it has one.
+    :param metric: in words, with its column and its dimension where it has them.
     :param times: anomalous buckets.
     :param first: start of the first of them, ``last`` of the newest.
     """
@@ -63,7 +63,7 @@ class BacktestSummary:
 
 
 @dataclass(frozen=True)
-class Entry:
+class BacktestRow:
     """One backtest.
 
     :param name: the method, in words.
@@ -86,8 +86,8 @@ class Backtests:
 
     has_keys: bool
     problems: tuple[str, ...]
-    entries: tuple[Entry, ...]
-    pagination: Page
+    entries: tuple[BacktestRow, ...]
+    pagination: ListPage
 
 
 def build(request: Request) -> Backtests:
@@ -106,14 +106,14 @@ def build(request: Request) -> Backtests:
     return Backtests(reader.has_keys, tuple(dict.fromkeys(problems)), tuple(entries), page)
 
 
-def _load(reader: Reader, result: Result) -> BacktestSummary:
+def _load(reader: StoreReader, result: Result) -> BacktestSummary:
     key = ("backtest", *(file.key for file in result.files))
     return reader.derived.get(key, lambda: _summarize(reader.rows(result, _COLUMNS)))
 
 
-def _entry(result: Result, found: BacktestSummary | None, tables: Sequence[str]) -> Entry:
+def _entry(result: Result, found: BacktestSummary | None, tables: Sequence[str]) -> BacktestRow:
     method = str(result.parameters.get("method", ""))
-    return Entry(
+    return BacktestRow(
         name=_METHODS.get(method, method),
         settings=_settings(result.parameters),
         run=" · ".join(result.run_key.split("/")[:2]),
@@ -154,15 +154,21 @@ def _summarize(parts: Iterable[pa.Table]) -> BacktestSummary:
 
 
 def _metric(row: dict[str, Any]) -> BacktestMetric:
-    from airflow_provider_elementary.anomalies.backtest import metric_in_words
-
     return BacktestMetric(
         table=row["full_table_name"],
-        metric=metric_in_words(row),
+        metric=_metric_in_words(row),
         times=row["anomalous"],
         first=row["first"].date(),
         last=row["last"].date(),
     )
+
+
+def _metric_in_words(row: Mapping[str, Any]) -> str:
+    """Return ``null values of email`` or, of the values of a dimension, ``row count by channel``."""
+    from airflow_provider_elementary.metrics.wording import in_words
+
+    column, dimension = row["column_name"], row["dimension"]
+    return f"{in_words(row['metric_name'])}{f' of {column}' if column else ''}{f' by {dimension}' if dimension else ''}"
 
 
 def _settings(parameters: Mapping[str, Any]) -> str:

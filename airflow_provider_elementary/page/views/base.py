@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt
-from airflow_provider_elementary.project.outcomes import Outcomes
+from airflow_provider_elementary.project.facts import Test
+from airflow_provider_elementary.project.outcomes import Outcomes, all_tests
 
 T = TypeVar("T")
 _LONGEST = 400
@@ -27,7 +28,7 @@ class Request:
     :param values: the values in the address.
     """
 
-    reader: Reader
+    reader: StoreReader
     values: Mapping[str, str]
 
     def text(self, name: str) -> str:
@@ -46,7 +47,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Page:
+class ListPage:
     """The position of one page in a long list.
 
     :param number: from 1.
@@ -74,14 +75,14 @@ class Page:
         return min(self.number * self.size, self.total)
 
 
-def page_of(rows: Sequence[T], number: int, size: int) -> tuple[Sequence[T], Page]:
+def page_of(rows: Sequence[T], number: int, size: int) -> tuple[Sequence[T], ListPage]:
     """Return the rows of one page; of the last one where the number is beyond it."""
-    page = Page(number, size, len(rows))
-    page = Page(min(number, page.last), size, len(rows))
+    page = ListPage(number, size, len(rows))
+    page = ListPage(min(number, page.last), size, len(rows))
     return rows[(page.number - 1) * size : page.number * size], page
 
 
-def outcomes_of(reader: Reader, store_status: StoreStatus, problems: list[str]) -> Outcomes | None:
+def outcomes_of(reader: StoreReader, store_status: StoreStatus, problems: list[str]) -> Outcomes | None:
     """Return the outcomes of the newest snapshot; None without one or its keys. What is missing is a problem."""
     manifest = store_status.manifest
     if manifest is None or store_status.project is None:
@@ -89,3 +90,10 @@ def outcomes_of(reader: Reader, store_status: StoreStatus, problems: list[str]) 
     found = attempt(problems, reader.uri, lambda: reader.outcomes(manifest))
     problems.extend(found.missing if found else ())
     return found
+
+
+def every_test(reader: StoreReader, outcomes: Outcomes | None) -> Sequence[Test]:
+    """Return every test of every table, those that fail first; made once of the outcomes of a snapshot."""
+    if outcomes is None:
+        return ()
+    return reader.derived.get(("every test", outcomes), lambda: all_tests(outcomes))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, page_of
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots import Manifest
@@ -38,7 +38,7 @@ class Comparison:
     changes: tuple[Changed, ...]
     rows: Mapping[str, RowCount]
     not_compared: tuple[str, ...]
-    pagination: Page
+    pagination: ListPage
 
 
 def build(request: Request) -> Comparison:

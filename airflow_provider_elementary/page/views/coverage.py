@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, outcomes_of, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, every_test, outcomes_of, page_of
 from airflow_provider_elementary.project.facts import Test
 from airflow_provider_elementary.project.health import TableHealth
-from airflow_provider_elementary.project.outcomes import all_tests
 
 _PAGE = 25
 #: The dimensions of data quality that Elementary's score knows.
@@ -69,7 +68,7 @@ class Coverage:
     dimensions: tuple[DimensionHealth, ...]
     whole: SchemaCoverage
     schemas: tuple[SchemaCoverage, ...]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 
@@ -82,7 +81,7 @@ def build(request: Request) -> Coverage:
     shown, page = page_of(schemas, request.number("page"), _PAGE)
     return Coverage(
         store_status=store_status,
-        dimensions=health_by_dimension(all_tests(outcomes) if outcomes else ()),
+        dimensions=health_by_dimension(every_test(request.reader, outcomes)),
         whole=coverage_of_all(store_status.tables),
         schemas=tuple(shown),
         pagination=page,

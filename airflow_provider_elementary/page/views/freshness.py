@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, outcomes_of, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, outcomes_of, page_of
 from airflow_provider_elementary.project.facts import FreshnessCheck
 
 _PAGE = 50
@@ -23,7 +23,7 @@ class Freshness:
     store_status: StoreStatus
     checks: tuple[FreshnessCheck, ...]
     unchecked: tuple[str, ...]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.charts import Chart, draw
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, outcomes_of, page_of
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, outcomes_of, page_of
 from airflow_provider_elementary.page.views.overview import TESTS_SHOWN
 from airflow_provider_elementary.page.views.table import amount_of, charts_of
 from airflow_provider_elementary.project.facts import Test
@@ -27,7 +27,7 @@ _STATUSES = ("open", "resolved")
 
 
 @dataclass(frozen=True)
-class Entry:
+class TimelineEntry:
     """An incident on the timeline: where it begins and how long it is, in percent of the time shown."""
 
     incident: Incident
@@ -40,7 +40,7 @@ class Incidents:
     """What the template ``incidents.html`` shows."""
 
     store_status: StoreStatus
-    entries: tuple[Entry, ...]
+    entries: tuple[TimelineEntry, ...]
     begins: datetime | None
     ends: datetime | None
     open_count: int
@@ -48,7 +48,7 @@ class Incidents:
     failing_test_count: int
     search: str
     status: str
-    pagination: Page
+    pagination: ListPage
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,9 @@ def _tests(request: Request, store_status: StoreStatus, incident: Incident, prob
     return tuple(tests_named(outcomes, {each.subject for each in tests}, {each.table for each in tests}))
 
 
-def _entry(incident: Incident, begins: datetime | None, ends: datetime | None) -> Entry:
+def _entry(incident: Incident, begins: datetime | None, ends: datetime | None) -> TimelineEntry:
     span = ends - begins if begins and ends else timedelta(0)
     if begins is None or not span:
-        return Entry(incident, 0, 100)
+        return TimelineEntry(incident, 0, 100)
     width = max(100 * ((incident.last_seen - incident.started_at) / span), 1.5)
-    return Entry(incident, min(100 * ((incident.started_at - begins) / span), 100 - width), width)
+    return TimelineEntry(incident, min(100 * ((incident.started_at - begins) / span), 100 - width), width)

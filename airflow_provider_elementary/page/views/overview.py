@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.health_days import Health, health_of
-from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
+from airflow_provider_elementary.page.store_status import StoreStatus, attempt, known_days, load_store_status
 from airflow_provider_elementary.page.views.access import AccessState, failing_access, newest_access
-from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
 from airflow_provider_elementary.page.views.coverage import SchemaCoverage, coverage_of_all
 from airflow_provider_elementary.project.health import STATES, SchemaHealth, TableHealth, failing_tests, schema_health
 
@@ -59,7 +59,7 @@ class Overview:
     failing_tests: tuple[TableHealth, ...]
     failing_test_count: int
     schemas: tuple[SchemaHealth, ...]
-    pagination: Page
+    pagination: ListPage
     sync_problems: tuple[str, ...]
     health: Health | None
     tests: TestCounts
@@ -99,17 +99,10 @@ def build(request: Request) -> Overview:
 
 def _health(request: Request, store_status: StoreStatus) -> Health | None:
     """Return the health of the last days, as far as dbt's results and the syncs cover them."""
-    project, manifest = store_status.project, store_status.manifest
-    if project is None or manifest is None:
+    known = attempt([], request.reader.uri, lambda: known_days(request.reader, store_status))
+    if known is None:
         return None
-    first = attempt([], request.reader.uri, lambda: request.reader.manifest(request.reader.sequences()[0]))
-    newest = project.invocation.at if project.invocation else None
-    return health_of(
-        store_status.incidents,
-        known_from=first.taken_at if first else None,
-        known_until=newest or manifest.taken_at,
-        today=datetime.now(UTC).date(),
-    )
+    return health_of(store_status.incidents, known_from=known[0], known_until=known[1], today=datetime.now(UTC).date())
 
 
 def count_tests(tables: Sequence[TableHealth]) -> TestCounts:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, page_of
 from airflow_provider_elementary.project.timeline import (
     DbtCommand,
     Execution,
@@ -32,7 +32,7 @@ class Runs:
     commands: tuple[DbtCommand, ...]
     slowest: tuple[NodeDuration, ...]
     grown: tuple[NodeDuration, ...]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 
@@ -84,7 +84,7 @@ class OneRun:
     path: tuple[Execution, ...]
     gantt: Gantt
     executions: tuple[Execution, ...]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 

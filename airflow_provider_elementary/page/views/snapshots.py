@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.exceptions import ElementaryError, KeyUnavailableError
 from airflow_provider_elementary.page.charts import Bar, bars
 from airflow_provider_elementary.page.rendering import readable_size
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import attempt
 from airflow_provider_elementary.page.views.access import AccessState, access_state
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request
 from airflow_provider_elementary.words import plural
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Snapshots:
     uri: str
     snapshots: tuple[ChainLink, ...]
     sizes: tuple[Bar, ...]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 
@@ -69,7 +69,7 @@ class CategoryState:
 
 
 @dataclass(frozen=True)
-class TableState:
+class SnapshotTable:
     """One table of a snapshot.
 
     :param columns: those that left the warehouse, by category.
@@ -97,7 +97,7 @@ class OneSnapshot:
     link: ChainLink
     sha256: str
     categories: tuple[CategoryState, ...]
-    tables: tuple[TableState, ...]
+    tables: tuple[SnapshotTable, ...]
     policy: Mapping[str, Any]
     files_state: str
     is_complete: bool | None
@@ -109,8 +109,8 @@ def build(request: Request) -> Snapshots:
     problems: list[str] = []
     reader = request.reader
     sequences = attempt(problems, reader.uri, reader.sequences) or []
-    page = Page(1, _PAGE, len(sequences))
-    page = Page(min(request.number("page"), page.last), _PAGE, len(sequences))
+    page = ListPage(1, _PAGE, len(sequences))
+    page = ListPage(min(request.number("page"), page.last), _PAGE, len(sequences))
     newest_first = sequences[::-1]
     # One more than is shown: the parent of the oldest shown.
     wanted = newest_first[(page.number - 1) * _PAGE : page.number * _PAGE + 1]
@@ -209,7 +209,7 @@ def exclusion(rule: Mapping[str, Any]) -> str:
     return f"{what}: {rule.get('rule')}"
 
 
-def _categories(reader: Reader, manifest: Manifest) -> tuple[CategoryState, ...]:
+def _categories(reader: StoreReader, manifest: Manifest) -> tuple[CategoryState, ...]:
     from airflow_provider_elementary.elementary_schema import Category
 
     states = []
@@ -229,7 +229,7 @@ def _categories(reader: Reader, manifest: Manifest) -> tuple[CategoryState, ...]
     return tuple(states)
 
 
-def _readable(reader: Reader, manifest: Manifest, category: Any) -> str:
+def _readable(reader: StoreReader, manifest: Manifest, category: Any) -> str:
     from airflow_provider_elementary.storage.keys import Purpose
 
     if not reader.has_keys:
@@ -243,12 +243,12 @@ def _readable(reader: Reader, manifest: Manifest, category: Any) -> str:
     return "yes"
 
 
-def _tables(manifest: Manifest) -> tuple[TableState, ...]:
+def _tables(manifest: Manifest) -> tuple[SnapshotTable, ...]:
     files: dict[str, list[Any]] = defaultdict(list)
     for file in manifest.files:
         files[file.table].append(file)
     return tuple(
-        TableState(
+        SnapshotTable(
             name=name,
             rows=entry.rows,
             size=sum(file.size for file in files[name]),
@@ -268,7 +268,7 @@ def _columns(files: Sequence[Any]) -> Mapping[str, Sequence[str]]:
     return {label: tuple(names) for label, names in sorted(found.items())}
 
 
-def _files_state(reader: Reader, manifest: Manifest) -> tuple[str, bool | None]:
+def _files_state(reader: StoreReader, manifest: Manifest) -> tuple[str, bool | None]:
     """Compare the names and sizes of a snapshot's files with a listing of the store; no file is opened."""
     from airflow_provider_elementary.snapshots.prune_record import without_expired
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.charts import Chart, draw
-from airflow_provider_elementary.page.series import PAGE, Series, SeriesPage, page_of_series
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.outside import Outside, outside_of
+from airflow_provider_elementary.page.series import PAGE, Series, SeriesPage, newest_by_column, page_of_series
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
 from airflow_provider_elementary.page.verdicts import Anomaly
-from airflow_provider_elementary.page.views.base import NotHereError, Page, Request, outcomes_of
-from airflow_provider_elementary.project.facts import Node, Run, Test
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, outcomes_of
+from airflow_provider_elementary.project.facts import Node, NodeRun, Test
 from airflow_provider_elementary.project.health import TableHealth
+from airflow_provider_elementary.project.lineage import reached
 from airflow_provider_elementary.project.outcomes import runs_of, tests_of
 from airflow_provider_elementary.project.project import Project
 from airflow_provider_elementary.times import before
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
+    from airflow_provider_elementary.project.columns import TableColumn
 
 
 #: Days of a chart that can be chosen; without a choice all buckets are drawn that are kept.
@@ -46,6 +49,7 @@ class OneTable:
     """What the template ``table.html`` shows.
 
     :param note: why there are no charts or no expected ranges.
+    :param outside: where dbt's docs and the code of the table are.
     :param days: that the charts show, up to the newest bucket; 0 for all.
     :param steps: how far the lineage is followed.
     """
@@ -59,9 +63,11 @@ class OneTable:
     search: str
     days: int
     steps: int
-    pagination: Page
+    pagination: ListPage
     tests: tuple[Test, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[NodeRun, ...]
+    columns: tuple[TableColumn, ...]
+    outside: Outside
     upstream: tuple[Neighbour, ...]
     downstream: tuple[Neighbour, ...]
     problems: tuple[str, ...]
@@ -88,6 +94,7 @@ def build(request: Request) -> OneTable:
     days, steps = request.number("days", 0), request.number("steps")
     days, steps = days if days in RANGES else 0, steps if steps in STEPS else 1
     outcomes = outcomes_of(request.reader, store_status, problems) if table else None
+    tests = tuple(tests_of(outcomes, project, table.full_name)) if outcomes and project and table else ()
     return OneTable(
         store_status=store_status,
         table=table,
@@ -100,9 +107,11 @@ def build(request: Request) -> OneTable:
         search=search,
         days=days,
         steps=steps,
-        pagination=Page(number, PAGE, found.total),
-        tests=tuple(tests_of(outcomes, project, table.full_name)) if outcomes and project and table else (),
+        pagination=ListPage(number, PAGE, found.total),
+        tests=tests,
         runs=tuple(runs_of(outcomes, table.full_name)) if outcomes and table else (),
+        columns=_columns(request.reader, store_status, table, tests, problems) if table else (),
+        outside=outside_of(node),
         upstream=_neighbours(store_status, name, node, steps, _upstream_of(project)),
         downstream=_neighbours(store_status, name, node, steps, project.downstream if project else {}),
         problems=tuple(dict.fromkeys(problems)),
@@ -110,7 +119,7 @@ def build(request: Request) -> OneTable:
 
 
 def charts_of(
-    reader: Reader, store_status: StoreStatus, table: TableHealth, search: str, number: int, problems: list[str]
+    reader: StoreReader, store_status: StoreStatus, table: TableHealth, search: str, number: int, problems: list[str]
 ) -> SeriesPage:
     """Return one page of the series of a table whose metric or column contains a text."""
     first = frozenset((anomaly.column, anomaly.metric) for anomaly in _anomalies(store_status, table))
@@ -134,6 +143,27 @@ def charts_of(
         )
 
     return attempt(problems, reader.uri, read) or SeriesPage((), 0, "")
+
+
+def _columns(
+    reader: StoreReader, store_status: StoreStatus, table: TableHealth, tests: Sequence[Test], problems: list[str]
+) -> tuple[TableColumn, ...]:
+    manifest = store_status.manifest
+    found = attempt(problems, reader.uri, lambda: reader.columns(manifest)) if manifest and reader.has_keys else None
+    if found is None:
+        return ()
+    from airflow_provider_elementary.project.columns import columns_of
+
+    problems.extend(found.missing)
+    rates = attempt(problems, reader.uri, lambda: _null_rates(reader, table.full_name)) or {}
+    return tuple(columns_of(found, table.full_name, table.node.unique_id if table.node else None, tests, rates))
+
+
+def _null_rates(reader: StoreReader, full_name: str) -> Mapping[str, float | None]:
+    """Return the newest null rate of each column with metrics, in percent; None where it was not measured."""
+    results = reader.results("metrics")
+    history = reader.history(results[0], full_name) if results else None
+    return newest_by_column(history, "null_percent") if history is not None and len(history) else {}
 
 
 def _anomalies(store_status: StoreStatus, table: TableHealth | None) -> tuple[Anomaly, ...]:
@@ -162,20 +192,15 @@ def _neighbours(
     project = store_status.project
     if project is None or node is None:
         return ()
-    found: dict[str, int] = {node.unique_id: 0}
-    here = [node.unique_id]
-    for step in range(1, steps + 1):
-        here = [near for unique_id in here for near in next_to.get(unique_id, ()) if near not in found]
-        found.update(dict.fromkeys(here, step))
     return tuple(
         Neighbour(project.nodes[name], store_status.table(project.table_beside(project.nodes[name], beside)), step)
-        for name, step in found.items()
+        for name, step in reached([node.unique_id], steps, next_to).items()
         if step and name in project.nodes
     )
 
 
 def amount_of(metric: str, value: float | None) -> str:
     """Write a value of a metric in its unit."""
-    from airflow_provider_elementary.anomalies.explain import amount
+    from airflow_provider_elementary.anomalies.explain import written_amount
 
-    return amount(metric, value)
+    return written_amount(metric, value)

@@ -6,16 +6,24 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
+from airflow_provider_elementary.page.views.table_columns import (
+    COLUMNS,
+    DEFAULT,
+    ListColumn,
+    TableRow,
+    chosen_columns,
+    row_maker,
+    table_kind,
+)
 from airflow_provider_elementary.project.health import STATES, TableHealth
 
 _PAGE = 50
-_CSV = ("table", "state", "why", "kind", "owners", "tags", "tests", "open_incidents")
 #: How tables may be sorted, with the text of the choice.
 _ORDERS: Mapping[str, tuple[str, Callable[[TableHealth], Any]]] = {
     "": ("the worst first", lambda table: 0),
@@ -34,6 +42,8 @@ class Tables:
 
     :param facets: by their name in the address, the values that tables have.
     :param chosen: the chosen value of each facet; empty for any.
+    :param columns: the chosen ones by name, of ``all_columns``.
+    :param filters: what the address says, for links to the same list.
     """
 
     store_status: StoreStatus
@@ -44,7 +54,12 @@ class Tables:
     order: str
     orders: Mapping[str, str]
     tables: tuple[TableHealth, ...]
-    pagination: Page
+    rows: tuple[TableRow, ...]
+    columns: Mapping[str, ListColumn] = field(repr=False)
+    all_columns: Mapping[str, ListColumn] = field(repr=False)
+    filters: Mapping[str, str]
+    pagination: ListPage
+    problems: tuple[str, ...]
 
 
 def build(request: Request) -> Tables:
@@ -58,16 +73,25 @@ def build(request: Request) -> Tables:
     state, order = request.one_of("state", tuple(STATES)), request.one_of("order", tuple(_ORDERS))
     found = _found(request, store_status, state, chosen, order)
     tables, page = page_of(found, request.number("page"), _PAGE)
+    problems = list(store_status.problems)
+    columns, search = chosen_columns(request), request.text("q")
+    row = row_maker(request, store_status, columns, problems)
+    named = "" if columns == DEFAULT else ",".join(columns)
     return Tables(
         store_status=store_status,
-        search=request.text("q"),
+        search=search,
         state=state,
         facets=facets,
         chosen=chosen,
         order=order,
         orders={name: text for name, (text, _) in _ORDERS.items()},
         tables=tuple(tables),
+        rows=tuple(map(row, tables)),
+        columns={name: COLUMNS[name] for name in columns},
+        all_columns=COLUMNS,
+        filters={**chosen, "q": search, "state": state, "order": order, "columns": named},
         pagination=page,
+        problems=tuple(dict.fromkeys(problems)),
     )
 
 
@@ -81,26 +105,20 @@ def as_csv(request: Request) -> str:
         raise ElementaryError(" ".join(store_status.problems) or store_status.notice or "The store holds no snapshot.")
     chosen = {name: request.text(name) for name in _FACETS}
     found = _found(request, store_status, request.text("state"), chosen, request.one_of("order", tuple(_ORDERS)))
+    columns = chosen_columns(request)
+    row = row_maker(request, store_status, columns, [])
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(_CSV)
+    writer.writerow(("table", *columns))
     for table in found:
-        owners, tags = (table.node.owners, table.node.tags) if table.node else ((), ())
-        row = (table.full_name, table.state, table.why, kind_of(table), ", ".join(owners), ", ".join(tags))
-        writer.writerow([*map(plain_cell, row), sum(table.tests.values()), table.incidents])
+        made = row(table)
+        writer.writerow(map(plain_cell, (table.full_name, *(COLUMNS[name].text(made) for name in columns))))
     return text.getvalue()
-
-
-def kind_of(table: TableHealth) -> str:
-    """Return what a table is, in words."""
-    if table.is_test:
-        return "test"
-    return table.node.kind if table.node else "not in dbt" if table.schema else "dbt project"
 
 
 _FACETS: Mapping[str, Callable[[TableHealth], Iterable[str]]] = {
     "schema": lambda table: (table.schema,),
-    "kind": lambda table: (kind_of(table),),
+    "kind": lambda table: (table_kind(table),),
     "owner": lambda table: table.node.owners if table.node else (),
     "tag": lambda table: table.node.tags if table.node else (),
 }

@@ -10,9 +10,8 @@ from typing import Any
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import Page, Request, outcomes_of, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, every_test, outcomes_of, page_of
 from airflow_provider_elementary.project.facts import Test
-from airflow_provider_elementary.project.outcomes import all_tests
 
 _PAGE = 50
 #: What a test's newest result may be, in words.
@@ -44,7 +43,7 @@ class Tests:
     dimension: str
     order: str
     orders: Mapping[str, str]
-    pagination: Page
+    pagination: ListPage
     problems: tuple[str, ...]
 
 
@@ -54,7 +53,7 @@ def build(request: Request) -> Tests:
     problems = list(store_status.problems)
     outcomes = outcomes_of(request.reader, store_status, problems)
     project = store_status.project
-    every = [test for test in all_tests(outcomes) if not project or test.table not in project.own] if outcomes else []
+    every = [test for test in every_test(request.reader, outcomes) if not project or test.table not in project.own]
     search, dimension = request.text("q"), request.text("dimension")
     level, order = request.one_of("level", LEVELS), request.one_of("order", tuple(_ORDERS))
     words = search.lower().split()

@@ -18,22 +18,22 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
-from airflow_provider_elementary.snapshots import ROWS_PER_PART
-from airflow_provider_elementary.snapshots.capture.audit import Audit, compare_days, compare_full, prepare_audit
+from airflow_provider_elementary.snapshots.capture.audit import SourceAudit, compare_days, compare_full, prepare_audit
 from airflow_provider_elementary.snapshots.capture.collect import (
     Preparation,
     capture_slices,
     describe_captured,
     join,
+    shrunken_tables,
 )
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for, require_writer
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, find_consistency_point
-from airflow_provider_elementary.snapshots.capture.data_keys import categories_of, open_keys
+from airflow_provider_elementary.snapshots.capture.data_keys import captured_categories, open_keys
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt, check_history, look_back, new_epoch
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.side_by_side import OpenSource, capture_side_by_side
 from airflow_provider_elementary.snapshots.capture.split import split_into_parts, whole_tables
-from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_read
+from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_to_read
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import read_all
@@ -66,7 +66,6 @@ def write_snapshot(
     commit_timeout: timedelta = timedelta(hours=6),
     rows_read: RowsRead = no_row_progress,
     open_source: OpenSource | None = None,
-    rows_per_part: int = ROWS_PER_PART,
 ) -> Manifest:
     """Take a snapshot of the finished dbt runs in every catalog table that the source holds.
 
@@ -90,7 +89,6 @@ def write_snapshot(
         they are.
     :param rows_read: called with the table and the number of rows that were read, to show progress.
     :param open_source: opens another session on the same warehouse; with it, threads read ranges of large tables.
-    :param rows_per_part: a full snapshot reads tables with more rows in ranges.
     :return: the manifest as committed.
     :raises SnapshotConflictError: another writer came first; a retry with a new session may help.
     :raises SnapshotCorruptError: the chain does not contain the anchor; a full snapshot was committed.
@@ -104,18 +102,17 @@ def write_snapshot(
     policy = policy or Policy()
     taken_at = utc_now().replace(microsecond=0)
     run_key = run_key or new_id(taken_at)
-    if (earlier := committed_for(repository, run_key, categories_of(source, policy))) is not None:
+    if (earlier := committed_for(repository, run_key, captured_categories(source, policy))) is not None:
         log.info("%s was committed for %s before; nothing to do", earlier.snapshot_id, run_key)
         require_no_damage(repository, earlier)
         return earlier
     # What is refused is refused now, before anything is read.
     require_writer(repository)
     options = SnapshotOptions(policy, overlap, commit_timeout, timedelta(days=full_every_days), rows_read, audit_days)
-    threads = (open_source, rows_per_part) if open_source is not None else None
     lost = 0
     while lost < _ATTEMPTS:
         try:
-            written = _capture(source, repository, options, taken_at, run_key, anchor, threads)
+            written = _capture(source, repository, options, taken_at, run_key, anchor, open_source)
         except TableUnreadableError as unreadable:
             log.warning("%s; starting again: %s", source.give_way(unreadable), unreadable.reason)
             continue
@@ -152,7 +149,7 @@ def _capture(
     taken_at: datetime,
     run_key: str,
     anchor: Anchor | None,
-    threads: tuple[OpenSource, int] | None,
+    open_source: OpenSource | None,
 ) -> _Written:
     """Write the files of a snapshot, of a full one where the source turns out not to continue its parent."""
     # Before the tables are held: what is counted later is then seen the next time, and nothing is missed.
@@ -160,10 +157,10 @@ def _capture(
     _advise_indexes(source)
     source.hold()
     plan = plan_snapshot(source, repository, options, taken_at, anchor)
-    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, threads, changes)
+    written = _capture_as_planned(source, repository, options, taken_at, run_key, plan, open_source, changes)
     if isinstance(written, Plan):
         # What was written under the first plan is left for prune to remove.
-        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, threads, changes)
+        written = _capture_as_planned(source, repository, options, taken_at, run_key, written, open_source, changes)
     assert isinstance(written, _Written)  # noqa: S101 - a full snapshot builds upon nothing that could fail it
     return written
 
@@ -175,7 +172,7 @@ def _capture_as_planned(
     taken_at: datetime,
     run_key: str,
     plan: Plan,
-    threads: tuple[OpenSource, int] | None,
+    open_source: OpenSource | None,
     changes: Mapping[str, TableChanges],
 ) -> _Written | Plan:
     """Write the files of a snapshot as planned, or return the plan of a full one with the reason why."""
@@ -185,11 +182,11 @@ def _capture_as_planned(
     plan, point = prepared.plan, prepared.point
     log.info("taking snapshot %s: %s", prepared.snapshot_id, plan.reason or "what is new since the one before")
     try:
-        parts = split_into_parts(source, plan, point, threads[1]) if threads is not None else ()
-        if threads is None or len(parts) == 1:
+        parts = split_into_parts(source, plan, point) if open_source is not None else ()
+        if open_source is None or len(parts) == 1:
             captured = [capture_slices(source, repository.store, prepared, whole_tables(source))]
         else:
-            captured = capture_side_by_side(source, threads[0], repository.store, prepared, parts)
+            captured = capture_side_by_side(source, open_source, repository.store, prepared, parts)
     except SourceHistoryTruncated as evidence:
         return new_epoch(plan, point, str(evidence))
     except ParentCorrupt as damage:
@@ -197,8 +194,10 @@ def _capture_as_planned(
     if prepared.audit is not None and plan.base is None:
         plan = _compared(prepared.audit, source, plan, point)
     prepared = replace(prepared, excluded=dict(source.excluded), plan=plan)
-    protection = repository.store.describe()
-    return _Written(describe_captured(prepared, join(prepared, captured), protection, None), plan)
+    joined = join(prepared, captured)
+    if shrunken := shrunken_tables(parts, joined):
+        raise TableReplacedError(source.warehouse.schema, shrunken)
+    return _Written(describe_captured(prepared, joined, repository.store.describe(), None), plan)
 
 
 def prepare(
@@ -220,7 +219,7 @@ def prepare(
     # The first use of each key comes before the first read: what is refused is refused early.
     plan, opened = open_keys(source, repository.keys, plan, options.policy)
     kept = _kept(source, plan, options.policy) if keeps_windows else {}
-    point = find_consistency_point(source, options.commit_timeout, plan.window_from, kept)
+    point = find_consistency_point(source, options.commit_timeout, plan.earlier, kept)
     try:
         point = look_back(source, plan, point, changes, options.policy)
         checked = check_history(plan, point)
@@ -252,7 +251,7 @@ def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list
     if plan.base is None:
         return {}
     columns = {
-        name: columns_read(source, TABLES[name], policy)
+        name: columns_to_read(source, TABLES[name], policy)
         for name in source.tables()
         # Rows without a time are of every window: they are counted first.
         if TABLES[name].watermark is not None
@@ -262,7 +261,7 @@ def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list
     return {name: found for name, found in columns.items() if found}
 
 
-def _compared(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
+def _compared(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
     """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
     try:
         return compare_full(audit, source, plan, point)

@@ -42,7 +42,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Audit:
+class SourceAudit:
     """Adds up rows of a source as the snapshot before holds them.
 
     :param base: the snapshot before, opened.
@@ -89,7 +89,7 @@ class Audit:
     def sums_of(self, source: WarehouseSource, table: Table, since: datetime, until: datetime) -> DaySums:
         """Add up what the source holds of a span."""
         held = source.table(table.name).columns
-        needed = {*self.columns[table.name], *redaction.columns_needed(table, self.policy), require_watermark(table)}
+        needed = {*self.columns[table.name], *redaction.policy_columns(table, self.policy), require_watermark(table)}
         sums = DaySums()
         with source.read(table.name, columns=[n for n in held if n in needed], since=since, until=until) as reader:
             for batch in reader:
@@ -104,7 +104,7 @@ class Audit:
 
 def prepare_audit(
     source: WarehouseSource, repository: Repository, plan: Plan, policy: Policy, hash_key: DataKey | None
-) -> Audit | None:
+) -> SourceAudit | None:
     """Return how rows are compared with the snapshot before; None where that is of another source, or is damaged."""
     parent = plan.parent
     if parent is None or parent.consistency is None or plan.is_new_epoch or plan.damage is not None:
@@ -124,10 +124,10 @@ def prepare_audit(
             taken = tuple(dict.fromkeys(column for part in parts for column in part.columns))
             if {*taken} <= {*base.schema(name).names}:
                 columns[name] = taken
-    return Audit(base, until, policy, columns, hash_key.plaintext if hash_key is not None else None)
+    return SourceAudit(base, until, policy, columns, hash_key.plaintext if hash_key is not None else None)
 
 
-def compare_days(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint, days: int) -> Plan:
+def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint, days: int) -> Plan:
     """Compare some settled days of each table, others in each snapshot; return the plan, or one to read everything.
 
     :param days: how many days of each table.
@@ -158,7 +158,7 @@ def compare_days(audit: Audit, source: WarehouseSource, plan: Plan, point: Consi
     return plan
 
 
-def compare_full(audit: Audit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
+def compare_full(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
     """Return the plan of a full snapshot with what it found of the rows of the snapshot before.
 
     :raises ParentCorrupt: the snapshot before cannot be read.

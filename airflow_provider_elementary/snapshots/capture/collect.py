@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.snapshots.capture.audit import Audit
+from airflow_provider_elementary.snapshots.capture.audit import SourceAudit
 from airflow_provider_elementary.snapshots.capture.consistency import (
     ConsistencyPoint,
     Tally,
     consistency_entry,
-    next_window,
+    next_window_start,
 )
 from airflow_provider_elementary.snapshots.capture.data_keys import OpenKeys
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions
 from airflow_provider_elementary.snapshots.capture.slices import Slice
-from airflow_provider_elementary.snapshots.capture.table import Run, capture_table
+from airflow_provider_elementary.snapshots.capture.table import CaptureRun, capture_table
 from airflow_provider_elementary.snapshots.capture.table_entry import settle
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, TableEntry, writer_versions
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions, results_with_samples
@@ -53,7 +54,7 @@ class Preparation:
     excluded: Mapping[str, str]
     rejected: Rejections
     changes: Mapping[str, TableChanges] = field(default_factory=dict)
-    audit: Audit | None = None
+    audit: SourceAudit | None = None
 
     @property
     def young_from(self) -> datetime | None:
@@ -115,6 +116,26 @@ def join(preparation: Preparation, parts: Sequence[Captured]) -> Captured:
     return Captured(tables, [file for part in parts for file in part.files], tally, exclusions, rejections)
 
 
+def shrunken_tables(parts: Iterable[Iterable[Slice]], captured: Captured) -> list[str]:
+    """Return the tables of which the ranges had fewer rows together than the table had when it was split.
+
+    Sessions of most engines see different moments: a table that was replaced or purged between two ranges would be
+    half of one and half of another. Where the new one has as many rows, that is not seen here.
+    """
+    # A table of which the policy takes nothing is not read.
+    read = {file.table for file in captured.files}
+    planned = {one.table: one.rows_of_table for part in parts for one in part if one.is_range and one.table in read}
+    tally = captured.tally
+    rejected = Counter[str]()
+    for (table, _, _), rows in captured.rejections.rows.items():
+        rejected[table] += rows
+    return sorted(
+        name
+        for name, rows in planned.items()
+        if tally.taken[name] - tally.undated[name] + tally.waiting[name] + rejected[name] < rows
+    )
+
+
 def describe_captured(
     preparation: Preparation, captured: Captured, protection: Mapping[str, str], access: Mapping[str, Any] | None
 ) -> Manifest:
@@ -124,7 +145,7 @@ def describe_captured(
     :param access: the report of the access check.
     """
     plan, point, options, opened = preparation.plan, preparation.point, preparation.options, preparation.opened
-    window_from = next_window(point, captured.tally, options.overlap, plan.window_from)
+    window_from = next_window_start(point, captured.tally, options.overlap, plan.window_from)
     return Manifest(
         snapshot_id=preparation.snapshot_id,
         sequence=0,
@@ -162,13 +183,13 @@ def describe_captured(
     )
 
 
-def _start(source: WarehouseSource, store: Store, preparation: Preparation, part: str) -> Run:
+def _start(source: WarehouseSource, store: Store, preparation: Preparation, part: str) -> CaptureRun:
     options, plan, point = preparation.options, preparation.plan, preparation.point
     since = point.watermark - timedelta(days=options.policy.failed_rows_days) if point.watermark else None
     if plan.window_from is not None:
         since = plan.window_from
     sampled = results_with_samples(source, options.policy, since - options.commit_timeout) if since else None
-    return Run(
+    return CaptureRun(
         source=source,
         store=store,
         policy=options.policy,

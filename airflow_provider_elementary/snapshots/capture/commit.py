@@ -19,7 +19,13 @@ from airflow_provider_elementary.snapshots.capture.plan import CLOCK_DIFFERENCE,
 from airflow_provider_elementary.snapshots.capture.rebase import rebase
 from airflow_provider_elementary.snapshots.index import write_pages
 from airflow_provider_elementary.snapshots.lists import merge
-from airflow_provider_elementary.snapshots.lookup import find_head, list_before, read_generation, read_signed, resolve
+from airflow_provider_elementary.snapshots.lookup import (
+    find_head,
+    list_before,
+    read_generation,
+    read_signed,
+    resolve_manifest,
+)
 from airflow_provider_elementary.snapshots.manifest import Manifest, Parent, Reference
 from airflow_provider_elementary.snapshots.manifest_document import (
     GENERATION,
@@ -174,7 +180,7 @@ def committed_for(repository: Repository, run_key: str, categories: Collection[C
             looked_at += 1
             continue
         if found.document.run_key == run_key and set(found.document.categories) == set(categories):
-            return resolve(repository, found)
+            return resolve_manifest(repository, found)
         looked_at += found.document.kind != "compaction"
     return None
 

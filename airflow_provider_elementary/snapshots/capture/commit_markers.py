@@ -12,14 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.elementary_schema import TABLES
-from airflow_provider_elementary.times import before
-from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND, SLACK, Clock
+from airflow_provider_elementary.snapshots.capture.facts import RUN, TableFacts, note_runs
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
+from airflow_provider_elementary.times import before, parse
+from airflow_provider_elementary.times import latest as latest_of
+from airflow_provider_elementary.warehouses.clock import MOST_AHEAD, MOST_BEHIND, SLACK, WarehouseClock
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.time_values import TIME, to_times
 from airflow_provider_elementary.warehouses.watermarks import Undated
 
 MARKERS = "dbt_invocations"
-RUN = "invocation_id"
 
 #: After this many runs without a marker that have ended for sure, markers are not waited for.
 SYSTEMIC_RUNS = 3
@@ -55,11 +57,11 @@ class Markers:
     spread: timedelta
     spread_ever: timedelta
 
-    def latest(self, clock: Clock) -> datetime:
+    def latest(self, clock: WarehouseClock) -> datetime:
         """Return the latest time that one of their sessions can have written by now."""
         return clock.latest if self.ahead is None else clock.now + self.ahead + SLACK
 
-    def quiet_until(self, clock: Clock, watermark: datetime) -> datetime:
+    def quiet_until(self, clock: WarehouseClock, watermark: datetime) -> datetime:
         """Return up to which time the newest row of a run has to be for the run to have ended, marker or not."""
         by_rows = before(watermark, QUIET + self.spread)
         return by_rows if self.ahead is None else max(by_rows, clock.now + self.ahead - self.spread - QUIET)
@@ -72,13 +74,13 @@ class Unmarked:
     :param runs: how many are newer than the newest marker.
     :param ended: how many of them have written nothing for longer than a marker is waited for.
     :param since: the time of the newest marker, or None where the days that are counted have none.
-    :param dated: the newest time of a row whose run has a marker, where the markers themselves have no times.
+    :param marked_until: the newest time of a row whose run has a marker.
     """
 
     runs: int
     ended: int
     since: datetime | None
-    dated: datetime | None = None
+    marked_until: datetime | None = None
     lately: int = 0
     """How many runs of the last days have ended without a marker, whatever other runs have."""
     recurrences: int = 0
@@ -87,6 +89,8 @@ class Unmarked:
     """Whether there are markers, and none of them is of a run that wrote rows lately."""
     quiet: Mapping[str, datetime] = field(default_factory=dict)
     """The runs without a marker that have ended, and their newest rows."""
+    newest: Mapping[str, datetime] = field(default_factory=dict)
+    """The runs without a marker of the days that are counted, and their newest rows."""
 
     @property
     def is_systemic(self) -> bool:
@@ -132,7 +136,7 @@ NO_MARKERS = (
 )
 
 
-def read_markers(source: WarehouseSource, clock: Clock) -> Markers | None:
+def read_markers(source: WarehouseSource, clock: WarehouseClock) -> Markers | None:
     """Read all commit markers; None where the source keeps none."""
     if MARKERS not in source.tables():
         return None
@@ -169,10 +173,18 @@ def _comparable(runs: pa.Array) -> pa.Array:
 
 
 def find_unmarked(
-    source: WarehouseSource, markers: Markers, watermark: datetime, abandoned_until: datetime, quiet_until: datetime
+    source: WarehouseSource,
+    tables: Mapping[str, TableFacts],
+    earlier: ConsistencyEntry | None,
+    markers: Markers,
+    watermark: datetime,
+    abandoned_until: datetime,
+    quiet_until: datetime,
 ) -> Unmarked:
     """Return the runs that have no marker: those that wrote rows after the newest one, and others of the last days.
 
+    :param tables: the facts of the tables; runs that are known of a window are not read again.
+    :param earlier: the snapshot before says which runs had no marker among the rows older than the window.
     :param watermark: the greatest watermark of all tables.
     :param abandoned_until: a run that has written nothing since then has ended for sure.
     :param quiet_until: where some runs never get a marker, one that has written nothing since then has ended.
@@ -181,40 +193,44 @@ def find_unmarked(
     lately = before(watermark, _RECURRENCE)
     counted_from = before(watermark, _LOOK_BACK)
     start = counted_from if since is None else min(lately, max(since, counted_from))
-    newest: dict[str, datetime] = {}
-    dated: datetime | None = None
+    newest = {run: moment for run, time in earlier.unmarked.items() if (moment := parse(time))} if earlier else {}
+    window_from = parse(earlier.window_from) if earlier else None
     for name in source.tables():
         if name == MARKERS or RUN not in source.schema(name).names or TABLES[name].watermark is None:
             continue
-        with source.read(name, columns=[RUN, "created_at"], since=start) as reader:
-            for batch in reader:
-                rows = batch.filter(pc.less_equal(batch["created_at"], pa.scalar(watermark, TIME)))
-                for run, moment in _newest_of_each(rows):
-                    newest[run] = max(moment, newest.get(run, moment))
+        if (runs := tables[name].runs) is None:
+            runs = _runs_since(source, name, start if window_from is None else window_from, watermark)
+        for run, moment in runs.items():
+            newest[run] = max(moment, newest.get(run, moment))
     named = pa.array(list(newest), pa.string())
     marked = dict(zip(newest, is_marked(named, markers.runs).to_pylist(), strict=True))
     without = {run: moment for run, moment in newest.items() if not marked[run]}
     after = [moment for moment in without.values() if since is None or moment > since]
-    if since is None:
-        dated = max((moment for run, moment in newest.items() if marked[run]), default=None)
+    marked_until = parse(earlier.marked_until) if earlier else None
+    for run, moment in newest.items():
+        marked_until = latest_of(marked_until, moment if marked[run] else None)
     ended = [moment for moment in without.values() if lately <= moment <= abandoned_until]
     times = sorted(markers.times.filter(_is_after(markers.times, lately)).to_pylist())
     return Unmarked(
         runs=len(after),
         ended=sum(moment <= abandoned_until for moment in after),
         since=None if since is None or since < counted_from else since,
-        dated=dated,
+        marked_until=marked_until,
         lately=len(ended),
         recurrences=len({bisect_left(times, moment) for moment in ended}),
-        matches_none=len(without) == len(newest),
+        matches_none=marked_until is None or marked_until < start,
         quiet={run: moment for run, moment in without.items() if moment <= quiet_until},
+        newest={run: moment for run, moment in without.items() if moment >= counted_from},
     )
 
 
-def _newest_of_each(batch: pa.RecordBatch) -> list[tuple[str, datetime]]:
-    grouped = pa.Table.from_batches([batch]).group_by(RUN).aggregate([("created_at", "max")])
-    pairs = zip(grouped[RUN].to_pylist(), grouped["created_at_max"].to_pylist(), strict=True)
-    return [(run, moment) for run, moment in pairs if run is not None and moment is not None]
+def _runs_since(source: WarehouseSource, name: str, since: datetime, watermark: datetime) -> dict[str, datetime]:
+    runs: dict[str, datetime] = {}
+    with source.read(name, columns=[RUN, "created_at"], since=since) as reader:
+        for batch in reader:
+            in_time = batch.filter(pc.less_equal(batch["created_at"], pa.scalar(watermark, TIME)))
+            note_runs(runs, TABLES[name], in_time)
+    return runs
 
 
 def _offsets(markers: pa.Table) -> Counter[timedelta]:

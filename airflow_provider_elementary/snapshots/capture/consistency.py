@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +22,17 @@ from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.snapshots.capture.commit_markers import (
     MARKERS,
     NO_MARKERS,
-    RUN,
     Unmarked,
     find_unmarked,
     is_marked,
     read_markers,
 )
-from airflow_provider_elementary.snapshots.capture.facts import TableFacts, read_facts
+from airflow_provider_elementary.snapshots.capture.facts import RUN, TableFacts, read_facts
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
-from airflow_provider_elementary.times import before, iso
+from airflow_provider_elementary.times import before, iso, parse
 from airflow_provider_elementary.times import earliest as earliest_of
 from airflow_provider_elementary.times import latest as latest_of
-from airflow_provider_elementary.warehouses.clock import Clock, read_clock
+from airflow_provider_elementary.warehouses.clock import WarehouseClock, read_clock
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.values import Rejections
@@ -64,6 +64,8 @@ class ConsistencyPoint:
     :param ended: runs without a marker that are taken as finished, since such runs never get one.
     :param ended_until: the newest of their rows.
     :param marker_problem: what is wrong with the commit markers, in words; None where nothing is.
+    :param unmarked: the runs without a marker of the last weeks, and their newest rows.
+    :param marked_until: the newest row of a run that has one.
     """
 
     tables: Mapping[str, TableFacts]
@@ -79,6 +81,8 @@ class ConsistencyPoint:
     marker_problem: str | None = None
     ended: pa.Array | None = None
     ended_until: datetime | None = None
+    unmarked: Mapping[str, datetime] = field(default_factory=dict)
+    marked_until: datetime | None = None
 
     def without_future(self, table: Table, batch: pa.RecordBatch, rejections: Rejections) -> pa.RecordBatch:
         """Return the rows of a batch that can be of now or earlier; the others are counted."""
@@ -93,7 +97,7 @@ class ConsistencyPoint:
     def takes(self, table: Table, batch: pa.RecordBatch) -> pa.Array:
         """Return a mask of the rows of a batch that are taken.
 
-        :param batch: rows of a table, with the columns of :func:`columns_needed`.
+        :param batch: rows of a table, with the columns of :func:`consistency_columns`.
         """
         if table.watermark is None or self.watermark is None:
             return pa.array(np.ones(batch.num_rows, dtype=bool))
@@ -202,7 +206,7 @@ class Tally:
 def find_consistency_point(
     source: WarehouseSource,
     commit_timeout: timedelta,
-    window_from: datetime | None,
+    earlier: ConsistencyEntry | None,
     kept: Mapping[str, Sequence[str]] | None = None,
 ) -> ConsistencyPoint:
     """Read the consistency point of the source.
@@ -211,9 +215,10 @@ def find_consistency_point(
     nothing of a finished run is missing.
 
     :param commit_timeout: after how long rows of a run without a marker are taken as they are.
-    :param window_from: where the window begins that is read again, or None to read everything.
+    :param earlier: that of the snapshot before, whose window is read again; None to read everything.
     :param kept: the columns of the tables whose windows are kept, so that each is read once.
     """
+    window_from = parse(earlier.window_from) if earlier else None
     clock, read_at = _clock(source)
     markers = read_markers(source, clock)
     latest = markers.latest(clock) if markers else clock.latest
@@ -238,6 +243,8 @@ def find_consistency_point(
         return point
     unmarked = find_unmarked(
         source,
+        tables,
+        earlier,
         markers,
         watermark,
         before(watermark, commit_timeout + point.spread),
@@ -254,7 +261,10 @@ def _without_waiting(point: ConsistencyPoint, unmarked: Unmarked, commit_timeout
     point = replace(
         point,
         marker_problem=unmarked.describe(commit_timeout),
-        committed_until=point.committed_until or unmarked.dated,
+        # Where the markers themselves have no times, rows of their runs have some.
+        committed_until=point.committed_until or unmarked.marked_until,
+        unmarked=unmarked.newest,
+        marked_until=unmarked.marked_until,
     )
     if unmarked.is_recurrent and unmarked.quiet:
         # Runs that do get markers are waited for all the same.
@@ -263,7 +273,7 @@ def _without_waiting(point: ConsistencyPoint, unmarked: Unmarked, commit_timeout
     return replace(point, abandoned_until=point.watermark) if unmarked.is_systemic else point
 
 
-def columns_needed(table: Table) -> frozenset[str]:
+def consistency_columns(table: Table) -> frozenset[str]:
     """Return the columns that decide which rows of a table are taken."""
     if table.watermark is None:
         return frozenset()
@@ -287,6 +297,7 @@ def consistency_entry(
     """
     incomplete = point.unfinished([*tally.abandoned_runs, *(earlier.incomplete if earlier else ())])
     waiting = sorted(tally.waiting_runs)
+    unmarked = sorted(point.unmarked.items(), key=itemgetter(1), reverse=True)
     return ConsistencyEntry(
         watermark=iso(point.watermark),
         committed_until=iso(point.committed_until),
@@ -299,10 +310,14 @@ def consistency_entry(
         incomplete=tuple(incomplete[:_NAMED]),
         incomplete_count=len(incomplete),
         marker_problem=point.marker_problem,
+        unmarked={run: moment.isoformat() for run, moment in unmarked[:_NAMED]},
+        marked_until=iso(point.marked_until),
     )
 
 
-def next_window(point: ConsistencyPoint, tally: Tally, overlap: timedelta, earlier: datetime | None) -> datetime | None:
+def next_window_start(
+    point: ConsistencyPoint, tally: Tally, overlap: timedelta, earlier: datetime | None
+) -> datetime | None:
     """Return where the next snapshot has to read from: before the overlap, and before everything that waits.
 
     :param earlier: where this snapshot read from; the window never goes back behind it.
@@ -317,13 +332,23 @@ def next_window(point: ConsistencyPoint, tally: Tally, overlap: timedelta, earli
 def _young_results(source: WarehouseSource, point: ConsistencyPoint, since: datetime) -> pa.Array:
     """Return the ids of the test results that are taken, of those young enough to have samples that could wait."""
     table = TABLES[RESULTS]
-    columns = ["id", *sorted(columns_needed(table) & {*source.schema(RESULTS).names})]
+    results, samples = point.tables[RESULTS].kept, point.tables[SAMPLES].kept
+    if results is not None and samples is not None and _have_results(samples, results):
+        # Of no sample in the window is the result older than it: nothing else has to be read.
+        taken = [batch["id"].filter(point.takes(table, batch)) for batch in results]
+        return pa.chunked_array(taken, pa.string()).combine_chunks()
+    columns = ["id", *sorted(consistency_columns(table) & {*source.schema(RESULTS).names})]
     with source.read(RESULTS, columns=columns, since=since) as reader:
         taken = [batch["id"].filter(point.takes(table, batch)) for batch in reader]
     return pa.chunked_array(taken, pa.string()).combine_chunks()
 
 
-def _clock(source: WarehouseSource) -> tuple[Clock, datetime | None]:
+def _have_results(samples: Sequence[pa.RecordBatch], results: Sequence[pa.RecordBatch]) -> bool:
+    known = pa.chunked_array([batch["id"] for batch in results], pa.string()).combine_chunks()
+    return all(pc.all(pc.is_in(batch["elementary_test_results_id"], known)).as_py() is not False for batch in samples)
+
+
+def _clock(source: WarehouseSource) -> tuple[WarehouseClock, datetime | None]:
     """Return the warehouse's clock, and when its tables were seen where that is one moment for all of them."""
     held = source.tables()
     clock = read_clock(source, MARKERS if MARKERS in held else held[0])

@@ -34,7 +34,7 @@ def open_keys(source: WarehouseSource, keys: StoreKeys, plan: Plan, policy: Poli
     :return: the plan; that of a full snapshot where the earlier keys do not open or their master keys were replaced.
     :raises KeyUnavailableError: every master key is another than before, and none of the earlier ones is named.
     """
-    categories = categories_of(source, policy)
+    categories = captured_categories(source, policy)
     if plan.parent is not None:
         _require_known_keys(keys, plan.parent)
     if plan.base is None:
@@ -57,7 +57,7 @@ def open_keys(source: WarehouseSource, keys: StoreKeys, plan: Plan, policy: Poli
     return open_keys(source, keys, plan.full(refused), policy)
 
 
-def categories_of(source: WarehouseSource, policy: Policy) -> list[Category]:
+def captured_categories(source: WarehouseSource, policy: Policy) -> list[Category]:
     """Return the categories that a snapshot has keys for: those that are taken and that the source has tables of."""
     held = {category for name in source.tables() for category in TABLES[name].categories}
     return [category for category in policy.categories if category in held]

@@ -20,7 +20,15 @@ from airflow_provider_elementary.times import latest as latest_of
 from airflow_provider_elementary.times import without_zone
 from airflow_provider_elementary.warehouses.clock import one_row
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from airflow_provider_elementary.warehouses.watermarks import Undated, WatermarkType, bound, earliest
+from airflow_provider_elementary.warehouses.watermarks import (
+    Undated,
+    WatermarkType,
+    earliest_watermark,
+    watermark_bound,
+)
+
+#: The column that names the dbt run of a row.
+RUN = "invocation_id"
 
 _TIME = pa.timestamp("us")
 #: Windows of at most this size in all are kept in memory, and read once; larger ones are read again.
@@ -40,6 +48,7 @@ class TableFacts:
     :param difference: how the settled rows differ from those that were taken; None where they do not.
     :param kept: the rows of the window, which are not read again; None where they are too many.
     :param rejected: what of them could not be used.
+    :param runs: the dbt runs that the rows of the window name, each with its newest row; None where nobody looked.
     """
 
     newest: datetime | None
@@ -51,6 +60,7 @@ class TableFacts:
     difference: Difference | None = None
     kept: tuple[pa.RecordBatch, ...] | None = None
     rejected: tuple[Mapping[str, Any], ...] = ()
+    runs: Mapping[str, datetime] | None = None
 
 
 def read_facts(
@@ -79,16 +89,16 @@ def _facts(source: WarehouseSource, table: Table, window_from: datetime | None, 
         return _facts_of_rows(source, table, window_from, latest)
     watermark = quoting.column(held.columns[require_watermark(table)])
     until_now = exp.and_(
-        watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type),
-        watermark.copy() <= bound(latest, held.watermark_type),
+        watermark.copy() >= watermark_bound(earliest_watermark(held.watermark_type), held.watermark_type),
+        watermark.copy() <= watermark_bound(latest, held.watermark_type),
     )
     newest = exp.func("max", exp.Case().when(until_now, watermark.copy()))
     if window_from is None:
-        return TableFacts(naive(ask(source, table, {"newest": newest})["newest"]))
+        return TableFacts(naive(read_aggregates(source, table, {"newest": newest})["newest"]))
     # Compared with a literal, so that an index or partitions answer; what is older is not read.
-    in_window = watermark.copy() >= bound(window_from, held.watermark_type)
+    in_window = watermark.copy() >= watermark_bound(window_from, held.watermark_type)
     undated = watermark.copy().is_(exp.null())
-    found = ask(
+    found = read_aggregates(
         source,
         table,
         {
@@ -109,10 +119,13 @@ def _facts_of_window(
     """Return the facts of a window from its rows, with the rows where they have at most this number of bytes."""
     source.rejections.discard(table.name)
     newest, young, ahead, undated, size, kept = None, 0, 0, 0, 0, list[pa.RecordBatch]()
+    runs: dict[str, datetime] = {}
     with source.read(table.name, columns=columns, since=window_from, undated=Undated.NULL) as reader:
         for batch in reader:
             created = batch[require_watermark(table)]
-            in_time = created.filter(pc.fill_null(pc.less_equal(created, _moment(latest)), False))
+            is_in_time = pc.fill_null(pc.less_equal(created, _moment(latest)), False)
+            in_time = created.filter(is_in_time)
+            note_runs(runs, table, batch.filter(is_in_time))
             newest = latest_of(newest, pc.max(in_time).as_py())
             undated += created.null_count
             young += len(created) - created.null_count
@@ -120,10 +133,22 @@ def _facts_of_window(
             size += batch.nbytes
             kept = [*kept, batch] if size <= most else []
     rejected = tuple(source.rejections.to_list())
-    return TableFacts(newest, None, None, undated, young, ahead, None, tuple(kept) if size <= most else None, rejected)
+    held = tuple(kept) if size <= most else None
+    return TableFacts(newest, None, None, undated, young, ahead, None, held, rejected, runs)
 
 
-def ask(
+def note_runs(runs: dict[str, datetime], table: Table, batch: pa.RecordBatch) -> None:
+    """Note of each dbt run that rows name its newest row."""
+    if RUN not in batch.schema.names:
+        return
+    created = require_watermark(table)
+    grouped = pa.Table.from_batches([batch.select([RUN, created])]).group_by(RUN).aggregate([(created, "max")])
+    for run, moment in zip(grouped[RUN].to_pylist(), grouped[f"{created}_max"].to_pylist(), strict=True):
+        if run is not None and moment is not None:
+            runs[run] = max(moment, runs.get(run, moment))
+
+
+def read_aggregates(
     source: WarehouseSource, table: Table, selected: Mapping[str, exp.Expr], where: exp.Expr | None = None
 ) -> dict[str, Any]:
     """Return the one row of aggregates over a table."""

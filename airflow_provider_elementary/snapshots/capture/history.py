@@ -14,7 +14,7 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category, Tabl
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotConflictError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
 from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, difference, in_words
-from airflow_provider_elementary.snapshots.capture.facts import TableFacts, ask, naive
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts, naive, read_aggregates
 from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.manifest import TableEntry
 from airflow_provider_elementary.snapshots.policy import Policy
@@ -25,7 +25,7 @@ from airflow_provider_elementary.warehouses.clock import one_row
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from airflow_provider_elementary.warehouses.system_catalog.changes import TableChanges
-from airflow_provider_elementary.warehouses.watermarks import bound, earliest
+from airflow_provider_elementary.warehouses.watermarks import earliest_watermark, watermark_bound
 from airflow_provider_elementary.words import plural
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ def _reason_to_look(
 ) -> str | None:
     """Return why the settled rows of a table may have changed, or None; asks only what costs no scan."""
     if by_adapter(source.adapter).counts_rows_for_free:
-        total = int(ask(source, table, {"total": exp.func("count", exp.Star())})["total"])
+        total = int(read_aggregates(source, table, {"total": exp.func("count", exp.Star())})["total"])
         expected = (entry.settled_rows or 0) + facts.young_rows + facts.undated_rows
         return f"it has {plural(total, 'row')} and not {expected:,}" if total != expected else None
     if changes is None or entry.changes is None:
@@ -184,7 +184,7 @@ def _has_oldest_day(source: WarehouseSource, table: Table, entry: TableEntry) ->
     relation = exp.table_(held.name, db=warehouse.schema, catalog=warehouse.database, quoted=True)
     end = datetime.combine(oldest.date(), datetime.min.time()) + timedelta(days=1)
     first = exp.select(exp.Literal.number(1).as_("one")).from_(relation)
-    first = first.where(watermark < bound(end, held.watermark_type)).limit(1)
+    first = first.where(watermark < watermark_bound(end, held.watermark_type)).limit(1)
     count = exp.select(exp.func("count", exp.Star()).as_("n")).from_(first.subquery("first_row"))
     return int(one_row(source, count.sql(warehouse.dialect))["n"]) > 0
 
@@ -193,11 +193,11 @@ def _settled(source: WarehouseSource, table: Table, facts: TableFacts, window_fr
     kind = source.table(table.name).watermark_type
     watermark = quoting.column(source.table(table.name).columns[require_watermark(table)])
     settled = exp.and_(
-        watermark.copy() >= bound(earliest(kind), kind),
-        watermark.copy() < bound(window_from, kind),
+        watermark.copy() >= watermark_bound(earliest_watermark(kind), kind),
+        watermark.copy() < watermark_bound(window_from, kind),
     )
     aggregates = {"oldest": exp.func("min", watermark.copy()), "settled": exp.func("count", watermark.copy())}
-    found = ask(source, table, aggregates, where=settled)
+    found = read_aggregates(source, table, aggregates, where=settled)
     return replace(facts, settled_rows=int(found["settled"]), settled_from=naive(found["oldest"]))
 
 

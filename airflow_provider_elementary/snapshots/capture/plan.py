@@ -11,7 +11,7 @@ from airflow_provider_elementary.exceptions import SnapshotCorruptError, Snapsho
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.chain import Anchor
 from airflow_provider_elementary.snapshots.index import newest_page
-from airflow_provider_elementary.snapshots.lookup import anchor_finding, find_head, read_signed, resolve
+from airflow_provider_elementary.snapshots.lookup import anchor_finding, find_head, read_signed, resolve_manifest
 from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, Manifest
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of
@@ -103,7 +103,7 @@ def plan_snapshot(
         number = head.document.sequence if head else 0
         # Nothing new is encrypted under a key that an older chain brought back.
         return Plan(
-            resolve(repository, head) if head else None,
+            resolve_manifest(repository, head) if head else None,
             None,
             f"the snapshot chain does not contain {anchor.origin}: {damage}",
             damage=damage,
@@ -112,7 +112,7 @@ def plan_snapshot(
     if head is None:
         return Plan(None, None, "the first snapshot of this store")
     try:
-        parent = resolve(repository, head)
+        parent = resolve_manifest(repository, head)
     except SnapshotCorruptError as error:
         return Plan(None, None, f"the snapshot before is not complete: {error}")
     plan = Plan(parent, None, None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
-from airflow_provider_elementary.snapshots.lists import difference
+from airflow_provider_elementary.snapshots.lists import list_difference
 from airflow_provider_elementary.snapshots.lookup import read_manifest
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest
 
@@ -41,7 +41,7 @@ def rebase(repository: Repository, manifest: Manifest, parent: int, newest: int)
 
 def _merged(manifest: Manifest, before: Sequence[FileEntry], after: Sequence[FileEntry]) -> tuple[FileEntry, ...]:
     """Return the files of a snapshot, with merged files in place of those of which they consist."""
-    added, dropped = difference(before, after)
+    added, dropped = list_difference(before, after)
     gone = set(dropped)
     # A snapshot leaves out samples that are too old: a merged file stays as long as one of its parts would.
     carried = {(file.table, file.category) for file in manifest.files if file.key in gone}

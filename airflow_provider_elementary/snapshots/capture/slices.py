@@ -16,11 +16,13 @@ class Slice:
 
     :param since: the first watermark in it, or None for all before ``until``.
     :param until: the first watermark that is not in it, or None for all from ``since`` on.
+    :param rows_of_table: of a range, how many rows with a time the whole table had when it was split.
     """
 
     table: str
     since: datetime | None = None
     until: datetime | None = None
+    rows_of_table: int = 0
 
     def __str__(self) -> str:
         if not self.is_range:

@@ -18,7 +18,7 @@ from airflow_provider_elementary.snapshots.capture.plan import Plan
 from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.source import require_watermark
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from airflow_provider_elementary.warehouses.watermarks import WatermarkType, bound, earliest
+from airflow_provider_elementary.warehouses.watermarks import WatermarkType, earliest_watermark, watermark_bound
 
 #: Each part is a task with a session and an access check of its own.
 MOST_PARTS = 64
@@ -73,8 +73,8 @@ def _rows_by_day(source: WarehouseSource, name: str, point: ConsistencyPoint) ->
     query = (
         exp.select(day.as_(_DAY), exp.func("count", exp.Star()).as_(_ROWS))
         .from_(relation)
-        .where(watermark.copy() >= bound(earliest(held.watermark_type), held.watermark_type))
-        .where(watermark.copy() <= bound(point.latest, held.watermark_type))
+        .where(watermark.copy() >= watermark_bound(earliest_watermark(held.watermark_type), held.watermark_type))
+        .where(watermark.copy() <= watermark_bound(point.latest, held.watermark_type))
         .group_by(day.copy())
     )
     found: dict[date, int] = {}
@@ -89,7 +89,7 @@ def _ranges(name: str, days: dict[date, int], count: int) -> Iterator[Slice]:
     """Yield ranges of about as many rows each; the first has no beginning and the last no end."""
     ends = [None, *_boundaries(days, count), None]
     for since, until in pairwise(ends):
-        yield Slice(name, since, until)
+        yield Slice(name, since, until, sum(days.values()))
 
 
 def _boundaries(days: dict[date, int], count: int) -> Sequence[datetime]:

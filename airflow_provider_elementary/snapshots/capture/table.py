@@ -17,7 +17,7 @@ from airflow_provider_elementary.elementary_schema import TABLES, Category, Tabl
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.progress import RowsRead
 from airflow_provider_elementary.snapshots.capture import consistency
-from airflow_provider_elementary.snapshots.capture.audit import Audit
+from airflow_provider_elementary.snapshots.capture.audit import SourceAudit
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
 from airflow_provider_elementary.snapshots.capture.dedup import SeenRows, row_digests
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
@@ -52,7 +52,7 @@ class SourceHistoryTruncated(Exception):
 
 
 @dataclass(frozen=True)
-class Run:
+class CaptureRun:
     """What stays the same while one snapshot is taken, and what is counted.
 
     :param plan: what it builds upon.
@@ -81,7 +81,7 @@ class Run:
     tally: Tally
     rows_read: RowsRead
     part: str = ""
-    audit: Audit | None = None
+    audit: SourceAudit | None = None
 
 
 @dataclass
@@ -107,7 +107,7 @@ class _Earlier:
     samples: Counter[str]
 
 
-def capture_table(run: Run, wanted: Slice) -> tuple[TableEntry, list[FileEntry]]:
+def capture_table(run: CaptureRun, wanted: Slice) -> tuple[TableEntry, list[FileEntry]]:
     """Read and encrypt the new rows of a table or of a range of it; where nothing changed, nothing is read.
 
     :return: what the manifest says of the table, and every file that it consists of from now on.
@@ -152,20 +152,20 @@ def capture_table(run: Run, wanted: Slice) -> tuple[TableEntry, list[FileEntry]]
     return entry, [*_still_wanted(run, table, carried), *files]
 
 
-def columns_read(source: WarehouseSource, table: Table, policy: Policy) -> list[str]:
+def columns_to_read(source: WarehouseSource, table: Table, policy: Policy) -> list[str]:
     """Return the columns that are read of a table: those that are taken, and those that decide about rows."""
     held = source.table(table.name).columns
     parts = parts_of(table, redaction.columns_taken(table, list(held), policy), policy.categories)
     if not parts:
         return []
     needed = {name for part in parts for name in part.columns}
-    needed |= consistency.columns_needed(table) | redaction.columns_needed(table, policy)
+    needed |= consistency.consistency_columns(table) | redaction.policy_columns(table, policy)
     return [name for name in held if name in needed]
 
 
-def _capture_rows(run: Run, wanted: Slice, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
+def _capture_rows(run: CaptureRun, wanted: Slice, parts: Sequence[Part], earlier: _Earlier | None) -> list[FileEntry]:
     table = TABLES[wanted.table]
-    columns = columns_read(run.source, table, run.policy)
+    columns = columns_to_read(run.source, table, run.policy)
     since = run.plan.window_from if earlier is not None else wanted.since
     open_parts = [_OpenPart(part) for part in parts]
     # Rows are filtered part by part where parts differ in rows, and once where they differ in columns.
@@ -201,7 +201,7 @@ def _capture_rows(run: Run, wanted: Slice, parts: Sequence[Part], earlier: _Earl
     return [_file_entry(run, open_part) for open_part in open_parts if open_part.file is not None]
 
 
-def _new_rows(run: Run, table: Table, batch: pa.RecordBatch, earlier: _Earlier | None) -> pa.RecordBatch:
+def _new_rows(run: CaptureRun, table: Table, batch: pa.RecordBatch, earlier: _Earlier | None) -> pa.RecordBatch:
     """Return the rows that are taken now and that no earlier snapshot took, as the source has them."""
     included = run.point.takes(table, batch)
     if earlier is None:
@@ -218,7 +218,7 @@ def _new_rows(run: Run, table: Table, batch: pa.RecordBatch, earlier: _Earlier |
 
 
 def _add(
-    run: Run,
+    run: CaptureRun,
     stack: ExitStack,
     table: Table,
     group: Sequence[_OpenPart],
@@ -242,7 +242,7 @@ def _add(
             open_part.max_watermark = latest(open_part.max_watermark, bounds["max"])
 
 
-def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
+def _open(run: CaptureRun, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
     part = open_part.part
     schema = run.source.schema(part.table)
     target = stack.enter_context(run.store.create(data_file(run.snapshot_id, part.table, part.category, run.part)))
@@ -258,7 +258,7 @@ def _open(run: Run, stack: ExitStack, open_part: _OpenPart) -> EncryptedFile:
     return open_part.file
 
 
-def _load_earlier(run: Run, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
+def _load_earlier(run: CaptureRun, base: SnapshotSource, table: Table, parts: Sequence[Part]) -> _Earlier:
     """Read back what the snapshot before took of the window."""
     window_from = run.plan.window_from
     undated = reads_undated(run.plan, run.point, table)
@@ -300,12 +300,12 @@ def _since(batch: pa.RecordBatch, table: Table, since: datetime | None, *, undat
     return batch.filter(pc.fill_null(mask, undated))
 
 
-def _limit(run: Run, table: Table, earlier: _Earlier | None) -> FailedRowsLimit:
+def _limit(run: CaptureRun, table: Table, earlier: _Earlier | None) -> FailedRowsLimit:
     now = run.point.watermark or datetime.min + timedelta(days=run.policy.failed_rows_days)
     return FailedRowsLimit(table, run.policy, now, run.exclusions, earlier.samples if earlier else None)
 
 
-def _still_wanted(run: Run, table: Table, carried: Sequence[FileEntry]) -> list[FileEntry]:
+def _still_wanted(run: CaptureRun, table: Table, carried: Sequence[FileEntry]) -> list[FileEntry]:
     """Return the files of earlier snapshots without those of samples that are all too old by now."""
     if table.category is not Category.FAILED_ROWS_SAMPLE or run.point.watermark is None:
         return list(carried)
@@ -320,7 +320,7 @@ def _reaches(file: FileEntry, since: datetime | None) -> bool:
     return since is None or datetime.fromisoformat(file.max_watermark) >= since
 
 
-def _count_excluded_rows(run: Run, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:
+def _count_excluded_rows(run: CaptureRun, table: Table, parts: Sequence[Part], batch: pa.RecordBatch) -> None:
     """Count the rows of categories that are left out, where a table's rows belong to several."""
     if table.row_split is None:
         return
@@ -331,7 +331,7 @@ def _count_excluded_rows(run: Run, table: Table, parts: Sequence[Part], batch: p
             run.exclusions.count_rows(rule, table, part.category, part.rows(batch).num_rows)
 
 
-def _count_excluded_columns(run: Run, table: Table, parts: Sequence[Part], entry: TableEntry) -> None:
+def _count_excluded_columns(run: CaptureRun, table: Table, parts: Sequence[Part], entry: TableEntry) -> None:
     """Count the values of columns that no part has: quarantined, dropped, or of a category that is left out."""
     taken = {name for part in parts for name in part.columns}
     for name in entry.unknown_columns:
@@ -343,7 +343,7 @@ def _count_excluded_columns(run: Run, table: Table, parts: Sequence[Part], entry
             run.exclusions.count_values(rule, table, name, entry.new_rows)
 
 
-def _file_entry(run: Run, open_part: _OpenPart) -> FileEntry:
+def _file_entry(run: CaptureRun, open_part: _OpenPart) -> FileEntry:
     part, file = open_part.part, open_part.file
     assert file is not None  # noqa: S101
     return FileEntry(

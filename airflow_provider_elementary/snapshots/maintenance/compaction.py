@@ -18,7 +18,7 @@ from airflow_provider_elementary.exceptions import ElementaryError, KeyDeletedEr
 from airflow_provider_elementary.snapshots.capture.commit import require_files, write_manifest
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.plan import newest_anchor
-from airflow_provider_elementary.snapshots.lookup import find_head, none_found, require_anchor, resolve
+from airflow_provider_elementary.snapshots.lookup import find_head, none_found, require_anchor, resolve_manifest
 from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge, next_merges
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, writer_versions
 from airflow_provider_elementary.snapshots.prune_record import known_record, without_expired_of
@@ -82,7 +82,7 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
         require_anchor(repository, anchor, head)
     if head is None:
         raise none_found(repository)
-    whole = resolve(repository, head)
+    whole = resolve_manifest(repository, head)
     manifest, _ = without_expired_of(known_record(repository), whole)
     expired = {file.key for file in whole.files} - {file.key for file in manifest.files}
     report = CompactionReport()
@@ -254,7 +254,7 @@ def _commit(
             head = find_head(repository)
         if head is None:
             return None
-        parent = resolve(repository, head)
+        parent = resolve_manifest(repository, head)
         if not inputs <= {file.key for file in parent.files}:
             return None
         manifest = replace(

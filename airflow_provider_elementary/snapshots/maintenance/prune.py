@@ -13,7 +13,7 @@ from airflow_provider_elementary.exceptions import StoreError
 from airflow_provider_elementary.snapshots.capture.commit import require_clock
 from airflow_provider_elementary.snapshots.chain import Anchor, require_intact_chain
 from airflow_provider_elementary.snapshots.maintenance.expired_queries import drop_expired_queries
-from airflow_provider_elementary.snapshots.maintenance.prune_plan import Clock, PruneDecision, PrunePlan
+from airflow_provider_elementary.snapshots.maintenance.prune_plan import PruneDecision, PrunePlan, PruneTimes
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Parent
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, read_records, write_record
@@ -134,7 +134,7 @@ def prune(
         require_clock(store)
         drop_expired_queries(repository, now, retention.category_days)
     records = list(read_records(repository))
-    plan = PrunePlan(repository, retention, records, acknowledged_losses, Clock(now, orphan_age, grace))
+    plan = PrunePlan(repository, retention, records, acknowledged_losses, PruneTimes(now, orphan_age, grace))
     report = PruneReport(
         store=store.uri,
         dry_run=dry_run,

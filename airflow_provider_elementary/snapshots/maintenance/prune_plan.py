@@ -16,7 +16,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotCorruptError,
     SnapshotNotFoundError,
 )
-from airflow_provider_elementary.snapshots.index import Row, read_rows
+from airflow_provider_elementary.snapshots.index import Row, read_index_rows
 from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import committed_sequences, read_manifest, read_signed
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import OutdatedResults, outdated_results
@@ -59,7 +59,7 @@ class PruneDecision:
 
 
 @dataclass(frozen=True)
-class Clock:
+class PruneTimes:
     """The times by which a prune decides what to delete.
 
     :param now: what time it is.
@@ -95,12 +95,12 @@ class PrunePlan:
         retention: Retention,
         records: Sequence[Signed[PruneRecord]],
         lost: Sequence[Tombstone],
-        clock: Clock,
+        clock: PruneTimes,
     ) -> None:
         self._repository, self._retention, self._records, self.clock = repository, retention, records, clock
         if not (sequences := committed_sequences(repository)):
             raise SnapshotNotFoundError(f"{repository.uri} holds no snapshots. Check the URI.")
-        self._rows, errors = read_rows(repository, sequences, sequences[-1])
+        self._rows, errors = read_index_rows(repository, sequences, sequences[-1])
         for error in errors.values():
             raise error
         self.head = self._rows[sequences[-1]]

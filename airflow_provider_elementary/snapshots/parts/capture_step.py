@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_elementary.progress import RowsRead, no_row_progress
 from airflow_provider_elementary.snapshots.capture.commit import committed_for
 from airflow_provider_elementary.snapshots.parts.documents import PartDocument
 from airflow_provider_elementary.snapshots.parts.plan_step import PartReference, find_plan
@@ -50,7 +49,6 @@ def capture_part(
     *,
     run_key: str,
     attempt: str,
-    rows_read: RowsRead = no_row_progress,
 ) -> PartSummary:
     """Read and encrypt one part of a plan, unless an earlier attempt did.
 
@@ -70,7 +68,7 @@ def capture_part(
         log.info("part %d: an earlier attempt captured it", reference.part)
         return _summary(earlier, "captured before")
     try:
-        prepared = reopen(repository, stored.document, rows_read)
+        prepared = reopen(repository, stored.document)
         with open_source() as source:
             captured = capture_number(source, repository, stored, prepared, reference.part, attempt)
     except PlanOutdated as evidence:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.snapshots.capture import require_no_damage
-from airflow_provider_elementary.snapshots.capture.collect import Preparation, describe_captured, join
+from airflow_provider_elementary.snapshots.capture.collect import Preparation, describe_captured, join, shrunken_tables
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.parts.documents import PartDocument
@@ -20,6 +20,7 @@ from airflow_provider_elementary.snapshots.parts.stored import (
     reopen,
     reported,
 )
+from airflow_provider_elementary.snapshots.parts.values import read_slice
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def commit_parts(
     except PlanOutdated as evidence:
         return _from_the_beginning(in_one_task, str(evidence))
     captured = join(prepared, [captured_of(prepared, parts[number]) for number in sorted(parts)])
+    if shrunken := shrunken_tables((map(read_slice, part) for part in stored.document.parts), captured):
+        return _from_the_beginning(in_one_task, f"{', '.join(shrunken)} lost rows while the parts were read")
     manifest = describe_captured(prepared, captured, repository.store.describe(), stored.document.access)
     if (committed := commit(repository, manifest, prepared.plan)) is None:
         return _from_the_beginning(in_one_task, "another writer committed first")

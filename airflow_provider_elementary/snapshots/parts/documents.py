@@ -24,6 +24,7 @@ class SliceEntry:
     table: str
     since: NaiveTime | None = None
     until: NaiveTime | None = None
+    rows_of_table: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class PointEntry:
     marker_problem: str | None
     ended: Base64 | None
     ended_until: NaiveTime | None
+    unmarked: Mapping[str, NaiveTime]
+    marked_until: NaiveTime | None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from airflow_provider_elementary.snapshots import ROWS_PER_PART
 from airflow_provider_elementary.snapshots.capture import prepare
 from airflow_provider_elementary.snapshots.capture.collect import Preparation
 from airflow_provider_elementary.snapshots.capture.commit import committed_for, require_writer
-from airflow_provider_elementary.snapshots.capture.data_keys import categories_of
+from airflow_provider_elementary.snapshots.capture.data_keys import captured_categories
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.capture.split import split_into_parts
@@ -123,7 +123,7 @@ def plan_parts(
     """
     if rows_per_part < 1:
         raise ConfigurationError(f"rows_per_part is {rows_per_part}. Give 1 or more.")
-    if (earlier := committed_for(repository, run_key, categories_of(source, options.policy))) is not None:
+    if (earlier := committed_for(repository, run_key, captured_categories(source, options.policy))) is not None:
         log.info("%s was committed for %s before; nothing to plan", earlier.snapshot_id, run_key)
         name = plan_key(earlier.snapshot_id)
         known = repository.documents.read(name, PLAN, Role.STORE)

@@ -17,14 +17,14 @@ from airflow_provider_elementary.exceptions import (
     TableReplacedError,
     TableUnreadableError,
 )
-from airflow_provider_elementary.progress import RowsRead, no_row_progress
+from airflow_provider_elementary.progress import no_row_progress
 from airflow_provider_elementary.snapshots.capture.collect import Captured, Preparation, capture_slices
 from airflow_provider_elementary.snapshots.capture.data_keys import HASH_CATEGORY, OpenKeys
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions
 from airflow_provider_elementary.snapshots.capture.side_by_side import part_label
 from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated
-from airflow_provider_elementary.snapshots.lookup import read_signed, resolve
+from airflow_provider_elementary.snapshots.lookup import read_signed, resolve_manifest
 from airflow_provider_elementary.snapshots.manifest import FileEntry
 from airflow_provider_elementary.snapshots.parts.documents import PART, PartDocument, PlanDocument
 from airflow_provider_elementary.snapshots.parts.plan_step import StoredPlan
@@ -60,7 +60,7 @@ class PlanOutdated(Exception):
     """The plan does not fit the warehouse or the store any more: the commit takes the snapshot in one task."""
 
 
-def reopen(repository: Repository, document: PlanDocument, rows_read: RowsRead = no_row_progress) -> Preparation:
+def reopen(repository: Repository, document: PlanDocument) -> Preparation:
     """Return what a plan decided, its keys opened.
 
     :raises PlanOutdated: the snapshot that it builds upon is gone.
@@ -82,7 +82,7 @@ def reopen(repository: Repository, document: PlanDocument, rows_read: RowsRead =
             commit_timeout=timedelta(microseconds=document.commit_timeout),
             # Whether the snapshot is full was decided by the plan.
             full_every=timedelta(0),
-            rows_read=rows_read,
+            rows_read=no_row_progress,
         ),
         plan=_plan(repository, document),
         point=read_point(document.point),
@@ -173,7 +173,7 @@ def _plan(repository: Repository, document: PlanDocument) -> Plan:
     if document.parent is not None:
         try:
             found = read_signed(repository, document.parent.sequence)
-            parent = resolve(repository, found)
+            parent = resolve_manifest(repository, found)
         except (SnapshotNotFoundError, SnapshotCorruptError) as error:
             raise PlanOutdated(str(error)) from None
         if found.sha256 != document.parent.sha256:

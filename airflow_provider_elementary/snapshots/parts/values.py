@@ -43,6 +43,8 @@ def write_point(point: ConsistencyPoint) -> PointEntry:
         marker_problem=point.marker_problem,
         ended=_packed(point.ended),
         ended_until=iso(point.ended_until),
+        unmarked={run: moment.isoformat() for run, moment in point.unmarked.items()},
+        marked_until=iso(point.marked_until),
     )
 
 
@@ -65,6 +67,8 @@ def read_point(entry: PointEntry) -> ConsistencyPoint:
         marker_problem=entry.marker_problem,
         ended=_unpacked(entry.ended),
         ended_until=parse(entry.ended_until),
+        unmarked={run: datetime.fromisoformat(moment) for run, moment in entry.unmarked.items()},
+        marked_until=parse(entry.marked_until),
     )
 
 
@@ -134,12 +138,12 @@ def read_policy(entry: Mapping[str, Any]) -> Policy:
 
 def write_slice(wanted: Slice) -> SliceEntry:
     """Return a slice as it is stored."""
-    return SliceEntry(wanted.table, iso(wanted.since), iso(wanted.until))
+    return SliceEntry(wanted.table, iso(wanted.since), iso(wanted.until), wanted.rows_of_table)
 
 
 def read_slice(entry: SliceEntry) -> Slice:
     """Return the slice that is stored."""
-    return Slice(entry.table, parse(entry.since), parse(entry.until))
+    return Slice(entry.table, parse(entry.since), parse(entry.until), entry.rows_of_table)
 
 
 def microseconds(span: timedelta) -> int:

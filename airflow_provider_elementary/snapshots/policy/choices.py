@@ -15,8 +15,8 @@ _THIS_RUN = "this run"
 #: How a template without native rendering, or a form, writes that a field is empty.
 _EMPTY = ("", "none", "null")
 #: The strictest first: a run may move a column up this list, never down.
-_COLUMN_RULES = ("dropped_columns", "masked_columns", "hashed_columns")
 _RULE_WORDS = {"dropped_columns": "dropped", "masked_columns": "masked", "hashed_columns": "hashed"}
+_COLUMN_RULES = tuple(_RULE_WORDS)
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def columns_taken(table: Table, held: Sequence[str], policy: Policy) -> list[str
     return [name for name, column in known if column is not None and not policy.drops(table, column)]
 
 
-def columns_needed(table: Table, policy: Policy) -> frozenset[str]:
+def policy_columns(table: Table, policy: Policy) -> frozenset[str]:
     """Return the columns by which a policy decides, whether they are taken or not."""
     if table.name == "data_monitoring_metrics" and policy.dropped_metrics:
         return frozenset({"metric_name"})

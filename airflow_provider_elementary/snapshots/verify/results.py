@@ -32,7 +32,7 @@ from airflow_provider_elementary.storage.records.answer_log import ANSWER_LOG_CO
 from airflow_provider_elementary.storage.records.report_log import REPORT, report_of
 from airflow_provider_elementary.storage.records.result_document import RESULT, Result
 from airflow_provider_elementary.storage.records.results import checked_result
-from airflow_provider_elementary.storage.records.series import Numbered, Place
+from airflow_provider_elementary.storage.records.series import Numbered, SeriesPlace
 from airflow_provider_elementary.storage.signed_documents import Signed
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def check_series(repository: Repository, chain: Chain, *, each: bool) -> Checked
     # The id of a snapshot that was lost is not known any more.
     has_lost = "" in known or any(link.lost_until is not None for link in chain.links.values())
     given: dict[int, str] = {}
-    applied: list[tuple[str, Place]] = []
+    applied: list[tuple[str, SeriesPlace]] = []
     for prefix, kind in _KINDS.items():
         for folder, numbers in sorted(_folders(repository, prefix).items()):
             documents = _read(repository, folder, numbers, kind, checked, each=each)
@@ -119,14 +119,16 @@ def check_series(repository: Repository, chain: Chain, *, each: bool) -> Checked
     return checked
 
 
-def _answers_of(result: Result) -> Iterator[Place]:
+def _answers_of(result: Result) -> Iterator[SeriesPlace]:
     """Yield the place of the answers that were applied to incidents."""
     match result.parameters.get("answers"):
         case {"number": int(number), "sha256": str(sha256)}:
-            yield Place(number, sha256)
+            yield SeriesPlace(number, sha256)
 
 
-def _check_applied(applied: list[tuple[str, Place]], given: Mapping[int, str], newest: int) -> Iterator[ChainFinding]:
+def _check_applied(
+    applied: list[tuple[str, SeriesPlace]], given: Mapping[int, str], newest: int
+) -> Iterator[ChainFinding]:
     """Check that the answers are there that incidents were updated with, or later ones.
 
     :param given: the hashes of the documents that were read, by number.
@@ -222,7 +224,7 @@ def _check_places(
 
 
 def _check_place(
-    folder: str, found: Signed[Any], place: Place, documents: Mapping[int, Signed[Any]], *, is_needed: bool
+    folder: str, found: Signed[Any], place: SeriesPlace, documents: Mapping[int, Signed[Any]], *, is_needed: bool
 ) -> Iterator[ChainFinding]:
     own = documents.get(place.number)
     if own is None:

@@ -18,7 +18,7 @@ from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.records.answers import Answer
 from airflow_provider_elementary.storage.records.series import (
     Before,
-    Place,
+    SeriesPlace,
     extend,
     lost_since,
     newest_first,
@@ -48,7 +48,7 @@ class AnswerLog:
 
     answers: tuple[Answer, ...]
     before: int = 0
-    previous: Place | None = None
+    previous: SeriesPlace | None = None
     format_version: int = 2
 
     __pydantic_config__ = STRICT
@@ -59,7 +59,7 @@ class AnswerLog:
         return self.answers[-1].answer_id if self.answers else ""
 
     @property
-    def previous_run(self) -> Place | None:
+    def previous_run(self) -> SeriesPlace | None:
         """The document before it: each is of an answer of its own."""
         return self.previous
 
@@ -72,7 +72,7 @@ class KnownAnswers:
     """The answers of a store, the oldest first, and the place of the document that holds them."""
 
     answers: tuple[Answer, ...] = ()
-    place: Place | None = None
+    place: SeriesPlace | None = None
 
 
 def read_answers(opened: OpenStore) -> tuple[Answer, ...]:
@@ -89,14 +89,14 @@ def known_answers(opened: OpenStore) -> KnownAnswers:
     return KnownAnswers() if newest is None else KnownAnswers(newest.document.answers, place_of(newest, FEEDBACK))
 
 
-def anchor_answers(opened: OpenStore, place: Place | None) -> str | None:
+def anchor_answers(opened: OpenStore, place: SeriesPlace | None) -> str | None:
     """Return a signed statement that the store has answers of a place, to be kept outside it."""
     if place is None:
         return None
     return sign_place(opened.documents, series_key(FEEDBACK, place.number), place.sha256, Role.RESULTS)
 
 
-def recorded_answers(opened: OpenStore, anchor: Any) -> Place | None:
+def recorded_answers(opened: OpenStore, anchor: Any) -> SeriesPlace | None:
     """Return the place of the answers that was recorded outside the store.
 
     :param anchor: what :func:`anchor_answers` returned in an earlier run, or whatever is found in its place.
@@ -104,7 +104,7 @@ def recorded_answers(opened: OpenStore, anchor: Any) -> Place | None:
     return recorded_place(opened.documents, FEEDBACK, anchor, Role.RESULTS)
 
 
-def lost_answers(opened: OpenStore, places: Sequence[Place | None]) -> str | None:
+def lost_answers(opened: OpenStore, places: Sequence[SeriesPlace | None]) -> str | None:
     """Return what was removed of the answers since these places were recorded, in a sentence."""
     newest = max((place for place in places if place is not None), key=lambda place: place.number, default=None)
     return lost_since(opened.documents, FEEDBACK, ANSWER_LOG_CODEC, Role.RESULTS, newest)
@@ -128,7 +128,7 @@ def answer_names(opened: OpenStore) -> tuple[StoredObject, ...]:
     return tuple(islice(opened.store.list(FEEDBACK), _MOST_NAMES))
 
 
-def append_answer(opened: OpenStore, answer: Answer, *, known: int = 0) -> tuple[Answer, Place]:
+def append_answer(opened: OpenStore, answer: Answer, *, known: int = 0) -> tuple[Answer, SeriesPlace]:
     """Sign and store an answer; return it with the place of the document that holds it.
 
     Of one ``answer_id``, the first answer counts and is returned.

@@ -8,14 +8,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from airflow_provider_elementary.access.check.report import AccessReport, Drift, drift
+from airflow_provider_elementary.access.check.report import AccessDrift, AccessReport, drift
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.storage.documents import STRICT, Codec, Time
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import ACCESS_REPORTS, access_folder
 from airflow_provider_elementary.storage.records.series import (
     Before,
-    Place,
+    SeriesPlace,
     append,
     lost_since,
     newest_first,
@@ -43,7 +43,7 @@ class Recorded:
     key: str
     sha256: str
     previous: AccessReport | None
-    drift: Drift
+    drift: AccessDrift
     anchor: str
     lost: str | None
 
@@ -89,8 +89,8 @@ class StoredDocument:
     since: Time | None
     appeared: tuple[str, ...]
     gone: tuple[str, ...]
-    previous: Place | None = None
-    previous_run: Place | None = None
+    previous: SeriesPlace | None = None
+    previous_run: SeriesPlace | None = None
     format_version: int = 2
 
     __pydantic_config__ = STRICT
@@ -151,7 +151,7 @@ def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: st
     older = newest_first(opened.documents, folder, REPORT, Role.ACCESS)
     before = next((found for found in older if found.document.run_key != run_key), None)
     previous = report_of(before) if before is not None else None
-    change = drift(previous, report) if previous else Drift((), ())
+    change = drift(previous, report) if previous else AccessDrift((), ())
 
     def document(place: Before) -> StoredDocument:
         return StoredDocument(
@@ -169,6 +169,15 @@ def record(opened: OpenStore, report: AccessReport, *, subject: str, run_key: st
     written = append(opened.documents, folder, REPORT, document, Role.ACCESS, run_key=run_key, known=number)
     signed = sign_place(opened.documents, written.name, written.sha256, Role.ACCESS)
     return Recorded(written.name, written.sha256, previous, change, signed, lost)
+
+
+def is_worth_recording(opened: OpenStore, report: AccessReport, subject: str) -> bool:
+    """Return whether a report has a failed check, or the newest stored one of the subject has: it is the end of that.
+
+    :raises SnapshotCorruptError: the newest report is signed, and not valid.
+    """
+    newest = next(newest_first(opened.documents, access_folder(subject), REPORT, Role.ACCESS), None)
+    return bool(report.failed) or (newest is not None and bool(report_of(newest).failed))
 
 
 def _changes(document: StoredDocument) -> tuple[Time | None, tuple[str, ...], tuple[str, ...]]:

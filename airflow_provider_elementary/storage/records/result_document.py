@@ -14,10 +14,10 @@ from airflow_provider_elementary.storage.layout import (
     result_files,
 )
 from airflow_provider_elementary.storage.records.series import (
-    Place,
+    SeriesPlace,
 )
 
-ResultKind = Literal["metrics", "verdicts", "incidents", "alerts", "backtests", "memories", "queries"]
+ResultKind = Literal["metrics", "verdicts", "incidents", "alerts", "backtests", "memories", "queries", "failures"]
 #: Files of this category hold what the next run continues with, and no rows of the result.
 STATE = Category.RUN_RESULTS
 
@@ -35,7 +35,8 @@ class Result:
     """What was computed, from what, and where it is stored.
 
     :param key: the name of this document in the store; ``read_result`` opens it.
-    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests``, ``memories`` or ``queries``.
+    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests``, ``memories``, ``queries`` or
+        ``failures``.
     :param series: what it is the newest result of, from run to run; empty where nothing follows it.
     :param run_key: what it was computed for; of several attempts of one run, the newest counts.
     :param created_at: UTC, ISO 8601.
@@ -57,8 +58,8 @@ class Result:
     parameters: Mapping[str, Any]
     files: tuple[ResultFile, ...]
     keys: Mapping[str, WrappedKey]
-    previous: Place | None = None
-    previous_run: Place | None = None
+    previous: SeriesPlace | None = None
+    previous_run: SeriesPlace | None = None
     format_version: int = 2
 
     __pydantic_config__ = STRICT

@@ -74,7 +74,7 @@ def write_rows(
         for one in always:
             file_of(one)
         for batch in rows:
-            for one, part in by_category(batch) if category is None else ((category, batch),):
+            for one, part in split_by_category(batch) if category is None else ((category, batch),):
                 if part.num_rows:
                     file_of(one).write(part)
     return [
@@ -88,7 +88,7 @@ def discard_files(opened: OpenStore, names: ResultNames) -> None:
         opened.store.delete_many(keys)
 
 
-def by_category(batch: pa.RecordBatch) -> Iterator[tuple[Category, pa.RecordBatch]]:
+def split_by_category(batch: pa.RecordBatch) -> Iterator[tuple[Category, pa.RecordBatch]]:
     """Yield the rows of each category of metrics; a row without a column is about the table."""
     if "column_name" not in batch.schema.names:
         yield Category.AGGREGATED_METRICS, batch

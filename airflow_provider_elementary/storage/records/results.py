@@ -125,7 +125,8 @@ def commit_result(
             opened.store.delete(before.key)
         else:
             delete_result(opened, before.key)
-    log.info("wrote %s %s to %s", f"{result.rows:,}", kind, opened.store.uri)
+    if named_files:
+        log.info("wrote %s %s to %s", f"{result.rows:,}", kind, opened.store.uri)
     return result
 
 

@@ -36,7 +36,7 @@ _ANCHOR = "anchor of a series"
 
 
 @dataclass(frozen=True)
-class Place:
+class SeriesPlace:
     """A document of a series, as a later one names it.
 
     :param number: its place in the series, from 1.
@@ -58,12 +58,12 @@ class Numbered(Protocol):
         ...
 
     @property
-    def previous(self) -> Place | None:
+    def previous(self) -> SeriesPlace | None:
         """The newest document of the series when it was written."""
         ...
 
     @property
-    def previous_run(self) -> Place | None:
+    def previous_run(self) -> SeriesPlace | None:
         """The newest of these that another run wrote, which is kept as long as this one is the newest."""
         ...
 
@@ -78,8 +78,8 @@ class Before:
     """
 
     name: str
-    previous: Place | None
-    previous_run: Place | None
+    previous: SeriesPlace | None
+    previous_run: SeriesPlace | None
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ class SeriesAnchor:
 _ANCHORS = Codec(SeriesAnchor, "anchor of a series", "Run the task that returned it again.", 2)
 
 
-def place_of(signed: Signed[Any], folder: str) -> Place:
+def place_of(signed: Signed[Any], folder: str) -> SeriesPlace:
     """Return by what a later document names one."""
-    return Place(series_number(folder, signed.name) or 0, signed.sha256)
+    return SeriesPlace(series_number(folder, signed.name) or 0, signed.sha256)
 
 
 def sign_place(documents: Documents, name: str, sha256: str, role: Role) -> str:
@@ -112,7 +112,7 @@ def sign_place(documents: Documents, name: str, sha256: str, role: Role) -> str:
     return documents.encode(_ANCHOR, _ANCHORS, SeriesAnchor(documents.store.uri, name, sha256), role)[1].decode()
 
 
-def recorded_place(documents: Documents, folder: str, statement: Any, role: Role) -> Place | None:
+def recorded_place(documents: Documents, folder: str, statement: Any, role: Role) -> SeriesPlace | None:
     """Return the place in a series that a statement names; None for one that is not proved, or of another series.
 
     :param statement: whatever an earlier run left in XCom; None where it left nothing.
@@ -128,10 +128,12 @@ def recorded_place(documents: Documents, folder: str, statement: Any, role: Role
     if found.store != documents.store.uri or not found.document.startswith(folder):
         return None
     number = series_number(folder, found.document)
-    return Place(number, found.sha256) if number else None
+    return SeriesPlace(number, found.sha256) if number else None
 
 
-def lost_since(documents: Documents, folder: str, codec: Codec[Any], role: Role, place: Place | None) -> str | None:
+def lost_since(
+    documents: Documents, folder: str, codec: Codec[Any], role: Role, place: SeriesPlace | None
+) -> str | None:
     """Return what a series has lost since a place was recorded, in a sentence, or None where it continues from there.
 
     :param place: recorded outside the store.
@@ -139,7 +141,7 @@ def lost_since(documents: Documents, folder: str, codec: Codec[Any], role: Role,
     if place is None:
         return None
     newest = next(newest_first(documents, folder, codec, role), None)
-    found = place_of(newest, folder) if newest is not None else Place(0, "")
+    found = place_of(newest, folder) if newest is not None else SeriesPlace(0, "")
     if found.number < place.number:
         fact = f"ends at number {found.number}, and an earlier run recorded number {place.number}"
     elif _is_another(documents, folder, codec, role, place, found):
@@ -152,7 +154,9 @@ def lost_since(documents: Documents, folder: str, codec: Codec[Any], role: Role,
     )
 
 
-def _is_another(documents: Documents, folder: str, codec: Codec[Any], role: Role, place: Place, newest: Place) -> bool:
+def _is_another(
+    documents: Documents, folder: str, codec: Codec[Any], role: Role, place: SeriesPlace, newest: SeriesPlace
+) -> bool:
     """Return whether another document has a recorded number; one that a prune or a rerun removed says nothing."""
     if newest.number == place.number:
         return newest.sha256 != place.sha256
@@ -239,7 +243,7 @@ def _conflicts(documents: Documents, folder: str) -> SnapshotConflictError:
     )
 
 
-def _previous_run(newest: Signed[Any] | None, previous: Place | None, run_key: str) -> Place | None:
+def _previous_run(newest: Signed[Any] | None, previous: SeriesPlace | None, run_key: str) -> SeriesPlace | None:
     """Return the newest document of another run; an earlier attempt of this run has named it."""
     if newest is None:
         return None

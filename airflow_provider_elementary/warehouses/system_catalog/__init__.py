@@ -71,7 +71,7 @@ def system_catalog(warehouse: _Asked) -> SystemCatalog:
     return _CATALOGS[name](warehouse)
 
 
-def bound(session: Session, value: str) -> tuple[str, Sequence[object]]:
+def bind_value(session: Session, value: str) -> tuple[str, Sequence[object]]:
     """Return how a statement marks its one value, and the parameters that bind it."""
     if not session.placeholder:
         return literal(value, session.dialect), ()
@@ -118,7 +118,7 @@ class _InformationSchema:
         return rows
 
     def _of_schema(self, statement: str, schema: str, **texts: str) -> Rows:
-        value, parameters = bound(self._session, schema)
+        value, parameters = bind_value(self._session, schema)
         return self._session.rows(statement.format(schema=value, **texts), parameters)
 
     def _names(self, statement: str) -> Iterator[str]:

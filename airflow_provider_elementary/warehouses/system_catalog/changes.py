@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.warehouses.registry import by_adapter
-from airflow_provider_elementary.warehouses.system_catalog import bound
+from airflow_provider_elementary.warehouses.system_catalog import bind_value
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 # Sessions report what they did when they end, or some seconds after each transaction.
@@ -44,7 +44,7 @@ def read_changes(warehouse: Warehouse) -> Mapping[str, TableChanges]:
     """
     if not by_adapter(warehouse.adapter).counts_changes:
         return {}
-    value, parameters = bound(warehouse, warehouse.schema)
+    value, parameters = bind_value(warehouse, warehouse.schema)
     try:
         rows = warehouse.rows(_POSTGRES.format(value), parameters)
     except StatementDeniedError:

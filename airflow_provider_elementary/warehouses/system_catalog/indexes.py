@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.warehouses.registry import by_adapter
-from airflow_provider_elementary.warehouses.system_catalog import bound
+from airflow_provider_elementary.warehouses.system_catalog import bind_value
 from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 #: A smaller table is scanned in less time than its index is worth.
@@ -35,7 +35,7 @@ def index_statements(warehouse: Warehouse, watermarks: Mapping[str, str]) -> lis
     """
     if not by_adapter(warehouse.adapter).has_pg_catalog:
         return []
-    value, parameters = bound(warehouse, warehouse.schema)
+    value, parameters = bind_value(warehouse, warehouse.schema)
     try:
         rows = warehouse.rows(_INDEXED.format(value), parameters)
     except StatementDeniedError:

@@ -26,7 +26,7 @@ from airflow_provider_elementary.incidents.evaluate import (
 from airflow_provider_elementary.incidents.store import update_incidents
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.page.json_values import json_of
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.views.base import Request
 from airflow_provider_elementary.page.views.registry import VIEWS
 from airflow_provider_elementary.snapshots import Policy, Repository, find_manifest, write_snapshot
@@ -253,6 +253,8 @@ class Places:
                 if missing := {each for each in there if TABLES[table].column(each)} - set(columns):
                     lost.append(f"{table} lacks {sorted(missing)}")
                     continue
+                # A restore makes every column that a release has; the source may be older.
+                columns, snapshot = _without_empty(columns, snapshot, there)
                 names = ", ".join(f'"{name}"' for name in columns)
                 fetched = connection.execute(f'SELECT {names} FROM elementary."{table}"'.encode()).fetchall()
                 source = Counter(_redacted(columns, row) for row in fetched)
@@ -296,6 +298,18 @@ def _bag(table: tuple[list[str], list[list[Any]]]) -> tuple[list[str], Counter[t
     return names, Counter(zip(*columns, strict=True))
 
 
+def _without_empty(
+    names: list[str], rows: Counter[tuple[Any, ...]], kept: set[str]
+) -> tuple[list[str], Counter[tuple[Any, ...]]]:
+    """Leave out the columns that hold nothing, but for some."""
+    filled = {place for row in rows for place, value in enumerate(row) if value is not None}
+    places = [place for place, name in enumerate(names) if name in kept or place in filled]
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row, count in rows.items():
+        found[tuple(row[place] for place in places)] += count
+    return [names[place] for place in places], found
+
+
 def _redacted(columns: Sequence[str], row: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return a row as the policy lets it out: dbt vars are masked."""
     return tuple(
@@ -323,7 +337,7 @@ class Page:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._opened: Any = None
-        self._reader = Reader(lambda: self._opened)
+        self._reader = StoreReader(lambda: self._opened)
 
     def poll(self) -> int:
         """Build each view, as one who keeps the page open does; return how many fields they have."""

@@ -19,7 +19,7 @@ from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, ev
 from airflow_provider_elementary.incidents.store import TrackedIncidents, current_incidents, update_incidents
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.metrics.by_day import update_metrics
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Manifest
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
@@ -31,7 +31,7 @@ from airflow_provider_elementary.storage.records.answer_log import append_answer
 from airflow_provider_elementary.storage.records.answers import Answer
 from airflow_provider_elementary.storage.records.result_document import RESULT, Result, ResultKind
 from airflow_provider_elementary.storage.records.results import latest_result, previous_result, write_result
-from airflow_provider_elementary.storage.records.series import Place
+from airflow_provider_elementary.storage.records.series import SeriesPlace
 from tests.support.incidents import failing_test
 from tests.support.metric_series import daily
 from tests.support.signing import SIGNER, new_signer, signed
@@ -95,8 +95,8 @@ def update(rest: Rest, manifest: Manifest, run: str) -> TrackedIncidents:
     )
 
 
-def reader_of(rest: Rest) -> Reader:
-    return Reader(lambda: SimpleNamespace(repository=rest.repository, store=rest.store, uri=rest.store.uri))
+def reader_of(rest: Rest) -> StoreReader:
+    return StoreReader(lambda: SimpleNamespace(repository=rest.repository, store=rest.store, uri=rest.store.uri))
 
 
 def score(rest: Rest, metrics: str, run: str) -> Any:
@@ -195,7 +195,7 @@ def test_metrics_continue_with_true_ones_whatever_is_put_after_them(rest: Rest, 
     result = update_metrics(rest.repository, source, run_key="3", origin={})
 
     assert result.key == name
-    assert result.previous == Place(2, sha256(RESULT.write(true)))
+    assert result.previous == SeriesPlace(2, sha256(RESULT.write(true)))
     assert {file.key for file in result.files} == {file.key for file in true.files}
 
 

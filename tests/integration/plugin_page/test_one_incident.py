@@ -56,7 +56,7 @@ def test_an_incident_says_what_holds_since_when_how_bad_and_whose(
     html = admin.get("/elementary/incident?id=of-orders").text
     text = words(html)
 
-    assert re.findall(r"<script[^>]*>", html) == ['<script src="answers.js" defer>']
+    assert "<script" not in html
     assert f"<h1>{held.title}</h1>" in html
     assert re.search(r"open critical ?, since .*1 Nov 2026", text)
     assert "Holds now" in text

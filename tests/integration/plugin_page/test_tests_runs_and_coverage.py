@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,7 +15,7 @@ from fastapi.testclient import TestClient
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.page.views.tables import plain_cell
 from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, SQL_LITERAL
-from tests.support.page_answers import DATA_API, OF_RUN, ORDERS, edit_manifest, words
+from tests.support.page_answers import DATA_API, OF_RUN, ORDERS, Elements, edit_manifest, words
 
 
 @pytest.fixture(autouse=True)
@@ -123,10 +127,27 @@ def test_tables_are_sorted_filtered_and_written_as_csv(admin: TestClient) -> Non
     assert names == sorted(names)
     assert {table["node"]["kind"] for table in models["tables"]} == {"model"}
     assert saved.headers["content-disposition"] == 'attachment; filename="tables.csv"'
-    assert saved.text.splitlines()[0] == "table,state,why,kind,owners,tags,tests,open_incidents"
+    assert saved.text.splitlines()[0] == "table,state,why,tests,kind,owners"
     assert len(saved.text.splitlines()) == models["pagination"]["total"] + 1
     assert shown.text == saved.text
     assert shown.headers["content-type"].startswith("text/plain")
+
+
+def test_the_columns_of_the_tables_are_chosen_by_the_address(admin: TestClient) -> None:
+    boxes = "columns=trend&columns=last_run&columns=rows&columns=nosuchcolumn"
+
+    html = admin.get(f"/elementary/tables?q=core.orders&{boxes}").text
+    saved = list(csv.DictReader(io.StringIO(admin.get(f"/elementary/tables.csv?q=core.orders&{boxes}").text)))
+    shared = next(address for address in Elements(html).addresses if address.startswith("tables.csv?"))
+    found = admin.get(f"/elementary/api/tables?q=core.orders&{boxes}").json()
+
+    assert re.findall(r'data-label="([^"]*)"', html) == ["Table", "Last 14 days", "Last run", "Rows of the run"]
+    assert parse_qs(urlsplit(shared).query)["columns"] == ["trend,last_run,rows"]
+    assert [list(row) for row in saved] == [["table", "trend", "last_run", "rows"]]
+    assert len(saved[0]["trend"].split()) == 14
+    assert saved[0]["last_run"].endswith(" UTC")
+    assert [row["name"] for row in found["rows"]] == [ORDERS]
+    assert found["rows"][0]["run"]["status"] == "success"
 
 
 def test_csv_is_for_those_only_who_may_see_the_tables(anonymous: TestClient) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
@@ -19,7 +19,7 @@ from airflow_provider_elementary.storage.records.report_log import record
 from tests.support.connections import local_store
 from tests.support.datasets import OWNER_EMAIL, SECRET_VAR
 from tests.support.page import fill_store
-from tests.support.page_answers import ORDERS, VIEWS, Elements, edit_manifest, words
+from tests.support.page_answers import OF_RUN, ORDERS, VIEWS, Elements, edit_manifest, words
 from tests.support.signing import opened
 
 
@@ -39,7 +39,7 @@ def test_the_overview_shows_health_incidents_sync_and_access(
 
     assert "Last sync" in text
     assert "1 of 2 checks pass, 1 unknown" in text
-    assert "orders: row_count 100 rows on" in text
+    assert "orders: row count 100 rows on" in text
     assert "SHOP.CORE" in text
     assert "dbt build" in text
 
@@ -68,7 +68,7 @@ def test_a_table_shows_metrics_tests_runs_lineage_and_owners(
 
     assert '<path class="band"' in html
     assert '<path class="mark"' in html
-    assert "row_count 100 rows on" in text
+    assert "row count 100 rows on" in text
     assert "expected" in text
     assert "volume" in text
     assert "success" in text
@@ -95,8 +95,8 @@ def test_metrics_are_found_by_name(admin: TestClient, store: str, stores: Callab
 
     html = admin.get(f"/elementary/table?name={ORDERS}&q=execution").text
 
-    assert "<strong>execution_time</strong>" in html
-    assert "<strong>row_count</strong>" not in html
+    assert "<strong>Run time</strong>" in html
+    assert "<strong>Row count</strong>" not in html
 
 
 def test_incidents_are_shown_with_their_root(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
@@ -105,7 +105,7 @@ def test_incidents_are_shown_with_their_root(admin: TestClient, store: str, stor
     text = words(admin.get("/elementary/incidents").text)
 
     assert ORDERS in text
-    assert "row_count 100 rows on" in text
+    assert "row count 100 rows on" in text
     assert "open" in text
 
 
@@ -118,7 +118,7 @@ def test_a_backtest_is_drawn_with_its_numbers(admin: TestClient, store: str, sto
     assert "elementary_backtest · manual" in html
     assert '<rect class="hit"' in html
     assert f"<title>{ORDERS}, " in html
-    assert 'data-label="Metric">row_count' in html
+    assert 'data-label="Metric">row count' in html
 
 
 def test_a_store_without_backtests_says_how_to_make_one(
@@ -263,6 +263,23 @@ def test_every_address_in_it_is_relative(
 
     assert addresses
     assert not [address for address in addresses if address.startswith(("/", "http", "//", "javascript"))]
+
+
+def test_no_link_of_a_view_is_dead(admin: TestClient, store: str, stores: Callable[..., None]) -> None:
+    stores(store)
+    pages = {route: admin.get(route) for route in (*VIEWS, OF_RUN)}
+    found = [urljoin(route, link) for route, page in pages.items() for link in Elements(page.text).links]
+    # Links of one kind differ in a name or a number only.
+    kinds = {
+        (urlsplit(link).path, *sorted(parse_qs(urlsplit(link).query)), urlsplit(link).fragment): link for link in found
+    }
+
+    answers = {link: admin.get(link) for link in kinds.values()}
+
+    assert len(kinds) > 40
+    assert {link: answer.status_code for link, answer in answers.items() if answer.status_code != 200} == {}
+    named = {link: Elements(answer.text).ids for link, answer in answers.items() if urlsplit(link).fragment}
+    assert [link for link, ids in named.items() if urlsplit(link).fragment not in ids] == []
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def alert(meta: AlertMeta = META, **facts: Any) -> Alert:
 def test_text_has_incident_table_metrics_start_and_owners() -> None:
     assert alert(followers=(REVENUE,)).text == (
         "Incident (normal): SHOP.CORE.ORDERS row_count\n"
-        "What: orders: row_count 10 on Sun 1 Nov 2026; expected 90 to 110 from the last 14 buckets\n"
+        "What: orders: row count 10 on Sun 1 Nov 2026; expected 90 to 110 from the last 14 buckets\n"
         "Table: SHOP.CORE.ORDERS\n"
         "Tests and metrics: row_count\n"
         "Evidence: 1 bucket not as expected\n"

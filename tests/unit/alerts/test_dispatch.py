@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.alerts.alert import Alert
-from airflow_provider_elementary.alerts.dispatch import Outcome, send_alerts
+from airflow_provider_elementary.alerts.dispatch import Dispatched, send_alerts
 from airflow_provider_elementary.alerts.selection import AlertFilter
 from airflow_provider_elementary.incidents.store import incidents_table
 from airflow_provider_elementary.incidents.tracking import Incident
@@ -38,7 +38,7 @@ class Office:
         self.sent: list[tuple[str, str, str]] = []
         self.runs = 0
 
-    def run(self, incidents: list[Incident], hours: int, *, again: bool = False, at_most: int = 1) -> Outcome:
+    def run(self, incidents: list[Incident], hours: int, *, again: bool = False, at_most: int = 1) -> Dispatched:
         """Track the incidents, send what is due this number of hours after noon, and return the outcome."""
         self.runs += not again
         self.sent.clear()

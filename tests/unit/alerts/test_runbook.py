@@ -49,4 +49,4 @@ def test_without_an_address_page_and_section_are_named(monkeypatch: pytest.Monke
 def test_the_address_of_the_metadata_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runbook, "metadata", lambda _: metadata_with("Documentation, https://docs.example.com/x/"))
 
-    assert link_of("sync") == "https://docs.example.com/x/runbook.html#the-sync-is-overdue"
+    assert link_of("sync") == "https://docs.example.com/x/runbook.html#the-sync-failed-or-is-overdue"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters
-from airflow_provider_elementary.anomalies.explain import amount, amounts, sentence
+from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters
+from airflow_provider_elementary.anomalies.explain import amounts, sentence, written_amount
 
 TUESDAY = datetime(2026, 11, 3)
 ROW = {
@@ -37,49 +37,49 @@ def hour(number: int) -> dict[str, Any]:
         (
             {},
             None,
-            "orders: row_count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets",
+            "orders: row count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 14 buckets",
         ),
         (
             {"training_size": 8},
             "day_of_week",
-            "orders: row_count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 8 Tuesdays",
+            "orders: row count 12,031 rows on Tue 3 Nov 2026; expected 9,800 to 10,900 from the last 8 Tuesdays",
         ),
         (
             hour(14),
             "hour_of_day",
-            "orders: row_count 12,031 rows at 14:00 on Tue 3 Nov 2026; "
+            "orders: row count 12,031 rows at 14:00 on Tue 3 Nov 2026; "
             "expected 9,800 to 10,900 from the last 14 buckets at 14:00",
         ),
         (
             hour(9),
             "hour_of_week",
-            "orders: row_count 12,031 rows at 09:00 on Tue 3 Nov 2026; "
+            "orders: row count 12,031 rows at 09:00 on Tue 3 Nov 2026; "
             "expected 9,800 to 10,900 from the last 14 Tuesdays at 09:00",
         ),
         (
             {"bucket_start": None, "bucket_end": TUESDAY + timedelta(hours=6, minutes=8)},
             None,
-            "orders: row_count 12,031 rows in the run at 06:08 on Tue 3 Nov 2026; "
+            "orders: row count 12,031 rows in the run at 06:08 on Tue 3 Nov 2026; "
             "expected 9,800 to 10,900 from the last 14 buckets",
         ),
         (
             {"bucket_end": TUESDAY + timedelta(days=7), "column_name": "email", "metric_name": "null_percent",
              "metric_value": 31.667, "expected_min": 0.0, "expected_max": 0.0},
             None,
-            "orders.email: null_percent 31.667 % from Tue 3 Nov 2026 to Mon 9 Nov 2026; "
+            "orders.email: null rate 31.667 % from Tue 3 Nov 2026 to Mon 9 Nov 2026; "
             "expected 0 % from the last 14 buckets",
         ),
         (
             {"dimension": "channel; status", "dimension_value": "web; paid", "metric_name": "dimension",
              "metric_value": 3.0, "expected_min": 40.5, "expected_max": 60.0},
             None,
-            "orders where channel; status = web; paid: dimension 3 rows on Tue 3 Nov 2026; "
+            "orders where channel; status = web; paid: row count of a value 3 rows on Tue 3 Nov 2026; "
             "expected 41 to 60 from the last 14 buckets",
         ),
     ],
 )  # fmt: skip
 def test_an_anomaly_is_one_sentence(changes: dict[str, Any], seasonality: str | None, expected: str) -> None:
-    assert sentence({**ROW, **changes}, Parameters(seasonality=seasonality)) == expected
+    assert sentence({**ROW, **changes}, AnomalyTestParameters(seasonality=seasonality)) == expected
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_anomaly_is_one_sentence(changes: dict[str, Any], seasonality: str | 
     ],
 )
 def test_a_value_is_written_in_the_unit_of_its_metric(metric: str, value: float | None, written: str) -> None:
-    assert amount(metric, value) == written
+    assert written_amount(metric, value) == written
 
 
 @pytest.mark.parametrize(

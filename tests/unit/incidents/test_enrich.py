@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies.circuit_breaker import AnomaliesFoundError, require_none, stopping_tables
-from airflow_provider_elementary.anomalies.summary import anomalous_tables, summarise
+from airflow_provider_elementary.anomalies.summary import summarise_verdicts, tables_by_score
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import read_lineage
@@ -125,14 +125,14 @@ class TestWhatMayLeaveTheStore:
     )
 
     def test_a_summary_holds_neither_values_of_dimensions_nor_single_values(self) -> None:
-        text = str(summarise(self.ROWS))
+        text = str(summarise_verdicts(self.ROWS))
 
         assert "a@example.com" not in text
         assert "7,500" not in text
-        assert "orders.amount: drop of max on Sun 1 Nov 2026" in text
+        assert "orders.amount: drop of largest value on Sun 1 Nov 2026" in text
 
     def test_each_anomalous_table_is_named_once_the_worst_first(self) -> None:
-        tables = anomalous_tables(self.ROWS)
+        tables = tables_by_score(self.ROWS)
 
         assert list(tables) == [ORDERS, REVENUE]
         assert tables[ORDERS]["anomalous"] == 2

@@ -10,10 +10,10 @@ import pytest
 
 import airflow_provider_elementary
 from airflow_provider_elementary.anomalies.elementary.rule import SIGNED_METRICS, SPIKES_ONLY_METRICS
-from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, amount
+from airflow_provider_elementary.anomalies.explain import RAW_VALUE_METRICS, written_amount
 from airflow_provider_elementary.anomalies.robust.model import transform
 from airflow_provider_elementary.metrics.definitions import COLLECTED, Metric
-from airflow_provider_elementary.metrics.registry import DEFINITIONS, METRICS, family_of, names_of, possible
+from airflow_provider_elementary.metrics.registry import DEFINITIONS, METRICS, family_of, possible
 
 PACKAGE = Path(airflow_provider_elementary.__file__).parent
 #: Parts of metric names that a guess of the unit would look for.
@@ -47,8 +47,8 @@ def test_a_metric_is_modelled_and_written_by_its_declared_unit(monkeypatch: pyte
     monkeypatch.setitem(METRICS, "queue_wait", Metric("queue_wait", "s", "time in the queue"))
     monkeypatch.setitem(METRICS, "wait_count", Metric("wait_count", "s", "time in the queue"))
 
-    assert transform.kind_of("queue_wait") == transform.kind_of("wait_count") == transform.DURATION
-    assert amount("queue_wait", 90) == "1 min 30 s"
+    assert transform.scale_kind("queue_wait") == transform.scale_kind("wait_count") == transform.DURATION
+    assert written_amount("queue_wait", 90) == "1 min 30 s"
 
 
 @pytest.mark.parametrize("name", ["queue_wait", "my_count", "my_percent", "hit_rate", "page_age", "count_of_things"])
@@ -79,14 +79,6 @@ def test_the_metrics_of_the_rule_are_those_of_elementary_s_macros() -> None:
     assert set(SIGNED_METRICS) == {"min", "max", "average", "standard_deviation", "variance", "sum"}
     assert set(SPIKES_ONLY_METRICS) == {"freshness", "event_freshness"}
     assert RAW_VALUE_METRICS == {"min", "max"}
-
-
-def test_only_results_of_checks_and_what_restates_a_metric_are_not_scored() -> None:
-    assert set(names_of(lambda metric: not metric.is_scored)) == {
-        "execution_time_ratio", "success_rate", "run_time_to_recover", "test_pass_rate", "test_warn_rate",
-        "test_fail_rate", "test_flakiness", "test_time_to_recover", "test_count", "test_coverage", "health_score",
-        "freshness_pass_rate", "source_age_of_warning", "source_age_of_error", "column_count",
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", ["metrics", "anomalies", "incidents", "alerts", "page", "project", "operators"])

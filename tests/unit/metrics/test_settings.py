@@ -10,8 +10,8 @@ from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.elementary_schema.tables import TABLES
 from airflow_provider_elementary.metrics.registry import DEFINITIONS
 from airflow_provider_elementary.metrics.settings import (
-    columns_read,
     is_changed,
+    metric_columns,
     policy_of,
     versions_of,
     why_excluded,
@@ -120,7 +120,7 @@ def test_no_metric_reads_a_column_of_the_categories_that_change_nothing() -> Non
     unused = {Category.FAILED_ROWS_SAMPLE, Category.QUERY_LOGS}
     categories = {
         column.category
-        for table, names in columns_read().items()
+        for table, names in metric_columns().items()
         for column in TABLES[table].known_columns
         if column.name in names
     }

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.tracking import Incident
-from airflow_provider_elementary.page.health_days import DAYS, Health, HealthDay, health_of
+from airflow_provider_elementary.page.health_days import DAYS, Health, HealthDay, health_of, trends_of
 
 TODAY = date(2026, 11, 30)
 
@@ -105,3 +105,16 @@ def test_a_bar_is_as_high_as_its_tables_and_an_unknown_day_is_grey() -> None:
     drawn = [(part.severity, part.y, part.height) for part in found.segments]
 
     assert drawn == [("low", 45, 45), ("high", 0, 45), ("high", 45, 45), ("unknown", 0, 90)]
+
+
+def test_the_trend_of_a_table_is_the_worst_severity_of_each_day_up_to_the_newest_evidence() -> None:
+    conditions = (
+        condition("2026-11-28T10:00", "2026-11-29T10:00", severity="normal"),
+        condition("2026-11-29T12:00", None, severity="critical"),
+    )
+    until = datetime.fromisoformat("2026-11-30T06:00")
+
+    trends = trends_of([Incident("1", "open", "opened", conditions, None)], datetime(2026, 11, 27), until)
+
+    assert trends.of("A") == ("good", "normal", "critical", "critical")
+    assert trends.of("B") == ("good", "good", "good", "good")

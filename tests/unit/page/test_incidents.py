@@ -15,13 +15,14 @@ from tests.support.incidents import ORDERS, anomaly, failing_test, incident
 from tests.support.metric_series import FIRST_DAY, daily
 
 NAMES = ("unique_id", "full_table_name", "name", "short_name", "column_name", "severity", "quality_dimension", "status")
+CONFIGURED = ("warn_if", "error_if")
 
 
 def test_a_test_that_is_named_like_the_project_is_not_of_each_incident(monkeypatch: pytest.MonkeyPatch) -> None:
     held = failing_test()
     ids = (held.subject, "test.shop.shop.1111111111", "test.shop.test.2222222222")
     rows = [
-        dict.fromkeys((*NAMES, "tested_at", "recent", "times"))
+        dict.fromkeys((*NAMES, *CONFIGURED, "tested_at", "recent", "times"))
         | {"unique_id": each, "name": each.split(".")[2], "full_table_name": ORDERS}
         for each in ids
     ]
@@ -46,4 +47,4 @@ def test_a_column_that_is_not_on_the_first_page_of_its_metric_has_a_chart(monkey
 
     found = view._charts(status, status, incident(conditions=(anomaly(metric="c29.null_percent"),)), [])
 
-    assert [chart.series.title for chart in found] == ["null_percent of c29"]
+    assert [chart.series.title for chart in found] == ["Null rate of c29"]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.page import store_reader
-from airflow_provider_elementary.page.store_reader import Reader
+from airflow_provider_elementary.page.store_reader import StoreReader
 
 
 def test_a_large_file_is_read_one_row_group_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_a_large_file_is_read_one_row_group_at_a_time(monkeypatch: pytest.Monkey
     files = [SimpleNamespace(rows=rows) for rows in (10**9, 1, 10**9)]
     monkeypatch.setattr(store_reader, "_opened_files", lambda opened, result: ((file, b"") for file in files))
     monkeypatch.setattr(store_reader, "_row_groups_of", groups)
-    rows: Any = Reader(lambda: SimpleNamespace()).rows(SimpleNamespace(), ["number"])  # type: ignore[arg-type, return-value]
+    rows: Any = StoreReader(lambda: SimpleNamespace()).rows(SimpleNamespace(), ["number"])  # type: ignore[arg-type, return-value]
 
     first = next(rows)
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from airflow_provider_elementary.snapshots.lists import difference, merge, path, since
+from airflow_provider_elementary.snapshots.lists import list_difference, merge, path, since
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def test_any_path_gives_the_files_that_were_committed() -> None:
         before = lists.get(number - 1, [])
         kept = [file for file in before if random.random() > 0.1]
         lists[number] = [*kept, *(File(f"{number}-{place}") for place in range(random.randrange(4)))]
-        stored[number] = difference(lists.get(since(number, 5), []), lists[number])
+        stored[number] = list_difference(lists.get(since(number, 5), []), lists[number])
 
     for number, files in lists.items():
         assert set(merge(stored[one] for one in path(number, 5))) == set(files)

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from airflow_provider_elementary.access.check.canaries import read_all as read_canaries
+from airflow_provider_elementary.access.check.canaries import read_canaries as read_canaries
 from airflow_provider_elementary.access.check.canaries import read_nothing
 from airflow_provider_elementary.access.check.findings import Canary
 from airflow_provider_elementary.access.check.session import StatementDeniedError, StatementFailedError

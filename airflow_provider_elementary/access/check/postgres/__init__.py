@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
+from airflow_provider_elementary.access.check.canaries import read_nothing, resolve_probe
 from airflow_provider_elementary.access.check.findings import (
     DEDICATED_ROLE,
     Canary,
     ExcessPrivilege,
     Inspection,
     Link,
+    answered_finding,
     count_wider_roles,
-    evaluate,
     not_applicable,
     unanswered,
 )
@@ -76,7 +76,7 @@ def _run_check_queries(
             excess[name].append(ExcessPrivilege(name, what, remediation, through))
             totals[name] = total
         for name, proof in query.proofs.items():
-            findings.append(evaluate(name, excess[name], proof, total=totals.get(name)))
+            findings.append(answered_finding(name, excess[name], proof, total=totals.get(name)))
         found.extend(privilege for several in excess.values() for privilege in several)
     return findings, found
 
@@ -101,7 +101,7 @@ def _readable(session: Session, bind: str) -> AccessFinding:
         name or "the schema" for name, readable, _, _ in rows if not readable and (name in TABLES or name is None)
     ]
     if closed:
-        return evaluate(
+        return answered_finding(
             "schema-readable",
             [
                 ExcessPrivilege(
@@ -121,7 +121,7 @@ def _readable(session: Session, bind: str) -> AccessFinding:
 def _canaries(session: Session, bind: str, probes: Sequence[str]) -> list[Canary]:
     canaries = []
     for probe in probes:
-        relation = resolve(probe, session.dialect, session.schema, session.database)
+        relation = resolve_probe(probe, session.dialect, session.schema, session.database)
         rows = session.rows(bind_names(load("exists"), bind), relation.parts[-2:])
         elsewhere = len(relation.parts) == 3 and relation.parts[0] != session.database
         exists = bool(rows[0][0]) and not elsewhere

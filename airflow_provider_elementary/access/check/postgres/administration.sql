@@ -1,4 +1,5 @@
 -- Role attributes of an administrator.
+-- proves administrative-rights: no reachable role is an administrator in any way, or may set a parameter
 SELECT 'administrative-rights', r.name || ' is ' || flag.name, r.name,
        'ALTER ROLE ' || r.quoted || ' NO' || flag.name || ';'
 FROM reach r JOIN pg_catalog.pg_roles p ON p.oid = r.oid

@@ -1,4 +1,6 @@
 -- CREATE on schemas, tablespaces and the database, and TEMPORARY on the database.
+-- proves creates-objects: no reachable role, nor PUBLIC, holds CREATE on the database, a schema or a tablespace
+-- proves temporary-objects: no reachable role, nor PUBLIC, holds TEMPORARY on the database
 SELECT 'creates-objects', what || ' through ' || through, through,
        'REVOKE CREATE ON ' || what || ' FROM ' || quoted || ';'
 FROM (

@@ -1,5 +1,6 @@
 -- CONNECT to other databases. Grants inside another database cannot be read from here, but pg_shdepend records for the
 -- whole cluster that they exist.
+-- proves other-databases: no reachable role, nor PUBLIC, holds CONNECT to another database than this and PostgreSQL's own templates
 SELECT 'other-databases', 'CONNECT to ' || name || ' through ' || through, through,
        'REVOKE CONNECT ON DATABASE ' || name || ' FROM ' || quoted || ';'
 FROM (

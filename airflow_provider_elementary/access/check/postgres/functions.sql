@@ -1,4 +1,7 @@
 -- Functions that lend rights or leave the database, if some reachable role has EXECUTE and USAGE on the schema.
+-- proves definer-functions: no reachable role, nor PUBLIC, holds EXECUTE on a SECURITY DEFINER function or on what calls one
+-- proves server-functions: no reachable role, nor PUBLIC, holds EXECUTE on a function that PostgreSQL keeps from ordinary roles
+-- proves untrusted-languages: no reachable role, nor PUBLIC, holds EXECUTE on a function in an untrusted language
 SELECT finding, what || ' through ' || through, through,
        'REVOKE EXECUTE ON ROUTINE ' || name || ' FROM ' || quoted || ';'
 FROM (

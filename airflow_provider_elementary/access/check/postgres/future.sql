@@ -1,5 +1,6 @@
 -- Default privileges, except SELECT on tables of the Elementary schema without a grant option. Global entries repeat what
 -- PostgreSQL gives PUBLIC anyway: EXECUTE on functions, USAGE on types.
+-- proves future-grants: default privileges give SELECT inside the schema at most
 SELECT 'future-grants',
        a.privilege_type || CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END || ' on future ' || kind.name
          || coalesce(' in schema ' || quote_ident(n.nspname), ' in any schema')

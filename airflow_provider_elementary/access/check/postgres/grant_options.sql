@@ -1,4 +1,5 @@
 -- The right to grant to others what reading needs: USAGE and SELECT on the schema, CONNECT to the database.
+-- proves other-privileges: no reachable role may grant to others what it has; other checks cover the rest
 SELECT 'other-privileges', 'GRANT OPTION for ' || a.privilege_type || held.columns || ' on ' || held.name || ' through '
          || r.name,
        r.name,

@@ -1,4 +1,5 @@
 -- Memberships in predefined roles, in the roles that managed services use in place of superuser, and ADMIN OPTION.
+-- proves role-memberships: every reachable role holds only what the sync needs
 SELECT 'role-memberships', 'member of ' || r.name, r.name,
        'REVOKE ' || r.quoted || ' FROM ' || (SELECT quoted FROM reach WHERE depth = 0 ORDER BY name LIMIT 1) || ';'
 FROM reach r WHERE r.oid <> 0 AND r.depth > 0

@@ -1,4 +1,5 @@
 -- Objects that a reachable role owns, in any database of the cluster.
+-- proves ownership: no reachable role owns anything in any database
 SELECT 'ownership',
        CASE WHEN d.dbid IN (0, me.oid) THEN pg_describe_object(d.classid, d.objid, d.objsubid)
             ELSE 'an object in database ' || (SELECT datname FROM pg_catalog.pg_database WHERE oid = d.dbid) END

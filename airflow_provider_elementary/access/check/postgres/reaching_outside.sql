@@ -2,6 +2,7 @@
 -- security_invoker view checks its reader's rights however it is reached; all others lend their owner's. That a view
 -- depends on a system catalog is recorded only in its rule. A view over a function depends on the table whose row type
 -- the function returns, but has no range table entry (:relid) of that table and does not read it.
+-- proves objects-reaching-outside: no view or table of the schema lends rights to data outside it
 SELECT 'objects-reaching-outside',
        CASE v.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || quote_ident(v.relname) || ' reads '
          || quote_ident(n.nspname) || '.' || quote_ident(t.relname) || ' as ' || pg_get_userbyid(v.relowner),

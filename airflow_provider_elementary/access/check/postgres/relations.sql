@@ -1,5 +1,8 @@
 -- Privileges on tables, views and sequences, except SELECT inside the Elementary schema and what the system and extensions
 -- gave PUBLIC on their own objects. CASE, because AND has no fixed order and has_table_privilege fails on a privilege of sequences.
+-- proves reads-outside-schema: no reachable role, nor PUBLIC, holds SELECT on a table, column or large object outside the schema
+-- proves writes-inside-schema: no reachable role, nor PUBLIC, holds more than SELECT on a table or column of the schema
+-- proves writes-outside-schema: no reachable role, nor PUBLIC, holds a right to change anything outside the schema
 SELECT finding, name || ': ' || string_agg(privilege, ', ' ORDER BY privilege) || ' through ' || through, through,
        'REVOKE ' || string_agg(privilege, ', ' ORDER BY privilege) || ' ON ' || kind || name || ' FROM ' || quoted
          || ';'

@@ -1,4 +1,5 @@
 -- Foreign servers, foreign data wrappers, user mappings and foreign tables.
+-- proves foreign-servers: no reachable role, nor PUBLIC, holds USAGE on a foreign server, a user mapping or dblink
 SELECT 'foreign-servers', kind || ' ' || name || ' through ' || through, through,
        'REVOKE USAGE ON ' || kind || ' ' || name || ' FROM ' || quoted || ';'
 FROM (

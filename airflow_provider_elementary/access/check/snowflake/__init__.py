@@ -7,20 +7,25 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from airflow_provider_elementary.access.check.canaries import read_nothing, resolve
+from airflow_provider_elementary.access.check.canaries import read_nothing, resolve_probe
 from airflow_provider_elementary.access.check.findings import (
     Canary,
     ExcessPrivilege,
     Inspection,
     Link,
+    answered_finding,
     count_wider_roles,
-    evaluate,
     not_applicable,
     unanswered,
 )
 from airflow_provider_elementary.access.check.report import AccessFinding
 from airflow_provider_elementary.access.check.session import Session, StatementDeniedError
-from airflow_provider_elementary.access.check.snowflake.grants import Place, administrators, excess_of, excess_of_future
+from airflow_provider_elementary.access.check.snowflake.grants import (
+    SnowflakePlace,
+    administrators,
+    excess_of,
+    excess_of_future,
+)
 from airflow_provider_elementary.access.check.snowflake.roles import Roles, Who, walk
 from airflow_provider_elementary.access.check.view_references import evaluate_views
 from airflow_provider_elementary.elementary_schema import TABLES
@@ -56,12 +61,12 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
     :param probes: relations outside the schema that must be unreadable.
     """
     user, role, secondary, available, address, database = session.rows(_IDENTITY)[0]
-    place = Place(session.database or database, session.schema)
+    place = SnowflakePlace(session.database or database, session.schema)
     who = Who(user, role, tuple(json.loads(available or "[]")))
     roles = walk(session, who)
     excess = _excess(session, roles, place)
     findings = [
-        evaluate(name, [privilege for privilege in excess if privilege.finding == name], proof)
+        answered_finding(name, [privilege for privilege in excess if privilege.finding == name], proof)
         for name, proof in _PROOFS.items()
     ]
     return Inspection(
@@ -82,7 +87,7 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
     )
 
 
-def _excess(session: Session, roles: Roles, place: Place) -> list[ExcessPrivilege]:
+def _excess(session: Session, roles: Roles, place: SnowflakePlace) -> list[ExcessPrivilege]:
     present = [excess_of(grant, place) for grant in roles.grants]
     future = [excess_of_future(grant, place) for grant in roles.future]
     excess = [privilege for privilege in [*administrators(roles.names), *present, *future] if privilege is not None]
@@ -125,7 +130,7 @@ def _secondary_roles(session: Session, who: Who, roles: Roles, secondary: str | 
     remediation = f'ALTER USER "{who.user}" SET DEFAULT_SECONDARY_ROLES = ();'
     if active.get("roles") or active.get("value"):
         names = active.get("roles") or active["value"]
-        return evaluate(
+        return answered_finding(
             "secondary-roles", [ExcessPrivilege("secondary-roles", f"active in this session: {names}", remediation)], ""
         )
     try:
@@ -140,16 +145,16 @@ def _secondary_roles(session: Session, who: Who, roles: Roles, secondary: str | 
     # Unset means ALL since Snowflake's behaviour change BCR-1692.
     is_all = "ALL" in default.upper() or default.lower() in ("", "null", "none")
     excess = [ExcessPrivilege("secondary-roles", "DEFAULT_SECONDARY_ROLES is ALL", remediation)] if is_all else []
-    return evaluate("secondary-roles", excess, "none is active, and the user's default is to have none")
+    return answered_finding("secondary-roles", excess, "none is active, and the user's default is to have none")
 
 
-def _readable(session: Session, place: Place) -> AccessFinding:
+def _readable(session: Session, place: SnowflakePlace) -> AccessFinding:
     visible = {name.lower() for schema, name in _visible(session, place) if schema == place.schema}
     if not visible:
         remediation = (
             "Let the role use the schema and read its tables: `airflow-elementary grants` prints the statements."
         )
-        return evaluate(
+        return answered_finding(
             "schema-readable",
             [ExcessPrivilege("schema-readable", "the role sees no table of the schema", remediation)],
             "",
@@ -159,7 +164,7 @@ def _readable(session: Session, place: Place) -> AccessFinding:
     )
 
 
-def _views(session: Session, place: Place) -> AccessFinding:
+def _views(session: Session, place: SnowflakePlace) -> AccessFinding:
     statement = _information(place, "VIEWS", "TABLE_SCHEMA", "TABLE_NAME", "VIEW_DEFINITION")
     try:
         rows = session.rows(statement.sql("snowflake"))
@@ -169,10 +174,10 @@ def _views(session: Session, place: Place) -> AccessFinding:
     return evaluate_views(views, session.dialect, place.database, place.schema)
 
 
-def _canaries(session: Session, place: Place, probes: Sequence[str]) -> list[Canary]:
+def _canaries(session: Session, place: SnowflakePlace, probes: Sequence[str]) -> list[Canary]:
     canaries = []
     for probe in probes:
-        relation = resolve(probe, session.dialect, place.schema, place.database)
+        relation = resolve_probe(probe, session.dialect, place.schema, place.database)
         canaries.append(Canary(probe, relation.statement, None))
     outside = [(place.database, *parts) for parts in _visible(session, place) if parts[0] != place.schema]
     for parts in [*outside[:8], _QUERY_HISTORY]:
@@ -180,7 +185,7 @@ def _canaries(session: Session, place: Place, probes: Sequence[str]) -> list[Can
     return canaries
 
 
-def _visible(session: Session, place: Place) -> list[tuple[str, str]]:
+def _visible(session: Session, place: SnowflakePlace) -> list[tuple[str, str]]:
     """Return schema and name of what the role sees in the database, without Snowflake's own views."""
     statement = _information(place, "TABLES", "TABLE_SCHEMA", "TABLE_NAME").where(
         "TABLE_SCHEMA <> 'INFORMATION_SCHEMA'"
@@ -191,7 +196,7 @@ def _visible(session: Session, place: Place) -> list[tuple[str, str]]:
         return []
 
 
-def _information(place: Place, view: str, *columns: str) -> exp.Select:
+def _information(place: SnowflakePlace, view: str, *columns: str) -> exp.Select:
     database = exp.to_identifier(place.database, quoted=True)
     table = exp.Table(this=exp.to_identifier(view), db=exp.to_identifier("INFORMATION_SCHEMA"), catalog=database)
     return exp.select(*columns).from_(table)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from airflow_provider_elementary.access.check.findings import ExcessPrivilege
-from airflow_provider_elementary.access.check.snowflake.roles import Grant, split_name
+from airflow_provider_elementary.access.check.snowflake.roles import SnowflakeGrant, split_name
 
 _ADMINISTRATORS = frozenset({"ACCOUNTADMIN", "SECURITYADMIN", "SYSADMIN", "USERADMIN", "ORGADMIN", "GLOBALORGADMIN"})
 _READABLE = frozenset(
@@ -32,7 +32,7 @@ _HARMLESS_DATABASE_ROLES = frozenset({"CORTEX_USER", "CORTEX_EMBED_USER", "COPIL
 
 
 @dataclass(frozen=True)
-class Place:
+class SnowflakePlace:
     """Where the Elementary schema is, as Snowflake spells it."""
 
     database: str
@@ -47,7 +47,7 @@ def administrators(roles: Iterable[str]) -> list[ExcessPrivilege]:
     ]
 
 
-def excess_of(grant: Grant, place: Place) -> ExcessPrivilege | None:
+def excess_of(grant: SnowflakeGrant, place: SnowflakePlace) -> ExcessPrivilege | None:
     """Return the excess privilege that a grant is; None if the sync needs it or it is harmless."""
     finding = _finding(grant, place)
     through = f" through {grant.holder}"
@@ -66,7 +66,7 @@ def excess_of(grant: Grant, place: Place) -> ExcessPrivilege | None:
     return ExcessPrivilege(finding, f"{grant.privilege} on {target}{through}", remediation, grant.holder)
 
 
-def excess_of_future(grant: Grant, place: Place) -> ExcessPrivilege | None:
+def excess_of_future(grant: SnowflakeGrant, place: SnowflakePlace) -> ExcessPrivilege | None:
     """Return the excess privilege that a future grant is; None if it gives SELECT inside the schema."""
     parts = split_name(grant.name)
     inside = parts[:2] == [place.database, place.schema] and len(parts) == 3
@@ -79,7 +79,7 @@ def excess_of_future(grant: Grant, place: Place) -> ExcessPrivilege | None:
     return ExcessPrivilege("future-grants", what, remediation, grant.holder)
 
 
-def _finding(grant: Grant, place: Place) -> str | None:
+def _finding(grant: SnowflakeGrant, place: SnowflakePlace) -> str | None:
     parts = split_name(grant.name)
     inside = parts[:2] == [place.database, place.schema]
     if grant.kind == "ROLE" and grant.privilege == "USAGE":

@@ -24,7 +24,7 @@ class Who:
 
 
 @dataclass(frozen=True)
-class Grant:
+class SnowflakeGrant:
     """One row of SHOW GRANTS or SHOW FUTURE GRANTS.
 
     :param holder: the role, or the user, that holds it.
@@ -54,8 +54,8 @@ class Roles:
     names: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
     closed_future: set[str] = field(default_factory=set)
-    grants: list[Grant] = field(default_factory=list)
-    future: list[Grant] = field(default_factory=list)
+    grants: list[SnowflakeGrant] = field(default_factory=list)
+    future: list[SnowflakeGrant] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def split_name(name: str) -> list[str]:
     return [*parts, part]
 
 
-def _granted_roles(held: list[Grant]) -> list[_Role]:
+def _granted_roles(held: list[SnowflakeGrant]) -> list[_Role]:
     found = []
     for grant in held:
         if grant.privilege not in ("USAGE", "OWNERSHIP"):
@@ -143,8 +143,8 @@ def _shown(session: Session, statement: str, holder: str, closed: set[str]) -> l
         return []
 
 
-def _grant(row: Mapping[str, Any], holder: str, kind: str) -> Grant:
-    return Grant(
+def _grant(row: Mapping[str, Any], holder: str, kind: str) -> SnowflakeGrant:
+    return SnowflakeGrant(
         holder,
         str(row.get("privilege") or "").upper(),
         str(row.get(kind) or "").upper().replace("_", " "),

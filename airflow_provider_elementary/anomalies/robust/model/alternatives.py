@@ -11,7 +11,7 @@ import numpy.typing as npt
 from airflow_provider_elementary.anomalies.robust.model.bucket import Bucket
 from airflow_provider_elementary.anomalies.robust.model.calendar import HOLIDAY, NEXT_TO
 from airflow_provider_elementary.anomalies.robust.model.forecast import Combined
-from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, Frequency, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.ring_buffer import History
 from airflow_provider_elementary.anomalies.robust.model.tails import scales_of, surprise, two_sided, upper
 from airflow_provider_elementary.anomalies.robust.model.transform import DURATION
@@ -55,7 +55,7 @@ class Alternatives:
         )
 
     def mixture(
-        self, bucket: Bucket, forecast: Combined, sundays: Floats, frequency: Frequency, parameters: Parameters
+        self, bucket: Bucket, forecast: Combined, sundays: Floats, frequency: Frequency, parameters: ModelParameters
     ) -> Mixture:
         """Return the forecast and its alternatives, each with its part of the probability.
 
@@ -148,7 +148,7 @@ class Mixture:
         return np.where(self.only_above, -np.inf, lowest), highest
 
 
-def _of_calendar(bucket: Bucket, parameters: Parameters) -> tuple[float, float, float]:
+def _of_calendar(bucket: Bucket, parameters: ModelParameters) -> tuple[float, float, float]:
     """Return the weights of a day as quiet as the quietest, like earlier holidays, and like Sundays."""
     if bucket.holiday == HOLIDAY:
         return (parameters.doubt_holiday,) * 3

@@ -11,7 +11,7 @@ from airflow_provider_elementary.anomalies.robust.model import transform as scal
 from airflow_provider_elementary.anomalies.robust.model.bucket import Bucket
 from airflow_provider_elementary.anomalies.robust.model.calendar import HOLIDAY
 from airflow_provider_elementary.anomalies.robust.model.evidence import Evidence, Reading
-from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.ring_buffer import History
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ def as_configured(
     expected: Floats,
     usual: tuple[Floats, Floats],
     holiday: Floats,
-    parameters: Parameters,
+    parameters: ModelParameters,
 ) -> Floats:
     """Return the scores as the series' tests and people want them: what they exclude reaches no alarm.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.transform import REAL
 
 Floats = npt.NDArray[np.float64]
@@ -33,13 +33,15 @@ class Cooldown:
         """Return the state of series without a past."""
         return cls(np.zeros(series), np.zeros(series, bool), np.zeros((series, 3)))
 
-    def caution(self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: Parameters) -> Floats:
+    def caution(
+        self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: ModelParameters
+    ) -> Floats:
         """Return what is added to the surprise at which a size of the series is flagged."""
         unknown = np.where(kind == REAL, parameters.caution_unknown, 0)
         return unknown + frequency.caution_per_alarm * self.recent[rows]
 
     def caution_of_arrival(
-        self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: Parameters
+        self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: ModelParameters
     ) -> Floats:
         """Return what is added to the surprise at which a missing bucket or a zero is flagged.
 

@@ -29,14 +29,14 @@ from airflow_provider_elementary.anomalies.robust.model.bucket import (
 from airflow_provider_elementary.anomalies.robust.model.calendar import HOLIDAY
 from airflow_provider_elementary.anomalies.robust.model.conditions import as_configured, season_range
 from airflow_provider_elementary.anomalies.robust.model.cooldown import Cooldown
-from airflow_provider_elementary.anomalies.robust.model.drift import Drift
+from airflow_provider_elementary.anomalies.robust.model.drift import DriftSums
 from airflow_provider_elementary.anomalies.robust.model.early import Early
 from airflow_provider_elementary.anomalies.robust.model.events import Occurrence
 from airflow_provider_elementary.anomalies.robust.model.evidence import Evidence, Flagged, Reading
 from airflow_provider_elementary.anomalies.robust.model.forecast import Combined, Forecasts
 from airflow_provider_elementary.anomalies.robust.model.granularity import Granularity
 from airflow_provider_elementary.anomalies.robust.model.long_run import LongRun
-from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.repeats import Repeats
 from airflow_provider_elementary.anomalies.robust.model.ring_buffer import History
 from airflow_provider_elementary.anomalies.robust.model.tails import Tails, scales_of, surprise, two_sided
@@ -74,7 +74,7 @@ class Detector:
     granularity: Granularity
     early: Early
     long_run: LongRun
-    drift: Drift
+    drift: DriftSums
     cooldown: Cooldown
     streak: Floats
     pending: History
@@ -95,7 +95,7 @@ class Detector:
             granularity=Granularity.empty(series),
             early=Early.empty(series),
             long_run=LongRun.empty(series),
-            drift=Drift.empty(series),
+            drift=DriftSums.empty(series),
             cooldown=Cooldown.empty(series),
             streak=np.zeros(series),
             pending=History.empty(series, frequency.new_level_after, np.float64, np.nan),
@@ -107,7 +107,7 @@ class Detector:
         """Return every array of the state by its dotted name; changing one changes the state."""
         return dict(_arrays(self, ""))
 
-    def step(self, bucket: Bucket, frequency: Frequency, parameters: Parameters) -> BucketVerdicts:
+    def step(self, bucket: Bucket, frequency: Frequency, parameters: ModelParameters) -> BucketVerdicts:
         """Score one bucket of some series, then learn from it."""
         rows = bucket.rows
         self._skip(bucket)
@@ -197,7 +197,7 @@ class Detector:
         noise = self.granularity.observe(bucket.rows, value, bucket.kind)
         return Reading(y, unit, noise, known, may_be_zero, is_zero, known & ~is_zero, is_first)
 
-    def _weigh(self, bucket: Bucket, reading: Reading, frequency: Frequency, parameters: Parameters) -> Evidence:
+    def _weigh(self, bucket: Bucket, reading: Reading, frequency: Frequency, parameters: ModelParameters) -> Evidence:
         rows, number = bucket.rows, bucket.number
         forecast = self.forecasts.predict(rows, number, bucket.kind, reading.noise, frequency)
         has_forecast = np.isfinite(forecast.value) & np.isfinite(forecast.scale)
@@ -230,7 +230,7 @@ class Detector:
         )
 
     def _scores(
-        self, bucket: Bucket, reading: Reading, evidence: Evidence, frequency: Frequency, parameters: Parameters
+        self, bucket: Bucket, reading: Reading, evidence: Evidence, frequency: Frequency, parameters: ModelParameters
     ) -> Floats:
         """Return each question's surprise relative to the one at which it is flagged."""
         caution = self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
@@ -261,7 +261,7 @@ class Detector:
             ]
         )
 
-    def _most_scales(self, bucket: Bucket, frequency: Frequency, parameters: Parameters) -> Floats:
+    def _most_scales(self, bucket: Bucket, frequency: Frequency, parameters: ModelParameters) -> Floats:
         """Return the size of an error, in scales, at which it is flagged however heavy the tail of its series."""
         is_vetoed = (bucket.kind == scales.REAL) & frequency.is_short & (parameters.long_run > 0)
         return np.where(is_vetoed & (parameters.most_scales > 0), parameters.most_scales, np.inf)
@@ -314,7 +314,7 @@ class Detector:
         expected: Floats,
         usual: tuple[Floats, Floats],
         flagged: Flagged,
-        parameters: Parameters,
+        parameters: ModelParameters,
         frequency: Frequency,
     ) -> tuple[Floats, Floats]:
         """Return the range outside of which a value is flagged, in the metric's own unit."""
@@ -344,7 +344,7 @@ class Detector:
         evidence: Evidence,
         flagged: Flagged,
         frequency: Frequency,
-        parameters: Parameters,
+        parameters: ModelParameters,
     ) -> None:
         """Take the bucket into account; what was flagged teaches no more than that it happened."""
         rows, number, forecast = bucket.rows, bucket.number, evidence.forecast

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.model.bucket import Bucket
-from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, Frequency, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.ring_buffer import History, median
 from airflow_provider_elementary.anomalies.robust.model.settings import Settings
 from airflow_provider_elementary.anomalies.robust.model.tails import log_density
@@ -132,7 +132,7 @@ class Forecasts:
         noise: Floats,
         level: Floats,
         frequency: Frequency,
-        parameters: Parameters,
+        parameters: ModelParameters,
     ) -> tuple[Floats, Floats]:
         """Return between which values a simpler model expects the bucket; NaN where it knows too little.
 
@@ -179,7 +179,7 @@ class Forecasts:
         forecast: Combined,
         settings: Settings,
         frequency: Frequency,
-        parameters: Parameters,
+        parameters: ModelParameters,
     ) -> None:
         """Take the values of one bucket into account.
 
@@ -223,7 +223,7 @@ class Forecasts:
         forecast: Combined,
         window: Floats,
         frequency: Frequency,
-        parameters: Parameters,
+        parameters: ModelParameters,
     ) -> None:
         off = y[:, None] - forecast.experts
         fit = log_density(off / forecast.expert_scales, parameters.expert_degrees) - np.log(forecast.expert_scales)
@@ -248,7 +248,7 @@ class Forecasts:
             parameters,
         )
 
-    def _learn_bias(self, rows: Rows, y: Floats, learns: Flags, bases: Floats, parameters: Parameters) -> None:
+    def _learn_bias(self, rows: Rows, y: Floats, learns: Flags, bases: Floats, parameters: ModelParameters) -> None:
         off = y[:, None] - bases
         known = learns[:, None] & np.isfinite(off)
         rate = np.maximum(np.array([parameters.slow, parameters.fast]), 1 / (self.biases[rows, :, None] + 1))
@@ -256,7 +256,7 @@ class Forecasts:
         self.bias[rows] = np.where(known[:, :, None], bias, self.bias[rows])
         self.biases[rows] += known
 
-    def _learn_level(self, rows: Rows, y: Floats, learns: Flags, scale: Floats, parameters: Parameters) -> None:
+    def _learn_level(self, rows: Rows, y: Floats, learns: Flags, scale: Floats, parameters: ModelParameters) -> None:
         level = np.where(np.isfinite(self.level[rows]), self.level[rows], y)
         most = np.where((self.levels[rows] >= _CLIPPED_FROM) & np.isfinite(scale), parameters.clip * scale, np.inf)
         levels = self.levels[rows] + learns
@@ -272,7 +272,7 @@ def _running_error(
     learns: Flags,
     scale: Floats,
     window: Floats,
-    parameters: Parameters,
+    parameters: ModelParameters,
 ) -> tuple[Floats, Floats]:
     """Return a scale of error, and the number of errors that made it, after one more error each.
 

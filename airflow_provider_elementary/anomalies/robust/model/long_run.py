@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.transform import REAL
 
 Floats = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ class LongRun:
         return cls(np.zeros(series), np.zeros(series), np.zeros(series))
 
     def usual(
-        self, rows: Rows, kind: npt.NDArray[np.int8], level: Floats, frequency: Frequency, parameters: Parameters
+        self, rows: Rows, kind: npt.NDArray[np.int8], level: Floats, frequency: Frequency, parameters: ModelParameters
     ) -> tuple[Floats, Floats]:
         """Return between which values nothing is unusual; NaN for other metrics and longer buckets.
 

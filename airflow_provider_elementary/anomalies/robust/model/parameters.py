@@ -142,7 +142,7 @@ OTHER = replace(DAILY, name="other", seconds=None, seasons=(), season_lags=(), p
 
 
 @dataclass(frozen=True)
-class Parameters:
+class ModelParameters:
     """Every number of the model that is a choice; surprises are in powers of ten (3 means one in a thousand).
 
     :param alarm: surprise of a value at which it is flagged, after the series' own tail is taken into account.
@@ -227,7 +227,7 @@ class Parameters:
     country: str | None = None
 
     @classmethod
-    def of(cls, given: dict[str, Any]) -> Parameters:
+    def of(cls, given: dict[str, Any]) -> ModelParameters:
         """Return the defaults with the given ones put in.
 
         :raises ConfigurationError: a name is not a parameter, or a number does not fit.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.model import transform as scales
 from airflow_provider_elementary.anomalies.robust.model.bucket import Bucket
-from airflow_provider_elementary.anomalies.robust.model.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import ModelParameters
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 _NO_BOUND = 1e4
 
 
-def small_changes(bucket: Bucket, expected: Floats, parameters: Parameters) -> tuple[Floats, Floats]:
+def small_changes(bucket: Bucket, expected: Floats, parameters: ModelParameters) -> tuple[Floats, Floats]:
     """Return between which values a change is too small to be flagged; NaN without such a condition.
 
     The test of a series says so; of a sum whose test says nothing, the parameters do.
@@ -37,7 +37,7 @@ def stated(
     unit: Floats,
     usual: tuple[Floats, Floats],
     flagged: Flags,
-    parameters: Parameters,
+    parameters: ModelParameters,
 ) -> tuple[Floats, Floats]:
     """Return the range to state: a flagged value lies outside, any other inside.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
-from airflow_provider_elementary.anomalies.elementary.parameters import SEASONALITIES, Parameters
+from airflow_provider_elementary.anomalies.elementary.parameters import SEASONALITIES, AnomalyTestParameters
 from airflow_provider_elementary.anomalies.feedback import MARKS, Feedback
 from airflow_provider_elementary.duckdb_sandbox import bounded_connection
 
@@ -24,7 +24,7 @@ Flags = npt.NDArray[np.bool_]
 _USUAL_SENSITIVITY = 3.0
 #: The least sensitivity that is used, so that a level is above zero.
 _LEAST_SENSITIVITY = 0.1
-_USUAL_DAYS = Parameters().days_back
+_USUAL_DAYS = AnomalyTestParameters().days_back
 #: Fewest errors that are averaged, however short the training period is.
 _FEWEST_ERRORS = 14
 _SEASON_DAYS = {"day_of_week": 7, "hour_of_day": 1, "hour_of_week": 7}
@@ -179,7 +179,7 @@ class SeriesSettings:
         return places
 
 
-def _settings(parameters: Parameters) -> tuple[float | bool | int, ...]:
+def _settings(parameters: AnomalyTestParameters) -> tuple[float | bool | int, ...]:
     stretch = SEASONALITIES[parameters.seasonality][1] if parameters.seasonality else 1
     days = parameters.days_back / stretch
     return (

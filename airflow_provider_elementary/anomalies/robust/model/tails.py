@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.robust.model.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import ModelParameters
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp] | slice
@@ -85,21 +85,21 @@ class Tails:
         """Return the state of series without a past."""
         return cls(np.zeros(series), np.zeros(series), np.zeros(series))
 
-    def calibrate(self, rows: Rows, size: Floats, parameters: Parameters) -> Floats:
+    def calibrate(self, rows: Rows, size: Floats, parameters: ModelParameters) -> Floats:
         """Return how surprising an error of a given size in scales is in view of the series' own past."""
         shape, rate = self._tail(rows, parameters)
         beyond = rate + np.log10(np.maximum(size / parameters.tail_from, 1)) / shape
         within = np.minimum(surprise(two_sided(size, parameters.degrees)), rate)
         return np.where(size > parameters.tail_from, beyond, within)
 
-    def reach(self, rows: Rows, alarm: Floats, parameters: Parameters) -> Floats:
+    def reach(self, rows: Rows, alarm: Floats, parameters: ModelParameters) -> Floats:
         """Return how many scales an error must have to be as surprising as ``alarm``."""
         shape, rate = self._tail(rows, parameters)
         beyond = parameters.tail_from * 10 ** np.clip((alarm - rate) * shape, 0, _LARGEST_POWER)
         within = np.minimum(scales_of(alarm, parameters.degrees), parameters.tail_from)
         return np.where(alarm < rate, within, beyond)
 
-    def learn(self, rows: Rows, size: Floats, known: npt.NDArray[np.bool_], parameters: Parameters) -> None:
+    def learn(self, rows: Rows, size: Floats, known: npt.NDArray[np.bool_], parameters: ModelParameters) -> None:
         """Take the errors of one bucket into account, flagged or not: a frequent alarm is no alarm.
 
         :param known: the series that had a value and a forecast.
@@ -110,7 +110,7 @@ class Tails:
         self.beyond[rows] += beyond
         self.excess[rows] += np.where(beyond, excess, 0)
 
-    def _tail(self, rows: Rows, parameters: Parameters) -> tuple[Floats, Floats]:
+    def _tail(self, rows: Rows, parameters: ModelParameters) -> tuple[Floats, Floats]:
         """Return the shape of the tail (the inverse of its power) and the surprise of being in it."""
         shape = (parameters.tail_weight * parameters.tail_shape + self.excess[rows]) / (
             parameters.tail_weight + self.beyond[rows]

@@ -26,7 +26,7 @@ BEND = {DURATION: 0.05, SUM: 0.02, REAL: 20.0}
 _KIND_OF_FAMILY = {"count": COUNT, "percent": PERCENT, "duration": DURATION, "sum": SUM, "number": REAL}
 
 
-def kind_of(metric_name: str) -> int:
+def scale_kind(metric_name: str) -> int:
     """Return the scale of a metric as its definition declares its unit; REAL for one that is not declared."""
     return _KIND_OF_FAMILY[family_of(metric_name)]
 

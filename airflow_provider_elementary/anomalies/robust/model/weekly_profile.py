@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency, ModelParameters
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -54,7 +54,7 @@ class Profile:
         learns: Flags,
         scale: Floats,
         frequency: Frequency,
-        parameters: Parameters,
+        parameters: ModelParameters,
     ) -> None:
         """Take the values of one bucket into account.
 

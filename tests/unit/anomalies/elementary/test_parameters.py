@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_elementary.anomalies.elementary.parameters import Parameters, Period
+from airflow_provider_elementary.anomalies.elementary.parameters import AnomalyTestParameters, PeriodCount
 from airflow_provider_elementary.exceptions import ConfigurationError
 
 STORED = {
@@ -30,7 +30,7 @@ STORED = {
 
 
 def test_the_defaults_are_those_of_the_package() -> None:
-    assert dataclasses.asdict(Parameters.from_arguments({})) == {
+    assert dataclasses.asdict(AnomalyTestParameters.from_arguments({})) == {
         "anomaly_sensitivity": 3,
         "anomaly_direction": "both",
         "days_back": 14,
@@ -64,27 +64,30 @@ def test_the_defaults_are_those_of_the_package() -> None:
     ],
 )
 def test_periods_become_whole_days(arguments: dict[str, Any], days_back: int, backfill_days: int) -> None:
-    parameters = Parameters.from_arguments(arguments)
+    parameters = AnomalyTestParameters.from_arguments(arguments)
 
     assert (parameters.days_back, parameters.backfill_days) == (days_back, backfill_days)
 
 
 def test_the_days_of_a_stored_configuration_are_final() -> None:
-    parameters = Parameters.from_test_params(STORED)
+    parameters = AnomalyTestParameters.from_test_params(STORED)
 
-    assert parameters == Parameters(days_back=98, seasonality="day_of_week", drop_percent=20)
+    assert parameters == AnomalyTestParameters(days_back=98, seasonality="day_of_week", drop_percent=20)
 
 
 def test_a_stored_delay_is_a_length_of_time() -> None:
-    delayed = Parameters.from_test_params({**STORED, "detection_delay": {"period": "day", "count": 2}})
+    delayed = AnomalyTestParameters.from_test_params({**STORED, "detection_delay": {"period": "day", "count": 2}})
 
     assert delayed.detection_delay == timedelta(days=2)
 
 
 def test_a_configuration_that_was_never_resolved_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="lacks anomaly_sensitivity, anomaly_direction, days_back"):
-        Parameters.from_test_params({"timestamp_column": "opened_at", "dimensions": ["device"]})
+        AnomalyTestParameters.from_test_params({"timestamp_column": "opened_at", "dimensions": ["device"]})
 
 
 def test_a_period_is_as_long_as_elementary_takes_it_to_be() -> None:
-    assert [Period("hour", 2).microseconds, Period("month", 1).microseconds] == [7_200_000_000, 2_592_000_000_000]
+    assert [PeriodCount("hour", 2).microseconds, PeriodCount("month", 1).microseconds] == [
+        7_200_000_000,
+        2_592_000_000_000,
+    ]

@@ -12,8 +12,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from airflow_provider_elementary.anomalies import compare_with_elementary
-from airflow_provider_elementary.anomalies.elementary.parity import recompute_scores
 from tests.support.other_world import TABLE, Case, buckets, noise, stored, verdict
+from tests.support.rule_scores import recompute_scores
 from tests.support.stored_verdicts import PARAMS, RUN, TODAY, WRITTEN, stored_verdict
 from tests.support.table_source import TableSource
 

@@ -11,10 +11,10 @@ import pytest
 
 from airflow_provider_elementary.anomalies import compare_with_elementary, detect
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
-from airflow_provider_elementary.anomalies.elementary.parity import recompute_scores
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from tests.support.metric_series import daily
 from tests.support.other_world import Case, buckets, noise, stored
+from tests.support.rule_scores import recompute_scores
 from tests.support.stored_verdicts import PARAMS, RUN, TODAY, history, stored_verdict
 from tests.support.table_source import TableSource
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES
+from airflow_provider_elementary.snapshots.capture.commit_markers import Markers, find_unmarked
 from airflow_provider_elementary.snapshots.capture.consistency import (
     ConsistencyPoint,
     Tally,
+    _young_results,
     consistency_entry,
-    next_window,
+    next_window_start,
 )
+from airflow_provider_elementary.snapshots.capture.facts import TableFacts
+from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 NOW = datetime(2026, 11, 22, 12)
 RESULTS, METRICS, SAMPLES = (
@@ -83,15 +89,15 @@ def test_the_next_window_reaches_back_to_what_waits() -> None:
     batch = result("open", timedelta(hours=3))
     tally.count(POINT, RESULTS, batch, POINT.takes(RESULTS, batch))
 
-    assert next_window(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=3)
+    assert next_window_start(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=3)
     assert tally.waiting["dbt_run_results"] == 1
 
 
 def test_the_next_window_reaches_over_the_overlap_and_never_behind_the_last_one() -> None:
     tally = Tally(NOW - timedelta(hours=6))
 
-    assert next_window(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=1)
-    assert next_window(POINT, tally, timedelta(hours=5), NOW - timedelta(hours=2)) == NOW - timedelta(hours=2)
+    assert next_window_start(POINT, tally, timedelta(hours=1), None) == NOW - timedelta(hours=1)
+    assert next_window_start(POINT, tally, timedelta(hours=5), NOW - timedelta(hours=2)) == NOW - timedelta(hours=2)
 
 
 def test_settled_rows_are_those_before_the_window_and_undated_apart() -> None:
@@ -115,3 +121,72 @@ def test_runs_without_a_marker_are_named() -> None:
     )
 
     assert (entry.waiting, entry.incomplete) == (("open",), ("open",))
+
+
+@pytest.mark.parametrize(("of", "reads"), [("open.test", []), ("older.test", ["elementary_test_results"])])
+def test_results_are_read_again_only_where_a_sample_is_of_an_older_one(of: str, reads: list[str]) -> None:
+    results = pa.RecordBatch.from_pydict(
+        {
+            "id": ["done.test", "open.test"],
+            "invocation_id": ["done", "open"],
+            "created_at": pa.array([NOW - timedelta(hours=1)] * 2, pa.timestamp("us")),
+        }
+    )
+    samples = pa.RecordBatch.from_pydict({"elementary_test_results_id": ["done.test", of]})
+    kept = {"elementary_test_results": results, "test_result_rows": samples}
+    point = replace(POINT, tables={name: TableFacts(NOW, kept=(batch,)) for name, batch in kept.items()}, results=None)
+    older = results.slice(0, 1).set_column(0, "id", pa.array(["older.test"]))
+    source = _Warehouse([older, results])
+
+    found = _young_results(cast(WarehouseSource, source), point, NOW - timedelta(hours=12))
+
+    assert source.asked == reads
+    assert found.to_pylist() == ["older.test"] * len(reads) + ["done.test"]
+
+
+def test_the_runs_of_the_window_and_those_of_the_snapshot_before_are_counted_together() -> None:
+    times = pa.array([NOW - timedelta(days=days) for days in (6, 4, 2, 0)], pa.timestamp("us"))
+    markers = Markers(pa.array(["done"]), pa.chunked_array([times]), NOW, None, timedelta(0), timedelta(0))
+    earlier = replace(
+        consistency_entry(
+            POINT,
+            Tally(None),
+            window_from=NOW - timedelta(hours=1),
+            overlap=timedelta(hours=1),
+            commit_timeout=timedelta(hours=6),
+            earlier=None,
+        ),
+        unmarked={
+            **{f"killed-{days}": (NOW - timedelta(days=days)).isoformat() for days in (1, 3, 5, 40)},
+            "done": (NOW - timedelta(hours=2)).isoformat(),
+        },
+    )
+    in_window = {"open": NOW, "done": NOW - timedelta(minutes=1)}
+    source = _Warehouse([])
+    tables = {"dbt_run_results": TableFacts(NOW, runs=in_window)}
+
+    found = find_unmarked(
+        cast(WarehouseSource, source), tables, earlier, markers, NOW, NOW - timedelta(hours=6), NOW - timedelta(hours=2)
+    )
+
+    assert source.asked == []
+    assert (found.lately, found.recurrences, found.is_recurrent, found.matches_none) == (3, 3, True, False)
+    assert set(found.newest) == {"killed-1", "killed-3", "killed-5", "open"}
+    assert found.marked_until == NOW - timedelta(minutes=1)
+
+
+class _Warehouse:
+    """Notes which tables are read."""
+
+    def __init__(self, batches: list[pa.RecordBatch]) -> None:
+        self.batches, self.asked = batches, list[str]()
+
+    def tables(self) -> list[str]:
+        return ["dbt_run_results"]
+
+    def schema(self, table: str) -> pa.Schema:
+        return pa.schema({"id": pa.string(), "invocation_id": pa.string(), "created_at": pa.timestamp("us")})
+
+    def read(self, table: str, **_: object) -> pa.RecordBatchReader:
+        self.asked.append(table)
+        return pa.RecordBatchReader.from_batches(self.batches[0].schema, self.batches)

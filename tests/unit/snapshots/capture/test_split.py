@@ -23,6 +23,7 @@ def test_ranges_follow_one_another_from_the_beginning_to_the_end(days: dict[date
     assert [one.until for one in ranges[:-1]] == [one.since for one in ranges[1:]]
     assert all(one.since < one.until for one in ranges[1:-1] if one.since is not None and one.until is not None)
     assert len(ranges) <= count
+    assert {one.rows_of_table for one in ranges} == {sum(days.values())}
 
 
 def test_days_of_as_many_rows_are_shared_evenly() -> None:

@@ -11,13 +11,16 @@ import pytest
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, TableFacts, Tally
+from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.parts.values import (
     read_exclusions,
     read_point,
     read_policy,
     read_rejections,
+    read_slice,
     read_tally,
     write_point,
+    write_slice,
     write_tally,
 )
 from airflow_provider_elementary.snapshots.policy import Policy
@@ -42,6 +45,8 @@ def test_every_field_of_a_consistency_point_is_kept() -> None:
         marker_problem="none came",
         ended=pa.array(["z"], pa.string()),
         ended_until=NOON,
+        unmarked={"z": NOON},
+        marked_until=NOON,
     )
 
     found = read_point(write_point(point))
@@ -52,6 +57,12 @@ def test_every_field_of_a_consistency_point_is_kept() -> None:
             assert (sorted(kept.to_pylist()), kept.type) == (sorted(given.to_pylist()), given.type)
         else:
             assert kept == given, field.name
+
+
+def test_every_field_of_a_slice_is_kept() -> None:
+    wanted = Slice("dbt_run_results", NOON, NOON + timedelta(days=1), 7)
+
+    assert read_slice(write_slice(wanted)) == wanted
 
 
 def test_a_point_without_markers_stays_one() -> None:

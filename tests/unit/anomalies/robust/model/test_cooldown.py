@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from airflow_provider_elementary.anomalies.robust.model.cooldown import Cooldown
-from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, HOURLY, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, HOURLY, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.transform import COUNT, REAL
 
 ROW = np.array([0])
@@ -33,8 +33,8 @@ def test_an_alarm_does_not_hide_that_nothing_arrives_of_a_known_metric() -> None
     cooldown = Cooldown(np.ones(2), np.zeros(2, bool), np.zeros((2, 3)))
     rows, kinds = np.array([0, 1]), np.array([COUNT, REAL], np.int8)
 
-    of_arrival = cooldown.caution_of_arrival(rows, kinds, HOURLY, Parameters())
+    of_arrival = cooldown.caution_of_arrival(rows, kinds, HOURLY, ModelParameters())
 
-    assert of_arrival.tolist() == [0, Parameters().caution_unknown + HOURLY.caution_per_alarm]
-    of_size = cooldown.caution(rows, kinds, HOURLY, Parameters())
-    assert of_size.tolist() == [HOURLY.caution_per_alarm, Parameters().caution_unknown + HOURLY.caution_per_alarm]
+    assert of_arrival.tolist() == [0, ModelParameters().caution_unknown + HOURLY.caution_per_alarm]
+    of_size = cooldown.caution(rows, kinds, HOURLY, ModelParameters())
+    assert of_size.tolist() == [HOURLY.caution_per_alarm, ModelParameters().caution_unknown + HOURLY.caution_per_alarm]

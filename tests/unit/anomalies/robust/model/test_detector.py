@@ -192,7 +192,7 @@ def test_a_reason_gives_value_expectation_and_history() -> None:
     assert (
         verdicts["reason"]
         .to_pylist()[-1]
-        .startswith("orders: row_count 2,000 rows on Mon 30 Nov 2026 is a spike; expected ")
+        .startswith("orders: row count 2,000 rows on Mon 30 Nov 2026 is a spike; expected ")
     )
     assert verdicts["reason"].to_pylist()[-1].endswith("from 56 earlier buckets")
 

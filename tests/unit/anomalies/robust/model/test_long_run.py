@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_elementary.anomalies import robust
 from airflow_provider_elementary.anomalies.robust.model.long_run import LongRun
-from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, HOURLY, Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, HOURLY, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.transform import COUNT, REAL
 from tests.support.metric_series import hourly
 
@@ -17,7 +17,7 @@ def test_the_spread_is_that_of_the_values() -> None:
     for value in [np.nan, *values]:
         long.learn(row, np.array([value]), np.isfinite([value]), HOURLY)
 
-    low, high = long.usual(row, np.array([REAL], np.int8), np.ones(1), HOURLY, Parameters(long_run=3))
+    low, high = long.usual(row, np.array([REAL], np.int8), np.ones(1), HOURLY, ModelParameters(long_run=3))
 
     assert (low[0], high[0]) == pytest.approx((values.mean() - 3 * values.std(), values.mean() + 3 * values.std()))
 
@@ -26,7 +26,7 @@ def test_only_short_buckets_of_an_unknown_metric_are_concerned() -> None:
     long, rows = LongRun(np.full(2, 50.0), np.zeros(2), np.ones(2)), np.array([0, 1])
 
     of_hours, of_days = (
-        long.usual(rows, np.array([REAL, COUNT], np.int8), np.ones(2), frequency, Parameters())[0]
+        long.usual(rows, np.array([REAL, COUNT], np.int8), np.ones(2), frequency, ModelParameters())[0]
         for frequency in (HOURLY, DAILY)
     )
 

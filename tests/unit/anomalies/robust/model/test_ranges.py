@@ -131,7 +131,7 @@ def test_no_bound_is_beyond_what_was_ever_near() -> None:
             "has no value on Mon 30 Nov 2026 where one was due (1 in a row); expected a value",
         ),
         ([1000.0, 1010.0, 990.0] * 20 + [0.0], "0 rows on Mon 30 Nov 2026 is a drop; expected a value other than 0"),
-        ([0.0] * 60 + [500.0], "failed_rows 500 rows on Mon 30 Nov 2026 is a spike; expected 0"),
+        ([0.0] * 60 + [500.0], "failed rows 500 rows on Mon 30 Nov 2026 is a spike; expected 0"),
     ],
 )
 def test_what_has_no_size_is_explained_by_how_often_its_opposite_came(

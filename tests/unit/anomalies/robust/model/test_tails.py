@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airflow_provider_elementary.anomalies.robust.model.parameters import Parameters
+from airflow_provider_elementary.anomalies.robust.model.parameters import ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.tails import Tails, scales_of, surprise, two_sided, upper
 
 
@@ -28,7 +28,7 @@ def test_a_surprise_has_the_size_that_it_came_from() -> None:
 
 
 def test_an_error_at_the_reach_is_as_surprising_as_the_alarm() -> None:
-    p = Parameters()
+    p = ModelParameters()
     tails, rows = Tails(np.array([900.0]), np.array([60.0]), np.array([30.0])), np.array([0])
 
     reach = tails.reach(rows, np.array([p.alarm]), p)
@@ -37,7 +37,7 @@ def test_an_error_at_the_reach_is_as_surprising_as_the_alarm() -> None:
 
 
 def test_a_tail_full_of_large_errors_makes_the_next_less_surprising() -> None:
-    p = Parameters()
+    p = ModelParameters()
     tails, both = Tails.empty(2), np.array([0, 1])
     for _ in range(30):
         tails.learn(both, np.array([1.0, 6.0]), np.array([True, True]), p)

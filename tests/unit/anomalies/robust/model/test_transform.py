@@ -39,4 +39,4 @@ def test_a_value_comes_back_from_its_scale(value: float, unit: float) -> None:
     ],
 )
 def test_a_metric_s_definition_decides_its_scale(metric: str, kind: int) -> None:
-    assert scales.kind_of(metric) == kind
+    assert scales.scale_kind(metric) == kind
