@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -44,6 +45,9 @@ os.environ.update(
     AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
 )
 
+# No test has a machine that loses its power, and to wait for the disk takes longer than all else that a store does.
+os.fsync = lambda descriptor: None
+
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer
     from tests.servers.certificates import Certificates
@@ -58,6 +62,17 @@ _MARKERS = {"postgres_server": "postgres", "snowflake_server": "snowflake", "aws
 def pytest_unconfigure() -> None:
     """Remove Airflow's home: at the end of a worker of pytest-xdist too, which runs no atexit functions."""
     shutil.rmtree(_AIRFLOW_HOME, ignore_errors=True)
+
+
+def pytest_sessionstart() -> None:
+    """Keep the collector of garbage away while thousands of tests are collected, which all stay."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage leave alone what was collected and imported: looking through it takes long."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, UsageError, failure, usage
-from airflow_provider_elementary.cli.options import add_user_options
+from airflow_provider_elementary.cli.options import add_json, add_user_options
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.exceptions import AccessDeniedError
 
@@ -36,6 +36,7 @@ def add_grants(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also take from PUBLIC what the reader would hold through it: this changes rights of others",
     )
+    add_json(parser, "print the statements as a list")
     parser.set_defaults(command=print_grants)
 
 
@@ -70,7 +71,10 @@ def print_grants(arguments: argparse.Namespace) -> None:
     """Print the statements, for the warehouse's own shell."""
     with usage():
         statements = _statements(arguments)
-    print("\n\n".join(statements))
+    if arguments.json:
+        print_json(statements)
+    else:
+        print("\n\n".join(statements))
 
 
 def _statements(arguments: argparse.Namespace) -> list[str]:

@@ -15,10 +15,11 @@ from airflow_provider_elementary.cli.access import add_check_access, add_grants
 from airflow_provider_elementary.cli.anomalies import add_anomalies, add_backtest, add_lint
 from airflow_provider_elementary.cli.audit import add_audit
 from airflow_provider_elementary.cli.doctor import add_doctor
+from airflow_provider_elementary.cli.examples import complete_help
 from airflow_provider_elementary.cli.exits import FINE, INTERRUPTED, USAGE, UsageError, failure, say
 from airflow_provider_elementary.cli.incidents import add_incidents
 from airflow_provider_elementary.cli.mcp import add_mcp
-from airflow_provider_elementary.cli.options import add_store, open_repository, whole_number
+from airflow_provider_elementary.cli.options import add_json, add_json_only, add_store, open_repository, whole_number
 from airflow_provider_elementary.cli.output import only_own_output, print_json
 from airflow_provider_elementary.cli.query_history import add_query_history
 from airflow_provider_elementary.cli.snapshots import add_snapshot
@@ -82,7 +83,7 @@ def _print_error(error: Exception, status: int, message: str) -> None:
 
 def _prints_json(parsed: argparse.Namespace) -> bool:
     """Return whether the command prints JSON: one document, or the lines of a table."""
-    return bool(getattr(parsed, "json", False)) or parsed.command is _table
+    return bool(getattr(parsed, "json", False))
 
 
 class InvalidArgumentsError(UsageError):
@@ -137,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
 
     summary = commands.add_parser("summary", help="show the latest snapshot and the anomalies found in it")
     add_store(summary)
+    add_json(summary)
     summary.set_defaults(command=_summary)
 
     table = commands.add_parser("table", help="print rows of one table of the latest snapshot, as JSON lines")
@@ -145,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
         "--limit", type=whole_number(0), default=10, metavar="N", help="maximum number of rows (default: 10)"
     )
     add_store(table)
+    add_json_only(table)
     table.set_defaults(command=_table)
 
     for name, add, text in (
@@ -160,18 +163,24 @@ def _parser() -> argparse.ArgumentParser:
     add_mcp(commands.add_parser("mcp", help="serve what the page shows to an MCP client, read-only"))
 
     examples = commands.add_parser("example-dags", help="print the folder of the example DAGs")
+    add_json(examples)
     examples.set_defaults(command=_example_dags)
 
     demo = commands.add_parser("demo", help="run the example DAG on the package's sample data")
     demo.add_argument("--home", type=Path, default=Path(".demo"), help="the folder for all files (default: .demo)")
     demo.set_defaults(command=_demo)
+    complete_help(parser)
     return parser
 
 
 def _summary(arguments: argparse.Namespace) -> None:
-    from airflow_provider_elementary.cli.summary import show_store
+    from airflow_provider_elementary.cli.summary import show_store, store_facts
 
-    show_store(open_repository(arguments))
+    repository = open_repository(arguments)
+    if arguments.json:
+        print_json(store_facts(repository))
+    else:
+        show_store(repository)
 
 
 def _table(arguments: argparse.Namespace) -> None:
@@ -193,7 +202,10 @@ def _table(arguments: argparse.Namespace) -> None:
 def _example_dags(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.cli.demo import EXAMPLE_DAGS
 
-    print(EXAMPLE_DAGS)
+    if arguments.json:
+        print_json({"folder": str(EXAMPLE_DAGS)})
+    else:
+        print(EXAMPLE_DAGS)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

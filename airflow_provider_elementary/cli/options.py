@@ -29,6 +29,16 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_json(parser: argparse.ArgumentParser, text: str = "print JSON") -> None:
+    """Declare that the command prints JSON."""
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def add_json_only(parser: argparse.ArgumentParser) -> None:
+    """Declare the same for a command that prints nothing else."""
+    parser.add_argument("--json", action="store_true", default=True, help="print JSON, as it always does")
+
+
 def open_hook(arguments: argparse.Namespace) -> ElementaryStoreHook:
     """Return the hook of the store's connection."""
     enable_metadata_db_connections()

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.access import read_key, show_report
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
 from airflow_provider_elementary.cli.exits import FINE, failure, usage
-from airflow_provider_elementary.cli.options import add_store, add_user_options, open_repository, whole_number
+from airflow_provider_elementary.cli.options import (
+    add_json,
+    add_json_only,
+    add_store,
+    add_user_options,
+    open_repository,
+    whole_number,
+)
 from airflow_provider_elementary.cli.output import print_json, print_table
-from airflow_provider_elementary.exceptions import AccessDeniedError
+from airflow_provider_elementary.exceptions import AccessDeniedError, ConnectionNotFoundError
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
@@ -26,7 +34,8 @@ def add_query_history(parser: argparse.ArgumentParser) -> None:
 
     show = actions.add_parser("show", help="print stored queries, the newest day last, as JSON lines")
     show.add_argument("--limit", type=whole_number(0), default=100, metavar="N", help="maximum number (default: 100)")
-    show.set_defaults(command=_show, json=True)
+    add_json_only(show)
+    show.set_defaults(command=_show)
     used = actions.add_parser("usage", help="show how tables and dbt nodes are used")
     used.add_argument("--by", choices=("table", "node"), default="table", help="what to sum by (default: table)")
     used.add_argument("--json", action="store_true", help="print a list of JSON objects")
@@ -50,11 +59,18 @@ def _add_grants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--harden", action="store_true", help="PostgreSQL: also take from PUBLIC what the reader would hold through it"
     )
+    add_json(parser, "print the statements as a list")
     parser.set_defaults(command=_print_grants)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conn-id", required=True, help="the second Airflow connection")
+    parser.add_argument(
+        "--elementary-conn-id",
+        default="elementary_default",
+        metavar="CONN_ID",
+        help="the sync's connection, which must have another login (default: elementary_default)",
+    )
     parser.add_argument("--probe", action="append", default=[], metavar="TABLE", help="a table that must be unreadable")
     parser.add_argument(
         "--accept-unknown", action="append", default=[], metavar="CHECK", help="a check that may stay unknown"
@@ -78,7 +94,10 @@ def _print_grants(arguments: argparse.Namespace) -> None:
             network=arguments.network,
             harden=arguments.harden,
         )
-    print("\n\n".join(statements))
+    if arguments.json:
+        print_json(statements)
+    else:
+        print("\n\n".join(statements))
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -86,6 +105,10 @@ def _check(arguments: argparse.Namespace) -> int:
     from airflow_provider_elementary.hooks.query_logs import ElementaryQueryLogHook
 
     hook = ElementaryQueryLogHook(arguments.conn_id)
+    try:
+        hook.require_other_login(arguments.elementary_conn_id)
+    except ConnectionNotFoundError as error:
+        print(f"The login was not compared with the sync's. {error}", file=sys.stderr)
     with hook.session() as session:
         report = hook.check_history(session, arguments.probe)
     status = FINE
@@ -112,9 +135,13 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _usage(arguments: argparse.Namespace) -> None:
+    from airflow_provider_elementary.query_history.reader import read_nodes
     from airflow_provider_elementary.query_history.usage import node_usage, table_usage
 
-    found = table_usage(_read(arguments)) if arguments.by == "table" else node_usage(_read(arguments))
+    if arguments.by == "table":
+        found = table_usage(_read(arguments))
+    else:
+        found = node_usage(_read(arguments), read_nodes(open_repository(arguments)))
     if arguments.json:
         print_json(found.to_pylist())
         return

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.cli.exits import FINDING, FINE, UsageError, usage
-from airflow_provider_elementary.cli.options import add_store, open_hook, open_repository
+from airflow_provider_elementary.cli.options import add_json, add_json_only, add_store, open_hook, open_repository
 from airflow_provider_elementary.cli.output import print_json, print_table
 from airflow_provider_elementary.cli.retention import add_retention, given_anchors, orphan_age_of, retention_of
 
@@ -34,6 +33,7 @@ def add_keys_actions(parser: argparse.ArgumentParser) -> None:
         help="a file that does not exist yet; only its owner reads it",
     )
     generate.add_argument("--uri", help="print the complete connection of this store, as the value of AIRFLOW_CONN_…")
+    add_json_only(generate)
     generate.set_defaults(command=_generate_keys)
 
 
@@ -84,6 +84,7 @@ def add_store_actions(parser: argparse.ArgumentParser) -> None:
     rotate.add_argument(
         "--revoke", action="store_true", help="the old key was stolen: its results and reports count no more"
     )
+    add_json(rotate)
     rotate.set_defaults(command=_rotate)
 
 
@@ -111,7 +112,7 @@ def _generate_keys(arguments: argparse.Namespace) -> None:
     write_private_file(arguments.file, new_local_keys())
     extra = {"uri": arguments.uri} if arguments.uri else {}
     extra["keys_file"] = str(arguments.file.absolute())
-    print(json.dumps({"conn_type": "elementary_store", "extra": extra} if arguments.uri else extra, indent=2))
+    print_json({"conn_type": "elementary_store", "extra": extra} if arguments.uri else extra)
 
 
 def _init(arguments: argparse.Namespace) -> None:
@@ -176,6 +177,9 @@ def _rotate(arguments: argparse.Namespace) -> None:
         else read_signing_key(arguments.old_keys_file or arguments.recovery_key)
     )
     entry, first = rotate_signing_key(hook.repository, hook.signing_key(), old, revoke=arguments.revoke)
+    if arguments.json:
+        print_json({"store": hook.repository.uri, "key_id": entry.key.key_id, "first_number": first})
+        return
     print(f"key {entry.key.key_id} signs {hook.repository.uri} from snapshot {first} on")
 
 

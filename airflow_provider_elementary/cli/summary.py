@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
@@ -16,11 +17,12 @@ from airflow_provider_elementary.anomalies.summary import summarise_verdicts
 from airflow_provider_elementary.elementary_schema import TABLES, Category
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.conditions import SEVERITIES
-from airflow_provider_elementary.incidents.store import incidents_of
+from airflow_provider_elementary.incidents.store import current_incidents, incidents_of
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.snapshots import Manifest, Repository
 from airflow_provider_elementary.snapshots.summary import problems
+from airflow_provider_elementary.snapshots.take import summarise_snapshot
 from airflow_provider_elementary.storage.records.report_log import newest_report
 from airflow_provider_elementary.storage.records.results import latest_result, read_result
 
@@ -50,6 +52,19 @@ def show_store(repository: Repository) -> None:
             else track_incidents(anomaly_conditions(verdicts, Lineage()), Lineage())
         )
         show_incidents(console, incidents, verdicts)
+
+
+def store_facts(repository: Repository) -> dict[str, Any]:
+    """Return the latest snapshot of a store, the newest access report and the incidents as JSON values.
+
+    :raises SnapshotNotFoundError: the store holds no snapshot.
+    """
+    audit = newest_report(repository)
+    return {
+        "snapshot": summarise_snapshot(repository.latest(), repository.uri),
+        "access": {"subject": audit.subject, **audit.report.to_dict()} if audit is not None else None,
+        "incidents": [incident.to_dict() for incident in current_incidents(repository)],
+    }
 
 
 def _read(repository: Repository, key: str) -> pa.Table:

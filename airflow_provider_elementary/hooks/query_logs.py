@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -62,13 +63,15 @@ class ElementaryQueryLogHook(ElementaryHook):
         """Refuse the sync's own login: it would have to hold the wider rights.
 
         :param elementary_conn_id: the connection of the sync.
-        :raises ConfigurationError: both are the same connection or the same user.
+        :raises ConfigurationError: both are the same connection or the same user, or may be: Snowflake has two names
+            for an account, and the connections do not say which belong together.
         """
         sync = ElementaryHook(elementary_conn_id)
         is_same = elementary_conn_id == self.elementary_conn_id
-        if is_same or _login_of(sync.connection) == _login_of(self.connection):
+        if is_same or _may_be_same(_login_of(sync.connection), _login_of(self.connection)):
             raise ConfigurationError(
-                f"Connection {self.elementary_conn_id!r} is of the same user as the sync's, {elementary_conn_id!r}. "
+                f"Connection {self.elementary_conn_id!r} is of the same user as the sync's, {elementary_conn_id!r}"
+                f"{_ACCOUNTS if _is_snowflake(self.connection) else ''}. "
                 "The query history needs wider rights, which the sync must not have: make a second user with the "
                 "statements that `airflow-elementary query-history grants` prints."
             )
@@ -79,6 +82,28 @@ class ElementaryQueryLogHook(ElementaryHook):
 
         report = check_history_access(session, allowed_addresses=self._names("allowed_addresses"), probes=probes)
         return report.accept(self.accept_failed)
+
+
+#: An account by its locator: xy12345, with its region or without.
+_LOCATOR = re.compile(r"[a-z]{2,4}\d{4,}(?:\..*)?")
+_ACCOUNTS = (
+    " (an account may be spelled as its locator or as organization-account: spell both connections' the same way)"
+)
+
+
+def _is_snowflake(connection: WarehouseConnection) -> bool:
+    return str(connection.conn_type).removeprefix("elementary_") == "snowflake"
+
+
+def _may_be_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Return whether two logins are the same, or of one user on two spellings of what may be one Snowflake account."""
+    if one == other:
+        return True
+    kinds = {str(login[0]).removeprefix("elementary_") for login in (one, other)}
+    if kinds != {"snowflake"} or one[2:] != other[2:]:
+        return False
+    locators = [str(login[1]).partition(".")[0] for login in (one, other) if _LOCATOR.fullmatch(str(login[1]))]
+    return len(locators) == 1 or (len(locators) == 2 and len({*locators}) == 1)
 
 
 def _login_of(connection: WarehouseConnection) -> tuple[Any, ...]:

@@ -50,11 +50,15 @@ def group_conditions(conditions: Iterable[Condition], lineage: Lineage) -> list[
 
 
 def _rank(condition: Condition) -> tuple[object, ...]:
-    """Order by start; of one start what failed in dbt before what is only unusual, the worse first."""
+    """Order by start; of one start what failed in dbt before what is only unusual, the worse first.
+
+    Of equals, what is known to come from elsewhere is first: it names the root of those that began with it.
+    """
     return (
         condition.started_at,
         condition.kind == "anomaly",
         SEVERITIES.index(condition.severity),
+        condition.origin is None,
         *condition.key,
     )
 

@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.query_history.schema import HISTORY_SCHEMA, KIND
+from airflow_provider_elementary.snapshots.reader import open_snapshot
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import reader_of
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.layout import result_file_days, result_kind
@@ -17,6 +19,21 @@ from airflow_provider_elementary.storage.records.result_document import RESULT, 
 from airflow_provider_elementary.storage.records.result_files import read_files
 from airflow_provider_elementary.storage.records.results import checked_result, newest_result
 from airflow_provider_elementary.storage.records.series import newest_first
+
+
+def read_nodes(repository: Repository) -> dict[str, str]:
+    """Return the dbt node of each query id that the newest snapshot's run results name; none where it shows neither."""
+    try:
+        snapshot = open_snapshot(repository)
+    except SnapshotNotFoundError:
+        return {}
+    if not {"query_id", "unique_id"} <= set(snapshot.schema("dbt_run_results").names):
+        return {}
+    nodes: dict[str, str] = {}
+    for batch in snapshot.read("dbt_run_results", columns=["query_id", "unique_id"]):
+        pairs = zip(batch["query_id"].to_pylist(), batch["unique_id"].to_pylist(), strict=True)
+        nodes.update({query: node for query, node in pairs if query and node})
+    return nodes
 
 
 def read_query_history(

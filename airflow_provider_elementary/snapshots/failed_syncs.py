@@ -84,8 +84,9 @@ def recording_failure(
         try:
             _record(open_repository(), error, run_key, attempt, attempts)
         except ElementaryError as refused:
-            # The store may be what failed: the sync's own error is the one to raise.
-            log.warning("could not record the failed sync: %s", refused)
+            # The store may be what failed: the sync's own error is the one to raise, and to log once.
+            if str(refused) != str(error):
+                log.warning("could not record the failed sync: %s", refused)
         raise
 
 

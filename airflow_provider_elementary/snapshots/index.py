@@ -264,9 +264,29 @@ def write_pages(repository: Repository, number: int) -> None:
     """Write the pages that a snapshot fills, and earlier ones that are missing beside them."""
     if number % NARROW:
         return
-    for width, place in _filled_by(number):
-        if read_page(repository, width, place) is None:
-            _write_page(repository, width, place)
+    *earlier, own = range((number - 1) // WIDE * WIDE // NARROW, number // NARROW)
+    if number % WIDE == 0:
+        # The wide page is made of them, so each has to be proved.
+        missing = [place for place in earlier if read_page(repository, NARROW, place) is None]
+    elif earlier:
+        before = index_key(NARROW, earlier[0] - 1) if earlier[0] else ""
+        there = {found.key for found in repository.store.list(f"{INDEX}{NARROW}/", before)}
+        missing = [place for place in earlier if index_key(NARROW, place) not in there]
+    else:
+        missing = []
+    for place in (*missing, own):
+        _write_page(repository, NARROW, place)
+    if number % WIDE == 0:
+        _write_page(repository, WIDE, number // WIDE - 1)
+
+
+def requests_of_pages(repository: Repository, number: int) -> int:
+    """Return how many requests :func:`write_pages` makes at most, where no earlier page is missing."""
+    if number % NARROW:
+        return 0
+    unread = sum(earlier not in repository.read for earlier in range(number - NARROW + 1, number))
+    # The manifests, the names of pages and the page; or in place of the names, the pages, and the wide one.
+    return unread + 2 if number % WIDE else unread + 2 + WIDE // NARROW
 
 
 def write_missing_pages(repository: Repository, newest: int) -> int:
@@ -277,13 +297,6 @@ def write_missing_pages(repository: Repository, newest: int) -> int:
     for width, place in missing:
         _write_page(repository, width, place)
     return len(missing)
-
-
-def _filled_by(number: int) -> list[tuple[int, int]]:
-    """Return the pages up to a number that are to be there: those of its wide page, and that itself where it ends."""
-    first = (number - 1) // WIDE * WIDE // NARROW
-    narrow = [(NARROW, place) for place in range(first, number // NARROW)]
-    return narrow if number % WIDE else [*narrow, (WIDE, number // WIDE - 1)]
 
 
 def _write_page(repository: Repository, width: int, place: int) -> None:

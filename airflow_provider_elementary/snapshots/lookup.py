@@ -332,8 +332,14 @@ def _read_likely(repository: Repository, numbers: range, newest: int, snapshot: 
     else:
         for rows in list(repository.pages.values()):
             known |= {row.sequence: row for row in rows if row.sequence in numbers}
-    if (number := _among(sorted(known), known, {}, snapshot)) is not None:
+    if (number := _among(sorted(known), known, {}, snapshot)) is None:
+        return
+    if (found := repository.read.get(number)) is None:
         _read_ahead(repository, path(number, known[number].base))
+        return
+    # Its generation beside its list; what is wrong with them is raised where they are needed.
+    with suppress(ElementaryError):
+        resolve_manifest(repository, found)
 
 
 def _find(

@@ -69,6 +69,15 @@ def write_results(repository: Repository) -> None:
 
 
 @pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the program ``airflow-elementary``, for the start of ``PATH``."""
+    from tests.servers.commands import command_server
+
+    with command_server(tmp_path_factory.mktemp("programs")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
 def sample_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample as a DuckDB file; nobody writes to it."""
     return build_sample(tmp_path_factory.mktemp("sample") / "observability.duckdb")

@@ -75,7 +75,8 @@ def run_dags(source: str, folder: Path, request: pytest.FixtureRequest, capsys: 
 
 
 def run_shell(source: str, folder: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    programs: Path = request.getfixturevalue("programs")
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     finished = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", source],
         env={**os.environ, "PATH": path, "COLUMNS": "120"},

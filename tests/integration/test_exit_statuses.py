@@ -267,6 +267,11 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
         ["audit", *store],
         ["lint", *store],
         ["backtest", *store],
+        ["summary", *store],
+        ["grants", "postgres", "--json"],
+        ["query-history", "grants", "postgres", "--json"],
+        ["keys", "generate", "--file", str(tmp_path / "new-keys.json"), "--json"],
+        ["example-dags", "--json"],
         ["table", "dbt_invocations", "--limit", "1", *store[:-1]],
     ]
     (tmp_path / "runs").write_text(json.dumps(runs))
@@ -283,12 +288,17 @@ def test_standard_output_is_one_json_document_whatever_libraries_print_and_log(
     statuses = [int((tmp_path / f"runs.{number}.status").read_text()) for number in range(len(runs))]
     documents: list[Any] = [json.loads((tmp_path / f"runs.{number}").read_text()) for number in range(len(runs))]
     assert statuses == [FINDING, *[FINE] * (len(runs) - 1)]
-    assert {run[1] if run[0] in ("snapshot", "store") else run[0] for run in runs} >= {
-        # An answer needs an incident, whose id is not known here; usage needs a stored history (unit tests of cli).
+    assert {run[1] if run[0] in ("snapshot", "store", "keys") else run[0] for run in runs} >= {
+        # An answer needs an incident, whose id is not known here; usage and show a stored history (unit tests of cli);
+        # a rotation a second key.
         command.split()[-1]
         for command in commands()
-        if has_json(command) and command not in ("incidents answer", "query-history usage")
+        if has_json(command)
+        and command not in ("incidents answer", "query-history usage", "query-history show", "store rotate-signing-key")
     }
     assert documents[3]["sequence"] == 1
+    [summary] = [document for run, document in zip(runs, documents, strict=True) if run[0] == "summary"]
+    assert summary["snapshot"]["sequence"] == 1
+    assert [each["incident_id"] for each in summary["incidents"]] == [each["incident_id"] for each in documents[11]]
     for printed in ("a library prints", "a library in C prints", "a library logs", "AWS Connection"):
         assert printed in ended.stderr

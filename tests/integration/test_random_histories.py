@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.support.history_databases import Database, InDuckDB, InPostgres
 from tests.support.random_histories import History, Statistics
@@ -16,15 +16,24 @@ from tests.support.random_histories import History, Statistics
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
 
-#: How many histories are run on each database, and how long they are; set the variables for a long search.
-HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "5"))
+#: How many histories are run on each database, and how long they are; set the variables for a long search. Without
+#: them, they are always the same few.
+SEARCHED = "ELEMENTARY_HISTORIES" in os.environ
+HISTORIES = int(os.environ.get("ELEMENTARY_HISTORIES", "4"))
 STEPS = int(os.environ.get("ELEMENTARY_HISTORY_STEPS", "12"))
 
 
 def run_histories(new_database: Callable[[], Database]) -> Statistics:
     statistics = Statistics()
 
-    @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+    @settings(
+        max_examples=HISTORIES,
+        deadline=None,
+        derandomize=not SEARCHED,
+        phases=tuple(Phase) if SEARCHED else (Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
     @given(st.data())
     def run(data: st.DataObject) -> None:
         history = History(new_database(), data.draw, statistics)

@@ -133,6 +133,13 @@ class TestEveryStore:
         assert won.count(True) == 1
         assert store.get("manifests/1.json") == contents[won.index(True)]
 
+    @pytest.mark.parametrize("name", ["x\x85y", "\x1b[2Jx", "\u202ex", "\u2028x"], ids=ascii)
+    def test_a_name_that_would_forge_what_is_printed_is_not_listed(self, store: Store, name: str) -> None:
+        for key in ("manifests/1", f"manifests/{name}", "manifests/ünïcode"):
+            store.put(key, b"foreign")
+
+        assert {found.key for found in store.list("manifests/")} == {"manifests/1", "manifests/ünïcode"}
+
     def test_the_probe_accepts_it_and_leaves_nothing_behind(self, store: Store) -> None:
         assert store.probe()
         assert list(store.list("")) == []

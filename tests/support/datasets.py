@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +74,22 @@ _SQL_TYPES: dict[str, dict[ColumnType, str]] = {
 }
 
 
+#: Files that were written last, by schema and tables; a little project's tables are always the same objects.
+_WRITTEN: dict[tuple[object, ...], tuple[list[pa.Table], bytes]] = {}
+_FILES_KEPT = 16
+
+
 def small_world(days: int = 28) -> World:
     """Make all 17 tables of a little dbt project that ran once a day until :data:`SMALL_WORLD_END`.
 
     Two models over one source table, three tests: a failing one with a sampled row, an anomaly test with one incident
     in the last bucket, a passing one. About twelve rows a day.
     """
+    return dict(_small_world(days))
+
+
+@cache
+def _small_world(days: int) -> World:
     rows: Rows = {name: [] for name in TABLES}
     _describe_project(rows)
     first = SMALL_WORLD_END - timedelta(days=days)
@@ -112,14 +123,31 @@ def many_metrics(rows: int, *, batch_rows: int = 50_000) -> pa.RecordBatchReader
 
 def write_duckdb(world: World, path: Path, schema: str = "elementary") -> Path:
     """Write a world into a schema of a DuckDB file, made where it is missing, and return the file's path."""
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+    if path.exists():
+        _insert(world, path, schema)
+        return path
+    key = (schema, *((name, id(table)) for name, table in world.items()))
+    if key not in _WRITTEN:
+        _insert(world, path, schema)
+        # The tables stay, so that no other gets the id of one.
+        _WRITTEN[key] = [*world.values()], path.read_bytes()
+        if len(_WRITTEN) > _FILES_KEPT:
+            del _WRITTEN[next(iter(_WRITTEN))]
+    else:
+        path.write_bytes(_WRITTEN[key][1])
+    return path
+
+
+def _insert(world: World, path: Path, schema: str) -> None:
+    # In small blocks, small tables make a small file; one that is open elsewhere has its own.
+    with duckdb.connect(str(path), config={} if path.exists() else {"default_block_size": "16384"}) as connection:
+        connection.execute(f'BEGIN; CREATE SCHEMA IF NOT EXISTS "{schema}"')
         for name, table in world.items():
             connection.execute(create_table("duckdb", name, f'"{schema}"."{name}"'))
             connection.register("incoming", table)
             connection.execute(f'INSERT INTO "{schema}"."{name}" SELECT * FROM incoming')
             connection.unregister("incoming")
-    return path
+        connection.execute("COMMIT")
 
 
 def write_postgres(world: World, server: PostgresServer, database: str, schema: str = "elementary") -> None:

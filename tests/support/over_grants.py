@@ -345,4 +345,69 @@ OVER_GRANTS = {
         ORACLE + "CREATE DOMAIN closed.guess AS text CHECK (closed.knows(VALUE));"
         "CREATE TABLE elementary.t (g closed.guess);" + SHOW
     ),
+    **{
+        f"a {partner} that is a definer function": (
+            ORACLE + "CREATE FUNCTION closed.knows(text, int) RETURNS boolean LANGUAGE sql SECURITY DEFINER AS"
+            " 'SELECT closed.knows($1)'; CREATE FUNCTION closed.knows(int, text) RETURNS boolean LANGUAGE sql"
+            " SECURITY DEFINER AS 'SELECT closed.knows($2)'; CREATE FUNCTION elementary.yes(text, int) RETURNS boolean"
+            " LANGUAGE sql AS 'SELECT true'; CREATE OPERATOR elementary.~~~~ (LEFTARG = text, RIGHTARG = int,"
+            f" FUNCTION = elementary.yes); CREATE OPERATOR closed.!~~~ (LEFTARG = {left}, RIGHTARG = {right},"
+            f" FUNCTION = closed.knows, {partner} = OPERATOR(elementary.~~~~))"
+        )
+        for partner, left, right in (("NEGATOR", "text", "int"), ("COMMUTATOR", "int", "text"))
+    },
+    "the extended hash function of a partitioned table": (
+        TICKET + "CREATE FUNCTION closed.same(elementary.ticket, elementary.ticket) RETURNS boolean LANGUAGE sql AS"
+        " 'SELECT true'; CREATE OPERATOR closed.=== (LEFTARG = elementary.ticket, RIGHTARG = elementary.ticket,"
+        " FUNCTION = closed.same); CREATE FUNCTION closed.hash(elementary.ticket, bigint) RETURNS bigint LANGUAGE sql"
+        " IMMUTABLE SECURITY DEFINER AS 'SELECT count(*) FROM raw.users'; CREATE OPERATOR CLASS closed.hashed FOR TYPE"
+        " elementary.ticket USING hash AS OPERATOR 1 closed.===, FUNCTION 2 closed.hash(elementary.ticket, bigint);"
+        "CREATE TABLE elementary.p (t elementary.ticket) PARTITION BY HASH (t closed.hashed);" + SHOW
+    ),
+    **{
+        f"a {name} of an extension made definer": (
+            f"CREATE EXTENSION {extension}; ALTER FUNCTION {function} SECURITY DEFINER"
+        )
+        for name, extension, function in (
+            ("query function", "tablefunc", "crosstab(text)"),
+            ("statistics function", "pg_stat_statements", "pg_stat_statements(boolean)"),
+        )
+    },
+    **{
+        f"a {kind.lower()} outside, in an extension": (
+            f"CREATE EXTENSION hstore; {made}; CREATE TABLE public.other (); GRANT ALL ON {name} TO PUBLIC;"
+            f"ALTER EXTENSION hstore ADD {kind} {name}"
+        )
+        for kind, name, made in (
+            ("VIEW", "public.leak", "CREATE VIEW public.leak AS SELECT * FROM raw.users"),
+            ("MATERIALIZED VIEW", "public.leak", "CREATE MATERIALIZED VIEW public.leak AS SELECT * FROM raw.users"),
+            ("TABLE", "raw.users", "GRANT USAGE ON SCHEMA raw TO PUBLIC"),
+            ("TABLE", "public.leak", "CREATE TABLE public.leak AS SELECT * FROM raw.users"),
+            ("SEQUENCE", "raw.n", "CREATE SEQUENCE raw.n"),
+        )
+    },
+    "a replaced view of information_schema": (
+        "CREATE OR REPLACE VIEW information_schema.information_schema_catalog_name AS"
+        " SELECT (SELECT max(email) FROM raw.users)::information_schema.sql_identifier AS catalog_name"
+    ),
+    "a replaced view of pg_catalog": (
+        "SET LOCAL allow_system_table_mods = on; CREATE OR REPLACE VIEW pg_catalog.pg_rules AS SELECT n.nspname AS"
+        " schemaname, c.relname AS tablename, NULL::name AS rulename, (SELECT max(email) FROM raw.users) AS definition"
+        " FROM pg_class c, pg_namespace n"
+    ),
+    "SELECT on the TOAST table of a closed table": (
+        "GRANT USAGE ON SCHEMA pg_toast TO {user}; DO $$ BEGIN EXECUTE format('GRANT SELECT ON %s TO PUBLIC',"
+        " (SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'raw.users'::regclass)); END $$"
+    ),
+    "grant option of a function": (
+        "CREATE FUNCTION elementary.f() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+        "GRANT EXECUTE ON FUNCTION elementary.f() TO {user} WITH GRANT OPTION"
+    ),
+    "grant option of a function of the server": (
+        "GRANT EXECUTE ON FUNCTION pg_catalog.lower(text) TO {role} WITH GRANT OPTION"
+    ),
+    "grant option of a type": (
+        "CREATE TYPE elementary.e AS ENUM (); GRANT USAGE ON TYPE elementary.e TO {role} WITH GRANT OPTION"
+    ),
+    "grant option of a language": "GRANT USAGE ON LANGUAGE plpgsql TO {user} WITH GRANT OPTION",
 }

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def local_rest(directory: Path) -> Rest:
 
 def world_after(days: int) -> World:
     """Return the little project's schema after a number of its :data:`DAYS` days."""
+    return dict(_world_after(days))
+
+
+@cache
+def _world_after(days: int) -> World:
     until = pa.scalar(SMALL_WORLD_END - timedelta(days=DAYS - days), pa.timestamp("us"))
     return {
         name: table.filter(pc.less(table["created_at"], until)) if "created_at" in table.column_names else table

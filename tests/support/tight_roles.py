@@ -73,9 +73,6 @@ TIGHT = {
         "CREATE FUNCTION public.e() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN END $$;"
         "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION public.e()"
     ),
-    "a definer function in C of an extension, as PostGIS has": (
-        "CREATE EXTENSION hstore; ALTER FUNCTION akeys(hstore) SECURITY DEFINER"
-    ),
     "a table that an extension opened, as PostGIS does": (
         "CREATE EXTENSION hstore; CREATE TABLE public.spatial_ref_sys (srid int);"
         "GRANT SELECT ON public.spatial_ref_sys TO PUBLIC; ALTER EXTENSION hstore ADD TABLE public.spatial_ref_sys"
@@ -103,6 +100,21 @@ TIGHT = {
     "identities and serials": (
         "CREATE TABLE elementary.s (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY);" + SHOW
     ),
+    "range types": (
+        "CREATE TYPE elementary.span AS RANGE (SUBTYPE = timestamptz);"
+        "CREATE TYPE public.share AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi)"
+    ),
+    "two operators that are each other's commutator": (
+        "CREATE FUNCTION elementary.f(text, int) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
+        "CREATE FUNCTION elementary.f(int, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
+        "CREATE OPERATOR elementary.<<<< (LEFTARG = text, RIGHTARG = int, FUNCTION = elementary.f);"
+        "CREATE OPERATOR elementary.>>>> (LEFTARG = int, RIGHTARG = text, FUNCTION = elementary.f,"
+        " COMMUTATOR = OPERATOR(elementary.<<<<))"
+    ),
+    "EXECUTE and USAGE for the reader by name": (
+        "CREATE FUNCTION elementary.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TYPE elementary.e AS ENUM ('a');"
+        "GRANT EXECUTE ON FUNCTION elementary.f() TO {user}; GRANT USAGE ON TYPE elementary.e TO {role}"
+    ),
     "a search path of the schema": "ALTER ROLE {user} SET search_path = elementary; SET search_path = elementary",
 }
 
@@ -111,5 +123,6 @@ TIGHT_WHERE_INSTALLED = {
     "postgis": "CREATE EXTENSION postgis; CREATE VIEW elementary.v AS SELECT * FROM spatial_ref_sys;" + SHOW,
     "postgis_raster": "CREATE EXTENSION postgis; CREATE EXTENSION postgis_raster",
     "postgis_topology": "CREATE EXTENSION postgis; CREATE EXTENSION postgis_topology",
+    "postgis_tiger_geocoder": "CREATE EXTENSION postgis_tiger_geocoder CASCADE; CREATE TABLE public.mine ()",
     "address_standardizer_data_us": "CREATE EXTENSION address_standardizer_data_us",
 }

@@ -73,6 +73,15 @@ def test_what_was_skipped_is_said_in_one_line_with_the_reasons(tmp_path: Path) -
     assert "not run: 3 because Chromium is not installed; 1 because root may write everywhere" in ended.stdout
 
 
+def test_a_test_that_hangs_ends_with_its_stack(tmp_path: Path) -> None:
+    (tmp_path / "test_hang.py").write_text("import time\ndef test_for_an_hour():\n    time.sleep(3600)\n")
+
+    ended = pytest_run(str(tmp_path), "-c", str(ROOT / "pyproject.toml"), "-o", "faulthandler_timeout=0.5")
+
+    assert ended.returncode == 1
+    assert 'test_hang.py", line 3 in test_for_an_hour' in ended.stderr
+
+
 def test_each_unit_test_names_a_module_of_the_package_or_has_a_reason() -> None:
     """Name a test as its module, ``test_<module>.py`` or ``test_<module>_<subject>.py``, or add a reason above."""
     without = [path.relative_to(UNIT) for path in UNIT.rglob("test_*.py") if mirrored(path) is None]

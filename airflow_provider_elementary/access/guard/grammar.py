@@ -20,7 +20,7 @@ _MODIFIERS = "joins laterals where group having qualify windows order limit offs
 CLAUSES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "Select": _names("with_ kind expressions distinct from_ prewhere exclude", _MODIFIERS),
-        "Subquery": _names("this alias with_", _MODIFIERS),
+        "Subquery": _names("this alias with_ pivots", _MODIFIERS),
         "Union": _names("with_ this expression distinct by_name", _MODIFIERS),
         "Except": _names("with_ this expression distinct by_name", _MODIFIERS),
         "Intersect": _names("with_ this expression distinct by_name", _MODIFIERS),
@@ -35,6 +35,12 @@ CLAUSES: Mapping[str, frozenset[str]] = MappingProxyType(
         "OpenJSON": _names("this path expressions"),
         "OpenJSONColumnDef": _names("this kind path as_json"),
         "Values": _names("expressions alias"),
+        # The last four are sqlglot's own: how the columns of the result are named.
+        "Pivot": _names(
+            "expressions fields alias columns identify_pivot_strings prefixed_pivot_columns pivot_column_naming",
+            "value_columns_first",
+        ),
+        "PivotAlias": _names("this alias"),
         "Final": _names("this"),
         "In": _names("this expressions query unnest"),
         "Unnest": _names("expressions alias offset joins"),
@@ -127,9 +133,9 @@ PLAIN_TYPES = _names(
 
 #: Words that may stand before an opening bracket without being a function.
 GRAMMAR_WORDS = _names(
-    "all and any array as between by case cube distinct else end except exclude exists filter from group having in",
-    "intersect interval is join lateral like ilike limit match_condition materialized minus not of offset on or order",
-    "outer over partition prewhere qualify rename replace rlike rollup row select sets similar some",
+    "all and any apply array as between by case cube distinct else end except exclude exists filter from group",
+    "having in intersect interval is join lateral like ilike limit match_condition materialized minus not of offset on",
+    "or order outer over partition pivot prewhere qualify rename replace rollup row select sets similar some",
     "then to top union unnest using values when where with within",
 )
 
@@ -148,7 +154,6 @@ _REASONS = {
     "Lock": "row locks (FOR UPDATE, FOR SHARE) are not allowed",
     "ObjectIdentifier": "a cast to an object name (regclass and its like) is not allowed",
     "Parameter": "parameters and session variables are not allowed",
-    "Pivot": "PIVOT is not allowed",
     "Placeholder": "bind placeholders are not allowed",
     "TableSample": "sampling is not allowed",
     "UnicodeString": "U& escapes are not allowed",
@@ -255,6 +260,31 @@ def _check_lateral(node: exp.Expr, dialect: str) -> None:
         raise QueryRefusedError("a table function is not allowed")
 
 
+_PIVOTING = frozenset({"bigquery", "databricks", "duckdb", "redshift", "snowflake", "spark"})
+
+
+def _check_pivot(node: exp.Expr, dialect: str) -> None:
+    # What it counts stands in the subquery, and the values of its columns in the statement.
+    lists = node.args.get("fields") or []
+    values = [_bare(value) for field in lists for value in field.expressions]
+    literals = [part for value in values for part in (value.expressions if isinstance(value, exp.Tuple) else [value])]
+    if (
+        dialect not in _PIVOTING
+        or not isinstance(node.parent, exp.Subquery)
+        or not isinstance(node.parent.this, exp.Query)
+        or not all(isinstance(field, exp.In) for field in lists)
+        or not all(isinstance(_bare(literal), (exp.Literal, exp.Neg, exp.Boolean)) for literal in literals)
+        or not all(isinstance(_bare(aggregate), exp.Func) for aggregate in node.expressions)
+    ):
+        raise QueryRefusedError("PIVOT takes a query in brackets, aggregates, and a list of values")
+
+
+def _check_interval(node: exp.Expr, dialect: str) -> None:
+    # Without a unit after the bracket this may be a function of that name.
+    if node.args.get("unit") is None and not isinstance(node.this, exp.Literal):
+        raise QueryRefusedError("INTERVAL takes a number or a text, and a unit")
+
+
 def _check_values(node: exp.Expr, dialect: str) -> None:
     # ClickHouse's values() is a function, whose first argument is the text of a table's definition.
     if dialect == "clickhouse":
@@ -272,15 +302,21 @@ def _check_in(node: exp.Expr, dialect: str) -> None:
 
 
 def _bare(item: exp.Expr) -> exp.Expr:
-    while isinstance(item, (exp.Paren, exp.Alias)):
+    while isinstance(item, (exp.Paren, exp.Alias, exp.PivotAlias)):
         item = item.this
     return item
 
 
 def _check_alias(node: exp.Expr, dialect: str) -> None:
     # Two names in brackets are not an alias on a server that reads (TABLE name).
-    if not isinstance(node.parent, (exp.Select, exp.Star, exp.Struct)) and dialect != "clickhouse":
+    if not isinstance(node.parent, (exp.Select, exp.Star, exp.Struct, exp.Pivot)) and dialect != "clickhouse":
         raise QueryRefusedError("an alias inside an expression is not allowed")
+
+
+def _check_aliases(node: exp.Expr, dialect: str) -> None:
+    # A call whose name is a word of the grammar, as in rename(x), looks like a column with a list of names.
+    if not isinstance(node.this, exp.Func):
+        raise QueryRefusedError("a list of names after a column is not allowed")
 
 
 def _check_table_from_rows(node: exp.Expr, dialect: str) -> None:
@@ -314,12 +350,15 @@ _CHECKS: Mapping[str, Callable[[exp.Expr, str], None]] = MappingProxyType(
     {
         "Table": _check_table,
         "Alias": _check_alias,
+        "Aliases": _check_aliases,
         "From": _check_relation,
         "Join": _check_join,
         "Final": _check_relation,
         "Exists": _check_exists,
         "Lateral": _check_lateral,
         "Values": _check_values,
+        "Pivot": _check_pivot,
+        "Interval": _check_interval,
         "In": _check_in,
         "TableFromRows": _check_table_from_rows,
         "Dot": _check_dot,

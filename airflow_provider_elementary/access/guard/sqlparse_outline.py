@@ -57,16 +57,17 @@ class Outline:
     literals: tuple[tuple[int, int], ...]
 
 
-def outline(sql: str) -> Outline:
+def outline(sql: str, *, from_first: bool = False) -> Outline:
     """Return what sqlparse sees in a text without comments.
 
+    :param from_first: a query may begin with FROM, as on DuckDB.
     :raises QueryRefusedError: it is not exactly one statement, or not a query.
     """
     statements = list(FilterStack().run(sql))  # type: ignore[no-untyped-call]
     if len(statements) != 1:
         raise QueryRefusedError("more than one statement is not allowed")
     words = list(_words((token.ttype, token.value) for token in statements[0].flatten()))
-    _check_kind([word for word in words if not word.is_literal])
+    _check_kind([word for word in words if not word.is_literal], ("SELECT", "WITH", *["FROM"] * from_first))
     names = frozenset(_relations(words))
     functions = frozenset(name for name in names if name.endswith("("))
     return Outline(
@@ -97,9 +98,9 @@ def _words(tokens: Iterable[tuple[kinds._TokenType, str]], position: int = 0) ->
 _NEVER = frozenset("ALTER CREATE DELETE DROP DUMPFILE INSERT INTO MERGE OUTFILE TABLE TRUNCATE UPDATE UPSERT".split())
 
 
-def _check_kind(words: list[Word]) -> None:
+def _check_kind(words: list[Word], firsts: tuple[str, ...]) -> None:
     first = next((word for word in words if word.text != "("), None)
-    if first is None or first.upper not in ("SELECT", "WITH"):
+    if first is None or first.upper not in firsts:
         raise QueryRefusedError("the statement has to begin with SELECT or WITH")
     for i, word in enumerate(words):
         after = words[i + 1].text if i + 1 < len(words) else ""
@@ -150,7 +151,7 @@ def _relations(words: list[Word]) -> Iterator[str]:
             level.in_from = level.in_from and named
         elif keyword == ["APPLY"] and words[i - 1].upper in ("CROSS", "OUTER"):
             named = True
-        elif keyword == ["FROM"] and level.selects and not _is_distinct_from(words, i):
+        elif keyword == ["FROM"] and (level.selects or i == 0) and not _is_distinct_from(words, i):
             level.in_from = named = True
         elif keyword[0] == "LATERAL" and level.in_from:
             # The names after LATERAL VIEW are those of columns.

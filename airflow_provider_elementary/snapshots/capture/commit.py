@@ -125,6 +125,7 @@ def write_manifest(repository: Repository, manifest: Manifest, before: ManifestD
     signed = claim(documents, manifest_key(number), MANIFEST, document, Role.STORE, number=number)
     if signed is None:
         return None
+    repository.read[number] = signed
     log.info("committed snapshot %s as number %s in %s", manifest.snapshot_id, number, repository.uri)
     write_pages(repository, number)
     added = (entries(signed.document, generation), signed.document.dropped)

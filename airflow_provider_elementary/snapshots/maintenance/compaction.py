@@ -18,6 +18,8 @@ from airflow_provider_elementary.exceptions import ElementaryError, KeyDeletedEr
 from airflow_provider_elementary.snapshots.capture.commit import require_files, write_manifest
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 from airflow_provider_elementary.snapshots.capture.plan import newest_anchor
+from airflow_provider_elementary.snapshots.index import requests_of_pages
+from airflow_provider_elementary.snapshots.lists import path
 from airflow_provider_elementary.snapshots.lookup import find_head, none_found, require_anchor, resolve_manifest
 from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, Merge, next_merges
 from airflow_provider_elementary.snapshots.manifest import FileEntry, Manifest, Parent, writer_versions
@@ -37,8 +39,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
-#: With this number of files, the rest is left to the next run: each costs a request.
-_FILES_A_RUN = 64
+#: What one run may ask of the store; the rest is left to the next one.
+REQUESTS = 100
+#: Of these: for the genesis, its signers, names, the newest page, prune records, the generation and the commit; and for
+#: a further commit of a run. The manifests of the list and pages of the index are added.
+_BESIDES, _BESIDES_NEXT = 12, 8
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class CompactionReport:
 def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> CompactionReport:
     """Merge small files of the newest snapshot, a day of rows at a time, each in a commit of its own.
 
+    A run asks the store at most 100 times, other writers left aside; what is left over is merged by the next ones.
     A compaction is a snapshot of kind ``compaction``: it has the rows and the time of the one before it, and other
     files. It needs the keys of all categories that it merges, and no warehouse. A row is encrypted again only out of a
     file whose whole SHA-256 is the one that was signed, and the number and a hash of the rows have to be the same in
@@ -85,11 +91,12 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
     whole = resolve_manifest(repository, head)
     manifest, _ = without_expired_of(known_record(repository), whole)
     expired = {file.key for file in whole.files} - {file.key for file in manifest.files}
-    report = CompactionReport()
+    report, left = CompactionReport(), REQUESTS - _BESIDES - len(path(whole.sequence, whole.base))
     while True:
         source = SnapshotSource(repository, manifest)
         deleted: set[Category] = set()
-        while found := _without_key(source, merges := next_merges(manifest.files, deleted)):
+        for_files = left - requests_of_pages(repository, manifest.sequence + 1)
+        while found := _without_key(source, merges := next_merges(manifest.files, deleted, requests=for_files)):
             deleted |= found
         if not merges or (done := _merge_all(repository, source, merges, head)) is None:
             return report
@@ -103,8 +110,7 @@ def compact(repository: Repository, *, anchors: Iterable[Anchor] = ()) -> Compac
             rows=report.rows + sum(merge.rows for merge in merges),
             head=Parent(committed.sequence, committed.sha256),
         )
-        if report.files >= _FILES_A_RUN:
-            return report
+        left = for_files - sum(merge.requests for merge in merges) - _BESIDES_NEXT
 
 
 def _without_key(source: SnapshotSource, merges: Sequence[Merge]) -> set[Category]:
@@ -131,9 +137,7 @@ def _merge_all(
     """Write the merged files and commit them; None where another snapshot no longer has what was merged."""
     snapshot_id = f"{utc_now():%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"
     written = [
-        data_file(snapshot_id, merge.table, category, MERGED)
-        for merge in merges
-        for category in {file.category: None for file in merge.files}
+        data_file(snapshot_id, merge.table, category, MERGED) for merge in merges for category in merge.categories
     ]
     inputs = {file.key for merge in merges for file in merge.files}
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from airflow_provider_elementary.elementary_schema import TABLES, Category
@@ -38,14 +38,33 @@ class Merge:
         """The snapshots that wrote them."""
         return {file.snapshot_id for file in self.files}
 
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """Their categories, for each of which one file is written."""
+        return tuple(dict.fromkeys(file.category for file in self.files))
 
-def next_merges(files: Sequence[FileEntry], without: Collection[Category] = ()) -> list[Merge]:
-    """Return what one compaction merges: the oldest day; nothing where too few snapshots wrote small files.
+    @property
+    def requests(self) -> int:
+        """How often the store is asked to read and write them."""
+        return len(self.files) + len(self.categories)
+
+    def within(self, requests: int) -> Merge | None:
+        """Return the part of it that a number of requests allows; None where that is no two files of a category."""
+        together = len(self.categories)
+        count = requests // together - 1
+        return replace(self, files=self.files[: count * together]) if count > 1 else None
+
+
+def next_merges(
+    files: Sequence[FileEntry], without: Collection[Category] = (), *, requests: int | None = None
+) -> list[Merge]:
+    """Return what one compaction merges of the oldest day; nothing where too few snapshots wrote small files.
 
     The files of a manifest have one generation, one epoch and one data key for each category.
 
     :param files: the list of the newest snapshot, without expired files.
     :param without: categories whose key is gone: their tables stay as they are.
+    :param requests: the most that reading and writing files may take; what most snapshots wrote comes first.
     """
     newest = max((file.max_watermark for file in files if file.max_watermark is not None), default="")[:10]
     fresh = [file for file in files if file.part != MERGED or (file.max_watermark or "")[:10] < newest]
@@ -60,7 +79,19 @@ def next_merges(files: Sequence[FileEntry], without: Collection[Category] = ()) 
         # A snapshot writes one file of a table and category, unless it was captured in parts.
         if merge.day == oldest and not any(place in chosen for place in places):
             chosen.update(dict.fromkeys(places, merge))
-    return list(dict.fromkeys(chosen.values()))
+    return _within(list(dict.fromkeys(chosen.values())), requests)
+
+
+def _within(merges: Sequence[Merge], requests: int | None) -> list[Merge]:
+    """Return the merges that a number of requests allows, the last one perhaps in part."""
+    if requests is None:
+        return list(merges)
+    found: list[Merge] = []
+    for merge in sorted(merges, key=lambda merge: len(merge.snapshots), reverse=True):
+        if (part := merge.within(requests)) is not None:
+            found.append(part)
+            requests -= part.requests
+    return found
 
 
 def _merges(files: Sequence[FileEntry], without: Collection[Category]) -> list[Merge]:

@@ -149,7 +149,10 @@ class S3Store:
         with self.failures(prefix):
             for page in pages:
                 for found in page.get("Contents", ()):
-                    yield StoredObject(found["Key"].removeprefix(self._prefix), found["Size"])
+                    key = found["Key"].removeprefix(self._prefix)
+                    # A name that cannot be printed is none of ours, and would forge lines of a log or report.
+                    if key.isprintable():
+                        yield StoredObject(key, found["Size"])
 
     def delete(self, key: str) -> None:
         """Delete an object."""

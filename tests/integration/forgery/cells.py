@@ -318,6 +318,16 @@ ATTACKS: tuple[Attack, ...] = (
         {},
     ),
     Attack(
+        "names that forge lines of what a command prints or logs",
+        "w",
+        {
+            "read write verify prune restore metrics anomalies alerts page compaction": (
+                "integration/store_conditions::TestEveryStore::test_a_name_that_would_forge_what_is_printed_is_not_listed",
+            ),
+        },
+        {},
+    ),
+    Attack(
         "nothing: a prune beside readers, what is whole",
         "anybody",
         {

@@ -21,7 +21,7 @@ from airflow_provider_elementary.snapshots.manifest import Parent
 from airflow_provider_elementary.snapshots.restore import restore
 from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
 from airflow_provider_elementary.snapshots.verify import verify
-from airflow_provider_elementary.storage.layout import manifest_key, record_key
+from airflow_provider_elementary.storage.layout import index_key, manifest_key, record_key, signer_key
 from airflow_provider_elementary.storage.outcomes import Outcome
 from tests.support.signing import SIGNER, new_signer, signed
 from tests.support.stores import Rest, grow, local_rest, take, world_after
@@ -100,6 +100,11 @@ def forged_record(rest: Rest, manifests: list[Manifest]) -> None:
     put(rest, record_key(1), json.dumps(facts).encode())
 
 
+def in_other_digits(name: str) -> str:
+    """Return a name with Arabic digits, which `int` reads too."""
+    return "".join(chr(0x660 + int(each)) if each.isdigit() else each for each in name)
+
+
 NEXT = manifest_key(HEAD + 1)
 LAST_NUMBER = 9_999_999_999
 ATTACKS: Mapping[str, Callable[[Rest, list[Manifest]], None]] = {
@@ -117,6 +122,14 @@ ATTACKS: Mapping[str, Callable[[Rest, list[Manifest]], None]] = {
     "a hundred objects after the newest": objects(*(manifest_key(HEAD + 1 + place) for place in range(100))),
     "a hundred objects far beyond": objects(*(manifest_key(1000 + 3 * place) for place in range(100))),
     "names that are no numbers": objects("manifests/latest", "manifests/0000000005.json", "prunes/notes.txt"),
+    "names that are almost numbers": objects(
+        *("manifests/0000000000", "manifests/0000000005 ", "prunes/0000000000", "signers/0000000000"),
+        *map(in_other_digits, (NEXT, record_key(1), signer_key(1), index_key(16, 0))),
+        *(index_key(16, LAST_NUMBER), index_key(256, LAST_NUMBER), "data/99999999T999999Z-00000000/x"),
+    ),
+    "the newest manifest with another line end after itself": lambda rest, _: put(
+        rest, NEXT, rest.path(manifest_key(HEAD)).read_bytes().replace(b"\n", b"\r\n", 1)
+    ),
     "a forged prune record": forged_record,
     "a prune record with the largest number": objects(record_key(LAST_NUMBER)),
     "deep JSON as the first prune record": objects(record_key(1), content=b"[" * 200_000),

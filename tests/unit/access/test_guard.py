@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import FrozenInstanceError, replace
 from importlib.metadata import version
 from unicodedata import normalize
@@ -249,3 +250,15 @@ def test_a_table_stored_in_quotes_passes_on_snowflake_where_the_catalog_has_it()
     for other in ('"dbt_tests"', '"secrets"', '"Dbt_Models"'):
         with pytest.raises(QueryRefusedError):
             guard_query(f"SELECT 1 FROM {other}", dialect="snowflake", **place)
+
+
+@pytest.mark.parametrize("dialect", FUNCTIONS)
+def test_a_function_named_as_a_word_of_the_grammar_is_refused(dialect: str) -> None:
+    words = set("apply cube end for interval over partition pivot rename rlike rollup".split()) - FUNCTIONS[dialect]
+    passed = []
+    for word in sorted(words):
+        for call in (f"{word}(name)", f"{word}(name, 'x')", f"max({word}(name))"):
+            with suppress(QueryRefusedError):
+                passed.append(guard_query(f"SELECT {call} FROM dbt_models", dialect=dialect, schema="elementary").sql)
+
+    assert passed == []

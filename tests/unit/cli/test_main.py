@@ -1,14 +1,17 @@
-"""The console script ends with the command's status, whatever threads are left."""
+"""Each command explains itself, and the console script ends with the command's status."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
+from airflow_provider_elementary.cli.examples import subcommands
 from airflow_provider_elementary.cli.main import _parser
 
 #: A thread that is left in a native reader, which calls back into Python, as one whose driver was given up.
@@ -62,3 +65,39 @@ def test_the_help_of_snapshot_names_its_actions_and_no_other() -> None:
     named = re.findall(r"\w+", (text or "").removesuffix(" snapshots").replace(" and ", ", "))
 
     assert sorted(named) == sorted(_actions(commands.choices["snapshot"]).choices)
+
+
+def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield a command and those below it."""
+    yield parser
+    for actions, name, _ in subcommands(parser):
+        yield from _commands(actions.choices[name])
+
+
+COMMANDS = {command.prog: command for command in _commands(_parser())}
+#: Those that do something; ``incidents`` also has an action.
+ACTING = sorted(name for name, command in COMMANDS.items() if command.get_default("command"))
+#: They speak a protocol, and run a DAG.
+WITHOUT_JSON = {"airflow-elementary mcp", "airflow-elementary demo"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_says_what_it_does_and_each_argument_has_help(name: str) -> None:
+    command = COMMANDS[name]
+
+    assert re.match(r"[A-Z].*\.", command.description or "")
+    assert [each.dest for each in command._actions if not each.help and each.metavar not in ("ACTION", "COMMAND")] == []
+
+
+@pytest.mark.parametrize("name", ACTING)
+def test_the_example_of_each_command_is_accepted(name: str) -> None:
+    _, _, example = (COMMANDS[name].description or "").partition("Example: airflow-elementary ")
+
+    assert example.startswith(name.removeprefix("airflow-elementary "))
+    assert _parser().parse_args(shlex.split(example)).command is COMMANDS[name].get_default("command")
+
+
+def test_every_command_prints_json_but_those_that_serve_or_demonstrate() -> None:
+    without = {name for name in ACTING if not any("--json" in each.option_strings for each in COMMANDS[name]._actions)}
+
+    assert without == WITHOUT_JSON

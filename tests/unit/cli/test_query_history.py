@@ -54,3 +54,26 @@ def test_usage_is_by_table_or_by_node(store: str, capsys: pytest.CaptureFixture[
 def test_grants_are_printed_for_each_warehouse(capsys: pytest.CaptureFixture[str]) -> None:
     assert "SECURITY DEFINER" in printed(capsys, "grants", "postgres", "--database", "dwh")
     assert "ACCOUNT_USAGE" in printed(capsys, "grants", "snowflake", "--database", "DWH", "--warehouse", "WH")
+
+
+def test_check_access_refuses_the_login_of_the_sync(
+    airflow_connection: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    login = {"conn_type": "postgres", "host": "localhost", "port": 1, "login": "sync", "password": "secret"}
+    airflow_connection("sync", login)
+    airflow_connection("history", {**login, "schema": "another"})
+
+    status = main.main(["query-history", "check-access", "--conn-id", "history", "--elementary-conn-id", "sync"])
+
+    assert status == 3
+    assert "of the same user as the sync's, 'sync'" in capsys.readouterr().err
+
+
+def test_check_access_says_where_the_login_was_not_compared(
+    airflow_connection: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    airflow_connection("history", {"conn_type": "duckdb", "host": "/nowhere.duckdb"})
+
+    main.main(["query-history", "check-access", "--conn-id", "history", "--elementary-conn-id", "nowhere"])
+
+    assert "The login was not compared with the sync's." in capsys.readouterr().err

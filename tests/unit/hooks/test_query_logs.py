@@ -23,6 +23,9 @@ SAME = [
     (SNOWFLAKE, {**SNOWFLAKE, "login": "sync", "extra": {"account": "acme-1", "role": "HISTORY"}}),
     (BIGQUERY, {**BIGQUERY, "extra": {**BIGQUERY["extra"], "elementary_schema": "region-eu"}}),
     (SNOWFLAKE, {**SNOWFLAKE, "extra": {"account": "ACME_1.snowflakecomputing.com"}}),
+    (SNOWFLAKE, {**SNOWFLAKE, "extra": {"account": "xy12345"}}),
+    (SNOWFLAKE, {**SNOWFLAKE, "conn_type": "snowflake", "extra": {"account": "XY12345.eu-central-1.aws"}}),
+    ({**SNOWFLAKE, "extra": {"account": "xy12345"}}, {**SNOWFLAKE, "extra": {"account": "xy12345.eu-central-1"}}),
     (BIGQUERY, {**BIGQUERY, "extra": {**BIGQUERY["extra"], "location": "EU"}}),
     (POSTGRES, {**POSTGRES, "port": 5432}),
     (DATABRICKS, {**DATABRICKS, "schema": "x"}),
@@ -30,6 +33,9 @@ SAME = [
 OTHER = [
     (POSTGRES, {**POSTGRES, "login": "history"}),
     (SNOWFLAKE, {**SNOWFLAKE, "login": "HISTORY"}),
+    (SNOWFLAKE, {**SNOWFLAKE, "extra": {"account": "acme-2"}}),
+    (SNOWFLAKE, {**SNOWFLAKE, "login": "HISTORY", "extra": {"account": "xy12345"}}),
+    ({**SNOWFLAKE, "extra": {"account": "xy12345"}}, {**SNOWFLAKE, "extra": {"account": "ab98765"}}),
     (BIGQUERY, {**BIGQUERY, "extra": {"key_path": "/keys/history.json"}}),
     (DATABRICKS, {**DATABRICKS, "password": "another token"}),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import permutations
 
-from airflow_provider_elementary.incidents.conditions import PROJECT
+from airflow_provider_elementary.incidents.conditions import PROJECT, Origin
 from airflow_provider_elementary.incidents.grouping import group_conditions
 from tests.support.incidents import anomaly, failing_test
 from tests.support.shop import CUSTOMERS, ORDERS, RAW, REVENUE, SUNDAY, lineage
@@ -85,3 +85,12 @@ def test_what_begins_when_a_condition_ends_does_not_join_it() -> None:
     again = failing_test(started_at=SUNDAY + DAY)
 
     assert group_conditions([over, again], SHOP) == [(over,), (again,)]
+
+
+def test_of_tests_that_fail_together_the_one_with_a_known_origin_names_the_root() -> None:
+    own = failing_test("accepted_range_orders_amount", family="values", column="amount")
+    known = failing_test("relationships_orders", family="values", column="amount", origin=Origin(RAW, ("amount",)))
+
+    [group] = group_conditions([own, known], SHOP)
+
+    assert (group, group[0].root) == ((known, own), RAW)

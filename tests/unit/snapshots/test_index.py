@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
-from airflow_provider_elementary.snapshots import find_manifest
+from airflow_provider_elementary.snapshots import find_manifest, index
 from airflow_provider_elementary.snapshots.chain import Damage, check_chain, read_chain
 from airflow_provider_elementary.snapshots.index import pages_of
 from airflow_provider_elementary.snapshots.lookup import find_head
@@ -27,8 +27,11 @@ LENGTH = 312
 
 @pytest.fixture(scope="module")
 def grown() -> SyntheticChain:
+    """Of few files: the pages hold none, and each manifest holds all of those before it."""
     chain = SyntheticChain(CountingStore())
-    chain.grow(LENGTH)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting_store, "FILES", counting_store.FILES[:2])
+        chain.grow(LENGTH)
     return chain
 
 
@@ -81,6 +84,38 @@ def test_the_next_page_is_written_with_those_that_are_missing_beside_it(chain: S
     assert {index_key(16, place) for place in (16, 17, 18, 19)} <= chain.store.objects.keys()
 
 
+@pytest.mark.parametrize(("place", "until"), [(2, 12), (1, 16), (0, 16)])
+def test_a_forged_page_is_written_with_its_number_or_with_the_wide_page(
+    place: int, until: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "NARROW", 4)
+    monkeypatch.setattr(index, "WIDE", 16)
+    chain = SyntheticChain(CountingStore())
+    chain.grow(10)
+    chain.store.objects[index_key(4, place)] = b"{}"
+
+    chain.grow(until)
+
+    assert chain.store.objects[index_key(4, place)].startswith(b"elementary-signed")
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_a_compaction_asks_the_store_at_most_a_hundred_times(days: int) -> None:
+    chain = SyntheticChain(CountingStore())
+    chain.grow(24 * days)
+    asked = []
+
+    # Pages of the index are filled on the way, of both widths in the end.
+    while chain.syncs < 24 * days + 12 or chain.newest is None or chain.newest.sequence < 20:
+        repository = chain.repository()
+        chain.store.reset()
+        chain.compact(repository)
+        asked.append(chain.store.total)
+        chain.commit(chain.repository())
+
+    assert 50 < max(asked) <= 100
+
+
 @pytest.mark.parametrize("number", [1, 256, 257, 300, 312])
 def test_a_snapshot_is_found_by_id_and_by_time_with_few_requests(chain: SyntheticChain, number: int) -> None:
     taken_at = (BEGAN + timedelta(hours=number - 1)).replace(tzinfo=UTC)
@@ -95,10 +130,12 @@ def test_a_snapshot_is_found_by_id_and_by_time_with_few_requests(chain: Syntheti
 
 
 @pytest.mark.parametrize(
-    ("place", "most"), [("latest", 4), (0, 5), (150, 5), (LENGTH - 1, 6)], ids=["newest", "oldest", "middle", "last"]
+    ("place", "most"),
+    [("latest", 4), (0, 5), (150, 5), (LENGTH - 4, 5), (LENGTH - 1, 5)],
+    ids=["newest", "oldest", "middle", "after the last page", "last"],
 )
 @pytest.mark.parametrize("by", ["time", "id"])
-def test_a_snapshot_is_opened_in_at_most_six_sequential_requests(
+def test_a_snapshot_is_opened_in_at_most_five_sequential_requests(
     place: Any, most: int, by: str, chain: SyntheticChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository = chain.repository()

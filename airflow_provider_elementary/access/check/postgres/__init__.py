@@ -31,7 +31,7 @@ def inspect(session: Session, probes: Sequence[str]) -> Inspection:
 
     :param probes: relations outside the schema that must be unreadable, besides those that the system catalog names.
     """
-    session_user, current_user, _, address, encrypted, version, server_version = session.rows(load("session"))[0]
+    session_user, current_user, _, address, encrypted, version, server_version, _ = session.rows(load("session"))[0]
     bind = "$1" if session.placeholder == "$" else session.placeholder
     roles = session.rows(with_roles("roles", bind), [session.schema])
     findings, excess = _run_check_queries(session, bind, server_version)

@@ -1,4 +1,5 @@
--- The right to grant to others what reading needs: USAGE and SELECT on the schema, CONNECT to the database.
+-- The right to grant to others what a reader may have: USAGE and SELECT on the schema, CONNECT to the database, functions,
+-- types, languages.
 -- proves other-privileges: no reachable role may grant to others what it has; other checks cover the rest
 SELECT 'other-privileges', 'GRANT OPTION for ' || a.privilege_type || held.columns || ' on ' || held.name || ' through '
          || r.name,
@@ -18,7 +19,14 @@ FROM (
   UNION ALL
   SELECT 'DATABASE ' || quote_ident(d.datname), '', d.datacl
   FROM pg_catalog.pg_database d WHERE d.datname = current_database()
+  UNION ALL
+  SELECT 'ROUTINE ' || p.oid::regprocedure, '', p.proacl FROM pg_catalog.pg_proc p WHERE p.proacl IS NOT NULL
+  UNION ALL
+  SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN ' ELSE 'TYPE ' END || t.oid::regtype, '', t.typacl
+  FROM pg_catalog.pg_type t WHERE t.typacl IS NOT NULL
+  UNION ALL
+  SELECT 'LANGUAGE ' || quote_ident(l.lanname), '', l.lanacl FROM pg_catalog.pg_language l WHERE l.lanacl IS NOT NULL
 ) held
 CROSS JOIN LATERAL aclexplode(held.acl) a
 JOIN reach r ON r.oid = a.grantee
-WHERE a.is_grantable AND a.privilege_type IN ('USAGE', 'SELECT', 'CONNECT')
+WHERE a.is_grantable AND a.privilege_type IN ('USAGE', 'SELECT', 'CONNECT', 'EXECUTE')

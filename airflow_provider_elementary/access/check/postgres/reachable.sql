@@ -16,21 +16,35 @@ WITH RECURSIVE target AS (
   UNION ALL
   SELECT 0, 'PUBLIC', 'PUBLIC', 1000
 ), extended AS (
-  SELECT d.classid, d.objid, e.extowner
+  SELECT d.classid, d.objid, e.extname, e.extowner, e.extnamespace, e.extconfig
   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
   WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
+), tampered AS (
+  -- Views of the system or of an extension that read a relation which is not theirs.
+  SELECT c.oid
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
+    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> c.oid AND d.refobjid >= 16384
+  WHERE c.relkind = 'v' AND (c.oid < 16384 OR c.oid IN (SELECT objid FROM extended))
+    AND d.refobjid NOT IN (SELECT objid FROM extended WHERE classid = 'pg_catalog.pg_class'::regclass)
 ), opened AS (
   SELECT c.oid, i.objsubid::int AS attnum, a.privilege_type
   FROM pg_catalog.pg_init_privs i
   JOIN pg_catalog.pg_class c ON c.oid = i.objoid AND i.classoid = 'pg_catalog.pg_class'::regclass
   CROSS JOIN LATERAL aclexplode(i.initprivs) a
-  WHERE a.grantee = 0
+  WHERE a.grantee = 0 AND c.oid NOT IN (SELECT oid FROM tampered)
     AND (
       (c.relnamespace = 'pg_catalog'::regnamespace AND c.oid < 16384)
-      -- The script of an extension runs as its owner or as the first superuser (10). A table of somebody else was added.
+      -- The script of an extension runs as its owner or as the first superuser (10), and declares the tables that users
+      -- fill (extconfig); its other tables have a schema of their own. Anything else was added by hand.
       OR EXISTS (
         SELECT FROM extended x
-        WHERE x.classid = i.classoid AND x.objid = c.oid AND c.relowner IN (10, x.extowner)))
+        WHERE x.classid = i.classoid AND x.objid = c.oid AND c.relowner IN (10, x.extowner)
+          AND (c.relkind = 'v' OR c.oid = ANY (x.extconfig) OR (c.relnamespace = x.extnamespace AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_class o
+            WHERE o.relnamespace = c.relnamespace AND o.relkind IN ('r', 'p', 'f')
+              AND o.oid NOT IN (SELECT objid FROM extended WHERE classid = i.classoid))))))
 ), reserved AS (
   SELECT i.objoid AS oid
   FROM pg_catalog.pg_init_privs i
@@ -46,32 +60,45 @@ WITH RECURSIVE target AS (
   LEFT JOIN reserved v ON v.oid = p.oid
   CROSS JOIN LATERAL (
     SELECT CASE
-      -- A function in C is trusted as its extension is: PostGIS has some that run as their owner. No statement can call
-      -- the function of a trigger.
-      WHEN p.prosecdef AND NOT (l.lanname = 'c' AND x.objid IS NOT NULL)
+      -- PostGIS has functions in C that run as their owner. No statement can call the function of a trigger.
+      WHEN p.prosecdef AND NOT (l.lanname = 'c' AND coalesce(x.extname ~ '^postgis', false))
         AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) THEN 'definer-functions'
       WHEN p.proname IN ('dblink', 'dblink_exec', 'dblink_connect', 'dblink_connect_u', 'dblink_open',
                          'dblink_send_query') THEN 'foreign-servers'
       WHEN v.oid IS NOT NULL THEN 'server-functions'
       WHEN l.lanname NOT IN ('internal', 'c') THEN CASE WHEN NOT l.lanpltrusted THEN 'untrusted-languages' END
-      -- An aggregate is of language internal no matter who created it; its own functions count.
-      WHEN p.oid < 16384 OR p.prokind = 'a' THEN NULL
+      -- An aggregate is of language internal no matter who created it; its own functions count. The constructors of a
+      -- range type are internal, and depend on it so (deptype i).
+      WHEN p.oid < 16384 OR p.prokind = 'a' OR EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i'
+          AND d.refclassid = 'pg_catalog.pg_type'::regclass) THEN NULL
       WHEN x.objid IS NULL OR (l.lanname = 'internal' AND p.prosrc = ANY (ARRAY(
         SELECT o.prosrc FROM reserved JOIN pg_catalog.pg_proc o ON o.oid = reserved.oid))) THEN 'untrusted-languages'
       END AS finding
   ) kind
-  -- This list lets the planner expect few rows: it would otherwise compile the query for seconds.
-  WHERE kind.finding IN ('definer-functions', 'foreign-servers', 'server-functions', 'untrusted-languages')
+  WHERE kind.finding IS NOT NULL
 ), borrower AS (
   SELECT 'pg_catalog.pg_proc'::regclass::oid AS classid, lender.oid AS objid, lender.oid AS lender FROM lender
   UNION
-  SELECT d.classid, d.objid, borrower.lender
+  SELECT caller.classid, caller.objid, borrower.lender
   FROM borrower
-  JOIN pg_catalog.pg_depend d ON d.refclassid = borrower.classid AND d.refobjid = borrower.objid AND d.deptype = 'n'
+  CROSS JOIN LATERAL (
+    SELECT d.classid, d.objid
+    FROM pg_catalog.pg_depend d
+    -- An operator class depends loosely (a) on its optional functions.
+    WHERE d.refclassid = borrower.classid AND d.refobjid = borrower.objid
+      AND (d.deptype = 'n' OR (d.deptype = 'a' AND d.classid = 'pg_catalog.pg_amproc'::regclass))
+      AND d.classid IN (
+      'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_cast'::regclass,
+      'pg_catalog.pg_constraint'::regclass, 'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_amproc'::regclass,
+      'pg_catalog.pg_policy'::regclass, 'pg_catalog.pg_rewrite'::regclass)
+    UNION ALL
+    -- The planner may run the negator or the commutator of an operator, of which no dependency is recorded.
+    SELECT borrower.classid, o.oid
+    FROM pg_catalog.pg_operator o
+    WHERE borrower.classid = 'pg_catalog.pg_operator'::regclass AND borrower.objid IN (o.oprnegate, o.oprcom)
+  ) caller
   -- A function that only takes or returns a type does not call the functions of the type.
   WHERE borrower.classid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass)
-    AND d.classid IN (
-    'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_cast'::regclass,
-    'pg_catalog.pg_constraint'::regclass, 'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_amproc'::regclass,
-    'pg_catalog.pg_policy'::regclass, 'pg_catalog.pg_rewrite'::regclass)
 )

@@ -20,7 +20,8 @@ WHERE NOT EXISTS (
     SELECT FROM pg_options_to_table(v.reloptions) o
     WHERE o.option_name = 'security_invoker' AND o.option_value::bool)
   AND (t.oid, 0, 'SELECT') NOT IN (SELECT oid, attnum, privilege_type FROM opened)
-  AND NOT (n.nspname = 'information_schema' AND t.oid < 16384 AND t.relname !~ '^_pg_')
+  AND NOT (n.nspname = 'information_schema' AND t.oid < 16384 AND t.relname !~ '^_pg_'
+    AND t.oid NOT IN (SELECT oid FROM tampered))
 UNION ALL
 SELECT 'objects-reaching-outside',
        'view ' || quote_ident(v.relname) || ' reads ' || t.oid::regclass || ' as ' || pg_get_userbyid(v.relowner), NULL,

@@ -14,7 +14,7 @@ FROM (
          quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, p.name AS privilege, r.name AS through,
          r.quoted
   FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(toast|temp_|toast_temp_)'
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(temp_|toast_temp_)'
   JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER'), ('MAINTAIN'),
         ('USAGE')) p(name) ON NOT (p.name = 'SELECT' AND n.oid IN (SELECT oid FROM target))
   JOIN reach r ON CASE
@@ -23,9 +23,10 @@ FROM (
     WHEN p.name = 'USAGE' THEN false
     WHEN p.name = 'MAINTAIN' AND current_setting('server_version_num')::int < 170000 THEN false
     ELSE has_table_privilege(r.oid, c.oid, p.name) END
-  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  WHERE (c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') OR (c.relkind = 't' AND c.relacl IS NOT NULL))
     AND (c.oid, 0, p.name) NOT IN (SELECT oid, attnum, privilege_type FROM opened)
-    AND NOT (n.nspname = 'information_schema' AND c.oid < 16384 AND c.relname !~ '^_pg_' AND p.name = 'SELECT')
+    AND NOT (n.nspname = 'information_schema' AND c.oid < 16384 AND c.relname !~ '^_pg_' AND p.name = 'SELECT'
+      AND c.oid NOT IN (SELECT oid FROM tampered))
   ORDER BY c.oid, p.name, r.depth DESC
 ) held
 GROUP BY finding, kind, name, through, quoted

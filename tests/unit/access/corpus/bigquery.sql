@@ -193,7 +193,7 @@ SELECT * FROM dbt_models FOR SYSTEM_TIME AS OF TIMESTAMP '2026-01-01 00:00:00'
 -- > refused: 'system'
 SELECT * FROM dbt_models TABLESAMPLE SYSTEM (10 PERCENT)
 
--- > refused: 'pivot'
+-- > refused: PIVOT is not allowed
 SELECT * FROM dbt_run_results PIVOT (COUNT(name) FOR status IN ('a'))
 
 -- > refused: pipe syntax

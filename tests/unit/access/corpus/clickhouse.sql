@@ -224,7 +224,7 @@ SELECT * FROM (EXPLAIN SELECT * FROM raw.users)
 -- > refused: SELECT or WITH
 EXISTS TABLE raw.users
 
--- > refused: SELECT or WITH
+-- > refused: only tables of the Elementary schema are allowed, not of the schema 'raw'
 FROM raw.users SELECT email
 
 -- > refused: SELECT or WITH

@@ -166,7 +166,7 @@ SELECT /*+ BROADCAST(m) */ name FROM dbt_models m
 -- > refused: sampl
 SELECT * FROM dbt_models TABLESAMPLE (10 PERCENT)
 
--- > refused: 'pivot'
+-- > refused: PIVOT
 SELECT * FROM dbt_run_results PIVOT (count(name) FOR status IN ('a'))
 
 -- > refused: only tables

@@ -193,10 +193,10 @@ SELECT ('/etc/passwd').read_text()
 -- > refused: 'lower'
 SELECT main.lower(name) FROM dbt_models
 
--- > refused: SELECT or WITH
+-- > allowed: dbt_models
 FROM dbt_models
 
--- > refused: SELECT or WITH
+-- > refused: only tables of the Elementary schema are allowed, not of the schema 'raw'
 FROM raw.users SELECT email
 
 -- > refused: disagree

@@ -118,7 +118,7 @@ SELECT a.meta[0].evil FROM dbt_models a
 -- > refused: a dot could call
 SELECT m.evil FROM dbt_models m
 
--- > refused: 'pivot'
+-- > refused: PIVOT is not allowed
 SELECT * FROM dbt_run_results PIVOT (COUNT(name) FOR status IN ('a'))
 
 -- > refused: CONNECT BY

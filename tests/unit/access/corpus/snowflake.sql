@@ -274,7 +274,7 @@ SELECT * FROM dbt_models SAMPLE (10)
 -- > refused: function
 SELECT * FROM dbt_models TABLESAMPLE BERNOULLI (10)
 
--- > refused: function
+-- > refused: PIVOT is not allowed
 SELECT * FROM dbt_run_results PIVOT (COUNT(name) FOR status IN ('a', 'b'))
 
 -- > refused: function

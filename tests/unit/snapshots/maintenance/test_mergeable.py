@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.snapshots.maintenance.mergeable import MERGED, SNAPSHOTS, next_merges
 from airflow_provider_elementary.snapshots.manifest import FileEntry
@@ -123,3 +125,21 @@ def test_a_table_of_a_category_whose_key_is_gone_stays_as_it_is() -> None:
     files = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
 
     assert next_merges(files, {LOGS}) == []
+
+
+def test_files_of_most_snapshots_are_merged_first_as_far_as_requests_allow() -> None:
+    few = files_of(table="dbt_source_freshness_results")
+    many = [file_of(snapshot, category=category) for snapshot in range(9) for category in (RUNS, LOGS)]
+
+    merges = next_merges([*few, *many], requests=24)
+
+    assert [merge.files for merge in merges] == [tuple(many), tuple(few[:3])]
+    assert sum(merge.requests for merge in merges) == 24
+
+
+@pytest.mark.parametrize("requests", range(6))
+def test_what_requests_do_not_allow_to_merge_twice_is_left(requests: int) -> None:
+    files = [file_of(snapshot, category=category) for snapshot in range(SNAPSHOTS) for category in (RUNS, LOGS)]
+
+    assert next_merges(files, requests=requests) == []
+    assert [len(merge.files) for merge in next_merges(files, requests=6)] == [4]

@@ -38,3 +38,15 @@ WITH FUNCTION f() RETURNS int RETURN 1 SELECT f()
 
 -- > refused:
 SELECT CAST(name AS char(100000000)) FROM dbt_models
+
+-- > refused:
+SELECT "$path", "$file_size" FROM dbt_models
+
+-- > refused:
+USING EXTERNAL FUNCTION f(x VARCHAR) RETURNS VARCHAR LAMBDA 'l' SELECT f(name) FROM dbt_models
+
+-- > refused:
+UNLOAD (SELECT name FROM dbt_models) TO 's3://x/' WITH (format = 'PARQUET')
+
+-- > refused:
+SELECT * FROM "lambda:x".s.t, dbt_models

@@ -41,3 +41,36 @@ SELECT * FROM APPENDS(TABLE raw.users)
 
 -- > refused:
 SELECT @@session_id
+
+-- > refused:
+SELECT * FROM EXTERNAL_QUERY('c', 'select 1'), dbt_models
+
+-- > refused:
+SELECT * FROM `region-us`.INFORMATION_SCHEMA.JOBS, dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models FOR SYSTEM_TIME AS OF TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)
+
+-- > refused:
+SELECT _TABLE_SUFFIX FROM `elementary.dbt_*`
+
+-- > refused:
+SELECT ML.PREDICT(MODEL m, TABLE raw.users) FROM dbt_models
+
+-- > refused:
+SELECT @@project_id, name FROM dbt_models
+
+-- > refused:
+SELECT KEYS.NEW_KEYSET('AES_SIV_512'), SESSION_USER() FROM dbt_models
+
+-- > refused:
+SELECT * FROM APPENDS(TABLE raw.users), dbt_models
+
+-- > refused:
+CREATE TEMP FUNCTION f(x STRING) AS (x); SELECT f(name) FROM dbt_models
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_models) PIVOT(COUNT(*) FOR (SELECT email FROM raw.users) IN ('a'))
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_models) PIVOT(ds.f(status) FOR status IN ('a'))

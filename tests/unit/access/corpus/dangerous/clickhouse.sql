@@ -62,3 +62,57 @@ SELECT * FROM values('x String DEFAULT file(\'/etc/passwd\')', 1)
 
 -- > refused:
 SELECT * FROM VALUES('x Int8', 1, 2)
+
+-- > refused:
+SELECT * FROM remote('127.0.0.1', raw.users), dbt_models
+
+-- > refused:
+SELECT * FROM url('http://169.254.169.254/', 'LineAsString'), dbt_models
+
+-- > refused:
+SELECT file('/etc/passwd') FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models SETTINGS max_execution_time = 0
+
+-- > refused:
+SELECT name FROM dbt_models INTO OUTFILE '/tmp/x'
+
+-- > refused:
+SELECT name FROM dbt_models FORMAT JSON
+
+-- > refused:
+SELECT dictGet('raw.d', 'x', 1) FROM dbt_models
+
+-- > refused:
+SELECT joinGet('raw.j', 'x', 1) FROM dbt_models
+
+-- > refused:
+SELECT * FROM merge('raw', '.*'), dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models, numbers(1000000000000)
+
+-- > refused:
+SELECT getSetting('max_threads'), hostName(), sleepEachRow(3) FROM dbt_models
+
+-- > refused:
+SELECT catboostEvaluate('/etc/x', 1) FROM dbt_models
+
+-- > refused:
+SELECT * FROM executable('x.sh', TSV, 'a String'), dbt_models
+
+-- > refused:
+SELECT * FROM view(SELECT * FROM raw.users), dbt_models
+
+-- > refused:
+SELECT _path, _file FROM dbt_models
+
+-- > refused:
+SELECT * FROM system.users, dbt_models
+
+-- > refused:
+FROM system.users SELECT *
+
+-- > refused:
+FROM url('http://x') SELECT *

@@ -152,3 +152,102 @@ SELECT min(COLUMNS('.*')) FROM 'users.parquet'
 
 -- > refused:
 SELECT *COLUMNS((SELECT 'a' FROM users)) FROM dbt_models
+
+-- > refused:
+SELECT * FROM 'secret.parquet', dbt_models
+
+-- > refused:
+SELECT * FROM read_text('/etc/passwd'), dbt_models
+
+-- > refused:
+SELECT * FROM glob('/*'), dbt_models
+
+-- > refused:
+SELECT getenv('HOME') FROM dbt_models
+
+-- > refused:
+SELECT * FROM query('select * from raw.users'), dbt_models
+
+-- > refused:
+SELECT * FROM query_table('raw.users'), dbt_models
+
+-- > refused:
+SELECT * FROM sqlite_scan('/x', 't'), dbt_models
+
+-- > refused:
+FROM duckdb_secrets() SELECT *
+
+-- > refused:
+SELECT nextval('s') FROM dbt_models
+
+-- > refused:
+SELECT getvariable('x'), current_setting('home_directory') FROM dbt_models
+
+-- > refused:
+SUMMARIZE raw.users
+
+-- > refused:
+SELECT * FROM dbt_models POSITIONAL JOIN duckdb_settings()
+
+-- > refused:
+SELECT write_log('x') FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_mode<U+FF4C>s
+
+-- > refused:
+SELECT * FROM (SELECT 1 FROM dbt_models) PIVOT (read_text('/etc/passwd') FOR name IN ('a'))
+
+-- > refused:
+SELECT * FROM pivot('x')
+
+-- > refused:
+SELECT * FROM (FROM raw.users) PIVOT (count(*) FOR email IN ('a'))
+
+-- > refused:
+SELECT * FROM (SELECT status, name FROM dbt_run_results) PIVOT (count((SELECT max(email) FROM raw.users)) FOR status IN ('a'))
+
+-- > refused:
+FROM raw.users
+
+-- > refused:
+FROM raw.users SELECT *
+
+-- > refused:
+FROM 'x.parquet' SELECT *
+
+-- > refused:
+FROM read_text('/etc/passwd') SELECT *
+
+-- > refused:
+FROM dbt_models, raw.users SELECT *
+
+-- > refused:
+FROM dbt_models SELECT (SELECT max(email) FROM raw.users)
+
+-- > refused:
+FROM dbt_models INSERT INTO x SELECT *
+
+-- > refused:
+FROM (FROM raw.users) SELECT *
+
+-- > refused:
+FROM dbt_models SELECT * UNION FROM raw.users
+
+-- > refused:
+FROM dbt_models WHERE name IN (FROM raw.users)
+
+-- > refused:
+FROM raw.users WHERE name IN (FROM dbt_models)
+
+-- > refused:
+FROM duckdb_settings()
+
+-- > refused:
+FROM (raw.users) SELECT *
+
+-- > refused:
+FROM (dbt_models JOIN raw.users ON true) SELECT *
+
+-- > refused:
+FROM dbt_models SELECT * FROM raw.users

@@ -77,3 +77,27 @@ SELECT RPAD(name, 1000000000, ' ') FROM dbt_models
 
 -- > refused:
 SELECT JSON_VALUE((SELECT meta FROM raw.t), '$.a') FROM dbt_models
+
+-- > refused:
+SELECT LOAD_FILE('/etc/passwd') FROM dbt_models
+
+-- > refused:
+SELECT name INTO OUTFILE '/tmp/x' FROM dbt_models
+
+-- > refused:
+SELECT name INTO @x FROM dbt_models
+
+-- > refused:
+SELECT SLEEP(100), BENCHMARK(1000000000, MD5('x')) FROM dbt_models
+
+-- > refused:
+SELECT /*!50000 passwd FROM mysql.user UNION SELECT */ name FROM dbt_models
+
+-- > refused:
+SELECT @a := name FROM dbt_models
+
+-- > refused:
+SELECT GET_LOCK('x', 10) FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models PROCEDURE ANALYSE()

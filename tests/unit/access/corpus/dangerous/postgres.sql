@@ -101,3 +101,117 @@ SELECT name COLLATE raw.evil FROM dbt_models
 
 -- > refused:
 SELECT 'x'::elementary.evil_domain
+
+-- > refused:
+SELECT nextval('elementary.s') FROM dbt_models
+
+-- > refused:
+SELECT setval('s', 1), name FROM dbt_models
+
+-- > refused:
+SELECT pg_notify('c', name) FROM dbt_models
+
+-- > refused:
+SELECT pg_sleep(100) FROM dbt_models
+
+-- > refused:
+SELECT lo_from_bytea(0, name::bytea) FROM dbt_models
+
+-- > refused:
+SELECT lo_import('/etc/passwd') FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models FOR UPDATE
+
+-- > refused:
+SELECT name FROM dbt_models FOR NO KEY UPDATE SKIP LOCKED
+
+-- > refused:
+SELECT name INTO TEMP x FROM dbt_models
+
+-- > refused:
+PREPARE p AS SELECT name FROM dbt_models; EXECUTE p
+
+-- > refused:
+COPY (SELECT name FROM dbt_models) TO PROGRAM 'cat'
+
+-- > refused:
+SELECT name FROM dbt_models WHERE name = $$x$$ UNION SELECT passwd FROM pg_shadow
+
+-- > refused:
+SELECT query_to_xml('select * from pg_authid', true, false, '') FROM dbt_models
+
+-- > refused:
+SELECT current_setting('data_directory') FROM dbt_models
+
+-- > refused:
+SELECT set_config('search_path', 'raw', false) FROM dbt_models
+
+-- > refused:
+SELECT pg_read_file('/etc/passwd') FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models TABLESAMPLE custom (1)
+
+-- > refused:
+SELECT 'pg_authid'::regclass::oid, (SELECT 1) FROM dbt_models
+
+-- > refused:
+SELECT pg_advisory_lock(1) FROM dbt_models
+
+-- > refused:
+SELECT dbms.x(name) FROM dbt_models
+
+-- > refused:
+SELECT ts_stat.* FROM dbt_models, ts_stat('SELECT passwd::tsvector FROM pg_shadow') ts_stat
+
+-- > refused:
+SELECT U&'\0061' UESCAPE '!' FROM dbt_models, U&"p\0067_authid"
+
+-- > refused:
+SELECT name OPERATOR(public.+) 1 FROM dbt_models
+
+-- > refused:
+SELECT (dbt_models.*).leak FROM dbt_models
+
+-- > refused:
+SELECT leak(dbt_models) FROM dbt_models
+
+-- > refused:
+SELECT dbt_models.leak FROM dbt_models, raw.users
+
+-- > refused:
+SELECT /*+ x */ name FROM /* dbt_models */ raw.users --
+
+-- > refused:
+SELECT name::elementary.guess FROM dbt_models
+
+-- > refused:
+SELECT CAST(name AS raw.users) FROM dbt_models
+
+-- > refused:
+SELECT xmlparse(document '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>') FROM dbt_models
+
+-- > refused:
+SELECT * FROM ROWS FROM (generate_series(1, 10), pg_ls_dir('.')) AS t, dbt_models
+
+-- > refused:
+SELECT repeat(repeat('x', 1000000), 1000) FROM dbt_models
+
+-- > refused:
+SELECT pivot(name) FROM dbt_models
+
+-- > refused:
+SELECT * FROM pivot('x'), dbt_models
+
+-- > refused:
+SELECT apply(name) FROM dbt_models
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR status IN ('a'))
+
+-- > refused:
+SELECT * FROM dbt_models, LATERAL apply(name) x
+
+-- > refused:
+FROM raw.users SELECT *

@@ -26,3 +26,18 @@ SELECT current_user
 
 -- > refused:
 SELECT REPEAT('x', 1000000)
+
+-- > refused:
+UNLOAD ('SELECT name FROM dbt_models') TO 's3://x'
+
+-- > refused:
+SELECT * FROM stl_query, dbt_models
+
+-- > refused:
+SELECT f_external(name), has_table_privilege('x', 'select') FROM dbt_models
+
+-- > refused:
+SELECT name INTO x FROM dbt_models
+
+-- > refused:
+SELECT pg_terminate_backend(pg_backend_pid()) FROM dbt_models

@@ -59,3 +59,90 @@ SELECT GET_DDL('table', 'raw.users')
 
 -- > refused:
 WITH "STOC<U+212A>S" AS (SELECT 1) SELECT * FROM stocks
+
+-- > refused:
+SELECT SYSTEM$TYPEOF(name), SYSTEM$WHITELIST() FROM dbt_models
+
+-- > refused:
+SELECT * FROM TABLE(RESULT_SCAN(LAST_QUERY_ID())) , dbt_models
+
+-- > refused:
+SELECT $1 FROM @mystage/file.csv, dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models AT(OFFSET => -60*60*24*80)
+
+-- > refused:
+SELECT GET_DDL('table', 'raw.users') FROM dbt_models
+
+-- > refused:
+SELECT s.nextval FROM dbt_models, TABLE(GETNEXTVAL(seq)) s
+
+-- > refused:
+SELECT BUILD_SCOPED_FILE_URL(@st, 'x') FROM dbt_models
+
+-- > refused:
+SELECT * FROM IDENTIFIER('RAW.USERS')
+
+-- > refused:
+SELECT * FROM TABLE('RAW.USERS')
+
+-- > refused:
+SELECT $x FROM dbt_models
+
+-- > refused:
+SELECT * FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()), dbt_models
+
+-- > refused:
+SELECT SNOWFLAKE.CORTEX.COMPLETE('m', name) FROM dbt_models
+
+-- > refused:
+SELECT CURRENT_SESSION(), name FROM dbt_models CHANGES(INFORMATION => DEFAULT) AT(OFFSET => 0)
+
+-- > refused:
+SELECT name FROM dbt_models ->> SELECT * FROM $1
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR status IN (SELECT email FROM raw.users))
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR status IN (SELECT name FROM dbt_models))
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR status IN (ANY ORDER BY status))
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(raw.leak(status) FOR status IN ('a'))
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(leak(status) FOR status IN ('a'))
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR status IN (leak('a')))
+
+-- > refused:
+SELECT * FROM raw.users PIVOT(count(email) FOR email IN ('a'))
+
+-- > refused:
+SELECT * FROM (raw.users) PIVOT(count(email) FOR email IN ('a'))
+
+-- > refused:
+SELECT * FROM (SELECT email FROM raw.users) PIVOT(count(email) FOR email IN ('a'))
+
+-- > refused:
+SELECT pivot(status) FROM dbt_run_results
+
+-- > refused:
+SELECT apply(status) FROM dbt_run_results
+
+-- > refused:
+SELECT * FROM pivot('raw.users')
+
+-- > refused:
+SELECT * FROM dbt_models, TABLE(pivot('x'))
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR status IN ((SELECT email FROM raw.users)))
+
+-- > refused:
+SELECT * FROM (SELECT status FROM dbt_run_results) PIVOT(count(status) FOR status IN ('a')), raw.users

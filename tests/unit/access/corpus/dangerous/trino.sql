@@ -38,3 +38,21 @@ WITH FUNCTION f() RETURNS int RETURN 1 SELECT f()
 
 -- > refused:
 SELECT CAST(name AS char(100000000)) FROM dbt_models
+
+-- > refused:
+SELECT * FROM TABLE(system.query(query => 'select 1')), dbt_models
+
+-- > refused:
+SELECT * FROM "dbt_models$snapshots"
+
+-- > refused:
+SELECT "$path" FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models FOR VERSION AS OF 1
+
+-- > refused:
+SELECT * FROM system.runtime.queries, dbt_models
+
+-- > refused:
+WITH FUNCTION f(x integer) RETURNS integer RETURN x SELECT f(1) FROM dbt_models

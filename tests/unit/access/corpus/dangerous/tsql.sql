@@ -80,3 +80,39 @@ SELECT name RECONFIGURE FROM dbt_models
 
 -- > refused:
 SELECT name FROM dbt_models m JOIN dbt_tests ROLLBACK ON 1 = 1
+
+-- > refused:
+SELECT name FROM dbt_models EXEC xp_cmdshell 'dir'
+
+-- > refused:
+SELECT * FROM OPENROWSET(BULK '/etc/passwd', SINGLE_CLOB) t, dbt_models
+
+-- > refused:
+SELECT * FROM OPENQUERY(srv, 'select 1'), dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models WAITFOR DELAY '00:01'
+
+-- > refused:
+SELECT NEXT VALUE FOR s FROM dbt_models
+
+-- > refused:
+SELECT name FROM dbt_models FOR XML PATH
+
+-- > refused:
+SELECT name FROM dbt_models WITH (XLOCK)
+
+-- > refused:
+SELECT @@VERSION, HOST_NAME() FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models CROSS APPLY raw.f(name)
+
+-- > refused:
+SELECT * FROM dbt_models CROSS APPLY (SELECT * FROM raw.users) x
+
+-- > refused:
+SELECT apply(name) FROM dbt_models
+
+-- > refused:
+SELECT * FROM dbt_models OUTER APPLY sys.dm_exec_sql_text(name) x

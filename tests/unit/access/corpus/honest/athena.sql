@@ -26,3 +26,15 @@ SELECT "name" FROM "elementary"."dbt_models" LIMIT 10
 
 -- > allowed: elementary_test_results
 SELECT date_parse(substr(detected_at, 1, 19), '%Y-%m-%d %H:%i:%s') FROM elementary_test_results
+
+-- > allowed: dbt_models
+SELECT m.name, t.tag FROM dbt_models m CROSS JOIN UNNEST(CAST(json_parse(m.tags) AS array(varchar))) AS t(tag)
+
+-- > allowed: dbt_run_results
+SELECT date_trunc('week', from_iso8601_timestamp(generated_at)) w, count_if(status='fail') f, approx_percentile(execution_time, 0.95) FROM dbt_run_results GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT array_join(array_agg(DISTINCT name), ', ') AS names, owner FROM dbt_models GROUP BY owner
+
+-- > allowed: dbt_run_results
+SELECT unique_id, max_by(status, generated_at) FROM dbt_run_results WHERE date_parse(substr(generated_at, 1, 19), '%Y-%m-%dT%H:%i:%s') > current_timestamp - INTERVAL '7' DAY GROUP BY unique_id

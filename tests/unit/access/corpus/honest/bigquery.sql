@@ -156,3 +156,27 @@ SELECT SAFE_DIVIDE(COUNTIF(status = 'fail'), COUNT(*)) FROM elementary_test_resu
 
 -- > allowed: dbt_run_results
 SELECT ARRAY_AGG(status ORDER BY created_at DESC LIMIT 3) FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_models
+SELECT m.name, tag FROM dbt_models AS m, UNNEST(JSON_VALUE_ARRAY(m.tags)) AS tag WHERE tag != 'x'
+
+-- > allowed: dbt_run_results
+SELECT DATE_TRUNC(DATE(TIMESTAMP(generated_at)), WEEK) AS w, COUNTIF(status = 'fail') AS fails, SAFE_DIVIDE(COUNTIF(status = 'fail'), COUNT(*)) AS rate FROM dbt_run_results GROUP BY w ORDER BY w
+
+-- > allowed: dbt_run_results
+SELECT unique_id, APPROX_QUANTILES(execution_time, 100)[OFFSET(95)] AS p95 FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_run_results
+SELECT * EXCEPT (compiled_code) FROM dbt_run_results WHERE TIMESTAMP(generated_at) > TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 7 DAY) QUALIFY RANK() OVER (PARTITION BY unique_id ORDER BY generated_at DESC) = 1
+
+-- > allowed: dbt_models
+SELECT STRING_AGG(DISTINCT name ORDER BY name LIMIT 5) AS some, schema_name FROM dbt_models GROUP BY schema_name
+
+-- > allowed: data_monitoring_metrics
+SELECT table_name, ARRAY_AGG(STRUCT(metric_name, metric_value) ORDER BY bucket_end DESC LIMIT 3) AS last_three FROM (SELECT SPLIT(full_table_name, '.')[SAFE_OFFSET(2)] AS table_name, metric_name, metric_value, bucket_end FROM data_monitoring_metrics) GROUP BY table_name
+
+-- > allowed: elementary_test_results
+SELECT * FROM (SELECT status, DATE(detected_at) AS d FROM elementary_test_results) PIVOT(COUNT(*) FOR status IN ('pass', 'fail'))
+
+-- > allowed: elementary_test_results
+SELECT d, n_pass FROM (SELECT status, DATE(detected_at) AS d FROM elementary_test_results) PIVOT(COUNT(*) AS n FOR status IN ('pass', 'fail'))

@@ -119,3 +119,24 @@ SELECT dateDiff('second', toDateTime(execute_started_at), toDateTime(execute_com
 
 -- > allowed: dbt_run_results
 SELECT unique_id, status FROM dbt_run_results ORDER BY created_at DESC LIMIT 1 BY unique_id
+
+-- > allowed: dbt_models
+SELECT name, arrayJoin(JSONExtract(tags, 'Array(String)')) AS tag FROM dbt_models
+
+-- > refused: WITH FILL in Ordered is not allowed
+SELECT toStartOfWeek(parseDateTimeBestEffort(generated_at)) AS w, countIf(status = 'fail') AS f, quantile(0.95)(execution_time) AS p95 FROM dbt_run_results GROUP BY w ORDER BY w WITH FILL
+
+-- > allowed: dbt_run_results
+SELECT unique_id, argMax(status, generated_at) AS s, groupArray(5)(status) AS lasts FROM dbt_run_results GROUP BY unique_id
+
+-- > allowed: dbt_run_results
+SELECT * FROM dbt_run_results ORDER BY generated_at DESC LIMIT 1 BY unique_id
+
+-- > allowed: data_monitoring_metrics
+SELECT full_table_name, metric_value, runningDifference(metric_value) FROM data_monitoring_metrics ORDER BY bucket_end
+
+-- > allowed: dbt_models
+SELECT arrayStringConcat(groupUniqArray(name), ', ') AS names, owner FROM dbt_models GROUP BY owner HAVING length(names) > 10
+
+-- > allowed: dbt_models
+FROM dbt_models SELECT name WHERE name LIKE 'a%'

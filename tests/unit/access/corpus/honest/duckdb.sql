@@ -30,7 +30,7 @@ SELECT list(DISTINCT schema_name), len(list(name)) FROM dbt_models
 -- > allowed: dbt_models
 SELECT lpad(name, 30, ' ') AS padded, printf('%-20s|%5d', name, 3) FROM dbt_models
 
--- > refused: SELECT or WITH
+-- > allowed: dbt_models
 FROM dbt_models SELECT name
 
 -- > allowed: elementary_test_results
@@ -155,3 +155,33 @@ SELECT unique_id, median(execution_time) AS p50, quantile_cont(execution_time, 0
 
 -- > allowed: dbt_models
 SELECT name FROM dbt_models WHERE list_contains(from_json(tags, '["VARCHAR"]'), 'pii')
+
+-- > refused: the statement has to begin with SELECT or WITH
+PIVOT (SELECT status, date_trunc('day', detected_at::timestamp) AS d FROM elementary_test_results) ON status USING count(*) GROUP BY d
+
+-- > allowed: dbt_models
+SELECT name, unnest(json_extract_string(tags, '$[*]')) AS tag FROM dbt_models
+
+-- > allowed: dbt_run_results
+FROM dbt_run_results SELECT unique_id, max(execution_time) AS m GROUP BY ALL ORDER BY m DESC LIMIT 10
+
+-- > allowed: dbt_models
+WITH RECURSIVE up AS (SELECT unique_id, 0 AS lvl FROM dbt_models WHERE name = 'orders' UNION ALL SELECT d.node, lvl + 1 FROM up JOIN dbt_models m USING (unique_id), LATERAL (SELECT unnest(from_json(m.depends_on_nodes, '["VARCHAR"]')) AS node) d WHERE lvl < 5) SELECT DISTINCT unique_id FROM up
+
+-- > allowed: elementary_test_results
+SELECT time_bucket(INTERVAL '1 day', detected_at::timestamp) AS b, histogram(status) FROM elementary_test_results GROUP BY b
+
+-- > allowed: data_monitoring_metrics
+SELECT full_table_name, list(metric_value ORDER BY bucket_end DESC)[1:3] AS lasts FROM data_monitoring_metrics GROUP BY 1
+
+-- > allowed: dbt_run_results
+SELECT * FROM (SELECT status, name FROM dbt_run_results) PIVOT (count(name) FOR status IN ('success', 'error'))
+
+-- > allowed: dbt_models
+FROM dbt_models
+
+-- > allowed: dbt_models, dbt_run_results
+FROM dbt_models m JOIN dbt_run_results r USING (unique_id) SELECT m.name, r.status
+
+-- > allowed: dbt_models
+FROM (SELECT name FROM dbt_models) SELECT count(*)

@@ -50,3 +50,12 @@ SELECT name FROM dbt_models WHERE JSON_CONTAINS(tags, '"pii"')
 
 -- > allowed: dbt_run_results
 SELECT * FROM dbt_run_results WHERE created_at >= DATE_SUB(NOW(), INTERVAL 7 DAY)
+
+-- > refused: the function 'json_table' is not on the allow-list
+SELECT m.name, t.tag FROM dbt_models m, JSON_TABLE(m.tags, '$[*]' COLUMNS (tag VARCHAR(100) PATH '$')) AS t
+
+-- > allowed: dbt_models
+SELECT GROUP_CONCAT(DISTINCT name ORDER BY name SEPARATOR ', ') AS names, owner FROM dbt_models GROUP BY owner
+
+-- > allowed: elementary_test_results
+SELECT DATE_FORMAT(detected_at, '%Y-%m') AS mon, SUM(status = 'fail') AS f FROM elementary_test_results GROUP BY mon

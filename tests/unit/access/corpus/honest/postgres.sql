@@ -225,3 +225,33 @@ SELECT string_agg(DISTINCT status, ', ' ORDER BY status) FROM dbt_run_results
 
 -- > allowed: dbt_run_results
 SELECT extract(epoch FROM execute_completed_at::timestamp - execute_started_at::timestamp) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT date_trunc('week', generated_at::timestamp) AS week, count(*) FILTER (WHERE status = 'fail') AS fails, round(100.0 * count(*) FILTER (WHERE status = 'fail') / nullif(count(*), 0), 2) AS pct FROM dbt_run_results GROUP BY 1 ORDER BY 1 DESC
+
+-- > allowed: dbt_models
+WITH RECURSIVE up AS (SELECT unique_id, depends_on_nodes::jsonb AS deps, 0 AS depth FROM dbt_models WHERE name = 'orders' UNION ALL SELECT m.unique_id, m.depends_on_nodes::jsonb, up.depth + 1 FROM up CROSS JOIN LATERAL jsonb_array_elements_text(up.deps) AS d(node) JOIN dbt_models m ON m.unique_id = d.node WHERE up.depth < 10) SELECT DISTINCT unique_id, depth FROM up ORDER BY depth
+
+-- > allowed: dbt_models
+SELECT m.owner, string_agg(DISTINCT m.name, ', ' ORDER BY m.name) AS models FROM dbt_models m WHERE m.owner <> '[]' GROUP BY m.owner HAVING count(*) > 3
+
+-- > allowed: dbt_run_results
+SELECT * FROM (SELECT r.*, row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC) AS rn FROM dbt_run_results r) t WHERE rn = 1
+
+-- > allowed: dbt_models, dbt_run_results
+SELECT m.name, x.execution_time FROM dbt_models m LEFT JOIN LATERAL (SELECT execution_time FROM dbt_run_results r WHERE r.unique_id = m.unique_id ORDER BY generated_at DESC LIMIT 1) x ON true
+
+-- > allowed: dbt_run_results
+SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY execution_time) AS p95, unique_id FROM dbt_run_results WHERE generated_at::timestamptz > now() - interval '14 days' GROUP BY unique_id
+
+-- > allowed: dbt_models
+SELECT t.tag, count(*) FROM dbt_models, jsonb_array_elements_text(tags::jsonb) AS t(tag) GROUP BY t.tag ORDER BY 2 DESC
+
+-- > refused: the function 'generate_series' is not on the allow-list
+SELECT date_trunc('day', d)::date AS day, coalesce(n, 0) FROM generate_series(now() - interval '30 days', now(), interval '1 day') AS g(d) LEFT JOIN (SELECT date_trunc('day', detected_at) AS dd, count(*) AS n FROM elementary_test_results GROUP BY 1) e ON e.dd = date_trunc('day', d)
+
+-- > allowed: data_monitoring_metrics
+SELECT table_name, avg(metric_value) OVER w AS moving, metric_value - lag(metric_value) OVER w AS delta FROM data_monitoring_metrics WHERE metric_name = 'row_count' WINDOW w AS (PARTITION BY full_table_name ORDER BY bucket_end ROWS BETWEEN 6 PRECEDING AND CURRENT ROW)
+
+-- > allowed: data_monitoring_metrics
+SELECT split_part(full_table_name, '.', 2) AS sch, mode() WITHIN GROUP (ORDER BY metric_name) FROM data_monitoring_metrics GROUP BY 1

@@ -62,3 +62,21 @@ WITH t AS (SELECT JSON_PARSE(tags) AS tags, name FROM dbt_models) SELECT t.name,
 
 -- > allowed: dbt_invocations
 SELECT GETDATE() - MAX(created_at) FROM dbt_invocations
+
+-- > allowed: dbt_models
+SELECT listagg(name, ', ') WITHIN GROUP (ORDER BY name) AS names, owner FROM dbt_models GROUP BY owner
+
+-- > allowed: dbt_run_results
+SELECT date_trunc('day', generated_at::timestamp) AS d, sum(CASE WHEN status = 'fail' THEN 1 ELSE 0 END) FROM dbt_run_results WHERE generated_at::timestamp > dateadd(day, -7, getdate()) GROUP BY 1
+
+-- > allowed: dbt_models
+SELECT name, json_extract_path_text(meta, 'owner') AS o, json_array_length(tags) FROM dbt_models
+
+-- > refused: the two parsers disagree about which tables it reads
+SELECT m.name, t FROM (SELECT name, json_parse(tags) AS tags FROM dbt_models) m, m.tags AS t
+
+-- > allowed: dbt_run_results
+SELECT unique_id, median(execution_time) OVER (PARTITION BY unique_id), ratio_to_report(execution_time) OVER (PARTITION BY unique_id) FROM dbt_run_results
+
+-- > allowed: dbt_run_results
+SELECT * FROM (SELECT status, name FROM dbt_run_results) PIVOT (COUNT(name) FOR status IN ('success', 'error'))

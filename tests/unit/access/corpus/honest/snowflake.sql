@@ -28,7 +28,7 @@ SELECT TOP 5 invocation_id, DATEDIFF('minute', run_started_at::timestamp, run_co
 -- > allowed: dbt_models
 SELECT PARSE_JSON(meta):owner::string AS owner, LISTAGG(name, ', ') WITHIN GROUP (ORDER BY name) FROM dbt_models GROUP BY 1
 
--- > refused: pivot
+-- > allowed: dbt_run_results
 SELECT * FROM (SELECT status, unique_id FROM dbt_run_results) PIVOT (COUNT(unique_id) FOR status IN ('success', 'error'))
 
 -- > allowed: elementary_test_results
@@ -166,5 +166,32 @@ SELECT LISTAGG(DISTINCT status, ', ') WITHIN GROUP (ORDER BY status) FROM dbt_ru
 -- > allowed: dbt_run_results
 SELECT IFF(status = 'pass', 0, 1) AS bad, APPROX_PERCENTILE(execution_time, 0.95) FROM dbt_run_results GROUP BY 1
 
--- > refused: the function 'pivot' is not on the allow-list
+-- > allowed: dbt_run_results
 SELECT * FROM (SELECT status, materialization FROM dbt_run_results) PIVOT(COUNT(status) FOR materialization IN ('table', 'view'))
+
+-- > allowed: dbt_run_results
+SELECT unique_id, status, generated_at FROM dbt_run_results QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC) = 1
+
+-- > allowed: dbt_models
+SELECT m.name, f.value::string AS tag FROM dbt_models m, LATERAL FLATTEN(input => parse_json(m.tags)) f WHERE f.value::string ILIKE 'pii%'
+
+-- > allowed: dbt_run_results
+SELECT date_trunc('month', to_timestamp(generated_at)) AS mon, count_if(status = 'fail') AS fails, listagg(DISTINCT name, ', ') WITHIN GROUP (ORDER BY name) FROM dbt_run_results GROUP BY ALL
+
+-- > allowed: elementary_test_results
+SELECT * FROM (SELECT status, date_trunc('day', detected_at) AS d FROM elementary_test_results) PIVOT(count(status) FOR status IN ('pass', 'fail', 'warn')) AS p
+
+-- > allowed: dbt_models
+WITH RECURSIVE up (unique_id, lvl) AS (SELECT unique_id, 0 FROM dbt_models WHERE name = 'orders' UNION ALL SELECT f.value::string, up.lvl + 1 FROM up JOIN dbt_models m ON m.unique_id = up.unique_id, LATERAL FLATTEN(input => parse_json(m.depends_on_nodes)) f WHERE up.lvl < 20) SELECT DISTINCT unique_id FROM up
+
+-- > allowed: data_monitoring_metrics
+SELECT full_table_name, median(metric_value), stddev(metric_value), max_by(metric_value, bucket_end) FROM data_monitoring_metrics WHERE bucket_end >= dateadd('day', -30, current_timestamp()) GROUP BY 1
+
+-- > allowed: dbt_invocations
+SELECT invocation_id, datediff('second', try_to_timestamp(run_started_at), try_to_timestamp(run_completed_at)) AS secs, zeroifnull(threads) FROM dbt_invocations ORDER BY secs DESC NULLS LAST LIMIT 20
+
+-- > allowed: dbt_run_results
+SELECT iff(status IN ('error', 'fail'), 1, 0) AS bad, ratio_to_report(count(*)) OVER () AS share FROM dbt_run_results GROUP BY 1
+
+-- > allowed: elementary_test_results
+SELECT * FROM (SELECT status, date_trunc('day', detected_at) AS d FROM elementary_test_results) PIVOT(count(status) FOR status IN ('pass' AS p, 'fail', 'warn')) AS p

@@ -41,3 +41,15 @@ SELECT substring_index(unique_id, '.', -1), size(split(path, '/')) FROM dbt_mode
 
 -- > allowed: dbt_invocations
 SELECT date_add(current_date(), -7), unix_timestamp() FROM dbt_invocations LIMIT 1
+
+-- > allowed: dbt_models
+SELECT m.name, tag FROM dbt_models m LATERAL VIEW OUTER explode(split(m.tags, ',')) AS tag
+
+-- > allowed: elementary_test_results
+SELECT * FROM (SELECT status, to_date(detected_at) AS d FROM elementary_test_results) PIVOT (count(1) FOR status IN ('pass', 'fail'))
+
+-- > allowed: dbt_run_results
+SELECT unique_id, max_by(status, generated_at), approx_count_distinct(invocation_id) FROM dbt_run_results GROUP BY unique_id
+
+-- > refused: the function 'for' is not on the allow-list
+SELECT * FROM (SELECT status, test_type, to_date(detected_at) AS d FROM elementary_test_results) PIVOT (count(1) AS c FOR (status, test_type) IN (('pass', 'x'), ('fail', 'y')))

@@ -98,3 +98,15 @@ SELECT json_extract_scalar(meta, '$.owner') FROM dbt_models
 
 -- > allowed: dbt_run_results
 SELECT array_agg(DISTINCT status ORDER BY status) FROM dbt_run_results
+
+-- > allowed: dbt_models
+WITH RECURSIVE up(id, lvl) AS (SELECT unique_id, 0 FROM dbt_models WHERE name = 'orders' UNION ALL SELECT d.node, lvl + 1 FROM up JOIN dbt_models m ON m.unique_id = up.id CROSS JOIN UNNEST(CAST(json_parse(m.depends_on_nodes) AS array(varchar))) AS d(node) WHERE lvl < 5) SELECT DISTINCT id FROM up
+
+-- > allowed: dbt_models
+SELECT listagg(name, ', ') WITHIN GROUP (ORDER BY name) FROM dbt_models GROUP BY owner
+
+-- > allowed: dbt_models
+SELECT try(CAST(json_extract_scalar(meta, '$.sla') AS integer)) AS sla, name FROM dbt_models
+
+-- > allowed: data_monitoring_metrics
+SELECT full_table_name, metric_value, avg(metric_value) OVER (PARTITION BY full_table_name ORDER BY bucket_end RANGE BETWEEN INTERVAL '7' DAY PRECEDING AND CURRENT ROW) FROM data_monitoring_metrics

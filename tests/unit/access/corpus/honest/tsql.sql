@@ -62,3 +62,21 @@ SELECT DISTINCT LEFT(name, 4) FROM dbt_models WHERE name LIKE 'stg[_]%'
 
 -- > allowed: dbt_run_results
 SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY execution_time) OVER (PARTITION BY name) FROM dbt_run_results
+
+-- > allowed: dbt_models
+SELECT TOP 10 m.name, t.value AS tag FROM dbt_models m CROSS APPLY OPENJSON(m.tags) t
+
+-- > allowed: dbt_models
+SELECT STRING_AGG(name, ', ') WITHIN GROUP (ORDER BY name) AS names, owner FROM dbt_models GROUP BY owner
+
+-- > allowed: elementary_test_results
+SELECT DATEADD(day, DATEDIFF(day, 0, detected_at), 0) AS d, COUNT(*) AS n FROM elementary_test_results WHERE detected_at > DATEADD(day, -7, SYSUTCDATETIME()) GROUP BY DATEADD(day, DATEDIFF(day, 0, detected_at), 0)
+
+-- > allowed: dbt_models, dbt_run_results
+SELECT m.name, r.status FROM dbt_models m OUTER APPLY (SELECT TOP 1 status FROM dbt_run_results r WHERE r.unique_id = m.unique_id ORDER BY generated_at DESC) r
+
+-- > allowed: dbt_models, dbt_run_results
+SELECT m.name, r.status FROM dbt_models m OUTER APPLY (SELECT TOP 1 status FROM dbt_run_results r WHERE r.unique_id = m.unique_id ORDER BY generated_at DESC) r
+
+-- > allowed: dbt_models, dbt_run_results
+SELECT m.name, r.status FROM dbt_models m CROSS APPLY (SELECT TOP 1 status FROM dbt_run_results r WHERE r.unique_id = m.unique_id ORDER BY generated_at DESC) r

@@ -1,0 +1,196 @@
+"""Reading each engine that runs here, beside its driver's own stream of Arrow.
+
+``python -m tests.benchmarks engines [--rows 5000000]`` prints rows per second of CPU and peak memory, of world A where
+the shared inputs are here and of data_monitoring_metrics with that number of rows. Each measurement is a process of its
+own that keeps no batch, and begins when the session is open: imports are not counted. DuckDB and ClickHouse (chdb) run
+in that process, PostgreSQL runs beside it and is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tests.benchmarks.measure import Measurement, in_own_process, measured
+from tests.benchmarks.snapshot import _METRICS, _SHARED, _postgres
+
+_CONNECTION = "benchmark"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="tests.benchmarks engines", description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000, help="rows of data_monitoring_metrics")
+    parser.add_argument("--engines", nargs="*", default=list(_ENGINES), choices=list(_ENGINES))
+    parser.add_argument("--repeat", type=int, default=2, help="number of measurements, of which the least counts")
+    parsed = parser.parse_args(arguments)
+    print("| engine | tables | rows | rows per CPU second | driver's own | share | peak MB | driver's own | more |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for engine in parsed.engines:
+        for rows in [0, parsed.rows] if (_SHARED / "world").is_dir() else [parsed.rows]:
+            with tempfile.TemporaryDirectory() as directory, _ENGINES[engine](Path(directory), rows) as connection:
+                os.environ[f"AIRFLOW_CONN_{_CONNECTION.upper()}"] = json.dumps(connection)
+                _print_row(engine, rows, *(_least([how, engine, str(rows)], parsed.repeat) for how in ("ours", "own")))
+
+
+def _tables(rows: int) -> Mapping[str, pa.RecordBatchReader]:
+    """Return what is read: that number of rows of one table, or world A for none."""
+    from tests.support.datasets import many_metrics, world_a
+
+    if rows:
+        return {_METRICS: many_metrics(rows)}
+    return {name: table.to_reader() for name, table in world_a(_SHARED.resolve()).items()}
+
+
+def _least(arguments: list[str], repeat: int) -> Measurement:
+    found = [in_own_process("tests.benchmarks.engines", arguments) for _ in range(repeat)]
+    return min(found, key=lambda measurement: measurement.cpu)
+
+
+def _print_row(engine: str, wanted: int, ours: Measurement, own: Measurement) -> None:
+    if ours.facts != own.facts:
+        raise SystemExit(f"{engine}: {ours.facts} rows were read, the driver gives {own.facts}")
+    rows = int(ours.facts["rows"])
+    print(
+        f"| {engine} | {_METRICS if wanted else 'world A'} | {rows:,} | {rows / ours.cpu:,.0f} | {rows / own.cpu:,.0f} "
+        f"| {own.cpu / ours.cpu:.0%} | {ours.peak_mb:.0f} | {own.peak_mb:.0f} | {ours.peak_mb - own.peak_mb:+.0f} |",
+        flush=True,
+    )
+
+
+@contextmanager
+def _duckdb(directory: Path, rows: int) -> Iterator[dict[str, Any]]:
+    import duckdb
+
+    from tests.support.datasets import create_table
+
+    path = directory / "world.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE SCHEMA elementary")
+        for name, reader in _tables(rows).items():
+            connection.execute(create_table("duckdb", name, f"elementary.{name}"))
+            connection.register("incoming", reader)
+            connection.execute(f"INSERT INTO elementary.{name} BY NAME SELECT * FROM incoming")
+    yield {"conn_type": "duckdb", "host": str(path)}
+
+
+@contextmanager
+def _postgresql(directory: Path, rows: int) -> Iterator[dict[str, Any]]:
+    from tests.support.datasets import copy_postgres, create_table
+
+    with _postgres() as (server, database, connection):
+        server.execute("CREATE SCHEMA elementary", database=database)
+        for name, reader in _tables(rows).items():
+            server.execute(create_table("postgres", name, f"elementary.{name}"), database=database)
+            copy_postgres(reader, server, database, "elementary", name)
+        yield connection()
+
+
+@contextmanager
+def _clickhouse(directory: Path, rows: int) -> Iterator[dict[str, Any]]:
+    # A process has one directory of this engine for as long as it lives: another one writes.
+    extra = {"client_kwargs": {"interface": "chdb", "path": str(directory)}}
+    connection = {"conn_type": "elementary_clickhouse", "host": "localhost", "extra": extra}
+    os.environ[f"AIRFLOW_CONN_{_CONNECTION.upper()}"] = json.dumps(connection)
+    subprocess.run([sys.executable, "-m", "tests.benchmarks.engines", "load", "clickhouse", str(rows)], check=True)
+    yield connection
+
+
+_ENGINES = {"duckdb": _duckdb, "postgres": _postgresql, "clickhouse": _clickhouse}
+
+
+def _load_clickhouse(rows: int) -> None:
+    from tests.support.datasets import create_table
+
+    client = _clickhouse_client()
+    client.command("CREATE DATABASE elementary")
+    for name, reader in _tables(rows).items():
+        statement = create_table("clickhouse", name, f"elementary.`{name}`")
+        client.command(f"{statement} ENGINE = MergeTree ORDER BY tuple()")
+        for batch in reader:
+            client.insert_arrow(name, pa.Table.from_batches([batch]), database="elementary")
+    client.close()
+
+
+def _measure(how: str, engine: str, rows: int) -> None:
+    names = _names(rows)
+    if how == "own":
+        stream = _STREAMS[engine]
+        next(iter(stream(["SELECT 1 AS one"])))
+        batches = stream([f"SELECT * FROM elementary.{name}" for name in names])
+        measured(lambda: {"rows": sum(batch.num_rows for batch in batches)})
+        return
+    from airflow_provider_elementary.hooks.elementary import ElementaryHook
+
+    with ElementaryHook(_CONNECTION).source() as source:
+        # The parsers of SQL are imported by the first query.
+        source.guarded(f"SELECT 1 AS one FROM {names[0]}")
+        measured(lambda: {"rows": sum(batch.num_rows for name in names for batch in source.read(name))})
+
+
+def _names(rows: int) -> list[str]:
+    from airflow_provider_elementary.elementary_schema import TABLES
+
+    return [_METRICS] if rows else list(TABLES)
+
+
+def _connection() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(os.environ[f"AIRFLOW_CONN_{_CONNECTION.upper()}"])
+    return found
+
+
+def _stream_duckdb(selects: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    import duckdb
+
+    with duckdb.connect(_connection()["host"], read_only=True) as connection:
+        for select in selects:
+            yield from connection.sql(select).to_arrow_reader(65_536)
+
+
+def _stream_postgres(selects: Sequence[str]) -> Iterable[pa.RecordBatch]:
+    from urllib.parse import quote, urlencode
+
+    from adbc_driver_postgresql import dbapi
+
+    found = _connection()
+    login = f"{quote(found['login'])}:{quote(found['password'])}"
+    uri = f"postgresql://{login}@{found['host']}:{found['port']}/{found['schema']}?{urlencode(found['extra'])}"
+    with dbapi.connect(uri) as connection, connection.cursor() as cursor:
+        for select in selects:
+            cursor.execute(select)
+            yield from cursor.fetch_record_batch()
+
+
+def _clickhouse_client() -> Any:
+    import clickhouse_connect
+
+    return clickhouse_connect.get_client(**_connection()["extra"]["client_kwargs"])
+
+
+def _stream_clickhouse(selects: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    client = _clickhouse_client()
+    for select in selects:
+        with client.query_arrow_stream(select, use_strings=True) as stream:
+            yield from stream
+    client.close()
+
+
+_STREAMS = {"duckdb": _stream_duckdb, "postgres": _stream_postgres, "clickhouse": _stream_clickhouse}
+
+
+if __name__ == "__main__":
+    _, _how, _engine, _rows = sys.argv
+    if _how == "load":
+        _load_clickhouse(int(_rows))
+    else:
+        _measure(_how, _engine, int(_rows))
