@@ -101,19 +101,29 @@ def robust_sentence(row: Mapping[str, Any], test: str | None = None) -> str:
 
     ``orders: row count 12,031 rows on Tue 3 Nov 2026 is a spike; expected 9,800 to 10,900 from 58 buckets``
 
-    :param row: the metric's columns, ``kind``, ``expected_min``, ``expected_max``, ``training_size`` and ``run``.
+    :param row: the metric's columns, ``kind``, ``expected_min``, ``expected_max``, ``training_size``, ``run`` and
+        ``usual``, how likely the opposite of a gap, of a zero or of a value where zero is the rule was.
     """
     metric, low, high, kind = (row[name] for name in ("metric_name", "expected_min", "expected_max", "kind"))
     value = "has no value" if row["metric_value"] is None else _with_unit(metric, row["metric_value"])
     when = _moment(row["bucket_start"], row["bucket_end"])
     what = f"{_subject(row)}: {in_words(metric)} {value} {when} {_ROBUST_KINDS[kind].format(run=row['run'])}"
-    seen = f"{row['training_size'] or 'no'} earlier buckets{_named(test)}"
+    seen = f", from {row['training_size']} earlier buckets" if row["training_size"] else ""
+    return f"{what}; expected {_expected(row, metric, low, high, kind)}{seen}{_named(test)}"
+
+
+def _expected(row: Mapping[str, Any], metric: str, low: float | None, high: float | None, kind: str) -> str:
+    """Return what was expected in place of a flagged value; of what has no size, in how many buckets it came."""
+    if row["usual"] is not None:
+        opposite = "a value" if row["metric_value"] is None else "0" if row["metric_value"] else "a value other than 0"
+        # Where a test always fails a zero, zeros may be usual.
+        share = min(math.floor(1000 * row["usual"]) / 10, _MOST_USUAL)
+        return f"{opposite}, as in {_percent(share)} of such buckets" if row["usual"] > _RULE else opposite
     if low is not None and high is not None:
-        return f"{what}; expected {amounts(metric, low, high)}, from {seen}"
+        return amounts(metric, low, high)
     if low is not None or high is not None:
-        bound = f"at least {written_amount(metric, low)}" if high is None else f"at most {written_amount(metric, high)}"
-        return f"{what}; expected {bound}, from {seen}"
-    return f"{what}; {_UNSIZED.get(kind, 'expected a value other than 0')}, from {seen}"
+        return f"at least {written_amount(metric, low)}" if high is None else f"at most {written_amount(metric, high)}"
+    return _UNSIZED.get(kind, "another value")
 
 
 _ROBUST_KINDS = {
@@ -130,10 +140,11 @@ _ROBUST_KINDS = {
 
 #: What was expected instead of something that has no size.
 _UNSIZED = {
-    "frozen": "expected it to change",
-    "drift": "expected it to vary around its level, not to keep to one side of it",
-    "missing bucket": "expected a value",
+    "frozen": "it to change",
+    "drift": "it to vary around its level, not to keep to one side of it",
 }
+#: From which probability on something is the rule, and the highest percentage that is stated: nothing is certain.
+_RULE, _MOST_USUAL = 0.5, 99.9
 
 
 def public_sentence(verdict: Mapping[str, Any]) -> str:

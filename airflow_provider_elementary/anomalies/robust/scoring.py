@@ -116,6 +116,7 @@ class _Columns:
     expected: np.ndarray
     lowest: np.ndarray
     highest: np.ndarray
+    usual: np.ndarray
     kind: np.ndarray
     run: np.ndarray
     seen: np.ndarray
@@ -123,7 +124,7 @@ class _Columns:
 
     @classmethod
     def empty(cls, rows: int) -> _Columns:
-        numbers = [np.full(rows, np.nan) for _ in range(4)]
+        numbers = [np.full(rows, np.nan) for _ in range(5)]
         return cls(*numbers, *(np.zeros(rows, kind) for kind in (np.int8, np.int64, np.int64, np.int8)))
 
 
@@ -164,7 +165,7 @@ def _score_step(
 
 
 def _note(columns: _Columns, step: Step, scored: BucketVerdicts, marks: np.ndarray) -> None:
-    for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen"):
+    for name in ("score", "expected", "lowest", "highest", "kind", "run", "seen", "usual"):
         getattr(columns, name)[step.rows] = getattr(scored, name)
     quiet, mark = (scored.score > 1) & (scored.kind == 0), marks[step.rows]
     columns.reason[step.rows] = np.select(
@@ -192,7 +193,7 @@ def _verdicts(metrics: pa.Table, buckets: Buckets, columns: _Columns, configured
     found["training_size"] = pa.array(columns.seen)
     found["reason"] = pa.array(plain, pa.string()).take(pa.array(place))
     verdicts = pa.table([found[name].cast(type_) for name, type_ in _TYPES.items()], names=list(_TYPES))
-    verdicts = _with_sentences(verdicts, metrics, flagged, columns.run, configured)
+    verdicts = _with_sentences(verdicts, metrics, flagged, columns, configured)
     kept = metrics.drop_columns([name for name in _TYPES if name in metrics.column_names])
     for name in _TYPES:
         kept = kept.append_column(name, verdicts[name])
@@ -203,12 +204,13 @@ _TYPES: dict[str, pa.DataType] = {field.name: field.type for field in VERDICT_SC
 
 
 def _with_sentences(
-    verdicts: pa.Table, metrics: pa.Table, flagged: np.ndarray, run: np.ndarray, configured: SeriesConfigurations
+    verdicts: pa.Table, metrics: pa.Table, flagged: np.ndarray, columns: _Columns, configured: SeriesConfigurations
 ) -> pa.Table:
     if not flagged.any():
         return verdicts
     mask = pa.array(flagged)
-    rows = series_metrics(metrics).filter(mask).append_column("run", pa.array(run[flagged]))
+    rows = series_metrics(metrics).filter(mask).append_column("run", pa.array(columns.run[flagged]))
+    rows = rows.append_column("usual", pa.array(columns.usual[flagged], from_pandas=True))
     for name in ("kind", "expected_min", "expected_max", "training_size"):
         rows = rows.append_column(name, verdicts[name].filter(mask))
     tests = [configured.tests[number] for number in configured.of_series(rows.select(KEYS))]

@@ -55,6 +55,7 @@ class BucketVerdicts:
     :ivar kind: place in :data:`KINDS`.
     :ivar run: length of the run of missing, zero or equal values.
     :ivar seen: buckets that the forecast was made from.
+    :ivar usual: of a flagged gap, zero or value where zero is the rule, the probability of the opposite; NaN of others.
     """
 
     score: Floats
@@ -64,3 +65,4 @@ class BucketVerdicts:
     kind: Kinds
     run: npt.NDArray[np.int64]
     seen: npt.NDArray[np.int64]
+    usual: Floats

@@ -60,10 +60,11 @@ def as_configured(
     scores = scores / settings.level
     small_low, small_high = ranges.small_changes(bucket, expected, parameters)
     plain = reading.known & ~(bucket.value < settings.least)
-    plain &= ~((bucket.value >= usual[0]) & (bucket.value <= usual[1]))
-    above, below = plain & ~(bucket.value <= small_high), plain & ~(bucket.value >= small_low)
+    # A value between its forecast and what is usual is none: what is usual bounds the side on which the value is off.
+    above = plain & ~(bucket.value <= np.fmax(small_high, usual[1]))
+    below = plain & ~(bucket.value >= np.fmin(small_low, usual[0]))
+    is_late = (bucket.kind == scales.DURATION) & above
     above, below = above & settings.above, below & (settings.below | (bucket.kind == scales.DURATION))
-    is_late = (bucket.kind == scales.DURATION) & plain & ~(bucket.value <= small_high)
     of_size = np.where(evidence.above, above | is_late, below)
     drifts = np.where(evidence.drift[:, 0] >= evidence.drift[:, 1], above | is_late, below)
     both = settings.above & settings.below & np.isnan(settings.spike) & np.isnan(settings.drop)

@@ -37,9 +37,8 @@ class Cooldown:
         self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: ModelParameters
     ) -> Floats:
         """Return what is added to the surprise at which a size of the series is flagged."""
-        # Of short buckets, the spread of two weeks says how noisy they are.
-        is_unknown = (kind == REAL) & (not (frequency.is_short and parameters.long_run))
-        return np.where(is_unknown, parameters.caution_unknown, 0) + frequency.caution_per_alarm * self.recent[rows]
+        unknown = np.where(kind == REAL, parameters.caution_unknown, 0)
+        return unknown + frequency.caution_per_alarm * self.recent[rows]
 
     def caution_of_arrival(
         self, rows: Rows, kind: npt.NDArray[np.int8], frequency: Frequency, parameters: ModelParameters

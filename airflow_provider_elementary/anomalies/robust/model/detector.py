@@ -153,6 +153,11 @@ class Detector:
             ).astype(np.int64),
             # Whether anything arrives is learned from all buckets, a size from those that had one.
             seen=np.where(gap | zero | load, self.buckets[rows], seen).astype(np.int64),
+            usual=np.select(
+                [gap, zero, load & ~value],
+                [1 - evidence.missing.probability, 1 - evidence.zero.probability, evidence.zero.probability],
+                np.nan,
+            ),
         )
         self.cooldown.learn(rows, verdicts.kind > 0, frequency)
         if bucket.holiday == HOLIDAY:
@@ -232,6 +237,9 @@ class Detector:
         of_arrival = self.cooldown.caution_of_arrival(bucket.rows, bucket.kind, frequency, parameters)
         gap, none, repeat = evidence.gap, evidence.none, evidence.repeat
         value = self.tails.calibrate(bucket.rows, evidence.size, parameters) / (parameters.alarm + caution)
+        value = np.maximum(value, evidence.size / self._most_scales(bucket, frequency, parameters))
+        # Whether rows arrive in an hour is what counts say: of another metric, only a run of gaps is an event.
+        one_gap = np.where((bucket.kind == scales.REAL) & frequency.is_short, 0, gap.one)
         again = repeat.repeated & (repeat.length > 1)
         # A single repeat counts only where its probability is known.
         once = repeat.repeated & (repeat.length == 1) & (bucket.kind == scales.COUNT)
@@ -241,7 +249,7 @@ class Detector:
             [
                 np.where(evidence.is_sized, value, 0),
                 np.maximum(
-                    gap.one / (parameters.alarm_missing + of_arrival), gap.run / (parameters.alarm_run + of_arrival)
+                    one_gap / (parameters.alarm_missing + of_arrival), gap.run / (parameters.alarm_run + of_arrival)
                 ),
                 np.maximum(
                     none.one / (parameters.alarm_zero + of_arrival), none.run / (parameters.alarm_run + of_arrival)
@@ -252,6 +260,11 @@ class Detector:
                 np.where(drifts, evidence.drift.max(axis=1) / parameters.alarm_drift, 0),
             ]
         )
+
+    def _most_scales(self, bucket: Bucket, frequency: Frequency, parameters: ModelParameters) -> Floats:
+        """Return the size of an error, in scales, at which it is flagged however heavy the tail of its series."""
+        is_vetoed = (bucket.kind == scales.REAL) & frequency.is_short & (parameters.long_run > 0)
+        return np.where(is_vetoed & (parameters.most_scales > 0), parameters.most_scales, np.inf)
 
     def _early(self, bucket: Bucket, reading: Reading, frequency: Frequency, ready: Flags) -> Floats:
         """Return the scores of the series that are not ready: of what is beyond doubt alone."""
@@ -307,7 +320,10 @@ class Detector:
         """Return the range outside of which a value is flagged, in the metric's own unit."""
         caution = self.cooldown.caution(bucket.rows, bucket.kind, frequency, parameters)
         alarm = (parameters.alarm + caution) * bucket.settings.level
-        reach = self.tails.reach(bucket.rows, alarm, parameters)
+        reach = np.minimum(
+            self.tails.reach(bucket.rows, alarm, parameters),
+            self._most_scales(bucket, frequency, parameters) * bucket.settings.level,
+        )
         bounds = evidence.mixture.range(two_sided(reach, parameters.degrees))
         low, high = (scales.from_scale(y, bucket.kind, reading.unit) for y in bounds)
         low, high = ranges.stated(bucket, expected, low, high, reading.unit, usual, flagged.value, parameters)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from airflow_provider_elementary.anomalies.robust.model.bucket import Bucket
 from airflow_provider_elementary.anomalies.robust.model.parameters import Frequency
-from airflow_provider_elementary.anomalies.robust.model.transform import COUNT, DURATION, PERCENT, SUM, to_scale
+from airflow_provider_elementary.anomalies.robust.model.transform import COUNT, DURATION, PERCENT, REAL, SUM, to_scale
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -58,11 +58,12 @@ class Early:
         lowest, highest = self.lowest[rows], self.highest[rows]
         enough = self.values[rows] >= max(_ENOUGH, _DAYS * frequency.buckets_a_day if frequency.is_short else 0)
         regular = enough & ~self.interrupted[rows]
-        gap = regular & ~np.isfinite(value) & (frequency.seconds is not None)
+        counts_gaps = (frequency.seconds is not None) & ~((kind == REAL) & frequency.is_short)
+        gap = regular & ~np.isfinite(value) & counts_gaps
         fallen = regular & zero & np.isin(kind, (COUNT, SUM)) & ((kind != COUNT) | (lowest >= _FEW))
         y, low, high = (to_scale(values, kind, unit) for values in (value, lowest, highest))
         far = np.maximum(_RANGES * (high - low), _FAR)
-        beyond = np.isin(kind, (COUNT, SUM, DURATION)) & ((y - high > far) | ((low - y > far) & (kind != DURATION)))
+        beyond = (kind != PERCENT) & ((y - high > far) | ((low - y > far) & (kind != DURATION)))
         size = np.where(kind == PERCENT, value - highest > np.maximum(_POINTS, highest), beyond)
         return np.where([enough & sized & size, gap, fallen], _SCORE, 0.0)
 

@@ -20,8 +20,8 @@ _MOST = 150
 _MANY = 10_000.0
 #: Where no earlier percentage shows: a half of two rows is then one of ten at the least.
 _UNKNOWN = 10.0
-#: Per percentage, discount of the most rows that were needed: tables grow and shrink.
-_DISCOUNT = 0.97
+#: Factors by which the number moves towards a percentage that needs more rows, or fewer: one odd day is no large table.
+_UP, _DOWN = 1.22, 0.95
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Granularity:
 
     2.326 % is one row of 43, or two of 86, but of no fewer.
 
-    :ivar rows: the most rows that a percentage needed; 0 before any did.
+    :ivar rows: how many rows four of five percentages need at the most; 0 before any did.
     """
 
     rows: Floats
@@ -48,7 +48,8 @@ class Granularity:
             fewest, known = fewest_rows(value[mine]), self.rows[rows[mine]]
             needed = np.maximum(fewest, np.where(known > 0, known, _UNKNOWN))
             noise[mine] = np.where((known > 0) | (fewest > 0), 4 / np.sqrt(needed), 0)
-            self.rows[rows[mine]] = np.where(fewest > 0, np.maximum(fewest, _DISCOUNT * known), known)
+            moved = np.where(fewest > known, np.minimum(fewest, _UP * known), np.maximum(fewest, _DOWN * known))
+            self.rows[rows[mine]] = np.select([fewest == 0, known == 0], [known, fewest], moved)
         return noise
 
 

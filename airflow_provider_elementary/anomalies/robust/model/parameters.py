@@ -86,7 +86,7 @@ DAILY = Frequency(
     return_within=3,
     accept_run_after=28,
     unit_from=8,
-    caution_per_alarm=0.6,
+    caution_per_alarm=0.8,
     alarm_discount=0.96,
     flagged_for=3,
 )
@@ -163,6 +163,8 @@ class ModelParameters:
     :param doubt_quiet: weight of the hypothesis that a working day is as quiet as the quietest day of the last week.
     :param agreement: scales of a second, simpler model by which a value must be out too: the last value, the medians of
         the same time of earlier cycles and of all of them, and how unlike two cycles are; 0 for no such model.
+    :param most_scales: size of an error, in scales, that is flagged however heavy the tail of its series, where
+        ``long_run`` sees it too; 0 for none.
     :param long_run: standard deviations of the last two weeks, incidents included, within which a bucket shorter than a
         day of a metric of unknown noise is not flagged; 0 for no such veto.
     :param least_change_of_sum: share of the forecast by which a sum must be off where its test has no
@@ -203,7 +205,8 @@ class ModelParameters:
     doubt_return: float = 0.02
     doubt_quiet: float = 0.02
     agreement: float = 3.0
-    long_run: float = 3.0
+    most_scales: float = 10.0
+    long_run: float = 3.25
     least_change_of_sum: float = 0.25
     missing_weight: float = 0.25
     slow: float = 0.1

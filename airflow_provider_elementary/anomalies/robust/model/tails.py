@@ -13,8 +13,9 @@ from airflow_provider_elementary.anomalies.robust.model.parameters import ModelP
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp] | slice
 
-_GRID = np.linspace(0, 60, 6001)
-_LARGEST_SURPRISE = 16.0
+#: Sizes of errors in scales: those of a heavy-tailed series may be hundreds, and the largest have to differ.
+_GRID: Floats = np.concatenate([np.linspace(0, 60, 6001), np.geomspace(60, 6_000, 201)[1:]])
+_LARGEST_SURPRISE = 250.0
 _LARGEST_POWER = 300.0
 
 

@@ -24,6 +24,8 @@ ROWS = [1000.0, 1010, 990, 1005, 995, 1000, 980, 1020, 1003, 991]
         ("row_count", [0.0, *ROWS, 0.0], None),
         ("row_count", [*ROWS[:5], None, *ROWS, None], None),
         ("row_count", [1.0, 2, 1, 3, 1, 2, 1, 1, 2, 0], None),
+        ("average", [3.0, 2.8, 3.2, 3.1] * 3 + [80.0], "spike"),
+        ("average", [3.0, 2.8, 3.2, 3.1] * 3 + [30.0], None),
         ("null_percent", [2.0] * 10 + [40.0], "spike"),
         ("null_percent", [2.0] * 10 + [20.0], None),
         ("freshness", [3600.0] * 10 + [36_000.0], "late"),

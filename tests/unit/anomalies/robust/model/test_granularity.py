@@ -27,6 +27,14 @@ def test_one_row_is_no_anomaly_where_there_was_none(percent: float, is_anomalous
     assert verdicts["is_anomalous"].to_pylist()[-1] is is_anomalous
 
 
+def test_one_odd_percentage_does_not_make_a_small_table_large() -> None:
+    one_of_48 = [0.0, 0.0, 2.083, 0.0]
+
+    verdicts = robust.score(daily([*one_of_48 * 15, 41.1053, *one_of_48 * 5], metric_name="null_percent"))
+
+    assert [number for number, is_one in enumerate(verdicts["is_anomalous"].to_pylist()) if is_one] == [60]
+
+
 def test_a_percentage_of_few_rows_varies_more_than_one_of_many() -> None:
     generator = np.random.default_rng(1)
     of_40 = [round(100 * generator.binomial(40, 0.1) / 40, 3) for _ in range(300)]

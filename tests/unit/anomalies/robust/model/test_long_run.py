@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from airflow_provider_elementary.anomalies import robust
 from airflow_provider_elementary.anomalies.robust.model.long_run import LongRun
 from airflow_provider_elementary.anomalies.robust.model.parameters import DAILY, HOURLY, ModelParameters
 from airflow_provider_elementary.anomalies.robust.model.transform import COUNT, REAL
+from tests.support.metric_series import hourly
 
 
 def test_the_spread_is_that_of_the_values() -> None:
@@ -29,3 +31,24 @@ def test_only_short_buckets_of_an_unknown_metric_are_concerned() -> None:
     )
 
     assert np.isnan([*of_hours, *of_days]).tolist() == [False, True, True, True]
+
+
+def test_an_error_of_many_scales_is_flagged_whatever_the_tail_of_the_series() -> None:
+    generator = np.random.default_rng(3)
+    values, is_wild = generator.normal(100, 1, 400), generator.random(400) < 0.1
+    values[is_wild] += generator.uniform(4, 25, is_wild.sum())
+    values[-1] = 140.0
+
+    with_limit, without = (
+        robust.score(hourly([*values], metric_name="average"), most_scales=most)["is_anomalous"].to_pylist()[-1]
+        for most in (10, 0)
+    )
+
+    assert (with_limit, without) == (True, False)
+
+
+@pytest.mark.parametrize(("metric", "kind"), [("average", None), ("row_count", "missing bucket")])
+def test_one_hour_without_a_value_is_an_anomaly_of_counts_alone(metric: str, kind: str | None) -> None:
+    values = [*np.random.default_rng(3).normal(100, 3, 240).round(), None]
+
+    assert robust.score(hourly(values, metric_name=metric))["kind"].to_pylist()[-1] == kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -32,6 +33,17 @@ def contradictions(verdicts: pa.Table) -> list[dict[str, Any]]:
     stated = np.isfinite(low) | np.isfinite(high)
     wrong = np.isfinite(value) & np.where(flagged, inside & stated, ~inside & ~continues)
     return verdicts.filter(pa.array(wrong | (low > high))).to_pylist()
+
+
+def on_a_bound(verdicts: pa.Table) -> list[dict[str, Any]]:
+    """Return flagged verdicts whose bound is the value itself: it was moved there, and is not that of the score."""
+    value, low, high = (
+        verdicts[name].to_numpy(zero_copy_only=False).astype(float)
+        for name in ("metric_value", "expected_min", "expected_max")
+    )
+    flagged = verdicts["is_anomalous"].to_numpy(zero_copy_only=False)
+    reached = (np.abs(low - value) < 1e-9 * np.abs(value)) | (np.abs(high - value) < 1e-9 * np.abs(value))
+    return verdicts.filter(pa.array(flagged & reached)).to_pylist()
 
 
 def wild(seed: int, scale: float, zeros: float) -> list[float | None]:
@@ -100,6 +112,7 @@ def test_a_range_agrees_with_the_verdict_on_public_data(name: str) -> None:
     verdicts = robust.score(whole.filter(pa.array(first)))
 
     assert contradictions(verdicts) == []
+    assert on_a_bound(verdicts) == []
 
 
 def test_no_bound_is_beyond_what_was_ever_near() -> None:
@@ -113,12 +126,32 @@ def test_no_bound_is_beyond_what_was_ever_near() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ([1000.0, 1010.0, 990.0] * 20 + [None], "row count has no value on Mon 30 Nov 2026 where one was due"),
-        ([1000.0, 1010.0, 990.0] * 20 + [0.0], "row count 0 rows on Mon 30 Nov 2026 is a drop"),
+        (
+            [1000.0, 1010.0, 990.0] * 20 + [None],
+            "has no value on Mon 30 Nov 2026 where one was due (1 in a row); expected a value",
+        ),
+        ([1000.0, 1010.0, 990.0] * 20 + [0.0], "0 rows on Mon 30 Nov 2026 is a drop; expected a value other than 0"),
+        ([0.0] * 60 + [500.0], "failed rows 500 rows on Mon 30 Nov 2026 is a spike; expected 0"),
     ],
 )
-def test_a_gap_and_a_zero_are_named_with_what_was_expected(values: list[float | None], sentence: str) -> None:
-    reason = robust.score(daily(values))["reason"].to_pylist()[-1]
+def test_what_has_no_size_is_explained_by_how_often_its_opposite_came(
+    values: list[float | None], sentence: str
+) -> None:
+    metrics = daily(values, metric_name="row_count" if values[0] else "failed_rows")
 
-    assert sentence in reason
-    assert "from 60 earlier buckets" in reason
+    reason = robust.score(metrics)["reason"].to_pylist()[-1]
+
+    found = re.search(r"(.*), as in ([0-9.]+) % of such buckets, from 60 earlier buckets", reason)
+    assert found is not None, reason
+    assert found[1].endswith(sentence)
+    assert 95 < float(found[2]) < 100
+
+
+def test_a_zero_that_always_fails_is_not_explained_by_how_often_it_came() -> None:
+    configurations = pa.Table.from_pylist([{"full_table_name": "SHOP.CORE.ORDERS", "fail_on_zero": True}])
+
+    reason = robust.score(daily([4.0, *[0.0] * 6] * 9 + [4.0, 0.0]), configurations=configurations)[
+        "reason"
+    ].to_pylist()[-1]
+
+    assert "expected a value other than 0, from" in reason
