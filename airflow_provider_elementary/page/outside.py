@@ -1,4 +1,4 @@
-"""Builds addresses outside of Airflow, of dbt's docs and the project's code."""
+"""Builds addresses outside of Airflow: dbt's docs and the project's code."""
 
 from __future__ import annotations
 
