@@ -9,7 +9,7 @@ from airflow_provider_elementary.page.store_status import StoreStatus, load_stor
 from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
 from airflow_provider_elementary.project.facts import Node
 from airflow_provider_elementary.project.health import TableHealth
-from airflow_provider_elementary.project.lineage import reached
+from airflow_provider_elementary.project.project import reached
 
 #: Nodes of one page; of more, nobody could read a graph.
 _PAGE = 300

@@ -16,9 +16,8 @@ from airflow_provider_elementary.page.verdicts import Anomaly
 from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, outcomes_of
 from airflow_provider_elementary.project.facts import Node, NodeRun, Test
 from airflow_provider_elementary.project.health import TableHealth
-from airflow_provider_elementary.project.lineage import reached
 from airflow_provider_elementary.project.outcomes import runs_of, tests_of
-from airflow_provider_elementary.project.project import Project
+from airflow_provider_elementary.project.project import Project, reached
 from airflow_provider_elementary.times import before
 
 if TYPE_CHECKING:
