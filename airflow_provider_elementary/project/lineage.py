@@ -107,19 +107,6 @@ class Lineage:
         return found
 
 
-def reached(starts: Iterable[str], steps: int, next_to: Mapping[str, Iterable[str]]) -> dict[str, int]:
-    """Return the ids up to some steps away from these, the nearest first, each with its number of steps.
-
-    :param next_to: the ids that are one step away from each id.
-    """
-    here = list(dict.fromkeys(starts))
-    found = dict.fromkeys(here, 0)
-    for step in range(1, steps + 1):
-        here = list(dict.fromkeys(near for name in here for near in next_to.get(name, ()) if near not in found))
-        found.update(dict.fromkeys(here, step))
-    return found
-
-
 def tests_monitoring(metric: str, column: str | None) -> tuple[str, ...]:
     """Return the names of Elementary's tests that monitor a metric of a table or of its column."""
     return _TESTS_OF_METRIC.get(metric, _TESTS_OF_COLUMNS if column else ())

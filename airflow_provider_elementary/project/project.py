@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -96,6 +96,19 @@ def read_project(snapshot: SnapshotSource) -> Project:
         missing=tuple(dict.fromkeys(missing)),
         usual_interval=_usual_interval(invocations),
     )
+
+
+def reached(starts: Iterable[str], steps: int, next_to: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """Return the ids up to some steps away from these, the nearest first, each with its number of steps.
+
+    :param next_to: the ids that are one step away from each id.
+    """
+    here = list(dict.fromkeys(starts))
+    found = dict.fromkeys(here, 0)
+    for step in range(1, steps + 1):
+        here = list(dict.fromkeys(near for name in here for near in next_to.get(name, ()) if near not in found))
+        found.update(dict.fromkeys(here, step))
+    return found
 
 
 def _usual_interval(invocations: Sequence[Mapping[str, Any]]) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""Shows the lineage of the whole project, or of a search."""
+"""Shows the lineage of the project, or of a search."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from airflow_provider_elementary.page.store_status import StoreStatus, load_stor
 from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
 from airflow_provider_elementary.project.facts import Node
 from airflow_provider_elementary.project.health import TableHealth
+from airflow_provider_elementary.project.project import reached
 
 #: Nodes of one page; of more, nobody could read a graph.
 _PAGE = 300
@@ -51,8 +52,6 @@ class LineageView:
 
 def build(request: Request) -> LineageView:
     """Return one page of the nodes that match, with those upstream and downstream of them."""
-    from airflow_provider_elementary.project.lineage import reached
-
     store_status = load_store_status(request.reader)
     project, search = store_status.project, request.text("q")
     up, down = _steps(request, "up"), _steps(request, "down")

@@ -17,7 +17,7 @@ from airflow_provider_elementary.page.views.base import ListPage, NotHereError, 
 from airflow_provider_elementary.project.facts import Node, NodeRun, Test
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.outcomes import runs_of, tests_of
-from airflow_provider_elementary.project.project import Project
+from airflow_provider_elementary.project.project import Project, reached
 from airflow_provider_elementary.times import before
 
 if TYPE_CHECKING:
@@ -188,8 +188,6 @@ def _neighbours(
 
     :param next_to: the ids that are one step away from each id.
     """
-    from airflow_provider_elementary.project.lineage import reached
-
     project = store_status.project
     if project is None or node is None:
         return ()
