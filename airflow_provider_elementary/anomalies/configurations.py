@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_elementary.anomalies.elementary.parameters import ARGUMENTS, IGNORED, AnomalyTestParameters, whole
 from airflow_provider_elementary.anomalies.elementary.predicates import (
@@ -114,6 +115,10 @@ class SeriesConfigurations:
 
         :param keys: one row per series, with :data:`KEYS`.
         """
+        if self.table is None or not self.table.num_rows:
+            names = pc.utf8_lower(keys["metric_name"].cast(pa.string()))
+            is_computed = pc.is_in(names, pa.array(sorted(COMPUTED))).to_numpy()
+            return np.where(is_computed, 1, self.without_test).astype(np.int64)
         with bounded_connection() as connection:
             ordered = keys.select(KEYS).append_column("place", pa.array(np.arange(keys.num_rows)))
             connection.register("keys", ordered)

@@ -345,7 +345,8 @@ class _Window:
 
     def rows(self) -> pa.Table:
         kept = pa.concat_tables(self._kept) if self._kept else self._empty
-        self._kept = [self._trimmed(kept)]
+        # In one piece: to take rows of many pieces, Arrow copies all of them each time.
+        self._kept = [self._trimmed(kept).combine_chunks()]
         return self._kept[0]
 
     def _trimmed(self, rows: pa.Table) -> pa.Table:

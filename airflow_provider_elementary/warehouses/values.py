@@ -135,8 +135,9 @@ def _to_number(values: pa.Array, target: pa.DataType) -> tuple[pa.Array, Mapping
 
 def _finite(values: pa.Array, kinds: Mapping[str, int]) -> tuple[pa.Array, Mapping[str, int]]:
     finite = pc.is_finite(values)
-    if (count := pc.sum(pc.invert(finite)).as_py() or 0) == 0:
+    if pc.all(finite, min_count=0).as_py():
         return values, kinds
+    count = pc.sum(pc.invert(finite)).as_py()
     return pc.if_else(finite, values, pa.scalar(None, values.type)), {**kinds, _NOT_FINITE: count}
 
 

@@ -39,7 +39,7 @@ from airflow_provider_elementary.anomalies.robust.state import (
 from airflow_provider_elementary.anomalies.schema import series_metrics
 
 #: Number of series in memory at a time.
-SERIES_AT_A_TIME = 10_000
+SERIES_AT_A_TIME = 5_000
 _BEFORE_ALL = -1
 _FINGERPRINT = ("buckets", "fingerprint")
 

@@ -137,10 +137,8 @@ def _fill(detector: Detector, rows: npt.NDArray[np.int64], stored: pa.Table, ser
     arrays = stored["arrays"].cast(pa.large_binary())
     chosen = (arrays if len(series) == len(arrays) else arrays.take(pa.array(series))).combine_chunks()
     offsets = np.frombuffer(chosen.buffers()[1], np.int64)[chosen.offset :]
-    data = np.frombuffer(chosen.buffers()[2], np.uint8)[offsets[0] : offsets[len(series)]].reshape(len(series), -1)
-    at = 0
-    for array in detector.arrays().values():
-        width = array[:1].nbytes
-        part = np.ascontiguousarray(data[:, at : at + width]).view(array.dtype)
-        array[rows] = part.reshape(len(series), *array.shape[1:])
-        at += width
+    data = np.frombuffer(chosen.buffers()[2], np.uint8)[offsets[0] : offsets[len(series)]]
+    own = detector.arrays()
+    parts = data.view([(name, array.dtype, array.shape[1:]) for name, array in own.items()])
+    for name, array in own.items():
+        array[slice(None) if len(rows) == len(array) else rows] = parts[name]

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_elementary.anomalies import backtest, detect
+from airflow_provider_elementary.anomalies.configurations import KEYS, SeriesConfigurations
 from airflow_provider_elementary.anomalies.detect_recent import score_recent
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
@@ -204,3 +205,11 @@ def test_a_delay_counts_back_from_the_newest_bucket_of_all_series() -> None:
 
     for method in ("elementary", "robust"):
         assert detect(metrics, method, configured(detection_delay=delay))["is_anomalous"].to_pylist()[-2]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("given", "numbers"), [(None, [0, 1, 1, 0, 0]), (configured()[:0], [1, 1, 1, 1, 1])])
+def test_without_configurations_computed_metrics_are_quiet(given: pa.Table | None, numbers: list[int]) -> None:
+    names = ["row_count", "Execution_Time", "SUCCESS_RATE", None, ""]
+    keys = pa.table({name: names if name == "metric_name" else pa.nulls(len(names)) for name in KEYS})
+    keys = keys.cast(pa.schema([(name, pa.string()) for name in KEYS]))
+    assert SeriesConfigurations.of(given, {}).of_series(keys).tolist() == numbers

@@ -120,15 +120,11 @@ class Mixture:
 
     def probability(self, y: Floats) -> Floats:
         """Return the probability of a value that is at least as far out."""
-        z = (y[:, None] - self.centre) / self.scale[:, None]
-        tail = np.where(self.only_above[:, None], upper(z, self.degrees), two_sided(z, self.degrees))
-        total: Floats = (self.weight * tail).sum(axis=1)
-        return total
+        return self._total(y[:, None] - self.centre, self.only_above)
 
     def probability_of_zero(self) -> Floats:
         """Return the probability of a value as low as zero."""
-        total: Floats = (self.weight * upper(self.centre / self.scale[:, None], self.degrees)).sum(axis=1)
-        return total
+        return self._total(self.centre, np.ones(len(self.scale), bool))
 
     def range(self, least: Floats) -> tuple[Floats, Floats]:
         """Return between which values around the forecast the probability is not below ``least``.
@@ -137,8 +133,10 @@ class Mixture:
         """
         share = np.where(self.weight > 0, least[:, None] / np.where(self.weight > 0, self.weight, 1), np.inf)
         share = np.where(self.only_above[:, None], 2 * share, share)
-        reach = scales_of(surprise(np.minimum(share, 1)), self.degrees) * self.scale[:, None]
         holds = share <= 1
+        reach = np.zeros(share.shape)
+        reach[holds] = scales_of(surprise(share[holds]), self.degrees)
+        reach *= self.scale[:, None]
         low, high = (np.where(holds, self.centre + side * reach, self.centre) for side in (-1, 1))
         lowest, highest = low[:, 0], high[:, 0]
         for _ in range(_OVERLAPS):
@@ -146,6 +144,19 @@ class Mixture:
             lowest = np.where(joined, low, lowest[:, None]).min(axis=1)
             highest = np.where(joined, high, highest[:, None]).max(axis=1)
         return np.where(self.only_above, -np.inf, lowest), highest
+
+    def _total(self, error: Floats, only_above: Flags) -> Floats:
+        """Return the probability of an error, summed over the hypotheses that have a part of it: half have none."""
+        has_part = self.weight != 0
+        z = (error / self.scale[:, None])[has_part]
+        probability = two_sided(z, self.degrees)
+        if only_above.any():
+            is_one_sided = np.broadcast_to(only_above[:, None], has_part.shape)[has_part]
+            probability = np.where(is_one_sided, upper(z, probability), probability)
+        tail = np.zeros(has_part.shape)
+        tail[has_part] = probability
+        total: Floats = (self.weight * tail).sum(axis=1)
+        return total
 
 
 def _of_calendar(bucket: Bucket, parameters: ModelParameters) -> tuple[float, float, float]:

@@ -24,9 +24,12 @@ def two_sided(z: Floats, degrees: int) -> Floats:
     return np.interp(np.abs(z), _GRID, _two_sided_table(degrees))
 
 
-def upper(z: Floats, degrees: int) -> Floats:
-    """Return the probability of an error of at least z scales."""
-    half = two_sided(z, degrees) / 2
+def upper(z: Floats, both: Floats) -> Floats:
+    """Return the probability of an error of at least z scales.
+
+    :param both: what :func:`two_sided` says of z.
+    """
+    half = both / 2
     return np.where(z > 0, half, 1 - half)
 
 
@@ -37,7 +40,7 @@ def surprise(probability: Floats) -> Floats:
 
 def scales_of(surprises: Floats, degrees: int) -> Floats:
     """Return how many scales an error must have to be so surprising (two-sided)."""
-    return np.interp(surprises, surprise(_two_sided_table(degrees)), _GRID)
+    return np.interp(surprises, _surprise_table(degrees), _GRID)
 
 
 def log_density(z: Floats, degrees: int) -> Floats:
@@ -61,6 +64,11 @@ def _two_sided_table(degrees: int) -> Floats:
         last = tiny[0] - 1
         probability[last:] = probability[last] * (_GRID[last:] / _GRID[last]) ** -float(degrees)
     return probability
+
+
+@cache
+def _surprise_table(degrees: int) -> Floats:
+    return surprise(_two_sided_table(degrees))
 
 
 @dataclass

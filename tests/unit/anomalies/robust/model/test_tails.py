@@ -18,7 +18,7 @@ def test_the_tail_of_t_is_as_in_the_tables(degrees: int, size: float, probabilit
 
 
 def test_the_upper_tail_is_half_of_both_above_and_the_rest_below() -> None:
-    assert upper(np.array([2.0, -2.0]), 40).sum() == pytest.approx(1)
+    assert upper(np.array([2.0, -2.0]), two_sided(np.array([2.0, -2.0]), 40)).sum() == pytest.approx(1)
 
 
 def test_a_surprise_has_the_size_that_it_came_from() -> None:
