@@ -28,6 +28,11 @@ _SLACK_LIMIT = 2900
 _SLACK_HEADER = 150
 
 
+def is_mail_address(text: str) -> bool:
+    """Return whether a text has the form of one address, as in ``ada@example.com``."""
+    return re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", text) is not None
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of an alert.
@@ -91,7 +96,7 @@ class Alert:
     def emails(self) -> tuple[str, ...]:
         """Owners and subscribers that are e-mail addresses."""
         people = (*self.owners, *self.subscribers)
-        return tuple(dict.fromkeys(name for name in people if re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", name)))
+        return tuple(dict.fromkeys(name for name in people if is_mail_address(name)))
 
     @property
     def text(self) -> str:
