@@ -37,6 +37,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+def minute_in_utc(moment: datetime) -> str:
+    """Write a time to the minute, with its zone: ``2026-11-22 06:08 UTC``."""
+    return f"{in_utc(moment):%Y-%m-%d %H:%M} UTC"
+
+
 def parse(text: str | None) -> datetime | None:
     """Return the time of a text in ISO 8601, with a zone where the text has one; None for none."""
     return datetime.fromisoformat(text) if text else None

@@ -14,6 +14,7 @@ from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
 from airflow_provider_elementary.alerts.runbook import RUNBOOK, link_of
 from airflow_provider_elementary.incidents.conditions import PROJECT, SEVERITIES, Severity
 from airflow_provider_elementary.incidents.tracking import Incident
+from airflow_provider_elementary.times import minute_in_utc
 
 #: An incident opened, is still open after its suppression interval, or is resolved.
 Event = Literal["opened", "continues", "resolved", "heartbeat", "digest"]
@@ -26,6 +27,11 @@ _TITLES_SHOWN = 5
 #: Slack refuses a longer text in one block.
 _SLACK_LIMIT = 2900
 _SLACK_HEADER = 150
+
+
+def is_mail_address(text: str) -> bool:
+    """Return whether a text has the form of one address, as in ``ada@example.com``."""
+    return re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", text) is not None
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class Alert:
     def emails(self) -> tuple[str, ...]:
         """Owners and subscribers that are e-mail addresses."""
         people = (*self.owners, *self.subscribers)
-        return tuple(dict.fromkeys(name for name in people if re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", name)))
+        return tuple(dict.fromkeys(name for name in people if is_mail_address(name)))
 
     @property
     def text(self) -> str:
@@ -170,8 +176,8 @@ def alert_of(event: Event, incident: Incident, meta: AlertMeta, *, url: str = ""
         Line("table", "Its values come from", incident.cause.origin.table if incident.cause.origin else ""),
         Line("column", "Tests and metrics", _listed(incident.subjects)),
         Line(None, "Evidence", incident.cause.evidence),
-        Line(None, "Since", f"{incident.started_at:%Y-%m-%d %H:%M} UTC"),
-        Line(None, "Until", f"{incident.resolved_at:%Y-%m-%d %H:%M} UTC" if incident.resolved_at else ""),
+        Line(None, "Since", minute_in_utc(incident.started_at)),
+        Line(None, "Until", minute_in_utc(incident.resolved_at) if incident.resolved_at else ""),
         Line(None, "Other tables of it", _listed(incident.followers)),
         Line(None, "Downstream", _listed(incident.downstream)),
         Line("description", "Description", meta.description or ""),

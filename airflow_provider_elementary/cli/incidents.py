@@ -12,7 +12,7 @@ from airflow_provider_elementary.cli.options import open_repository
 from airflow_provider_elementary.cli.output import print_json
 from airflow_provider_elementary.exceptions import SnapshotCorruptError
 from airflow_provider_elementary.storage.records.answers import ANSWERS, REASONS, AnswerRequest
-from airflow_provider_elementary.times import utc_now
+from airflow_provider_elementary.times import minute_in_utc, utc_now
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
@@ -125,11 +125,11 @@ def _print(incidents: list[Incident]) -> None:
     for incident in incidents:
         state = incident.state(utc_now())
         looked_after = f", {incident.assignee}" if incident.assignee and state != "resolved" else ""
-        until = f" until {incident.resolved_at:%Y-%m-%d %H:%M}" if incident.resolved_at else ""
+        until = f" until {minute_in_utc(incident.resolved_at)}" if incident.resolved_at else ""
         console.print(
             Text(f"{incident.incident_id}  "),
             Text(incident.severity, _COLOURS[incident.severity]),
-            Text(f"{state}{looked_after} since {incident.started_at:%Y-%m-%d %H:%M}{until}: {incident.title}"),
+            Text(f"{state}{looked_after} since {minute_in_utc(incident.started_at)}{until}: {incident.title}"),
         )
         for condition in incident.conditions[1:]:
             console.print(Text(f"    {'holds' if condition.holds else 'over '}  {condition.title}"))

@@ -22,6 +22,7 @@ from airflow_provider_elementary.incidents.conditions import (
     metric_subject,
 )
 from airflow_provider_elementary.project.lineage import Lineage
+from airflow_provider_elementary.times import minute_in_utc
 
 #: A metric without a score for this long, while others have scores, is no longer measured.
 NO_LONGER_SCORED = timedelta(days=14)
@@ -104,7 +105,7 @@ def _condition(subject: str, severity: Any, run: Sequence[Sequence[_Row]], ended
         times=len(run),
         state=worst["kind"] or "anomalous",
         title=public_sentence(worst),
-        evidence=f"{buckets} not as expected, the newest until {last['bucket_end']:%Y-%m-%d %H:%M}",
+        evidence=f"{buckets} not as expected, the newest until {minute_in_utc(last['bucket_end'])}",
     )
 
 

@@ -11,6 +11,7 @@ from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.incidents.conditions import Condition, metric_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.storage.records.answers import Answer, AnsweredCondition
+from airflow_provider_elementary.times import minute_in_utc
 
 #: These answers end a condition. The last two are for metrics only: a dbt test ends with its next result.
 _ENDING = ("resolve", "expected", "new-normal")
@@ -118,7 +119,8 @@ def _ended(condition: Condition, ends: Mapping[str, Sequence[tuple[Answer, Answe
         if condition.ended_at is not None and condition.ended_at <= covered:
             break
         state = {"resolve": "resolved", "expected": "expected"}.get(answer.answer, "new normal")
-        said = f"{answer.answered_by or 'a person'} answered {state} at {answer.answered_at[:16].replace('T', ' ')}"
+        at = minute_in_utc(datetime.fromisoformat(answer.answered_at))
+        said = f"{answer.answered_by or 'a person'} answered {state} at {at}"
         yield replace(condition, last_seen=min(condition.last_seen, seen), ended_at=seen, state=state, evidence=said)
         if condition.last_seen > covered and answer.answer != "new-normal":
             # Later evidence began when the known one ended, as far as can be seen.

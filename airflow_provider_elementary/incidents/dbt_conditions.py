@@ -15,6 +15,7 @@ from airflow_provider_elementary.incidents.conditions import PROJECT, Condition,
 from airflow_provider_elementary.project.executions import EXECUTIONS_SQL, PLACED, register_executions
 from airflow_provider_elementary.project.reading import READ, read_rows
 from airflow_provider_elementary.source import Source
+from airflow_provider_elementary.times import minute_in_utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,7 +110,7 @@ def _of_row(row: Mapping[str, Any]) -> Condition:
         times=row["times"],
         state=state,
         title=title,
-        evidence=f"{results} not good, the newest {state} at {row['last_seen']:%Y-%m-%d %H:%M}",
+        evidence=f"{results} not good, the newest {state} at {minute_in_utc(row['last_seen'])}",
     )
 
 
@@ -134,7 +135,7 @@ def _of_silence(times: Sequence[datetime | None], as_of: datetime | None) -> Ite
             ended_at=following if place + 1 < len(known) else None,
             times=1,
             state="silent",
-            title=f"No dbt command ran for {hours} h after {last:%Y-%m-%d %H:%M}",
+            title=f"No dbt command ran for {hours} h after {minute_in_utc(last)}",
             evidence=f"the longest time between two commands of the {_USUAL.days} days before was "
             f"{round(max(usual).total_seconds() / 3600)} h",
         )
@@ -176,5 +177,5 @@ def _without_results(command: str, times: Sequence[datetime], ended_at: datetime
         times=len(times),
         state="no results",
         title=f"dbt {command} recorded no result of any node",
-        evidence=f"the command of {times[-1]:%Y-%m-%d %H:%M} has no run results; earlier ones have",
+        evidence=f"the command of {minute_in_utc(times[-1])} has no run results; earlier ones have",
     )

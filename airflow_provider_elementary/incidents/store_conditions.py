@@ -15,7 +15,7 @@ from airflow_provider_elementary.snapshots.failed_syncs import FailedSync, newes
 from airflow_provider_elementary.snapshots.lookup import committed_sequences
 from airflow_provider_elementary.snapshots.sync_interval import is_overdue, newest_syncs, usual_interval
 from airflow_provider_elementary.storage.records.report_log import StoredReport, reports_by_subject
-from airflow_provider_elementary.times import without_zone
+from airflow_provider_elementary.times import minute_in_utc, without_zone
 from airflow_provider_elementary.words import duration
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _of_access(repository: Repository, known: Sequence[Condition]) -> Iterator[C
             times=times,
             state="fail",
             title=f"The access check of {subject} failed: {names}",
-            evidence=f"{newest.report.headline}, at {at:%Y-%m-%d %H:%M}",
+            evidence=f"{newest.report.headline}, at {minute_in_utc(at)}",
         )
 
 
@@ -166,7 +166,7 @@ def failure_conditions(
             times=failure.times,
             state="failed",
             title=f"The sync failed ({failure.error})",
-            evidence=f"attempt {failure.attempt} at {failure.failed_at:%Y-%m-%d %H:%M}{retried}"
+            evidence=f"attempt {failure.attempt} at {minute_in_utc(failure.failed_at)}{retried}"
             + (f": {failure.reason}" if failure.reason else ""),
         ),
         ended_at=max(later[0], failure.failed_at) if later else None,
@@ -195,7 +195,7 @@ def sync_conditions(taken: Sequence[datetime], known: Sequence[Condition], now: 
         started_at=newest + usual,
         last_seen=newest,
         state="overdue",
-        title=f"No snapshot was taken after {newest:%Y-%m-%d %H:%M}",
+        title=f"No snapshot was taken after {minute_in_utc(newest)}",
         evidence=f"the snapshots before were {duration(usual)} apart",
     )
 

@@ -7,12 +7,16 @@ from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.timeouts import SEND_SECONDS, ends_within, in_background
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier, Context
 
     from airflow_provider_elementary.alerts import Alert, AlertFilter
+
+
+_NO_FILTERS = frozenset({"enabled", "digest", "heartbeat", "recipients"})
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class AlertRoute:
     :param downstream: tables or exposures downstream, as ``tables``: ``exposure *``. (templated)
     :param digest: ``daily`` or ``weekly``: one summary in this interval, and no alert for each incident. (templated)
     :param heartbeat: send an alert in each run that finds no open incident. (templated)
+    :param recipients: mail addresses that a form gives the notifier: with one that is none, the task fails before any
+        alert is sent. (templated)
     """
 
     notifier: BaseNotifier
@@ -51,6 +57,7 @@ class AlertRoute:
     downstream: Sequence[str] = ()
     digest: str | None = None
     heartbeat: Any = False
+    recipients: Sequence[str] = ()
 
     def templates(self) -> dict[str, Any]:
         """Return the fields that Airflow renders."""
@@ -72,9 +79,25 @@ def filter_of(rendered: Mapping[str, Any]) -> AlertFilter:
     """Return the filter of the rendered fields of a route; a single name counts as a list."""
     from airflow_provider_elementary.alerts import AlertFilter
 
-    names = {name: value for name, value in rendered.items() if name not in ("enabled", "digest", "heartbeat")}
+    names = {name: value for name, value in rendered.items() if name not in _NO_FILTERS}
     return AlertFilter(
         digest=rendered["digest"] or None,
         heartbeat=str(rendered["heartbeat"]).lower() not in ("", "false", "none"),
         **{name: (value,) if isinstance(value, str) else tuple(value or ()) for name, value in names.items()},
     )
+
+
+def require_recipients(name: str, rendered: Mapping[str, Any]) -> None:
+    """Check the mail addresses of the rendered fields of a route.
+
+    :raises ConfigurationError: one is no address.
+    """
+    from airflow_provider_elementary.alerts.alert import is_mail_address
+
+    given = rendered["recipients"] or ()
+    bad = [text for text in ((given,) if isinstance(given, str) else given) if not is_mail_address(str(text))]
+    if bad:
+        raise ConfigurationError(
+            f"The alert route {name} cannot send mail to {', '.join(map(repr, bad))}: that is no mail address. "
+            "Give one address per line, as in data-team@example.com."
+        )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context, conf
 
 from airflow_provider_elementary.links.elementary import ElementaryPageLink, incident_address, page_address
-from airflow_provider_elementary.notifications.route import AlertRoute, filter_of
+from airflow_provider_elementary.notifications.route import AlertRoute, filter_of, require_recipients
 from airflow_provider_elementary.operators.base import (
     ElementaryStoreOperator,
     clear_failures,
@@ -117,9 +117,14 @@ class ElementaryAlertOperator(ElementaryStoreOperator):
     def _enabled_filters(self, context: Context) -> dict[str, AlertFilter]:
         """Return which alerts each enabled route gets, by the route's name.
 
+        :raises ElementaryFailException: a recipient is no mail address.
         :raises AirflowSkipException: no route is enabled.
         """
         rendered = {name: self.render_template(route.templates(), context) for name, route in self.routes.items()}
+        with clear_failures():
+            for name, fields in rendered.items():
+                if fields["enabled"]:
+                    require_recipients(name, fields)
         enabled = {name: filter_of(fields) for name, fields in rendered.items() if fields["enabled"]}
         if not enabled:
             if (anchor := returned_before(context).get("anchor")) is not None:

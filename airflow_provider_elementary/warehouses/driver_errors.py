@@ -25,7 +25,8 @@ class FailureCause(StrEnum):
 _SQLSTATES = (
     (FailureCause.DENIED, ("42501", "0L", "0P")),
     (FailureCause.ABSENT, ("42P01", "42S02", "42704", "3D", "3F")),
-    (FailureCause.LOST, ("08", "28", "57P0")),
+    # PostgreSQL ends a session that is idle in a transaction, or whose transaction takes too long.
+    (FailureCause.LOST, ("08", "28", "57P0", "25P03", "25P04")),
 )
 #: Names and numbers of errors that drivers show as attributes: Trino, AWS, Google (HTTP) and ClickHouse.
 _CODES = (

@@ -32,6 +32,8 @@ from tests.support.hourly_project import HourlyProject
 #: USD of S3 Standard in us-east-1, 2026: of 1,000 requests by kind, of a GB stored for a month.
 PRICES: Mapping[str, float] = {"put": 0.005, "list": 0.005, "get": 0.0004, "delete": 0.0}
 STORED = 0.023
+#: Somewhat more than a page of 256 snapshots, and than a document that a place between two compactions needs or not.
+_PAGE_KB, _DOCUMENT_KB = 150, 16
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,13 @@ class Action:
     :param act: does it.
     :param most: the most requests that it may cost at any length; None where a table of files decides.
     :param pages: requests that it costs more for each 256 snapshots: pages, and listings of names.
+    :param page_kb: kB that it reads more for each 256 snapshots.
     """
 
     act: Callable[[SyntheticChain], object]
     most: int | None
     pages: float = 0
+    page_kb: float = 0
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -53,15 +57,16 @@ ACTIONS: Mapping[str, Action] = {
     "maintenance with nothing to merge": Action(lambda chain: chain.compact(chain.repository()), 60, 1.2),
     "open the newest": Action(lambda chain: find_manifest(chain.repository()), None, 0.4),
     "open the oldest by time": Action(
-        lambda chain: find_manifest(chain.repository(), BEGAN.replace(tzinfo=UTC)), None, 0.6
+        lambda chain: find_manifest(chain.repository(), BEGAN.replace(tzinfo=UTC)), None, 0.6, _PAGE_KB
     ),
-    "list and check the chain": Action(lambda chain: check_chain(read_chain(chain.repository())), 80, 1.6),
+    "list and check the chain": Action(lambda chain: check_chain(read_chain(chain.repository())), 80, 1.6, _PAGE_KB),
     "prune, dry run": Action(
         lambda chain: prune(
             chain.repository(), Retention(keep_daily=30, keep_monthly=12), dry_run=True, orphan_age=timedelta(days=2)
         ),
         None,
         16,
+        _PAGE_KB,
     ),
 }
 
@@ -110,11 +115,18 @@ def check(first: int, last: int, costs: Mapping[int, Mapping[str, tuple[int, int
     """Return what costs more at the last length than the first, beyond its pages and listings, in words."""
     wrong = []
     for name, action in ACTIONS.items():
-        before, after = costs[first][name][0], costs[last][name][0]
+        (before, kb_before, _), (after, kb_after, _) = costs[first][name], costs[last][name]
+        kb_before, kb_after = kb_before / 1000, kb_after / 1000
         # 29 commits a day; a list is of a few documents more or less, by its place between two compactions.
-        allowed = before * 1.05 + action.pages * (last - first) * 29 / 24 / 256 + 3
+        pages = (last - first) * 29 / 24 / 256
+        allowed = before * 1.05 + action.pages * pages + 3
         if after > allowed:
             wrong.append(f"{name}: {after} requests at {last:,} syncs, {before} at {first:,}; at most {allowed:.0f}")
+        allowed = kb_before * 1.05 + action.page_kb * pages + _DOCUMENT_KB
+        if kb_after > allowed:
+            wrong.append(
+                f"{name}: {kb_after:.0f} kB at {last:,} syncs, {kb_before:.0f} at {first:,}; at most {allowed:.0f}"
+            )
         if action.most is not None and after > action.most:
             wrong.append(f"{name}: {after} requests at {last:,} syncs; at most {action.most}")
     return wrong

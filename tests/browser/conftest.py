@@ -95,7 +95,8 @@ def site(airflow_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     dag_runs.parse_again()
 
 
-@pytest.fixture(scope="session")
+# Of the package: a page that stays open asks a server that is gone, for as long as the other tests run.
+@pytest.fixture(scope="package")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Headless Chromium."""
     if _CHROMIUM is None or _DRIVER is None:

@@ -18,6 +18,7 @@ from airflow_provider_elementary.incidents.tracking import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.project.lineage import read_lineage
 from tests.support.datasets import world_a
+from tests.support.incidents import require_conditions_of_failing_tests
 from tests.support.table_source import TableSource
 
 
@@ -95,18 +96,7 @@ def test_what_the_events_lack_is_followed_into_the_sessions(incidents: list[Any]
 
 
 def test_each_test_with_a_bad_newest_result_is_of_an_open_incident(source: TableSource, incidents: list[Any]) -> None:
-    newest: dict[str, tuple[Any, str]] = {}
-    for row in source.held["elementary_test_results"].to_pylist():
-        seen = newest.get(row["test_unique_id"])
-        if row["status"] != "skipped" and (seen is None or row["created_at"] > seen[0]):
-            newest[row["test_unique_id"]] = (row["created_at"], row["status"])
-    not_good = {test for test, (_, status) in newest.items() if status != "pass"}
-    opened = [found for found in incidents if found.status == "open"]
-
-    assert len(not_good) == 11
-    assert {held.subject for found in opened for held in found.holding if held.kind == "test"} == not_good
-    assert all(found.holding for found in opened)
-    assert not any(held.holds for found in incidents if found.status == "resolved" for held in found.conditions)
+    assert len(require_conditions_of_failing_tests(source, incidents)) == 11
 
 
 def test_two_days_without_dbt_are_one_incident_of_the_project(incidents: list[Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_elementary.incidents.conditions import Condition, metric_family, metric_subject
 from airflow_provider_elementary.incidents.tracking import Incident
+from airflow_provider_elementary.source import Source
 from tests.support.shop import ORDERS, SUNDAY
 
 NOON = datetime(2026, 11, 3, 12)
@@ -95,3 +97,23 @@ def resolved(**facts: Any) -> Incident:
     """Return an incident of the orders that the last run saw end."""
     over = {"status": "resolved", "transition": "resolved", "resolved_at": SUNDAY + timedelta(days=2)}
     return incident(**{**over, **facts})
+
+
+def require_conditions_of_failing_tests(source: Source, incidents: Sequence[Incident]) -> set[str]:
+    """Check that the tests whose newest result is not good are those of open incidents, and return them.
+
+    No incident is open without a condition that holds, and none is over with one.
+    """
+    with source.read("elementary_test_results", columns=["test_unique_id", "status", "created_at"]) as batches:
+        rows = batches.read_all().to_pylist()
+    newest: dict[str, tuple[Any, str]] = {}
+    for row in rows:
+        seen = newest.get(row["test_unique_id"])
+        if row["status"] != "skipped" and (seen is None or row["created_at"] > seen[0]):
+            newest[row["test_unique_id"]] = (row["created_at"], row["status"])
+    not_good = {test for test, (_, status) in newest.items() if status != "pass"}
+    opened = [found for found in incidents if found.status == "open"]
+    assert {held.subject for found in opened for held in found.holding if held.kind == "test"} == not_good
+    assert all(found.holding for found in opened)
+    assert not any(held.holds for found in incidents if found.status == "resolved" for held in found.conditions)
+    return not_good

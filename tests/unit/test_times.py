@@ -19,6 +19,11 @@ def test_a_time_of_any_zone_is_the_same_moment_in_utc(moment: datetime) -> None:
     assert times.without_zone(moment) == NOON
 
 
+@pytest.mark.parametrize("moment", [NOON, NOON.replace(tzinfo=UTC), IN_DELHI])
+def test_a_time_in_words_names_its_zone(moment: datetime) -> None:
+    assert times.minute_in_utc(moment) == "2026-11-22 12:00 UTC"
+
+
 @pytest.mark.parametrize("moment", [None, NOON, IN_DELHI])
 def test_a_text_comes_back_as_the_time_that_it_was(moment: datetime | None) -> None:
     assert times.parse(times.iso(moment)) == moment

@@ -70,7 +70,7 @@ class TestResolve:
         [over] = with_answers([held], [answer("resolve", [held])])
 
         assert (over.condition_id, over.ended_at, over.state) == (held.condition_id, held.last_seen, "resolved")
-        assert over.evidence == "ada answered resolved at 2026-11-03 12:00"
+        assert over.evidence == "ada answered resolved at 2026-11-03 12:00 UTC"
 
     def test_later_evidence_is_a_new_incident_that_names_the_resolved_one(self) -> None:
         held = anomaly()

@@ -83,7 +83,7 @@ class TestFailedSyncs:
         assert (condition.kind, condition.state, condition.severity, condition.times) == ("sync", "failed", "high", 2)
         assert (condition.started_at, condition.last_seen) == (LAST + AN_HOUR / 2, LAST + AN_HOUR)
         assert condition.title == "The sync failed (WarehouseError)"
-        assert condition.evidence == "attempt 1 at 2026-11-02 12:00: The warehouse is away."
+        assert condition.evidence == "attempt 1 at 2026-11-02 12:00 UTC: The warehouse is away."
         assert condition.holds
 
     def test_while_a_retry_is_due_its_severity_is_normal(self) -> None:

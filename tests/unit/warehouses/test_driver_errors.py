@@ -33,6 +33,8 @@ class OperationalError(Exception):
         (error("ProgrammingError", {"C": "42501", "M": "permission denied"}), FailureCause.DENIED),
         (error("ProgrammingError", {"C": "42601", "M": "syntax error"}), FailureCause.OTHER),
         (error("ProgrammingError", {"C": "57P01", "M": "terminating connection"}), FailureCause.LOST),
+        (error("OperationalError", {"C": "25P03", "M": "terminating connection"}), FailureCause.LOST),
+        (error("DatabaseError", {"C": "25P04", "M": "terminating connection"}), FailureCause.LOST),
         (error("DatabaseError", "Code: 497. Not enough privileges", code=497), FailureCause.DENIED),
         (error("DatabaseError", "Code: 60. Unknown table", code=60), FailureCause.ABSENT),
         (error("DatabaseError", "Code: 241. Memory limit exceeded", code=241), FailureCause.OTHER),
