@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_elementary.exceptions import ConfigurationError, TableReplacedError
-from airflow_provider_elementary.snapshots import Manifest, Repository, write_snapshot
+from airflow_provider_elementary.snapshots import Manifest, Repository, capture, write_snapshot
 from airflow_provider_elementary.snapshots.capture import side_by_side
+from airflow_provider_elementary.snapshots.capture.split import split_into_parts
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.parts import PartReference
@@ -52,6 +54,12 @@ def parts(rest: Rest, warehouses: dict[int, Path]) -> NewParts:
         return Parts(open_source, lambda: rest.repository, **options)  # type: ignore[arg-type]
 
     return new
+
+
+@pytest.fixture
+def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads read ranges of ten rows."""
+    monkeypatch.setattr(capture, "split_into_parts", partial(split_into_parts, rows_per_part=10))
 
 
 def in_one_task(parts: Parts, repository: Repository, **options: object) -> Manifest:
@@ -95,6 +103,7 @@ class TestEqual:
         assert rows_of(rest.repository, manifest) == rows_of(other, whole)
         assert (after.kind, after.new_files) == ("incremental", ())
 
+    @pytest.mark.usefixtures("small_ranges")
     def test_threads_read_ranges_in_sessions_of_their_own(
         self, parts: NewParts, rest: Rest, tmp_path: Path, warehouses: dict[int, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -107,22 +116,24 @@ class TestEqual:
             opened.append(WarehouseSource(DuckDBWarehouse(warehouses[DAYS], "elementary")))
             return opened[-1]
 
-        manifest = in_one_task(parts(), rest.repository, open_source=open_source, rows_per_part=10)
+        manifest = in_one_task(parts(), rest.repository, open_source=open_source)
 
         assert opened
         assert len({file.part for file in manifest.files}) > 3
         assert facts_of(manifest) == facts_of(whole)
         assert rows_of(rest.repository, manifest) == rows_of(other, whole)
 
+    @pytest.mark.usefixtures("small_ranges")
     def test_a_failing_thread_ends_the_snapshot_with_its_own_error(self, parts: NewParts, rest: Rest) -> None:
 
         def refuse() -> WarehouseSource:
             raise ConfigurationError("no second session")
 
         with pytest.raises(ConfigurationError, match="no second session"):
-            in_one_task(parts(), rest.repository, open_source=refuse, rows_per_part=10)
+            in_one_task(parts(), rest.repository, open_source=refuse)
         assert not list(rest.store.list("manifests/"))
 
+    @pytest.mark.usefixtures("small_ranges")
     def test_a_thread_that_sees_a_table_without_its_rows_ends_the_snapshot(
         self, parts: NewParts, rest: Rest, warehouses: dict[int, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -133,7 +144,7 @@ class TestEqual:
             return WarehouseSource(DuckDBWarehouse(warehouses[1], "elementary"))
 
         with pytest.raises(TableReplacedError, match=r"elementary\.\w+.* was replaced, truncated, dropped or purged"):
-            in_one_task(parts(), rest.repository, open_source=replaced, rows_per_part=10)
+            in_one_task(parts(), rest.repository, open_source=replaced)
         assert not list(rest.store.list("manifests/"))
 
 
