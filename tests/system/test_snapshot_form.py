@@ -44,6 +44,12 @@ def manifest_policy(directory: Path, sequence: int) -> Mapping[str, Any]:
     return read_manifest(opened(open_store((directory / "store").as_uri())), sequence).policy
 
 
+def taken(store: Path) -> list[str]:
+    """Return the names of what a store holds beside the record of the failed sync."""
+    names = [found.key for found in open_store(store.as_uri()).list("")]
+    return [name for name in names if not name.startswith("results/failures/")]
+
+
 class TestTheForm:
     @pytest.fixture
     def master_keys(self) -> dict[str, str]:
@@ -99,7 +105,7 @@ class TestTheForm:
         outcome = run_dag(DAG_ID, {**conf, "masked_columns": ["dbt_models.no_such_column"]})
 
         assert outcome.state == "failed"
-        assert [found.key for found in open_store((tmp_path / "store").as_uri()).list("")] == [GENESIS]
+        assert taken(tmp_path / "store") == [GENESIS]
 
     @pytest.mark.parametrize(
         "wider",
@@ -119,7 +125,7 @@ class TestTheForm:
         outcome = run_dag(DAG_ID, {**warehouse, "store_conn_id": store, **wider})
 
         assert outcome.state == "failed"
-        assert [found.key for found in open_store((tmp_path / "store").as_uri()).list("")] == [GENESIS]
+        assert taken(tmp_path / "store") == [GENESIS]
 
     @pytest.mark.parametrize("dag_id", [DAG_ID, "elementary_observability"])
     def test_a_scheduled_run_takes_what_the_empty_form_takes(
