@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 #: All syncs of a store are one series: whichever succeeds next, the store is current again.
 _SERIES = ""
 _LONGEST_REASON = 500
+#: The seconds that the record of a failure may take: the store may be what is silent, and a late task must end.
+_PATIENCE = 15
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,7 @@ def recording_failure(
         raise
     # Airflow's time-out of a task is no Exception.
     except BaseException as error:
-        try:
-            _record(open_repository(), error, run_key, attempt, attempts)
-        except ElementaryError as refused:
-            # The store may be what failed: the sync's own error is the one to raise, and to log once.
-            if str(refused) != str(error):
-                log.warning("could not record the failed sync: %s", refused)
+        _record_in_time(open_repository, error, run_key, attempt, attempts)
         raise
 
 
@@ -97,6 +95,34 @@ def newest_failure(repository: Repository) -> FailedSync | None:
     """
     found = newest_result(repository, "failures", _SERIES)
     return _failure_of(found) if found is not None else None
+
+
+def _record_in_time(
+    open_repository: Callable[[], Repository], error: BaseException, run_key: str, attempt: int, attempts: int
+) -> None:
+    refused: list[Exception] = []
+
+    def work(repository: Repository) -> None:
+        try:
+            _record(repository, error, run_key, attempt, attempts)
+        except Exception as raised:
+            refused.append(raised)
+
+    try:
+        # Here, as Airflow answers only the thread of the task.
+        thread = threading.Thread(target=work, args=(open_repository(),), name="failed sync", daemon=True)
+    except ElementaryError as raised:
+        refused.append(raised)
+    else:
+        thread.start()
+        thread.join(_PATIENCE)
+        if thread.is_alive():
+            log.warning("could not record the failed sync: the store did not answer within %g seconds", _PATIENCE)
+    for found in refused:
+        # The store may be what failed: the sync's own error is the one to raise, and to log once.
+        if str(found) != str(error):
+            said = str(found) if isinstance(found, ElementaryError) else type(found).__name__
+            log.warning("could not record the failed sync: %s", said)
 
 
 def _record(repository: Repository, error: BaseException, run_key: str, attempt: int, attempts: int) -> None:

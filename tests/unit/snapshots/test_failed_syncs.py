@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from airflow_provider_elementary.exceptions import (
     StoreError,
     WarehouseError,
 )
-from airflow_provider_elementary.snapshots import Repository, open_store
+from airflow_provider_elementary.snapshots import Repository, failed_syncs, open_store
 from airflow_provider_elementary.snapshots.failed_syncs import FailedSync, newest_failure, recording_failure
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.genesis import Role
@@ -118,6 +119,20 @@ def test_a_store_that_is_away_hides_no_error(
         fail(repository, WarehouseError("The warehouse is away."))
 
     assert "could not record the failed sync: The store is away." in caplog.text
+
+
+def test_a_store_that_is_silent_does_not_keep_the_failed_sync(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(failed_syncs, "_PATIENCE", 0.1)
+    monkeypatch.setattr(failed_syncs, "_record", lambda *arguments: answers.wait())
+
+    with caplog.at_level(logging.WARNING):
+        fail(repository, WarehouseError("The warehouse is away."))
+
+    answers.set()
+    assert "could not record the failed sync: the store did not answer within 0.1 seconds" in caplog.text
 
 
 def test_a_record_that_another_key_signed_is_not_believed(tmp_path: Path, repository: Repository) -> None:
