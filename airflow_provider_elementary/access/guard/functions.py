@@ -319,3 +319,6 @@ TABLE_FUNCTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "tsql": _names("openjson string_split"),
     }
 )
+
+#: Dialects with PIVOT.
+PIVOTING = frozenset({"bigquery", "databricks", "duckdb", "redshift", "snowflake", "spark"})

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from sqlglot import exp
 
+from airflow_provider_elementary.access.guard.functions import PIVOTING
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 
@@ -260,16 +261,13 @@ def _check_lateral(node: exp.Expr, dialect: str) -> None:
         raise QueryRefusedError("a table function is not allowed")
 
 
-_PIVOTING = frozenset({"bigquery", "databricks", "duckdb", "redshift", "snowflake", "spark"})
-
-
 def _check_pivot(node: exp.Expr, dialect: str) -> None:
     # What it counts stands in the subquery, and the values of its columns in the statement.
     lists = node.args.get("fields") or []
     values = [_bare(value) for field in lists for value in field.expressions]
     literals = [part for value in values for part in (value.expressions if isinstance(value, exp.Tuple) else [value])]
     if (
-        dialect not in _PIVOTING
+        dialect not in PIVOTING
         or not isinstance(node.parent, exp.Subquery)
         or not isinstance(node.parent.this, exp.Query)
         or not all(isinstance(field, exp.In) for field in lists)
