@@ -22,9 +22,11 @@ def outside_of(node: Node | None) -> Outside:
     if node is None:
         return Outside("", "")
     docs, code = configured_address("dbt_docs_url"), configured_address("dbt_code_url")
-    path = quote(node.path.strip("/"), safe="/")
+    steps = [step for step in node.path.split("/") if step]
+    # A path that leaves the project would lead to what somebody else wrote on the same host.
+    path = "" if {".", ".."} & {*steps} else quote("/".join(steps))
     return Outside(
-        docs=f"{docs.rstrip('/')}/#!/{node.kind}/{quote(node.unique_id)}" if docs else "",
+        docs=f"{docs.rstrip('/')}/#!/{quote(node.kind)}/{quote(node.unique_id)}" if docs else "",
         code=(code.replace("{path}", path) if "{path}" in code else f"{code.rstrip('/')}/{path}")
         if code and path
         else "",

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_elementary.exceptions import (
     KeyUnavailableError,
@@ -40,6 +40,16 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.storage.records.result_document import Result, ResultFile, ResultKind
 
 log = logging.getLogger(__name__)
+
+
+class _Found(Protocol):
+    """What was read of a snapshot; ``missing`` says what could not be."""
+
+    @property
+    def missing(self) -> Sequence[str]: ...
+
+
+M = TypeVar("M", bound=_Found)
 
 #: Clients and keys are opened again after this long, so that rotated ones are used.
 OPENED_SECONDS = 60.0
@@ -153,28 +163,27 @@ class StoreReader:
         """
         return self.opened.repository.source(manifest)
 
+    def _of_snapshot(self, cache: Cache, manifest: Manifest, read: Callable[[SnapshotSource], M]) -> M:
+        # What cannot be read now may be readable in a minute: a busy key service, a key that was added.
+        return cache.get(
+            manifest.snapshot_id,
+            lambda: read(self.snapshot(manifest)),
+            seconds=lambda found: OPENED_SECONDS if found.missing else math.inf,
+        )
+
     def project(self, manifest: Manifest) -> Project:
         """Return the dbt project of a snapshot.
 
         :raises ConfigurationError: the store's connection names no keys.
         """
-        # What cannot be read now may be readable in a minute: a busy key service, a key that was added.
-        return self._projects.get(
-            manifest.snapshot_id,
-            lambda: read_project(self.snapshot(manifest)),
-            seconds=lambda project: OPENED_SECONDS if project.missing else math.inf,
-        )
+        return self._of_snapshot(self._projects, manifest, read_project)
 
     def outcomes(self, manifest: Manifest) -> Outcomes:
         """Return the recent outcomes of the tests and nodes of a snapshot.
 
         :raises ConfigurationError: the store's connection names no keys.
         """
-        return self._outcomes.get(
-            manifest.snapshot_id,
-            lambda: read_outcomes(self.snapshot(manifest)),
-            seconds=lambda outcomes: OPENED_SECONDS if outcomes.missing else math.inf,
-        )
+        return self._of_snapshot(self._outcomes, manifest, read_outcomes)
 
     def timeline(self, manifest: Manifest) -> Timeline:
         """Return the recent dbt commands of a snapshot.
@@ -183,11 +192,7 @@ class StoreReader:
         """
         from airflow_provider_elementary.project.timeline import read_timeline
 
-        return self._timelines.get(
-            manifest.snapshot_id,
-            lambda: read_timeline(self.snapshot(manifest)),
-            seconds=lambda timeline: OPENED_SECONDS if timeline.missing else math.inf,
-        )
+        return self._of_snapshot(self._timelines, manifest, read_timeline)
 
     def columns(self, manifest: Manifest) -> Columns:
         """Return what a snapshot says of the columns of its tables.
@@ -196,11 +201,7 @@ class StoreReader:
         """
         from airflow_provider_elementary.project.columns import read_columns
 
-        return self._columns.get(
-            manifest.snapshot_id,
-            lambda: read_columns(self.snapshot(manifest)),
-            seconds=lambda columns: OPENED_SECONDS if columns.missing else math.inf,
-        )
+        return self._of_snapshot(self._columns, manifest, read_columns)
 
     def configurations(self, manifest: Manifest) -> pa.Table:
         """Return the configurations of a snapshot's anomaly tests.

@@ -111,7 +111,7 @@ def _record_in_time(
     try:
         # Here, as Airflow answers only the thread of the task.
         thread = threading.Thread(target=work, args=(open_repository(),), name="failed sync", daemon=True)
-    except ElementaryError as raised:
+    except Exception as raised:
         refused.append(raised)
     else:
         thread.start()

@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fill(directory: Path, rows: int, hours: int) -> None:
-    from tests.support.datasets import SMALL_WORLD_END, small_world
     from tests.support.hourly_project import hourly
+    from tests.support.little_project import SMALL_WORLD_END, small_world
     from tests.support.stores import take
 
     rest = _rest(directory)

@@ -99,7 +99,8 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     from airflow_provider_elementary.storage.records.results import write_result
     from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
     from airflow_provider_elementary.warehouses.source import WarehouseSource
-    from tests.support.datasets import small_world, write_duckdb
+    from tests.support.datasets import write_duckdb
+    from tests.support.little_project import small_world
     from tests.support.page import report
 
     empty = {name: table.slice(0, 0) for name, table in small_world(days=1).items()}

@@ -20,7 +20,8 @@ from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Repositor
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.docs.mail import mail_server
 from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store, snowflake_reader
-from tests.support.datasets import small_world, write_postgres, write_snowflake
+from tests.support.datasets import write_postgres, write_snowflake
+from tests.support.little_project import small_world
 from tests.support.signing import STORE_ID, opened
 from tests.support.stores import Rest, copied, grow, local_rest
 from tests.support.tampering import digest_of, exchange_data_keys, flip, rewrite_chain, swap

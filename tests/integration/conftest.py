@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 from tests.support.postgres_reader import other_database, warehouse  # noqa: F401  # fixtures
 from tests.support.stores import Rest, copied
 from tests.support.syncs import CountedKeys, Sync

@@ -14,7 +14,8 @@ from airflow_provider_elementary.access import AccessReport
 from airflow_provider_elementary.access.check.report import CHECKS
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from tests.support.connections import postgres_reader, snowflake_reader
-from tests.support.datasets import small_world, write_postgres, write_snowflake
+from tests.support.datasets import write_postgres, write_snowflake
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

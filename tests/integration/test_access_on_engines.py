@@ -17,8 +17,9 @@ from airflow_provider_elementary.access import AccessReport, check_access
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from tests.servers import HOST
 from tests.servers.engine import Engine
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
 from tests.support.drivers import DATABASE
+from tests.support.little_project import small_world
 from tests.support.wires import WIRES
 
 _TABLES = "SELECT table_schema, table_name FROM dwh.information_schema.tables"

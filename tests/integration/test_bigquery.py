@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import World, small_world
+from tests.support.little_project import World, small_world
 from tests.support.read_back import assert_reads, assert_splits_at_the_microsecond
 
 bigquery = pytest.importorskip("google.cloud.bigquery", reason="pip install airflow-provider-elementary[bigquery]")

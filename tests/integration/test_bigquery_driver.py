@@ -21,8 +21,9 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST
 from tests.servers.bigquery import bigquery_server
 from tests.servers.engine import SECRET, Engine
-from tests.support.datasets import World, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
 from tests.support.drivers import DATABASE
+from tests.support.little_project import World, small_world
 from tests.support.read_back import assert_holds, assert_splits_at_the_microsecond
 
 bigquery = pytest.importorskip("google.cloud.bigquery", reason="pip install google-cloud-bigquery")

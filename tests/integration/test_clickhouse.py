@@ -17,7 +17,8 @@ from airflow_provider_elementary.exceptions import ElementaryError, SchemaNotFou
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.warehouses.clock import read_clock
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import World, small_world, world_a, write_clickhouse, write_duckdb
+from tests.support.datasets import world_a, write_clickhouse, write_duckdb
+from tests.support.little_project import World, small_world
 from tests.support.read_back import assert_reads, assert_reads_as, sorted_rows
 
 pytest.importorskip("chdb", reason="pip install chdb: ClickHouse inside the process")

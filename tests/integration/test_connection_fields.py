@@ -17,7 +17,8 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.warehouses.registry import WAREHOUSES
 from tests.support.connections import postgres_reader
-from tests.support.datasets import small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

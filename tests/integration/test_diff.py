@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_elementary.exceptions import KeyUnavailableError
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.diff import DiffReport, RowCount, diff
-from tests.support.datasets import OWNER_EMAIL, World
+from tests.support.little_project import OWNER_EMAIL, World
 from tests.support.signing import opened
 from tests.support.stores import Rest, local_rest, take, world_after
 

@@ -22,7 +22,8 @@ from airflow_provider_elementary.snapshots import LocalKeys, Manifest
 from airflow_provider_elementary.storage.layout import manifest_key
 from tests.support.command_outcomes import FINDING, FINE, NOT_DONE, OUTCOMES, USAGE
 from tests.support.connections import duckdb_file, local_store, s3_store
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 from tests.support.stores import Rest, grow, local_rest, take, world_after
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ from airflow_provider_elementary.operators.base import ElementaryStoreOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from tests.servers import free_port
 from tests.support.connections import duckdb_file, local_store
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

@@ -29,12 +29,8 @@ from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.postgres import PostgresWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.connections import snowflake_reader
-from tests.support.datasets import (
-    SMALL_WORLD_END,
-    small_world,
-    write_postgres,
-    write_snowflake,
-)
+from tests.support.datasets import write_postgres, write_snowflake
+from tests.support.little_project import SMALL_WORLD_END, small_world
 from tests.support.signing import opened
 from tests.support.syncs import LAST_MARKER, Sync, after, marker, run_results
 

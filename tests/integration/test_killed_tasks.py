@@ -17,7 +17,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.servers.stalling import StallingProxy, stalling_proxy
 from tests.support.connections import local_store, postgres_reader
-from tests.support.datasets import small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

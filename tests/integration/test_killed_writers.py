@@ -19,8 +19,9 @@ from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.conftest import ROOT
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
 from tests.support.dying_writer import POLICY
+from tests.support.little_project import small_world
 from tests.support.stores import Rest, local_rest
 
 RUN = "dag/run/task/-1"

@@ -19,7 +19,8 @@ from airflow_provider_elementary.snapshots import open_store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.conftest import ROOT
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     pass

@@ -15,7 +15,8 @@ from airflow_provider_elementary.storage.layout import is_result
 from airflow_provider_elementary.storage.records.results import find_result, read_result
 from tests.support.connections import duckdb_file, local_store
 from tests.support.dag_runs import parse_dag, run_once
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 ORDERS = "SHOP.CORE.ORDERS"

@@ -10,7 +10,8 @@ import pytest
 
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store
 from airflow_provider_elementary.snapshots.summary import problems
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 from tests.support.syncs import (
     LAST_MARKER,
     CountedKeys,

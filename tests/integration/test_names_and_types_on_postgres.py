@@ -22,7 +22,8 @@ from airflow_provider_elementary.metrics import compute_metrics
 from airflow_provider_elementary.snapshots import LocalKeys, Policy, write_snapshot
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.object_store.local import LocalStore
-from tests.support.datasets import small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

@@ -36,7 +36,8 @@ from airflow_provider_elementary.storage.records.results import read_result
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.connections import local_store
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.detect import Method

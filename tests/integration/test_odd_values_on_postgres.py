@@ -11,7 +11,8 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.capture.consistency import FUTURE
 from tests.support.connections import postgres_reader
-from tests.support.datasets import small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 from tests.support.syncs import (
     EVERYTHING,

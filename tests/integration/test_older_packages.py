@@ -32,7 +32,8 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.connections import postgres_reader
-from tests.support.datasets import small_world, write_duckdb, write_postgres
+from tests.support.datasets import write_duckdb, write_postgres
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOpe
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
 from airflow_provider_elementary.operators.snapshot import ElementarySnapshotOperator
 from tests.support.connections import duckdb_file, local_store
-from tests.support.datasets import SQL_LITERAL, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import SQL_LITERAL, small_world
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

@@ -11,7 +11,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from airflow_provider_elementary.anomalies.elementary.parity import compare_with_elementary
-from tests.support.datasets import World, world_a
+from tests.support.datasets import world_a
+from tests.support.little_project import World
 from tests.support.rule_scores import recompute_scores
 from tests.support.table_source import TableSource
 

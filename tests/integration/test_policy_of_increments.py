@@ -17,10 +17,8 @@ from airflow_provider_elementary.snapshots import (
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import (
-    FAILED_ROW_VALUE,
-    copy_duckdb_world,
-)
+from tests.support.datasets import copy_duckdb_world
+from tests.support.little_project import FAILED_ROW_VALUE
 from tests.support.signing import opened
 from tests.support.syncs import LAST_MARKER, Sync, after, marker
 

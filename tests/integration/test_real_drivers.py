@@ -22,7 +22,8 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST
 from tests.servers.engine import SECRET, Engine
-from tests.support.datasets import World, small_world, world_a, write_duckdb
+from tests.support.datasets import world_a, write_duckdb
+from tests.support.little_project import World, small_world
 from tests.support.read_back import assert_reads, assert_reads_as, assert_splits_at_the_microsecond, sorted_rows
 from tests.support.wires import WIRES, Wire
 

@@ -20,7 +20,8 @@ from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers.certificates import Certificates
 from tests.servers.redshift import redshift_gate
-from tests.support.datasets import World, small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import World, small_world
 from tests.support.read_back import sorted_rows
 
 if TYPE_CHECKING:

@@ -27,7 +27,8 @@ from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.snapshots import LocalKeys
 from tests.servers import free_port
 from tests.support.connections import local_store, postgres_reader, s3_store
-from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import FAILED_ROW_VALUE, SECRET_VAR, small_world
 from tests.support.planted_secrets import create_user, found_in, private_key, snowflake_by_key
 
 if TYPE_CHECKING:

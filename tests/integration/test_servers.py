@@ -20,12 +20,12 @@ from tests.support.datasets import (
     load_world_a_postgres,
     many_metrics,
     restore_postgres,
-    small_world,
     world_a,
     write_duckdb,
     write_postgres,
     write_snowflake,
 )
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

@@ -41,16 +41,8 @@ from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import (
-    FAILED_ROW_VALUE,
-    OWNER_EMAIL,
-    SECRET_VAR,
-    SQL_LITERAL,
-    World,
-    many_metrics,
-    small_world,
-    write_duckdb,
-)
+from tests.support.datasets import many_metrics, write_duckdb
+from tests.support.little_project import FAILED_ROW_VALUE, OWNER_EMAIL, SECRET_VAR, SQL_LITERAL, World, small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

@@ -29,15 +29,8 @@ from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import free_port
 from tests.support.connections import duckdb_file, postgres_reader, snowflake_reader
-from tests.support.datasets import (
-    SMALL_WORLD_END,
-    World,
-    many_metrics,
-    small_world,
-    write_duckdb,
-    write_postgres,
-    write_snowflake,
-)
+from tests.support.datasets import many_metrics, write_duckdb, write_postgres, write_snowflake
+from tests.support.little_project import SMALL_WORLD_END, World, small_world
 from tests.support.read_back import assert_holds
 
 if TYPE_CHECKING:

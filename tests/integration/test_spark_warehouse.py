@@ -18,7 +18,8 @@ from airflow_provider_elementary.exceptions import SchemaNotFoundError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers import HOST, free_port, is_listening, running
-from tests.support.datasets import World, world_a, write_duckdb
+from tests.support.datasets import world_a, write_duckdb
+from tests.support.little_project import World
 from tests.support.read_back import assert_reads_as
 
 pyspark = pytest.importorskip("pyspark", reason="pip install pyspark, and a JDK of 17 or later")

@@ -29,7 +29,8 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.servers.aws import AwsServer
 from tests.servers.stalling import StallingProxy, stalling_proxy
 from tests.support.connections import s3_store
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 
 Connect = Callable[[str, Mapping[str, object]], str]
 

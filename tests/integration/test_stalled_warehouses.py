@@ -24,7 +24,8 @@ from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from tests.servers.stalling import StallingProxy, stalling_proxy
 from tests.support.connections import postgres_reader, snowflake_reader
-from tests.support.datasets import small_world, write_duckdb, write_postgres, write_snowflake
+from tests.support.datasets import write_duckdb, write_postgres, write_snowflake
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

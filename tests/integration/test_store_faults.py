@@ -33,7 +33,8 @@ from tests.servers.faulty import (
     resets,
     stalls,
 )
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

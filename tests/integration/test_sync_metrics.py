@@ -14,7 +14,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support.connections import duckdb_file, local_store
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 
 DAG = """
 from airflow.sdk import DAG

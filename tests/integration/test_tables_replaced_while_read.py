@@ -19,7 +19,8 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.object_store.local import LocalStore
 from airflow_provider_elementary.warehouses import postgres_locks
 from tests.support.connections import postgres_reader
-from tests.support.datasets import small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, w
 from airflow_provider_elementary.snapshots.verify import verify
 from airflow_provider_elementary.storage.object_store.local import LocalStore
 from tests.support.connections import postgres_reader
-from tests.support.datasets import small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from airflow_provider_elementary.snapshots import Manifest, find_manifest, open_
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import SMALL_WORLD_END, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
 from tests.support.dying_writer import POLICY
+from tests.support.little_project import SMALL_WORLD_END, small_world
 from tests.support.random_histories import BreakingStore, Interrupted
 from tests.support.signing import opened
 from tests.support.stores import local_rest

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, Repository, Store, write_snapshot
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import SMALL_WORLD_END, World, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import SMALL_WORLD_END, World, small_world
 from tests.support.signing import opened
 
 #: When the first hour begins.

@@ -27,7 +27,8 @@ from airflow_provider_elementary.source import arrow_schema
 from airflow_provider_elementary.storage.records.results import latest_result, read_result, write_result
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import World, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import World, small_world
 from tests.support.signing import opened
 
 #: A name that breaks out of every place where it is not encoded; in Arabic and CJK too.

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.connections import snowflake_reader
-from tests.support.datasets import small_world, write_snowflake
+from tests.support.datasets import write_snowflake
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     from tests.servers.aws import AwsServer

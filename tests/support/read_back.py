@@ -10,7 +10,7 @@ import pyarrow as pa
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.source import Source, read_all
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import World
+from tests.support.little_project import World
 
 
 def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:

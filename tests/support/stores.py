@@ -25,8 +25,9 @@ from airflow_provider_elementary.snapshots import (
 )
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import SMALL_WORLD_END, World, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
 from tests.support.hourly_project import hourly
+from tests.support.little_project import SMALL_WORLD_END, World, small_world
 from tests.support.signing import opened
 
 #: How many days the little project runs in all.

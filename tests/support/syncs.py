@@ -24,9 +24,7 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.storage.keys import DataKey, WrappedKey
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import (
-    SMALL_WORLD_END,
-)
+from tests.support.little_project import SMALL_WORLD_END
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from airflow_provider_elementary.access import AccessReport
 from airflow_provider_elementary.snapshots import find_manifest, open_store
 from tests.support.connections import local_store, postgres_reader, s3_store
 from tests.support.dag_runs import DagRunOutcome, run_dag, run_parsed_dag
-from tests.support.datasets import small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

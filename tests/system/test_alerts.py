@@ -19,7 +19,8 @@ from tests.docs.mail import mail_server
 from tests.servers.webhook import Webhook, webhook_server
 from tests.support.connections import duckdb_file, local_store
 from tests.support.dag_runs import DagRunOutcome, run_parsed_dag
-from tests.support.datasets import FAILED_ROW_VALUE, World, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import FAILED_ROW_VALUE, World, small_world
 from tests.support.signing import opened
 
 Connect = Callable[[str, Mapping[str, object]], str]

@@ -19,7 +19,8 @@ from airflow_provider_elementary.storage.records.results import read_result
 from tests.docs.mail import mail_server
 from tests.support.connections import duckdb_file, local_store, postgres_reader, s3_store
 from tests.support.dag_runs import run_dag
-from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import FAILED_ROW_VALUE, SECRET_VAR, small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.connections import local_store, postgres_reader
 from tests.support.dag_runs import run_parsed_dag
-from tests.support.datasets import small_world, write_postgres
+from tests.support.datasets import write_postgres
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

@@ -20,7 +20,8 @@ from airflow_provider_elementary.storage.layout import GENESIS
 from airflow_provider_elementary.storage.object_store.s3 import S3Store
 from tests.support.connections import duckdb_file, local_store, s3_store
 from tests.support.dag_runs import parse_dag, run_dag
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from tests.servers.aws import AwsServer
 from tests.servers.stalling import stalling_proxy
 from tests.support.connections import local_store, postgres_reader, s3_store
 from tests.support.dag_runs import run_parsed_dag
-from tests.support.datasets import small_world, write_duckdb, write_postgres
+from tests.support.datasets import write_duckdb, write_postgres
+from tests.support.little_project import small_world
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer

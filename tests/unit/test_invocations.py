@@ -12,7 +12,8 @@ from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.invocations import Cursor, InvocationFilter, newest_since, poll_invocations
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 
 NOON = datetime(2026, 11, 10, 12)
 HOUR = timedelta(hours=1)

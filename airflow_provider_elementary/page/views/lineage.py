@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
 from airflow_provider_elementary.page.views.base import ListPage, Request, page_of
@@ -81,15 +83,17 @@ def build(request: Request) -> LineageView:
 
 def levels_of(nodes: Mapping[str, Node]) -> dict[str, int]:
     """Return of each node how many nodes are upstream of it in a row; those of a cycle come last, on one level."""
-    above = {name: {near for near in node.upstream if near in nodes and near != name} for name, node in nodes.items()}
+    sorter = TopologicalSorter({name: {*node.upstream} & nodes.keys() - {name} for name, node in nodes.items()})
+    # After a cycle is found, all that does not wait for one is still given out.
+    with suppress(CycleError):
+        sorter.prepare()
     levels: dict[str, int] = {}
     level = 0
-    while len(levels) < len(above):
-        rest = [name for name in above if name not in levels]
-        ready = [name for name in rest if above[name] <= levels.keys()] or rest
+    while ready := sorter.get_ready():
         levels.update(dict.fromkeys(ready, level))
+        sorter.done(*ready)
         level += 1
-    return levels
+    return {name: levels.get(name, level) for name in nodes}
 
 
 def _steps(request: Request, name: str) -> int:

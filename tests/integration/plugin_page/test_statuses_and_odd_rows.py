@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.source import arrow_schema
-from tests.support.datasets import SMALL_WORLD_END, small_world
+from tests.support.little_project import SMALL_WORLD_END, small_world
 from tests.support.page import fill_store
 from tests.support.page_answers import VIEWS, words
 

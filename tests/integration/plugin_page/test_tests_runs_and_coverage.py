@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.cli.main import main
 from airflow_provider_elementary.page.views.tables import plain_cell
-from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, SQL_LITERAL
+from tests.support.little_project import FAILED_ROW_VALUE, SECRET_VAR, SQL_LITERAL
 from tests.support.page_answers import DATA_API, OF_RUN, ORDERS, Elements, edit_manifest, words
 
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_provider_elementary.snapshots import LocalKeys
-from tests.support.datasets import FAILED_ROW_VALUE, SECRET_VAR, SQL_LITERAL
+from tests.support.little_project import FAILED_ROW_VALUE, SECRET_VAR, SQL_LITERAL
 from tests.support.page import HOSTILE, fill_store, hostile_world
 from tests.support.page_answers import ORDERS, VIEWS, Elements, edit_manifest
 

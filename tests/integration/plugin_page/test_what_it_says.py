@@ -17,7 +17,7 @@ from airflow_provider_elementary.snapshots import LocalKeys, open_store
 from airflow_provider_elementary.storage.layout import manifest_key
 from airflow_provider_elementary.storage.records.report_log import record
 from tests.support.connections import local_store
-from tests.support.datasets import OWNER_EMAIL, SECRET_VAR
+from tests.support.little_project import OWNER_EMAIL, SECRET_VAR
 from tests.support.page import fill_store
 from tests.support.page_answers import OF_RUN, ORDERS, VIEWS, Elements, edit_manifest, words
 from tests.support.signing import opened

@@ -13,7 +13,8 @@ from airflow_provider_elementary.cli import main
 from airflow_provider_elementary.cli.exits import NOT_DONE
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 
 Connect = Callable[[str, Mapping[str, object]], str]
 #: What reads each field.

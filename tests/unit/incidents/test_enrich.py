@@ -13,7 +13,7 @@ from airflow_provider_elementary.anomalies.summary import summarise_verdicts, ta
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.enrich import enrich
 from airflow_provider_elementary.project.lineage import read_lineage
-from tests.support.datasets import OWNER_EMAIL, small_world
+from tests.support.little_project import OWNER_EMAIL, small_world
 from tests.support.shop import CUSTOMERS, ORDERS, RAW, REVENUE, fine, lineage, verdict, verdicts
 from tests.support.table_source import TableSource
 

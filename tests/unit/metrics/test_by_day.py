@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,9 +16,8 @@ from airflow_provider_elementary.exceptions import StoreError, StoreRefusedError
 from airflow_provider_elementary.metrics import by_day, earlier
 from airflow_provider_elementary.metrics.by_day import update_metrics
 from airflow_provider_elementary.metrics.facts import DAYS_BACK
-from airflow_provider_elementary.snapshots import LocalKeys, Policy
+from airflow_provider_elementary.snapshots import LocalKeys
 from airflow_provider_elementary.snapshots.maintenance.outdated_results import outdated_results
-from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.storage.records import results as stored_results
 from airflow_provider_elementary.storage.records.result_document import STATE, Result
@@ -254,69 +252,6 @@ def test_results_of_other_sources_do_not_interrupt_the_history(
     assert after.files == before.files
 
 
-def test_a_policy_that_excludes_no_more_keeps_metrics_of_purged_days(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = Policy(dropped_columns=("data_monitoring_metrics.metric_properties",), failed_rows_days=30)
-    history, purged = history_with_purged_days(tmp_path, before)
-    history.snapshot(policy=Policy(failed_rows_days=3))
-
-    with caplog.at_level(logging.INFO):
-        stored = history.stored(history.update())
-
-    assert purged <= set(stored)
-    assert "from scratch" not in caplog.text
-
-
-def test_a_policy_that_excludes_a_metric_removes_it_from_purged_days(tmp_path: Path) -> None:
-    history, purged = history_with_purged_days(tmp_path, Policy())
-    dropped = {key for key in purged if name_of(key) == "row_count"}
-
-    history.snapshot(policy=Policy(dropped_metrics=("row_count",)))
-
-    stored = history.stored(history.update())
-
-    assert dropped
-    assert not {key for key in stored if name_of(key) == "row_count"}
-    assert purged - dropped <= set(stored)
-
-
-@pytest.mark.parametrize(
-    ("policy", "removed"),
-    [
-        (Policy(dropped_columns=("dbt_source_freshness_results.max_loaded_at_time_ago_in_s",)), {"source_age"}),
-        (Policy(hashed_columns=("data_monitoring_metrics.id",)), set()),
-        (
-            Policy(categories=tuple(set(DEFAULT_CATEGORIES) - {Category.TABLE_METRICS, Category.CONFIGURATION})),
-            {"row_count"},
-        ),
-        (Policy(hashed_columns=("schema_columns_snapshot.data_type",)), {"column_count"}),
-    ],
-    ids=["a number", "an id", "two categories", "a text"],
-)
-def test_a_policy_that_excludes_more_removes_only_that_from_purged_days(
-    policy: Policy, removed: set[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    history, purged = history_with_purged_days(tmp_path, Policy())
-    history.snapshot(policy=policy)
-
-    stored = history.stored(history.update())
-
-    def without_id(keys: Iterable[Any]) -> set[Any]:
-        return {key[1:] for key in keys}
-
-    gone = {key for key in purged if name_of(key) in removed}
-    assert not removed or gone
-    assert without_id(purged - gone) <= without_id(stored)
-    assert not without_id(gone) & without_id(stored)
-    assert "from scratch" not in caplog.text
-    assert ("these are lost: " in caplog.text) == bool(removed)
-
-    # The run after continues with what stayed.
-    history.snapshot(policy=policy)
-    assert without_id(history.stored(history.update())) == without_id(stored)
-
-
 def test_rows_without_an_id_stay_on_purged_days_of_a_period_that_is_read_again() -> None:
     def rows(*buckets: tuple[int, float]) -> list[pa.RecordBatch]:
         found = [
@@ -336,18 +271,6 @@ def test_rows_without_an_id_stay_on_purged_days_of_a_period_that_is_read_again()
     combined = by_day._combined(lambda: old, lambda: new, (), is_replaced=True)
 
     assert sorted(value for batch in combined for value in batch["metric_value"].to_pylist()) == [1.0, 2.0, 4.0, 5.0]
-
-
-def history_with_purged_days(path: Path, policy: Policy) -> tuple[MetricHistory, set[Any]]:
-    """Return a history of which the source has lost the first run, and the metrics of its days."""
-    history = MetricHistory(path, 0)
-    history.a_run()
-    history.snapshot(policy=policy)
-    stored = history.stored(history.update())
-    history.now += timedelta(days=90)
-    history.a_run()
-    history.old_rows_are_purged()
-    return history, {key for key in stored if name_of(key) not in OF_THE_PRESENT}
 
 
 def test_facts_of_a_period_that_is_merged_stay_though_they_were_not_loaded(tmp_path: Path) -> None:

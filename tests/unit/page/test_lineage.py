@@ -35,7 +35,7 @@ def test_a_node_is_right_of_every_node_that_it_reads() -> None:
 
 
 def test_a_cycle_in_damaged_lineage_has_a_level_too() -> None:
-    assert view.levels_of(nodes(a="b", b="a", c="")) == {"c": 0, "a": 1, "b": 1}
+    assert view.levels_of(nodes(a="b", b="a", c="", d="c", e="a")) == {"c": 0, "d": 1, "a": 2, "b": 2, "e": 2}
 
 
 def test_a_search_is_followed_up_and_down_by_its_own_numbers_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 
 from airflow_provider_elementary.exceptions import WarehouseError
 from airflow_provider_elementary.sensors.invocation import ElementaryInvocationSensor
-from tests.support.datasets import small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import small_world
 
 LAST = "00000000-0000-4000-8000-000000000002"
 

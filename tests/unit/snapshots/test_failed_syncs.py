@@ -121,6 +121,20 @@ def test_a_store_that_is_away_hides_no_error(
     assert "could not record the failed sync: The store is away." in caplog.text
 
 
+def test_a_store_that_does_not_open_hides_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    def opened_never() -> Repository:
+        raise OSError("password=secret")
+
+    with (
+        caplog.at_level(logging.WARNING),
+        pytest.raises(WarehouseError),
+        failed_syncs.recording_failure(opened_never, run_key=RUN),
+    ):
+        raise WarehouseError("The warehouse is away.")
+
+    assert "could not record the failed sync: OSError" in caplog.text
+
+
 def test_a_store_that_is_silent_does_not_keep_the_failed_sync(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

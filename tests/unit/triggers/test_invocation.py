@@ -19,7 +19,8 @@ from airflow_provider_elementary.invocations import (
     advance,
 )
 from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
-from tests.support.datasets import SMALL_WORLD_END, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
+from tests.support.little_project import SMALL_WORLD_END, small_world
 
 LAST = "00000000-0000-4000-8000-000000000002"
 LAST_WRITTEN = SMALL_WORLD_END - timedelta(days=1) + timedelta(hours=6, minutes=2)

@@ -25,8 +25,9 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.dbapi import DbApiWarehouse
 from airflow_provider_elementary.warehouses.registry import CONNECTABLE, WAREHOUSES
 from airflow_provider_elementary.warehouses.source import WarehouseSource
-from tests.support.datasets import World, small_world, write_duckdb
+from tests.support.datasets import write_duckdb
 from tests.support.drivers import DATABASE, MANNERS, Manner, StrictConnection
+from tests.support.little_project import World, small_world
 from tests.support.read_back import sorted_rows
 
 Open = Callable[..., DbApiWarehouse]
