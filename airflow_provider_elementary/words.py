@@ -1,4 +1,4 @@
-"""Writes counts with their nouns, and lengths of time."""
+"""Writes numbers, counts with their nouns, and lengths of time."""
 
 from __future__ import annotations
 
@@ -18,3 +18,24 @@ def duration(length: timedelta) -> str:
         if seconds >= size:
             return plural(round(seconds / size), unit)
     return plural(seconds, "second")
+
+
+def written_number(value: float) -> str:
+    """Write a number with the digits that a person needs: ``12,031``, ``31.7``."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    text = f"{value:,.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}"
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def written_seconds(seconds: float) -> str:
+    """Write seconds in at most two units: ``3 d 4 h``, ``2 h 5 min``, ``1 min 3 s``, ``12.5 s``."""
+    if abs(seconds) < 60:
+        return f"{written_number(round(seconds, 3))} s"
+    sign, rest = ("-" if seconds < 0 else ""), round(abs(seconds))
+    parts: list[tuple[int, str]] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append((count, unit))
+    return sign + " ".join(f"{count} {unit}" for count, unit in parts[:2] if count)

@@ -15,6 +15,7 @@ from airflow_provider_elementary.metrics.definitions import FAMILIES, Family
 from airflow_provider_elementary.metrics.registry import METRICS, family_of, names_of, possible
 from airflow_provider_elementary.metrics.wording import in_words
 from airflow_provider_elementary.times import before
+from airflow_provider_elementary.words import written_number, written_seconds
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.anomalies.configurations import SeriesConfigurations
@@ -165,7 +166,7 @@ def public_sentence(verdict: Mapping[str, Any]) -> str:
 
 def written_amount(metric: str, value: float | None) -> str:
     """Return a metric's value in its unit, as a person would write it: ``12,031``, ``31.7 %``, ``2 h 5 min``."""
-    return "nothing" if value is None else _WRITTEN.get(family_of(metric), _number)(value)
+    return "nothing" if value is None else _WRITTEN.get(family_of(metric), written_number)(value)
 
 
 def _with_unit(metric: str, value: float | None) -> str:
@@ -194,32 +195,12 @@ def _whole_within(low: float, high: float) -> tuple[float, float]:
     return (math.ceil(first), math.floor(last)) if math.ceil(first) <= math.floor(last) else (low, high)
 
 
-def _number(value: float) -> str:
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    text = f"{value:,.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}"
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
-
-
 def _percent(value: float) -> str:
-    return f"{_number(round(value, 3))} %"
-
-
-def _duration(seconds: float) -> str:
-    """Two units are enough for a person: ``3 d 4 h``, ``2 h 5 min``, ``1 min 3 s``, ``12.5 s``."""
-    if abs(seconds) < 60:
-        return f"{_number(round(seconds, 3))} s"
-    sign, rest = ("-" if seconds < 0 else ""), round(abs(seconds))
-    parts: list[tuple[int, str]] = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, rest = divmod(rest, size)
-        if count or parts:
-            parts.append((count, unit))
-    return sign + " ".join(f"{count} {unit}" for count, unit in parts[:2] if count)
+    return f"{written_number(round(value, 3))} %"
 
 
 #: How values are written; those of all other families are plain numbers.
-_WRITTEN: Mapping[Family, Callable[[float], str]] = {"percent": _percent, "duration": _duration}
+_WRITTEN: Mapping[Family, Callable[[float], str]] = {"percent": _percent, "duration": written_seconds}
 
 
 def _named(test: str | None) -> str:

@@ -6,12 +6,15 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.incidents.conditions import Condition, metric_of
 from airflow_provider_elementary.incidents.tracking import Incident
 from airflow_provider_elementary.storage.records.answers import Answer, AnsweredCondition
 from airflow_provider_elementary.times import minute_in_utc
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.anomalies.feedback import Feedback
 
 #: These answers end a condition. The last two are for metrics only: a dbt test ends with its next result.
 _ENDING = ("resolve", "expected", "new-normal")
@@ -63,6 +66,8 @@ def merged_into(answers: Iterable[Answer]) -> dict[str, str]:
 
 def feedback_of_answers(answers: Iterable[Answer]) -> list[Feedback]:
     """Return what the answers say about series, for the detector."""
+    from airflow_provider_elementary.anomalies.feedback import Feedback
+
     found = []
     for each in answers:
         if each.answer not in ("expected", "new-normal"):

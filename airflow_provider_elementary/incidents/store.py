@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from pydantic import TypeAdapter
 
 from airflow_provider_elementary.exceptions import SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
 from airflow_provider_elementary.incidents.conditions import Condition
-from airflow_provider_elementary.incidents.current import current_conditions, read_dbt_conditions
 from airflow_provider_elementary.incidents.store_conditions import store_conditions
 from airflow_provider_elementary.incidents.tracking import Incident, track_incidents
 from airflow_provider_elementary.project.lineage import Lineage, read_lineage
-from airflow_provider_elementary.snapshots import Repository, SnapshotSource
 from airflow_provider_elementary.storage.records.answer_log import (
     anchor_answers,
     known_answers,
@@ -38,12 +36,15 @@ from airflow_provider_elementary.storage.records.results import (
 from airflow_provider_elementary.storage.records.series import SeriesPlace
 from airflow_provider_elementary.times import utc_now
 
-INCIDENT_SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("incident_id", "status", "transition")),
-        ("resolved_at", pa.timestamp("us")),
-        *((name, pa.string()) for name in ("follows", "conditions", "owners", "tags", "downstream")),
-    ]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_elementary.snapshots import Repository, SnapshotSource
+
+#: The columns of stored incidents, all but ``resolved_at`` text.
+_COLUMNS = (
+    *("incident_id", "status", "transition", "resolved_at"),
+    *("follows", "conditions", "owners", "tags", "downstream"),
 )
 _CONDITIONS = TypeAdapter(tuple[Condition, ...])
 _NAMES = TypeAdapter(tuple[str, ...])
@@ -103,6 +104,8 @@ def update_incidents(
     :param answers_anchor: that of the answers then.
     :param now: UTC without a zone, to notice that a sync is overdue.
     """
+    from airflow_provider_elementary.incidents.current import current_conditions
+
     number, lost = recorded_result(repository, "incidents", series, anchor)
     before: list[Incident] | None = None
     since: datetime | None = None
@@ -154,16 +157,19 @@ def answers_of(result: Result) -> SeriesPlace | None:
 
 
 def incidents_table(incidents: Iterable[Incident]) -> pa.Table:
-    """Return incidents as rows of :data:`INCIDENT_SCHEMA`; lists are JSON text, as in Elementary's own tables."""
+    """Return incidents as rows; lists are JSON text, as in Elementary's own tables."""
+    import pyarrow as pa
+
+    types = {"resolved_at": pa.timestamp("us")}
     rows = [
         {
-            **{name: getattr(incident, name) for name in INCIDENT_SCHEMA.names},
+            **{name: getattr(incident, name) for name in _COLUMNS},
             "conditions": _CONDITIONS.dump_json(incident.conditions).decode(),
             **{name: _NAMES.dump_json(getattr(incident, name)).decode() for name in _LISTS},
         }
         for incident in incidents
     ]
-    return pa.Table.from_pylist(rows, schema=INCIDENT_SCHEMA)
+    return pa.Table.from_pylist(rows, schema=pa.schema([(name, types.get(name, pa.string())) for name in _COLUMNS]))
 
 
 def incidents_of(table: pa.Table) -> list[Incident]:
@@ -176,7 +182,7 @@ def incidents_of(table: pa.Table) -> list[Incident]:
                 **{name: _NAMES.validate_json(row[name]) for name in _LISTS},
             }
         )
-        for row in table.select(INCIDENT_SCHEMA.names).to_pylist()
+        for row in table.select(_COLUMNS).to_pylist()
     ]
 
 
@@ -205,12 +211,13 @@ def incidents_after(repository: Repository, saved: Result | None, answers: Seque
     conditions = [condition for incident in known or () for condition in incident.conditions]
     of_store = store_conditions(repository, conditions, utc_now())
     try:
-        newest = repository.source()
+        newest = repository.latest()
     except SnapshotNotFoundError:
         if not of_store:
             raise
         return without_snapshot(known, answers, of_store)
-    return updated(known, snapshot_id, newest, answers, of_store)
+    open_newest = partial(repository.source, newest)
+    return updated(known, snapshot_id, newest.snapshot_id, open_newest, answers, of_store)
 
 
 def without_snapshot(
@@ -223,22 +230,28 @@ def without_snapshot(
 def updated(
     known: list[Incident] | None,
     snapshot_id: str | None,
-    newest: SnapshotSource,
+    newest_id: str,
+    open_newest: Callable[[], SnapshotSource],
     answers: Sequence[Answer] = (),
     of_store: Sequence[Condition] = (),
 ) -> list[Incident]:
     """Return known incidents with dbt's results of a snapshot, and with what people answered.
 
     :param snapshot_id: the snapshot that the known incidents are of.
+    :param newest_id: the newest snapshot, which is opened only where something of it is needed.
     :param of_store: of :func:`~airflow_provider_elementary.incidents.store_conditions.store_conditions`.
     """
-    is_current = known is not None and snapshot_id == newest.manifest.snapshot_id
+    is_current = known is not None and snapshot_id == newest_id
     before = [condition for incident in known or () for condition in incident.conditions]
-    current = [*([] if is_current else read_dbt_conditions(newest)), *of_store]
+    current = list(of_store)
+    if not is_current:
+        from airflow_provider_elementary.incidents.current import read_dbt_conditions
+
+        current = [*read_dbt_conditions(open_newest()), *current]
     # Only a task follows code: what it found is not lost by reading the results again.
     origins = {condition.condition_id: condition.origin for condition in before}
     current = [replace(each, origin=origins.get(each.condition_id)) for each in current]
     conditions = [*with_answers(before, answers), *with_answers(current, answers)] if answers else [*before, *current]
     if known is not None and is_current and {*conditions} == {*before} and not moves(answers):
         return answered(known, answers)
-    return answered(track_incidents(conditions, read_lineage(newest), known, moved=moves(answers)), answers)
+    return answered(track_incidents(conditions, read_lineage(open_newest()), known, moved=moves(answers)), answers)

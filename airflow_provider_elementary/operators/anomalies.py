@@ -115,7 +115,9 @@ class ElementaryAnomalyOperator(ElementarySourceOperator):
             returned, losses = self._describe(evaluation, origin), [evaluation.lost]
             if templated_number(self, "shards") == 1:
                 verdicts, lineage = evaluation.verdicts, evaluation.lineage
-                incidents, lost = track_and_store_incidents(self, context, verdicts, lineage, self._of_dbt, origin)
+                incidents, lost = track_and_store_incidents(
+                    self, context, verdicts, [returned["verdicts"]], lineage, self._of_dbt, origin
+                )
                 returned |= incidents
                 losses.append(lost)
             self._emit(context, evaluation.verdicts, returned)

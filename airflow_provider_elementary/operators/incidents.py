@@ -62,7 +62,7 @@ class ElementaryIncidentOperator(ElementaryStoreOperator):
             keys, origin = [shard["verdicts"] for shard in given], given[0]["origin"] if given else {}
             verdicts, lineage = read_verdicts(self.repository, keys), lineage_of(self.repository, origin)
             of_dbt = dbt_conditions_of(self.repository, origin)
-            incidents, lost = track_and_store_incidents(self, context, verdicts, lineage, of_dbt, origin)
+            incidents, lost = track_and_store_incidents(self, context, verdicts, keys, lineage, of_dbt, origin)
             self.summary = {"store": self.repository.uri, "verdicts": keys, **incidents}
             require_no_loss(context, lost, self.summary)
         return self.summary
@@ -165,15 +165,19 @@ def track_and_store_incidents(
     operator: ElementaryStoreOperator,
     context: Context,
     verdicts: pa.Table,
+    verdict_keys: Sequence[str],
     lineage: Lineage,
     of_dbt: Sequence[Condition] | None,
     origin: Mapping[str, Any],
 ) -> tuple[dict[str, Any], str | None]:
     """Update the incidents of a task's previous run, log what changed, and return them in short, for XCom.
 
+    What the page shows first is then stored too.
+
     :return: also what was removed of them since that run, in a sentence.
     """
     from airflow_provider_elementary.incidents.store import update_incidents
+    from airflow_provider_elementary.incidents.store_summary import write_summary
 
     before = returned_before(context)
     tracked = update_incidents(
@@ -187,6 +191,7 @@ def track_and_store_incidents(
         anchor=before.get("incidents_anchor"),
         answers_anchor=before.get("answers_anchor"),
     )
+    write_summary(operator.repository, tracked, verdicts, verdict_keys, run_key=run_key(context), origin=origin)
     _log(operator.log, tracked, operator.store_conn_id)
     changes = [_brief(incident) for incident in tracked.current[:_INCIDENTS_RETURNED]]
     returned = {

@@ -13,7 +13,7 @@ from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.bundle import version
 from airflow_provider_elementary.project.health import MEANING, STATES
 from airflow_provider_elementary.times import in_utc
-from airflow_provider_elementary.words import plural
+from airflow_provider_elementary.words import plural, written_seconds
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -35,6 +35,7 @@ def environment() -> Environment:
         instant=instant,
         number=number,
         amount=amount,
+        seconds=seconds,
         plural=plural,
         level=level,
     )
@@ -59,12 +60,12 @@ def readable_size(count: int) -> str:
 def ago(when: datetime, now: datetime | None = None) -> str:
     """Write how long ago something was, in its largest unit: ``5 minutes ago``."""
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    seconds = ((now or datetime.now(UTC)) - when).total_seconds()
-    if seconds < 60:
-        return "just now" if seconds > -60 else "in the future"
+    passed = ((now or datetime.now(UTC)) - when).total_seconds()
+    if passed < 60:
+        return "just now" if passed > -60 else "in the future"
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= length:
-            return f"{plural(int(seconds // length), unit)} ago"
+        if passed >= length:
+            return f"{plural(int(passed // length), unit)} ago"
     return "just now"
 
 
@@ -86,6 +87,11 @@ def day(when: datetime) -> str:
 def number(value: float | None) -> str:
     """Write a count with thousands separators; a dash for none."""
     return "-" if value is None else f"{value:,}"
+
+
+def seconds(value: float | None) -> str:
+    """Write a length of time; a dash for none."""
+    return "-" if value is None else written_seconds(value)
 
 
 def amount(value: float | None, metric: str) -> str:

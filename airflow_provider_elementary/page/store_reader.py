@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_elementary.exceptions import (
-    KeyUnavailableError,
-    SnapshotCorruptError,
-    StoreRefusedError,
+    ElementaryError,
 )
+from airflow_provider_elementary.incidents.store_summary import (
+    StoreSummary,
+    created_at,
+    read_summary,
+    read_summary_outcomes,
+    rule_of,
+)
+from airflow_provider_elementary.incidents.verdict_facts import VERDICT_COLUMNS, Verdicts, plain_rows, verdicts_of
 from airflow_provider_elementary.page.cache import Cache
+from airflow_provider_elementary.page.result_documents import ResultDocuments
+from airflow_provider_elementary.page.result_rows import row_groups, rows_of_table
 from airflow_provider_elementary.page.settings import OpenedStore
-from airflow_provider_elementary.page.verdicts import VERDICT_COLUMNS, Verdicts, plain_rows, verdicts_of
 from airflow_provider_elementary.project.outcomes import Outcomes, read_outcomes
 from airflow_provider_elementary.project.project import Project, read_project
 
@@ -32,12 +35,12 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.page.currency import FindAttempts
     from airflow_provider_elementary.project.columns import Columns
-    from airflow_provider_elementary.project.timeline import Timeline
+    from airflow_provider_elementary.project.timeline import Executions, Timeline
     from airflow_provider_elementary.snapshots import Manifest, SnapshotSource
-    from airflow_provider_elementary.storage.object_store.store import StoredObject
     from airflow_provider_elementary.storage.records.answers import Answer
+    from airflow_provider_elementary.storage.records.encrypted_parts import EncryptedParts
     from airflow_provider_elementary.storage.records.report_log import StoredReport
-    from airflow_provider_elementary.storage.records.result_document import Result, ResultFile, ResultKind
+    from airflow_provider_elementary.storage.records.result_document import Result
 
 log = logging.getLogger(__name__)
 
@@ -54,17 +57,8 @@ M = TypeVar("M", bound=_Found)
 #: Clients and keys are opened again after this long, so that rotated ones are used.
 OPENED_SECONDS = 60.0
 _STORES = 32
-#: Documents of metrics: each names more than a hundred files.
-_METRICS = 1_000
-#: All of these are in memory at once, but for large ones.
-_FILES_AT_ONCE = 4
-#: A larger file is read one row group at a time, after those before it.
-_ROWS_AT_ONCE = 100_000
-_NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
-_HISTORY_COLUMNS = (
-    *("full_table_name", "column_name", "metric_name", "dimension", "metric_properties"),
-    *("bucket_start", "bucket_end", "metric_value", "updated_at"),
-)
+#: What views derive holds on to the project that it was derived from.
+_DERIVED = 16
 
 
 class Readers:
@@ -98,19 +92,20 @@ class StoreReader:
         self._opened = opened
         self.find_attempts = find_attempts
         self._manifests = Cache(256)
-        self._results = Cache(20_000)
-        self._metrics = Cache(_METRICS)
+        #: The documents of its results.
+        self.documents = ResultDocuments(opened)
         self._projects = Cache(2)
         self._outcomes = Cache(2)
-        self._timelines = Cache(2)
+        self._executions = Cache(2)
+        self._summaries = Cache(2)
         self._columns = Cache(2)
         self._configurations = Cache(2)
         self._verdicts = Cache(2)
-        self._incidents = Cache(64)
+        self._incidents = Cache(2)
         self._answers = Cache(2)
         self._histories = Cache(32)
         #: Values that views derive from the others.
-        self.derived = Cache(64)
+        self.derived = Cache(_DERIVED)
 
     @property
     def opened(self) -> OpenedStore:
@@ -176,6 +171,8 @@ class StoreReader:
 
         :raises ConfigurationError: the store's connection names no keys.
         """
+        if (summary := self.summary(manifest)) is not None:
+            return summary.project
         return self._of_snapshot(self._projects, manifest, read_project)
 
     def outcomes(self, manifest: Manifest) -> Outcomes:
@@ -183,6 +180,11 @@ class StoreReader:
 
         :raises ConfigurationError: the store's connection names no keys.
         """
+        found = self._newest_summary()
+        if found is not None and found[0].snapshot_id == manifest.snapshot_id:
+            outcomes = self._outcomes.get(found[1].key, lambda: read_summary_outcomes(found[1], found[0]))
+            if outcomes is not None:
+                return outcomes
         return self._of_snapshot(self._outcomes, manifest, read_outcomes)
 
     def timeline(self, manifest: Manifest) -> Timeline:
@@ -190,9 +192,23 @@ class StoreReader:
 
         :raises ConfigurationError: the store's connection names no keys.
         """
-        from airflow_provider_elementary.project.timeline import read_timeline
+        if (summary := self.summary(manifest)) is not None:
+            return summary.timeline
+        return self.executions(manifest).timeline
 
-        return self._of_snapshot(self._timelines, manifest, read_timeline)
+    def executions(self, manifest: Manifest) -> Executions:
+        """Return the recent dbt commands of a snapshot with every execution.
+
+        :raises ConfigurationError: the store's connection names no keys.
+        """
+        from airflow_provider_elementary.project.timeline import read_executions
+
+        return self._of_snapshot(self._executions, manifest, read_executions)
+
+    def summary(self, manifest: Manifest) -> StoreSummary | None:
+        """Return what a task stored of a snapshot for the page; None where the newest is of another one."""
+        found = self._newest_summary()
+        return found[0] if found is not None and found[0].snapshot_id == manifest.snapshot_id else None
 
     def columns(self, manifest: Manifest) -> Columns:
         """Return what a snapshot says of the columns of its tables.
@@ -214,54 +230,36 @@ class StoreReader:
             manifest.snapshot_id, lambda: read_test_configurations(self.snapshot(manifest)), seconds=math.inf
         )
 
-    def results(self, kind: ResultKind) -> list[Result]:
-        """Return the results of a kind, newest first; damaged documents are left out."""
-        from airflow_provider_elementary.storage.layout import is_result, result_kind
-        from airflow_provider_elementary.storage.parallel import READERS
-
-        names = [found for found in self.opened.store.list(result_kind(kind)) if is_result(found.key)]
-
-        cache = self._metrics if kind == "metrics" else self._results
-
-        def read(name: StoredObject) -> Result | None:
-            # No document is ever replaced; one that cannot be read now may be restored. After somebody removed one, a
-            # run that does not know of it gives its number again.
-            return cache.get(
-                name, lambda: self._result(name.key), seconds=lambda found: math.inf if found else OPENED_SECONDS
-            )
-
-        newest: dict[tuple[str, str], Result] = {}
-        with ThreadPoolExecutor(READERS) as threads:
-            for result in filter(None, threads.map(read, names)):
-                # Of several attempts of a run, the newest is listed first.
-                newest.setdefault((result.series, result.run_key), result)
-        return sorted(newest.values(), key=lambda result: result.created_at, reverse=True)
-
     def newest_verdicts(self) -> Verdicts | None:
         """Return the newest verdicts, those of all shards of a task merged; None where there are none.
 
         :raises ElementaryError: the keys do not open them, or they were changed.
         """
-        results = self.results("verdicts")
-        if not results:
-            return None
-        rule = _rule(results[0])
-        shards: dict[Any, Result] = {}
-        for result in results:
-            if _rule(result) == rule:
-                shards.setdefault(result.parameters.get("shard", 0), result)
-            if len(shards) == int(results[0].parameters.get("shards", 1)):
-                break
-        together = [shards[shard] for shard in sorted(shards)]
-        return self._verdicts.get(_names(together), lambda: self._read_verdicts(together))
+        together = self._newest_shards()
+        found = self._newest_summary()
+        if found is not None and found[0].verdict_keys == {result.key for result in together}:
+            return found[0].verdicts
+        return self._verdicts_and_rows(together)[0] if together else None
+
+    def anomalous_rows(self) -> pa.Table | None:
+        """Return the newest verdicts on the series that are anomalous somewhere, which incidents are derived from.
+
+        :raises ElementaryError: the keys do not open them, or they were changed.
+        """
+        together = self._newest_shards()
+        return self._verdicts_and_rows(together)[1] if together else None
 
     def incidents(self) -> list[Incident] | None:
         """Return the incidents that a task saved last, open ones first; None where there are none.
 
         :raises ElementaryError: the keys do not open them, or they were changed.
         """
-        results = self.results("incidents")
-        return self._incidents.get(_names(results[:1]), lambda: self._read_incidents(results[0])) if results else None
+        if (newest := self.documents.newest("incidents")) is None:
+            return None
+        found = self._newest_summary()
+        if found is not None and found[0].incidents_key == newest.key:
+            return list(found[0].incidents)
+        return self._incidents.get(_names([newest]), lambda: self._read_incidents(newest))
 
     def answers(self) -> tuple[Answer, ...]:
         """Return what people answered to incidents, the oldest first.
@@ -276,55 +274,59 @@ class StoreReader:
 
     def snapshot_of_incidents(self) -> str | None:
         """Return the id of the snapshot that the saved incidents are of."""
-        results = self.results("incidents")
-        return results[0].origin.get("snapshot_id") if results else None
+        newest = self.documents.newest("incidents")
+        return newest.origin.get("snapshot_id") if newest else None
 
     def history(self, result: Result, table: str) -> pa.Table:
         """Return the metrics of one table without those of single dimension values.
 
         :raises ElementaryError: the keys do not open it, or it was changed.
         """
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from airflow_provider_elementary.storage.parallel import in_parallel
-
-        def read_file(opened: OpenedStore, found: tuple[ResultFile, bytes]) -> list[pa.Table]:
-            parts = []
-            for rows in _row_groups_of(opened, *found, _HISTORY_COLUMNS, table):
-                mine = pc.and_(pc.equal(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
-                parts.append(plain_rows(rows.filter(mine)))
-            return parts
-
-        def read() -> pa.Table:
-            # A file for each period, of which a request to the store takes most of the time.
-            opened = self.opened
-            parts = in_parallel(partial(read_file, opened), _opened_files(opened, result))
-            found = list(chain.from_iterable(parts))
-            return pa.concat_tables(found) if found else pa.table({})
-
-        return self._histories.get((_names([result]), table), read)
+        return self._histories.get((_names([result]), table), lambda: rows_of_table(self.opened, result, table))
 
     def rows(self, result: Result, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield the rows of a result, a part at a time.
 
         :raises ElementaryError: the keys do not open it, or it was changed.
         """
-        return map(plain_rows, self._row_groups([result], columns))
+        return map(plain_rows, row_groups(self.opened, [result], columns))
 
-    def _result(self, key: str) -> Result | None:
-        from airflow_provider_elementary.storage.records.results import find_result
+    def _newest_summary(self) -> tuple[StoreSummary, EncryptedParts] | None:
+        names = self.documents.names("summaries")
 
-        try:
-            return find_result(self.opened.repository, key)
-        except (SnapshotCorruptError, StoreRefusedError, KeyUnavailableError) as error:
-            log.warning("skipping a damaged result on the Elementary page: %s", error)
-            return None
+        def read() -> tuple[StoreSummary, EncryptedParts] | None:
+            from airflow_provider_elementary.storage.records.encrypted_parts import open_parts
 
-    def _read_verdicts(self, results: Sequence[Result]) -> Verdicts:
-        return verdicts_of(
-            self._row_groups(results, VERDICT_COLUMNS), _moment(results[0].created_at), _rule(results[0])
+            try:
+                newest = next(filter(None, map(self.documents.read, names)), None)
+                parts = open_parts(self.opened.repository, newest) if newest else None
+                return (read_summary(parts), parts) if parts else None
+            except ElementaryError as error:
+                log.info("the Elementary page reads what its summary holds from the store's files: %s", error)
+                return None
+
+        return self._summaries.get(
+            tuple(names), read, seconds=lambda found: math.inf if found or not names else OPENED_SECONDS
         )
+
+    def _newest_shards(self) -> list[Result]:
+        """Return the newest verdicts of every shard of the task that wrote the newest ones."""
+        shards: dict[Any, Result] = {}
+        for results in self.documents.newest_first("verdicts"):
+            for result in results:
+                newest = next(iter(shards.values()), result)
+                if rule_of(result) == rule_of(newest):
+                    shards.setdefault(result.parameters.get("shard", 0), result)
+                if len(shards) == int(newest.parameters.get("shards", 1)):
+                    break
+        return [shards[shard] for shard in sorted(shards)]
+
+    def _verdicts_and_rows(self, results: Sequence[Result]) -> tuple[Verdicts, pa.Table]:
+        def read() -> tuple[Verdicts, pa.Table]:
+            rows = row_groups(self.opened, results, VERDICT_COLUMNS)
+            return verdicts_of(rows, max(map(created_at, results)), rule_of(results[0]))
+
+        return self._verdicts.get(_names(results), read)
 
     def _read_incidents(self, result: Result) -> list[Incident]:
         from airflow_provider_elementary.incidents.store import incidents_of
@@ -333,58 +335,7 @@ class StoreReader:
         with read_result(self.opened.repository, result.key) as rows:
             return incidents_of(rows.read_all())
 
-    def _row_groups(self, results: Sequence[Result], columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield the row groups of results in their order, some files at once: each waits for requests to the store."""
-        from airflow_provider_elementary.storage.parallel import in_parallel
-
-        opened = self.opened
-
-        def read_file(found: tuple[ResultFile, bytes]) -> Iterable[pa.Table]:
-            groups = _row_groups_of(opened, *found, columns)
-            return list(groups) if found[0].rows <= _ROWS_AT_ONCE else groups
-
-        files = chain.from_iterable(_opened_files(opened, result) for result in results)
-        yield from chain.from_iterable(in_parallel(read_file, files, _FILES_AT_ONCE))
-
-
-def _opened_files(opened: OpenedStore, result: Result) -> Iterator[tuple[ResultFile, bytes]]:
-    """Yield the files of a result that have rows, with their data keys."""
-    from airflow_provider_elementary.storage.records.result_files import with_data_keys
-
-    return with_data_keys(opened.repository, result, [file for file in result.row_files if file.rows])
-
-
-def _row_groups_of(
-    opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str], table: str | None = None
-) -> Iterator[pa.Table]:
-    """Yield the row groups of a file; for a table only those that may hold it."""
-    from airflow_provider_elementary.storage.encrypted_parquet import opened_encrypted
-
-    fetch = partial(opened.store.get_range, file.key)
-    dictionaries = [column for column in columns if column in _NAMES]
-    with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries) as reader:
-        names = reader.schema.names
-        held = [column for column in columns if column in names]
-        for group in range(reader.metadata.num_row_groups):
-            if table is None or _may_hold(reader.metadata.row_group(group), names.index("full_table_name"), table):
-                yield reader.read_row_group(group, held)
-
-
-def _may_hold(group: Any, column: int, table: str) -> bool:
-    statistics = group.column(column).statistics
-    return statistics is None or not statistics.has_min_max or statistics.min <= table <= statistics.max
-
-
-def _rule(result: Result) -> dict[str, Any]:
-    """Return the parameters of the detector, which all shards share."""
-    return {name: value for name, value in result.parameters.items() if name != "shard"}
-
 
 def _names(results: Sequence[Result]) -> tuple[str, ...]:
     """Return the names of the encrypted files; no name is written twice."""
     return tuple(file.key for result in results for file in result.files)
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
+from airflow_provider_elementary.incidents.verdict_facts import Verdicts
 from airflow_provider_elementary.page.currency import Currency, currency_of
 from airflow_provider_elementary.page.store_reader import OPENED_SECONDS, StoreReader
-from airflow_provider_elementary.page.verdicts import Verdicts
 from airflow_provider_elementary.project.health import TableHealth, table_health
 from airflow_provider_elementary.project.project import Project
 from airflow_provider_elementary.times import utc_now
@@ -113,20 +114,24 @@ def find_incidents(reader: StoreReader, manifest: Manifest | None, verdicts: Ver
         return tuple(without_snapshot(saved, answers, of_store)) if of_store else tuple(saved or ())
 
     def derive() -> tuple[Incident, ...]:
+        if saved is not None:
+            from airflow_provider_elementary.incidents.store import updated
+
+            open_snapshot = partial(reader.snapshot, manifest)
+            return tuple(
+                updated(saved, reader.snapshot_of_incidents(), manifest.snapshot_id, open_snapshot, answers, of_store)
+            )
         from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
         from airflow_provider_elementary.incidents.answer_effects import answered, moves, with_answers
         from airflow_provider_elementary.incidents.current import read_dbt_conditions
-        from airflow_provider_elementary.incidents.store import updated
         from airflow_provider_elementary.incidents.tracking import track_incidents
         from airflow_provider_elementary.project.lineage import read_lineage
 
         snapshot = reader.snapshot(manifest)
-        if saved is not None:
-            return tuple(updated(saved, reader.snapshot_of_incidents(), snapshot, answers, of_store))
         lineage = read_lineage(snapshot)
         conditions = [*read_dbt_conditions(snapshot), *of_store]
-        if verdicts is not None and len(verdicts.rows):
-            conditions += anomaly_conditions(verdicts.rows, lineage)
+        if (rows := reader.anomalous_rows()) is not None and len(rows):
+            conditions += anomaly_conditions(rows, lineage)
         found = track_incidents(with_answers(conditions, answers), lineage, moved=moves(answers))
         return tuple(answered(found, answers))
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema.nodes import ARTIFACTS, nearest_table, nodes_by_table
 from airflow_provider_elementary.project.facts import Node
@@ -19,7 +19,9 @@ from airflow_provider_elementary.project.reading import (
     read_rows,
     result_claims,
 )
-from airflow_provider_elementary.source import Source
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.source import Source
 
 _COLUMNS = ("unique_id", "generated_at", "database_name", "schema_name", "name", "owner", "tags", "depends_on_nodes")
 

@@ -97,9 +97,22 @@ class Timeline:
     slowest: tuple[NodeDuration, ...]
     grown: tuple[NodeDuration, ...]
     missing: tuple[str, ...]
+
+
+# Compared by identity: each is made once and then shared.
+@dataclass(frozen=True, eq=False)
+class Executions:
+    """The dbt commands of a snapshot's last days, with every execution."""
+
+    timeline: Timeline
     rows: pa.Table = field(repr=False)
 
-    def executions(self, invocation_id: str) -> tuple[Execution, ...]:
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What cannot be read, in sentences."""
+        return self.timeline.missing
+
+    def of(self, invocation_id: str) -> tuple[Execution, ...]:
         """Return the executions of a command in the order in which they began."""
         import pyarrow.compute as pc
 
@@ -108,7 +121,7 @@ class Timeline:
         return tuple(sorted(found, key=lambda each: (each.started_at or datetime.max, each.name)))
 
 
-def read_timeline(snapshot: SnapshotSource) -> Timeline:
+def read_executions(snapshot: SnapshotSource) -> Executions:
     """Read the dbt commands of a snapshot; ``missing`` names tables and categories that cannot be read."""
     import duckdb
 
@@ -119,13 +132,13 @@ def read_timeline(snapshot: SnapshotSource) -> Timeline:
         engine.execute(_EXECUTIONS)
         durations = [_duration(row) for row in engine.sql(_DURATIONS).to_arrow_table().to_pylist()]
         grown = [each for each in durations if each.growth is not None and each.growth >= _GROWN]
-        return Timeline(
+        timeline = Timeline(
             commands=tuple(DbtCommand(**row) for row in engine.sql(_COMMANDS).to_arrow_table().to_pylist()),
             slowest=tuple(durations[:_LISTED]),
             grown=tuple(sorted(grown, key=lambda each: -(each.growth or 0))[:_LISTED]),
             missing=tuple(dict.fromkeys(missing)),
-            rows=engine.sql("SELECT * FROM executions").to_arrow_table(),
         )
+        return Executions(timeline, engine.sql("SELECT * FROM executions").to_arrow_table())
 
 
 def critical_path(executions: Iterable[Execution], nodes: Mapping[str, Node]) -> list[Execution]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any, Literal
-
-import pyarrow as pa
 
 from airflow_provider_elementary import __version__
 from airflow_provider_elementary.elementary_schema import Category
@@ -219,4 +218,4 @@ class Manifest:
 
 def writer_versions() -> dict[str, str]:
     """Return the versions of what writes manifests and files here."""
-    return {APPLICATION: __version__, "pyarrow": pa.__version__}
+    return {APPLICATION: __version__, "pyarrow": version("pyarrow")}

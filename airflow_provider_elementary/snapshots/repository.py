@@ -17,7 +17,6 @@ from airflow_provider_elementary.snapshots.lookup import find_manifest, read_sig
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.manifest_document import Generation, ManifestDocument
 from airflow_provider_elementary.snapshots.prune_record import PruneRecord, without_expired
-from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.snapshots.store_setup import SigningKey, signer_of
 from airflow_provider_elementary.storage.genesis import Trust
 from airflow_provider_elementary.storage.keys import Keys, StoreKeys
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.maintenance.maintain import MaintenanceReport
     from airflow_provider_elementary.snapshots.maintenance.prune import PruneReport
     from airflow_provider_elementary.snapshots.maintenance.retention import Retention
+    from airflow_provider_elementary.snapshots.reader import SnapshotSource
     from airflow_provider_elementary.snapshots.restore import RestoreReport
     from airflow_provider_elementary.snapshots.restore_targets import RestoreTarget
     from airflow_provider_elementary.snapshots.verify import VerifyReport
@@ -198,6 +198,8 @@ class Repository:
 
         :param snapshot: its manifest, or a name as for :meth:`find`.
         """
+        from airflow_provider_elementary.snapshots.reader import SnapshotSource
+
         manifest = snapshot if isinstance(snapshot, Manifest) else self.find(snapshot)
         return SnapshotSource(self, without_expired(self, manifest)[0])
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             in_own_process("tests.benchmarks.page", ["--views", how, "page_benchmark_large", "page_benchmark_small"])
             for how in ("at-once", "warmed-up", "running")
         )
-    print(
-        "| view | server just started, s (CPU) | and warmed up, s (CPU) | new snapshot, s (CPU) | again, s (CPU) | kB |"
-    )
-    print("|---|---|---|---|---|---|")
+    times_of = ("server just started", "and warmed up", "another store was shown", "again")
+    titles = ["view", *(f"{each}, s (CPU)" for each in times_of), "kB", "memory since the start, MB (private)"]
+    print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for view, facts in running.facts["views"].items():
         firsts = [process.facts["views"][view]["first"] for process in (at_once, warmed, running)]
         times = " | ".join(_seconds(taken) for taken in (*firsts, facts["again"]))
-        print(f"| {view} | {times} | {facts['size'] / 1000:.0f} |")
+        resident, private = at_once.facts["views"][view]["resident"]
+        print(f"| {view} | {times} | {facts['size'] / 1000:.0f} | {resident:+.0f} ({private:+.0f}) |")
     print(
         f"\nbefore the first view, s (CPU): imports of Airflow's API server {_seconds(warmed.facts['airflow'])}, then"
     )
     print(f"warm-up of the page beside its start {_seconds(warmed.facts['warm-up'])}")
     print(f"\nload of the machine when it was measured: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    print(f"\npeak memory {running.peak_mb:.0f} MB, {running.base_mb:.0f} MB before the first view")
+    print(f"\nbefore the first view the process that had just started had {at_once.facts['resident']:.0f} MB")
 
 
 def _seconds(taken: Sequence[float]) -> str:
@@ -92,7 +93,7 @@ def _make_stores(large: Path, small: Path, tables: int, series: int, days: int) 
 
 
 def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> str:
-    """Write a snapshot, metrics, verdicts and a backtest of tables, tests and series that are all alike."""
+    """Write what the tasks of a run do, of tables, tests and series that are all alike."""
     import duckdb
 
     from airflow_provider_elementary.snapshots import open_store, write_snapshot
@@ -101,17 +102,17 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     from airflow_provider_elementary.warehouses.source import WarehouseSource
     from tests.support.datasets import write_duckdb
     from tests.support.little_project import small_world
-    from tests.support.page import report
+    from tests.support.page import add_incidents, report
 
     empty = {name: table.slice(0, 0) for name, table in small_world(days=1).items()}
     path = write_duckdb(empty, directory / "large.duckdb")
     with duckdb.connect(str(path)) as connection:
         for table, query in _ROWS.items():
             connection.execute(f"INSERT INTO elementary.{table} BY NAME {query}", {"tables": tables})
-    store = open_store((directory / "store").as_uri())
+    repository = opened(open_store((directory / "store").as_uri()), keys)
     with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
-        manifest = write_snapshot(source, opened(store, keys), run_key="1", access=report(("schema-readable", "pass")))
-    engine = duckdb.connect()
+        manifest = write_snapshot(source, repository, run_key="1", access=report(("schema-readable", "pass")))
+    engine, origin = duckdb.connect(), {"snapshot_id": manifest.snapshot_id}
     sizes = [f"{manifest.rows:,} rows in the snapshot"]
     for kind, query, of_days in (
         ("metrics", _METRICS, days),
@@ -120,8 +121,12 @@ def _fill(directory: Path, keys: Any, tables: int, series: int, days: int) -> st
     ):
         rows = engine.sql(query, params={"tables": tables, "series": series, "days": of_days}).to_arrow_reader(100_000)
         how = {"method": "elementary", "days": of_days}
-        result = write_result(opened(store, keys), kind, rows, run_key="1", origin={}, parameters=how)  # type: ignore[arg-type]
+        result = write_result(repository, kind, rows, run_key="1", origin=origin, parameters=how)  # type: ignore[arg-type]
         sizes.append(f"{result.rows:,} {kind}")
+    without, whole = (
+        _taken(partial(add_incidents, repository, "1", with_summary=with_summary)) for with_summary in (False, True)
+    )
+    print(f"\nupdating incidents: {_seconds(without)} s (CPU), with the summary {_seconds(whole)}")
     return ", ".join(sizes)
 
 
@@ -147,8 +152,14 @@ def _ask_for_views(how: str, large: str, small: str) -> None:
         for address in ("/", "/table?name=SHOP.CORE.ORDERS"):
             client.get(address, params={"store": small, **({"name": "SHOP.CORE.ORDERS"} if "?" in address else {})})
 
+    start = _resident()
+
     def work() -> Mapping[str, Any]:
-        return {**before, "views": {view: _times(client, address) for view, address in _VIEWS.items()}}
+        views = {}
+        for view, address in _VIEWS.items():
+            views[view] = _times(client, address)
+            views[view]["resident"] = [now - then for now, then in zip(_resident(), start, strict=True)]
+        return {**before, "resident": start[0], "views": views}
 
     measured(work)
 
@@ -167,6 +178,12 @@ def _times(client: Any, address: str) -> dict[str, Any]:
         if response.status_code != 200 or 'role="alert"' in response.text:
             raise RuntimeError(f"{address} answered {response.status_code}: {response.text[-2000:]}")
     return {"first": first, "again": again, "size": len(answers[-1].content)}
+
+
+def _resident() -> tuple[float, float]:
+    """Return the resident memory of this process, and what of it is its own, in MB."""
+    sizes = dict(line.split()[:2] for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    return int(sizes["Rss:"]) / 1024, (int(sizes["Private_Clean:"]) + int(sizes["Private_Dirty:"])) / 1024
 
 
 def _taken(work: Callable[[], object]) -> tuple[float, float]:

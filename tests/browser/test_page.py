@@ -25,6 +25,9 @@ VIEWS = {
     "snapshot": "snapshot?number=4",
     "access": "access",
     "tests": "tests",
+    "runs": "runs",
+    "freshness": "freshness",
+    "coverage": "coverage",
     "lineage": "lineage",
     "audit": "audit",
 }

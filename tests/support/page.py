@@ -15,13 +15,15 @@ from airflow_provider_elementary.anomalies import backtest, detect
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.current import read_dbt_conditions
-from airflow_provider_elementary.incidents.store import incidents_table
+from airflow_provider_elementary.incidents.evaluate import dbt_conditions_of, lineage_of, read_verdicts
+from airflow_provider_elementary.incidents.store import TrackedIncidents, incidents_table, update_incidents
+from airflow_provider_elementary.incidents.store_summary import write_summary
 from airflow_provider_elementary.incidents.tracking import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
 from airflow_provider_elementary.plugins.elementary import LazyPage, warmed
 from airflow_provider_elementary.project.lineage import read_lineage
 from airflow_provider_elementary.sample import build_sample
-from airflow_provider_elementary.snapshots import LocalKeys, open_snapshot, open_store, write_snapshot
+from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_snapshot, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.source import arrow_schema
 from airflow_provider_elementary.storage.records.results import latest_result, read_result, write_result
@@ -111,6 +113,18 @@ def add_results(uri: str, keys: LocalKeys) -> None:
     verdicts = detect(scored_metrics(metrics), method="elementary")
     how = {"method": "elementary", "days": DAYS}
     write_result(opened(store, keys), "verdicts", verdicts.to_reader(), run_key="verdicts", origin={}, parameters=how)
+
+
+def add_incidents(repository: Repository, run_key: str = "incidents", *, with_summary: bool = True) -> TrackedIncidents:
+    """Do what the task does that updates incidents with the newest verdicts and snapshot of a store."""
+    newest, origin = latest_result(repository, "verdicts"), {"snapshot_id": repository.latest().snapshot_id}
+    assert newest is not None
+    verdicts = read_verdicts(repository, [newest.key])
+    lineage, of_dbt = lineage_of(repository, origin), dbt_conditions_of(repository, origin)
+    tracked = update_incidents(repository, verdicts, lineage, of_dbt, series="", run_key=run_key, origin=origin)
+    if with_summary:
+        write_summary(repository, tracked, verdicts, [newest.key], run_key=run_key, origin=origin)
+    return tracked
 
 
 def add_backtest(uri: str, keys: LocalKeys, parameters: Mapping[str, Any]) -> None:

@@ -94,7 +94,7 @@ def build(request: Request) -> Backtests:
     """Return one page of backtests, newest first."""
     reader = request.reader
     problems: list[str] = []
-    results = attempt(problems, reader.uri, lambda: reader.results("backtests")) or []
+    results = attempt(problems, reader.uri, lambda: reader.documents.all("backtests")) or []
     shown, page = page_of(results, request.number("page"), _PAGE)
     found = [
         (result, attempt(problems, reader.uri, partial(_load, reader, result)))

@@ -9,8 +9,8 @@ from typing import TypeVar
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt
-from airflow_provider_elementary.project.facts import Test
-from airflow_provider_elementary.project.outcomes import Outcomes, all_tests
+from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun, Test
+from airflow_provider_elementary.project.outcomes import Outcomes, all_tests, newest_runs
 
 T = TypeVar("T")
 _LONGEST = 400
@@ -90,6 +90,23 @@ def outcomes_of(reader: StoreReader, store_status: StoreStatus, problems: list[s
     found = attempt(problems, reader.uri, lambda: reader.outcomes(manifest))
     problems.extend(found.missing if found else ())
     return found
+
+
+def newest_of_tables(
+    reader: StoreReader, store_status: StoreStatus, problems: list[str]
+) -> tuple[Mapping[str, NodeRun], Mapping[str, FreshnessCheck]]:
+    """Return the newest run and freshness check of every table that has one. What is missing is a problem."""
+    manifest = store_status.manifest
+    if manifest is None or store_status.project is None:
+        return {}, {}
+    if (summary := attempt(problems, reader.uri, lambda: reader.summary(manifest))) is not None:
+        return summary.newest_runs, {check.table: check for check in summary.checks}
+    if (outcomes := outcomes_of(reader, store_status, problems)) is None:
+        return {}, {}
+    return reader.derived.get(
+        ("newest of tables", outcomes),
+        lambda: (newest_runs(outcomes), {check.table: check for check in outcomes.checks}),
+    )
 
 
 def every_test(reader: StoreReader, outcomes: Outcomes | None) -> Sequence[Test]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.store_status import StoreStatus, load_store_status
-from airflow_provider_elementary.page.views.base import ListPage, Request, outcomes_of, page_of
+from airflow_provider_elementary.page.views.base import ListPage, Request, newest_of_tables, page_of
 from airflow_provider_elementary.project.facts import FreshnessCheck
 
 _PAGE = 50
@@ -31,10 +31,8 @@ def build(request: Request) -> Freshness:
     """Return one page of freshness checks."""
     store_status = load_store_status(request.reader)
     problems = list(store_status.problems)
-    outcomes = outcomes_of(request.reader, store_status, problems)
-    checks = sorted(
-        outcomes.checks if outcomes else (), key=lambda check: (-meaning_of(check.status).rank, -(check.age or 0))
-    )
+    _, found = newest_of_tables(request.reader, store_status, problems)
+    checks = sorted(found.values(), key=lambda check: (-meaning_of(check.status).rank, -(check.age or 0)))
     shown, page = page_of(checks, request.number("page"), _PAGE)
     checked = {check.table for check in checks}
     project = store_status.project

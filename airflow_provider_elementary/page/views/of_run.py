@@ -76,7 +76,7 @@ def build(request: Request) -> OfRun:
     results = [
         ResultOfRun(kind, datetime.fromisoformat(result.created_at), result.rows, result.run_key)
         for kind in _KINDS
-        for result in attempt(problems, reader.uri, partial(reader.results, kind)) or ()
+        for result in attempt(problems, reader.uri, partial(reader.documents.facts, kind)) or ()
         if is_of(result.run_key, request)
     ]
     return OfRun(

@@ -114,10 +114,10 @@ def build_one(request: Request) -> OneRun:
     timeline = _timeline(request, store_status, problems)
     wanted = request.text("id")
     command = next((each for each in timeline.commands if each.invocation_id == wanted), None) if timeline else None
-    if timeline is None or command is None:
+    if store_status.manifest is None or timeline is None or command is None:
         why = " ".join([store_status.notice, *problems]).strip() or "Runs lists those of the last 14 days."
         raise NotHereError(f"dbt command {wanted!r} is not in the newest snapshot. {why}")
-    executions = timeline.executions(wanted)
+    executions = request.reader.executions(store_status.manifest).of(wanted)
     path = critical_path(executions, store_status.project.nodes if store_status.project else {})
     ordered = sorted(executions, key=lambda each: (not is_bad(each.status), -(each.seconds or 0), each.name))
     shown, page = page_of(ordered, request.number("page"), _PAGE)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from airflow_provider_elementary.incidents.verdict_facts import Anomaly
 from airflow_provider_elementary.page.charts import Chart, draw
 from airflow_provider_elementary.page.outside import Outside, outside_of
 from airflow_provider_elementary.page.series import PAGE, Series, SeriesPage, newest_by_column, page_of_series
 from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
-from airflow_provider_elementary.page.verdicts import Anomaly
 from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, outcomes_of
 from airflow_provider_elementary.project.facts import Node, NodeRun, Test
 from airflow_provider_elementary.project.health import TableHealth
@@ -126,13 +126,13 @@ def charts_of(
     manifest = store_status.manifest
 
     def read() -> SeriesPage:
-        results = reader.results("metrics")
-        if not results:
+        newest = reader.documents.newest("metrics")
+        if newest is None:
             return SeriesPage((), 0, "The store holds no metrics yet. Run ElementaryTableMetricsOperator on it.")
         return reader.derived.get(
-            ("series", results[0].key, results[0].created_at, store_status.verdicts, table.full_name, search, number),
+            ("series", newest.key, newest.created_at, store_status.verdicts, table.full_name, search, number),
             lambda: page_of_series(
-                reader.history(results[0], table.full_name),
+                reader.history(newest, table.full_name),
                 search=search,
                 page=number,
                 first=first,
@@ -160,8 +160,8 @@ def _columns(
 
 def _null_rates(reader: StoreReader, full_name: str) -> Mapping[str, float | None]:
     """Return the newest null rate of each column with metrics, in percent; None where it was not measured."""
-    results = reader.results("metrics")
-    history = reader.history(results[0], full_name) if results else None
+    newest = reader.documents.newest("metrics")
+    history = reader.history(newest, full_name) if newest else None
     return newest_by_column(history, "null_percent") if history is not None and len(history) else {}
 
 

@@ -9,10 +9,9 @@ from airflow_provider_elementary.elementary_schema.statuses import meaning_of
 from airflow_provider_elementary.page.health_days import Trends, trends_of
 from airflow_provider_elementary.page.rendering import moment
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, known_days
-from airflow_provider_elementary.page.views.base import Request, outcomes_of
+from airflow_provider_elementary.page.views.base import Request, newest_of_tables
 from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun
 from airflow_provider_elementary.project.health import TableHealth
-from airflow_provider_elementary.project.outcomes import Outcomes, newest_runs
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,8 @@ def row_maker(
     runs: Mapping[str, NodeRun] = {}
     checks: Mapping[str, FreshnessCheck] = {}
     trends: Trends | None = None
-    if _OF_OUTCOMES & set(columns) and (outcomes := outcomes_of(request.reader, store_status, problems)):
-        runs, checks = request.reader.derived.get(("newest of tables", outcomes), lambda: _newest(outcomes))
+    if _OF_OUTCOMES & set(columns):
+        runs, checks = newest_of_tables(request.reader, store_status, problems)
     if "trend" in columns:
         known = attempt(problems, request.reader.uri, lambda: known_days(request.reader, store_status))
         trends = trends_of(store_status.incidents, *known) if known else None
@@ -129,7 +128,3 @@ def row_maker(
         )
 
     return row
-
-
-def _newest(outcomes: Outcomes) -> tuple[Mapping[str, NodeRun], Mapping[str, FreshnessCheck]]:
-    return newest_runs(outcomes), {check.table: check for check in outcomes.checks}

@@ -7,12 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.elementary_schema import Category
-from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile, encrypted_file, open_encrypted
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.layout import (
     result_file,
@@ -20,6 +17,11 @@ from airflow_provider_elementary.storage.layout import (
 )
 from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.records.result_document import Result, ResultFile, ResultKind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_elementary.storage.encrypted_parquet import EncryptedFile
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def write_rows(
     :param period: the days that they are about.
     :param always: categories that have a file even without rows.
     """
+    from airflow_provider_elementary.storage.encrypted_parquet import encrypted_file
+
     written: dict[Category, EncryptedFile] = {}
     with ExitStack() as stack:
 
@@ -90,6 +94,8 @@ def discard_files(opened: OpenStore, names: ResultNames) -> None:
 
 def split_by_category(batch: pa.RecordBatch) -> Iterator[tuple[Category, pa.RecordBatch]]:
     """Yield the rows of each category of metrics; a row without a column is about the table."""
+    import pyarrow.compute as pc
+
     if "column_name" not in batch.schema.names:
         yield Category.AGGREGATED_METRICS, batch
         return
@@ -117,5 +123,7 @@ def read_files(
 
     :param columns: those to decode; None for all.
     """
+    from airflow_provider_elementary.storage.encrypted_parquet import open_encrypted
+
     for file, data_key in with_data_keys(opened, result, files):
         yield from open_encrypted(partial(opened.store.get_range, file.key), data_key, file.key, file, columns=columns)

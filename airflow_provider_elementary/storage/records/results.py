@@ -6,9 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
@@ -18,7 +16,6 @@ from airflow_provider_elementary.exceptions import (
     StoreRefusedError,
     UnprovedError,
 )
-from airflow_provider_elementary.source import reader_of_first
 from airflow_provider_elementary.storage.documents import sha256
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import DataKey, Purpose
@@ -45,6 +42,9 @@ from airflow_provider_elementary.storage.records.series import (
     recorded_place,
     sign_place,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +137,8 @@ def read_result(opened: OpenStore, key: str) -> pa.RecordBatchReader:
     :raises SnapshotNotFoundError: the store holds no such result.
     :raises KeyUnavailableError: the keys do not open it.
     """
+    from airflow_provider_elementary.source import reader_of_first
+
     if (result := find_result(opened, key)) is None:
         raise SnapshotNotFoundError(f"{opened.uri} holds no {key}. Run the task that computes it first.")
     return reader_of_first(read_files(opened, result, result.row_files))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.access.check.session import StatementDeniedError
 from airflow_provider_elementary.warehouses.registry import by_adapter
 from airflow_provider_elementary.warehouses.system_catalog import bind_value
-from airflow_provider_elementary.warehouses.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.warehouses.warehouse import Warehouse
 
 # Sessions report what they did when they end, or some seconds after each transaction.
 _POSTGRES = """

@@ -154,8 +154,8 @@ def test_what_is_forged_after_the_newest_is_passed_over(
     reader = reader_of(rest)
     assert reader.sequences() == [1]
     assert reader.answers() == read_answers(rest.repository) == answers
-    assert reader.results("metrics") == [metrics]
-    assert reader.results("incidents") == [before["incidents"]]
+    assert reader.documents.all("metrics") == [metrics]
+    assert reader.documents.all("incidents") == [before["incidents"]]
     assert [each.incident_id for each in current_incidents(rest.repository)] == [each.incident_id for each in incidents]
     assert previous_result(rest.repository, "alerts", "dag/alerts", "3") == before["alerts"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, cast
 
 from airflow_provider_elementary.incidents.conditions import Origin
@@ -17,19 +16,15 @@ from tests.support.shop import RAW
 from tests.support.table_source import TableSource
 
 
-class NewerSnapshot(TableSource):
-    manifest = SimpleNamespace(snapshot_id="newer")
-
-
 def test_the_origin_that_a_task_saved_stays_after_a_newer_snapshot() -> None:
     def snapshot(*statuses: str) -> Any:
         rows = [result(day, status) for day, status in enumerate(statuses)]
-        return NewerSnapshot({"elementary_test_results": rows_table("elementary_test_results", rows)})
+        return TableSource({"elementary_test_results": rows_table("elementary_test_results", rows)})
 
     [condition] = read_dbt_conditions(snapshot("fail"))
     saved = track_incidents([replace(condition, origin=Origin(RAW, ("amount",)))], Lineage())
 
-    [found] = updated(saved, "older", cast(SnapshotSource, snapshot("fail", "fail")))
+    [found] = updated(saved, "older", "newer", lambda: cast(SnapshotSource, snapshot("fail", "fail")))
 
     assert saved[0].root == found.root == RAW
     assert [each.times for each in found.conditions] == [2]

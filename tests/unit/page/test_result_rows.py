@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.page import store_reader
-from airflow_provider_elementary.page.store_reader import StoreReader
+from airflow_provider_elementary.page import result_rows
 
 
 def test_a_large_file_is_read_one_row_group_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,9 +21,10 @@ def test_a_large_file_is_read_one_row_group_at_a_time(monkeypatch: pytest.Monkey
             yield pa.table({"number": [number]})
 
     files = [SimpleNamespace(rows=rows) for rows in (10**9, 1, 10**9)]
-    monkeypatch.setattr(store_reader, "_opened_files", lambda opened, result: ((file, b"") for file in files))
-    monkeypatch.setattr(store_reader, "_row_groups_of", groups)
-    rows: Any = StoreReader(lambda: SimpleNamespace()).rows(SimpleNamespace(), ["number"])  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(result_rows, "_opened_files", lambda opened, result: ((file, b"") for file in files))
+    monkeypatch.setattr(result_rows, "_row_groups_of", groups)
+    opened, result = SimpleNamespace(), SimpleNamespace()
+    rows: Any = result_rows.row_groups(opened, [result], ["number"])  # type: ignore[arg-type, list-item]
 
     first = next(rows)
 

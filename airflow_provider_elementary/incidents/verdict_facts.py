@@ -1,9 +1,9 @@
-"""Summarizes verdicts for the page: counts, anomalies, sentences."""
+"""Summarises verdicts: counts, anomalies, sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ class Anomaly:
     sentence: str
 
 
+# Compared by identity: each is made once and then shared.
 @dataclass(frozen=True, eq=False)
 class Verdicts:
     """A summary of the newest verdicts.
@@ -43,7 +44,6 @@ class Verdicts:
     :param scored: number of buckets with a score.
     :param tables: tables with a verdict.
     :param anomalies: the anomalous buckets by table, the most unexpected first.
-    :param rows: the verdicts on the series that are anomalous somewhere, which incidents are derived from.
     """
 
     created_at: datetime
@@ -51,15 +51,17 @@ class Verdicts:
     scored: int
     tables: frozenset[str]
     anomalies: Mapping[str, tuple[Anomaly, ...]]
-    rows: pa.Table = field(repr=False)
 
 
-def verdicts_of(parts: Iterable[pa.Table], created_at: datetime, parameters: Mapping[str, Any]) -> Verdicts:
-    """Summarize verdicts.
+def verdicts_of(
+    parts: Iterable[pa.Table], created_at: datetime, parameters: Mapping[str, Any]
+) -> tuple[Verdicts, pa.Table]:
+    """Summarise verdicts.
 
     :param parts: the rows, a part at a time.
     :param created_at: when they were computed.
     :param parameters: of the detector.
+    :return: also the verdicts on the series that are anomalous somewhere, which incidents are derived from.
     """
     import pyarrow.compute as pc
 
@@ -76,7 +78,7 @@ def verdicts_of(parts: Iterable[pa.Table], created_at: datetime, parameters: Map
     anomalies: dict[str, list[Anomaly]] = {}
     for row in rows.filter(is_of_incident(rows)).to_pylist() if len(rows) else ():
         anomalies.setdefault(row["full_table_name"], []).append(_anomaly(row))
-    return Verdicts(
+    verdicts = Verdicts(
         created_at=created_at,
         parameters=parameters,
         scored=scored,
@@ -85,8 +87,8 @@ def verdicts_of(parts: Iterable[pa.Table], created_at: datetime, parameters: Map
             table: tuple(sorted(of_table, key=lambda anomaly: -abs(anomaly.score or 0)))
             for table, of_table in anomalies.items()
         },
-        rows=rows,
     )
+    return verdicts, rows
 
 
 def plain_rows(rows: pa.Table) -> pa.Table:

@@ -1,0 +1,192 @@
+"""Stores what the page shows first, and reads it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ElementaryError, SnapshotCorruptError
+from airflow_provider_elementary.incidents.tracking import Incident
+from airflow_provider_elementary.incidents.verdict_facts import Verdicts, verdicts_of
+from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun
+from airflow_provider_elementary.project.project import Project, read_project
+from airflow_provider_elementary.project.reading import READ
+from airflow_provider_elementary.project.timeline import Timeline, read_executions
+from airflow_provider_elementary.storage.records.encrypted_parts import EncryptedParts, write_parts
+from airflow_provider_elementary.storage.records.results import find_result
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_elementary.incidents.store import TrackedIncidents
+    from airflow_provider_elementary.project.outcomes import Outcomes
+    from airflow_provider_elementary.snapshots import Repository
+    from airflow_provider_elementary.storage.records.result_document import Result
+
+log = logging.getLogger(__name__)
+
+_FACTS, _TESTS, _RUNS = "facts", "tests", "runs"
+
+
+@dataclass(frozen=True)
+class StoreSummary:
+    """What a task knew of a store when it had updated the incidents.
+
+    :param snapshot_id: of the snapshot that ``project``, ``timeline``, ``newest_runs`` and ``checks`` are of.
+    :param newest_runs: the newest execution of every table's node, by the table's full name.
+    :param checks: the newest freshness checks of every source table.
+    :param incidents_key: of the result that holds ``incidents``; ``verdict_keys``: of those that ``verdicts`` are of.
+    """
+
+    snapshot_id: str
+    project: Project
+    timeline: Timeline
+    newest_runs: Mapping[str, NodeRun]
+    checks: tuple[FreshnessCheck, ...]
+    incidents_key: str
+    incidents: tuple[Incident, ...]
+    verdict_keys: frozenset[str]
+    verdicts: Verdicts
+
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="constants", hide_input_in_errors=True)
+
+
+def write_summary(
+    repository: Repository,
+    tracked: TrackedIncidents,
+    verdicts: pa.Table,
+    verdict_keys: Sequence[str],
+    *,
+    run_key: str,
+    origin: Mapping[str, Any],
+) -> str | None:
+    """Store what the page shows first, so that it reads one document; without it the page computes the same.
+
+    :param tracked: the incidents that the run stored.
+    :param verdicts: that they were updated with, and ``verdict_keys`` of their results.
+    :param origin: what the verdicts were computed from.
+    :return: the key of the result; None where there is no snapshot, something of it cannot be read, or it is too large.
+    """
+    try:
+        return _write(repository, tracked, verdicts, verdict_keys, run_key, origin)
+    except ElementaryError as error:
+        # The incidents are stored, and nothing depends on it.
+        log.warning("wrote no summary for the page, which computes it when it is opened: %s", error)
+        return None
+
+
+def _write(
+    repository: Repository,
+    tracked: TrackedIncidents,
+    verdicts: pa.Table,
+    verdict_keys: Sequence[str],
+    run_key: str,
+    origin: Mapping[str, Any],
+) -> str | None:
+    from airflow_provider_elementary.project.outcomes import newest_runs, read_outcomes
+
+    snapshot_id, results = origin.get("snapshot_id"), [find_result(repository, key) for key in verdict_keys]
+    found = [result for result in results if result is not None]
+    if snapshot_id is None or not found:
+        return None
+    snapshot = repository.source(snapshot_id)
+    project, executions, outcomes = read_project(snapshot), read_executions(snapshot), read_outcomes(snapshot)
+    if missing := [*project.missing, *executions.missing, *outcomes.missing]:
+        raise ElementaryError(missing[0])
+    newest = max(found, key=lambda result: result.created_at)
+    summary = StoreSummary(
+        snapshot_id=snapshot_id,
+        project=project,
+        timeline=executions.timeline,
+        newest_runs=newest_runs(outcomes),
+        checks=outcomes.checks,
+        incidents_key=tracked.key,
+        # As they are read again: what people answered is applied then.
+        incidents=tuple(replace(incident, answers=(), merged=()) for incident in tracked.incidents),
+        verdict_keys=frozenset(verdict_keys),
+        verdicts=verdicts_of([verdicts], created_at(newest), rule_of(newest))[0],
+    )
+    parts = {_FACTS: _summaries().dump_json(summary), _TESTS: _ipc(outcomes.tests), _RUNS: _ipc(outcomes.runs)}
+    held = {file.category for file in snapshot.manifest.files} & categories_read()
+    written = write_parts(
+        repository,
+        "summaries",
+        parts,
+        held | {Category.TABLE_METRICS, Category.AGGREGATED_METRICS},
+        run_key=run_key,
+        origin={"snapshot_id": snapshot_id},
+        parameters={},
+    )
+    return written.key if written else None
+
+
+def read_summary(parts: EncryptedParts) -> StoreSummary:
+    """Return the summary of a store.
+
+    :raises SnapshotCorruptError: it is not what the writer encrypted, or another version wrote it.
+    """
+    try:
+        return _summaries().validate_json(parts.read(_FACTS) or b"")
+    except ValidationError:
+        raise SnapshotCorruptError(f"{parts.key} is of another version. Compute it again.") from None
+
+
+def read_summary_outcomes(parts: EncryptedParts, summary: StoreSummary) -> Outcomes | None:
+    """Return the outcomes of a summary's snapshot; None where they were too large for it.
+
+    :raises SnapshotCorruptError: they are not what the writer encrypted.
+    """
+    from airflow_provider_elementary.project.outcomes import Outcomes
+
+    tests, runs = parts.read(_TESTS), parts.read(_RUNS)
+    if tests is None or runs is None:
+        return None
+    return Outcomes(tests=_table(tests), runs=_table(runs), checks=summary.checks, missing=())
+
+
+def categories_read() -> set[Category]:
+    """Return the categories of the columns that the page reads of a snapshot."""
+    from airflow_provider_elementary.source import catalog_table
+
+    columns = (catalog_table(table).column(name) for table, read in READ.items() for name in read.columns)
+    return {column.category for column in columns if column is not None}
+
+
+def rule_of(result: Result) -> dict[str, Any]:
+    """Return the parameters of the detector, which all shards share."""
+    return {name: value for name, value in result.parameters.items() if name != "shard"}
+
+
+def created_at(result: Result) -> datetime:
+    """Return when a result was computed, with its zone."""
+    moment = datetime.fromisoformat(result.created_at)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@cache
+def _summaries() -> TypeAdapter[StoreSummary]:
+    return TypeAdapter(StoreSummary)
+
+
+def _ipc(table: pa.Table) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _table(content: bytes) -> pa.Table:
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(content) as reader:
+        return reader.read_all()

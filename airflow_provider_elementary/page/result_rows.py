@@ -1,0 +1,91 @@
+"""Reads the rows of results by column and table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_elementary.incidents.verdict_facts import plain_rows
+from airflow_provider_elementary.page.settings import OpenedStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_elementary.storage.records.result_document import Result, ResultFile
+
+#: All of these are in memory at once, but for large ones.
+_FILES_AT_ONCE = 4
+#: A larger file is read one row group at a time, after those before it.
+_ROWS_AT_ONCE = 100_000
+_NAMES = ("full_table_name", "column_name", "metric_name", "dimension", "metric_properties", "kind")
+_HISTORY_COLUMNS = (
+    *("full_table_name", "column_name", "metric_name", "dimension", "metric_properties"),
+    *("bucket_start", "bucket_end", "metric_value", "updated_at"),
+)
+
+
+def row_groups(opened: OpenedStore, results: Sequence[Result], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the row groups of results in their order, some files at once: each waits for requests to the store.
+
+    :raises ElementaryError: the keys do not open them, or they were changed.
+    """
+    from airflow_provider_elementary.storage.parallel import in_parallel
+
+    def read_file(found: tuple[ResultFile, bytes]) -> Iterable[pa.Table]:
+        groups = _row_groups_of(opened, *found, columns)
+        return list(groups) if found[0].rows <= _ROWS_AT_ONCE else groups
+
+    files = chain.from_iterable(_opened_files(opened, result) for result in results)
+    yield from chain.from_iterable(in_parallel(read_file, files, _FILES_AT_ONCE))
+
+
+def rows_of_table(opened: OpenedStore, result: Result, table: str) -> pa.Table:
+    """Return the metrics of one table without those of single dimension values.
+
+    :raises ElementaryError: the keys do not open it, or it was changed.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from airflow_provider_elementary.storage.parallel import in_parallel
+
+    def read_file(found: tuple[ResultFile, bytes]) -> list[pa.Table]:
+        parts = []
+        for rows in _row_groups_of(opened, *found, _HISTORY_COLUMNS, table):
+            mine = pc.and_(pc.equal(rows["full_table_name"], table), pc.is_null(rows["dimension"]))
+            parts.append(plain_rows(rows.filter(mine)))
+        return parts
+
+    # A file for each period, of which a request to the store takes most of the time.
+    found = list(chain.from_iterable(in_parallel(read_file, _opened_files(opened, result))))
+    return pa.concat_tables(found) if found else pa.schema([]).empty_table()
+
+
+def _opened_files(opened: OpenedStore, result: Result) -> Iterator[tuple[ResultFile, bytes]]:
+    """Yield the files of a result that have rows, with their data keys."""
+    from airflow_provider_elementary.storage.records.result_files import with_data_keys
+
+    return with_data_keys(opened.repository, result, [file for file in result.row_files if file.rows])
+
+
+def _row_groups_of(
+    opened: OpenedStore, file: ResultFile, key: bytes, columns: Sequence[str], table: str | None = None
+) -> Iterator[pa.Table]:
+    """Yield the row groups of a file; for a table only those that may hold it."""
+    from airflow_provider_elementary.storage.encrypted_parquet import opened_encrypted
+
+    fetch = partial(opened.store.get_range, file.key)
+    dictionaries = [column for column in columns if column in _NAMES]
+    with opened_encrypted(fetch, key, file.key, file, dictionaries=dictionaries) as reader:
+        names = reader.schema.names
+        held = [column for column in columns if column in names]
+        for group in range(reader.metadata.num_row_groups):
+            if table is None or _may_hold(reader.metadata.row_group(group), names.index("full_table_name"), table):
+                yield reader.read_row_group(group, held)
+
+
+def _may_hold(group: Any, column: int, table: str) -> bool:
+    statistics = group.column(column).statistics
+    return statistics is None or not statistics.has_min_max or statistics.min <= table <= statistics.max

@@ -1,0 +1,64 @@
+"""What a task stores for the page is what the page would read."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from airflow_provider_elementary.exceptions import SnapshotCorruptError
+from airflow_provider_elementary.incidents.store import incidents_of
+from airflow_provider_elementary.incidents.store_summary import read_summary, read_summary_outcomes
+from airflow_provider_elementary.incidents.tracking import Incident
+from airflow_provider_elementary.project.outcomes import newest_runs, read_outcomes
+from airflow_provider_elementary.project.project import read_project
+from airflow_provider_elementary.project.timeline import read_executions
+from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_store
+from airflow_provider_elementary.storage.records.encrypted_parts import EncryptedParts, open_parts
+from airflow_provider_elementary.storage.records.results import latest_result, newest_result, read_result
+from tests.support.page import add_incidents, fill_store
+from tests.support.signing import opened
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    keys = LocalKeys(LocalKeys.generate())
+    repository = opened(open_store(fill_store(tmp_path_factory.mktemp("summary"), keys, snapshots=1)), keys)
+    add_incidents(repository)
+    return repository
+
+
+@pytest.fixture(scope="module")
+def parts(repository: Repository) -> EncryptedParts:
+    found = newest_result(repository, "summaries", "")
+    assert found is not None
+    return open_parts(repository, found)
+
+
+def saved_incidents(repository: Repository) -> list[Incident]:
+    saved = latest_result(repository, "incidents")
+    assert saved is not None
+    with read_result(repository, saved.key) as rows:
+        return incidents_of(rows.read_all())
+
+
+def test_a_summary_says_what_the_snapshot_and_the_results_say(repository: Repository, parts: EncryptedParts) -> None:
+    snapshot, summary = repository.source(), read_summary(parts)
+    project, outcomes = read_project(snapshot), read_outcomes(snapshot)
+
+    for field in fields(project):
+        assert getattr(summary.project, field.name) == getattr(project, field.name), field.name
+    for field in fields(timeline := read_executions(snapshot).timeline):
+        assert getattr(summary.timeline, field.name) == getattr(timeline, field.name), field.name
+    assert (summary.newest_runs, summary.checks) == (newest_runs(outcomes), outcomes.checks)
+    assert list(summary.incidents) == saved_incidents(repository)
+    assert summary.incidents
+    assert summary.verdicts.anomalies
+    read = read_summary_outcomes(parts, summary)
+    assert read is not None
+    assert (read.tests, read.runs) == (outcomes.tests, outcomes.runs)
+
+
+def test_a_summary_of_another_version_is_refused(parts: EncryptedParts) -> None:
+    with pytest.raises(SnapshotCorruptError, match="another version"):
+        read_summary(replace(parts, encrypted={}))
