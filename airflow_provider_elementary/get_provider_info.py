@@ -263,6 +263,14 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "elementary_store_default, elementary_store_archive",
                         "default": "",
                     },
+                    "schedules": {
+                        "description": "The schedules of the example DAGs, as a JSON object. Without it they run when "
+                        "somebody triggers them, and never by themselves: Airflow's form Trigger also unpauses a DAG.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"elementary_observability": "@hourly", "elementary_access_audit": "@daily"}',
+                        "default": "",
+                    },
                     "openlineage_namespace": {
                         "description": "The namespace of the warehouse's tables in OpenLineage events. Default: built "
                         "from the connection's host, port or account, as OpenLineage's integration with dbt does.",
