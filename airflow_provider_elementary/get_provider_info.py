@@ -70,7 +70,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = standard_fields(
         ),
         placeholders=(
             ("host", "warehouse.example.com; empty for Snowflake"),
-            ("port", "5432; empty for Snowflake and DuckDB"),
+            ("port", "5432; 0 for Snowflake and DuckDB"),
             ("login", "elementary_reader"),
         ),
     )
