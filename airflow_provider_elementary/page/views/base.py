@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt
 from airflow_provider_elementary.project.facts import FreshnessCheck, NodeRun, Test
 from airflow_provider_elementary.project.outcomes import Outcomes, all_tests, newest_runs
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.project.usage import ProjectUsage
 
 T = TypeVar("T")
 _LONGEST = 400
@@ -107,6 +110,22 @@ def newest_of_tables(
         ("newest of tables", outcomes),
         lambda: (newest_runs(outcomes), {check.table: check for check in outcomes.checks}),
     )
+
+
+def usage_of_history(reader: StoreReader, problems: list[str]) -> ProjectUsage | None:
+    """Return the usage that the query history shows; None where it is not taken. What is missing is a problem."""
+
+    def read() -> ProjectUsage | None:
+        from airflow_provider_elementary.project.usage import read_usage
+
+        newest = reader.documents.newest("usage") if reader.has_keys else None
+        if newest is None:
+            return None
+        return reader.derived.get(
+            ("usage", newest.key, newest.created_at), lambda: read_usage(reader.opened.repository, newest)
+        )
+
+    return attempt(problems, reader.uri, read)
 
 
 def every_test(reader: StoreReader, outcomes: Outcomes | None) -> Sequence[Test]:

@@ -18,7 +18,16 @@ from airflow_provider_elementary.storage.records.series import (
 )
 
 ResultKind = Literal[
-    "metrics", "verdicts", "incidents", "alerts", "backtests", "memories", "queries", "failures", "summaries"
+    "metrics",
+    "verdicts",
+    "incidents",
+    "alerts",
+    "backtests",
+    "memories",
+    "queries",
+    "usage",
+    "failures",
+    "summaries",
 ]
 #: Files of this category hold what the next run continues with, and no rows of the result.
 STATE = Category.RUN_RESULTS
@@ -37,8 +46,8 @@ class Result:
     """What was computed, from what, and where it is stored.
 
     :param key: the name of this document in the store; ``read_result`` opens it.
-    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests``, ``memories``,
-        ``queries``, ``failures`` or ``summaries``.
+    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests``, ``memories``, ``queries``,
+        ``usage``, ``failures`` or ``summaries``.
     :param series: what it is the newest result of, from run to run; empty where nothing follows it.
     :param run_key: what it was computed for; of several attempts of one run, the newest counts.
     :param created_at: UTC, ISO 8601.
