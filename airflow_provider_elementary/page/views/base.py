@@ -116,11 +116,11 @@ def usage_of_history(reader: StoreReader, problems: list[str]) -> ProjectUsage |
     """Return the usage that the query history shows; None where it is not taken. What is missing is a problem."""
 
     def read() -> ProjectUsage | None:
-        from airflow_provider_elementary.project.usage import read_usage
-
         newest = reader.documents.newest("usage") if reader.has_keys else None
         if newest is None:
             return None
+        from airflow_provider_elementary.project.usage import read_usage
+
         return reader.derived.get(
             ("usage", newest.key, newest.created_at), lambda: read_usage(reader.opened.repository, newest)
         )
