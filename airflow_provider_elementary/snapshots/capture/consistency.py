@@ -334,7 +334,7 @@ def _young_results(source: WarehouseSource, point: ConsistencyPoint, since: date
     table = TABLES[RESULTS]
     results, samples = point.tables[RESULTS].kept, point.tables[SAMPLES].kept
     if results is not None and samples is not None and _have_results(samples, results):
-        # Of no sample in the window is the result older than it: nothing else has to be read.
+        # Each sample in the window has its result in the window: nothing else has to be read.
         taken = [batch["id"].filter(point.takes(table, batch)) for batch in results]
         return pa.chunked_array(taken, pa.string()).combine_chunks()
     columns = ["id", *sorted(consistency_columns(table) & {*source.schema(RESULTS).names})]
