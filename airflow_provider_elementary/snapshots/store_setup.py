@@ -168,7 +168,7 @@ def read_signing_key(path: Path) -> Ed25519Signer:
     """
     try:
         found = json.loads(path.read_text())
-        key = found.get(_RECOVERY_KEY) or found.get("secret_keys", found).get(SIGNING_KEY)
+        key = found.get(_RECOVERY_KEY) or found.get(SIGNING_KEY)
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise ConfigurationError(
             f"The key file {path} cannot be read ({type(error).__name__}). Name the file that `keys generate` or "
