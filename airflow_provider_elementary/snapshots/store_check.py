@@ -18,6 +18,7 @@ from airflow_provider_elementary.snapshots.store_setup import KmsKey, signer_of
 from airflow_provider_elementary.storage.genesis import Role
 from airflow_provider_elementary.storage.keys import Purpose
 from airflow_provider_elementary.storage.signers import verify_signature
+from airflow_provider_elementary.words import plural
 
 PROBES = "probes/"
 #: Only a refusal proves that credentials may not use a key; one that was not found or disabled proves nothing.
@@ -65,7 +66,7 @@ def describe_reading(repository: Repository) -> str:
     :raises ElementaryError: it cannot be read, or the keys open no category of its newest snapshot.
     """
     sequences = committed_sequences(repository)
-    read = f"{repository.uri}: read {len(sequences):,} snapshots"
+    read = f"{repository.uri}: read {plural(len(sequences), 'snapshot')}"
     if not repository.has_keys:
         keys = "no keys named, so only manifests can be read"
     elif not sequences:
@@ -154,7 +155,7 @@ def check_store(repository: Repository) -> StoreReport:
     written: list[str] = []
 
     def read() -> str:
-        return f"{len(committed_sequences(repository)):,} snapshots listed"
+        return f"{plural(len(committed_sequences(repository)), 'snapshot')} listed"
 
     def write() -> str:
         if not store.put_if_absent(key, content):
