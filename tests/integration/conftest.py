@@ -16,10 +16,9 @@ from tests.support.stores import Rest, copied
 from tests.support.syncs import CountedKeys, Sync
 
 if TYPE_CHECKING:
-    from tests.servers.faulty import FaultyAws
-
     from tests.servers.aws import AwsServer
     from tests.servers.certificates import Certificates
+    from tests.servers.faulty import FaultyAws
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,16 @@ from types import MappingProxyType
 
 from sqlglot import exp
 
-from airflow_provider_elementary.access.guard.spelling import FOLDINGS, UNKNOWN, Folding, lower
+from airflow_provider_elementary.access.guard.spelling import (
+    CALLS_BY_DOT,
+    FOLDINGS,
+    STRICT_QUALIFIERS,
+    UNKNOWN,
+    Folding,
+    lower,
+)
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import QueryRefusedError
-
-#: Warehouses where `a.b` with `a` no table of the query is a sequence or a function, not a field of column `a`.
-_STRICT_QUALIFIERS = frozenset({"postgres", "redshift", "snowflake"})
-#: Warehouses where `t.f` calls the function f(t) if table t has no column f.
-_CALLS_BY_DOT = frozenset({"postgres", "redshift"})
 
 #: The columns of table functions that have no alias for them.
 _UNNESTED = frozenset("element index key ordinality path seq this value".split())
@@ -230,14 +232,14 @@ def _check_column(
         if _is_pseudo(part, len(column.parts) == 1, introduced) and name not in _CATALOG_COLUMNS:
             raise QueryRefusedError(f"the system column or session value {name[:63]} is not allowed")
     qualifier = column.args.get("table")
-    if qualifier is None or place.dialect not in _STRICT_QUALIFIERS:
+    if qualifier is None or place.dialect not in STRICT_QUALIFIERS:
         return
     of_catalog = scope.relations.get(folding.local(qualifier))
     if of_catalog is None:
         raise QueryRefusedError(f"{_shown(qualifier)} is no table of this query, so it cannot qualify a column")
     _check_part(column.args.get("db"), place.schema, "schema", folding)
     _check_part(column.args.get("catalog"), place.database, "database", folding)
-    if place.dialect in _CALLS_BY_DOT and isinstance(column.this, exp.Identifier):
+    if place.dialect in CALLS_BY_DOT and isinstance(column.this, exp.Identifier):
         known = _CATALOG_COLUMNS | place.functions | (frozenset() if of_catalog else introduced | _UNNESTED)
         if lower(column.name) not in known:
             raise QueryRefusedError(

@@ -124,3 +124,8 @@ FOLDINGS: Mapping[str, Folding] = MappingProxyType(
         "tsql": UNKNOWN,
     }
 )
+
+#: Warehouses where `a.b` with `a` no table of the query is a sequence or a function, not a field of column `a`.
+STRICT_QUALIFIERS = frozenset({"postgres", "redshift", "snowflake"})
+#: Warehouses where `t.f` calls the function f(t) if table t has no column f.
+CALLS_BY_DOT = frozenset({"postgres", "redshift"})

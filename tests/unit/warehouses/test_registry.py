@@ -17,9 +17,8 @@ from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 import airflow_provider_elementary
 from airflow_provider_elementary.access.check.findings import complete
 from airflow_provider_elementary.access.check.report import CHECKS, ONLY_ON
-from airflow_provider_elementary.access.guard import name_resolution
 from airflow_provider_elementary.access.guard.functions import FUNCTIONS
-from airflow_provider_elementary.access.guard.spelling import FOLDINGS, LEXICONS
+from airflow_provider_elementary.access.guard.spelling import CALLS_BY_DOT, FOLDINGS, LEXICONS, STRICT_QUALIFIERS
 from airflow_provider_elementary.elementary_schema.ddl import Dialect as RestoreDialect
 from airflow_provider_elementary.warehouses.kind import WarehouseKind
 from airflow_provider_elementary.warehouses.registry import (
@@ -90,7 +89,7 @@ def test_a_warehouse_with_grants_of_its_own_has_a_row_in_each_table_of_the_guard
 
 
 def test_other_tables_name_warehouses_of_the_registry() -> None:
-    assert name_resolution._STRICT_QUALIFIERS | name_resolution._CALLS_BY_DOT <= DIALECTS
+    assert STRICT_QUALIFIERS | CALLS_BY_DOT <= DIALECTS
     assert set(get_args(RestoreDialect)) <= DIALECTS
     assert set(ONLY_ON) <= set(CHECKS)
     assert all(warehouses <= DIALECTS for warehouses, _ in ONLY_ON.values())
