@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_elementary.elementary_schema import Category
@@ -22,7 +22,6 @@ from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.layout import (
     RESULTS,
     is_result,
-    result_file_days,
     result_kind,
     result_series,
     shared_files,
@@ -144,17 +143,6 @@ def read_result(opened: OpenStore, key: str) -> pa.RecordBatchReader:
     return reader_of_first(read_files(opened, result, result.row_files))
 
 
-def newest_files(result: Result, newest: timedelta) -> list[ResultFile]:
-    """Return the files of a result but those about days longer ago than this before the newest one."""
-    # A bucket that ends in the future is not the newest: its date is wrong, or it has only begun.
-    today = datetime.fromisoformat(result.created_at).date().toordinal()
-    dated = [(file, days) for file in result.row_files if (days := result_file_days(file.key)) is not None]
-    past = [days[0].toordinal() for _, days in dated if days[0].toordinal() <= today + 1]
-    first = max(past, default=0) - newest.days
-    old = {file.key for file, days in dated if days[1].toordinal() < first}
-    return [file for file in result.row_files if file.key not in old]
-
-
 def latest_result(opened: OpenStore, kind: ResultKind) -> Result | None:
     """Return the newest result of a kind, or None where there is none."""
     return max(all_results(opened, result_kind(kind)).values(), key=lambda result: result.created_at, default=None)
@@ -204,7 +192,7 @@ def find_result(opened: OpenStore, key: str) -> Result | None:
     :raises SnapshotCorruptError: it is proved, and not valid.
     """
     if not isinstance(key, str) or not is_result(key):
-        raise UnprovedError("What should be the key of a result is none. Run the task that computes it again.")
+        raise UnprovedError("The key of a result is not valid. Run the task that computes the result again.")
     found = opened.documents.read(key, RESULT, Role.RESULTS)
     return checked_result(found.document, key) if found is not None else None
 
