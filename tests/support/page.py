@@ -26,7 +26,7 @@ from airflow_provider_elementary.project.lineage import read_lineage
 from airflow_provider_elementary.query_history import update_query_history
 from airflow_provider_elementary.query_history.stored_usage import update_usage
 from airflow_provider_elementary.sample import build_sample
-from airflow_provider_elementary.snapshots import LocalKeys, Repository, open_snapshot, open_store, write_snapshot
+from airflow_provider_elementary.snapshots import LocalKeys, open_snapshot, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import arrow_schema
