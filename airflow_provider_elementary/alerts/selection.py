@@ -102,6 +102,7 @@ class Notification:
     :param route: the route's name.
     :param event: ``opened``, ``continues``, ``resolved``, ``heartbeat`` or ``digest``.
     :param notified_at: when, UTC without a zone.
+    :param thread: the thread that the message is in, where the notifier knows it.
     """
 
     incident_id: str
@@ -109,6 +110,7 @@ class Notification:
     route: str
     event: str
     notified_at: datetime
+    thread: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,9 @@ class PendingNotification:
     incident: Incident
     meta: AlertMeta
 
-    def sent(self, route: str, now: datetime) -> Notification:
+    def sent(self, route: str, now: datetime, thread: str | None) -> Notification:
         """Return what is recorded once it was sent."""
-        return Notification(self.incident.incident_id, self.incident.root, route, self.event, now)
+        return Notification(self.incident.incident_id, self.incident.root, route, self.event, now, thread)
 
 
 def pending_notifications(
@@ -171,6 +173,16 @@ def wants_attention(incident: Incident, event: str | None, now: datetime, notifi
         return not is_muted or not {incident.incident_id, *incident.merged}.isdisjoint(notified)
     state = incident.state(now)
     return state not in ("muted", "expected") and (state != "acknowledged" or event != "continues")
+
+
+def thread_of(notified: Sequence[Notification], route: str, incidents: Sequence[Incident]) -> str | None:
+    """Return the thread of a route's newest message about an incident; None for many whose messages are in several."""
+    found = set()
+    for incident in incidents:
+        ids = {incident.incident_id, *incident.merged}
+        mine = [each for each in notified if each.route == route and each.incident_id in ids and each.thread]
+        found.add(max(mine, key=lambda each: each.notified_at).thread if mine else None)
+    return found.pop() if len(found) == 1 else None
 
 
 def digest_is_due(notified: Sequence[Notification], route: str, digest: str, now: datetime) -> bool:

@@ -63,9 +63,10 @@ class AlertRoute:
         """Return the fields that Airflow renders."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "notifier"}
 
-    def send(self, alert: Alert, context: Context) -> None:
+    def send(self, alert: Alert, context: Context) -> str | None:
         """Send an alert with a copy of the notifier, as rendering changes a notifier.
 
+        :return: the thread that the message is in, where the notifier knows it.
         :raises TimeoutError: the notifier did not return in time; not every notifier has a time-out of its own.
         """
         notifier: Any = deepcopy(self.notifier)
@@ -73,6 +74,7 @@ class AlertRoute:
         if not ends_within(sending, SEND_SECONDS):
             raise TimeoutError
         sending.result()
+        return getattr(notifier, "thread", None)
 
 
 def filter_of(rendered: Mapping[str, Any]) -> AlertFilter:

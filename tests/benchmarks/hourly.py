@@ -1,8 +1,8 @@
-"""The hourly metrics and anomalies tasks by the days of history: seconds of CPU, requests, bytes read and memory.
+"""The hourly tasks by the days of history: seconds of CPU, requests, bytes read and memory.
 
-``python -m tests.benchmarks hourly [--days 1 30 365] [--rows 7200]`` prints the table: of a store with that many days
-of collected monitors and of runs, the first metrics task and the first anomalies task with the method ``robust``, and
-both after a snapshot that adds one hour. Each measurement is a process of its own; its peak memory is that of all four.
+``python -m tests.benchmarks hourly [--days 1 30 365] [--rows 7200]`` prints the table: of a DuckDB warehouse with that
+many days of collected monitors and of runs, the snapshot, the metrics and the anomalies by both methods; then all of
+them once more after one more hour. Each of them is a process of its own, and its CPU seconds those after its imports.
 """
 
 from __future__ import annotations
@@ -11,49 +11,62 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.measure import in_own_process, measured
+from tests.benchmarks.measure import Measurement, in_own_process, measured
 
 _TABLES = 100
 _END = datetime(2026, 11, 1)
+_TASKS = ("snapshot", "metrics", "elementary", "robust")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
+    import tempfile
+
     parser = argparse.ArgumentParser(prog="tests.benchmarks hourly", description=__doc__)
     parser.add_argument("--days", type=int, nargs="*", default=[1, 30, 365])
     parser.add_argument("--rows", type=int, default=7_200, help="collected monitors a day")
     given = parser.parse_args(arguments)
-    print("| days | rows | task | first run, CPU s | one hour, CPU s | requests | MB read | peak MB |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| days | rows | task | first run, CPU s | peak MB | one hour, CPU s | peak MB | requests | MB read |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for days in given.days:
-        measured_one = in_own_process("tests.benchmarks.hourly", [str(days), str(given.rows)])
-        for task, found in measured_one.facts.items():
+        with tempfile.TemporaryDirectory() as folder:
+            _create(Path(folder))
+            _write(Path(folder), _END - timedelta(days=days), days * 24, given.rows)
+            first = _run(Path(folder), _END)
+            _write(Path(folder), _END, 1, given.rows)
+            hourly = _run(Path(folder), _END + timedelta(hours=1))
+        for task in _TASKS:
+            then, now = first[task], hourly[task]
             print(
-                f"| {days} | {days * given.rows:,} | {task} | {found['first']:.1f} | {found['hourly']:.1f} "
-                f"| {found['requests']} | {found['read'] / 1e6:.1f} | {measured_one.peak_mb:.0f} |",
+                f"| {days} | {days * given.rows:,} | {task} | {then.cpu:.1f} | {then.peak_mb:.0f} | {now.cpu:.2f} "
+                f"| {now.peak_mb:.0f} | {now.facts['requests']} | {now.facts['read'] / 1e6:.1f} |",
                 flush=True,
             )
 
 
-def _measure_one(days: int, rows: int) -> None:
-    import logging
-    import tempfile
-    import time
-    from dataclasses import replace
-    from functools import partial
-    from pathlib import Path
+def _run(folder: Path, moment: datetime) -> dict[str, Measurement]:
+    """Run every task of an hour, each in its own process."""
+    found: dict[str, Measurement] = {}
+    for task in _TASKS:
+        key = found["metrics"].facts["key"] if "metrics" in found else ""
+        found[task] = in_own_process("tests.benchmarks.hourly", [str(folder), task, moment.isoformat(), key])
+    return found
 
-    import duckdb
+
+def _measure_one(folder: Path, task: str, moment: datetime, key: str) -> None:
+    import base64
+    import logging
+    from dataclasses import replace
 
     from airflow_provider_elementary.incidents.evaluate import EvaluationOptions, evaluate_and_store, open_metrics
     from airflow_provider_elementary.metrics.by_day import update_metrics
-    from airflow_provider_elementary.snapshots import LocalKeys, Repository
+    from airflow_provider_elementary.snapshots import LocalKeys
     from airflow_provider_elementary.snapshots.reader import SnapshotSource
     from airflow_provider_elementary.storage.object_store.local import LocalStore
-    from tests.support.datasets import create_table
-    from tests.support.signing import SIGNER, STORE_ID, create
+    from tests.support.signing import opened
     from tests.support.syncs import CountedKeys, Sync
 
     logging.disable(logging.WARNING)
@@ -84,64 +97,59 @@ def _measure_one(days: int, rows: int) -> None:
             Counted.requests += 1
             return super().put_if_absent(*arguments)
 
-    with tempfile.TemporaryDirectory() as folder:
-        path, keys = Path(folder) / "warehouse.duckdb", CountedKeys(LocalKeys(LocalKeys.generate()))
-        store = Counted(Path(folder) / "store")
-        create(store)
-        sync = Sync(path, store, keys)
-        with duckdb.connect(str(path)) as connection:
-            connection.execute("CREATE SCHEMA elementary; USE elementary")
-            for name in ("dbt_models", "dbt_invocations", "dbt_run_results", "data_monitoring_metrics"):
-                connection.execute(create_table("duckdb", name, f"elementary.{name}"))
-            connection.execute(
-                "INSERT INTO dbt_models (unique_id, alias, database_name, schema_name) "
-                f"SELECT 'model.' || t, 't' || t, 'shop', 'core' FROM range({_TABLES}) r(t)"
-            )
-        _write(path, _END - timedelta(days=days), days * 24, rows)
-        sync.snapshot()
+    # The same keys in each process.
+    keys = LocalKeys(dict.fromkeys(LocalKeys.generate(), base64.b64encode(bytes(32)).decode()))
+    store = Counted(folder / "store")
 
-        def metrics(moment: datetime) -> str:
-            repository = Repository(store, keys, store_id=STORE_ID, signing=SIGNER)
-            source = repository.source()
-            source = SnapshotSource(repository, replace(source.manifest, created_at=moment.isoformat()))
-            origin = {"snapshot_id": source.manifest.snapshot_id}
-            return update_metrics(repository, source, run_key=f"{moment}", origin=origin).key
+    def snapshot() -> str:
+        return Sync(folder / "warehouse.duckdb", store, CountedKeys(keys)).snapshot().snapshot_id
 
-        def anomalies(moment: datetime, key: str) -> None:
-            repository = Repository(store, keys, store_id=STORE_ID, signing=SIGNER)
-            options = EvaluationOptions(method="robust")
-            found, lineage, origin, configurations = open_metrics(repository, key, options)
-            given = {"series": "dag/task", "run_key": f"{moment}", "origin": origin, "configurations": configurations}
-            evaluate_and_store(repository, found, lineage, options, **given)
+    def metrics() -> str:
+        repository = opened(store, keys)
+        source = repository.source()
+        source = SnapshotSource(repository, replace(source.manifest, created_at=moment.isoformat()))
+        origin = {"snapshot_id": source.manifest.snapshot_id}
+        return update_metrics(repository, source, run_key=f"{moment}", origin=origin).key
 
-        def cost(task: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
-            Counted.requests = Counted.read = 0
-            began = time.process_time()
-            returned = task()
-            cpu = time.process_time() - began
-            return returned, {"hourly": cpu, "requests": Counted.requests, "read": Counted.read}
+    def anomalies() -> str:
+        repository = opened(store, keys)
+        options = EvaluationOptions(method="robust" if task == "robust" else "elementary")
+        found, lineage, origin, configurations = open_metrics(repository, key, options)
+        given = {"series": f"dag/{task}", "run_key": f"{moment}/{task}"}
+        evaluate_and_store(repository, found, lineage, options, **given, origin=origin, configurations=configurations)
+        return key
 
-        def run(moment: datetime) -> dict[str, dict[str, Any]]:
-            key, of_metrics = cost(partial(metrics, moment))
-            _, of_anomalies = cost(partial(anomalies, moment, key))
-            return {"metrics": of_metrics, "anomalies, robust": of_anomalies}
+    work: Callable[[], str] = {"snapshot": snapshot, "metrics": metrics}.get(task, anomalies)
 
-        def work() -> dict[str, Any]:
-            first = run(_END)
-            _write(path, _END, 1, rows)
-            sync.snapshot()
-            hourly = run(_END + timedelta(hours=1))
-            return {task: {**facts, "first": first[task]["hourly"]} for task, facts in hourly.items()}
+    def counted() -> dict[str, Any]:
+        Counted.requests = Counted.read = 0
+        return {"key": work(), "requests": Counted.requests, "read": Counted.read}
 
-        measured(work)
+    measured(counted)
 
 
-def _write(path: Any, begin: datetime, hours: int, rows: int) -> None:
+def _create(folder: Path) -> None:
+    """Write a warehouse without history."""
+    import duckdb
+
+    from tests.support.datasets import create_table
+
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("CREATE SCHEMA elementary; USE elementary")
+        for name in ("dbt_models", "dbt_invocations", "dbt_run_results", "data_monitoring_metrics"):
+            connection.execute(create_table("duckdb", name, f"elementary.{name}"))
+        connection.execute(
+            "INSERT INTO dbt_models (unique_id, alias, database_name, schema_name) "
+            f"SELECT 'model.' || t, 't' || t, 'shop', 'core' FROM range({_TABLES}) r(t)"
+        )
+
+
+def _write(folder: Path, begin: datetime, hours: int, rows: int) -> None:
     """Write runs of some hours, and what their tests collected."""
     import duckdb
 
     moment = f"TIMESTAMP '{begin}' + INTERVAL (h) HOUR"
-    with duckdb.connect(str(path)) as connection:
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
         connection.execute("USE elementary")
         connection.execute(
             "INSERT INTO dbt_run_results (model_execution_id, unique_id, invocation_id, generated_at, created_at, "
@@ -165,4 +173,4 @@ def _write(path: Any, begin: datetime, hours: int, rows: int) -> None:
 
 
 if __name__ == "__main__":
-    _measure_one(int(sys.argv[1]), int(sys.argv[2]))
+    _measure_one(Path(sys.argv[1]), sys.argv[2], datetime.fromisoformat(sys.argv[3]), sys.argv[4])

@@ -37,7 +37,7 @@ def in_own_process(module: str, arguments: list[str], *, python: str = sys.execu
     :param python: the interpreter, where the work needs packages of another environment.
     """
     finished = subprocess.run(
-        [python, "-m", module, *arguments], check=False, capture_output=True, text=True, timeout=1800
+        [python, "-m", module, *arguments], check=False, capture_output=True, text=True, timeout=7_200
     )
     if finished.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{finished.stderr[-4000:]}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.window_reads import INDEXES, RUN_RESULTS, TABLE, MetricsTable
+from tests.support.window_reads import END, INDEXES, RUN_RESULTS, TABLE, TEST_RESULTS, MetricsTable
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -40,6 +41,35 @@ def test_an_increment_touches_the_pages_of_its_window_or_scans_once(
     else:
         assert increment.pages.total() < table.pages / 10
         assert advice == []
+
+
+@pytest.mark.parametrize("index", ["none", "brin"])
+def test_a_sample_of_a_result_before_the_window_costs_no_second_query(
+    index: str, postgres_server: PostgresServer, postgres_database: str, tmp_path: Path
+) -> None:
+    table = MetricsTable(postgres_server, postgres_database, tmp_path, 60_000, index, TEST_RESULTS)
+    table.execute(
+        "CREATE TABLE elementary.test_result_rows "
+        "(elementary_test_results_id text, result_row text, row_index int, test_type text, created_at timestamp)"
+    )
+    table.take([])
+    window_from = END - timedelta(hours=1)
+    # Row 59,900 is 100 minutes older than the newest one.
+    table.execute(
+        "INSERT INTO elementary.test_result_rows VALUES "
+        f"('m59900', '{{}}', 1, 'dbt_test', TIMESTAMP '{window_from + timedelta(minutes=5)}')"
+    )
+
+    increment = table.run_and_take()
+
+    tables = increment.manifest.tables
+    assert (increment.manifest.kind, tables[TEST_RESULTS].new_rows, tables["test_result_rows"].new_rows) == (
+        "incremental",
+        1,
+        1,
+    )
+    assert len(increment.pages) == 1
+    assert (increment.pages.total() == table.pages) == (index == "none")
 
 
 def test_a_late_commit_of_an_old_day_is_counted_and_not_missed(

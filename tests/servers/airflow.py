@@ -53,13 +53,18 @@ class Deployment:
         :return: the name of the worker, and the index of the instance.
         """
         running_parts = (
-            "SELECT external_executor_id, map_index FROM task_instance "
+            "SELECT external_executor_id, map_index, pid FROM task_instance "
             f"WHERE dag_id = '{dag_id}' AND task_id = '{task_id}' AND state = 'running' AND map_index > 0"
         )
-        [(received, index), *_] = self.wait_for(running_parts, seconds)
-        # All workers of one machine have its name; each logs what it received.
-        [name] = [name for name in self.workers if received in (self.directory / f"{name}.log").read_text()]
-        worker = psutil.Process(self.workers[name].pid)
+        [(received, index, pid), *_] = self.wait_for(running_parts, seconds)
+        if self.workers:
+            # All workers of one machine have its name; each logs what it received.
+            [name] = [name for name in self.workers if received in (self.directory / f"{name}.log").read_text()]
+            worker = psutil.Process(self.workers[name].pid)
+        else:
+            # A process of the executor supervises that of the task.
+            worker = psutil.Process(psutil.Process(pid).ppid())
+            name = f"process {worker.pid} of the executor"
         for process in [worker, *worker.children(recursive=True)]:
             process.send_signal(signal.SIGKILL)
         return name, index

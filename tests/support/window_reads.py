@@ -28,6 +28,7 @@ END = datetime(2026, 11, 1)
 POLICY = Policy(failed_rows_days=100_000)
 #: Its rows name a dbt run each, which has no marker until the increment.
 RUN_RESULTS = "dbt_run_results"
+TEST_RESULTS = "elementary_test_results"
 INDEXES: Mapping[str, str] = {
     "none": "SELECT 1",
     "brin": "CREATE INDEX ON elementary.{} USING brin (created_at) WITH (pages_per_range = 32)",
@@ -37,6 +38,7 @@ INDEXES: Mapping[str, str] = {
 _COLUMNS: Mapping[str, tuple[str, str, str]] = {
     TABLE: ("id", "full_table_name", "metric_name"),
     RUN_RESULTS: ("model_execution_id", "unique_id", "invocation_id"),
+    TEST_RESULTS: ("id", "model_unique_id", "invocation_id"),
 }
 
 

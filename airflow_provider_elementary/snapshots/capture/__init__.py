@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import (
     ConfigurationError,
+    ObjectNotFoundError,
     SnapshotConflictError,
     SnapshotCorruptError,
     TableReplacedError,
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import RowsRead, no_row_progress
-from airflow_provider_elementary.snapshots.capture.audit import SourceAudit, compare_days, compare_full, prepare_audit
+from airflow_provider_elementary.snapshots.capture.audit import (
+    SourceAudit,
+    compare_days,
+    compare_full,
+    prepare_audit,
+    read_ranges,
+)
 from airflow_provider_elementary.snapshots.capture.collect import (
     Preparation,
     capture_slices,
@@ -32,6 +39,7 @@ from airflow_provider_elementary.snapshots.capture.data_keys import captured_cat
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt, check_history, look_back, new_epoch
 from airflow_provider_elementary.snapshots.capture.plan import Plan, SnapshotOptions, plan_snapshot
 from airflow_provider_elementary.snapshots.capture.side_by_side import OpenSource, capture_side_by_side
+from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.capture.split import split_into_parts, whole_tables
 from airflow_provider_elementary.snapshots.capture.table import SourceHistoryTruncated, columns_to_read
 from airflow_provider_elementary.snapshots.manifest import Manifest
@@ -219,14 +227,14 @@ def prepare(
     # The first use of each key comes before the first read: what is refused is refused early.
     plan, opened = open_keys(source, repository.keys, plan, options.policy)
     kept = _kept(source, plan, options.policy) if keeps_windows else {}
-    point = find_consistency_point(source, options.commit_timeout, plan.earlier, kept)
     try:
+        point = find_consistency_point(source, options.commit_timeout, plan.base, kept)
         point = look_back(source, plan, point, changes, options.policy)
         checked = check_history(plan, point)
         audit = prepare_audit(source, repository, plan, options.policy, opened.of_hashes)
         if checked is plan and plan.base is not None and audit is not None:
             checked = compare_days(audit, source, plan, point, options.audit_days)
-    except ParentCorrupt as damage:
+    except (ParentCorrupt, SnapshotCorruptError, ObjectNotFoundError) as damage:
         return plan.full(f"the snapshot before cannot be read: {damage}")
     if checked is not plan:
         return checked
@@ -263,11 +271,8 @@ def _kept(source: WarehouseSource, plan: Plan, policy: Policy) -> dict[str, list
 
 def _compared(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
     """Return the plan of a full snapshot with what the source no longer has of the snapshot before."""
-    try:
-        return compare_full(audit, source, plan, point)
-    except ParentCorrupt as damage:
-        log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", damage)
-        return plan
+    found = read_ranges(audit, map(Slice, source.tables()))
+    return compare_full(plan, point, audit.policy, {name: [of_table] for name, of_table in found.items()})
 
 
 def _advise_indexes(source: WarehouseSource) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from threading import Lock
@@ -14,7 +15,14 @@ import pyarrow.compute as pc
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, SnapshotCorruptError
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint
-from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, days_in_words, difference
+from airflow_provider_elementary.snapshots.capture.day_sums import (
+    DaySums,
+    Difference,
+    RangeSums,
+    days_in_words,
+    difference,
+    join_ranges,
+)
 from airflow_provider_elementary.snapshots.capture.dedup import Digests, row_digests
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.history import (
@@ -26,6 +34,7 @@ from airflow_provider_elementary.snapshots.capture.history import (
 )
 from airflow_provider_elementary.snapshots.capture.partition import parts_of
 from airflow_provider_elementary.snapshots.capture.plan import Plan, is_same_place
+from airflow_provider_elementary.snapshots.capture.slices import Slice
 from airflow_provider_elementary.snapshots.policy import Policy, redaction
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
 from airflow_provider_elementary.snapshots.prune_record import without_expired
@@ -37,6 +46,8 @@ from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.repository import Repository
+
+log = logging.getLogger(__name__)
 
 _DAY = timedelta(days=1)
 
@@ -85,6 +96,25 @@ class SourceAudit:
         except (SnapshotCorruptError, ObjectNotFoundError) as error:
             raise ParentCorrupt(str(error)) from None
         return sums
+
+    def range(self, wanted: Slice) -> RangeSums | None:
+        """Return a range of which every row was added, beside what the snapshot before holds of it.
+
+        :return: None where the snapshot before has nothing to compare it with.
+        :raises ParentCorrupt: it cannot be read.
+        """
+        table, entry = TABLES[wanted.table], self.base.manifest.tables.get(wanted.table)
+        if table.watermark is None or entry is None or not entry.settled_rows or table.name not in self.base.tables():
+            return None
+        found = self.found.get(table.name, DaySums())
+        begin = latest(wanted.since, parse(entry.settled_from))
+        end = min(self.until, wanted.until or self.until)
+        middle = found.oldest or end
+        before = DaySums()
+        if found.oldest is None or wanted.since is not None:
+            before = self.held(table, begin, middle)
+        held = self.held(table, latest(middle, begin), end) if found.oldest is not None else DaySums()
+        return RangeSums(found, held, before)
 
     def sums_of(self, source: WarehouseSource, table: Table, since: datetime, until: datetime) -> DaySums:
         """Add up what the source holds of a span."""
@@ -158,26 +188,34 @@ def compare_days(audit: SourceAudit, source: WarehouseSource, plan: Plan, point:
     return plan
 
 
-def compare_full(audit: SourceAudit, source: WarehouseSource, plan: Plan, point: ConsistencyPoint) -> Plan:
+def read_ranges(audit: SourceAudit, slices: Iterable[Slice]) -> dict[str, RangeSums]:
+    """Return what there is to compare of some slices of which every row was added; nothing where it cannot be read."""
+    try:
+        found = {wanted.table: audit.range(wanted) for wanted in slices}
+    except ParentCorrupt as damage:
+        log.warning("could not compare the source with the previous snapshot, which cannot be read: %s", damage)
+        return {}
+    return {name: sums for name, sums in found.items() if sums is not None}
+
+
+def compare_full(
+    plan: Plan, point: ConsistencyPoint, policy: Policy, tables: Mapping[str, Iterable[RangeSums]]
+) -> Plan:
     """Return the plan of a full snapshot with what it found of the rows of the snapshot before.
 
-    :raises ParentCorrupt: the snapshot before cannot be read.
+    :param tables: the ranges of each table that is compared, in their order.
     """
-    manifest, facts = audit.base.manifest, dict[str, TableFacts]()
-    for name in audit.base.tables():
-        entry, table = manifest.tables[name], TABLES[name]
-        if table.watermark is None or not entry.settled_rows or name not in source.tables():
-            continue
-        found = audit.found.get(name, DaySums())
-        oldest = parse(entry.settled_from)
-        held = audit.held(table, latest(found.oldest, oldest), audit.until)
-        differs = difference(held, found, holds_all=holds_all_rows(table, audit.policy))
-        if differs != Difference() or found.oldest != oldest:
+    assert plan.parent is not None  # noqa: S101 - what tables are compared with
+    entries, facts = plan.parent.tables, dict[str, TableFacts]()
+    for name, ranges in tables.items():
+        found, held = join_ranges(ranges)
+        differs = difference(held, found, holds_all=holds_all_rows(TABLES[name], policy))
+        if differs != Difference() or found.oldest != parse(entries[name].settled_from):
             facts[name] = TableFacts(None, found.rows.total(), found.oldest, difference=differs)
     changed = []
     for name, of_table in with_emptied(facts).items():
-        differs, entry = of_table.difference or Difference(), manifest.tables[name]
-        if differs.lost and not is_old_end(of_table, entry):
+        differs = of_table.difference or Difference()
+        if differs.lost and not is_old_end(of_table, entries[name]):
             return new_epoch(plan, point, f"{name}: rows of {days_in_words(differs.lost)} are gone")
         if differs.changed:
             changed.append(f"rows of {name} of {days_in_words(differs.changed)} were changed or replaced in place")

@@ -28,7 +28,8 @@ from airflow_provider_elementary.snapshots.capture.commit_markers import (
     read_markers,
 )
 from airflow_provider_elementary.snapshots.capture.facts import RUN, TableFacts, read_facts
-from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry
+from airflow_provider_elementary.snapshots.manifest import ConsistencyEntry, FileEntry
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.times import before, iso, parse
 from airflow_provider_elementary.times import earliest as earliest_of
 from airflow_provider_elementary.times import latest as latest_of
@@ -206,7 +207,7 @@ class Tally:
 def find_consistency_point(
     source: WarehouseSource,
     commit_timeout: timedelta,
-    earlier: ConsistencyEntry | None,
+    base: SnapshotSource | None,
     kept: Mapping[str, Sequence[str]] | None = None,
 ) -> ConsistencyPoint:
     """Read the consistency point of the source.
@@ -215,9 +216,11 @@ def find_consistency_point(
     nothing of a finished run is missing.
 
     :param commit_timeout: after how long rows of a run without a marker are taken as they are.
-    :param earlier: that of the snapshot before, whose window is read again; None to read everything.
+    :param base: the snapshot before, whose window is read again; None to read everything.
     :param kept: the columns of the tables whose windows are kept, so that each is read once.
+    :raises ElementaryError: the files of the snapshot before do not open.
     """
+    earlier = base.manifest.consistency if base is not None else None
     window_from = parse(earlier.window_from) if earlier else None
     clock, read_at = _clock(source)
     markers = read_markers(source, clock)
@@ -253,7 +256,8 @@ def find_consistency_point(
     point = _without_waiting(point, unmarked, commit_timeout)
     if not {RESULTS, SAMPLES} <= set(source.tables()):
         return point
-    return replace(point, results=_young_results(source, point, before(watermark, 2 * commit_timeout + point.spread)))
+    since = before(watermark, 2 * commit_timeout + point.spread)
+    return replace(point, results=_young_results(source, point, since, base))
 
 
 def _without_waiting(point: ConsistencyPoint, unmarked: Unmarked, commit_timeout: timedelta) -> ConsistencyPoint:
@@ -329,23 +333,50 @@ def next_window_start(
     return latest_of(window_from, earlier)
 
 
-def _young_results(source: WarehouseSource, point: ConsistencyPoint, since: datetime) -> pa.Array:
-    """Return the ids of the test results that are taken, of those young enough to have samples that could wait."""
+def _young_results(
+    source: WarehouseSource, point: ConsistencyPoint, since: datetime, base: SnapshotSource | None
+) -> pa.Array:
+    """Return the ids of the test results that are taken, of those young enough to have samples that could wait.
+
+    Those before the window are in the snapshot before, as what waited is in the window: the warehouse is not asked.
+    """
     table = TABLES[RESULTS]
     results, samples = point.tables[RESULTS].kept, point.tables[SAMPLES].kept
-    if results is not None and samples is not None and _have_results(samples, results):
-        # Of no sample in the window is the result older than it: nothing else has to be read.
-        taken = [batch["id"].filter(point.takes(table, batch)) for batch in results]
-        return pa.chunked_array(taken, pa.string()).combine_chunks()
-    columns = ["id", *sorted(consistency_columns(table) & {*source.schema(RESULTS).names})]
-    with source.read(RESULTS, columns=columns, since=since) as reader:
-        taken = [batch["id"].filter(point.takes(table, batch)) for batch in reader]
-    return pa.chunked_array(taken, pa.string()).combine_chunks()
+    if results is None or samples is None or base is None or not _shows_results(base):
+        columns = ["id", *sorted(consistency_columns(table) & {*source.schema(RESULTS).names})]
+        with source.read(RESULTS, columns=columns, since=since) as reader:
+            taken = [batch["id"].filter(point.takes(table, batch)) for batch in reader]
+        return _strings(taken)
+    sampled = pc.unique(_strings(batch["elementary_test_results_id"] for batch in samples)).drop_null()
+    older = sampled.filter(pc.invert(pc.is_in(sampled, _strings(batch["id"] for batch in results))))
+    taken = [batch["id"].filter(point.takes(table, batch)) for batch in results]
+    return _strings([*taken, _held_results(base, older, since)])
 
 
-def _have_results(samples: Sequence[pa.RecordBatch], results: Sequence[pa.RecordBatch]) -> bool:
-    known = pa.chunked_array([batch["id"] for batch in results], pa.string()).combine_chunks()
-    return all(pc.all(pc.is_in(batch["elementary_test_results_id"], known)).as_py() is not False for batch in samples)
+def _shows_results(base: SnapshotSource) -> bool:
+    """Return whether a snapshot holds test results by the ids that the warehouse has."""
+    return RESULTS in base.tables() and f"{RESULTS}.id" not in base.manifest.policy["hashed_columns"]
+
+
+def _held_results(base: SnapshotSource, wanted: pa.Array, since: datetime) -> pa.Array:
+    """Return which of some test results a snapshot holds; of its files, the newest are read until all are found."""
+    written: dict[tuple[str, str], list[FileEntry]] = {}
+    for file in base.manifest.files:
+        newest = parse(file.max_watermark) if file.table == RESULTS else None
+        if newest is not None and newest >= since:
+            written.setdefault((file.snapshot_id, file.part), []).append(file)
+    found = pa.array([], pa.string())
+    for files in sorted(written.values(), key=lambda files: files[0].max_watermark or "", reverse=True):
+        if len(found) == len(wanted):
+            break
+        with base.only(files).read(RESULTS, columns=["id"], since=since) as reader:
+            held = [batch["id"].filter(pc.is_in(batch["id"], wanted)) for batch in reader]
+        found = pc.unique(_strings([found, *held]))
+    return found
+
+
+def _strings(arrays: Iterable[pa.Array]) -> pa.Array:
+    return pa.chunked_array(list(arrays), pa.string()).combine_chunks()
 
 
 def _clock(source: WarehouseSource) -> tuple[WarehouseClock, datetime | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -49,6 +49,43 @@ class DaySums:
         for name, limbs_of_day in zip(names, np.add.reduceat(limbs, starts, axis=0, dtype=np.uint64), strict=True):
             total = sum(int(limb) << 32 * place for place, limb in enumerate(limbs_of_day))
             self.sums[name] = (self.sums[name] + total) % _MODULUS
+
+    def include(self, other: DaySums) -> None:
+        """Add what another part of the same table has."""
+        self.oldest = earliest(self.oldest, other.oldest)
+        self.rows.update(other.rows)
+        for day, total in other.sums.items():
+            self.sums[day] = (self.sums[day] + total) % _MODULUS
+
+
+@dataclass(frozen=True)
+class RangeSums:
+    """A range of a table: what a source has of it, and what the snapshot before holds.
+
+    :param found: what the source has.
+    :param held: what the snapshot holds from the source's oldest row of the range on.
+    :param before: what it holds of earlier rows of the range: gone, unless the source has none that are older.
+    """
+
+    found: DaySums
+    held: DaySums
+    before: DaySums
+
+
+def join_ranges(ranges: Iterable[RangeSums]) -> tuple[DaySums, DaySums]:
+    """Return what a source has of a table, and what a snapshot holds from the source's oldest row on.
+
+    :param ranges: of the table, in their order.
+    """
+    found, held = DaySums(), DaySums()
+    for one in ranges:
+        if found.oldest is None and one.found.oldest is not None:
+            held = DaySums()
+        else:
+            held.include(one.before)
+        found.include(one.found)
+        held.include(one.held)
+    return found, held
 
 
 @dataclass(frozen=True)

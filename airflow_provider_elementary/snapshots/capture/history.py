@@ -139,7 +139,10 @@ def is_old_end(facts: TableFacts, entry: TableEntry) -> bool:
 
 def holds_all_rows(table: Table, policy: Policy) -> bool:
     """Return whether a snapshot holds every row of a table that it took."""
-    if table.category is Category.FAILED_ROWS_SAMPLE or not set(table.categories) <= set(policy.categories):
+    if table.category is Category.FAILED_ROWS_SAMPLE:
+        return False
+    # Elsewhere a category that is left out has columns, and no rows.
+    if table.row_split is not None and not set(table.categories) <= set(policy.categories):
         return False
     return table.name != "data_monitoring_metrics" or not policy.dropped_metrics
 

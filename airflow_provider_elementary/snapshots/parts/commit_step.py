@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.snapshots.capture import require_no_damage
+from airflow_provider_elementary.snapshots.capture.audit import compare_full
 from airflow_provider_elementary.snapshots.capture.collect import Preparation, describe_captured, join, shrunken_tables
 from airflow_provider_elementary.snapshots.capture.commit import commit, committed_for
+from airflow_provider_elementary.snapshots.capture.day_sums import RangeSums
 from airflow_provider_elementary.snapshots.manifest import Manifest
 from airflow_provider_elementary.snapshots.parts.documents import PartDocument
 from airflow_provider_elementary.snapshots.parts.plan_step import PartReference, StoredPlan, find_plan
@@ -20,7 +23,7 @@ from airflow_provider_elementary.snapshots.parts.stored import (
     reopen,
     reported,
 )
-from airflow_provider_elementary.snapshots.parts.values import read_slice
+from airflow_provider_elementary.snapshots.parts.values import read_range, read_slice
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 if TYPE_CHECKING:
@@ -65,6 +68,9 @@ def commit_parts(
     captured = join(prepared, [captured_of(prepared, parts[number]) for number in sorted(parts)])
     if shrunken := shrunken_tables((map(read_slice, part) for part in stored.document.parts), captured):
         return _from_the_beginning(in_one_task, f"{', '.join(shrunken)} lost rows while the parts were read")
+    if prepared.plan.base is None and prepared.plan.parent is not None:
+        plan = compare_full(prepared.plan, prepared.point, prepared.options.policy, _compared_ranges(stored, parts))
+        prepared = replace(prepared, plan=plan)
     manifest = describe_captured(prepared, captured, repository.store.describe(), stored.document.access)
     if (committed := commit(repository, manifest, prepared.plan)) is None:
         return _from_the_beginning(in_one_task, "another writer committed first")
@@ -89,6 +95,19 @@ def _complete(
         for number in missing:
             parts[number] = capture_number(source, repository, stored, prepared, number, attempt)
     return parts
+
+
+def _compared_ranges(stored: StoredPlan, parts: Mapping[int, PartDocument]) -> dict[str, list[RangeSums]]:
+    """Return the ranges of each table of which all parts say what the snapshot before holds, in their order."""
+    found: dict[str, list[RangeSums]] = {}
+    left_out: set[str] = set()
+    for number, part in enumerate(stored.document.parts):
+        for one in part:
+            if (entry := parts[number].days.get(one.table)) is not None:
+                found.setdefault(one.table, []).append(read_range(entry))
+            else:
+                left_out.add(one.table)
+    return {name: ranges for name, ranges in found.items() if name not in left_out}
 
 
 def _from_the_beginning(in_one_task: Callable[[], Manifest], reason: str) -> Manifest:

@@ -147,6 +147,24 @@ class TallyEntry:
 
 
 @dataclass(frozen=True)
+class DaysEntry:
+    """Rows by day; see :class:`~..capture.day_sums.DaySums`. Sums are hexadecimal."""
+
+    rows: Mapping[str, int]
+    sums: Mapping[str, str]
+    oldest: NaiveTime | None
+
+
+@dataclass(frozen=True)
+class RangeEntry:
+    """What is compared with the snapshot before; see :class:`~..capture.day_sums.RangeSums`."""
+
+    found: DaysEntry
+    held: DaysEntry
+    before: DaysEntry
+
+
+@dataclass(frozen=True)
 class PartDocument:
     """``parts/<snapshot id>/<part>-<attempt>``: what an attempt at a part wrote; its last act.
 
@@ -159,6 +177,7 @@ class PartDocument:
     :param tally: the rows taken and those that wait.
     :param exclusions: what the policy excluded or redacted, by rule.
     :param rejected: values and rows that could not be used.
+    :param days: of each table that is compared, its rows by day.
     """
 
     snapshot_id: str
@@ -171,6 +190,7 @@ class PartDocument:
     tally: TallyEntry
     exclusions: tuple[Mapping[str, Any], ...]
     rejected: tuple[Mapping[str, Any], ...]
+    days: Mapping[str, RangeEntry]
     format_version: int = FORMAT_VERSION
 
     __pydantic_config__ = STRICT

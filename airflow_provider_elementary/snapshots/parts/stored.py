@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from airflow_provider_elementary.exceptions import (
     TableUnreadableError,
 )
 from airflow_provider_elementary.progress import no_row_progress
+from airflow_provider_elementary.snapshots.capture.audit import prepare_audit, read_ranges
 from airflow_provider_elementary.snapshots.capture.collect import Captured, Preparation, capture_slices
 from airflow_provider_elementary.snapshots.capture.data_keys import HASH_CATEGORY, OpenKeys
 from airflow_provider_elementary.snapshots.capture.history import ParentCorrupt
@@ -35,6 +37,7 @@ from airflow_provider_elementary.snapshots.parts.values import (
     read_rejections,
     read_slice,
     read_tally,
+    write_range,
     write_tally,
 )
 from airflow_provider_elementary.snapshots.prune_record import without_expired
@@ -115,9 +118,14 @@ def capture_number(
     try:
         source.hold()
         _require_planned(source, document, [one.table for one in slices])
+        if prepared.plan.base is None:
+            plan, policy = prepared.plan, prepared.options.policy
+            audit = prepare_audit(source, repository, plan, policy, prepared.opened.of_hashes)
+            prepared = replace(prepared, audit=audit)
         captured = capture_slices(source, repository.store, prepared, slices, part_label(number, attempt))
     except (TableReplacedError, TableUnreadableError, SourceHistoryTruncated, ParentCorrupt) as evidence:
         raise PlanOutdated(str(evidence)) from None
+    days = read_ranges(prepared.audit, slices) if prepared.audit is not None else {}
     listed = {file.key for file in captured.files}
     result = PartDocument(
         snapshot_id=document.snapshot_id,
@@ -130,9 +138,10 @@ def capture_number(
         tally=write_tally(captured.tally),
         exclusions=tuple(captured.exclusions.to_list()),
         rejected=tuple(entry for entry in captured.rejections.to_list() if entry["table"] in captured.tables),
+        days={name: write_range(sums) for name, sums in days.items()},
     )
     if len(PART.write(result)) > _MOST_BYTES:
-        raise PlanOutdated(f"part {number} has more young rows than its report can list")
+        raise PlanOutdated(f"part {number} has more young rows or days than its report can list")
     name = part_key(document.snapshot_id, part_label(number, attempt))
     return repository.documents.write(name, PART, result, Role.STORE).document
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_elementary.snapshots.capture.consistency import ConsistencyPoint, Tally
+from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, RangeSums
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
 from airflow_provider_elementary.snapshots.capture.slices import Slice
-from airflow_provider_elementary.snapshots.parts.documents import FactsEntry, PointEntry, SliceEntry, TallyEntry
+from airflow_provider_elementary.snapshots.parts.documents import (
+    DaysEntry,
+    FactsEntry,
+    PointEntry,
+    RangeEntry,
+    SliceEntry,
+    TallyEntry,
+)
 from airflow_provider_elementary.snapshots.policy import Policy
 from airflow_provider_elementary.snapshots.policy.redaction import Exclusions
 from airflow_provider_elementary.times import iso, parse
@@ -107,6 +115,16 @@ def read_tally(entry: TallyEntry, young_from: datetime | None) -> Tally:
     )
 
 
+def write_range(sums: RangeSums) -> RangeEntry:
+    """Return what is compared of a range as it is stored."""
+    return RangeEntry(*map(_write_days, (sums.found, sums.held, sums.before)))
+
+
+def read_range(entry: RangeEntry) -> RangeSums:
+    """Return what is compared of a range that is stored."""
+    return RangeSums(*map(_read_days, (entry.found, entry.held, entry.before)))
+
+
 def read_exclusions(entries: Iterable[Mapping[str, Any]]) -> Exclusions:
     """Return the counts that :meth:`Exclusions.to_list` gave."""
     exclusions = Exclusions()
@@ -149,6 +167,22 @@ def read_slice(entry: SliceEntry) -> Slice:
 def microseconds(span: timedelta) -> int:
     """Return a time span as a number."""
     return span // _MICROSECOND
+
+
+def _write_days(days: DaySums) -> DaysEntry:
+    return DaysEntry(
+        rows={day.isoformat(): rows for day, rows in days.rows.items()},
+        sums={day.isoformat(): f"{total:x}" for day, total in days.sums.items()},
+        oldest=iso(days.oldest),
+    )
+
+
+def _read_days(entry: DaysEntry) -> DaySums:
+    return DaySums(
+        rows=Counter({date.fromisoformat(day): rows for day, rows in entry.rows.items()}),
+        sums=Counter({date.fromisoformat(day): int(total, 16) for day, total in entry.sums.items()}),
+        oldest=parse(entry.oldest),
+    )
 
 
 def _packed(values: pa.Array | None) -> str | None:

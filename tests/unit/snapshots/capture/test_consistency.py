@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import cast
 
 import pyarrow as pa
@@ -19,9 +20,11 @@ from airflow_provider_elementary.snapshots.capture.consistency import (
     next_window_start,
 )
 from airflow_provider_elementary.snapshots.capture.facts import TableFacts
+from airflow_provider_elementary.snapshots.reader import SnapshotSource
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 
 NOW = datetime(2026, 11, 22, 12)
+RESULTS_OF_TESTS = "elementary_test_results"
 RESULTS, METRICS, SAMPLES = (
     TABLES[name] for name in ("dbt_run_results", "data_monitoring_metrics", "test_result_rows")
 )
@@ -123,8 +126,8 @@ def test_runs_without_a_marker_are_named() -> None:
     assert (entry.waiting, entry.incomplete) == (("open",), ("open",))
 
 
-@pytest.mark.parametrize(("of", "reads"), [("open.test", []), ("older.test", ["elementary_test_results"])])
-def test_results_are_read_again_only_where_a_sample_is_of_an_older_one(of: str, reads: list[str]) -> None:
+@pytest.mark.parametrize(("hashed", "reads"), [((), []), (("elementary_test_results.id",), [RESULTS_OF_TESTS])])
+def test_results_are_read_again_only_where_their_ids_are_hashed(hashed: tuple[str, ...], reads: list[str]) -> None:
     results = pa.RecordBatch.from_pydict(
         {
             "id": ["done.test", "open.test"],
@@ -132,16 +135,17 @@ def test_results_are_read_again_only_where_a_sample_is_of_an_older_one(of: str, 
             "created_at": pa.array([NOW - timedelta(hours=1)] * 2, pa.timestamp("us")),
         }
     )
-    samples = pa.RecordBatch.from_pydict({"elementary_test_results_id": ["done.test", of]})
-    kept = {"elementary_test_results": results, "test_result_rows": samples}
+    samples = pa.RecordBatch.from_pydict({"elementary_test_results_id": ["done.test", "open.test"]})
+    kept = {RESULTS_OF_TESTS: results, "test_result_rows": samples}
     point = replace(POINT, tables={name: TableFacts(NOW, kept=(batch,)) for name, batch in kept.items()}, results=None)
-    older = results.slice(0, 1).set_column(0, "id", pa.array(["older.test"]))
-    source = _Warehouse([older, results])
+    source = _Warehouse([results])
+    manifest = SimpleNamespace(policy={"hashed_columns": list(hashed)}, files=())
+    base = cast(SnapshotSource, SimpleNamespace(tables=lambda: [RESULTS_OF_TESTS], manifest=manifest))
 
-    found = _young_results(cast(WarehouseSource, source), point, NOW - timedelta(hours=12))
+    found = _young_results(cast(WarehouseSource, source), point, NOW - timedelta(hours=12), base)
 
     assert source.asked == reads
-    assert found.to_pylist() == ["older.test"] * len(reads) + ["done.test"]
+    assert found.to_pylist() == ["done.test"]
 
 
 def test_runs_of_the_window_and_those_of_the_snapshot_before_are_counted_together() -> None:

@@ -8,7 +8,14 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from airflow_provider_elementary.snapshots.capture.day_sums import DaySums, Difference, days_in_words, difference
+from airflow_provider_elementary.snapshots.capture.day_sums import (
+    DaySums,
+    Difference,
+    RangeSums,
+    days_in_words,
+    difference,
+    join_ranges,
+)
 from airflow_provider_elementary.snapshots.capture.dedup import row_digests
 
 START = datetime(2026, 11, 1)
@@ -70,3 +77,31 @@ def test_a_message_names_three_days_and_counts_the_others() -> None:
         days_in_words([FIRST + timedelta(days=n) for n in range(5)])
         == "2026-11-01, 2026-11-02, 2026-11-03 and 2 more days"
     )
+
+
+@pytest.mark.parametrize(
+    ("now", "lost"),
+    [
+        (ROWS, ()),
+        # What is older than the oldest row of all is not expected, and what is gone between two ranges is.
+        (ROWS[1:], ()),
+        (ROWS[2:], ()),
+        (ROWS[3:], ()),
+        ([ROWS[0], *ROWS[2:]], (FIRST,)),
+        ([*ROWS[:2], ROWS[3]], (SECOND,)),
+        (ROWS[:2], (SECOND,)),
+        ([], (FIRST, SECOND)),
+    ],
+)
+def test_ranges_are_compared_as_the_whole_table_is(now: list[tuple[int, str]], lost: tuple[date, ...]) -> None:
+    ranges = []
+    for number, (begin, end) in enumerate([(0, 3), (3, 26), (26, 48)]):
+        was, found = ([row for row in rows if begin <= row[0] < end] for rows in (ROWS, now))
+        first = min((hour for hour, _ in found), default=end)
+        before = sums([row for row in was if row[0] < first]) if number or not found else DaySums()
+        ranges.append(RangeSums(sums(found), sums([row for row in was if row[0] >= first]), before))
+
+    whole, held = join_ranges(ranges)
+
+    assert whole == sums(now)
+    assert difference(held, whole, holds_all=True) == Difference(lost=lost)

@@ -1,0 +1,86 @@
+"""A full snapshot in parts finds what the source lost or changed, as one that a single task takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from airflow_provider_elementary.snapshots import write_snapshot
+from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
+from airflow_provider_elementary.warehouses.source import WarehouseSource
+from tests.support.datasets import write_duckdb
+from tests.support.history_oracle import EVENTS
+from tests.support.parts import POLICY, Parts
+from tests.support.stores import DAYS, local_rest, world_after
+from tests.support.syncs import after
+
+_TABLE = "dbt_run_results"
+_OF_DAY = "created_at::DATE = DATE '{}'"
+
+
+def day(back: int) -> str:
+    return f"{after(days=-back):%Y-%m-%d}"
+
+
+#: What happens to a source of some days: the epoch of the next full snapshot, and what its reason says of it.
+CHANGES = {
+    "nothing": ((), 1, ""),
+    "the oldest rows removed": (
+        tuple(f"DELETE FROM {table} WHERE created_at < TIMESTAMP '{after(days=-2)}'" for table in EVENTS),
+        1,
+        "",
+    ),
+    "a day in the middle removed": (
+        (f"DELETE FROM {_TABLE} WHERE {_OF_DAY.format(day(2))}",),
+        2,
+        f"history went back: {_TABLE}: rows of {day(2)} are gone",
+    ),
+    "all rows removed": ((f"DELETE FROM {_TABLE}",), 2, f"history went back: {_TABLE}: rows of {day(DAYS - 1)}, "),
+    "a value replaced": (
+        (f"UPDATE {_TABLE} SET message = 'masked' WHERE {_OF_DAY.format(day(1))}",),
+        1,
+        f"rows of {_TABLE} of {day(1)} were changed or replaced in place",
+    ),
+    "as many rows on another day": (
+        (f"UPDATE {_TABLE} SET created_at = created_at - INTERVAL 1 DAY WHERE {_OF_DAY.format(day(1))}",),
+        2,
+        f"history went back: {_TABLE}: rows of {day(1)} are gone",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_full_snapshot_in_parts_says_what_the_source_lost_or_changed(what: str, tmp_path: Path) -> None:
+    statements, epoch, reason = CHANGES[what]
+    path = write_duckdb(world_after(DAYS), tmp_path / "warehouse.duckdb")
+
+    @contextmanager
+    def opened() -> Iterator[WarehouseSource]:
+        with WarehouseSource(DuckDBWarehouse(path, "elementary")) as source:
+            yield source
+
+    in_parts, in_one = local_rest(tmp_path / "parts").repository, local_rest(tmp_path / "one").repository
+    for repository in (in_parts, in_one):
+        with opened() as source:
+            write_snapshot(source, repository, policy=POLICY)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("USE elementary")
+        for statement in statements:
+            connection.execute(statement)
+
+    run = Parts(opened, lambda: in_parts, full_every_days=0, rows_per_part=4)
+    manifest = run.run()
+    with opened() as source:
+        whole = write_snapshot(source, in_one, policy=POLICY, full_every_days=0)
+
+    assert (run.in_one_task, manifest.epoch, whole.epoch) == ([], epoch, epoch)
+    assert len({file.part for file in manifest.files}) > 1
+    # Before it stands when the full snapshot before was taken.
+    found, in_one_task = ((one.reason or "").partition("; ")[2] for one in (manifest, whole))
+    assert found == in_one_task
+    assert found.startswith(reason)
+    assert bool(found) == bool(reason)
