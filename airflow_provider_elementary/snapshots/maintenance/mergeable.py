@@ -70,7 +70,7 @@ def next_merges(
     newest = max((file.max_watermark for file in files if file.max_watermark is not None), default="")[:10]
     fresh = [file for file in files if file.part != MERGED or (file.max_watermark or "")[:10] < newest]
     merges = [merge for merge in _merges(fresh, without) if len(merge.snapshots) > 1]
-    written = Counter((merge.day, file.snapshot_id) for merge in merges for file in merge.files)
+    written = Counter((merge.day, snapshot) for merge in merges for snapshot in merge.snapshots)
     # What a run left over of a snapshot does not count as much as a whole one.
     if len(written) < SNAPSHOTS or written.total() < SNAPSHOTS * max(written.values()):
         return []
