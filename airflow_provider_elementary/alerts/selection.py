@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from airflow_provider_elementary.alerts.alert import EVENTS, Event
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta, AlertMetas
+from airflow_provider_elementary.alerts.wanted import WantedAlerts
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.conditions import SEVERITIES, Condition
 from airflow_provider_elementary.incidents.tracking import Incident
@@ -32,38 +33,11 @@ def _shown(incident: Incident) -> Sequence[Condition]:
 
 
 @dataclass(frozen=True)
-class AlertFilter:
-    """Selects the alerts of a route: an empty condition matches every alert, and all conditions have to match.
+class AlertFilter(WantedAlerts):
+    """Selects the alerts of a route by its conditions.
 
-    A name with ``!`` before it excludes what it matches, in every field but ``events``.
-
-    :param events: of ``opened``, ``continues`` and ``resolved``. ``continues`` repeats an alert about an open
-        incident after each suppression interval, and never where there is no interval.
-    :param severities: of ``critical``, ``high``, ``normal`` and ``low``.
-    :param tags: a tag of the table or the test, in any case, with or without ``#``.
-    :param owners: an owner of theirs, in any case, with or without ``@`` before it.
-    :param channels: the channel that the project names.
-    :param tables: a table of the incident, in any case: as metrics name it or by its last part, with ``*`` for any
-        text: ``orders``, ``shop.marts.*``.
-    :param resource_types: of :data:`RESOURCE_TYPES`, as of one of the conditions.
-    :param statuses: the status of one of the conditions, as dbt writes it: ``fail``, ``error``, ``warn``.
-    :param downstream: a table or an exposure downstream, named as ``tables`` are: ``exposure *``.
-    :param digest: ``daily`` or ``weekly``: one summary in this interval, and no alert for each incident.
-    :param heartbeat: send an alert of event ``heartbeat`` in each run that finds no open incident.
     :raises ConfigurationError: an event, a severity, a resource type or a digest is unknown.
     """
-
-    events: Sequence[str] = ("opened", "resolved")
-    severities: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    owners: Sequence[str] = ()
-    channels: Sequence[str] = ()
-    tables: Sequence[str] = ()
-    resource_types: Sequence[str] = ()
-    statuses: Sequence[str] = ()
-    downstream: Sequence[str] = ()
-    digest: str | None = None
-    heartbeat: bool = False
 
     def __post_init__(self) -> None:
         """Refuse unknown names: they would match no alert."""

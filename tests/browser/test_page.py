@@ -25,6 +25,7 @@ VIEWS = {
     "snapshot": "snapshot?number=4",
     "access": "access",
     "tests": "tests",
+    "runs": "runs",
     "lineage": "lineage",
     "audit": "audit",
 }
