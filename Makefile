@@ -41,7 +41,7 @@ matrix: $(READY)
 # a killed worker of a CeleryExecutor where redis-server is (ELEMENTARY_PARTS_ROWS: how many rows).
 acceptance: $(READY)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[executors]'
-	ELEMENTARY_EXECUTORS=1 $(BIN)/pytest -s -rs tests/integration/test_parts_on_executors.py
+	ELEMENTARY_EXECUTORS=1 $(BIN)/pytest -s -rs -o faulthandler_timeout=7200 tests/integration/test_parts_on_executors.py
 	ELEMENTARY_HISTORIES=$${ELEMENTARY_HISTORIES:-150} $(BIN)/pytest -s tests/integration/test_random_histories.py
 	ELEMENTARY_METRIC_HISTORIES=20 $(BIN)/pytest tests/unit/metrics/test_by_day.py -k from_scratch
 	$(BIN)/python -m tests.benchmarks soak --days $${ELEMENTARY_SOAK_DAYS:-90}

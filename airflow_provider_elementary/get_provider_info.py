@@ -70,7 +70,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = standard_fields(
         ),
         placeholders=(
             ("host", "warehouse.example.com; empty for Snowflake"),
-            ("port", "5432; empty for Snowflake and DuckDB"),
+            ("port", "5432; 0 for Snowflake and DuckDB"),
             ("login", "elementary_reader"),
         ),
     )
@@ -261,6 +261,14 @@ def get_provider_info() -> dict[str, Any]:
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "elementary_store_default, elementary_store_archive",
+                        "default": "",
+                    },
+                    "schedules": {
+                        "description": "The schedules of the example DAGs, as a JSON object. Without it they run when "
+                        "somebody triggers them, and never by themselves: Airflow's form Trigger also unpauses a DAG.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"elementary_observability": "@hourly", "elementary_access_audit": "@daily"}',
                         "default": "",
                     },
                     "openlineage_namespace": {

@@ -1,4 +1,6 @@
-"""Checks every day that the connection can read the Elementary schema and nothing else, and reports changes.
+"""Checks that the connection can read the Elementary schema and nothing else, and reports changes.
+
+It is meant to run every day: `[elementary] schedules` in Airflow's configuration gives it a schedule.
 
 Each report is stored in the store. A run fails if a check fails; else the changes since the last report (such as a role
 that became reachable) are returned and sent with the Asset event.
@@ -13,7 +15,13 @@ from typing import Any
 from airflow.sdk import DAG, Asset, task
 
 from airflow_provider_elementary.operators.access import ElementaryAccessCheckOperator
-from airflow_provider_elementary.operators.params import connection_param, from_form, store_param, warehouse_params
+from airflow_provider_elementary.operators.params import (
+    connection_param,
+    from_form,
+    schedule_of,
+    store_param,
+    warehouse_params,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +35,8 @@ with DAG(
     dag_id="elementary_access_audit",
     description="Check that the connection can read only the Elementary schema, and report changes",
     doc_md=__doc__,
-    schedule="@daily",
+    # None until [elementary] schedules names one: a first Trigger starts nothing else.
+    schedule=schedule_of("elementary_access_audit"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     default_args={"execution_timeout": timedelta(hours=2)},

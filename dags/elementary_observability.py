@@ -3,7 +3,8 @@
 Only the first two tasks use the warehouse; metrics and anomalies are computed from the encrypted snapshot. The task
 maintain merges small files of the store. The warehouse's connection defines its address and the accepted unknown
 checks. The store's connection defines where snapshots are stored, how they are encrypted and what may leave the
-warehouse. A scheduled run uses exactly that. dbt tests and their meta define sensitivity, severity and the minimum time
+warehouse. A scheduled run uses exactly that; `[elementary] schedules` in Airflow's configuration gives it a schedule,
+as `{"elementary_observability": "@hourly"}`. dbt tests and their meta define sensitivity, severity and the minimum time
 between alerts.
 """
 
@@ -20,7 +21,7 @@ from airflow_provider_elementary.operators.access import ElementaryAccessCheckOp
 from airflow_provider_elementary.operators.alerts import ElementaryAlertOperator
 from airflow_provider_elementary.operators.anomalies import ElementaryAnomalyOperator
 from airflow_provider_elementary.operators.metrics import ElementaryTableMetricsOperator
-from airflow_provider_elementary.operators.params import categories_param, connection_param, store_param
+from airflow_provider_elementary.operators.params import categories_param, connection_param, schedule_of, store_param
 from airflow_provider_elementary.operators.snapshot import ElementaryMaintainStoreOperator, ElementarySnapshotOperator
 
 try:
@@ -82,7 +83,8 @@ with DAG(
     dag_id="elementary_observability",
     description="Check access, take a snapshot, compute table metrics, find anomalies, send alerts",
     doc_md=__doc__,
-    schedule="@hourly",
+    # None until [elementary] schedules names one: a first Trigger starts nothing else.
+    schedule=schedule_of("elementary_observability"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     default_args={"execution_timeout": timedelta(hours=12)},

@@ -1,4 +1,6 @@
-"""Stores every hour which queries ran in the warehouse: who, how long, which tables.
+"""Stores which queries ran in the warehouse: who, how long, which tables.
+
+It is meant to run every hour: `[elementary] schedules` in Airflow's configuration gives it a schedule.
 
 It reads more than the sync, and is opt-in: it needs a second user, which `airflow-elementary query-history grants`
 creates, and its connection. The task fails if that user can read anything but the history, or is the sync's own. Text
@@ -12,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
-from airflow_provider_elementary.operators.params import connection_param, from_form, store_param
+from airflow_provider_elementary.operators.params import connection_param, from_form, schedule_of, store_param
 from airflow_provider_elementary.operators.query_logs import ElementaryQueryLogOperator
 
 PARAMS = {
@@ -61,10 +63,10 @@ with DAG(
     dag_id="elementary_query_history",
     description="Store the warehouse's query history, through a second role",
     doc_md=__doc__,
-    schedule="@hourly",
+    # None until [elementary] schedules names one: a first Trigger starts nothing else.
+    schedule=schedule_of("elementary_query_history"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    is_paused_upon_creation=True,
     default_args={"execution_timeout": timedelta(hours=1)},
     max_active_runs=1,
     params=PARAMS,

@@ -1,4 +1,6 @@
-"""Restore the newest snapshot every week and compare it.
+"""Restore the newest snapshot and compare it.
+
+It is meant to run every week: `[elementary] schedules` in Airflow's configuration gives it a schedule.
 
 Restores it into a temporary DuckDB file on the worker, compares the rows of each table with the manifest and their
 values with the snapshot's files, and removes the file. Fails where something differs. Needs the store and all its keys,
@@ -11,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
-from airflow_provider_elementary.operators.params import from_form, store_param
+from airflow_provider_elementary.operators.params import from_form, schedule_of, store_param
 from airflow_provider_elementary.operators.snapshot import ElementaryRestoreDrillOperator
 
 PARAMS = {
@@ -39,7 +41,8 @@ with DAG(
     dag_id="elementary_restore_drill",
     description="Restore the newest snapshot and compare it with its manifest",
     doc_md=__doc__,
-    schedule="@weekly",
+    # None until [elementary] schedules names one: a first Trigger starts nothing else.
+    schedule=schedule_of("elementary_restore_drill"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,

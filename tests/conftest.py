@@ -107,6 +107,12 @@ def process_context() -> Iterator[None]:
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = before
 
 
+@pytest.fixture(autouse=True)
+def no_progress_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep commands that a busy machine slows down from writing lines that a test does not expect."""
+    monkeypatch.setattr("airflow_provider_elementary.cli.progress.SECONDS", 3600.0)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The inputs that this project was given: a real Elementary schema among them; not part of the repository."""

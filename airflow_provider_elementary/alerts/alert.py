@@ -65,6 +65,8 @@ class Alert:
     :param tags: of the tables and tests, without duplicates.
     :param channel: where the project wants it to go; None where the project names none, or several.
     :param url: of the incident on the Elementary page, the worst of many; empty where it is not known.
+    :param reply_to: the thread in which the route's earlier messages about it are; None where there are none, or the
+        notifier knows no threads.
     """
 
     event: Event
@@ -77,6 +79,7 @@ class Alert:
     tags: tuple[str, ...] = ()
     channel: str | None = None
     url: str = ""
+    reply_to: str | None = None
 
     @property
     def key(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from airflow_provider_elementary.alerts.selection import (
     last_digest,
     pending_notifications,
     still_needed,
+    thread_of,
 )
 from airflow_provider_elementary.exceptions import AlertsNotSentError, SnapshotNotFoundError
 from airflow_provider_elementary.incidents.answer_effects import answered
@@ -86,7 +87,7 @@ def send_alerts(
     repository: Repository,
     incidents: str | None,
     routes: Mapping[str, AlertFilter],
-    send: Callable[[str, Alert], None],
+    send: Callable[[str, Alert], str | None],
     *,
     series: str,
     run_key: str,
@@ -105,7 +106,8 @@ def send_alerts(
     :param incidents: the key of the incidents in the store; None for those that are known now, where the tasks before
         failed.
     :param routes: the filter of each route by its name, which identifies the route across runs.
-    :param send: sends an alert over the route of that name, and raises where it cannot.
+    :param send: sends an alert over the route of that name, returns the thread of the message where the notifier knows
+        it, and raises where it cannot.
     :param series: identifies the notifications across runs, as the ids of a DAG and a task.
     :param run_key: identifies the run.
     :param now: UTC without a zone.
@@ -142,14 +144,15 @@ def send_alerts(
             alerts = _heartbeat(incidents, notified, route, now)
         for alert, items in alerts:
             try:
-                send(route, alert)
+                reply_to = thread_of(notified, route, alert.incidents) if wants.digest is None else None
+                thread = send(route, replace(alert, reply_to=reply_to))
             except Exception as error:
                 failed[route] = type(error).__name__
                 log.warning("alert not sent over %s: %s (%s)", route, alert.title, type(error).__name__)
                 break
             log.info("alert sent over %s: %s", route, alert.title)
             sent[route] += 1
-            notified += [item if isinstance(item, Notification) else item.sent(route, now) for item in items]
+            notified += [item if isinstance(item, Notification) else item.sent(route, now, thread) for item in items]
             notified = still_needed(notified, known, now)
             anchor = _save_notifications(repository, notified, incidents, series, run_key, number)
     losses = " ".join(each for each in (lost, answers_lost) if each is not None) or None
@@ -233,7 +236,7 @@ def _load_notifications(repository: Repository, series: str) -> list[Notificatio
     if (newest := newest_result(repository, "alerts", series)) is None:
         return []
     with read_result(repository, newest.key) as rows:
-        return [Notification(**row) for row in rows.read_all().select(_NOTIFICATION_SCHEMA.names).to_pylist()]
+        return [Notification(**row) for row in rows.read_all().to_pylist()]
 
 
 def _save_notifications(

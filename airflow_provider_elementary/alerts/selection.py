@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from airflow_provider_elementary.alerts.alert import EVENTS, Event
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta, AlertMetas
+from airflow_provider_elementary.alerts.wanted import WantedAlerts
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.incidents.conditions import SEVERITIES, Condition
 from airflow_provider_elementary.incidents.tracking import Incident
@@ -32,38 +33,11 @@ def _shown(incident: Incident) -> Sequence[Condition]:
 
 
 @dataclass(frozen=True)
-class AlertFilter:
-    """Selects the alerts of a route: an empty condition matches every alert, and all conditions have to match.
+class AlertFilter(WantedAlerts):
+    """Selects the alerts of a route by its conditions.
 
-    A name with ``!`` before it excludes what it matches, in every field but ``events``.
-
-    :param events: of ``opened``, ``continues`` and ``resolved``. ``continues`` repeats an alert about an open
-        incident after each suppression interval, and never where there is no interval.
-    :param severities: of ``critical``, ``high``, ``normal`` and ``low``.
-    :param tags: a tag of the table or the test, in any case, with or without ``#``.
-    :param owners: an owner of theirs, in any case, with or without ``@`` before it.
-    :param channels: the channel that the project names.
-    :param tables: a table of the incident, in any case: as metrics name it or by its last part, with ``*`` for any
-        text: ``orders``, ``shop.marts.*``.
-    :param resource_types: of :data:`RESOURCE_TYPES`, as of one of the conditions.
-    :param statuses: the status of one of the conditions, as dbt writes it: ``fail``, ``error``, ``warn``.
-    :param downstream: a table or an exposure downstream, named as ``tables`` are: ``exposure *``.
-    :param digest: ``daily`` or ``weekly``: one summary in this interval, and no alert for each incident.
-    :param heartbeat: send an alert of event ``heartbeat`` in each run that finds no open incident.
     :raises ConfigurationError: an event, a severity, a resource type or a digest is unknown.
     """
-
-    events: Sequence[str] = ("opened", "resolved")
-    severities: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    owners: Sequence[str] = ()
-    channels: Sequence[str] = ()
-    tables: Sequence[str] = ()
-    resource_types: Sequence[str] = ()
-    statuses: Sequence[str] = ()
-    downstream: Sequence[str] = ()
-    digest: str | None = None
-    heartbeat: bool = False
 
     def __post_init__(self) -> None:
         """Refuse unknown names: they would match no alert."""
@@ -102,6 +76,7 @@ class Notification:
     :param route: the route's name.
     :param event: ``opened``, ``continues``, ``resolved``, ``heartbeat`` or ``digest``.
     :param notified_at: when, UTC without a zone.
+    :param thread: the thread that the message is in, where the notifier knows it.
     """
 
     incident_id: str
@@ -109,6 +84,7 @@ class Notification:
     route: str
     event: str
     notified_at: datetime
+    thread: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,9 +95,9 @@ class PendingNotification:
     incident: Incident
     meta: AlertMeta
 
-    def sent(self, route: str, now: datetime) -> Notification:
+    def sent(self, route: str, now: datetime, thread: str | None) -> Notification:
         """Return what is recorded once it was sent."""
-        return Notification(self.incident.incident_id, self.incident.root, route, self.event, now)
+        return Notification(self.incident.incident_id, self.incident.root, route, self.event, now, thread)
 
 
 def pending_notifications(
@@ -171,6 +147,16 @@ def wants_attention(incident: Incident, event: str | None, now: datetime, notifi
         return not is_muted or not {incident.incident_id, *incident.merged}.isdisjoint(notified)
     state = incident.state(now)
     return state not in ("muted", "expected") and (state != "acknowledged" or event != "continues")
+
+
+def thread_of(notified: Sequence[Notification], route: str, incidents: Sequence[Incident]) -> str | None:
+    """Return the thread of a route's newest message about an incident; None for many whose messages are in several."""
+    found = set()
+    for incident in incidents:
+        ids = {incident.incident_id, *incident.merged}
+        mine = [each for each in notified if each.route == route and each.incident_id in ids and each.thread]
+        found.add(max(mine, key=lambda each: each.notified_at).thread if mine else None)
+    return found.pop() if len(found) == 1 else None
 
 
 def digest_is_due(notified: Sequence[Notification], route: str, digest: str, now: datetime) -> bool:

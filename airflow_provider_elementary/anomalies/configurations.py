@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -36,6 +37,8 @@ _PARAMETER_COLUMNS = frozenset({*ARGUMENTS, *IGNORED, *_SMALL_CHANGES})
 TEST_NAME = "test_name"
 #: How a series without a test is scored: a change of less than a quarter is none.
 QUIET: Mapping[str, Any] = {"ignore_small_changes": dict.fromkeys(_SMALL_CHANGES, 25)}
+#: By how much earlier a training period begins, which is where a period of the time bucket does, or a day.
+_PERIODS = {"hour": timedelta(days=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=31)}
 #: Metrics that no test collects: they are computed from what dbt did.
 COMPUTED = frozenset(METRICS) - {metric.name for metric in COLLECTED}
 
@@ -146,9 +149,12 @@ class SeriesConfigurations:
         return any(parameters.anomaly_exclude_metrics for parameters in self.parameters)
 
     @property
-    def longest_days_back(self) -> int:
-        """How many days back the longest training and detection period reach."""
-        return max(parameters.days_back + parameters.backfill_days for parameters in self.parameters)
+    def longest_look_back(self) -> timedelta:
+        """How long before the end of a bucket the longest training and detection period begin."""
+        return max(
+            timedelta(days=one.days_back + one.backfill_days) + _PERIODS[one.time_bucket.period]
+            for one in self.parameters
+        )
 
 
 def without_arguments(configurations: pa.Table | None, arguments: Mapping[str, Any]) -> pa.Table | None:

@@ -28,11 +28,7 @@ from airflow_provider_elementary.times import before, utc_now
 
 log = logging.getLogger(__name__)
 
-#: A training window starts where its period does: with the month, at the most.
-_LONGEST_PERIOD = timedelta(days=31)
 _A_DAY = timedelta(days=1)
-#: How long after the newest bucket that counts another may end: a month that has just begun, in any time zone.
-_LATEST_BUCKET = timedelta(days=33)
 _EPOCH = datetime(1970, 1, 1)
 _BATCH_ROWS = 100_000
 _TRIM_ROWS = 500_000
@@ -233,13 +229,27 @@ def _seconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(seconds=1)
 
 
-def days_read(
+def time_read(
     method: Method, days: int, parameters: Mapping[str, Any], configurations: pa.Table | None = None
 ) -> timedelta | None:
     """Return how long before the newest bucket the metrics begin that :func:`score_recent` looks at; None for all."""
     if not _is_windowed(method, parameters):
         return None
-    return _history(parameters, min(days, _MOST_DAYS), configurations) + _LATEST_BUCKET
+    return _history(parameters, min(days, _MOST_DAYS), configurations)
+
+
+def newest_bucket(periods: Iterable[Rows]) -> datetime | None:
+    """Return the end of the newest bucket that counts, or None where none does.
+
+    :param periods: opens the metrics of each period, the newest first; those before that bucket stay closed.
+    """
+    stream = _Stream(0, 1)
+    for rows in periods:
+        with rows() as reader:
+            deque(stream.read(reader), maxlen=0)
+        if stream.newest is not None:
+            break
+    return stream.newest
 
 
 def _is_windowed(method: Method, parameters: Mapping[str, Any]) -> bool:
@@ -256,7 +266,7 @@ def _history(parameters: Mapping[str, Any], days: int, configurations: pa.Table 
     """Return how far back from the newest bucket a verdict on one of the last days may look."""
     known = {name: value for name, value in parameters.items() if name not in ("adapter", "feedback")}
     configured = SeriesConfigurations.of(configurations, known)
-    return timedelta(days=days + configured.longest_days_back) + _LONGEST_PERIOD
+    return timedelta(days=days) + configured.longest_look_back
 
 
 class _Stream:

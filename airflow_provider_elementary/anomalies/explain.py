@@ -238,17 +238,17 @@ def _subject(row: Mapping[str, Any]) -> str:
 
 def _when(start: datetime | None, end: datetime) -> str:
     if start is None:
-        return f"in the run at {end:%H:%M} on {_day(end)}"
+        return f"in the run at {end:%H:%M} UTC on {_day(end)}"
     length = end - start
     if length < timedelta(days=1):
-        return f"at {start:%H:%M} on {_day(start)}"
+        return f"at {start:%H:%M} UTC on {_day(start)}"
     if length == timedelta(days=1):
         return f"on {_day(start)}"
     return f"from {_day(start)} to {_day(before(end, timedelta(microseconds=1)))}"
 
 
 def _moment(start: datetime | None, end: datetime) -> str:
-    clock = f"at {start or end:%H:%M} " if start is None or end - start < timedelta(hours=23) else ""
+    clock = f"at {start or end:%H:%M} UTC " if start is None or end - start < timedelta(hours=23) else ""
     return f"{clock}on {_day(start or end)}"
 
 
@@ -261,6 +261,6 @@ def _training(row: Mapping[str, Any], parameters: AnomalyTestParameters) -> str:
     size = row["training_size"]
     return {
         "day_of_week": f"{size} {start:%A}s",
-        "hour_of_day": f"{size} buckets at {start:%H:%M}",
-        "hour_of_week": f"{size} {start:%A}s at {start:%H:%M}",
+        "hour_of_day": f"{size} buckets at {start:%H:%M} UTC",
+        "hour_of_week": f"{size} {start:%A}s at {start:%H:%M} UTC",
     }.get(parameters.seasonality or "", f"{size} buckets")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
@@ -16,7 +16,7 @@ from airflow_provider_elementary.storage.layout import result_file_days
 from airflow_provider_elementary.storage.open_store import OpenStore
 from airflow_provider_elementary.storage.records.result_document import RESULT, Result, ResultFile
 from airflow_provider_elementary.storage.records.result_files import read_files
-from airflow_provider_elementary.storage.records.results import find_result, newest_files
+from airflow_provider_elementary.storage.records.results import find_result
 from airflow_provider_elementary.times import before
 
 #: The columns of metrics that verdicts are made from or repeat.
@@ -87,13 +87,25 @@ class StoredMetrics(MetricRows):
     result: Result
 
     @classmethod
-    def of(cls, opened: OpenStore, result: Result, newest: timedelta | None) -> StoredMetrics:
+    def of(cls, opened: OpenStore, result: Result, since: datetime | None = None) -> StoredMetrics:
         """Return the metrics of a result.
 
-        :param newest: leave out of the whole what is about days longer ago than this before the newest one.
+        :param since: leave out of the whole what ends on days before this.
         """
-        files = result.row_files if newest is None else newest_files(result, newest)
+        # A bucket that ends at midnight is of the day before.
+        first = before(since, _A_DAY).date() if since is not None else date.min
+        days = {file: result_file_days(file.key) for file in result.row_files}
+        files = [file for file, known in days.items() if known is None or known[1] >= first]
         return cls(lambda: reader_of_first(read_files(opened, result, files, columns=COLUMNS)), opened, result)
+
+    def periods(self) -> Iterator[Rows]:
+        """Yield what opens the metrics of each period that is stored apart, the newest first."""
+        files: dict[tuple[date, date], list[ResultFile]] = {}
+        for file in self.result.row_files:
+            files.setdefault(result_file_days(file.key) or (date.max, date.max), []).append(file)
+        for period in sorted(files, reverse=True):
+            if (rows := self._rows(self.result, files[period])) is not None:
+                yield rows
 
     @property
     def place(self) -> Mapping[str, str] | None:

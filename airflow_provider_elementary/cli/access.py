@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 #: What needs attention first.
 _COLOURS = {"fail": "bold red", "unknown": "yellow", "warning": "yellow", "pass": "green", "not applicable": "dim"}
+_ROLE_OPTIONS = ("role", "user", "schema", "database", "warehouse", "network", "harden")
 
 
 def add_grants(parser: argparse.ArgumentParser) -> None:
@@ -69,29 +71,21 @@ def add_check_access(parser: argparse.ArgumentParser) -> None:
 
 def print_grants(arguments: argparse.Namespace) -> None:
     """Print the statements, for the warehouse's own shell."""
+    from airflow_provider_elementary.access import grants
+
+    print_statements(arguments, partial(grants, dbt_role=arguments.dbt_role))
+
+
+def print_statements(arguments: argparse.Namespace, create: Callable[..., list[str]]) -> None:
+    """Print the statements that a function creates from the options of a new role."""
     with usage():
-        statements = _statements(arguments)
+        public_key = _read_key(arguments.public_key) if arguments.public_key else None
+        options = {name: getattr(arguments, name) for name in _ROLE_OPTIONS}
+        statements = create(arguments.dialect, public_key=public_key, **options)
     if arguments.json:
         print_json(statements)
     else:
         print("\n\n".join(statements))
-
-
-def _statements(arguments: argparse.Namespace) -> list[str]:
-    from airflow_provider_elementary.access import grants
-
-    return grants(
-        arguments.dialect,
-        role=arguments.role,
-        user=arguments.user,
-        schema=arguments.schema,
-        database=arguments.database,
-        dbt_role=arguments.dbt_role,
-        warehouse=arguments.warehouse,
-        public_key=read_key(arguments.public_key) if arguments.public_key else None,
-        network=arguments.network,
-        harden=arguments.harden,
-    )
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -108,18 +102,31 @@ def check(arguments: argparse.Namespace) -> int:
     with hook.source() as source:
         require_probes(arguments.probe, source)
         report = hook.check(source, arguments.probe, reasons)
+    show = _show_markdown if arguments.format == "markdown" else _show_table
+    return print_report(arguments, report, hook.accept_unknown, show)
+
+
+def print_report(
+    arguments: argparse.Namespace,
+    report: AccessReport,
+    accepted: Sequence[str],
+    show: Callable[[AccessReport], None] | None = None,
+) -> int:
+    """Print a report, as JSON if that was asked for, and return the exit status.
+
+    :param accepted: checks that the connection lets stay unknown.
+    :param show: prints it for people; as a table by default.
+    """
     status = FINE
     try:
-        report.require([*arguments.accept_unknown, *hook.accept_unknown])
+        report.require([*arguments.accept_unknown, *accepted])
     except AccessDeniedError as error:
         # The report shows the failed checks.
         status = failure(error)[0]
     if arguments.json:
         print_json(report.to_dict())
-    elif arguments.format == "markdown":
-        _show_markdown(report)
     else:
-        show_report(report)
+        (show or _show_table)(report)
     return status
 
 
@@ -162,7 +169,7 @@ def _rows(report: AccessReport) -> list[list[str]]:
     ]
 
 
-def show_report(report: AccessReport) -> None:
+def _show_table(report: AccessReport) -> None:
     """Print the report as a table."""
     print_table(("check", "status", "evidence"), _rows(report), title=_title(report), colours=_COLOURS)
     print(report.headline)
@@ -193,8 +200,7 @@ def _reasons(arguments: Sequence[str]) -> dict[str, str]:
     return reasons
 
 
-def read_key(path: Path) -> str:
-    """Return the text of a public key's file."""
+def _read_key(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:

@@ -21,6 +21,7 @@ from airflow_provider_elementary.cli.incidents import add_incidents
 from airflow_provider_elementary.cli.mcp import add_mcp
 from airflow_provider_elementary.cli.options import add_json, add_json_only, add_store, open_repository, whole_number
 from airflow_provider_elementary.cli.output import only_own_output, print_json
+from airflow_provider_elementary.cli.progress import progress_lines
 from airflow_provider_elementary.cli.query_history import add_query_history
 from airflow_provider_elementary.cli.snapshots import add_snapshot
 from airflow_provider_elementary.cli.store import add_keys_actions, add_store_actions
@@ -63,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(parsed: argparse.Namespace) -> int:
     command: Callable[[argparse.Namespace], int | None] = parsed.command
     try:
-        return command(parsed) or FINE
+        # A server runs until its client goes.
+        with nullcontext() if getattr(parsed, "is_server", False) else progress_lines():
+            return command(parsed) or FINE
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED

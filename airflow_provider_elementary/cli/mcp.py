@@ -31,7 +31,7 @@ def add_mcp(parser: argparse.ArgumentParser) -> None:
         "store's connection. Example: airflow-elementary mcp --store-conn-id elementary_store_reader"
     )
     add_store(parser)
-    parser.set_defaults(command=_mcp)
+    parser.set_defaults(command=_mcp, is_server=True)
 
 
 def _mcp(arguments: argparse.Namespace) -> int:

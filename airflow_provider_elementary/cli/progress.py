@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +15,42 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Where standard error is no terminal, a line is written this often.
 SECONDS = 10.0
+#: Return what is done, the innermost work last.
+_works: list[Callable[[], str]] = []
+
+
+@contextmanager
+def progress_lines() -> Iterator[None]:
+    """Write a line with what is done every :data:`SECONDS` until the block ends, where standard error is no terminal.
+
+    Work that does not say how far it is has a line with the seconds since its beginning.
+    """
+    if sys.stderr is None or sys.stderr.isatty():
+        yield
+        return
+    ended, begun = Event(), time.monotonic()
+
+    def write() -> None:
+        while not ended.wait(SECONDS):
+            works = _works[-1:] or [lambda: f"working for {time.monotonic() - begun:,.0f} s"]
+            print(f"airflow-elementary: {works[0]()}", file=sys.stderr, flush=True)
+
+    thread = Thread(target=write, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _said_by(work: Callable[[], str]) -> Iterator[None]:
+    _works.append(work)
+    try:
+        yield
+    finally:
+        _works.remove(work)
 
 
 def with_progress(items: Collection[T], doing: str) -> Iterable[T]:
@@ -28,23 +65,11 @@ def with_progress(items: Collection[T], doing: str) -> Iterable[T]:
 
 
 def _with_lines(items: Collection[T], doing: str) -> Iterator[T]:
-    say = _every_while()
-    for number, item in enumerate(items):
-        say(lambda number=number: f"{doing}: {number:,} of {len(items):,}")  # type: ignore[misc]
-        yield item
-
-
-def _every_while() -> Callable[[Callable[[], str]], None]:
-    """Return a function that writes what it is given, at most once every :data:`SECONDS`; nothing before them."""
-    last = time.monotonic()
-
-    def say(text: Callable[[], str]) -> None:
-        nonlocal last
-        if time.monotonic() - last >= SECONDS:
-            last = time.monotonic()
-            print(f"airflow-elementary: {text()}", file=sys.stderr, flush=True)
-
-    return say
+    done = 0
+    with _said_by(lambda: f"{doing}: {done:,} of {len(items):,}"):
+        for item in items:
+            yield item
+            done += 1
 
 
 @contextmanager
@@ -58,7 +83,8 @@ def counting_rows() -> Iterator[RowsRead]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _counted_in_lines()
+        with _counted_in_lines() as rows_read:
+            yield rows_read
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} rows"))
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
@@ -74,12 +100,14 @@ def counting_rows() -> Iterator[RowsRead]:
         yield rows_read
 
 
-def _counted_in_lines() -> RowsRead:
-    say = _every_while()
-    counts: dict[str, int] = {}
+@contextmanager
+def _counted_in_lines() -> Iterator[RowsRead]:
+    counts = {"": 0}
+    newest = ""
 
     def rows_read(table: str, rows: int) -> None:
-        counts[table] = counts.get(table, 0) + rows
-        say(lambda: f"{table}: {counts[table]:,} rows read")
+        nonlocal newest
+        newest, counts[table] = table, counts.get(table, 0) + rows
 
-    return rows_read
+    with _said_by(lambda: f"{newest}: {counts[newest]:,} rows read" if newest else "no rows read yet"):
+        yield rows_read

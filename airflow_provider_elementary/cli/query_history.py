@@ -7,9 +7,8 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_elementary.cli.access import read_key, show_report
+from airflow_provider_elementary.cli.access import print_report, print_statements
 from airflow_provider_elementary.cli.airflow_context import enable_metadata_db_connections
-from airflow_provider_elementary.cli.exits import FINE, failure, usage
 from airflow_provider_elementary.cli.options import (
     add_json,
     add_json_only,
@@ -19,7 +18,7 @@ from airflow_provider_elementary.cli.options import (
     whole_number,
 )
 from airflow_provider_elementary.cli.output import print_json, print_table
-from airflow_provider_elementary.exceptions import AccessDeniedError, ConnectionNotFoundError
+from airflow_provider_elementary.exceptions import ConnectionNotFoundError
 from airflow_provider_elementary.times import utc_now
 
 if TYPE_CHECKING:
@@ -82,22 +81,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def _print_grants(arguments: argparse.Namespace) -> None:
     from airflow_provider_elementary.query_history.grants import query_history_grants
 
-    with usage():
-        statements = query_history_grants(
-            arguments.dialect,
-            role=arguments.role,
-            user=arguments.user,
-            schema=arguments.schema,
-            database=arguments.database,
-            warehouse=arguments.warehouse,
-            public_key=read_key(arguments.public_key) if arguments.public_key else None,
-            network=arguments.network,
-            harden=arguments.harden,
-        )
-    if arguments.json:
-        print_json(statements)
-    else:
-        print("\n\n".join(statements))
+    print_statements(arguments, query_history_grants)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -111,17 +95,7 @@ def _check(arguments: argparse.Namespace) -> int:
         print(f"The login was not compared with the sync's. {error}", file=sys.stderr)
     with hook.session() as session:
         report = hook.check_history(session, arguments.probe)
-    status = FINE
-    try:
-        report.require([*arguments.accept_unknown, *hook.accept_unknown])
-    except AccessDeniedError as error:
-        # The report shows the failed checks.
-        status = failure(error)[0]
-    if arguments.json:
-        print_json(report.to_dict())
-    else:
-        show_report(report)
-    return status
+    return print_report(arguments, report, hook.accept_unknown)
 
 
 def _show(arguments: argparse.Namespace) -> None:

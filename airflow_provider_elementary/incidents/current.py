@@ -10,7 +10,7 @@ import pyarrow as pa
 from airflow_provider_elementary.incidents.anomaly_conditions import anomaly_conditions
 from airflow_provider_elementary.incidents.conditions import Condition
 from airflow_provider_elementary.incidents.dbt_conditions import dbt_conditions
-from airflow_provider_elementary.incidents.meta_severity import with_severities
+from airflow_provider_elementary.incidents.meta_severity import read_condition_metas
 from airflow_provider_elementary.project.lineage import Lineage
 from airflow_provider_elementary.source import Source
 
@@ -35,7 +35,8 @@ def current_conditions(
 def read_dbt_conditions(source: Source) -> list[Condition]:
     """Return the conditions that dbt's results are evidence of; a table that cannot be read is logged."""
     missing: list[str] = []
-    found = with_severities(dbt_conditions(source, missing=missing), source)
+    metas = read_condition_metas(source)
+    found = metas.applied(dbt_conditions(source, missing=missing, skips=metas.skips))
     for error in dict.fromkeys(missing):
         log.warning("conditions of one table stay as they were: %s", error)
     return found

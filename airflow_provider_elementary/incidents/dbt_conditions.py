@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.resources import files
 from itertools import pairwise
@@ -38,7 +38,11 @@ _FAILING: Mapping[str, Severity] = {"run": "critical", "test": "high", "source_f
 
 
 def dbt_conditions(
-    source: Source, *, as_of: datetime | None = None, missing: list[str] | None = None
+    source: Source,
+    *,
+    as_of: datetime | None = None,
+    missing: list[str] | None = None,
+    skips: Collection[str] = (),
 ) -> list[Condition]:
     """Return every condition that tests, runs, freshness checks and invocations are evidence of, the oldest first.
 
@@ -47,19 +51,21 @@ def dbt_conditions(
     :param source: holds dbt's artifacts and results.
     :param as_of: the warehouse's time when it was read, to notice that dbt is silent now.
     :param missing: receives an error message for a table that cannot be read.
+    :param skips: the ids of tests and nodes of which a skipped result is a condition too.
     """
     invocations = read_rows(source, "dbt_invocations", ("invocation_id", "created_at", "command"), missing=missing)
     results = read_rows(source, "dbt_run_results", ("invocation_id", "created_at"), missing=missing)
     found = [
-        *_of_results(source, missing),
+        *_of_results(source, missing, skips),
         *_of_silence(invocations["created_at"].to_pylist(), as_of),
         *_of_invocations(invocations.to_pylist(), set(results["invocation_id"].to_pylist())),
     ]
     return sorted(found, key=lambda condition: (condition.started_at, condition.key))
 
 
-def _of_results(source: Source, missing: list[str] | None) -> Iterator[Condition]:
+def _of_results(source: Source, missing: list[str] | None, skips: Collection[str]) -> Iterator[Condition]:
     import duckdb
+    import pyarrow as pa
 
     def read(table: str, columns: Sequence[str]) -> pa.Table:
         return read_rows(source, table, columns, missing=None if table == "dbt_invocations" else missing)
@@ -80,6 +86,7 @@ def _of_results(source: Source, missing: list[str] | None) -> Iterator[Condition
             "dbt_source_freshness_results": READ["dbt_source_freshness_results"].columns,
         }
         register_executions(engine, read, artifacts, columns)
+        engine.register("skips", pa.table({"unique_id": pa.array(sorted(skips), pa.string())}))
         for row in engine.sql(EXECUTIONS_SQL + query.format(**parts)).to_arrow_table().to_pylist():
             yield _of_row(row)
 
@@ -88,7 +95,7 @@ def _of_row(row: Mapping[str, Any]) -> Condition:
     kind, state = row["kind"], row["state"]
     name = row["name"] or row["subject"].rpartition(".")[2] or row["subject"]
     table = row["full_table_name"] or (PROJECT if kind == "run" else row["subject"])
-    is_failing = meaning_of(state).level == "failing"
+    level = meaning_of(state).level
     column = f" ({row['column_name']})" if row["column_name"] else ""
     where = "" if table.startswith(TEST_PREFIX) else f" on {table}{column}"
     title = {
@@ -103,7 +110,7 @@ def _of_row(row: Mapping[str, Any]) -> Condition:
         table=table,
         column=row["column_name"],
         family=_FAMILIES[kind] if kind in _FAMILIES else test_family(row["short_name"]),
-        severity=_FAILING[kind] if is_failing else "normal",
+        severity=_FAILING[kind] if level == "failing" else "low" if level == "skipped" else "normal",
         started_at=row["started_at"],
         last_seen=row["last_seen"],
         ended_at=row["ended_at"],

@@ -13,10 +13,10 @@
     LEFT JOIN places AS p ON p.unique_id = c.unique_id AND p.invocation_id IS NOT DISTINCT FROM c.invocation_id
     WHERE nullif(trim(c.unique_id), '') IS NOT NULL
 ),
--- What was skipped says nothing: an earlier result still holds.
+-- What was skipped says nothing: an earlier result still holds. Where the project asks, it is not good either.
 leveled AS (
     SELECT * REPLACE (coalesce(full_table_name, '') AS full_table_name), {level} AS level, {rank} AS rank
-    FROM events WHERE seen_at IS NOT NULL AND {level} <> 'skipped'
+    FROM events WHERE seen_at IS NOT NULL AND ({level} <> 'skipped' OR subject IN (SELECT unique_id FROM skips))
 ),
 runs_of_results AS (
     SELECT
@@ -53,7 +53,7 @@ SELECT
     max(seen_at) AS last_seen,
     any_value(good_at) AS ended_at,
     count(*) AS times,
-    last(status ORDER BY seen_at, rank) AS state,
+    last(status ORDER BY level <> 'skipped', seen_at, rank) AS state,
     coalesce(any_value(known.name), any_value(named.name), any_value(d.name)) AS name,
     coalesce(any_value(known.short_name), any_value(named.short_name)) AS short_name,
     nullif(trim(coalesce(any_value(known.test_column_name), any_value(named.column_name))), '') AS column_name

@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from airflow_provider_elementary import times
 from airflow_provider_elementary.anomalies.circuit_breaker import WORDS, stopping_tables
 from airflow_provider_elementary.anomalies.detect import Method
-from airflow_provider_elementary.anomalies.detect_recent import Scored, days_read, score_recent
+from airflow_provider_elementary.anomalies.detect_recent import Scored, newest_bucket, score_recent, time_read
 from airflow_provider_elementary.anomalies.elementary.configured_tests import read_test_configurations
 from airflow_provider_elementary.anomalies.feedback import Feedback
 from airflow_provider_elementary.anomalies.robust.state_store import ModelStateStore, scoring_settings
@@ -199,8 +200,11 @@ def open_metrics(
         raise SnapshotNotFoundError(f"{repository.uri} holds no {key}. Run the task that computes it first.")
     origin = {"metrics": key, **found.origin}
     configurations = configurations_of(repository, origin)
-    newest = days_read(options.method, options.days, options.parameters, configurations)
-    return StoredMetrics.of(repository, found, newest), lineage_of(repository, origin), origin, configurations
+    metrics = StoredMetrics.of(repository, found)
+    span = time_read(options.method, options.days, options.parameters, configurations)
+    if span is not None and (newest := newest_bucket(metrics.periods())) is not None:
+        metrics = StoredMetrics.of(repository, found, times.before(newest, span))
+    return metrics, lineage_of(repository, origin), origin, configurations
 
 
 def configurations_of(repository: Repository, origin: Mapping[str, Any]) -> pa.Table | None:

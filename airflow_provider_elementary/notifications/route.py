@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_elementary.alerts.wanted import WantedAlerts
 from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.timeouts import SEND_SECONDS, ends_within, in_background
 
@@ -16,56 +17,35 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.alerts import Alert, AlertFilter
 
 
-_NO_FILTERS = frozenset({"enabled", "digest", "heartbeat", "recipients"})
+_NO_NAMES = frozenset({"digest", "heartbeat"})
 
 
 @dataclass(frozen=True)
-class AlertRoute:
-    """A notifier and the alerts it sends: an empty condition matches every alert, and all conditions have to match.
+class AlertRoute(WantedAlerts):
+    """A notifier and the alerts it sends.
 
-    The notifier's templates can use the alert: ``{{ alert.title }}``, ``{{ alert.text }}``, ``{{ alert.channel }}``;
-    see :class:`~airflow_provider_elementary.alerts.Alert`. All fields but the notifier may be templates themselves.
+    The conditions of :class:`~airflow_provider_elementary.alerts.wanted.WantedAlerts` are arguments too. The
+    notifier's templates can use the alert: ``{{ alert.title }}``, ``{{ alert.text }}``, ``{{ alert.channel }}``; see
+    :class:`~airflow_provider_elementary.alerts.Alert`. All fields but the notifier may be templates themselves.
 
     :param notifier: a notifier of any provider.
     :param enabled: False or empty switches the route off, as an empty field of a form does. (templated)
-    :param events: of ``opened``, ``continues`` and ``resolved``. (templated)
-    :param severities: of ``critical``, ``high``, ``normal`` and ``low``. (templated)
-    :param tags: tags of the table or the test. (templated)
-    :param owners: owners of the table or the test. (templated)
-    :param channels: channels named in the dbt project. (templated)
-    :param tables: tables, with ``*`` for any text: ``orders``, ``shop.marts.*``. (templated)
-    :param resource_types: ``test``, ``model`` (runs of models, snapshots and seeds), ``source_freshness``, ``anomaly``,
-        ``invocation``, ``sync``, ``markers``, ``access``. (templated)
-    :param statuses: as dbt writes them: ``fail``, ``error``, ``warn``. (templated)
-    :param downstream: tables or exposures downstream, as ``tables``: ``exposure *``. (templated)
-    :param digest: ``daily`` or ``weekly``: one summary in this interval, and no alert for each incident. (templated)
-    :param heartbeat: send an alert in each run that finds no open incident. (templated)
     :param recipients: mail addresses that a form gives the notifier: with one that is none, the task fails before any
         alert is sent. (templated)
     """
 
     notifier: BaseNotifier
     enabled: Any = True
-    events: Sequence[str] = ("opened", "resolved")
-    severities: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    owners: Sequence[str] = ()
-    channels: Sequence[str] = ()
-    tables: Sequence[str] = ()
-    resource_types: Sequence[str] = ()
-    statuses: Sequence[str] = ()
-    downstream: Sequence[str] = ()
-    digest: str | None = None
-    heartbeat: Any = False
     recipients: Sequence[str] = ()
 
     def templates(self) -> dict[str, Any]:
         """Return the fields that Airflow renders."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "notifier"}
 
-    def send(self, alert: Alert, context: Context) -> None:
+    def send(self, alert: Alert, context: Context) -> str | None:
         """Send an alert with a copy of the notifier, as rendering changes a notifier.
 
+        :return: the thread that the message is in, where the notifier knows it.
         :raises TimeoutError: the notifier did not return in time; not every notifier has a time-out of its own.
         """
         notifier: Any = deepcopy(self.notifier)
@@ -73,17 +53,18 @@ class AlertRoute:
         if not ends_within(sending, SEND_SECONDS):
             raise TimeoutError
         sending.result()
+        return getattr(notifier, "thread", None)
 
 
 def filter_of(rendered: Mapping[str, Any]) -> AlertFilter:
     """Return the filter of the rendered fields of a route; a single name counts as a list."""
     from airflow_provider_elementary.alerts import AlertFilter
 
-    names = {name: value for name, value in rendered.items() if name not in _NO_FILTERS}
+    named = {field.name: rendered[field.name] for field in fields(WantedAlerts) if field.name not in _NO_NAMES}
     return AlertFilter(
         digest=rendered["digest"] or None,
         heartbeat=str(rendered["heartbeat"]).lower() not in ("", "false", "none"),
-        **{name: (value,) if isinstance(value, str) else tuple(value or ()) for name, value in names.items()},
+        **{name: (value,) if isinstance(value, str) else tuple(value or ()) for name, value in named.items()},
     )
 
 

@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import Param
 
 from airflow_provider_elementary.elementary_schema import Category
+from airflow_provider_elementary.exceptions import ConfigurationError
 from airflow_provider_elementary.hooks.store import suggested_stores
 from airflow_provider_elementary.snapshots.maintenance.retention import RULES, Rule
 from airflow_provider_elementary.snapshots.policy import PARAMETERS
 from airflow_provider_elementary.storage.records.answers import ANSWERS, REASONS
+
+
+def schedule_of(dag_id: str) -> str | None:
+    """Return the schedule that ``[elementary] schedules`` names for an example DAG; None, the default, for none.
+
+    Airflow's form *Trigger* also unpauses a DAG: one that has a schedule would run by it from then on.
+
+    :raises ConfigurationError: the option is no JSON object of texts.
+    """
+    schedules = conf.getjson("elementary", "schedules", fallback={})
+    if not isinstance(schedules, dict) or not all(isinstance(each, str) for each in schedules.values()):
+        raise ConfigurationError(
+            f'[elementary] schedules is no JSON object with a text for each DAG. Write it as {{"{dag_id}": "@hourly"}}.'
+        )
+    return schedules.get(dag_id) or None
 
 
 def connection_param() -> Param:

@@ -99,13 +99,11 @@ class ElementaryQueryLogOperator(ElementaryStoreOperator):
                 self._require_access(hook, session)
                 known, lost = recorded_result(self.repository, KIND, self.history_conn_id, anchor)
                 found = self._update(session, run_key(context), known)
-            for note in found.notes:
-                self.log.warning("%s", note)
-            returned = self._in_short(found)
+            returned = self._in_short(found, self._notes(found, run_key(context)))
             require_no_loss(context, lost, returned)
         return returned
 
-    def _in_short(self, found: HistoryUpdate) -> dict[str, Any]:
+    def _in_short(self, found: HistoryUpdate, notes: list[str]) -> dict[str, Any]:
         from airflow_provider_elementary.storage.records.results import anchor_result
 
         return {
@@ -114,9 +112,23 @@ class ElementaryQueryLogOperator(ElementaryStoreOperator):
             "new": found.new,
             "rows": found.rows,
             "is_behind": found.is_behind,
-            "notes": list(found.notes),
+            "notes": notes,
             "query_history_anchor": anchor_result(self.repository, found.result),
         }
+
+    def _notes(self, found: HistoryUpdate, key: str) -> list[str]:
+        """Store the sums that the page shows, and return and log what is not known."""
+        from airflow_provider_elementary.exceptions import KeyUnavailableError
+        from airflow_provider_elementary.query_history.stored_usage import update_usage
+
+        notes = list(found.notes)
+        try:
+            update_usage(self.repository, found.result, run_key=key)
+        except KeyUnavailableError as error:
+            notes.append(f"The page does not show usage and cost: {error}")
+        for note in notes:
+            self.log.warning("%s", note)
+        return notes
 
     def _require_access(self, hook: ElementaryQueryLogHook, session: Warehouse) -> None:
         report = hook.check_history(session, self.probes or ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import pyarrow as pa
@@ -37,12 +37,17 @@ def read_nodes(repository: Repository) -> dict[str, str]:
 
 
 def read_query_history(
-    opened: OpenStore, connection: str | None = None, *, since: date | None = None
+    opened: OpenStore,
+    connection: str | None = None,
+    *,
+    since: date | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pa.RecordBatchReader:
     """Stream the stored queries, a day after the other.
 
     :param connection: the connection that they were read through; None for those of all.
     :param since: the first day of their ends, UTC.
+    :param columns: those to read; None for all.
     :raises SnapshotNotFoundError: the store holds none.
     :raises KeyUnavailableError: the key of Query logs does not open them.
     """
@@ -59,9 +64,10 @@ def read_query_history(
             wanted = [
                 file for file, day in sorted(dated.items(), key=lambda entry: entry[1]) if since is None or day >= since
             ]
-            yield from read_files(opened, result, wanted)
+            yield from read_files(opened, result, wanted, columns=columns)
 
-    return reader_of(HISTORY_SCHEMA, batches())
+    schema = pa.schema([field for field in HISTORY_SCHEMA if columns is None or field.name in columns])
+    return reader_of(schema, batches())
 
 
 def stored_histories(opened: OpenStore, connection: str | None = None) -> list[Result]:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
 
 
+#: What the trigger gets as it is.
+_PASSED_ON = (
+    *("elementary_conn_id", "schema", "database", "accept_unknown"),
+    *("project_name", "command", "target_name", "env", "job_name"),
+)
+
+
 class ElementaryInvocationSensor(BaseSensorOperator):
     """Waits until dbt has run and Elementary has written all of its rows; returns the invocation.
 
@@ -37,18 +44,7 @@ class ElementaryInvocationSensor(BaseSensorOperator):
     :param poke_interval: seconds between two polls; each may start a suspended warehouse.
     """
 
-    template_fields: Sequence[str] = (
-        "elementary_conn_id",
-        "schema",
-        "database",
-        "project_name",
-        "command",
-        "target_name",
-        "env",
-        "job_name",
-        "since",
-        "accept_unknown",
-    )
+    template_fields: Sequence[str] = (*_PASSED_ON, "since")
     ui_color = "#e6def7"
 
     def __init__(
@@ -97,19 +93,8 @@ class ElementaryInvocationSensor(BaseSensorOperator):
     def _trigger(self, context: Context) -> ElementaryInvocationTrigger:
         from airflow_provider_elementary.triggers.invocation import ElementaryInvocationTrigger
 
-        return ElementaryInvocationTrigger(
-            elementary_conn_id=self.elementary_conn_id,
-            schema=self.schema,
-            database=self.database,
-            project_name=self.project_name,
-            command=self.command,
-            target_name=self.target_name,
-            env=self.env,
-            job_name=self.job_name,
-            since=self._since(context),
-            poll_interval=self.poke_interval,
-            accept_unknown=self.accept_unknown,
-        )
+        passed_on = {name: getattr(self, name) for name in _PASSED_ON}
+        return ElementaryInvocationTrigger(**passed_on, since=self._since(context), poll_interval=self.poke_interval)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll for the invocation."""

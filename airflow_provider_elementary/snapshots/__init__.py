@@ -1,7 +1,8 @@
 """Takes, stores, reads and maintains snapshots."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_elementary.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from airflow_provider_elementary.snapshots.capture import write_snapshot
@@ -31,21 +32,16 @@ __all__ = [
 #: A table is split where more rows of it are new: what a worker encrypts in about a minute.
 ROWS_PER_PART = 2_000_000
 
-_HOMES = {
-    "snapshots.capture": ("write_snapshot",),
-    "snapshots.manifest": ("Manifest",),
-    "snapshots.policy": ("Policy",),
-    "snapshots.lookup": ("find_manifest",),
-    "snapshots.reader": ("SnapshotSource", "open_snapshot"),
-    "snapshots.repository": ("Repository",),
-    "storage.keys": ("Keys", "KmsKeys", "LocalKeys"),
-    "storage.object_store.store": ("Store", "open_store"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is used: forms and DAG files need the policy's facts, and no pyarrow."""
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"airflow_provider_elementary.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "snapshots.capture": ("write_snapshot",),
+        "snapshots.manifest": ("Manifest",),
+        "snapshots.policy": ("Policy",),
+        "snapshots.lookup": ("find_manifest",),
+        "snapshots.reader": ("SnapshotSource", "open_snapshot"),
+        "snapshots.repository": ("Repository",),
+        "storage.keys": ("Keys", "KmsKeys", "LocalKeys"),
+        "storage.object_store.store": ("Store", "open_store"),
+    },
+)

@@ -21,6 +21,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CURSOR = "elementary_cursor"
+_ARGUMENTS = (
+    *("elementary_conn_id", "schema", "database", "accept_unknown", "since", "poll_interval"),
+    *("project_name", "command", "target_name", "env", "job_name"),
+)
 
 
 class ElementaryInvocationTrigger(BaseEventTrigger):
@@ -79,22 +83,8 @@ class ElementaryInvocationTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments to create the trigger again; none of them is a secret."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "elementary_conn_id": self.elementary_conn_id,
-                "schema": self.schema,
-                "database": self.database,
-                "project_name": self.project_name,
-                "command": self.command,
-                "target_name": self.target_name,
-                "env": self.env,
-                "job_name": self.job_name,
-                "since": self.since,
-                "poll_interval": self.poll_interval,
-                "accept_unknown": self.accept_unknown,
-            },
-        )
+        arguments = {name: getattr(self, name) for name in _ARGUMENTS}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event for each poll that found something."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS, Folding
+from airflow_provider_elementary.access.guard.spelling import FOLDINGS, Folding
 from airflow_provider_elementary.elementary_schema import TABLES, Table
 from airflow_provider_elementary.exceptions import (
     NotAnElementarySchemaError,

@@ -262,7 +262,7 @@ def _stored(*, is_first: bool) -> Callable[[int, Path], Callable[[], Mapping[str
         result = commit_result(repository, names, files, {one: data_key}, origin={}, parameters={})
         fits = scoring_settings({}, days=2, shard=0, shards=1)
         states = ModelStateStore(repository, "stored", str(is_first), fits)
-        metrics = StoredMetrics.of(repository, result, None)
+        metrics = StoredMetrics.of(repository, result)
 
         def work() -> Mapping[str, Any]:
             given: dict[str, Any] = {"load_state": states.load, "keep_state": states.keep}

@@ -25,6 +25,7 @@ VIEWS = {
     "snapshot": "snapshot?number=4",
     "access": "access",
     "tests": "tests",
+    "runs": "runs",
     "lineage": "lineage",
     "audit": "audit",
 }
@@ -270,40 +271,6 @@ def test_with_the_script_an_address_of_another_host_is_a_link(
     driver.switch_to.window(before[0])
 
     assert "#!/model/model." in address
-
-
-def test_the_pages_own_test_says_what_the_hook_says_where_airflow_refuses(look: Look, site: Site) -> None:
-    # The model: that of the SDK is no row of Airflow's database.
-    from airflow.models.connection import Connection
-    from airflow.utils.session import create_session
-    from selenium.webdriver.common.keys import Keys
-
-    if not bundle.version():
-        pytest.skip("the page's script is not built (make frontend)")
-    name = "tested_in_the_browser"
-    with create_session() as session:
-        session.add(Connection(name, conn_type="elementary_store", extra={"uri": "file:///no/such/store"}))
-    try:
-        driver = look("access")
-        wait_for(lambda: driver.find_elements("css selector", f"[aria-label='Test {name}']"), "the connections")
-        driver.find_element("css selector", f"[aria-label='Test {name}']").send_keys(Keys.ENTER)
-        said = driver.find_element("css selector", f"#connection-tests li:has([aria-label='Test {name}']) .said")
-        wait_for(lambda: said.text not in ("", "Testing."), "the sentence of the hook", 60)
-        sentence = said.text
-        # As Airflow's own form asks, which sends 0 for an empty port.
-        refused = driver.execute_async_script(
-            "const done = arguments[1];"
-            "fetch('../api/v2/connections/test', {method: 'POST', credentials: 'same-origin',"
-            " headers: {'Content-Type': 'application/json'}, body: JSON.stringify({connection_id: arguments[0],"
-            " conn_type: 'elementary_store', port: 0})}).then(answer => done(answer.status))",
-            name,
-        )
-    finally:
-        with create_session() as session:
-            session.delete(session.query(Connection).filter(Connection.conn_id == name).one())
-
-    assert "/no/such/store" in sentence
-    assert refused == 400
 
 
 def test_a_person_who_is_not_signed_in_is_asked_to_sign_in(look: Look, signed_in: Any, site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from airflow_provider_elementary.alerts.alert import Alert, alert_of
 from airflow_provider_elementary.alerts.dbt_meta import AlertMeta
 from airflow_provider_elementary.notifications.route import AlertRoute
 from tests.docs.blocks import ROOT, blocks_of
+from tests.servers.certificates import issue_certificates
+from tests.servers.slack import slack_server
 from tests.servers.webhook import Webhook, webhook_server
 from tests.support.incidents import incident, resolved
 
@@ -40,16 +43,18 @@ def send(name: str, alert: Alert) -> None:
     route.send(alert, {})
 
 
-def test_alert_slack(server: Webhook, airflow_connection: Connect) -> None:
-    extra = {"base_url": f"{server.url}/api/"}
-    airflow_connection("slack_api_default", {"conn_type": "slack", "password": "xoxb-token", "extra": extra})
+def test_alert_slack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, airflow_connection: Connect) -> None:
+    certificates = issue_certificates(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.bundle))
+    with slack_server(certificates) as slack:
+        slack.channels["#data"] = "C0PROJECT"
+        airflow_connection("slack_api_default", slack.airflow_connection())
 
-    send("alert-slack", OPENED)
+        send("alert-slack", OPENED)
 
-    [(path, posted)] = server.posted
-    assert path == "/api/chat.postMessage"
-    assert (posted["channel"], posted["text"]) == ("#data", "Incident (normal): SHOP.CORE.ORDERS row_count")
-    assert '*What:* orders: \\"few\\" rows &amp; &lt;less&gt;' in posted["blocks"]
+    [posted] = slack.posted
+    assert (posted["channel"], posted["text"]) == ("C0PROJECT", "Incident (normal): SHOP.CORE.ORDERS row_count")
+    assert '*What:* orders: "few" rows &amp; &lt;less&gt;' in posted["blocks"][1]["text"]["text"]
 
 
 def test_alert_opsgenie(server: Webhook, airflow_connection: Connect) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +14,26 @@ from tests.support.little_project import small_world
 from tests.support.postgres_reader import other_database, warehouse  # noqa: F401  # fixtures
 from tests.support.stores import Rest, copied
 from tests.support.syncs import CountedKeys, Sync
+
+if TYPE_CHECKING:
+    from tests.servers.aws import AwsServer
+    from tests.servers.certificates import Certificates
+    from tests.servers.faulty import FaultyAws
+
+
+@pytest.fixture(scope="module")
+def s3_proxy(aws_server: AwsServer, certificates: Certificates) -> Iterator[FaultyAws]:
+    from tests.servers.faulty import faulty_aws
+
+    with faulty_aws(aws_server, certificates) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def faulty(s3_proxy: FaultyAws) -> Iterator[FaultyAws]:
+    """Return a proxy of S3 and KMS that a test may make faulty."""
+    yield s3_proxy
+    s3_proxy.heal()
 
 
 @pytest.fixture

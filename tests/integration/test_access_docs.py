@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_elementary.access import AccessReport
-from airflow_provider_elementary.access.check.report import CHECKS
+from airflow_provider_elementary.access.check.report import CHECKS, ONLY_ON
 from airflow_provider_elementary.hooks.elementary import ElementaryHook
 from tests.support.connections import postgres_reader, snowflake_reader
 from tests.support.datasets import write_postgres, write_snowflake
@@ -25,7 +25,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 Connect = Callable[[str, Mapping[str, object]], str]
 
 NOT_APPLICABLE = {
-    "postgres": {"secondary-roles", "client-address"},
+    "postgres": {"client-address"},
     "snowflake": {"server-functions", "untrusted-languages", "client-address"},
 }
 
@@ -77,7 +77,8 @@ def statuses(report: AccessReport) -> dict[str, str]:
 
 def tight(dialect: str) -> dict[str, str]:
     """Return the status of every check for a tight role, from any address."""
-    return {name: "not applicable" if name in NOT_APPLICABLE[dialect] else "pass" for name in CHECKS}
+    elsewhere = {name for name, (warehouses, _) in ONLY_ON.items() if dialect not in warehouses}
+    return {name: "not applicable" if name in NOT_APPLICABLE[dialect] | elsewhere else "pass" for name in CHECKS}
 
 
 def loose(dialect: str, warehouse: int) -> dict[str, str]:

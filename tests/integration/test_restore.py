@@ -6,8 +6,6 @@ import csv
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +24,7 @@ from airflow_provider_elementary.exceptions import (
     SnapshotNotFoundError,
     WarehouseError,
 )
-from airflow_provider_elementary.snapshots import LocalKeys, Manifest, Policy, open_snapshot, write_snapshot
+from airflow_provider_elementary.snapshots import LocalKeys, Manifest, open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.maintenance.prune import prune
 from airflow_provider_elementary.snapshots.maintenance.retention import Retention
 from airflow_provider_elementary.snapshots.restore import restore
@@ -35,30 +33,15 @@ from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import copy_duckdb_world, restore_postgres
+from tests.support.restores import EVERYTHING, original, postgres_target  # noqa: F401  # a fixture
 from tests.support.signing import opened
-from tests.support.stores import Rest, grow, local_rest, take, world_after
+from tests.support.stores import Rest, local_rest, take, world_after
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
 
-EVERYTHING = Policy(categories=tuple(Category), failed_rows_days=100_000)
 #: Its window is sorted by bucket_start alone, so that scores of ties differ from one execution to the next.
 UNDETERMINED = {"metrics_anomaly_score", "anomaly_threshold_sensitivity"}
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
-    directory = tmp_path_factory.mktemp("original")
-    rest = local_rest(directory)
-    return rest, grow(rest, directory, [3, 5], policy=EVERYTHING)
-
-
-@contextmanager
-def postgres_target(server: PostgresServer, database: str, schema: str = "elementary") -> Iterator[PostgresTarget]:
-    import adbc_driver_postgresql.dbapi as dbapi
-
-    with dbapi.connect(server.uri(database=database)) as connection:
-        yield PostgresTarget(connection, schema)
 
 
 def query(path: Path, statement: str) -> list[tuple[Any, ...]]:

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
-from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import (
     ValueDoesNotFitError,
     WarehouseError,
 )
-from airflow_provider_elementary.snapshots import Manifest, Policy, open_snapshot, write_snapshot
+from airflow_provider_elementary.snapshots import open_snapshot, write_snapshot
 from airflow_provider_elementary.snapshots.restore import restore
-from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget, PostgresTarget
+from airflow_provider_elementary.snapshots.restore_targets import DuckDBTarget
 from airflow_provider_elementary.source import read_all
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import write_duckdb, write_postgres
-from tests.support.stores import Rest, grow, local_rest, world_after
+from tests.support.restores import EVERYTHING, original, postgres_target  # noqa: F401  # a fixture
+from tests.support.stores import Rest, local_rest, world_after
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
-
-
-EVERYTHING = Policy(categories=tuple(Category), failed_rows_days=100_000)
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rest, list[Manifest]]:
-    directory = tmp_path_factory.mktemp("original")
-    rest = local_rest(directory)
-    return rest, grow(rest, directory, [3, 5], policy=EVERYTHING)
-
-
-@contextmanager
-def postgres_target(server: PostgresServer, database: str, schema: str = "elementary") -> Iterator[PostgresTarget]:
-    import adbc_driver_postgresql.dbapi as dbapi
-
-    with dbapi.connect(server.uri(database=database)) as connection:
-        yield PostgresTarget(connection, schema)
 
 
 class TestValuesThatDoNotFit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +14,11 @@ from botocore.config import Config
 from airflow_provider_elementary.exceptions import ObjectNotFoundError, StoreError, StoreRefusedError
 from airflow_provider_elementary.snapshots import Store, open_store
 from airflow_provider_elementary.storage.object_store.s3 import S3Store
-from tests.servers.faulty import Answer, Fault, FaultyAws, Request, breaks_off, faulty_aws, loses_the_answer, refuses
+from tests.servers.faulty import Answer, Fault, FaultyAws, Request, breaks_off, loses_the_answer, refuses
 from tests.support.signing import created, entry, new_signer
 
 if TYPE_CHECKING:
-    from tests.servers.aws import AwsServer
-    from tests.servers.certificates import Certificates
+    pass
 
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 3})
 #: Two parts of 8 MiB and a smaller one.
@@ -56,18 +54,6 @@ def refuses_conditions(request: Request, ask: Any) -> Answer:
         return refuses(501, "NotImplemented")(request, ask)
     answer: Answer = ask(request)
     return answer
-
-
-@pytest.fixture(scope="module")
-def proxy(aws_server: AwsServer, certificates: Certificates) -> Iterator[FaultyAws]:
-    with faulty_aws(aws_server, certificates) as faulty:
-        yield faulty
-
-
-@pytest.fixture
-def faulty(proxy: FaultyAws) -> Iterator[FaultyAws]:
-    yield proxy
-    proxy.heal()
 
 
 @pytest.fixture

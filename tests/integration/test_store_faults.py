@@ -27,7 +27,6 @@ from tests.servers.faulty import (
     FaultyAws,
     breaks_off,
     changes_a_byte,
-    faulty_aws,
     loses_the_answer,
     refuses,
     resets,
@@ -38,26 +37,13 @@ from tests.support.little_project import small_world
 from tests.support.signing import opened
 
 if TYPE_CHECKING:
-    from tests.servers.aws import AwsServer
-    from tests.servers.certificates import Certificates
+    pass
 
 #: Two parts of 8 MiB and a smaller one.
 LARGE = os.urandom(20 * 1024 * 1024)
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 5})
 HASTY = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=1)
 THREADS = ("s3-upload", "read-ahead")
-
-
-@pytest.fixture(scope="module")
-def proxy(aws_server: AwsServer, certificates: Certificates) -> Iterator[FaultyAws]:
-    with faulty_aws(aws_server, certificates) as faulty:
-        yield faulty
-
-
-@pytest.fixture
-def faulty(proxy: FaultyAws) -> Iterator[FaultyAws]:
-    yield proxy
-    proxy.heal()
 
 
 @pytest.fixture

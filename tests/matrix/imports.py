@@ -12,7 +12,7 @@ from pathlib import Path
 import airflow_provider_elementary as package
 
 #: Come with extras that no row has to install.
-OF_EXTRAS = ("google.cloud.bigquery", "holidays")
+OF_EXTRAS = ("airflow.providers.slack", "google.cloud.bigquery", "holidays", "slack_sdk")
 
 
 def imported(path: Path) -> list[tuple[str, str]]:

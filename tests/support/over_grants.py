@@ -205,6 +205,20 @@ OVER_GRANTS = {
     "a view over a sequence": "CREATE SEQUENCE raw.n; CREATE VIEW elementary.leak AS SELECT * FROM raw.n;" + SHOW,
     "a view over statistics": "CREATE VIEW elementary.leak AS SELECT stanullfrac FROM pg_catalog.pg_statistic;" + SHOW,
     "a view over user mappings": "CREATE VIEW elementary.leak AS SELECT * FROM pg_catalog.pg_user_mapping;" + SHOW,
+    "a view over a definer function that the reader may call": (
+        LEAK
+        + "REVOKE EXECUTE ON FUNCTION closed.leak() FROM PUBLIC; GRANT EXECUTE ON FUNCTION closed.leak() TO {role};"
+        "CREATE VIEW elementary.leak AS SELECT closed.leak();" + SHOW
+    ),
+    "a view over a revoked definer function and an aggregate that has it as its state": (
+        LEAK_OF + "REVOKE EXECUTE ON FUNCTION closed.leak(text) FROM PUBLIC;"
+        "CREATE AGGREGATE closed.total(*) (SFUNC = closed.leak, STYPE = text);"
+        "CREATE VIEW elementary.leak AS SELECT closed.total(*), closed.leak('');" + SHOW
+    ),
+    "a materialized view over a revoked definer function": (
+        LEAK + "REVOKE EXECUTE ON FUNCTION closed.leak() FROM PUBLIC;"
+        "CREATE MATERIALIZED VIEW elementary.leak AS SELECT closed.leak();" + SHOW
+    ),
     "a view over a definer function": LEAK + "CREATE VIEW elementary.leak AS SELECT closed.leak();" + SHOW,
     "a view that casts by a definer function": (
         TICKET + f"CREATE FUNCTION closed.leak(elementary.ticket) RETURNS text {DEFINER};"

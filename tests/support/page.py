@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,19 @@ from airflow_provider_elementary.incidents.tracking import track_incidents
 from airflow_provider_elementary.metrics import compute_metrics, scored_metrics
 from airflow_provider_elementary.plugins.elementary import LazyPage, warmed
 from airflow_provider_elementary.project.lineage import read_lineage
+from airflow_provider_elementary.query_history import update_query_history
+from airflow_provider_elementary.query_history.stored_usage import update_usage
 from airflow_provider_elementary.sample import build_sample
 from airflow_provider_elementary.snapshots import LocalKeys, open_snapshot, open_store, write_snapshot
 from airflow_provider_elementary.snapshots.policy import Policy
+from airflow_provider_elementary.snapshots.repository import Repository
 from airflow_provider_elementary.source import arrow_schema
 from airflow_provider_elementary.storage.records.results import latest_result, read_result, write_result
 from airflow_provider_elementary.warehouses.duckdb import DuckDBWarehouse
 from airflow_provider_elementary.warehouses.source import WarehouseSource
 from tests.support.datasets import write_duckdb
 from tests.support.little_project import World, small_world
+from tests.support.query_histories import ListingSession, query
 from tests.support.signing import opened
 
 #: A name that breaks out of every place where it is not encoded; in Arabic and CJK too.
@@ -86,6 +91,7 @@ def fill_sample_store(directory: Path, keys: LocalKeys) -> str:
     origin = {"snapshot_id": snapshot.manifest.snapshot_id}
     write_result(opened(store, keys), "incidents", incidents, run_key="incidents", origin=origin, parameters={})
     add_backtest(uri, keys, {"anomaly_sensitivity": 2})
+    _add_usage(opened(store, keys))
     return uri
 
 
@@ -100,6 +106,21 @@ def _fill(
         add_results(store.uri, keys)
         add_backtest(store.uri, keys, {"anomaly_sensitivity": 3})
     return store.uri
+
+
+def _add_usage(repository: Repository) -> None:
+    """Write the history of a warehouse that names its costs, and its sums."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    node = '/* {"node_id": "model.jaffle_ops.fct_orders"} */'
+    build = f"{node} CREATE TABLE core.fct_orders AS SELECT * FROM staging.stg_orders"
+    cost = {"queue_ms": 250, "bytes": 7_500_000_000, "cost": 0.25, "cost_unit": "credits"}
+    queries = [
+        query(1, now - timedelta(hours=1), query_text=build, **cost),
+        query(2, now - timedelta(hours=1), query_text="SELECT 1 FROM core.fct_orders"),
+        query(3, now - timedelta(hours=1), query_text="SELECT 2 FROM core.fct_orders", user_name="bob"),
+    ]
+    found = update_query_history(repository, ListingSession(queries), connection="history", run_key="queries", now=now)
+    update_usage(repository, found.result, run_key="usage")
 
 
 def add_results(uri: str, keys: LocalKeys) -> None:

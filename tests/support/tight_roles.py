@@ -32,6 +32,14 @@ TIGHT = {
         "CREATE FUNCTION raw.f() RETURNS SETOF raw.users LANGUAGE sql AS 'SELECT * FROM raw.users';"
         "CREATE VIEW elementary.v AS SELECT * FROM raw.f();" + SHOW
     ),
+    "a view over a definer function that is revoked": (
+        LEAK + "REVOKE EXECUTE ON FUNCTION closed.leak() FROM PUBLIC;"
+        "CREATE VIEW elementary.v AS SELECT closed.leak();" + SHOW
+    ),
+    "a view with the oid of a type from outside": (
+        "CREATE TYPE raw.mood AS ENUM ('a'); CREATE VIEW elementary.v AS"
+        " SELECT 'raw.mood'::regtype::oid, pg_typeof(NULL::raw.mood), 'raw.users'::regclass;" + SHOW
+    ),
     "a view inside": "CREATE VIEW elementary.v AS SELECT upper(unique_id) FROM elementary.dbt_models;" + SHOW,
     "a materialized view inside": "CREATE MATERIALIZED VIEW elementary.m AS TABLE elementary.dbt_models;" + SHOW,
     "a view over public catalogs": "CREATE VIEW elementary.v AS SELECT c.relname FROM pg_catalog.pg_class c;" + SHOW,

@@ -33,6 +33,7 @@ DISTRIBUTIONS = {
     # Templates are made of it: jinja2 and this text type are of one version.
     "markupsafe": "jinja2",
     "openlineage": "openlineage-python",
+    "slack_sdk": "apache-airflow-providers-slack",
     "snowflake": "snowflake-connector-python",
     "google.cloud.bigquery": "google-cloud-bigquery",
 }

@@ -257,6 +257,7 @@ def test_airflow_knows_the_options_of_page_lineage_and_docs(providers_manager: P
 
     assert set(sections["elementary"]["options"]) == {
         "stores",
+        "schedules",
         "openlineage_namespace",
         "docs_url",
         "dbt_docs_url",

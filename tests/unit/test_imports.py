@@ -41,7 +41,7 @@ FACE_MODULES = sorted(
 )
 #: The core's packages and the faces over them: each imports only those before it, or beside it.
 ORDER = (
-    ("exceptions", "times", "timeouts", "progress", "quoting", "words"),
+    ("exceptions", "times", "timeouts", "progress", "quoting", "words", "lazy_names"),
     ("elementary_schema", "source", "duckdb_sandbox", "sample"),
     ("access",),
     ("warehouses", "invocations"),

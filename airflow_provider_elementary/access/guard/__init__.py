@@ -20,9 +20,10 @@ from sqlglot.errors import ErrorLevel
 from airflow_provider_elementary.access.guard.functions import FUNCTIONS, PORTABLE, TABLE_FUNCTIONS
 from airflow_provider_elementary.access.guard.grammar import GRAMMAR_WORDS, TYPE_WORDS, check_grammar, column_lists
 from airflow_provider_elementary.access.guard.name_resolution import Resolved, SchemaPlace, resolve_names
-from airflow_provider_elementary.access.guard.preprocess import LEXICONS, Lexicon, Text, read_text
+from airflow_provider_elementary.access.guard.preprocess import Text, read_text
 from airflow_provider_elementary.access.guard.qualification import qualify
 from airflow_provider_elementary.access.guard.sizes import check_sizes
+from airflow_provider_elementary.access.guard.spelling import LEXICONS, Lexicon
 from airflow_provider_elementary.access.guard.sqlparse_outline import outline, without_quotes
 from airflow_provider_elementary.access.guard.tokens import STRINGS
 from airflow_provider_elementary.exceptions import QueryRefusedError

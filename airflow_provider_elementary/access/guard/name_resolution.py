@@ -2,88 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
 from sqlglot import exp
 
-from airflow_provider_elementary.access.guard.preprocess import lower
+from airflow_provider_elementary.access.guard.spelling import (
+    CALLS_BY_DOT,
+    FOLDINGS,
+    STRICT_QUALIFIERS,
+    UNKNOWN,
+    Folding,
+    lower,
+)
 from airflow_provider_elementary.elementary_schema import TABLES
 from airflow_provider_elementary.exceptions import QueryRefusedError
-
-Fold = Callable[[str], str]
-
-
-_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
-
-
-def _exact(name: str) -> str:
-    return name
-
-
-def _upper(name: str) -> str:
-    return name.translate(_UPPER)
-
-
-@dataclass(frozen=True)
-class Folding:
-    """How a warehouse decides that two spellings are one name.
-
-    :param unquoted: turns a name without quotes into the name that it means.
-    :param quoted: the same for a name in quotes.
-    :param stored: how it stores the tables that the dbt package writes.
-    :param stored_in_quotes: how it stores them where dbt quotes their names; None if that is the same.
-    :param cte: the same for the name of a CTE or an alias, quoted or not; None if they are no special case.
-    :param spelled: how a name without quotes is written in quotes.
-    """
-
-    unquoted: Fold = lower
-    quoted: Fold = _exact
-    stored: Fold = lower
-    stored_in_quotes: Fold | None = None
-    cte: Fold | None = None
-    spelled: Fold = _exact
-
-    def name(self, identifier: exp.Identifier) -> str:
-        """Return the table or schema that this name means."""
-        return (self.quoted if identifier.args.get("quoted") else self.unquoted)(identifier.name)
-
-    def local(self, identifier: exp.Identifier) -> str:
-        """Return the CTE or alias that this name means."""
-        return self.cte(identifier.name) if self.cte else self.name(identifier)
-
-
-#: Warehouses that compare names without regard to case still never confuse two tables of the catalog.
-_CASELESS = Folding(quoted=lower)
-#: For a warehouse whose rule is not known, names have to be written as the dbt package writes them.
-UNKNOWN = Folding(unquoted=_exact)
-
-FOLDINGS: Mapping[str, Folding] = MappingProxyType(
-    {
-        "athena": _CASELESS,
-        "bigquery": Folding(unquoted=_exact, cte=lower),
-        "clickhouse": Folding(unquoted=_exact),
-        "databricks": _CASELESS,
-        "duckdb": _CASELESS,
-        "mysql": UNKNOWN,
-        "postgres": Folding(spelled=lower),
-        "presto": _CASELESS,
-        # Quoted names fold too unless enable_case_sensitive_identifier is set, which a guard cannot see.
-        "redshift": Folding(spelled=lower),
-        "snowflake": Folding(unquoted=_upper, stored=_upper, stored_in_quotes=lower, spelled=_upper),
-        "spark": _CASELESS,
-        "trino": _CASELESS,
-        # The collation of the database decides.
-        "tsql": UNKNOWN,
-    }
-)
-
-#: Warehouses where `a.b` with `a` no table of the query is a sequence or a function, not a field of column `a`.
-_STRICT_QUALIFIERS = frozenset({"postgres", "redshift", "snowflake"})
-#: Warehouses where `t.f` calls the function f(t) if table t has no column f.
-_CALLS_BY_DOT = frozenset({"postgres", "redshift"})
 
 #: The columns of table functions that have no alias for them.
 _UNNESTED = frozenset("element index key ordinality path seq this value".split())
@@ -298,14 +232,14 @@ def _check_column(
         if _is_pseudo(part, len(column.parts) == 1, introduced) and name not in _CATALOG_COLUMNS:
             raise QueryRefusedError(f"the system column or session value {name[:63]} is not allowed")
     qualifier = column.args.get("table")
-    if qualifier is None or place.dialect not in _STRICT_QUALIFIERS:
+    if qualifier is None or place.dialect not in STRICT_QUALIFIERS:
         return
     of_catalog = scope.relations.get(folding.local(qualifier))
     if of_catalog is None:
         raise QueryRefusedError(f"{_shown(qualifier)} is no table of this query, so it cannot qualify a column")
     _check_part(column.args.get("db"), place.schema, "schema", folding)
     _check_part(column.args.get("catalog"), place.database, "database", folding)
-    if place.dialect in _CALLS_BY_DOT and isinstance(column.this, exp.Identifier):
+    if place.dialect in CALLS_BY_DOT and isinstance(column.this, exp.Identifier):
         known = _CATALOG_COLUMNS | place.functions | (frozenset() if of_catalog else introduced | _UNNESTED)
         if lower(column.name) not in known:
             raise QueryRefusedError(

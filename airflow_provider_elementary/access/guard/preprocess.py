@@ -7,11 +7,9 @@ refused that two parsers could split differently. Both parsers read, and the war
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from string import ascii_lowercase, ascii_uppercase
-from types import MappingProxyType
 
+from airflow_provider_elementary.access.guard.spelling import Lexicon
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 #: Longer than any query that a person writes; limits the time of parsing.
@@ -20,56 +18,6 @@ MAX_LENGTH = 50_000
 MAX_DEPTH = 60
 #: More than any query that a person writes: the time to parse ``a[1][1]…`` grows with the square of their number.
 MAX_SQUARE_BRACKETS = 100
-
-
-_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
-
-
-def lower(name: str) -> str:
-    """Fold a name as warehouses do. ``str.lower`` makes the Kelvin sign a k, which is another name to them."""
-    return name.translate(_LOWER)
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """The spelling of one SQL dialect.
-
-    :param strings: the characters that open and close a string.
-    :param names: the characters that open and close a quoted name.
-    :param backslash: whether a backslash in a string escapes the character after it.
-    :param prefixes: letters that may touch the opening quote of a string, lower case.
-    :param brackets: whether ``[name]`` is a quoted name; it becomes one in the first quotes of ``names``.
-    :param operators: operators with characters that are refused elsewhere (``#``, ``@``, ``//``, ``->>``).
-    """
-
-    strings: str = "'"
-    names: str = '"'
-    backslash: bool = False
-    prefixes: frozenset[str] = frozenset()
-    operators: frozenset[str] = frozenset({"->>"})
-    brackets: bool = False
-
-
-LEXICONS: Mapping[str, Lexicon] = MappingProxyType(
-    {
-        "athena": Lexicon(),
-        "bigquery": Lexicon("'\"", "`", backslash=True, prefixes=frozenset({"r"})),
-        "clickhouse": Lexicon("'", '"`', backslash=True),
-        "databricks": Lexicon("'\"", "`", backslash=True, prefixes=frozenset({"r"})),
-        "duckdb": Lexicon(operators=frozenset({"->>", "//", "@>", "<@"})),
-        "mysql": Lexicon("'\"", "`"),
-        "postgres": Lexicon(
-            prefixes=frozenset({"e"}),
-            operators=frozenset({"->>", "#>", "#>>", "@>", "<@"}),
-        ),
-        "presto": Lexicon(),
-        "redshift": Lexicon(),
-        "snowflake": Lexicon(backslash=True, operators=frozenset()),
-        "spark": Lexicon("'\"", "`", backslash=True, prefixes=frozenset({"r"})),
-        "trino": Lexicon(),
-        "tsql": Lexicon(operators=frozenset(), brackets=True),
-    }
-)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS, UNKNOWN, Folding, Resolved, SchemaPlace
-from airflow_provider_elementary.access.guard.preprocess import LEXICONS, Lexicon, lower
+from airflow_provider_elementary.access.guard.name_resolution import Resolved, SchemaPlace
+from airflow_provider_elementary.access.guard.spelling import FOLDINGS, LEXICONS, UNKNOWN, Folding, Lexicon, lower
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 Edit = tuple[int, int, str]

@@ -14,7 +14,7 @@ from sqlparse import tokens as kinds
 from sqlparse.engine import FilterStack
 from sqlparse.lexer import tokenize
 
-from airflow_provider_elementary.access.guard.preprocess import lower
+from airflow_provider_elementary.access.guard.spelling import lower
 from airflow_provider_elementary.exceptions import QueryRefusedError
 
 

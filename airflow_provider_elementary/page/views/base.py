@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_elementary.exceptions import ElementaryError
 from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt
 from airflow_provider_elementary.project.facts import Test
 from airflow_provider_elementary.project.outcomes import Outcomes, all_tests
+
+if TYPE_CHECKING:
+    from airflow_provider_elementary.project.usage import ProjectUsage
 
 T = TypeVar("T")
 _LONGEST = 400
@@ -90,6 +93,23 @@ def outcomes_of(reader: StoreReader, store_status: StoreStatus, problems: list[s
     found = attempt(problems, reader.uri, lambda: reader.outcomes(manifest))
     problems.extend(found.missing if found else ())
     return found
+
+
+def usage_of_history(reader: StoreReader, problems: list[str]) -> ProjectUsage | None:
+    """Return the usage that the query history shows; None where it is not taken. What is missing is a problem."""
+
+    def read() -> ProjectUsage | None:
+        from airflow_provider_elementary.project.usage import read_usage
+
+        results = reader.results("usage") if reader.has_keys else []
+        if not results:
+            return None
+        newest = results[0]
+        return reader.derived.get(
+            ("usage", newest.key, newest.created_at), lambda: read_usage(reader.opened.repository, newest)
+        )
+
+    return attempt(problems, reader.uri, read)
 
 
 def every_test(reader: StoreReader, outcomes: Outcomes | None) -> Sequence[Test]:

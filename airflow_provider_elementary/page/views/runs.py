@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
-from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, page_of
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, page_of, usage_of_history
 from airflow_provider_elementary.project.timeline import (
     DbtCommand,
     Execution,
@@ -18,20 +20,40 @@ from airflow_provider_elementary.project.timeline import (
     is_bad,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_elementary.project.facts import Node
+    from airflow_provider_elementary.project.project import Project
+    from airflow_provider_elementary.project.usage import NodeUsage, ProjectUsage
+
 _PAGE = 25
+_USED = 25
 #: Executions that are drawn; the longest, the failed and those of the critical path.
 _DRAWN = 60
 _LABEL, _WIDTH, _ROW, _HEAD, _LETTERS = 230, 760, 16, 20, 36
 
 
 @dataclass(frozen=True)
+class UsedNode:
+    """What the queries of a node took, with its name and its table."""
+
+    node: Node
+    usage: NodeUsage
+
+
+@dataclass(frozen=True)
 class Runs:
-    """What the template ``runs.html`` shows."""
+    """What the template ``runs.html`` shows.
+
+    :param usage: of the query history; None where it is not taken.
+    :param used: the nodes whose queries take most time.
+    """
 
     store_status: StoreStatus
     commands: tuple[DbtCommand, ...]
     slowest: tuple[NodeDuration, ...]
     grown: tuple[NodeDuration, ...]
+    usage: ProjectUsage | None
+    used: tuple[UsedNode, ...]
     pagination: ListPage
     problems: tuple[str, ...]
 
@@ -93,12 +115,15 @@ def build(request: Request) -> Runs:
     store_status = load_store_status(request.reader)
     problems = list(store_status.problems)
     timeline = _timeline(request, store_status, problems)
+    usage = usage_of_history(request.reader, problems)
     commands, page = page_of(timeline.commands if timeline else (), request.number("page"), _PAGE)
     return Runs(
         store_status=store_status,
         commands=tuple(commands),
         slowest=timeline.slowest[:10] if timeline else (),
         grown=timeline.grown[:10] if timeline else (),
+        usage=usage,
+        used=_used(usage, store_status.project),
         pagination=page,
         problems=tuple(dict.fromkeys(problems)),
     )
@@ -166,6 +191,14 @@ def gantt_of(executions: Sequence[Execution], path: Sequence[Execution]) -> Gant
         ticks=tuple((_LABEL + total * part / 4 * scale, f"{total * part / 4:.1f} s") for part in range(4)),
         hidden=len(executions) - len(chosen),
     )
+
+
+def _used(usage: ProjectUsage | None, project: Project | None) -> tuple[UsedNode, ...]:
+    """Return the first nodes that are still in the project."""
+    if usage is None or project is None:
+        return ()
+    known = ((project.nodes.get(each.unique_id), each) for each in usage.longest)
+    return tuple(islice((UsedNode(node, each) for node, each in known if node is not None), _USED))
 
 
 def _timeline(request: Request, store_status: StoreStatus, problems: list[str]) -> Timeline | None:

@@ -13,7 +13,7 @@ from airflow_provider_elementary.page.series import PAGE, Series, SeriesPage, ne
 from airflow_provider_elementary.page.store_reader import StoreReader
 from airflow_provider_elementary.page.store_status import StoreStatus, attempt, load_store_status
 from airflow_provider_elementary.page.verdicts import Anomaly
-from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, outcomes_of
+from airflow_provider_elementary.page.views.base import ListPage, NotHereError, Request, outcomes_of, usage_of_history
 from airflow_provider_elementary.project.facts import Node, NodeRun, Test
 from airflow_provider_elementary.project.health import TableHealth
 from airflow_provider_elementary.project.outcomes import runs_of, tests_of
@@ -23,6 +23,7 @@ from airflow_provider_elementary.times import before
 if TYPE_CHECKING:
     from airflow_provider_elementary.incidents.tracking import Incident
     from airflow_provider_elementary.project.columns import TableColumn
+    from airflow_provider_elementary.project.usage import NodeUsage, ProjectUsage
 
 
 #: Days of a chart that can be chosen; without a choice all buckets are drawn that are kept.
@@ -50,6 +51,8 @@ class OneTable:
     :param note: why there are no charts or no expected ranges.
     :param outside: where dbt's docs and the code of the table are.
     :param days: that the charts show, up to the newest bucket; 0 for all.
+    :param usage: of the query history; None where it is not taken.
+    :param used: that of this table; None where the history has no query of it.
     :param steps: how far the lineage is followed.
     """
 
@@ -65,6 +68,8 @@ class OneTable:
     pagination: ListPage
     tests: tuple[Test, ...]
     runs: tuple[NodeRun, ...]
+    usage: ProjectUsage | None
+    used: NodeUsage | None
     columns: tuple[TableColumn, ...]
     outside: Outside
     upstream: tuple[Neighbour, ...]
@@ -93,6 +98,7 @@ def build(request: Request) -> OneTable:
     days, steps = request.number("days", 0), request.number("steps")
     days, steps = days if days in RANGES else 0, steps if steps in STEPS else 1
     outcomes = outcomes_of(request.reader, store_status, problems) if table else None
+    usage = usage_of_history(request.reader, problems) if table else None
     tests = tuple(tests_of(outcomes, project, table.full_name)) if outcomes and project and table else ()
     return OneTable(
         store_status=store_status,
@@ -109,6 +115,8 @@ def build(request: Request) -> OneTable:
         pagination=ListPage(number, PAGE, found.total),
         tests=tests,
         runs=tuple(runs_of(outcomes, table.full_name)) if outcomes and table else (),
+        usage=usage,
+        used=usage.nodes.get(node.unique_id) if usage and node else None,
         columns=_columns(request.reader, store_status, table, tests, problems) if table else (),
         outside=outside_of(node),
         upstream=_neighbours(store_status, name, node, steps, _upstream_of(project)),

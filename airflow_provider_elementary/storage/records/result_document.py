@@ -17,7 +17,9 @@ from airflow_provider_elementary.storage.records.series import (
     SeriesPlace,
 )
 
-ResultKind = Literal["metrics", "verdicts", "incidents", "alerts", "backtests", "memories", "queries", "failures"]
+ResultKind = Literal[
+    "metrics", "verdicts", "incidents", "alerts", "backtests", "memories", "queries", "usage", "failures"
+]
 #: Files of this category hold what the next run continues with, and no rows of the result.
 STATE = Category.RUN_RESULTS
 
@@ -35,8 +37,8 @@ class Result:
     """What was computed, from what, and where it is stored.
 
     :param key: the name of this document in the store; ``read_result`` opens it.
-    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests``, ``memories``, ``queries`` or
-        ``failures``.
+    :param kind: ``metrics``, ``verdicts``, ``incidents``, ``alerts``, ``backtests``, ``memories``, ``queries``,
+        ``usage`` or ``failures``.
     :param series: what it is the newest result of, from run to run; empty where nothing follows it.
     :param run_key: what it was computed for; of several attempts of one run, the newest counts.
     :param created_at: UTC, ISO 8601.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -25,7 +25,6 @@ from airflow_provider_elementary.storage.keys import DataKey, Purpose
 from airflow_provider_elementary.storage.layout import (
     RESULTS,
     is_result,
-    result_file_days,
     result_kind,
     result_series,
     shared_files,
@@ -140,17 +139,6 @@ def read_result(opened: OpenStore, key: str) -> pa.RecordBatchReader:
     if (result := find_result(opened, key)) is None:
         raise SnapshotNotFoundError(f"{opened.uri} holds no {key}. Run the task that computes it first.")
     return reader_of_first(read_files(opened, result, result.row_files))
-
-
-def newest_files(result: Result, newest: timedelta) -> list[ResultFile]:
-    """Return the files of a result but those about days longer ago than this before the newest one."""
-    # A bucket that ends in the future is not the newest: its date is wrong, or it has only begun.
-    today = datetime.fromisoformat(result.created_at).date().toordinal()
-    dated = [(file, days) for file in result.row_files if (days := result_file_days(file.key)) is not None]
-    past = [days[0].toordinal() for _, days in dated if days[0].toordinal() <= today + 1]
-    first = max(past, default=0) - newest.days
-    old = {file.key for file, days in dated if days[1].toordinal() < first}
-    return [file for file in result.row_files if file.key not in old]
 
 
 def latest_result(opened: OpenStore, kind: ResultKind) -> Result | None:

@@ -17,8 +17,8 @@ from sqlglot import exp, parse_one
 from airflow_provider_elementary.access.guard import GuardedQuery, guard_query
 from airflow_provider_elementary.access.guard.functions import FUNCTIONS, PORTABLE
 from airflow_provider_elementary.access.guard.grammar import ALLOWED, PLAIN_TYPES
-from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS
-from airflow_provider_elementary.access.guard.preprocess import LEXICONS, MAX_LENGTH, lower
+from airflow_provider_elementary.access.guard.preprocess import MAX_LENGTH
+from airflow_provider_elementary.access.guard.spelling import FOLDINGS, LEXICONS, lower
 from airflow_provider_elementary.exceptions import QueryRefusedError
 from tests.unit.access.corpus import Case, cases
 

@@ -47,19 +47,19 @@ def hour(number: int) -> dict[str, Any]:
         (
             hour(14),
             "hour_of_day",
-            "orders: row count 12,031 rows at 14:00 on Tue 3 Nov 2026; "
-            "expected 9,800 to 10,900 from the last 14 buckets at 14:00",
+            "orders: row count 12,031 rows at 14:00 UTC on Tue 3 Nov 2026; "
+            "expected 9,800 to 10,900 from the last 14 buckets at 14:00 UTC",
         ),
         (
             hour(9),
             "hour_of_week",
-            "orders: row count 12,031 rows at 09:00 on Tue 3 Nov 2026; "
-            "expected 9,800 to 10,900 from the last 14 Tuesdays at 09:00",
+            "orders: row count 12,031 rows at 09:00 UTC on Tue 3 Nov 2026; "
+            "expected 9,800 to 10,900 from the last 14 Tuesdays at 09:00 UTC",
         ),
         (
             {"bucket_start": None, "bucket_end": TUESDAY + timedelta(hours=6, minutes=8)},
             None,
-            "orders: row count 12,031 rows in the run at 06:08 on Tue 3 Nov 2026; "
+            "orders: row count 12,031 rows in the run at 06:08 UTC on Tue 3 Nov 2026; "
             "expected 9,800 to 10,900 from the last 14 buckets",
         ),
         (

@@ -12,12 +12,18 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from airflow_provider_elementary.anomalies.detect import Method
 from airflow_provider_elementary.anomalies.detect_recent import Scored, score_recent
 from airflow_provider_elementary.anomalies.robust import replay
 from airflow_provider_elementary.anomalies.stored_metrics import MetricRows, StoredMetrics
 from airflow_provider_elementary.elementary_schema import Category
 from airflow_provider_elementary.exceptions import ElementaryError
-from airflow_provider_elementary.incidents.evaluate import Evaluation, EvaluationOptions, evaluate_and_store
+from airflow_provider_elementary.incidents.evaluate import (
+    Evaluation,
+    EvaluationOptions,
+    evaluate_and_store,
+    open_metrics,
+)
 from airflow_provider_elementary.metrics import METRICS_SCHEMA
 from airflow_provider_elementary.metrics.deduplicate import days_of
 from airflow_provider_elementary.project.lineage import Lineage
@@ -129,7 +135,7 @@ class History:
     def evaluate(self, result: Result, run: str = "") -> Evaluation:
         return evaluate_and_store(
             self.rest.repository,
-            StoredMetrics.of(self.rest.repository, result, None),
+            StoredMetrics.of(self.rest.repository, result),
             Lineage(),
             EvaluationOptions(method="robust"),
             series="dag/task",
@@ -137,9 +143,9 @@ class History:
             origin={"metrics": result.key},
         )
 
-    def from_scratch(self) -> Scored:
+    def from_scratch(self, method: Method = "robust") -> Scored:
         rows = pa.Table.from_pylist(self.rows, schema=METRICS_SCHEMA)
-        return score_recent(rows.to_reader(), method="robust", days=2, parameters={})
+        return score_recent(rows.to_reader(), method=method, days=2, parameters={})
 
 
 def said(verdicts: pa.Table) -> list[Row]:
@@ -212,6 +218,25 @@ def days_from(first: str, days: int) -> list[str]:
     return [f"{begin + DAY * number:%Y%m%d}-{begin + DAY * number:%Y%m%d}" for number in range(days)]
 
 
+@pytest.mark.parametrize("ahead", [timedelta(0), 30 * DAY])
+def test_the_rule_of_the_package_reads_the_days_of_its_windows(
+    ahead: timedelta, tmp_path: Path, opened_days: list[str]
+) -> None:
+    history = History(tmp_path)
+    history.grow(90 * DAY)
+    # The bucket of a month that has just begun is not the newest.
+    history.rows[-1] |= {"bucket_end": history.now + ahead, "updated_at": history.now}
+    stored = history.store()
+    opened_days.clear()
+
+    metrics, *_ = open_metrics(history.rest.repository, stored.key, EvaluationOptions(method="elementary"))
+    found = score_recent(metrics, method="elementary", days=2, parameters={})
+
+    assert said(found.verdicts) == said(history.from_scratch("elementary").verdicts)
+    # Two days are scored; 14 are trained on, two detected in, and a window begins with a day.
+    assert min(days[9:] for days in opened_days) >= f"{history.now - 20 * DAY:%Y%m%d}"
+
+
 def test_a_replayed_series_reads_what_the_others_need_not(tmp_path: Path, opened_days: list[str]) -> None:
     history = History(tmp_path)
     history.grow(24 * DAY)
@@ -258,9 +283,9 @@ def test_where_most_files_are_new_all_are_read_once(tmp_path: Path) -> None:
     first = history.store()
     history.files.clear()
     second = history.store()
-    place = StoredMetrics.of(history.rest.repository, first, None).place
+    place = StoredMetrics.of(history.rest.repository, first).place
 
-    assert StoredMetrics.of(history.rest.repository, second, None).since(place, 0) is None
+    assert StoredMetrics.of(history.rest.repository, second).since(place, 0) is None
 
 
 def test_arrays_that_cannot_be_read_are_those_of_no_state(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

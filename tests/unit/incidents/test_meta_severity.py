@@ -52,3 +52,39 @@ def test_a_test_has_the_severity_of_its_own_meta_then_that_of_its_model() -> Non
 )
 def test_only_the_four_steps_are_a_severity(meta: str | None, expected: str | None) -> None:
     assert severity_of(meta) == expected
+
+
+def skipped(model_meta: Any = None, test_meta: Any = None, *statuses: str) -> list[tuple[str, str, str, bool]]:
+    """Return the conditions of a test and a model of the orders that ended with these statuses, one a day."""
+    model = {"unique_id": "model.shop.orders", "alias": "orders", "database_name": "shop", "schema_name": "core"}
+    found = read_dbt_conditions(
+        project(
+            dbt_models=[{**model, "meta": json.dumps(model_meta)}],
+            dbt_tests=[{**TEST, "meta": json.dumps(test_meta)}],
+            elementary_test_results=[result(day, status) for day, status in enumerate(statuses)],
+            dbt_run_results=[run(day, status=status) for day, status in enumerate(statuses)],
+        )
+    )
+    return sorted((each.kind, each.state, each.severity, each.holds) for each in found)
+
+
+def test_a_skipped_result_is_a_condition_where_the_project_asks_for_it() -> None:
+    asked = {"alert_on_skipped": True}
+
+    assert skipped(None, None, "pass", "skipped") == []
+    assert skipped(asked, None, "pass", "skipped") == [
+        ("run", "skipped", "low", True),
+        ("test", "skipped", "low", True),
+    ]
+    assert skipped(asked, {"alert_on_skipped": False}, "pass", "skipped") == [("run", "skipped", "low", True)]
+    assert skipped({"alerts_config": asked}, None, "skipped", "pass") == [
+        ("run", "skipped", "low", False),
+        ("test", "skipped", "low", False),
+    ]
+
+
+def test_what_failed_and_was_then_skipped_still_fails() -> None:
+    assert skipped({"alert_on_skipped": True}, None, "fail", "skipped") == [
+        ("run", "fail", "critical", True),
+        ("test", "fail", "high", True),
+    ]

@@ -77,6 +77,18 @@ HISTORIES: Mapping[str, tuple[Rows, set[tuple[str, str]]]] = {
         {"dbt_source_freshness_results": [freshness(0, "pass"), freshness(1, "runtime error")]},
         {("source.shop.raw.orders", "source.shop.raw.orders")},
     ),
+    "a source that was late and is near its limit": (
+        {"dbt_source_freshness_results": [freshness(0, "error"), freshness(1, "warn")]},
+        {("source.shop.raw.orders", "source.shop.raw.orders")},
+    ),
+    "a test that flaps": (
+        {"elementary_test_results": results("not_null", *("fail", "pass") * 4, "fail")},
+        {("not_null", ORDERS)},
+    ),
+    "a test that flapped": (
+        {"elementary_test_results": results("not_null", *("fail", "pass") * 4)},
+        set(),
+    ),
     "a command that failed before any node": (
         {"dbt_invocations": [build(0), build(1), build(2)], "dbt_run_results": runs("success", "success")},
         {("dbt build", PROJECT)},
@@ -128,6 +140,26 @@ def test_what_is_not_good_now_is_in_an_open_incident_and_nothing_else(name: str)
     found = incidents_of(rows)
 
     assert wrong_now(found) == expected
+
+
+def test_each_failure_of_a_test_that_flaps_is_an_incident_that_names_the_one_before() -> None:
+    statuses = ("fail", "pass") * 3
+    before: list[Incident] | None = None
+    for day in range(1, len(statuses) + 1):
+        before = incidents_of({"elementary_test_results": results("not_null", *statuses[:day])}, before)
+
+    found = sorted(before or (), key=lambda each: each.started_at)
+
+    assert [each.status for each in found] == ["resolved"] * 3
+    assert [each.follows for each in found] == [None, found[0].incident_id, found[1].incident_id]
+
+
+def test_a_late_source_that_only_warns_now_is_the_same_incident_and_less_severe() -> None:
+    late = incidents_of({"dbt_source_freshness_results": [freshness(0, "error")]})
+    near = incidents_of({"dbt_source_freshness_results": [freshness(0, "error"), freshness(1, "warn")]}, late)
+
+    assert [each.incident_id for each in near] == [each.incident_id for each in late]
+    assert (late[0].severity, near[0].severity, near[0].status) == ("high", "normal", "open")
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -14,17 +14,15 @@ from airflow_provider_elementary.metrics.settings import policy_of
 from airflow_provider_elementary.snapshots import Policy
 from airflow_provider_elementary.snapshots.policy import DEFAULT_CATEGORIES
 
-RUNS = {
-    *("execution_time", "execution_time_ratio", "rows_affected", "success_rate", "failed_runs"),
-    "run_time_to_recover",
-}
-TESTS = {
-    *("test_pass_rate", "test_warn_rate", "test_fail_rate", "failed_rows", "test_flakiness"),
-    *("test_time_to_recover", "health_score"),
-}
-CHECKS = {"source_age", "freshness_pass_rate", "source_age_of_warning", "source_age_of_error"}
-SHAPES = {"column_count", "schema_changes"}
-COVERAGE = {"test_count", "test_coverage"}
+
+def metrics_of(fact: str) -> set[str]:
+    read = [definition for definition in DEFINITIONS if fact in {read.name for read in definition.facts}]
+    return {name for definition in read for name in definition.names}
+
+
+RUNS, TESTS, CHECKS, SHAPES, COVERAGE = map(
+    metrics_of, ("run_executions", "test_outcomes", "freshness_checks", "seen_columns", "model_coverage")
+)
 AGES = CHECKS - {"freshness_pass_rate"}
 
 

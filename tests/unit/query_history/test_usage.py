@@ -44,6 +44,8 @@ def test_a_table_has_its_runs_its_readers_and_what_they_took(rest: Rest) -> None
         "duration": 6.0,
         "queue_time": 0.5,
         "bytes": 2_048,
+        "cost": None,
+        "cost_unit": None,
         "last_at": NOW - HOUR,
     }
     assert (second["full_table_name"], second["runs"]) == ("C.D", 1)

@@ -17,10 +17,8 @@ from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 import airflow_provider_elementary
 from airflow_provider_elementary.access.check.findings import complete
 from airflow_provider_elementary.access.check.report import CHECKS, ONLY_ON
-from airflow_provider_elementary.access.guard import name_resolution
 from airflow_provider_elementary.access.guard.functions import FUNCTIONS
-from airflow_provider_elementary.access.guard.name_resolution import FOLDINGS
-from airflow_provider_elementary.access.guard.preprocess import LEXICONS
+from airflow_provider_elementary.access.guard.spelling import CALLS_BY_DOT, FOLDINGS, LEXICONS, STRICT_QUALIFIERS
 from airflow_provider_elementary.elementary_schema.ddl import Dialect as RestoreDialect
 from airflow_provider_elementary.warehouses.kind import WarehouseKind
 from airflow_provider_elementary.warehouses.registry import (
@@ -36,7 +34,7 @@ ROWS = tuple(WAREHOUSES.values())
 DIALECTS = {row.dialect for row in ROWS}
 NAMES = {name for row in ROWS for name in (row.key, row.dialect, *row.adapters, *row.connection_types)}
 #: Long lists of functions and lexical rules of the SQL guard. A table elsewhere belongs into the registry.
-GUARD_TABLES = {"access/guard/functions.py", "access/guard/name_resolution.py", "access/guard/preprocess.py"}
+GUARD_TABLES = {"access/guard/functions.py", "access/guard/spelling.py"}
 #: Which SQL a second role needs for a query history, and what lends it: statements, no facts of the warehouse.
 HISTORY_TABLES = {"query_history/access.py", "query_history/grants.py"}
 ALLOWED = {"warehouses/registry.py", *GUARD_TABLES, *HISTORY_TABLES}
@@ -84,14 +82,14 @@ def test_sqlglot_knows_the_dialect(row: WarehouseKind) -> None:
     assert SqlglotDialect.get_or_raise(row.dialect)
 
 
-def test_every_warehouse_that_can_be_connected_has_a_row_in_each_table_of_the_guard() -> None:
-    known = {row.dialect for row in ROWS if row.grants or row.connection_types}
+def test_a_warehouse_with_grants_of_its_own_has_a_row_in_each_table_of_the_guard() -> None:
+    known = {row.dialect for row in ROWS if row.grants}
 
     assert set(FUNCTIONS) == set(LEXICONS) == set(FOLDINGS) >= known
 
 
 def test_other_tables_name_warehouses_of_the_registry() -> None:
-    assert name_resolution._STRICT_QUALIFIERS | name_resolution._CALLS_BY_DOT <= DIALECTS
+    assert STRICT_QUALIFIERS | CALLS_BY_DOT <= DIALECTS
     assert set(get_args(RestoreDialect)) <= DIALECTS
     assert set(ONLY_ON) <= set(CHECKS)
     assert all(warehouses <= DIALECTS for warehouses, _ in ONLY_ON.values())

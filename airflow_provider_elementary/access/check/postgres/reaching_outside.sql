@@ -42,6 +42,14 @@ JOIN pg_catalog.pg_class v ON v.relnamespace = target.oid
 JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
 JOIN borrower b ON b.classid = 'pg_catalog.pg_rewrite'::regclass AND b.objid = w.oid
 JOIN lender ON lender.oid = b.lender
+-- Each reader of a view needs EXECUTE on each function that it calls itself; a materialized view holds what its owner got.
+WHERE v.relkind <> 'v'
+  OR EXISTS (SELECT FROM reach WHERE has_function_privilege(reach.oid, lender.oid, 'EXECUTE'))
+  OR EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+    JOIN borrower other ON other.classid = d.refclassid AND other.objid = d.refobjid AND other.lender = lender.oid
+    WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
+      AND (other.classid, other.objid) <> ('pg_catalog.pg_proc'::regclass::oid, lender.oid))
 UNION ALL
 SELECT 'objects-reaching-outside',
        'the row policy ' || quote_ident(y.polname) || ' on ' || quote_ident(c.relname) || ' calls ' || lender.what, NULL,

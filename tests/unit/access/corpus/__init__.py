@@ -1,4 +1,4 @@
-"""The corpus of the SQL guard, one file per dialect: what passes, with its tables, and what is refused, and why."""
+"""The corpus of the SQL guard, by dialect: what passes, with its tables, and what is refused, and why."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 _HEADER = re.compile(
     r"^-- > (?P<verdict>allowed|refused):(?P<expected>[^\[\n]*)(?:\[(?P<place>[^\]\n]*)\])?[ ]*\n", re.MULTILINE
 )
+_DIALECTS = re.compile(r"^-- dialects: (.*)$", re.MULTILINE)
 _CODE_POINT = re.compile(r"<U\+([0-9A-F]{4,6})>")
 
 
@@ -36,27 +37,29 @@ class Case:
 
 
 def cases(kind: str = ".") -> Iterator[Case]:
-    """Yield every case, in the order of the files.
+    """Yield every case, in the order of the files. A file is of the dialect of its name, or of those that it lists.
 
     :param kind: the folder: ``honest`` holds what analysts write, ``dangerous`` what has to be refused.
     """
     for path in sorted((HERE / kind).glob("*.sql")):
-        yield from _read(path)
+        text = path.read_text(encoding="utf-8")
+        listed = _DIALECTS.search(text)
+        for dialect in listed[1].split() if listed else (path.stem,):
+            yield from _read(text, dialect)
 
 
-def _read(path: Path) -> Iterator[Case]:
-    text = path.read_text(encoding="utf-8")
+def _read(text: str, dialect: str) -> Iterator[Case]:
     headers = list(_HEADER.finditer(text))
     ends = [header.start() for header in headers[1:]] + [len(text)]
     for header, end in zip(headers, ends, strict=True):
         place = dict(word.split("=") for word in (header["place"] or "").split())
         # As the warehouse's catalogue spells what dbt writes.
-        fold = str.upper if path.stem == "snowflake" else str.lower
+        fold = str.upper if dialect == "snowflake" else str.lower
         database = place.get("database", fold("analytics"))
         expected = header["expected"].strip()
         names = tuple(name.strip() for name in expected.split(",") if name.strip())
         yield Case(
-            dialect=path.stem,
+            dialect=dialect,
             line=text.count("\n", 0, header.start()) + 1,
             sql=_CODE_POINT.sub(lambda match: chr(int(match[1], 16)), text[header.end() : end].strip()),
             schema=place.get("schema", fold("elementary")),

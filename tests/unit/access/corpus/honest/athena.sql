@@ -27,9 +27,6 @@ SELECT "name" FROM "elementary"."dbt_models" LIMIT 10
 -- > allowed: elementary_test_results
 SELECT date_parse(substr(detected_at, 1, 19), '%Y-%m-%d %H:%i:%s') FROM elementary_test_results
 
--- > allowed: dbt_models
-SELECT m.name, t.tag FROM dbt_models m CROSS JOIN UNNEST(CAST(json_parse(m.tags) AS array(varchar))) AS t(tag)
-
 -- > allowed: dbt_run_results
 SELECT date_trunc('week', from_iso8601_timestamp(generated_at)) w, count_if(status='fail') f, approx_percentile(execution_time, 0.95) FROM dbt_run_results GROUP BY 1
 

@@ -102,9 +102,6 @@ SELECT runningDifference(metric_value) FROM data_monitoring_metrics
 -- > allowed: dbt_models
 SELECT name, JSONExtractKeys(meta) FROM dbt_models
 
--- > allowed: dbt_models
-SELECT name, arrayJoin(JSONExtract(tags, 'Array(String)')) AS tag FROM dbt_models
-
 -- > allowed: dbt_run_results
 SELECT unique_id, argMax(status, created_at) FROM dbt_run_results GROUP BY unique_id
 
@@ -119,9 +116,6 @@ SELECT dateDiff('second', toDateTime(execute_started_at), toDateTime(execute_com
 
 -- > allowed: dbt_run_results
 SELECT unique_id, status FROM dbt_run_results ORDER BY created_at DESC LIMIT 1 BY unique_id
-
--- > allowed: dbt_models
-SELECT name, arrayJoin(JSONExtract(tags, 'Array(String)')) AS tag FROM dbt_models
 
 -- > refused: WITH FILL in Ordered is not allowed
 SELECT toStartOfWeek(parseDateTimeBestEffort(generated_at)) AS w, countIf(status = 'fail') AS f, quantile(0.95)(execution_time) AS p95 FROM dbt_run_results GROUP BY w ORDER BY w WITH FILL

@@ -127,9 +127,6 @@ SELECT percentile_approx(execution_time, 0.95) FROM dbt_run_results
 SELECT collect_set(status) FROM dbt_run_results GROUP BY unique_id
 
 -- > allowed: dbt_models
-SELECT name, explode(from_json(tags, 'array<string>')) AS tag FROM dbt_models
-
--- > allowed: dbt_models
 SELECT m.name, t.tag FROM dbt_models m LATERAL VIEW explode(from_json(m.tags, 'array<string>')) t AS tag
 
 -- > allowed: dbt_run_results
@@ -137,9 +134,6 @@ SELECT date_trunc('WEEK', to_timestamp(generated_at)) w, percentile_approx(execu
 
 -- > allowed: dbt_models
 SELECT concat_ws(', ', sort_array(collect_set(name))) AS names, owner FROM dbt_models GROUP BY owner
-
--- > allowed: dbt_run_results
-SELECT * FROM dbt_run_results QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY generated_at DESC) = 1
 
 -- > allowed: dbt_models
 SELECT get_json_object(meta, '$.owner') AS owner, count(*) FROM dbt_models GROUP BY 1 HAVING count(*) > 1

@@ -202,17 +202,11 @@ SELECT r.owner FROM dbt_models m, jsonb_to_recordset(m.meta::jsonb) AS r(owner t
 -- > allowed: dbt_models
 SELECT name FROM dbt_models WHERE description IS NULL OR btrim(description) = ''
 
--- > allowed: dbt_models
-SELECT m.name, t.tag FROM dbt_models m CROSS JOIN LATERAL jsonb_array_elements_text(m.tags::jsonb) AS t(tag)
-
 -- > allowed: dbt_run_results
 SELECT DISTINCT ON (unique_id) unique_id, status FROM dbt_run_results ORDER BY unique_id, created_at DESC
 
 -- > allowed: elementary_test_results
 SELECT date_trunc('day', detected_at::timestamp) AS d, count(*) FILTER (WHERE status = 'fail') FROM elementary_test_results GROUP BY 1
-
--- > allowed: dbt_run_results
-SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY execution_time) FROM dbt_run_results
 
 -- > allowed: elementary_test_results
 SELECT now() - max(detected_at::timestamptz) AS age FROM elementary_test_results

@@ -145,9 +145,6 @@ SELECT BOOLOR_AGG(status = 'fail') FROM elementary_test_results
 -- > allowed: dbt_invocations
 SELECT TIMEDIFF(minute, run_started_at::timestamp, run_completed_at::timestamp) FROM dbt_invocations
 
--- > allowed: dbt_models
-SELECT m.name, f.value::string AS tag FROM dbt_models m, LATERAL FLATTEN(input => PARSE_JSON(m.tags)) f
-
 -- > allowed: dbt_run_results
 SELECT unique_id, status FROM dbt_run_results QUALIFY ROW_NUMBER() OVER (PARTITION BY unique_id ORDER BY created_at DESC) = 1
 

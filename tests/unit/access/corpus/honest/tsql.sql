@@ -76,7 +76,4 @@ SELECT DATEADD(day, DATEDIFF(day, 0, detected_at), 0) AS d, COUNT(*) AS n FROM e
 SELECT m.name, r.status FROM dbt_models m OUTER APPLY (SELECT TOP 1 status FROM dbt_run_results r WHERE r.unique_id = m.unique_id ORDER BY generated_at DESC) r
 
 -- > allowed: dbt_models, dbt_run_results
-SELECT m.name, r.status FROM dbt_models m OUTER APPLY (SELECT TOP 1 status FROM dbt_run_results r WHERE r.unique_id = m.unique_id ORDER BY generated_at DESC) r
-
--- > allowed: dbt_models, dbt_run_results
 SELECT m.name, r.status FROM dbt_models m CROSS APPLY (SELECT TOP 1 status FROM dbt_run_results r WHERE r.unique_id = m.unique_id ORDER BY generated_at DESC) r

@@ -1,4 +1,5 @@
 -- Statements that would read or do something outside; none may pass.
+-- dialects: athena presto trino
 
 -- > refused:
 SELECT "$path" FROM dbt_models
